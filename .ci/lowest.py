@@ -1,0 +1,35 @@
+"""Prints, as pip constraints, the lowest versions that pyproject.toml promises to work with."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+# The workshop's own extras may always be the newest; all others are promises to users.
+WORKSHOP = {"test", "dev", "bench"}
+LOWER_BOUND = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^]]*\])?>=(?P<version>[0-9][0-9.]*)")
+
+
+def lowest(project: dict[str, Any]) -> list[str]:
+    """One ``name==version`` for each requirement of the package and of its extras for users."""
+    extras = project["optional-dependencies"]
+    wanted = list(project["dependencies"])
+    for extra in extras.keys() - WORKSHOP:
+        wanted += extras[extra]
+    pins = []
+    for requirement in wanted:
+        if requirement.startswith(f"{project['name']}["):
+            continue  # an extra made of others, which are all looked at
+        bound = LOWER_BOUND.fullmatch(requirement)
+        if bound is None:
+            sys.exit(f"pyproject.toml: {requirement!r} names no lowest version (name>=version)")
+        pins.append(f"{bound['name']}=={bound['version']}")
+    return sorted(pins)
+
+
+if __name__ == "__main__":
+    pyproject = Path(__file__).parents[1] / "pyproject.toml"
+    print("\n".join(lowest(tomllib.loads(pyproject.read_text())["project"])))

@@ -1,0 +1,86 @@
+"""What the clients' constructors and calls take, checked where it arrives.
+
+Owns: the checks of arguments that are no policy of their own. May not know: what is done with them.
+A wrong setting is a `ConfigurationError`; a wrong argument of one call is a mistake of the caller.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ._core.claims import Wanted, wanted
+from ._core.provider import Provider, is_json
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from .protocols import Clock, Listener
+
+
+def claim_values(values: Mapping[str, Any] | None) -> Wanted:
+    """The claim values of one call. ValueError, the caller's mistake, if they are no JSON."""
+    if values is None:
+        return ()
+    good = isinstance(values, Mapping) and all(  # pyright: ignore[reportUnnecessaryIsInstance]
+        isinstance(name, str) and is_json(value)  # pyright: ignore[reportUnnecessaryIsInstance]
+        for name, value in values.items()
+    )
+    if not good:
+        raise ValueError("claim_values takes a mapping of claim names to JSON values")
+    return wanted(values)
+
+
+def listeners(given: Iterable[Listener]) -> tuple[Listener, ...]:
+    """The listeners: callables."""
+    several = tuple(given) if isinstance(given, Iterable) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+    if several is None or not all(callable(one) for one in several):
+        raise ConfigurationError("listeners", "takes a collection of callables")
+    return several
+
+
+def clock(given: Clock) -> Clock:
+    """A clock: what has both times."""
+    if not callable(getattr(given, "time", None)) or not callable(
+        getattr(given, "monotonic", None)
+    ):
+        raise ConfigurationError("clock", "takes an object with time() and monotonic()")
+    return given
+
+
+def check_http(given: object, *, asynchronous: bool) -> None:
+    """Refuse what has not the shape of httpx's client, or is the one for the other kind of code."""
+    if given is None:
+        return
+    shaped = callable(getattr(given, "build_request", None)) and callable(
+        getattr(given, "send", None)
+    )
+    awaits = hasattr(given, "aclose") or inspect.iscoroutinefunction(getattr(given, "send", None))
+    blocks = hasattr(given, "close") and not awaits
+    if not shaped or (blocks if asynchronous else awaits):
+        kind = "httpx.AsyncClient" if asynchronous else "httpx.Client"
+        raise ConfigurationError("http", f"takes an {kind}, or a client of its shape")
+
+
+def check_checks(providers: Iterable[Provider], *, asynchronous: bool) -> None:
+    """Refuse coroutine functions among the checks of a client that cannot await them."""
+    if asynchronous:
+        return
+    for provider in providers:
+        for check in provider.checks:
+            called: Any = getattr(type(check), "__call__", None)
+            if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(called):
+                raise ConfigurationError(
+                    "checks",
+                    "the sync client cannot await; give AsyncJWKSClient a coroutine function",
+                )
+
+
+def key_set_of(provider: Provider) -> Hashable:
+    """What makes two providers' key sets one: an equal URL and equal ways to fetch it."""
+    if provider.jwks is not None:
+        return ("in hand", provider.name)
+    headers = provider.headers
+    sent = id(headers) if callable(headers) else tuple(sorted((headers or {}).items()))
+    issuer = None if provider.discovery_url is None else repr(provider.issuer)
+    return (provider.jwks_url, provider.discovery_url, issuer, sent, provider.allow_http)

@@ -1,0 +1,196 @@
+"""The signature algorithms: which key each fits, how keys are built, how signatures are checked.
+
+Owns: the table of algorithms, and the only imports of PyJWT and cryptography in the core. May not
+know: key sets, tokens, providers. PyJWT's algorithm objects do keys and signatures where it has
+them; cryptography itself does ML-DSA (RFC 9964) and the fully specified names of RFC 9864.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import mldsa
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, get_default_algorithms
+
+from .encoding import to_base64url, tolerant_octets
+
+PublicKey: TypeAlias = (
+    RSAPublicKey
+    | EllipticCurvePublicKey
+    | Ed25519PublicKey
+    | Ed448PublicKey
+    | mldsa.MLDSA44PublicKey
+    | mldsa.MLDSA65PublicKey
+    | mldsa.MLDSA87PublicKey
+)
+Verify: TypeAlias = Callable[[bytes, Any, bytes], bool]
+
+
+class Shape(NamedTuple):
+    """The key that an algorithm wants: its ``kty``, and its ``crv`` where the type has curves."""
+
+    kty: str
+    crv: str | None
+
+
+class Built(NamedTuple):
+    """A public key with the members that its thumbprint is made of (RFC 7638)."""
+
+    key: PublicKey
+    members: dict[str, str]
+    algorithms: frozenset[str]
+
+
+class Unbuildable(ValueError):
+    """A JWK of which no public key can be built; ``code`` for programs, the text for people."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+_RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+_EC = {
+    "P-256": ("ES256", 32),
+    "P-384": ("ES384", 48),
+    "P-521": ("ES512", 66),
+    "secp256k1": ("ES256K", 32),
+}
+_OKP = {"Ed25519": 32, "Ed448": 57}
+_ML_DSA: Final[dict[str, tuple[Callable[[bytes], PublicKey], int]]] = {
+    "ML-DSA-44": (mldsa.MLDSA44PublicKey.from_public_bytes, 1312),
+    "ML-DSA-65": (mldsa.MLDSA65PublicKey.from_public_bytes, 1952),
+    "ML-DSA-87": (mldsa.MLDSA87PublicKey.from_public_bytes, 2592),
+}
+MIN_RSA_BITS: Final = 2048
+MAX_RSA_BITS: Final = 8192
+_MAX_RSA_OCTETS = MAX_RSA_BITS // 8 + 32  # a few leading zero octets too many are tolerated
+
+
+def _verify_ml_dsa(message: bytes, key: Any, signature: bytes) -> bool:
+    try:
+        key.verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+_jwt_algorithms = get_default_algorithms()
+VERIFY: Final[dict[str, Verify]] = {
+    **{name: _jwt_algorithms[name].verify for name in (*_RSA, *(alg for alg, _ in _EC.values()))},
+    **dict.fromkeys(("EdDSA", "Ed25519", "Ed448"), _jwt_algorithms["EdDSA"].verify),
+    **dict.fromkeys(_ML_DSA, _verify_ml_dsa),
+}
+
+
+def build(jwk: dict[str, Any]) -> Built:
+    """The public key of one JWK, built from its own members only, never ``x5c``.
+
+    Raises `Unbuildable`.
+    """
+    match jwk.get("kty"):
+        case "RSA":
+            return _build_rsa(jwk)
+        case "EC":
+            return _build_ec(jwk)
+        case "OKP":
+            return _build_okp(jwk)
+        case "AKP":
+            return _build_akp(jwk)
+        case "oct":
+            raise Unbuildable(
+                "symmetric_key", "a symmetric key cannot be a published verification key"
+            )
+        case str():
+            raise Unbuildable("unknown_type", "its kty is none that this library knows")
+        case _:
+            raise Unbuildable("malformed_key", "kty must be a string")
+
+
+def _octets(jwk: dict[str, Any], member: str, longest: int) -> bytes:
+    octets = tolerant_octets(jwk.get(member), longest)
+    if octets is None:
+        raise Unbuildable("malformed_key", f"{member} is missing, too long, or no base64url text")
+    return octets
+
+
+def _from_jwk(read: Callable[[Any], Any], members: dict[str, str]) -> Any:
+    try:
+        return read(members)
+    except Exception:
+        # Not chained: their messages may show what the provider published by mistake.
+        raise Unbuildable(
+            "malformed_key", "its members are not those of a valid public key"
+        ) from None
+
+
+def _build_rsa(jwk: dict[str, Any]) -> Built:
+    modulus = _octets(jwk, "n", _MAX_RSA_OCTETS).lstrip(b"\0")
+    exponent = int.from_bytes(_octets(jwk, "e", 64), "big")
+    bits = int.from_bytes(modulus, "big").bit_length()
+    if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
+        raise Unbuildable(
+            "weak_key" if bits < MIN_RSA_BITS else "oversized_key",
+            f"RSA of {bits} bits; {MIN_RSA_BITS} to {MAX_RSA_BITS} are accepted (RFC 7518, 3.3)",
+        )
+    if not 3 <= exponent < 2**32 or exponent % 2 == 0:
+        raise Unbuildable("weak_key", "the RSA exponent must be odd and from 3 to 4294967295")
+    e = to_base64url(exponent.to_bytes((exponent.bit_length() + 7) // 8, "big"))
+    members = {"e": e, "kty": "RSA", "n": to_base64url(modulus)}
+    return Built(_from_jwk(RSAAlgorithm.from_jwk, members), members, frozenset(_RSA))
+
+
+def _coordinate(jwk: dict[str, Any], member: str, width: int) -> str:
+    # RFC 7518, section 6.2.1.2 wants the full width; a lost or a spare leading zero octet is
+    # tolerated.
+    octets = _octets(jwk, member, width + 32).lstrip(b"\0")
+    if len(octets) > width:
+        raise Unbuildable("malformed_key", f"{member} is too long for its curve")
+    return to_base64url(octets.rjust(width, b"\0"))
+
+
+def _build_ec(jwk: dict[str, Any]) -> Built:
+    curve = jwk.get("crv")
+    if not isinstance(curve, str) or curve not in _EC:
+        raise Unbuildable("unknown_curve", "its crv is none that this library knows")
+    algorithm, width = _EC[curve]
+    x, y = _coordinate(jwk, "x", width), _coordinate(jwk, "y", width)
+    members = {"crv": curve, "kty": "EC", "x": x, "y": y}
+    return Built(_from_jwk(ECAlgorithm.from_jwk, members), members, frozenset({algorithm}))
+
+
+def _build_okp(jwk: dict[str, Any]) -> Built:
+    curve = jwk.get("crv")
+    if not isinstance(curve, str) or curve not in _OKP:
+        raise Unbuildable(
+            "unknown_curve", "its crv is none that signs, or none that this library knows"
+        )
+    octets = _octets(jwk, "x", _OKP[curve])
+    members = {"crv": curve, "kty": "OKP", "x": to_base64url(octets)}
+    # RFC 9864: EdDSA and the curve's own name are one algorithm for a key of that curve.
+    return Built(_from_jwk(OKPAlgorithm.from_jwk, members), members, frozenset({"EdDSA", curve}))
+
+
+def _build_akp(jwk: dict[str, Any]) -> Built:
+    # RFC 9964: alg is required in an AKP key and part of its thumbprint.
+    algorithm = jwk.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in _ML_DSA:
+        raise Unbuildable(
+            "unknown_algorithm", "an AKP key must name ML-DSA-44, ML-DSA-65 or ML-DSA-87"
+        )
+    read, size = _ML_DSA[algorithm]
+    octets = _octets(jwk, "pub", size)
+    members = {"alg": algorithm, "kty": "AKP", "pub": to_base64url(octets)}
+    try:
+        key = read(octets)
+    except (ValueError, UnsupportedAlgorithm):
+        raise Unbuildable(
+            "malformed_key", "pub is no such key, or this build of cryptography has no ML-DSA"
+        ) from None
+    return Built(key, members, frozenset({algorithm}))

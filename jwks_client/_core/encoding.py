@@ -1,0 +1,150 @@
+"""How bytes become octets and JSON: strictly for tokens, tolerantly for key material.
+
+Owns: base64url and JSON as this library reads them. May not know: what the members mean. Tokens are
+read so that one text has one meaning (RFC 7515, section 5.2; RFC 8725, section 2.6): every reader
+of the same bytes must see the same claims, or a check made here says nothing about what is used
+there. Each function answers None, never an exception, when the text does not hold: an error that
+arose from a token's bytes carries no cause.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from base64 import b64encode
+from typing import Any, Final
+
+MAX_DEPTH: Final = 32
+MAX_DIGITS: Final = 64
+
+# One translation maps base64url to base64 and everything that base64 has beside it ("+", "/", "=")
+# to a character that no alphabet holds, so that binascii's strict mode refuses it.
+_STRICT = bytes.maketrans(b"-_+/=", b"+/!!!")
+_PADDING = (b"", None, b"==", b"=")
+# RFC 4648, section 3.5: the bits that the last character does not carry must be zero.
+_LAST = {0: None, 2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
+
+
+def decode_segment(segment: bytes) -> bytes | None:
+    """The octets of one segment of a compact JWS: canonical base64url without padding, or None."""
+    rest = len(segment) % 4
+    padding = _PADDING[rest]
+    if padding is None:
+        return None
+    last = _LAST[rest]
+    if last is not None and segment[-1] not in last:
+        return None
+    try:
+        return binascii.a2b_base64(segment.translate(_STRICT) + padding, strict_mode=True)
+    except binascii.Error:
+        return None
+
+
+class _Refused(ValueError):
+    """A text that is JSON for Python's reader but not for ours."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _Refused
+    return members
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if value - value != 0:  # infinite: 1e999
+        raise _Refused
+    return value
+
+
+def _no_constant(_: str) -> float:
+    raise _Refused  # NaN, Infinity and -Infinity are not JSON (RFC 8259, section 6)
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant
+).decode
+
+# Every octet that a number can hold becomes "0", every other a blank: a long number is a long run.
+_NUMERIC = bytes(48 if octet in b"-+.0123456789eE" else 32 for octet in range(256))
+_LONG_RUN = b"0" * (MAX_DIGITS + 1)
+# Possessive, and ending at the end of the text too, so that no input makes it try a place twice.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_BRACKETS = re.compile(rb"[\[\]{}]")
+
+
+def strict_object(raw: bytes) -> dict[str, Any] | None:
+    """The JSON object in ``raw``, or None for anything that two readers could read differently.
+
+    UTF-8 without byte order mark; no duplicate members, NaN, infinities or lone surrogates; at most
+    32 levels, the outermost counted, and 64 digits a number.
+    """
+    # The limits come before anything is built. Few brackets and no long run of digits: the common
+    # case.
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+        return None
+    if _LONG_RUN in raw.translate(_NUMERIC) and _has_long_number(raw):
+        return None
+    try:
+        value = _decode(raw.decode())
+        if b"\\u" in raw:
+            # A lone surrogate can only come from an escape, and has no UTF-8 form.
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return value if type(value) is dict else None
+
+
+def _depth(raw: bytes) -> int:
+    deepest = depth = 0
+    for bracket in _BRACKETS.findall(_STRING.sub(b"", raw)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _has_long_number(raw: bytes) -> bool:
+    outside = _STRING.sub(b'""', raw)
+    return any(
+        sum(48 <= octet <= 57 for octet in run) > MAX_DIGITS
+        for run in re.findall(rb"[-+.0-9eE]+", outside)
+    )
+
+
+class Repeated(dict[str, Any]):
+    """A JSON object in which a member stands twice: it has two meanings, so it is used for none."""
+
+
+def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else Repeated(members)
+
+
+_decode_tolerantly = json.JSONDecoder(object_pairs_hook=_marked).decode
+
+
+def tolerant_json(raw: bytes) -> object:
+    """Any JSON value; objects with repeated members are marked (`Repeated`). Else ValueError."""
+    try:
+        return _decode_tolerantly(raw.decode("utf-8-sig"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def tolerant_octets(value: object, longest: int) -> bytes | None:
+    """Octets of a key member: either base64 alphabet, padded or not, at most so many; or None."""
+    if not isinstance(value, str) or not value.isascii() or len(value) > 4 * longest:
+        return None
+    text = value.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        octets = binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
+    except binascii.Error:
+        return None
+    return octets if octets and len(octets) <= longest else None
+
+
+def to_base64url(octets: bytes) -> str:
+    """Canonical base64url without padding (RFC 7515, section 2)."""
+    return b64encode(octets, b"-_").rstrip(b"=").decode()

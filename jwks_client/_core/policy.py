@@ -1,0 +1,131 @@
+"""How long keys live and how they are fetched, as values that are checked when they are made.
+
+Owns: the defaults and bounds of caching and fetching. May not know: providers, tokens, or how any
+of this is carried out. All times are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import ConfigurationError
+from . import settings
+
+__all__ = ["CachePolicy", "FetchPolicy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachePolicy:
+    """How long a key set lives, and what may be asked of the provider while it does.
+
+    Arguments:
+        ttl: the life of a set when the answer says nothing; within ``min_ttl`` and ``max_ttl``.
+        honour_headers: let ``Cache-Control: max-age`` (less ``Age``) or ``Expires`` set the life.
+        min_ttl: the shortest life an answer can ask for (also no-store and no-cache).
+        max_ttl: the longest life an answer can ask for.
+        refresh_ahead: share of the life, above 0 and below 1, after which one background fetch
+            runs; None for no background work at all (Lambda, scripts).
+        stale_if_error: how long past their life known keys are used while the provider fails;
+            0 fails closed. A smaller ``stale-if-error`` in the answer wins (RFC 5861, section 4).
+        unknown_kid_burst: fetches that unknown kids can cause at once (whole number, at least 1).
+        unknown_kid_interval: after which one more such fetch is allowed.
+        bad_signature_interval: at most one fetch per this when a known kid's signature fails.
+        negative_kids: how many kids that are not there are remembered (whole number; 0 for none).
+        negative_kid_ttl: for how long they are.
+        failure_backoff: first and longest wait after a failed fetch; doubles in between.
+    """
+
+    ttl: float = 300
+    honour_headers: bool = True
+    min_ttl: float = 60
+    max_ttl: float = 3600
+    refresh_ahead: float | None = 0.8
+    stale_if_error: float = 3600
+    unknown_kid_burst: int = 2
+    unknown_kid_interval: float = 10
+    bad_signature_interval: float = 60
+    negative_kids: int = 1024
+    negative_kid_ttl: float = 10
+    failure_backoff: tuple[float, float] = (1, 30)
+
+    def __post_init__(self) -> None:
+        settings.flag("honour_headers", self.honour_headers)
+        settings.number("min_ttl", self.min_ttl)
+        settings.number("max_ttl", self.max_ttl, minimum=self.min_ttl)
+        settings.number("ttl", self.ttl, minimum=self.min_ttl, maximum=self.max_ttl)
+        settings.number("stale_if_error", self.stale_if_error)
+        settings.whole("unknown_kid_burst", self.unknown_kid_burst, minimum=1)
+        settings.number("unknown_kid_interval", self.unknown_kid_interval, minimum=0.001)
+        settings.number("bad_signature_interval", self.bad_signature_interval)
+        settings.whole("negative_kids", self.negative_kids, maximum=1_000_000)
+        settings.number("negative_kid_ttl", self.negative_kid_ttl)
+        self._check_refresh_ahead()
+        self._check_backoff()
+
+    def _check_refresh_ahead(self) -> None:
+        share = self.refresh_ahead
+        if share is None:
+            return
+        settings.number("refresh_ahead", share, maximum=1, unit="a share of the life, or None")
+        if not 0 < share < 1:
+            raise ConfigurationError(
+                "refresh_ahead",
+                f"takes a share of the life above 0 and below 1, or None, not {share!r}: "
+                "a set cannot be refreshed before it came or after it ended",
+            )
+
+    def _check_backoff(self) -> None:
+        pair = self.failure_backoff
+        if not isinstance(pair, tuple) or len(pair) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+            raise ConfigurationError("failure_backoff", f"takes (first, longest), not {pair!r}")
+        first = settings.number("failure_backoff", pair[0], minimum=0.001)
+        settings.number("failure_backoff", pair[1], minimum=first)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchPolicy:
+    """How a key set is fetched, and the limits that every byte of the answer meets.
+
+    Arguments:
+        connect_timeout: for the connection and its TLS handshake, above 0.
+        attempt_timeout: for one request and its whole answer, above 0.
+        deadline: for everything: name look-up, connection, each header byte, body, retries.
+        retries: further attempts (0 to 5) after a failed connection, a timeout, 408, 429 or 5xx.
+        max_body: longest answer in bytes, counted after decompression.
+        max_keys: most entries of a key set.
+        max_token: longest token, in characters; judged before anything else.
+        max_header: longest header segment of a token, in characters.
+        ca_file: a PEM file of authorities trusted besides the public ones (a private CA).
+        proxy: URL of a proxy for all fetches; None leaves it to the usual environment variables.
+    """
+
+    connect_timeout: float = 2
+    attempt_timeout: float = 3
+    deadline: float = 5
+    retries: int = 1
+    max_body: int = 512 * 1024
+    max_keys: int = 100
+    max_token: int = 16 * 1024
+    max_header: int = 4 * 1024
+    ca_file: str | None = None
+    proxy: str | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("connect_timeout", "attempt_timeout", "deadline"):
+            settings.number(field, getattr(self, field), minimum=0.001, maximum=300)
+        settings.whole("retries", self.retries, maximum=5)
+        for field, most in (
+            ("max_body", 64 * 1024 * 1024),
+            ("max_keys", 10_000),
+            ("max_token", 1024 * 1024),
+            ("max_header", 1024 * 1024),
+        ):
+            settings.whole(field, getattr(self, field), minimum=1, maximum=most)
+        if self.ca_file is not None:
+            settings.text("ca_file", self.ca_file)
+        if self.proxy is not None and settings.split_proxy(self.proxy) is None:
+            # The URL may hold a password, so it is not shown.
+            raise ConfigurationError(
+                "proxy",
+                "takes an http, https, socks5 or socks5h URL such as http://proxy.internal:3128",
+            )

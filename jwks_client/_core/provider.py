@@ -1,0 +1,334 @@
+"""A provider: whose tokens are accepted, with which keys, and what must hold of them.
+
+Owns: `Provider`, `IssuerTemplate` and the places where a token may stand in a request, checked when
+they are made. May not know: how keys are fetched or tokens judged. Everything here is data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+
+from ..errors import ConfigurationError
+from . import settings
+
+__all__ = [
+    "Cookie",
+    "Header",
+    "IssuerTemplate",
+    "Location",
+    "Provider",
+    "Query",
+    "Subprotocol",
+]
+
+DEFAULT_ALGORITHMS: Final = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
+)
+SUPPORTED_ALGORITHMS: Final = frozenset(
+    {*DEFAULT_ALGORITHMS, "ES256K", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"}
+)
+DEFAULT_TOKEN_TYPES: Final = (None, "jwt", "at+jwt")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A request header; with ``scheme`` the token follows that word (``Bearer …``)."""
+
+    name: str
+    scheme: str | None = None
+
+    def __post_init__(self) -> None:
+        settings.header_name("locations", self.name)
+        if self.scheme is not None:
+            settings.header_name("locations", self.scheme)
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """A cookie of exactly this name."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        settings.header_name("locations", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Subprotocol:
+    """WebSocket only: the entry after ``name`` in ``Sec-WebSocket-Protocol``."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        settings.header_name("locations", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """WebSocket only: a parameter of the query string."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        settings.text("locations", self.name, longest=64)
+
+
+Location: TypeAlias = Header | Cookie | Subprotocol | Query
+BEARER: Final = Header("Authorization", scheme="Bearer")
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,63})\}")
+_TENANT = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerTemplate:
+    """Issuers that differ in one place, which a claim of the token names and ``allowed`` decides.
+
+    ``IssuerTemplate("https://login.microsoftonline.com/{tid}/v2.0", allowed={"72f9…"})`` accepts a
+    token whose ``tid`` claim is allowed and whose ``iss`` is exactly the template with that value
+    in place.
+
+    Arguments:
+        template: the issuer with one ``{claim}`` in it.
+        allowed: the values accepted, or a callable that accepts one by returning exactly True.
+            A value is 1 to 64 characters of ``A-Z a-z 0-9 -``.
+    """
+
+    template: str
+    allowed: Collection[str] | Callable[[str], bool] = field(kw_only=True, repr=False)
+
+    def __post_init__(self) -> None:
+        settings.text("issuer", self.template)
+        if len(_PLACEHOLDER.findall(self.template)) != 1 or self.template.count("{") != 1:
+            raise ConfigurationError(
+                "issuer", f"a template takes exactly one {{claim}}, not {self.template!r}"
+            )
+        if not callable(self.allowed):
+            values = frozenset(settings.names("allowed", self.allowed, at_least=1))
+            for value in values:
+                if not _TENANT.fullmatch(value):
+                    raise ConfigurationError("allowed", f"{value!r} can never stand in an issuer")
+            object.__setattr__(self, "allowed", values)
+
+    @property
+    def claim(self) -> str:
+        """The claim that the placeholder names."""
+        return self.template.partition("{")[2].partition("}")[0]
+
+    def value_in(self, issuer: str) -> str | None:
+        """What stands for the placeholder in ``issuer``, whole-string match, or None."""
+        before, _, after = _PLACEHOLDER.sub("\0", self.template).partition("\0")
+        if len(issuer) <= len(before) + len(after):
+            return None
+        value = issuer[len(before) : len(issuer) - len(after)]
+        return value if before + value + after == issuer and _TENANT.fullmatch(value) else None
+
+    def allows(self, value: str) -> bool:
+        """Whether ``allowed`` accepts the value; a callable that raises does not."""
+        if not callable(self.allowed):
+            return value in self.allowed
+        try:
+            return self.allowed(value) is True
+        except Exception:
+            return False
+
+
+Check: TypeAlias = Callable[[Any], object]
+RequestHeaders: TypeAlias = Mapping[str, str] | Callable[[], Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """Whose tokens are accepted, where their keys are, and what must hold of each token.
+
+    Arguments:
+        name: what the application calls it; in events, ``health()`` and ``token.provider``.
+        issuer: the accepted ``iss``: one, several, an `IssuerTemplate`, or None = knowingly not
+            checked.
+        audience: the accepted ``aud``: one or several (one match suffices), or None = knowingly not
+            checked.
+        jwks_url: where the key set is. Exactly one of this and the next two is given.
+        discovery_url: where the metadata is that names the key set (OpenID Connect Discovery, RFC
+            8414).
+        jwks: a key set in hand (mapping, str or bytes), which is never fetched.
+        algorithms: accepted ``alg``, asymmetric only (RFC 8725, section 3.1).
+        token_types: accepted ``typ``, compared without case; None stands for absent.
+        required_claims: claims that must be there and not null.
+        claim_values: claims that must have exactly this JSON value; a set means any one of its
+            members.
+        forbidden_claims: claims that must not be there.
+        leeway: seconds, 0 to 3600, that clocks may differ.
+        max_age: seconds since ``iat``, or None for any age.
+        require_expiry: refuse tokens without ``exp``.
+        bound_tokens: ``"refuse"`` tokens with ``cnf`` (RFC 9449, RFC 8705), or
+            ``"checked_elsewhere"``.
+        checks: callables given the `VerifiedToken`; None or True accepts, False refuses.
+        locations: where a token may stand in a request, in order.
+        scope_claim: the claim that holds the scopes, where it is not a usual one.
+        headers: sent with each fetch, to the origin of the configured URL only; mapping or
+            callable.
+        allow_http: accept plain http beyond loopback.
+
+    Raises `ConfigurationError` naming the field.
+    """
+
+    name: str
+    issuer: str | tuple[str, ...] | IssuerTemplate | None
+    audience: str | tuple[str, ...] | None
+    jwks_url: str | None = None
+    discovery_url: str | None = None
+    jwks: Mapping[str, Any] | str | bytes | None = field(default=None, repr=False)
+    algorithms: Collection[str] = DEFAULT_ALGORITHMS
+    token_types: Collection[str | None] = DEFAULT_TOKEN_TYPES
+    required_claims: Collection[str] = ()
+    claim_values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    forbidden_claims: Collection[str] = ()
+    leeway: float = 30
+    max_age: float | None = None
+    require_expiry: bool = True
+    bound_tokens: Literal["refuse", "checked_elsewhere"] = "refuse"
+    checks: Collection[Check] = ()
+    locations: Collection[Location] = (BEARER,)
+    scope_claim: str | None = None
+    headers: RequestHeaders | None = field(default=None, repr=False)
+    allow_http: bool = False
+
+    def __post_init__(self) -> None:
+        settings.text("name", self.name, longest=200)
+        self._check_identity()
+        self._check_source()
+        self._check_claims()
+        settings.number("leeway", self.leeway, maximum=3600)
+        if self.max_age is not None:
+            settings.number("max_age", self.max_age)
+        settings.flag("require_expiry", self.require_expiry)
+        settings.one_of("bound_tokens", self.bound_tokens, ("refuse", "checked_elsewhere"))
+        if self.scope_claim is not None:
+            settings.text("scope_claim", self.scope_claim)
+
+    def _keep(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check_identity(self) -> None:
+        for name in ("issuer", "audience"):
+            value = getattr(self, name)
+            if name == "issuer" and isinstance(value, IssuerTemplate):
+                continue
+            if value is not None:
+                several = settings.one_or_more(name, value)
+                self._keep(name, value if isinstance(value, str) else several)
+        algorithms = settings.names("algorithms", self.algorithms, at_least=1)
+        for algorithm in algorithms:
+            if algorithm not in SUPPORTED_ALGORITHMS:
+                raise ConfigurationError(
+                    "algorithms",
+                    f"{algorithm!r} is not supported: only asymmetric ones can be verified with "
+                    f"public keys ({', '.join(sorted(SUPPORTED_ALGORITHMS))})",
+                )
+        self._keep("algorithms", algorithms)
+        self._keep("token_types", _token_types(self.token_types))
+
+    def _check_source(self) -> None:
+        settings.flag("allow_http", self.allow_http)
+        given = [n for n in ("jwks_url", "discovery_url", "jwks") if getattr(self, n) is not None]
+        if len(given) != 1:
+            raise ConfigurationError(
+                "jwks_url",
+                "exactly one of jwks_url, discovery_url and jwks must be given, "
+                f"not {' and '.join(given) or 'none'}",
+            )
+        if given[0] == "jwks":
+            if not isinstance(self.jwks, (Mapping, str, bytes)):
+                raise ConfigurationError("jwks", "takes a key set as a mapping, str or bytes")
+        else:
+            settings.url(given[0], getattr(self, given[0]), allow_http=self.allow_http)
+        headers = self.headers
+        if headers is not None and not callable(headers):
+            if not isinstance(headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ConfigurationError(
+                    "headers", "takes a mapping of names to values, or a callable"
+                )
+            self._keep(
+                "headers", dict(settings.header("headers", n, v) for n, v in headers.items())
+            )
+
+    def _check_claims(self) -> None:
+        self._keep("required_claims", settings.names("required_claims", self.required_claims))
+        self._keep("forbidden_claims", settings.names("forbidden_claims", self.forbidden_claims))
+        values = self.claim_values
+        if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(
+                "claim_values", "takes a mapping of claim names to JSON values"
+            )
+        for name, value in values.items():
+            if not all(is_json(one) for one in any_of(value)):
+                raise ConfigurationError(
+                    "claim_values", f"{name!r} takes a JSON value, or a set of JSON values"
+                )
+        self._keep("claim_values", dict(values))
+        self._keep("checks", _members("checks", self.checks, callable, "callables"))
+        self._keep(
+            "locations",
+            _members(
+                "locations", self.locations, _is_location, "Header, Cookie, Subprotocol or Query"
+            ),
+        )
+        if not self.locations:
+            raise ConfigurationError("locations", "must not be empty")
+
+
+def any_of(value: object) -> tuple[object, ...]:
+    """The values of which one must be there: a set's members, or the one value itself."""
+    return tuple(value) if isinstance(value, (set, frozenset)) else (value,)
+
+
+def is_json(value: object) -> bool:
+    """Whether a value can stand in a JSON document (RFC 8259), so that a claim can equal it."""
+    match value:
+        case None | bool() | int() | str():
+            return True
+        case float():
+            return value - value == 0  # neither infinite nor NaN
+        case list():
+            return all(is_json(one) for one in value)
+        case dict():
+            return all(isinstance(name, str) and is_json(one) for name, one in value.items())
+        case _:
+            return False
+
+
+def plain_token_type(typ: str) -> str:
+    """``typ`` as it is compared: without case or ``application/`` (RFC 7515, section 4.1.9)."""
+    return typ.lower().removeprefix("application/")
+
+
+def _token_types(value: object) -> tuple[str | None, ...]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Collection) or not value:
+        raise ConfigurationError(
+            "token_types", 'takes a collection of types such as ("at+jwt", None), None for absent'
+        )
+    return tuple(
+        dict.fromkeys(
+            None if one is None else plain_token_type(settings.text("token_types", one))
+            for one in value
+        )
+    )
+
+
+def _members(
+    name: str, value: object, good: Callable[[object], bool], what: str
+) -> tuple[object, ...]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
+        raise ConfigurationError(name, f"takes a collection of {what}")
+    members = tuple(value)
+    if not all(good(one) for one in members):
+        raise ConfigurationError(name, f"takes a collection of {what}")
+    return members
+
+
+def _is_location(value: object) -> bool:
+    return isinstance(value, (Header, Cookie, Subprotocol, Query))

@@ -1,0 +1,180 @@
+"""Checks of configuration values, so that a wrong setting is loud when it is made.
+
+Owns: what a number, name or URL in a setting may be. May not know: which settings there are.
+Each function returns the value to keep, or raises `ConfigurationError` naming the field.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Collection, Iterable
+from typing import TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from ..errors import ConfigurationError
+
+T = TypeVar("T", bound=str)
+
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# RFC 9110, section 5.5, without obs-text: what every server reads alike.
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?")
+
+
+def number(
+    field: str,
+    value: object,
+    *,
+    minimum: float = 0,
+    maximum: float = math.inf,
+    unit: str = "seconds",
+) -> float:
+    """A finite number from ``minimum`` to ``maximum``, both included; bool is not one."""
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or not minimum <= value <= maximum:  # type: ignore[operator]
+        span = (
+            f"of at least {minimum:g}"
+            if math.isinf(maximum)
+            else f"from {minimum:g} to {maximum:g}"
+        )
+        raise ConfigurationError(field, f"takes a finite number {span} ({unit}), not {value!r}")
+    return value  # type: ignore[return-value]
+
+
+def whole(field: str, value: object, *, minimum: int = 0, maximum: int | None = None) -> int:
+    """A whole number from ``minimum`` to ``maximum``, both included; bool is not one."""
+    good = isinstance(value, int) and not isinstance(value, bool)
+    if not good or value < minimum or (maximum is not None and value > maximum):  # type: ignore[operator]
+        span = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+        raise ConfigurationError(field, f"takes a whole number {span}, not {value!r}")
+    return value  # type: ignore[return-value]
+
+
+def flag(field: str, value: object) -> bool:
+    """True or False and nothing that merely counts as one."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(field, f"takes True or False, not {value!r}")
+    return value
+
+
+def text(field: str, value: object, *, longest: int = 2048) -> str:
+    """A string that is not empty and at most ``longest`` characters long."""
+    if not isinstance(value, str) or not value or len(value) > longest:
+        raise ConfigurationError(
+            field, f"takes a string of 1 to {longest} characters, not {_shown(value)}"
+        )
+    return value
+
+
+def names(field: str, value: object, *, at_least: int = 0) -> tuple[str, ...]:
+    """A collection of strings as a tuple, in its order, without repeats."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
+        raise ConfigurationError(
+            field, f'takes a collection of strings, such as ("a", "b"), not {_shown(value)}'
+        )
+    found = tuple(dict.fromkeys(text(field, item) for item in value))
+    if len(found) < at_least:
+        raise ConfigurationError(field, "must not be empty")
+    return found
+
+
+def one_or_more(field: str, value: object) -> tuple[str, ...]:
+    """One string, or a collection of them, as a tuple that is never empty."""
+    return (text(field, value),) if isinstance(value, str) else names(field, value, at_least=1)
+
+
+def one_of(field: str, value: object, allowed: Iterable[T]) -> T:
+    """One of the words in ``allowed``."""
+    for word in allowed:
+        if value == word:
+            return word
+    raise ConfigurationError(field, f"takes one of {', '.join(map(repr, allowed))}, not {value!r}")
+
+
+def header(field: str, name: object, value: object) -> tuple[str, str]:
+    """A request header that cannot be taken for two (no line breaks, ASCII only)."""
+    if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+        raise ConfigurationError(field, "has a name that is no HTTP header name")
+    if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+        # The value may be a secret, so it is not shown.
+        raise ConfigurationError(field, f"has a value for {name!r} that no HTTP header can hold")
+    return name, value
+
+
+def header_name(field: str, value: object) -> str:
+    """The name of an HTTP header or cookie (both are tokens: RFC 9110 5.6.2, RFC 6265 4.1.1)."""
+    if not isinstance(value, str) or not _HEADER_NAME.fullmatch(value):
+        raise ConfigurationError(
+            field, f"takes a name of letters, digits and !#$%&'*+-.^_`|~, not {value!r}"
+        )
+    return value
+
+
+def url(field: str, value: object, *, allow_http: bool = False) -> str:
+    """An https URL; plain http only for a loopback host or where ``allow_http`` says so."""
+    parts = split_url(value)
+    if parts is None:
+        raise ConfigurationError(field, f"takes an absolute https URL, not {_shown(value)}")
+    if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname or "")):
+        raise ConfigurationError(
+            field,
+            "is plain http, so anyone on the way could swap keys; use https, or allow_http=True",
+        )
+    return str(value)
+
+
+def split_url(value: object) -> SplitResult | None:
+    """The parts of an absolute http or https URL without user, password or fragment, else None."""
+    if not isinstance(value, str) or len(value) > 2048 or not _VISIBLE_ASCII.fullmatch(value):
+        return None
+    try:
+        parts = urlsplit(value)
+        parts.port
+    except ValueError:
+        return None
+    bad = "\\" in value or "@" in parts.netloc or "#" in value
+    return None if bad or parts.scheme not in {"http", "https"} or not parts.hostname else parts
+
+
+def split_proxy(value: object) -> SplitResult | None:
+    """The parts of a proxy's URL, which unlike others may hold a user and a password, else None."""
+    if not isinstance(value, str) or len(value) > 2048 or not _VISIBLE_ASCII.fullmatch(value):
+        return None
+    try:
+        parts = urlsplit(value)
+        parts.port
+    except ValueError:
+        return None
+    known = parts.scheme in {"http", "https", "socks5", "socks5h"}
+    return parts if known and parts.hostname else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address literal is this machine (RFC 6761, section 6.3)."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    address = ip_literal(host)
+    return address is not None and address.is_loopback
+
+
+def ip_literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address of a host literal (IPv4 inside IPv6 unwrapped), or None for a name."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def origin(address: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a checked URL: what may see the application's own headers."""
+    parts = urlsplit(address)
+    default = 443 if parts.scheme == "https" else 80
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or default
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"a {type(value).__name__} of {len(shown)} characters"

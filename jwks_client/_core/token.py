@@ -1,0 +1,316 @@
+"""A token before and after it is trusted: `UnverifiedToken` by shape, `VerifiedToken` by proof.
+
+Owns: the strict compact parse (RFC 7515, section 5.2; RFC 7519, section 7.2) and what a verified
+token offers. May not know: providers, keys at hand, time. `parse` is a pure function of the bytes.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from ..errors import InsufficientScopeError, TokenError
+from .encoding import decode_segment, strict_object
+from .provider import SUPPORTED_ALGORITHMS, plain_token_type
+
+if TYPE_CHECKING:
+    from .jwk import Key
+
+__all__ = ["UnverifiedToken", "VerifiedToken"]
+
+T = TypeVar("T")
+MAX_KID: Final = 1024
+
+
+class UnverifiedToken(NamedTuple):
+    """What the bytes say: every value in it may be an attacker's."""
+
+    raw: str
+    header: dict[str, Any]
+    claims: dict[str, Any]
+    payload: bytes
+    signing_input: bytes
+    signature: bytes
+    algorithm: str
+    kid: str | None
+    token_type: str | None
+
+
+class _Header(NamedTuple):
+    members: dict[str, Any]
+    algorithm: str
+    kid: str | None
+    token_type: str | None
+
+
+def text_of(raw: object, max_token: int) -> str:
+    """The token as text; str and bytes are one.
+
+    Raises TokenError ``malformed_token`` for any other type, ``token_too_large``.
+    """
+    if not isinstance(raw, (str, bytes)):
+        raise TokenError("malformed_token", "a token is str or bytes")
+    if len(raw) > max_token:
+        raise TokenError(
+            "token_too_large", f"a token is at most {max_token} characters (max_token)"
+        )
+    if isinstance(raw, str):
+        return raw
+    if not raw.isascii():
+        raise TokenError("malformed_token", "a token is ASCII")
+    return raw.decode("ascii")
+
+
+def parse(raw: str, max_header: int) -> UnverifiedToken:
+    """Read a compact JWS whose payload is a claims object; nothing is verified.
+
+    Arguments:
+        raw: the token, within its size limit already (`text_of`).
+        max_header: the longest header segment, in characters.
+
+    Raises TokenError ``malformed_token``, ``token_too_large``, ``encrypted_token``,
+    ``unsupported_critical_header`` or ``algorithm_not_allowed``.
+    """
+    if not raw.isascii():
+        raise TokenError("malformed_token", "a token is ASCII")
+    segments = raw.encode("ascii").split(b".", 5)
+    if len(segments) != 3:
+        if len(segments) == 5:
+            raise TokenError(
+                "encrypted_token", "five segments: an encrypted token, which no key set opens"
+            )
+        raise TokenError("malformed_token", "a signed token has three segments")
+    header = _read_header(segments[0], max_header)
+    payload = decode_segment(segments[1])
+    claims = None if payload is None else strict_object(payload)
+    signature = decode_segment(segments[2])
+    if payload is None or claims is None:
+        raise TokenError("malformed_token", "its payload is not base64url of one JSON object")
+    if signature is None:
+        raise TokenError("malformed_token", "its signature is not base64url")
+    _check_algorithm(header)
+    return UnverifiedToken(
+        raw=raw,
+        header=header.members,
+        claims=claims,
+        payload=payload,
+        signing_input=segments[0] + b"." + segments[1],
+        signature=signature,
+        algorithm=header.algorithm,
+        kid=header.kid,
+        token_type=header.token_type,
+    )
+
+
+def _read_header(segment: bytes, max_header: int) -> _Header:
+    if len(segment) > max_header:
+        raise TokenError(
+            "token_too_large", f"a header is at most {max_header} characters (max_header)"
+        )
+    octets = decode_segment(segment)
+    members = None if octets is None else strict_object(octets)
+    if members is None:
+        raise TokenError("malformed_token", "its header is not base64url of one JSON object")
+    algorithm, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
+    if not isinstance(algorithm, str):
+        raise TokenError("malformed_token", "its alg is missing or no string")
+    if not isinstance(kid, str) and (kid is not None or "kid" in members):
+        raise TokenError("malformed_token", "its kid is no string")
+    if kid is not None and len(kid.encode()) > MAX_KID:
+        raise TokenError("malformed_token", f"its kid is longer than {MAX_KID} octets")
+    if not isinstance(typ, str) and (typ is not None or "typ" in members):
+        raise TokenError("malformed_token", "its typ is no string")
+    return _Header(members, algorithm, kid, None if typ is None else plain_token_type(typ))
+
+
+def _check_algorithm(header: _Header) -> None:
+    # RFC 7515, section 4.1.11: an extension that is not understood must be refused, and none is.
+    if "crit" in header.members:
+        raise TokenError(
+            "unsupported_critical_header", "its header has crit; no extension is supported"
+        )
+    if header.members.get("b64", True) is not True:
+        raise TokenError("unsupported_critical_header", "its header has b64 (RFC 7797, section 7)")
+    if header.algorithm not in SUPPORTED_ALGORITHMS:
+        raise TokenError(
+            "algorithm_not_allowed", "its alg is no asymmetric algorithm that is supported"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenFacts:
+    """What was proved of one token; shared by all who hold it and never handed out."""
+
+    raw: str = field(repr=False)
+    header: dict[str, Any] = field(repr=False)
+    payload: bytes = field(repr=False)
+    provider: str
+    key_id: str | None
+    algorithm: str
+    issuer: str | None
+    subject: str | None
+    audience: tuple[str, ...]
+    scopes: frozenset[str]
+    expires_at: float | None
+    issued_at: float | None
+
+
+class VerifiedToken:
+    """A token whose signature and claims held. Immutable; its repr shows no token and no claims.
+
+    Attributes:
+        claims: all claims, as a plain dict of its own: changing it changes nothing for anyone else.
+        header: the header, likewise.
+        issuer: ``iss`` or None.
+        subject: ``sub`` or None.
+        audience: ``aud`` as a tuple.
+        scopes: from ``scope``, ``scp``, ``scopes`` or the provider's own claim.
+        expires_at: ``exp``, seconds since the epoch, or None.
+        issued_at: ``iat``, likewise.
+        key_id: the kid of the key that verified it, or None.
+        algorithm: the ``alg`` that it was verified with.
+        provider: the name of the provider that accepted it.
+        raw: the token itself; not pickled.
+    """
+
+    __slots__ = ("_claims", "_facts", "_header")
+
+    _facts: TokenFacts
+    _claims: dict[str, Any] | None
+    _header: dict[str, Any] | None
+
+    def __init__(self, facts: TokenFacts, claims: dict[str, Any] | None = None) -> None:
+        _set(self, "_facts", facts)
+        _set(self, "_claims", claims)
+        _set(self, "_header", None)
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        if self._claims is None:
+            _set(self, "_claims", json.loads(self._facts.payload))
+        return self._claims  # type: ignore[return-value]
+
+    @property
+    def header(self) -> dict[str, Any]:
+        if self._header is None:
+            _set(self, "_header", copy.deepcopy(self._facts.header))
+        return self._header  # type: ignore[return-value]
+
+    @property
+    def issuer(self) -> str | None:
+        return self._facts.issuer
+
+    @property
+    def subject(self) -> str | None:
+        return self._facts.subject
+
+    @property
+    def audience(self) -> tuple[str, ...]:
+        return self._facts.audience
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        return self._facts.scopes
+
+    @property
+    def expires_at(self) -> float | None:
+        return self._facts.expires_at
+
+    @property
+    def issued_at(self) -> float | None:
+        return self._facts.issued_at
+
+    @property
+    def key_id(self) -> str | None:
+        return self._facts.key_id
+
+    @property
+    def algorithm(self) -> str:
+        return self._facts.algorithm
+
+    @property
+    def provider(self) -> str:
+        return self._facts.provider
+
+    @property
+    def raw(self) -> str:
+        return self._facts.raw
+
+    def claims_as(self, kind: type[T]) -> T:
+        """The claims as a dataclass, TypedDict, or msgspec or pydantic type.
+
+        Arguments:
+            kind: the type; members that it does not know are left out.
+
+        Raises TokenError ``missing_claim`` or ``invalid_claim`` if the claims do not fit it.
+        """
+        from .typed_claims import convert
+
+        return convert(json.loads(self._facts.payload), kind)
+
+    def require(self, *scopes: str, any_of: Collection[str] = ()) -> VerifiedToken:
+        """Return this token if it has all ``scopes``, and one of ``any_of`` where that is given.
+
+        Raises `InsufficientScopeError`.
+        """
+        if isinstance(any_of, str):
+            any_of = (any_of,)
+        if not self.scopes.issuperset(scopes):
+            raise InsufficientScopeError(scopes)
+        if any_of and self.scopes.isdisjoint(any_of):
+            raise InsufficientScopeError(any_of)
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, VerifiedToken):
+            return NotImplemented
+        mine, theirs = self._facts, other._facts
+        return (mine.provider, mine.header, mine.payload) == (
+            theirs.provider,
+            theirs.header,
+            theirs.payload,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._facts.provider, self._facts.payload))
+
+    def __repr__(self) -> str:
+        facts = self._facts
+        return (
+            f"<VerifiedToken provider={facts.provider!r} algorithm={facts.algorithm!r} "
+            f"key_id={facts.key_id!r}>"
+        )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"VerifiedToken is immutable: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"VerifiedToken is immutable: {name} cannot be deleted")
+
+    def __copy__(self) -> VerifiedToken:
+        return VerifiedToken(self._facts)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> VerifiedToken:
+        return VerifiedToken(self._facts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        facts = {name: getattr(self._facts, name) for name in TokenFacts.__slots__}
+        return _unpickle, ({**facts, "raw": ""},)
+
+
+_set = object.__setattr__
+
+
+def _unpickle(facts: dict[str, Any]) -> VerifiedToken:
+    return VerifiedToken(TokenFacts(**facts))
+
+
+def signature_holds(token: UnverifiedToken, key: Key) -> bool:
+    """Whether ``key`` made the signature; whatever is raised over hostile bytes is a no."""
+    try:
+        return key.verifiers[token.algorithm](token.signing_input, key.key, token.signature) is True
+    except Exception:
+        return False

@@ -1,0 +1,75 @@
+"""What both shells need to know of an HTTP client: time limits, failures, header names.
+
+Owns: the few facts of httpx's shape. May not know: key sets. It imports no HTTP library.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from ._core.policy import FetchPolicy
+
+
+def timeouts(policy: FetchPolicy) -> dict[str, float]:
+    """Limits of one attempt as httpx's ``timeout`` extension takes them, per operation."""
+    attempt = policy.attempt_timeout
+    connect = min(policy.connect_timeout, attempt)
+    return {"connect": connect, "read": attempt, "write": attempt, "pool": attempt}
+
+
+def timed_out(error: BaseException) -> bool:
+    """Whether an HTTP client's exception says that time ran out, whichever client it is."""
+    return isinstance(error, TimeoutError) or any(
+        kind.__name__ == "TimeoutException" for kind in type(error).__mro__
+    )
+
+
+def lower_names(headers: Mapping[str, str]) -> dict[str, str]:
+    """An answer's headers with names in lower case."""
+    return {name.lower(): value for name, value in headers.items()}
+
+
+class Line:
+    """The connection under a request in a thread, so that another thread can cut it.
+
+    httpx's time limits are per operation: a server that drips one byte before each limit is never
+    late. Its ``trace`` extension tells of each connection that is made; shutting that socket down
+    ends a read.
+    """
+
+    __slots__ = ("_is_cut", "_stream")
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+        self._is_cut = False
+
+    def trace(self, _name: str, info: Mapping[str, Any]) -> None:
+        """Take note of a connection; given to httpx as the ``trace`` extension."""
+        stream = info.get("return_value")
+        if hasattr(stream, "get_extra_info"):
+            self._stream = stream
+        if self._is_cut:
+            self._shut()
+
+    def cut(self) -> None:
+        """End whatever the connection waits for."""
+        self._is_cut = True
+        self._shut()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it was cut, so that the failure which follows is a timeout."""
+        return self._is_cut
+
+    def _shut(self) -> None:
+        if self._stream is None:
+            return
+        with suppress(OSError):
+            connection = self._stream.get_extra_info("socket")
+            if isinstance(connection, socket.socket):
+                # Not SSLSocket.shutdown, which would take the TLS object from under the reading
+                # thread.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)

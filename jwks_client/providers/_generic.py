@@ -1,0 +1,74 @@
+"""Any provider: by the URL of its key set, or by what it publishes about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Unpack
+
+from .._core.provider import DEFAULT_ALGORITHMS, IssuerTemplate, Provider
+from ._identifiers import base_url as base
+from ._make import make
+from ._options import OptionsBesideAlgorithms, OptionsBesideUrl
+
+__all__ = ["generic", "oidc"]
+
+
+def generic(
+    jwks_url: str,
+    *,
+    issuer: str | tuple[str, ...] | IssuerTemplate | None,
+    audience: str | tuple[str, ...] | None,
+    algorithms: Collection[str] = DEFAULT_ALGORITHMS,
+    **options: Unpack[OptionsBesideUrl],
+) -> Provider:
+    """Tokens of any provider whose key set is at a known URL.
+
+    Arguments:
+        jwks_url: where the key set is; https, or http on loopback.
+        issuer: the accepted ``iss``, exactly; None = knowingly not checked.
+        audience: the accepted ``aud``; None = knowingly not checked.
+        algorithms: the accepted ``alg``; name the one your provider uses.
+        options: any other field of `Provider`.
+
+    Not known: which kinds of token the keys sign. If there is more than one (ID tokens, refresh
+    tokens, webhooks), say which you mean with ``token_types``, ``required_claims`` or
+    ``claim_values``.
+    """
+    return make(
+        options,
+        name="generic",
+        jwks_url=jwks_url,
+        issuer=issuer,
+        audience=audience,
+        algorithms=algorithms,
+    )
+
+
+def oidc(
+    issuer: str,
+    *,
+    audience: str | tuple[str, ...] | None,
+    algorithms: Collection[str] = DEFAULT_ALGORITHMS,
+    **options: Unpack[OptionsBesideAlgorithms],
+) -> Provider:
+    """Tokens of any provider that publishes its metadata below its issuer.
+
+    That is OpenID Connect Discovery 1.0, section 4, or where that is not found RFC 8414, section 3.
+
+    Arguments:
+        issuer: the issuer's URL, exactly as in its tokens, with its trailing slash if it has one.
+        audience: the accepted ``aud``; None = knowingly not checked.
+        algorithms: the accepted ``alg``; what the metadata announces neither widens nor narrows it.
+        options: any other field of `Provider`.
+
+    Not known: as for `generic`.
+    """
+    url = base("issuer", issuer, allow_http=options.get("allow_http", False))
+    return make(
+        options,
+        name="oidc",
+        discovery_url=f"{url}/.well-known/openid-configuration",
+        issuer=issuer,
+        audience=audience,
+        algorithms=algorithms,
+    )

@@ -1,0 +1,73 @@
+"""The keywords that every factory takes beside its own parameters, for type checkers.
+
+Owns: `ProviderOptions` and the chain that leads to it. May not know: any provider, or what is done
+with the options (`_make.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, TypedDict
+
+from .._core.provider import Check, IssuerTemplate, Location, RequestHeaders
+
+
+# A factory's own parameter may not be repeated by what it unpacks (PEP 692), so the options are a
+# chain: each link adds back one field that some factories take as a parameter of their own.
+class CommonOptions(TypedDict, total=False):
+    """Fields of `Provider` that no factory takes as a parameter of its own."""
+
+    name: str
+    discovery_url: str | None
+    jwks: Mapping[str, Any] | str | bytes | None
+    token_types: Collection[str | None]
+    required_claims: Collection[str]
+    claim_values: Mapping[str, Any]
+    forbidden_claims: Collection[str]
+    leeway: float
+    require_expiry: bool
+    bound_tokens: Literal["refuse", "checked_elsewhere"]
+    checks: Collection[Check]
+    locations: Collection[Location]
+    scope_claim: str | None
+    headers: RequestHeaders | None
+    allow_http: bool
+
+
+class OptionsBesideMaxAge(CommonOptions, total=False):
+    """Options of a factory with max_age as its own parameter."""
+
+    jwks_url: str | None
+    algorithms: Collection[str]
+    issuer: str | tuple[str, ...] | IssuerTemplate | None
+    audience: str | tuple[str, ...] | None
+
+
+class OptionsBesideUrl(CommonOptions, total=False):
+    """Options of a factory with the URL, issuer, audience and algorithms as its own parameters."""
+
+    max_age: float | None
+
+
+class OptionsBesideAlgorithms(OptionsBesideUrl, total=False):
+    """Options of a factory with issuer, audience and algorithms as its own parameters."""
+
+    jwks_url: str | None
+
+
+class OptionsBesideIssuer(OptionsBesideAlgorithms, total=False):
+    """Options of a factory with issuer and audience as its own parameters."""
+
+    algorithms: Collection[str]
+
+
+class OptionsBesideAudience(OptionsBesideIssuer, total=False):
+    """Options of a factory with the audience as its own parameter."""
+
+    issuer: str | tuple[str, ...] | IssuerTemplate | None
+
+
+class ProviderOptions(OptionsBesideAudience, total=False):
+    """Any field of `Provider`, as keywords that every factory takes."""
+
+    audience: str | tuple[str, ...] | None

@@ -1,0 +1,93 @@
+"""Prelude: session access tokens, and the step-up tokens that have a key set of their own."""
+
+from __future__ import annotations
+
+from typing import Final, Unpack
+
+from .._core.provider import Provider
+from ..errors import ConfigurationError
+from ._identifiers import host, segment
+from ._make import make
+from ._options import OptionsBesideAudience
+
+__all__ = ["prelude", "prelude_step_up"]
+
+# The documentation's examples are EdDSA; which of the three a live key set holds is not settled.
+_ALGORITHMS: Final = ("EdDSA", "ES256", "RS256")
+
+
+def prelude(
+    app_id: str | None = None,
+    *,
+    domain: str | None = None,
+    audience: str | tuple[str, ...] | None = None,
+    **options: Unpack[OptionsBesideAudience],
+) -> Provider:
+    """Access tokens of Prelude sessions.
+
+    They live about a minute and are valid from the second they were issued, so keep ``leeway`` at
+    15 s or more. Their issuer is your host, bare or after ``https://``; no other is accepted.
+
+    Arguments:
+        app_id: the application's id, which names the host ``{app_id}.session.prelude.dev``.
+        domain: your custom domain, a bare host, in place of that host.
+        audience: the accepted ``aud``. Prelude documents none, so None: not checked.
+        options: any other field of `Provider`.
+
+    Checked against: docs.prelude.so/session/documentation/jwks, prelude-so/web
+    packages/js-sdk/src/session/jwt.ts, and an independent application's verifier for the issuer.
+    Not known: the algorithm of live keys, so EdDSA, ES256 and RS256 are all accepted.
+    """
+    at = _host(app_id, domain)
+    return make(
+        options,
+        name="prelude",
+        jwks_url=f"https://{at}/.well-known/jwks.json",
+        issuer=(at, f"https://{at}"),
+        audience=audience,
+        algorithms=_ALGORITHMS,
+        required_claims=("sub",),
+    )
+
+
+def prelude_step_up(
+    app_id: str | None = None,
+    *,
+    domain: str | None = None,
+    audience: str | tuple[str, ...] | None = None,
+    **options: Unpack[OptionsBesideAudience],
+) -> Provider:
+    """Step-up tokens of Prelude, whose ``scope`` says what the user has just confirmed.
+
+    They are signed with keys of their own, which is what keeps session tokens out.
+
+    Arguments:
+        app_id: as for `prelude`.
+        domain: as for `prelude`.
+        audience: as for `prelude`.
+        options: any other field of `Provider`.
+
+    Checked against: docs.prelude.so/auth/api-reference/frontend/stepup-jwks and Prelude's pages on
+    step-up.
+    Not known to the token: whether a single-use grant was used before.
+    """
+    at = _host(app_id, domain)
+    return make(
+        options,
+        name="prelude_step_up",
+        jwks_url=f"https://{at}/.well-known/step-up-jwks.json",
+        issuer=(at, f"https://{at}"),
+        audience=audience,
+        algorithms=_ALGORITHMS,
+        required_claims=("scope",),
+    )
+
+
+def _host(app_id: str | None, domain: str | None) -> str:
+    if app_id is not None:
+        app_id = segment("app_id", app_id, "the application's id")
+    if domain is not None:
+        return host("domain", domain, "your domain")
+    if app_id is None:
+        raise ConfigurationError("app_id", "takes the application's id; or give domain, your host")
+    return f"{app_id}.session.prelude.dev"

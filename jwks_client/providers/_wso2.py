@@ -1,0 +1,87 @@
+"""WSO2 Identity Server, and Asgardeo, which is the same product as a service."""
+
+from __future__ import annotations
+
+from typing import Final, Unpack
+
+from .._core.provider import Provider
+from ._identifiers import base_url as base
+from ._identifiers import segment
+from ._make import make
+from ._options import OptionsBesideAudience, OptionsBesideIssuer
+
+__all__ = ["asgardeo", "wso2"]
+
+# RS256 unless configured otherwise; HS* and NONE can be configured too and are never accepted.
+_ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA")
+# Every access token says on whose behalf it acts; ID tokens, which may share its issuer, audience
+# and absent typ, do not. Refresh tokens do, but are of typ rt+jwt and for the issuer.
+_ACCESS_TOKEN: Final = ("aut",)
+
+
+def wso2(
+    base_url: str = "https://localhost:9443",
+    *,
+    audience: str | tuple[str, ...] | None,
+    tenant: str | None = None,
+    issuer: str | tuple[str, ...] | None = None,
+    **options: Unpack[OptionsBesideIssuer],
+) -> Provider:
+    """JWT access tokens of a WSO2 Identity Server; its refresh and ID tokens are refused.
+
+    A server with the certificate it came with (``wso2carbon``) is trusted by
+    ``FetchPolicy(ca_file=…)``, never by turning verification off.
+
+    Arguments:
+        base_url: scheme, host and port; for a sub-organization ``https://{host}/t/{root}/o/{org_id}``.
+        audience: the application's client id, or an audience that was configured for it.
+        tenant: the tenant's domain, such as ``acme.com``.
+        issuer: the accepted ``iss``; None for the token endpoint's URL, which is WSO2's default.
+        options: any other field of `Provider`.
+
+    Checked against: wso2-extensions/identity-inbound-auth-oauth, JWTTokenIssuer.java,
+    DefaultIDTokenBuilder.java, JwksEndpoint.java and OAuth2Util.java.
+    Not known: an issuer that was configured (resident entity id, FAPI2, mTLS alias). Applications
+    get opaque tokens unless set to JWT, and no key set verifies those.
+    """
+    url = base("base_url", base_url, allow_http=options.get("allow_http", False))
+    if tenant is not None:
+        url = f"{url}/t/{segment('tenant', tenant, 'the domain of the tenant', dots=True)}"
+    return make(
+        options,
+        name="wso2",
+        jwks_url=f"{url}/oauth2/jwks",
+        issuer=f"{url}/oauth2/token" if issuer is None else issuer,
+        audience=audience,
+        algorithms=_ALGORITHMS,
+        required_claims=_ACCESS_TOKEN,
+    )
+
+
+def asgardeo(
+    organization: str,
+    *,
+    audience: str | tuple[str, ...] | None,
+    **options: Unpack[OptionsBesideAudience],
+) -> Provider:
+    """JWT access tokens of an Asgardeo organization; its refresh and ID tokens are refused.
+
+    Arguments:
+        organization: the organization's name, as it stands in its URLs after ``/t/``.
+        audience: the application's client id, or an audience that was configured for it.
+        options: any other field of `Provider`.
+
+    Checked against: Asgardeo's documentation, and the sources named at `wso2`.
+    Not known: applications get opaque tokens unless set to JWT, and no key set verifies those.
+    """
+    name = segment("organization", organization, "the organization's name", dots=True)
+    url = f"https://api.asgardeo.io/t/{name}/oauth2"
+    return make(
+        options,
+        name="asgardeo",
+        jwks_url=f"{url}/jwks",
+        issuer=f"{url}/token",
+        audience=audience,
+        algorithms=_ALGORITHMS,
+        required_claims=_ACCESS_TOKEN,
+    )

@@ -1,0 +1,147 @@
+"""Gates: how a test holds an answer back, and knows that a request is there, without a sleep.
+
+Owns: waiting, for threads and event loops alike. May not know: requests, answers, providers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+__all__ = ["Gate", "Hold", "wait", "wait_async"]
+
+PATIENCE: Final = (
+    10.0  # seconds after which a test that waits has failed; none waits so long that works
+)
+
+
+class Gate:
+    """Opens once and stays open; opened from anywhere, waited for from any thread and any loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[Callable[[], None]] = []
+        self._is_open = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was opened."""
+        return self._is_open
+
+    def open(self) -> None:
+        """Let everybody pass, from now on."""
+        with self._lock:
+            self._is_open = True
+            waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()
+
+    def add(self, wake: Callable[[], None]) -> None:
+        """Have ``wake`` called when the gate opens, or at once where it is open."""
+        with self._lock:
+            if not self._is_open:
+                self._waiting.append(wake)
+                return
+        wake()
+
+    def discard(self, wake: Callable[[], None]) -> None:
+        """Take back what `add` was given."""
+        with self._lock, suppress(ValueError):
+            self._waiting.remove(wake)
+
+
+def wait(*gates: Gate, within: float | None) -> bool:
+    """Block until one of the gates opens; False if none did within ``within`` seconds."""
+    woken = threading.Event()
+    wake = woken.set
+    for gate in gates:
+        gate.add(wake)
+    try:
+        return woken.wait(within)
+    finally:
+        for gate in gates:
+            gate.discard(wake)
+
+
+async def wait_async(gate: Gate, *, within: float | None) -> bool:
+    """Await the opening of a gate; False if it did not within ``within`` seconds."""
+    loop = asyncio.get_running_loop()
+    woken = asyncio.Event()
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # the loop was closed, so nobody waits there
+            loop.call_soon_threadsafe(woken.set)
+
+    gate.add(wake)
+    try:
+        async with asyncio.timeout(within):
+            await woken.wait()
+    except TimeoutError:
+        return False
+    finally:
+        gate.discard(wake)
+    return True
+
+
+class Hold:
+    """Requests that have arrived at a `FakeProvider` and are not answered yet.
+
+    What ``with idp.hold() as held:`` gives. Threads call `wait`, coroutines await `wait_async`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._arrived = 0
+        self._marks: dict[int, Gate] = {}
+        self.gate: Final = Gate()
+
+    @property
+    def arrived(self) -> int:
+        """How many requests have arrived under this hold so far."""
+        with self._lock:
+            return self._arrived
+
+    def wait(self, requests: int = 1, *, within: float = PATIENCE) -> None:
+        """Block until so many requests have arrived under this hold, counted from its beginning.
+
+        AssertionError, which fails the test, if they have not within ``within`` (real) seconds.
+        """
+        if not wait(self._mark(requests), within=within):
+            self._give_up(requests, within)
+
+    async def wait_async(self, requests: int = 1, *, within: float = PATIENCE) -> None:
+        """As `wait`, for coroutines: the event loop runs on meanwhile."""
+        if not await wait_async(self._mark(requests), within=within):
+            self._give_up(requests, within)
+
+    def release(self) -> None:
+        """Let the held requests have their answers, and end this hold; again does nothing."""
+        self.gate.open()
+
+    def arrive(self) -> None:
+        """Count a request; the provider calls this."""
+        with self._lock:
+            self._arrived += 1
+            reached = self._marks.pop(self._arrived, None)
+        if reached is not None:
+            reached.open()
+
+    def _mark(self, requests: int) -> Gate:
+        with self._lock:
+            if self._arrived < requests:
+                return self._marks.setdefault(requests, Gate())
+        reached = Gate()
+        reached.open()
+        return reached
+
+    def _give_up(self, requests: int, within: float) -> None:
+        raise AssertionError(
+            f"{self.arrived} of {requests} requests arrived within {within:g} seconds"
+        )
+
+    def __repr__(self) -> str:
+        state = "released" if self.gate.is_open else "holding"
+        return f"<Hold {state}, {self.arrived} arrived>"

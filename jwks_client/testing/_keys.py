@@ -1,0 +1,143 @@
+"""Signing keys of every supported algorithm: making them, signing with them, publishing them.
+
+Owns: the pool of RSA keys. May not know: providers, the wire. Everything is done with
+cryptography alone, so that PyJWT stays an independent judge of it.
+
+Making an RSA key takes some 100 ms, all others take next to nothing. RSA keys are therefore lent:
+who takes one has it alone, and it comes back when its borrower is gone. The pool is filled before a
+key is lent again, and the one that came back first is lent first, so that a token of a provider
+just gone is not signed by a key of the next.
+"""
+
+from __future__ import annotations
+
+import base64
+import weakref
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+
+__all__ = ["SigningKey", "make_key"]
+
+_Raw: TypeAlias = (
+    ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | mldsa.MLDSA44PrivateKey
+    | mldsa.MLDSA65PrivateKey
+    | mldsa.MLDSA87PrivateKey
+)
+_Private: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | _Raw
+
+_RSA: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+_EC: Final[dict[str, tuple[type[ec.EllipticCurve], str]]] = {
+    "ES256": (ec.SECP256R1, "P-256"),
+    "ES384": (ec.SECP384R1, "P-384"),
+    "ES512": (ec.SECP521R1, "P-521"),
+    "ES256K": (ec.SECP256K1, "secp256k1"),
+}
+_RAW: Final[dict[str, tuple[type[_Raw], str]]] = {
+    "EdDSA": (ed25519.Ed25519PrivateKey, "Ed25519"),
+    "Ed25519": (ed25519.Ed25519PrivateKey, "Ed25519"),
+    "Ed448": (ed448.Ed448PrivateKey, "Ed448"),
+    "ML-DSA-44": (mldsa.MLDSA44PrivateKey, ""),
+    "ML-DSA-65": (mldsa.MLDSA65PrivateKey, ""),
+    "ML-DSA-87": (mldsa.MLDSA87PrivateKey, ""),
+}
+_HASHES: Final[dict[str, HashAlgorithm]] = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
+
+POOL_SIZE: Final = 6
+# Both ends of a deque are safe without a lock, which a finalizer must not wait for.
+_returned: deque[rsa.RSAPrivateKey] = deque(maxlen=POOL_SIZE)
+_made: deque[None] = deque(maxlen=POOL_SIZE)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """One key pair with the name and the algorithm under which it is published."""
+
+    kid: str
+    algorithm: str
+    private: _Private = field(repr=False)
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature as a token carries it (RFC 7518, section 3; RFC 8037; RFC 9964)."""
+        match self.private:
+            case rsa.RSAPrivateKey() as key:
+                digest = self._digest()
+                pad: padding.AsymmetricPadding = padding.PKCS1v15()
+                if self.algorithm.startswith("PS"):
+                    pad = padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
+                return key.sign(message, pad, digest)
+            case ec.EllipticCurvePrivateKey() as key:
+                width = (key.key_size + 7) // 8
+                r, s = decode_dss_signature(key.sign(message, ec.ECDSA(self._digest())))
+                return r.to_bytes(width, "big") + s.to_bytes(width, "big")
+            case key:
+                return key.sign(message)
+
+    def sign_compact(self, header: bytes, payload: bytes) -> str:
+        """A token in compact form (RFC 7515, section 7.1) of these very octets."""
+        message = f"{to_base64url(header)}.{to_base64url(payload)}"
+        return f"{message}.{to_base64url(self.sign(message.encode()))}"
+
+    def jwk(self) -> dict[str, str]:
+        """The public key as a key set holds it: with ``kid``, ``use`` and ``alg``."""
+        return {"kid": self.kid, "use": "sig", "alg": self.algorithm, **self._members()}
+
+    def _members(self) -> dict[str, str]:
+        match self.private:
+            case rsa.RSAPrivateKey() as key:
+                public = key.public_key().public_numbers()
+                return {"kty": "RSA", "n": _number(public.n), "e": _number(public.e)}
+            case ec.EllipticCurvePrivateKey() as key:
+                width = (key.key_size + 7) // 8
+                point = key.public_key().public_numbers()
+                x, y = _number(point.x, width), _number(point.y, width)
+                return {"kty": "EC", "crv": _EC[self.algorithm][1], "x": x, "y": y}
+            case key:
+                octets = to_base64url(key.public_key().public_bytes_raw())
+                curve = _RAW[self.algorithm][1]
+                if not curve:
+                    return {"kty": "AKP", "pub": octets}
+                return {"kty": "OKP", "crv": curve, "x": octets}
+
+    def _digest(self) -> HashAlgorithm:
+        return _HASHES[self.algorithm[2:5]]
+
+
+def make_key(algorithm: str, kid: str, *, borrower: object) -> SigningKey:
+    """A key that nobody else has while ``borrower`` lives. An unknown algorithm is a ValueError."""
+    if algorithm in _RSA:
+        return SigningKey(kid, algorithm, _borrow_rsa(borrower))
+    if algorithm in _EC:
+        return SigningKey(kid, algorithm, ec.generate_private_key(_EC[algorithm][0]()))
+    if algorithm in _RAW:
+        return SigningKey(kid, algorithm, _RAW[algorithm][0].generate())
+    raise ValueError(f"algorithm takes one of {', '.join((*_RSA, *_EC, *_RAW))}, not {algorithm!r}")
+
+
+def to_base64url(octets: bytes) -> str:
+    """Base64url without padding (RFC 7515, section 2)."""
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+
+
+def _borrow_rsa(borrower: object) -> rsa.RSAPrivateKey:
+    key = None
+    if len(_made) == POOL_SIZE and _returned:
+        try:
+            key = _returned.popleft()
+        except IndexError:  # another thread took the last one
+            key = None
+    if key is None:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        _made.append(None)
+    weakref.finalize(borrower, _returned.append, key).atexit = False
+    return key
+
+
+def _number(value: int, width: int | None = None) -> str:
+    return to_base64url(value.to_bytes(width or (value.bit_length() + 7) // 8, "big"))

@@ -1,0 +1,85 @@
+"""A `FakeProvider` as an httpx transport: no sockets, the answers streamed as from the wire.
+
+Owns: the way between httpx and `Turn`. May not know: what is answered. This module imports httpx,
+so it is imported only when a transport is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+
+from ._gate import wait, wait_async
+from ._responder import Request, Silence, Turn, TurnFor
+
+__all__ = ["FakeTransport"]
+
+_CHUNK = 16 * 1024
+
+
+class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """For ``httpx.Client(transport=…)`` and ``httpx.AsyncClient(transport=…)``.
+
+    A request that is held or hangs waits as long as its own read timeout, then it is
+    ``httpx.ReadTimeout``, as on the wire. The host is not looked at, the path decides.
+    """
+
+    def __init__(self, turn_for: TurnFor) -> None:
+        self._turn_for = turn_for
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer from a thread."""
+        turn = self._turn_for(_read(request))
+        if turn.gate is not None and not wait(turn.gate, within=_patience(request)):
+            raise _timed_out(request)
+        return _response(request, turn)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer on an event loop."""
+        turn = self._turn_for(_read(request))
+        if turn.gate is not None and not await wait_async(turn.gate, within=_patience(request)):
+            raise _timed_out(request)
+        return _response(request, turn)
+
+
+class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body not yet read, as a connection would have it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._chunks = [body[at : at + _CHUNK] for at in range(0, len(body), _CHUNK)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._chunks
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._chunks:
+            yield chunk
+
+
+def _read(request: httpx.Request) -> Request:
+    path = request.url.raw_path.partition(b"?")[0].decode("ascii")
+    return Request(method=request.method, path=path, headers=dict(request.headers))
+
+
+def _patience(request: httpx.Request) -> float | None:
+    timeout: dict[str, float | None] = request.extensions.get("timeout", {})
+    return timeout.get("read")
+
+
+def _timed_out(request: httpx.Request) -> httpx.ReadTimeout:
+    return httpx.ReadTimeout("the fake provider does not answer", request=request)
+
+
+def _response(request: httpx.Request, turn: Turn) -> httpx.Response:
+    match turn.outcome:
+        case Silence() as silence:
+            raise silence.to_raise() or _timed_out(request)
+        case answer:
+            return httpx.Response(
+                answer.status,
+                headers=list(answer.headers),
+                stream=_Body(answer.body),
+                request=request,
+                extensions={"http_version": b"HTTP/1.1"},
+            )

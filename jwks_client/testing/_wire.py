@@ -1,0 +1,211 @@
+"""A `FakeProvider` as an ASGI app and as a real server on loopback.
+
+Owns: these two wires and what they leave open: sockets, threads. May not know: what is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final, TypeAlias
+
+from ._gate import PATIENCE, Gate, wait, wait_async
+from ._responder import Answer, Request, Silence, Turn, TurnFor
+
+__all__ = ["FakeApp", "serve"]
+
+Message: TypeAlias = MutableMapping[str, Any]
+AsgiReceive: TypeAlias = Callable[[], Awaitable[Message]]
+AsgiSend: TypeAlias = Callable[[Message], Awaitable[None]]
+
+_POLL: Final = 0.05  # seconds until a server notices that it is to end
+
+
+class FakeApp:
+    """The provider as an ASGI app, to mount or to run under any server.
+
+    An ASGI app cannot close its connection without an answer: a failure that is an exception is
+    raised out of the app, and a hanging request that `FakeProvider.recover` ends is
+    ConnectionAbortedError.
+    """
+
+    def __init__(self, turn_for: TurnFor) -> None:
+        self._turn_for = turn_for
+
+    async def __call__(self, scope: Message, receive: AsgiReceive, send: AsgiSend) -> None:
+        """Answer one connection."""
+        match scope["type"]:
+            case "http":
+                await self._answer(scope, receive, send)
+            case "lifespan":
+                await _live(receive, send)
+            case other:
+                raise NotImplementedError(f"a FakeProvider speaks http, not {other}")
+
+    async def _answer(self, scope: Message, receive: AsgiReceive, send: AsgiSend) -> None:
+        turn = self._turn_for(_read_scope(scope))
+        if turn.gate is not None and not await _opened_first(turn.gate, receive):
+            return
+        match turn.outcome:
+            case Silence() as silence:
+                raise silence.to_raise() or ConnectionAbortedError("the fake provider is silent")
+            case answer:
+                await _send(answer, send)
+
+
+def _read_scope(scope: Message) -> Request:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    # A mounted app is told where it is mounted, and paths that begin with that.
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    return Request(method=scope["method"], path=path, headers=headers)
+
+
+async def _send(answer: Answer, send: AsgiSend) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _live(receive: AsgiReceive, send: AsgiSend) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+async def _opened_first(gate: Gate, receive: AsgiReceive) -> bool:
+    """Whether the gate opened before the other side went away."""
+
+    async def gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    opened = asyncio.ensure_future(wait_async(gate, within=None))
+    left = asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait({opened, left}, return_when=asyncio.FIRST_COMPLETED)
+        return gate.is_open
+    finally:
+        for task in (opened, left):
+            task.cancel()
+        await asyncio.gather(opened, left, return_exceptions=True)
+
+
+@contextmanager
+def serve(turn_for: TurnFor, port: int) -> Generator[str]:
+    """Serve on 127.0.0.1 and a port (0: any free one) until the block ends; gives the base URL.
+
+    When the block has ended, every connection is shut, and no thread and no socket is left.
+    """
+    server = _Server(turn_for, port)
+    name = f"fake-provider-{server.server_port}"
+    accepting = threading.Thread(target=server.serve_forever, args=(_POLL,), name=name, daemon=True)
+    accepting.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.end()
+        accepting.join(PATIENCE)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256  # a herd that connects at once must not be turned away
+
+    def __init__(self, turn_for: TurnFor, port: int) -> None:
+        self.ending: Final = Gate()
+        self._connections_lock = threading.Lock()
+        self._connections: dict[threading.Thread, socket.socket] = {}
+        super().__init__(("127.0.0.1", port), partial(_Connection, turn_for, self.ending))
+
+    def server_bind(self) -> None:
+        # http.server asks the name service for the name of its host here, which can take seconds.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        thread = threading.Thread(
+            target=self.process_request_thread,
+            args=(request, client_address),
+            name=f"fake-provider-{self.server_port}-connection",
+            daemon=True,
+        )
+        with self._connections_lock:
+            self._connections[thread] = request
+        thread.start()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._connections_lock:
+                del self._connections[threading.current_thread()]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError):  # the other side went away: nothing to tell
+            super().handle_error(request, client_address)
+
+    def end(self) -> None:
+        """Stop accepting, shut what is open, wait for the threads."""
+        self.ending.open()
+        self.shutdown()
+        self.server_close()
+        with self._connections_lock:
+            connections = dict(self._connections)
+        for connection in connections.values():
+            with suppress(OSError):  # closed meanwhile
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in connections:
+            thread.join(PATIENCE)
+
+
+class _Connection(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def __init__(self, turn_for: TurnFor, ending: Gate, *connection: Any) -> None:
+        self._turn_for = turn_for
+        self._ending = ending
+        super().__init__(*connection)  # which handles the whole connection
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        turn = self._turn_for(Request(method=self.command, path=path, headers=headers))
+        if self.command != "GET":
+            self.close_connection = True  # a body may follow that nobody reads
+        match self._outcome_of(turn):
+            case Silence():
+                self.close_connection = True
+            case answer:
+                self._send(answer)
+
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET
+
+    def _outcome_of(self, turn: Turn) -> Answer | Silence:
+        if turn.gate is not None:
+            wait(turn.gate, self._ending, within=None)
+            if not turn.gate.is_open:
+                return Silence(None)
+        return turn.outcome
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response_only(answer.status)
+        for name, value in answer.headers:
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: what was asked is in ``FakeProvider.requests``."""

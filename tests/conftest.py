@@ -1,0 +1,43 @@
+"""Fixtures of all tests: a clock, a provider on it, a driver for both clients, the outside vectors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from driver import Driver, driving
+
+from jwks_client.testing import FakeClock, FakeProvider
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that stands at 1 700 000 000 until told."""
+    return FakeClock(1_700_000_000)
+
+
+@pytest.fixture
+def idp(clock: FakeClock) -> FakeProvider:
+    """A fake provider on ``clock``."""
+    return FakeProvider(clock=clock)
+
+
+@pytest.fixture(params=["sync", "async"])
+def drive(request: pytest.FixtureRequest) -> Iterator[Driver]:
+    """A driver for `JWKSClient`, then one for `AsyncJWKSClient`: the test runs with both."""
+    with driving(request.param) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder of test vectors of other projects: ``$JWKS_VECTORS``, or beside the repository."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "vectors"
+    folder = Path(os.environ.get("JWKS_VECTORS") or beside)
+    if not folder.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"vectors not present at {folder}: set JWKS_VECTORS")
+        pytest.skip("vectors not present: set JWKS_VECTORS")
+    return folder

@@ -1,0 +1,450 @@
+"""Checks of single configuration values: what each takes, and how loudly it refuses the rest."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+
+import pytest
+
+from jwks_client._core import settings
+from jwks_client.errors import ConfigurationError
+
+HUGE = 10**400  # more than a float can hold
+UNPRINTABLE = 10**5000  # more digits than Python turns into text
+
+
+def refused(check, *arguments, **keywords) -> str:
+    """The message of the refusal, which names the field ``f`` first."""
+    with pytest.raises(ConfigurationError) as caught:
+        check("f", *arguments, **keywords)
+    assert caught.value.field == "f"
+    assert caught.value.code == "invalid_configuration"
+    assert caught.value.message.startswith("f: ")
+    return caught.value.message
+
+
+@pytest.mark.parametrize("value", [2, 2.0, 3.5, 7, 7.0])
+def test_number_takes_both_bounds_and_what_lies_between(value):
+    """A number within its bounds, both included, is kept as it was given."""
+    assert settings.number("f", value, minimum=2, maximum=7) is value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(-0.001, 7.001, math.nan, math.inf, -math.inf, HUGE, -HUGE),
+        *(True, False, "3", None, [3], 3 + 0j),
+    ],
+)
+def test_number_refuses_all_else_and_says_what_it_takes(value):
+    """What is out of bounds, not finite or no number is refused with the bounds and the unit."""
+    message = refused(settings.number, value, minimum=0, maximum=7, unit="apples")
+    assert "takes a finite number from 0 to 7 (apples), not " in message
+
+
+def test_number_is_refused_just_below_a_minimum_of_its_own():
+    """A bound that is no whole number is a bound all the same, and stands in the message."""
+    assert "of at least 0.001 (seconds)" in refused(settings.number, 0.0009, minimum=0.001)
+
+
+def test_number_without_a_maximum_is_any_finite_number_from_zero():
+    """The default bounds are zero and finiteness, the default unit is seconds."""
+    assert settings.number("f", 0) == 0
+    assert settings.number("f", 1e308) == 1e308
+    assert "takes a finite number of at least 0 (seconds), not -0.5" in refused(
+        settings.number, -0.5
+    )
+    assert "not inf" in refused(settings.number, math.inf)
+
+
+@pytest.mark.parametrize("value", [2, 3, 7])
+def test_whole_takes_both_bounds_and_what_lies_between(value):
+    """A whole number within its bounds, both included, is kept."""
+    assert settings.whole("f", value, minimum=2, maximum=7) == value
+
+
+@pytest.mark.parametrize("value", [-1, 8, 3.0, math.nan, True, False, "3", None])
+def test_whole_refuses_all_else_and_says_what_it_takes(value):
+    """What is out of bounds or no int, a float that is whole too, is refused with the bounds."""
+    message = refused(settings.whole, value, minimum=0, maximum=7)
+    assert f"takes a whole number from 0 to 7, not {value!r}" in message
+
+
+def test_whole_without_a_maximum_is_any_whole_number_from_zero():
+    """The default bound is zero, and nothing above it."""
+    assert settings.whole("f", 0) == 0
+    assert settings.whole("f", HUGE) == HUGE
+    assert "takes a whole number of at least 0, not -1" in refused(settings.whole, -1)
+    assert "takes a whole number of at least 2, not 1" in refused(settings.whole, 1, minimum=2)
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_flag_takes_true_and_false(value):
+    """A flag is True or False."""
+    assert settings.flag("f", value) is value
+
+
+@pytest.mark.parametrize("value", [1, 0, "True", "", None, [], b"1"])
+def test_flag_refuses_what_merely_counts_as_one(value):
+    """What is only truthy or falsy is refused."""
+    assert f"takes True or False, not {value!r}" in refused(settings.flag, value)
+
+
+@pytest.mark.parametrize("value", ["a", "ä" * 5])
+def test_text_takes_a_string_up_to_its_longest(value):
+    """A string of 1 to ``longest`` characters is kept."""
+    assert settings.text("f", value, longest=5) == value
+
+
+@pytest.mark.parametrize("value", ["", "a" * 6, b"a", None, 5, ["a"]])
+def test_text_refuses_the_empty_the_long_and_what_is_no_string(value):
+    """All else is refused with the lengths it takes."""
+    assert "takes a string of 1 to 5 characters, not " in refused(settings.text, value, longest=5)
+
+
+def test_text_is_2048_characters_at_most_unless_told():
+    """The default limit is 2048, and a value that is too long is described and not repeated."""
+    assert settings.text("f", "a" * 2048) == "a" * 2048
+    message = refused(settings.text, "a" * 2049)
+    assert "takes a string of 1 to 2048 characters, not a str of 2051 characters" in message
+
+
+def test_a_value_is_shown_up_to_80_characters():
+    """A message repeats a short value, so that it can be found, and no long one."""
+    assert "'" + "a" * 78 + "'" in refused(settings.text, "a" * 78, longest=5)
+    assert "a" * 79 not in refused(settings.text, "a" * 79, longest=5)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ("b", "a"),
+        ["b", "a"],
+        {"b": 1, "a": 2},
+        ("b", "a", "b", "a"),
+    ],
+)
+def test_names_keeps_the_order_and_drops_repeats(value):
+    """Any collection of strings becomes a tuple in its order, each string once."""
+    assert settings.names("f", value) == ("b", "a")
+
+
+def test_names_takes_sets_and_by_default_the_empty():
+    """A set has no order, and is one collection more; none at all is fine unless told."""
+    assert sorted(settings.names("f", frozenset({"b", "a"}))) == ["a", "b"]
+    assert settings.names("f", ()) == ()
+    assert "must not be empty" in refused(settings.names, (), at_least=1)
+    assert settings.names("f", ("a",), at_least=1) == ("a",)
+    assert "must not be empty" in refused(settings.names, ("a", "a"), at_least=2)
+
+
+@pytest.mark.parametrize("value", ["ab", b"ab", 5, None, iter(("a", "b"))])
+def test_names_refuses_one_string_and_what_is_no_collection(value):
+    """A lone string is not taken for a collection of its letters; an iterator can run only once."""
+    assert 'takes a collection of strings, such as ("a", "b"), not ' in refused(
+        settings.names, value
+    )
+
+
+@pytest.mark.parametrize("member", ["", 5, None, b"a", "a" * 2049])
+def test_names_refuses_a_member_that_is_no_usable_string(member):
+    """Each member is a string of 1 to 2048 characters."""
+    assert "takes a string of 1 to 2048 characters" in refused(settings.names, ("a", member))
+
+
+def test_one_or_more_is_one_string_or_several_but_never_none():
+    """One string is a tuple of one; a collection must have a member."""
+    assert settings.one_or_more("f", "ab") == ("ab",)
+    assert settings.one_or_more("f", ["a", "b"]) == ("a", "b")
+    assert "must not be empty" in refused(settings.one_or_more, ())
+    assert "takes a string" in refused(settings.one_or_more, "")
+    assert "takes a collection of strings" in refused(settings.one_or_more, None)
+
+
+def test_one_of_takes_its_words_and_names_them_all():
+    """One of the words is kept; another is refused with all that would do."""
+    assert settings.one_of("f", "b", ("a", "b")) == "b"
+    for value in ("c", "A", None, 0, []):
+        assert f"takes one of 'a', 'b', not {value!r}" in refused(
+            settings.one_of, value, ("a", "b")
+        )
+
+
+@pytest.mark.parametrize("value", ["v", "a b", "Bearer x", "a\tb", "~!", "é".encode().hex()])
+def test_header_takes_what_one_header_line_can_hold(value):
+    """A token for a name and visible ASCII with blanks inside for a value are kept."""
+    assert settings.header("f", "X-Api_Key.1", value) == ("X-Api_Key.1", value)
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "a b", "a:", "a\n", "a\r\nb", "\na", "é", "a\0", None, b"a", 5, "a(b)"]
+)
+def test_header_refuses_a_name_that_is_no_token(name):
+    """A name that could end its line, or is no string, is refused."""
+    message = refused(settings.header, name, "s3cret")
+    assert "has a name that is no HTTP header name" in message
+    assert "s3cret" not in message
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        " ",
+        " s3cret",
+        "s3cret ",
+        "s3cret\t",
+        "s3cret\n",
+        "s3cret\r\nX: y",
+        "s3\0cret",
+        "s3cret\x7f",
+        "s3créts3cret",
+        None,
+        b"s3cret",
+        5,
+    ],
+)
+def test_header_refuses_a_value_of_two_lines_and_never_shows_it(value):
+    """A value that no header can hold is refused by the header's name; it may be a secret, so not shown."""
+    message = refused(settings.header, "X-Key", value)
+    assert "has a value for 'X-Key' that no HTTP header can hold" in message
+    assert "s3" not in message
+
+
+@pytest.mark.parametrize("value", ["Authorization", "__Host-session", "a", "!#$%&'*+-.^_`|~09"])
+def test_header_name_takes_every_token(value):
+    """Headers and cookies are named by tokens."""
+    assert settings.header_name("f", value) == value
+
+
+@pytest.mark.parametrize("value", ["", "a b", "a=b", "a;b", "a,b", "a\n", "ä", None, b"a", 5])
+def test_header_name_refuses_all_else(value):
+    """A name that could part a header or cookie in two is refused."""
+    assert "takes a name of letters, digits and" in refused(settings.header_name, value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://issuer.test",
+        "https://issuer.test/",
+        "https://issuer.test:8443/a/b?c=d&e=%20f",
+        "HTTPS://issuer.test",
+        "https://192.0.2.1/jwks",
+        "https://[2001:db8::1]:8443/jwks",
+        "https://xn--bcher-kva.test/",
+        "https://issuer.test/" + "a" * (2048 - 20),
+    ],
+)
+def test_url_takes_absolute_https(value):
+    """An absolute https URL of up to 2048 characters is kept as it is written."""
+    assert settings.url("f", value) == value
+
+
+NO_URLS = [
+    "",
+    "issuer.test",
+    "//issuer.test/jwks",
+    "/jwks",
+    "https:",
+    "https://",
+    "https:///jwks",
+    "https:issuer.test",
+    "https://:443/jwks",
+    "https://?a=b",
+    "ftp://issuer.test",
+    "file:///etc/passwd",
+    "javascript:alert(1)",
+    "https://issuer.test:port",
+    "https://issuer.test:65536",
+    "https://issuer.test:-1",
+    "https://[::1",
+    "https://[zz]/",
+    "https://issuer.test/#jwks",
+    "https://issuer.test/#",
+    "https://user@issuer.test/",
+    "https://@issuer.test/",
+    "https://issuer.test\\@evil.test/",
+    "https://issuer.test/a\\b",
+    " https://issuer.test",
+    "https://issuer.test ",
+    "https://issuer.test/\n",
+    "https://issu\ter.test/",
+    "https://issuer.test/a b",
+    "https://issuer.test/\0",
+    "https://bücher.test/",
+    "https://issuer.test/" + "a" * (2049 - 20),
+    b"https://issuer.test",
+    None,
+    5,
+]
+
+
+@pytest.mark.parametrize("value", NO_URLS)
+@pytest.mark.parametrize("allow_http", [False, True])
+def test_url_refuses_what_two_readers_could_read_differently(value, allow_http):
+    """Relative, malformed, too long, with user, fragment, backslash, blank or beyond ASCII: refused."""
+    assert "takes an absolute https URL, not " in refused(
+        settings.url, value, allow_http=allow_http
+    )
+    assert settings.split_url(value) is None
+
+
+@pytest.mark.parametrize("value", ["https://user:s3cret@issuer.test/", "https://:s3cret@[::1]/"])
+def test_url_with_a_password_is_refused_without_showing_it(value):
+    """A password in a URL is a secret, so the message that refuses the URL does not hold it."""
+    assert "s3cret" not in refused(settings.url, value)
+
+
+LOOPBACK = [
+    "localhost",
+    "api.localhost",
+    "127.0.0.1",
+    "127.255.255.254",
+    "::1",
+    "::ffff:127.0.0.1",
+]
+NOT_LOOPBACK = [
+    "",
+    "localhost.test",
+    "notlocalhost",
+    "localhost.",
+    "127.0.0.1.test",
+    "128.0.0.1",
+    "126.255.255.255",
+    "0.0.0.0",
+    "10.0.0.1",
+    "192.168.0.1",
+    "169.254.169.254",
+    "2130706433",
+    "0x7f.1",
+    "127.1",
+    "::",
+    "::2",
+    "::ffff:10.0.0.1",
+    "fe80::1",
+]
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_plain_http_is_for_loopback(host):
+    """http to this machine is fine: nobody is on the way."""
+    assert settings.is_loopback(host)
+    value = f"http://{_bracketed(host)}:8080/jwks"
+    assert settings.url("f", value) == value
+
+
+def test_a_host_is_loopback_whatever_its_case():
+    """Host names have no case."""
+    assert settings.url("f", "http://LOCALHOST/") == "http://LOCALHOST/"
+
+
+@pytest.mark.parametrize("host", NOT_LOOPBACK)
+def test_nothing_that_merely_looks_like_loopback_is(host):
+    """Another host is not this machine, however it is spelled."""
+    assert not settings.is_loopback(host)
+
+
+@pytest.mark.parametrize("host", [host for host in NOT_LOOPBACK if host])
+def test_plain_http_elsewhere_needs_allow_http(host):
+    """http beyond loopback is refused with what to do about it, and taken where the setting says so."""
+    value = f"http://{_bracketed(host)}/jwks"
+    message = refused(settings.url, value)
+    assert "plain http" in message
+    assert "use https, or allow_http=True" in message
+    assert settings.url("f", value, allow_http=True) == value
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("issuer.test", None),
+        ("", None),
+        ("010.0.0.1", None),
+    ],
+)
+def test_an_address_literal_is_read_and_unwrapped(host, address):
+    """An IPv4 address is the same one inside IPv6; a name is no address."""
+    assert settings.ip_literal(host) == (address and ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://proxy.internal:3128",
+        "https://proxy.internal",
+        "socks5://user:pa%20ss@proxy.internal:1080",
+        "socks5h://[2001:db8::1]:1080",
+    ],
+)
+def test_a_proxy_may_have_a_user_and_a_password(value):
+    """A proxy's URL is http, https or socks5, and may hold credentials."""
+    parts = settings.split_proxy(value)
+    assert parts is not None
+    assert parts.geturl() == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "proxy.internal:3128",
+        "http://",
+        "http://user:pw@",
+        "ftp://proxy.internal",
+        "socks4://proxy.internal",
+        "http://proxy.internal:port",
+        "http://[::1",
+        "http://proxy.internal/\r\n",
+        "http://proxy internal",
+        "http://p/" + "a" * 2040,
+        b"http://proxy.internal",
+        None,
+        5,
+    ],
+)
+def test_what_is_no_proxy_is_none(value):
+    """Another scheme, no host, a bad port or a character beyond visible ASCII is no proxy."""
+    assert settings.split_proxy(value) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://issuer.test/jwks", ("https", "issuer.test", 443)),
+        ("https://ISSUER.test:443/", ("https", "issuer.test", 443)),
+        ("https://issuer.test:8443", ("https", "issuer.test", 8443)),
+        ("http://localhost/", ("http", "localhost", 80)),
+        ("http://localhost:443/", ("http", "localhost", 443)),
+        ("https://[2001:DB8::1]/", ("https", "2001:db8::1", 443)),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(url, origin):
+    """The port is the scheme's own where none is written, and the host has no case."""
+    assert settings.origin(url) == origin
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        settings.flag,
+        settings.text,
+        settings.names,
+        lambda field, value: settings.number(field, value, maximum=1),
+        lambda field, value: settings.whole(field, value, maximum=1),
+        lambda field, value: settings.one_of(field, value, ("a", "b")),
+        settings.header_name,
+        settings.url,
+    ],
+)
+def test_a_value_that_cannot_be_shown_is_refused_all_the_same(check):
+    """A wrong setting is a ConfigurationError, also where Python will not turn the value into text."""
+    refused(check, UNPRINTABLE)

@@ -1,0 +1,586 @@
+"""What each factory is made of: exact URLs and issuers, loud identifiers, the merging rule."""
+
+import pytest
+
+from jwks_client import providers
+from jwks_client._core.provider import DEFAULT_ALGORITHMS, IssuerTemplate, Provider
+from jwks_client.errors import ConfigurationError
+from jwks_client.providers import Cookie, Header
+from jwks_client.providers._checks import ClaimPrefix
+from jwks_client.providers._make import make
+
+LIVE = "project-live-0a1b2c3d-0000-4000-8000-000000000000"
+TEST = "project-test-0a1b2c3d-0000-4000-8000-000000000000"
+REGISTERED = {"aud", "iss", "exp", "iat", "nbf"}
+SESSION, ORGANIZATION = "https://stytch.com/session", "https://stytch.com/organization"
+UUID = "0a1b2c3d-0000-4000-8000-000000000000"
+BEARER = Header("Authorization", scheme="Bearer")
+
+DOCUMENTED = [
+    (
+        providers.hanko_passkeys(UUID, relying_party_id="example.com"),
+        "hanko_passkeys",
+        f"https://passkeys.hanko.io/{UUID}/.well-known/jwks.json",
+        None,
+        "example.com",
+    ),
+    (
+        providers.hanko_passkeys(
+            UUID, relying_party_id="localhost", base_url="https://keys.example.com/hanko/"
+        ),
+        "hanko_passkeys",
+        f"https://keys.example.com/hanko/{UUID}/.well-known/jwks.json",
+        None,
+        "localhost",
+    ),
+    (
+        providers.hanko(f"https://{UUID}.hanko.io", audience="https://app.example.com"),
+        "hanko",
+        f"https://{UUID}.hanko.io/.well-known/jwks.json",
+        None,
+        "https://app.example.com",
+    ),
+    (
+        providers.hanko("https://auth.example.com/", audience="example.com", issuer="hanko"),
+        "hanko",
+        "https://auth.example.com/.well-known/jwks.json",
+        "hanko",
+        "example.com",
+    ),
+    (
+        providers.prelude("app1"),
+        "prelude",
+        "https://app1.session.prelude.dev/.well-known/jwks.json",
+        ("app1.session.prelude.dev", "https://app1.session.prelude.dev"),
+        None,
+    ),
+    (
+        providers.prelude(domain="auth.example.com", audience="api"),
+        "prelude",
+        "https://auth.example.com/.well-known/jwks.json",
+        ("auth.example.com", "https://auth.example.com"),
+        "api",
+    ),
+    (
+        providers.prelude_step_up("app1", domain="auth.example.com"),
+        "prelude_step_up",
+        "https://auth.example.com/.well-known/step-up-jwks.json",
+        ("auth.example.com", "https://auth.example.com"),
+        None,
+    ),
+    (
+        providers.prelude_step_up("app1"),
+        "prelude_step_up",
+        "https://app1.session.prelude.dev/.well-known/step-up-jwks.json",
+        ("app1.session.prelude.dev", "https://app1.session.prelude.dev"),
+        None,
+    ),
+    (
+        providers.stytch(LIVE),
+        "stytch",
+        f"https://api.stytch.com/v1/sessions/jwks/{LIVE}",
+        (f"stytch.com/{LIVE}",),
+        LIVE,
+    ),
+    (
+        providers.stytch(TEST),
+        "stytch",
+        f"https://test.stytch.com/v1/sessions/jwks/{TEST}",
+        (f"stytch.com/{TEST}",),
+        TEST,
+    ),
+    (
+        providers.stytch(LIVE, project_domain="login.example.com"),
+        "stytch",
+        "https://login.example.com/.well-known/jwks.json",
+        (f"stytch.com/{LIVE}", "https://login.example.com"),
+        LIVE,
+    ),
+    (
+        providers.stytch_b2b(TEST),
+        "stytch_b2b",
+        f"https://test.stytch.com/v1/b2b/sessions/jwks/{TEST}",
+        (f"stytch.com/{TEST}",),
+        TEST,
+    ),
+    (
+        providers.stytch_m2m(LIVE),
+        "stytch_m2m",
+        f"https://api.stytch.com/v1/sessions/jwks/{LIVE}",
+        (f"stytch.com/{LIVE}",),
+        LIVE,
+    ),
+    (
+        providers.stytch_connected_app(LIVE),
+        "stytch_connected_app",
+        f"https://api.stytch.com/v1/public/{LIVE}/.well-known/jwks.json",
+        (f"stytch.com/{LIVE}",),
+        LIVE,
+    ),
+    (
+        providers.stytch_connected_app(TEST, project_domain="wry-owl-1.customers.stytch.dev"),
+        "stytch_connected_app",
+        "https://wry-owl-1.customers.stytch.dev/.well-known/jwks.json",
+        (f"stytch.com/{TEST}", "https://wry-owl-1.customers.stytch.dev"),
+        TEST,
+    ),
+    (
+        providers.wso2(audience="client1"),
+        "wso2",
+        "https://localhost:9443/oauth2/jwks",
+        "https://localhost:9443/oauth2/token",
+        "client1",
+    ),
+    (
+        providers.wso2("https://is.example.com:9443/", audience="client1", tenant="acme.com"),
+        "wso2",
+        "https://is.example.com:9443/t/acme.com/oauth2/jwks",
+        "https://is.example.com:9443/t/acme.com/oauth2/token",
+        "client1",
+    ),
+    (
+        providers.wso2("https://is.example.com/t/root/o/org1", audience="a", issuer="localhost"),
+        "wso2",
+        "https://is.example.com/t/root/o/org1/oauth2/jwks",
+        "localhost",
+        "a",
+    ),
+    (
+        providers.asgardeo("bifrost", audience=("client1", "api")),
+        "asgardeo",
+        "https://api.asgardeo.io/t/bifrost/oauth2/jwks",
+        "https://api.asgardeo.io/t/bifrost/oauth2/token",
+        ("client1", "api"),
+    ),
+    (
+        providers.generic("https://idp.example.com/keys?v=1", issuer="anything", audience=None),
+        "generic",
+        "https://idp.example.com/keys?v=1",
+        "anything",
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("provider", "name", "jwks_url", "issuer", "audience"), DOCUMENTED)
+def test_each_factory_has_the_documented_url_issuer_and_audience(
+    provider, name, jwks_url, issuer, audience
+):
+    """What a factory fetches and compares is to the letter what its provider documents."""
+    assert (provider.name, provider.jwks_url) == (name, jwks_url)
+    assert (provider.issuer, provider.audience) == (issuer, audience)
+    assert provider.discovery_url is None
+    assert provider.jwks is None
+
+
+@pytest.mark.parametrize(
+    "factory", sorted(set(providers.__all__) - {"Cookie", "Header", "Query", "Subprotocol"})
+)
+def test_each_factory_is_documented_and_named_after_itself(factory):
+    """Every factory says its arguments, and what its facts were checked against."""
+    text = getattr(providers, factory).__doc__
+    assert "Arguments:" in text
+    assert "options:" in text
+    if factory not in {"generic", "oidc"}:
+        assert "Checked against:" in text
+        assert factory in {name for _, name, *_ in DOCUMENTED}
+
+
+@pytest.mark.parametrize(
+    ("issuer", "discovery_url"),
+    [
+        ("https://idp.example.com", "https://idp.example.com/.well-known/openid-configuration"),
+        ("https://idp.example.com/", "https://idp.example.com/.well-known/openid-configuration"),
+        (
+            "https://idp.example.com/a/",
+            "https://idp.example.com/a/.well-known/openid-configuration",
+        ),
+        ("http://localhost:4000/", "http://localhost:4000/.well-known/openid-configuration"),
+    ],
+)
+def test_oidc_keeps_the_issuer_and_drops_one_slash_for_discovery(issuer, discovery_url):
+    """The issuer is compared as it was given, slash included; only the URL is built without it."""
+    provider = providers.oidc(issuer, audience="api")
+    assert (provider.issuer, provider.discovery_url) == (issuer, discovery_url)
+    assert (provider.jwks_url, provider.name) == (None, "oidc")
+    assert tuple(provider.algorithms) == DEFAULT_ALGORITHMS
+
+
+@pytest.mark.parametrize(
+    ("provider", "algorithms", "locations", "max_age"),
+    [
+        (providers.hanko_passkeys("t", relying_party_id="a.b"), ("RS256",), (BEARER,), 300),
+        (
+            providers.hanko("https://h.example.com", audience="a"),
+            ("RS256",),
+            (BEARER, Cookie("hanko")),
+            None,
+        ),
+        (providers.prelude("a"), ("EdDSA", "ES256", "RS256"), (BEARER,), None),
+        (providers.prelude_step_up("a"), ("EdDSA", "ES256", "RS256"), (BEARER,), None),
+        (providers.stytch(LIVE), ("RS256",), (BEARER, Cookie("stytch_session_jwt")), None),
+        (providers.stytch_b2b(LIVE), ("RS256",), (BEARER, Cookie("stytch_session_jwt")), None),
+        (providers.stytch_m2m(LIVE), ("RS256",), (BEARER,), None),
+        (providers.stytch_connected_app(LIVE), ("RS256",), (BEARER,), None),
+        (
+            providers.wso2(audience="a"),
+            ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"),
+            (BEARER,),
+            None,
+        ),
+        (
+            providers.asgardeo("o", audience="a"),
+            ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"),
+            (BEARER,),
+            None,
+        ),
+    ],
+)
+def test_algorithms_places_and_age_are_the_providers_own(provider, algorithms, locations, max_age):
+    """A factory allows what its provider signs with, and looks where its tokens are sent."""
+    assert tuple(provider.algorithms) == algorithms
+    assert tuple(provider.locations) == locations
+    assert provider.max_age == max_age
+    assert provider.leeway == 30
+    assert provider.require_expiry
+
+
+HOSTILE = [
+    "",
+    "a/b",
+    "../x",
+    "a b",
+    "a?b",
+    "a#b",
+    "a@b",
+    "a:b",
+    "a%2fb",
+    "ä",
+    "a\n",
+    "https://evil.example",
+    "x" * 256,
+    7,
+    b"abc",
+]
+SEGMENTS = [
+    ("tenant_id", lambda v: providers.hanko_passkeys(v, relying_party_id="example.com")),
+    ("app_id", providers.prelude),
+    ("app_id", lambda v: providers.prelude_step_up(v, domain="auth.example.com")),
+    ("project_id", providers.stytch),
+    ("project_id", lambda v: providers.stytch_b2b(v, project_domain="login.example.com")),
+    ("project_id", providers.stytch_connected_app),
+    ("project_id", providers.stytch_m2m),
+    ("tenant", lambda v: providers.wso2(audience="a", tenant=v)),
+    ("organization", lambda v: providers.asgardeo(v, audience="a")),
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize(("field", "factory"), SEGMENTS)
+def test_an_identifier_that_could_lead_elsewhere_is_loud(field, factory, value):
+    """Nothing but one plain segment gets into a URL; the error names the parameter."""
+    with pytest.raises(ConfigurationError) as caught:
+        factory(value)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("value", [".", "..", ".acme", "acme.", "a..b"])
+@pytest.mark.parametrize(("field", "factory"), SEGMENTS[-2:])
+def test_dots_stand_only_inside_a_domain_like_segment(field, factory, value):
+    """A tenant may be acme.com, and may not be a step up the path."""
+    with pytest.raises(ConfigurationError) as caught:
+        factory(value)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://auth.example.com",
+        "auth.example.com/",
+        "auth.example.com:8443",
+        "auth..example.com",
+        "-a.example.com",
+        "auth.example.com.",
+        "*.example.com",
+        "user@example.com",
+        "a b",
+        "",
+        "ä.example",
+        7,
+    ],
+)
+@pytest.mark.parametrize(
+    ("field", "factory"),
+    [
+        ("relying_party_id", lambda v: providers.hanko_passkeys("t", relying_party_id=v)),
+        ("domain", lambda v: providers.prelude(domain=v)),
+        ("domain", lambda v: providers.prelude_step_up("app1", domain=v)),
+        ("project_domain", lambda v: providers.stytch(LIVE, project_domain=v)),
+        ("project_domain", lambda v: providers.stytch_connected_app(LIVE, project_domain=v)),
+    ],
+)
+def test_a_domain_that_is_no_bare_host_is_loud(field, factory, value):
+    """A domain is a bare host; the error names the parameter and says so."""
+    with pytest.raises(ConfigurationError, match="bare host") as caught:
+        factory(value)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "auth.example.com",
+        "http://auth.example.com",
+        "https://user:secret@auth.example.com",
+        "https://auth.example.com?x=1",
+        "https://auth.example.com/#x",
+        "https://auth.example.com/.well-known/jwks.json",
+        "",
+        None,
+    ],
+)
+@pytest.mark.parametrize(
+    ("field", "factory"),
+    [
+        (
+            "base_url",
+            lambda v: providers.hanko_passkeys("t", relying_party_id="a.b", base_url=v),
+        ),
+        ("api_url", lambda v: providers.hanko(v, audience="a")),
+        ("base_url", lambda v: providers.wso2(v, audience="a")),
+        ("issuer", lambda v: providers.oidc(v, audience="a")),
+    ],
+)
+def test_a_base_url_that_is_none_is_loud(field, factory, value):
+    """A base URL is https and nothing but a place; the error names the parameter."""
+    with pytest.raises(ConfigurationError) as caught:
+        factory(value)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [
+        lambda **o: providers.hanko("http://idp:8000", audience="a", **o),
+        lambda **o: providers.hanko_passkeys(
+            "t", relying_party_id="a.b", base_url="http://idp:8000", **o
+        ),
+        lambda **o: providers.wso2("http://idp:8000", audience="a", **o),
+        lambda **o: providers.oidc("http://idp:8000", audience="a", **o),
+    ],
+)
+def test_plain_http_is_for_who_asks_for_it(factory):
+    """``allow_http`` reaches the factory's own parameter, and the provider that is made of it."""
+    with pytest.raises(ConfigurationError, match="allow_http"):
+        factory()
+    provider = factory(allow_http=True)
+    assert (provider.jwks_url or provider.discovery_url).startswith("http://idp:8000/")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["live-1", "project-prod-1", "Project-live-1", "project-live", "project-live-", "secret-1"],
+)
+@pytest.mark.parametrize("domain", [None, "login.example.com"])
+def test_a_stytch_project_id_says_live_or_test(value, domain):
+    """A typo never chooses the test keys, and the error says what is wanted."""
+    with pytest.raises(ConfigurationError, match="project-live-…") as caught:
+        providers.stytch(value, project_domain=domain)
+    assert caught.value.field == "project_id"
+
+
+def test_an_error_about_an_identifier_does_not_show_it():
+    """A secret that was put where an id belongs stays out of messages."""
+    with pytest.raises(ConfigurationError) as caught:
+        providers.stytch("secret-test-abc=")
+    assert "abc" not in str(caught.value)
+
+
+@pytest.mark.parametrize("factory", [providers.prelude, providers.prelude_step_up])
+def test_prelude_needs_an_app_or_a_domain(factory):
+    """Without either there is no host, and the error names what to give."""
+    with pytest.raises(ConfigurationError, match="domain") as caught:
+        factory()
+    assert caught.value.field == "app_id"
+
+
+def test_options_replace_fields():
+    """Any field of Provider can be given by keyword, and wins over the factory's."""
+    provider = providers.stytch(
+        LIVE,
+        name="sessions",
+        issuer="https://login.example.com",
+        audience=("a", "b"),
+        algorithms=("RS256", "ES256"),
+        token_types=("JWT", None),
+        leeway=0,
+        max_age=60,
+        locations=(Cookie("renamed"),),
+    )
+    assert (provider.name, provider.issuer, provider.audience) == (
+        "sessions",
+        "https://login.example.com",
+        ("a", "b"),
+    )
+    assert tuple(provider.algorithms) == ("RS256", "ES256")
+    assert tuple(provider.token_types) == ("jwt", None)
+    assert (provider.leeway, provider.max_age) == (0, 60)
+    assert tuple(provider.locations) == (Cookie("renamed"),)
+
+
+def test_options_add_to_what_tells_kinds_of_token_apart():
+    """One more rule of the caller never drops the factory's own."""
+
+    def mine(token):
+        return True
+
+    provider = providers.stytch_m2m(
+        LIVE,
+        required_claims=["scope"],
+        forbidden_claims={"act"},
+        claim_values={"env": "prod"},
+        checks=[mine],
+    )
+    assert {"aud", "nbf", "scope"} <= set(provider.required_claims)
+    assert set(provider.forbidden_claims) == {"https://stytch.com/session", "act"}
+    assert provider.claim_values == {"env": "prod"}
+    assert tuple(provider.checks) == (ClaimPrefix("sub", "m2m-client-"), mine)
+
+
+def test_a_claim_value_replaces_the_one_of_its_name_and_no_other():
+    """A caller can make one value narrower and keeps the rest."""
+    provider = make(
+        {"claim_values": {"kind": "session"}},
+        name="x",
+        issuer=None,
+        audience=None,
+        jwks_url="https://idp.example.com/keys",
+        claim_values={"kind": frozenset({"session", "access"}), "v": 2},
+    )
+    assert provider.claim_values == {"kind": "session", "v": 2}
+
+
+@pytest.mark.parametrize(
+    ("options", "source"),
+    [
+        ({"jwks_url": "https://mirror.example.com/keys"}, "jwks_url"),
+        ({"discovery_url": "https://mirror.example.com/d"}, "discovery_url"),
+        ({"jwks": {"keys": []}}, "jwks"),
+    ],
+)
+def test_a_key_source_of_the_caller_takes_the_place_of_the_factorys(options, source):
+    """There is one key source, and the caller's is it; None is no source."""
+    none = dict.fromkeys({"jwks_url", "discovery_url", "jwks"} - {source})
+    for provider in (
+        providers.stytch(LIVE, **options),
+        providers.oidc("https://idp.example.com", audience="a", **options),
+        providers.stytch(LIVE, **options, **none),
+    ):
+        found = {n: getattr(provider, n) for n in ("jwks_url", "discovery_url", "jwks")}
+        assert found == {**none, **options}
+
+
+def test_two_key_sources_of_the_caller_are_loud():
+    """The caller's own contradiction is the caller's error."""
+    with pytest.raises(ConfigurationError, match="exactly one"):
+        providers.stytch(LIVE, jwks={"keys": []}, jwks_url="https://mirror.example.com/keys")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("required_claims", "scope"),
+        ("forbidden_claims", b"scope"),
+        ("required_claims", 7),
+        ("required_claims", None),
+        ("claim_values", [("a", 1)]),
+        ("claim_values", None),
+        ("checks", "x"),
+        ("checks", [1]),
+        ("leeway", -1),
+        ("name", ""),
+    ],
+)
+@pytest.mark.parametrize("factory", [providers.stytch_m2m, providers.stytch_b2b])
+def test_a_wrong_option_is_loud_as_on_provider(factory, field, value):
+    """Merging hides no wrong type: the error names the field, as Provider's own does."""
+    with pytest.raises(ConfigurationError) as caught:
+        factory(LIVE, **{field: value})
+    assert caught.value.field == field
+
+
+def test_an_unknown_option_is_a_type_error():
+    """A misspelt keyword is no silent setting."""
+    with pytest.raises(TypeError, match="audiences"):
+        providers.stytch(LIVE, audiences="x")
+
+
+def test_equal_calls_make_equal_providers():
+    """A provider is a value, its rules too: equal settings are found to be equal."""
+    for again in (
+        lambda: providers.stytch_m2m(LIVE),
+        lambda: providers.stytch_connected_app(LIVE, claim_values={"client_id": "connected-app-1"}),
+        lambda: providers.wso2(audience="a"),
+    ):
+        assert again() == again()
+    assert providers.stytch(LIVE) != providers.stytch_m2m(LIVE, name="stytch")
+    assert isinstance(providers.prelude("a"), Provider)
+
+
+def test_a_prefix_rule_reads_well_and_accepts_only_strings_with_its_prefix():
+    """The rule is a value with a readable repr; a claim of another type has no prefix."""
+    rule = ClaimPrefix("sub", "m2m-client-")
+    assert repr(rule) == "ClaimPrefix(claim='sub', prefix='m2m-client-')"
+    assert (rule, hash(rule)) == (ClaimPrefix("sub", "m2m-client-"), hash(rule))
+
+    class Token:
+        def __init__(self, claims):
+            self.claims = claims
+
+    assert rule(Token({"sub": "m2m-client-test-1"})) is True
+    for claims in ({}, {"sub": "user-1"}, {"sub": None}, {"sub": 7}, {"sub": ["m2m-client-1"]}):
+        assert rule(Token(claims)) is False
+
+
+@pytest.mark.parametrize(
+    ("provider", "required", "forbidden"),
+    [
+        (providers.hanko_passkeys("t", relying_party_id="a.b"), {"sub"}, set()),
+        (providers.hanko("https://h.b", audience="a"), {"sub", "session_id"}, {"evt"}),
+        (providers.prelude("a"), {"sub"}, set()),
+        (providers.prelude_step_up("a"), {"scope"}, set()),
+        (providers.stytch(LIVE), {*REGISTERED, SESSION}, {ORGANIZATION}),
+        (providers.stytch_b2b(LIVE), {*REGISTERED, SESSION, ORGANIZATION}, set()),
+        (providers.stytch_connected_app(LIVE), {*REGISTERED, "scope"}, {SESSION}),
+        (providers.stytch_m2m(LIVE), REGISTERED, {SESSION}),
+        (providers.wso2(audience="a"), {"aut"}, set()),
+        (providers.asgardeo("o", audience="a"), {"aut"}, set()),
+        (providers.generic("https://h.b/k", issuer="i", audience="a"), set(), set()),
+        (providers.oidc("https://h.b", audience="a"), set(), set()),
+    ],
+)
+def test_what_tells_kinds_of_token_apart_is_listed(provider, required, forbidden):
+    """Stytch's registered claims stay required even where a caller does not check their values."""
+    assert set(provider.required_claims) == required
+    assert set(provider.forbidden_claims) == forbidden
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [
+        lambda **o: providers.generic("https://h.b/keys", issuer="i", audience="a", **o),
+        lambda **o: providers.oidc("https://h.b", audience="a", **o),
+    ],
+)
+def test_algorithms_are_the_usual_ones_or_those_named(factory):
+    """Without a word all common asymmetric algorithms are allowed, with one only those."""
+    assert tuple(factory().algorithms) == DEFAULT_ALGORITHMS
+    assert tuple(factory(algorithms=["ES256"]).algorithms) == ("ES256",)
+
+
+def test_generic_takes_a_template():
+    """It is Provider with a URL in front: whatever an issuer may be, it may be here."""
+    template = IssuerTemplate("https://idp.example.com/{tid}", allowed={"a"})
+    provider = providers.generic("https://idp.example.com/keys", issuer=template, audience=None)
+    assert provider.issuer == template

@@ -1,0 +1,733 @@
+"""The life of keys as stories, each told once and run with both clients."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import httpx
+import pytest
+
+from jwks_client import (
+    AsyncJWKSClient,
+    CachePolicy,
+    ConfigurationError,
+    FetchPolicy,
+    JWKSClient,
+    KeysUnavailableError,
+    Provider,
+    TokenError,
+)
+from jwks_client.events import (
+    FetchFailed,
+    KeysFetched,
+    KeysRotated,
+    KeysUnchanged,
+    ServingStale,
+    TokenRefused,
+    UnknownKid,
+)
+from jwks_client.testing import FakeClock, FakeProvider
+
+NAME = "issuer.test"
+PATIENCE = 10
+
+
+def refused(drive, token, **options) -> str:
+    with pytest.raises(TokenError) as caught:
+        drive.verify(token, **options)
+    return caught.value.code
+
+
+def unavailable(drive, token) -> KeysUnavailableError:
+    with pytest.raises(KeysUnavailableError) as caught:
+        drive.verify(token)
+    return caught.value
+
+
+def kinds(told) -> list[type]:
+    return [type(event) for event in told]
+
+
+class TestUsualDay:
+    def test_one_fetch_serves_many_tokens(self, drive, idp):
+        """The first verification fetches once; further ones with known kids fetch nothing."""
+        drive.client(idp)
+        for subject in ("a", "b", "c"):
+            assert drive.verify(idp.issue(sub=subject)).subject == subject
+        assert idp.fetches == 1
+
+    def test_a_second_verification_comes_from_memory(self, drive, idp):
+        """The very same bytes are not verified twice, as str and as bytes alike."""
+        drive.client(idp)
+        token = idp.issue(sub="u1")
+        first = drive.verify(token)
+        assert drive.verify(token) == first == drive.verify(token.encode())
+        assert first.raw == token
+
+    def test_past_its_life_a_set_is_fetched_again(self, drive, idp, clock):
+        """After the time to live the next verification fetches exactly once."""
+        drive.client(idp, cache=CachePolicy(refresh_ahead=None))
+        drive.verify(idp.issue())
+        clock.advance(300)
+        drive.verify(idp.issue())
+        drive.verify(idp.issue())
+        assert idp.fetches == 2
+
+    def test_refresh_ahead_makes_nobody_wait(self, drive, idp, clock):
+        """When a set is due, a caller is answered while one background flight is held in the air."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        clock.advance(280)
+        with idp.hold() as held:
+            drive.verify(idp.issue())
+            drive.verify(idp.issue())
+            held.wait()
+            assert drive.health(NAME).state == "due"
+        drive.settle()
+        assert idp.fetches == 2
+        assert drive.health(NAME).state == "fresh"
+
+    def test_caching_can_be_off(self, drive, idp):
+        """With a life of 0 each verification fetches once, and uses what it brought."""
+        drive.client(idp, cache=CachePolicy(ttl=0, min_ttl=0), token_cache_size=0)
+        drive.verify(idp.issue())
+        drive.verify(idp.issue())
+        assert idp.fetches == 2
+
+    def test_a_wall_clock_that_jumps_moves_no_cache(self, drive, idp, clock):
+        """Six hours forth and back change nothing about keys."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        for jump in (6 * 3600, -12 * 3600):
+            clock.jump_wall(jump)
+            drive.verify(idp.issue())
+        assert idp.fetches == 1
+
+
+class TestRotation:
+    def test_a_new_kid_is_found_at_once(self, drive, idp):
+        """Right after a fetch, a token by a key that is newer than it verifies with one more fetch."""
+        drive.client(idp)
+        old = idp.issue()
+        drive.verify(old)
+        idp.rotate()
+        drive.verify(idp.issue())
+        drive.verify(old)
+        assert idp.fetches == 2
+
+    def test_a_kid_that_nobody_has_is_remembered(self, drive, idp, clock):
+        """An unknown kid costs one fetch, then nothing for ten seconds; the set stays."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        lost = idp.issue(headers={"kid": "lost"})
+        assert refused(drive, lost) == "unknown_key"
+        assert refused(drive, lost) == "unknown_key"
+        assert idp.fetches == 2
+        clock.advance(10)
+        assert refused(drive, lost) == "unknown_key"
+        assert idp.fetches == 3
+        drive.verify(idp.issue())
+
+    def test_a_changed_set_clears_what_was_missed(self, drive, idp):
+        """A kid that was not there is looked for again once any new set has come."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        assert refused(drive, idp.issue(headers={"kid": "key-2"})) == "unknown_key"
+        assert idp.rotate() == "key-2"
+        token = idp.issue()
+        assert refused(drive, token) == "unknown_key"  # remembered
+        drive.refresh()
+        drive.verify(token)
+
+    def test_random_kids_are_bounded(self, drive, idp, clock):
+        """A flood of kids spends the burst and then one fetch an interval; known kids are served."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        for number in range(200):
+            assert refused(drive, idp.issue(headers={"kid": f"random-{number}"})) == "unknown_key"
+            clock.advance(0.1)
+        drive.verify(idp.issue())
+        assert idp.fetches <= 1 + 2 + 20 / 10
+
+    def test_a_cold_client_asks_once_for_an_unknown_kid(self, drive, idp):
+        """The fetch that a cold client makes answers for the kid too."""
+        drive.client(idp)
+        assert refused(drive, idp.issue(headers={"kid": "lost"})) == "unknown_key"
+        assert idp.fetches == 1
+
+    def test_a_withdrawn_key_takes_its_tokens_along(self, drive, idp):
+        """With the set that lacks it a key verifies nothing, remembered tokens included."""
+        drive.client(idp)
+        token = idp.issue()
+        drive.verify(token)
+        idp.revoke(idp.kid)
+        drive.verify(token)  # nobody has heard of it yet
+        drive.refresh()
+        assert refused(drive, token) == "unknown_key"
+
+    def test_a_kid_with_other_material(self, drive, idp, clock):
+        """A reused kid is noticed by its bad signature: one fetch, and the new material counts."""
+        told = []
+        drive.client(idp, listeners=[told.append])
+        old = idp.issue()
+        drive.verify(old)
+        idp.swap(idp.kid)
+        drive.verify(idp.issue())
+        assert idp.fetches == 2
+        assert refused(drive, old) == "bad_signature"
+        assert idp.fetches == 2  # its budget is spent for a minute
+        clock.advance(60)
+        assert refused(drive, old) == "bad_signature"
+        assert idp.fetches == 3
+        [rotated] = [event for event in told if isinstance(event, KeysRotated)]
+        assert (rotated.added, rotated.withdrawn, rotated.swapped) == ((), (), ("key-1",))
+
+    def test_a_bad_signature_is_never_503(self, drive, idp):
+        """If the fetch that a bad signature caused fails, the token is still the one at fault."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        idp.swap(idp.kid)
+        token = idp.issue()
+        idp.fail(500)
+        assert refused(drive, token) == "bad_signature"
+
+    def test_rotation_without_kids(self, drive, clock):
+        """Where kids are not used, a signature that no key made asks again, on the unknown-kid budget."""
+        told = []
+        provider = Unnamed(clock)
+        drive.client(provider.provider, clock=clock, listeners=[told.append], transport=provider)
+        drive.verify(provider.issue())
+        provider.idp.swap("key-1")
+        drive.verify(provider.issue())
+        assert provider.idp.fetches == 2
+        forged = provider.issue()[:-8] + "AAAAAAAA"
+        assert refused(drive, forged) == "bad_signature"
+        assert provider.idp.fetches == 3
+        assert refused(drive, forged) == "bad_signature"
+        assert provider.idp.fetches == 3
+        provider.idp.fail(500)
+        clock.advance(10)
+        assert unavailable(drive, forged).code == "fetch_failed"
+
+    def test_no_fetch_for_what_is_condemned_anyway(self, drive, idp):
+        """Algorithm, type, issuer and expiry refuse a token without a fetch for its kid, cold or not."""
+        drive.client(idp)
+        for token, code in (
+            (idp.issue(headers={"alg": "none"}), "algorithm_not_allowed"),
+            (idp.issue(headers={"alg": "HS256"}), "algorithm_not_allowed"),
+            (idp.issue(headers={"alg": "ES256K"}), "algorithm_not_allowed"),
+            (idp.issue(headers={"typ": "secevent+jwt"}), "wrong_token_type"),
+            (idp.issue(iss="https://elsewhere.test"), "wrong_issuer"),
+            (idp.issue(iss=None), "missing_claim"),
+            (idp.issue(expires_in=-60), "token_expired"),
+            (idp.issue(exp=None), "missing_claim"),
+            ("not a token", "malformed_token"),
+        ):
+            assert refused(drive, token) == code
+        assert idp.fetches == 0
+
+    def test_a_known_kid_with_the_wrong_algorithm_fetches_nothing(self, drive, idp):
+        """The kid is there, the algorithm does not fit: that is the verdict."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        assert refused(drive, idp.issue(headers={"alg": "ES256"})) == "algorithm_not_allowed"
+        assert idp.fetches == 1
+
+
+class Unnamed(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """A provider that names neither its keys nor the keys of its tokens."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.idp = FakeProvider(clock=clock)
+        self.provider = self.idp.provider
+
+    def issue(self) -> str:
+        return self.idp.issue(headers={"kid": None})
+
+    def _strip(self, response: httpx.Response, body: bytes) -> httpx.Response:
+        return httpx.Response(response.status_code, content=body.replace(b'"kid"', b'"x-kid"'))
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self.idp.transport.handle_request(request)
+        return self._strip(response, response.read())
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.idp.transport.handle_async_request(request)
+        return self._strip(response, await response.aread())
+
+
+class TestOutage:
+    def test_known_kids_live_on(self, drive, idp, clock):
+        """Past their life, while the provider fails, known kids verify, and listeners hear of it."""
+        told = []
+        drive.client(idp, listeners=[told.append])
+        drive.verify(idp.issue())
+        idp.fail(500)
+        clock.advance(300)
+        drive.verify(idp.issue())
+        drive.verify(idp.issue())
+        assert kinds(told) == [KeysFetched, FetchFailed, ServingStale, ServingStale]
+        assert drive.health(NAME).state == "stale"
+        assert drive.health(NAME).last_error == "fetch_failed"
+
+    def test_unknown_kids_are_503(self, drive, idp):
+        """While the provider fails nobody can know a kid that is not there: no 401, and Retry-After."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        idp.rotate()
+        token = idp.issue()
+        idp.fail(500)
+        error = unavailable(drive, token)
+        assert (error.code, error.http_status) == ("fetch_failed", 503)
+        assert error.retry_after >= 1
+        assert unavailable(drive, token).code == "fetch_failed"
+
+    def test_inside_backoff_nobody_asks(self, drive, idp, clock):
+        """After a failure the provider is left alone, then asked once."""
+        drive.client(idp, fetch=FetchPolicy(retries=0))
+        idp.fail(500)
+        token = idp.issue(expires_in=600)
+        unavailable(drive, token)
+        unavailable(drive, token)
+        assert idp.fetches == 1
+        assert drive.health(NAME).next_attempt is not None
+        clock.advance(1)
+        unavailable(drive, token)
+        assert idp.fetches == 2
+
+    def test_one_retry_and_none_while_it_fails(self, drive, idp, clock):
+        """A failed answer is asked for once more at once, but not while the last attempt failed."""
+        drive.client(idp)
+        idp.fail(503)
+        unavailable(drive, idp.issue())
+        assert idp.fetches == 2
+        clock.advance(1)
+        unavailable(drive, idp.issue())
+        assert idp.fetches == 3
+
+    def test_stale_keys_end(self, drive, idp, clock):
+        """After the stale window no key is used any more."""
+        drive.client(idp, cache=CachePolicy(stale_if_error=100))
+        drive.verify(idp.issue())
+        idp.fail(500)
+        clock.advance(399)
+        drive.verify(idp.issue())
+        clock.advance(1)
+        unavailable(drive, idp.issue())
+        assert drive.health(NAME).state == "expired"
+
+    def test_recovery_is_noticed(self, drive, idp, clock):
+        """The next due attempt that works ends the outage."""
+        drive.client(idp)
+        idp.fail(500)
+        token = idp.issue(expires_in=600)
+        unavailable(drive, token)
+        idp.recover()
+        clock.advance(1)
+        drive.verify(token)
+        assert drive.health(NAME).last_error is None
+        assert drive.health(NAME).state == "fresh"
+
+    def test_nobody_waits_after_the_first_failure(self, drive, idp, clock):
+        """Past their life, with an attempt that failed, known kids are answered while a fetch hangs."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        idp.fail(500)
+        clock.advance(300)
+        drive.verify(idp.issue())
+        idp.recover()
+        clock.advance(1)
+        with idp.hold() as held:
+            drive.verify(idp.issue())
+            held.wait()
+            drive.verify(idp.issue())
+        drive.settle()
+        assert drive.health(NAME).state == "fresh"
+
+    @pytest.mark.parametrize(
+        ("failure", "code"),
+        [
+            (404, "fetch_failed"),
+            (302, "fetch_failed"),
+            (httpx.ConnectError("no"), "fetch_failed"),
+            (httpx.ReadTimeout("slow"), "fetch_timeout"),
+            ("empty", "bad_key_set"),
+            ("html", "bad_key_set"),
+        ],
+    )
+    def test_whatever_the_provider_answers(self, drive, idp, clock, failure, code):
+        """Any bad answer is one error of ours with its code, and never loses the good keys."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        idp.fail(failure)
+        clock.advance(300)
+        drive.verify(idp.issue())
+        assert drive.health(NAME).last_error == code
+        drive.client(idp)
+        error = unavailable(drive, idp.issue())
+        assert error.code == code
+        assert (error.__cause__ is None) != isinstance(failure, Exception)
+
+    def test_a_hanging_provider_is_given_up(self, drive, idp):
+        """Accepting and never answering ends at the attempt's limit, as a timeout."""
+        drive.client(idp, fetch=FetchPolicy(attempt_timeout=0.05, deadline=1, retries=0))
+        idp.fail("hang")
+        assert unavailable(drive, idp.issue()).code == "fetch_timeout"
+
+    def test_the_headers_callable_may_fail(self, drive, idp):
+        """What the application's own callable raises is a failed fetch, with that as its cause."""
+
+        def broken():
+            raise LookupError("no vault")
+
+        provider = Provider(
+            name="p", issuer=idp.issuer, audience="api", jwks_url=idp.jwks_url, headers=broken
+        )
+        drive.client(provider, transport=idp.transport, clock=idp.clock)
+        error = unavailable(drive, idp.issue())
+        assert error.code == "fetch_failed"
+        assert isinstance(error.__cause__, LookupError)
+
+
+class TestSingleFlight:
+    def test_a_cold_herd_fetches_once(self, drive, idp):
+        """Fifty callers at a cold start: one fetch, and all get its result."""
+        drive.client(idp)
+        tokens = [idp.issue(sub=str(number)) for number in range(50)]
+        with idp.hold() as held:
+            calls = [drive.start("verify", token) for token in tokens]
+            held.wait()
+        assert [call.result(PATIENCE).subject for call in calls] == [str(n) for n in range(50)]
+        assert idp.fetches == 1
+
+    def test_a_failure_is_shared(self, drive, idp):
+        """When that one fetch fails all who waited get the error."""
+        drive.client(idp, fetch=FetchPolicy(retries=0))
+        idp.fail(500)
+        with idp.hold() as held:
+            calls = [drive.start("verify", idp.issue()) for _ in range(10)]
+            held.wait()
+        errors = [call.exception(PATIENCE) for call in calls]
+        assert {error.code for error in errors} == {"fetch_failed"}
+        assert len(set(map(id, errors))) == 10
+        assert idp.fetches == 1
+
+    def test_a_herd_behind_a_rotation(self, drive, idp):
+        """Many callers with one new kid: one fetch, nobody refused, and the next herd likewise."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        for herd in (2, 3, 4):  # the last finds the bucket empty but for its first caller
+            idp.rotate()
+            tokens = [idp.issue(sub=str(n)) for n in range(10)]
+            if herd == 4:
+                idp.clock.advance(10)
+            with idp.hold() as held:
+                first = drive.start("verify", tokens[0])
+                held.wait()
+                calls = [first, *(drive.start("verify", token) for token in tokens[1:])]
+            for call in calls:
+                assert call.result(PATIENCE).key_id == f"key-{herd}"
+        assert idp.fetches == 4
+
+    def test_a_late_look_up_is_not_answered_by_an_early_fetch(self, drive, idp):
+        """A set that was on its way before the rotation does not refuse a token of after it."""
+        drive.client(idp)
+        with idp.hold() as held:
+            early = drive.start("verify", idp.issue())
+            held.wait()
+            idp.rotate()
+            late = drive.start("verify", idp.issue())
+        assert early.result(PATIENCE).key_id == "key-1"
+        assert late.result(PATIENCE).key_id == "key-2"
+        assert idp.fetches == 2
+
+
+class TestByHand:
+    def test_refresh_skips_budgets_and_backoff(self, drive, idp):
+        """A refresh by hand asks at once, and says when it fails."""
+        drive.client(idp, fetch=FetchPolicy(retries=0))
+        idp.fail(500)
+        for _ in range(2):
+            with pytest.raises(KeysUnavailableError) as caught:
+                drive.refresh()
+            assert caught.value.code == "fetch_failed"
+        idp.recover()
+        drive.refresh()
+        assert idp.fetches == 3
+        assert drive.health(NAME).state == "fresh"
+
+    def test_refresh_never_skips_single_flight(self, drive, idp):
+        """Two at once are one fetch."""
+        drive.client(idp)
+        with idp.hold() as held:
+            calls = [drive.start("refresh") for _ in range(5)]
+            held.wait()
+        for call in calls:
+            call.result(PATIENCE)
+        assert idp.fetches == 1
+
+    def test_warm_up(self, drive, idp):
+        """It loads what is cold and leaves alone what is warm."""
+        drive.client(idp)
+        drive.warm_up()
+        drive.warm_up()
+        drive.verify(idp.issue())
+        assert idp.fetches == 1
+
+    def test_warm_up_tries_all_and_says_what_failed(self, drive, clock):
+        """One provider that fails does not keep the others cold."""
+        good = FakeProvider(issuer="https://good.test", clock=clock)
+        bad = FakeProvider(issuer="https://bad.test", clock=clock)
+        bad.fail(500)
+        drive.client(bad, good)
+        with pytest.raises(KeysUnavailableError):
+            drive.warm_up()
+        assert drive.health("good.test").state == "fresh"
+        assert drive.health("bad.test").state == "cold"
+
+    def test_warm_up_waits_no_longer_than_told(self, drive, idp):
+        """A start-up has a limit of its own."""
+        drive.client(idp)
+        with idp.hold() as held:
+            starting = drive.start("warm_up", timeout=0.05)
+            held.wait()
+            assert starting.exception(PATIENCE).code == "fetch_timeout"
+        drive.settle()
+
+    def test_keys(self, drive, idp):
+        """The set as cached, fetched if there is none: usable keys, and the others with a reason."""
+        drive.client(idp)
+        [key] = drive.keys()
+        assert (key.kid, key.kty, key.alg, key.use) == ("key-1", "RSA", "RS256", "sig")
+        assert drive.keys().unusable == ()
+        assert idp.fetches == 1
+        idp.fail(500)
+        drive.client(idp)
+        with pytest.raises(KeysUnavailableError):
+            drive.keys()
+        with pytest.raises(KeysUnavailableError):
+            drive.keys()
+
+    def test_get_signing_key(self, drive, idp):
+        """PyJWKClient's users find their two calls, with the errors of this library."""
+        drive.client(idp)
+        assert drive.get_signing_key("key-1").kid == "key-1"
+        assert drive.get_signing_key("key-1", alg="RS256").key.key_size == 2048
+        assert drive.get_signing_key_from_jwt(idp.issue()).kid == "key-1"
+        for kid, alg, code in (
+            ("nobody", None, "unknown_key"),
+            ("key-1", "ES256", "algorithm_not_allowed"),
+        ):
+            with pytest.raises(TokenError) as caught:
+                drive.get_signing_key(kid, alg=alg)
+            assert caught.value.code == code
+        idp.rotate()
+        drive.refresh()
+        assert drive.get_signing_key("key-2").kid == "key-2"
+        with pytest.raises(TokenError) as caught:
+            drive.get_signing_key(None)
+        assert caught.value.code == "ambiguous_key"
+        idp.fail(500)
+        drive.client(idp)
+        for _ in range(2):
+            with pytest.raises(KeysUnavailableError):
+                drive.get_signing_key("key-1")
+
+    def test_several_providers_must_be_named(self, drive, clock):
+        """Where several could be meant the call says so instead of guessing."""
+        one = FakeProvider(issuer="https://one.test", clock=clock)
+        two = FakeProvider(issuer="https://two.test", clock=clock)
+        drive.client(one, two)
+        for method, arguments in (("keys", ()), ("get_signing_key", ("key-1",))):
+            with pytest.raises(ConfigurationError):
+                drive.call(method, *arguments)
+        assert len(drive.keys("two.test")) == 1
+        assert (one.fetches, two.fetches) == (0, 1)
+        drive.refresh()
+        assert (one.fetches, two.fetches) == (1, 2)
+
+    def test_close(self, drive, idp, clock):
+        """Afterwards fresh keys still verify, and whatever would fetch is 503."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        drive.close()
+        drive.verify(idp.issue())
+        clock.advance(280)
+        drive.verify(idp.issue())  # due: used, nothing is begun
+        clock.advance(20)
+        assert unavailable(drive, idp.issue()).code == "fetch_failed"
+        with pytest.raises(KeysUnavailableError):
+            drive.refresh()
+        assert idp.fetches == 1
+
+    def test_close_in_mid_flight(self, drive, idp):
+        """Who waits is answered, and nothing flies on."""
+        drive.client(idp)
+        with idp.hold() as held:
+            call = drive.start("verify", idp.issue())
+            held.wait()
+            closing = drive.start("close" if drive.kind == "sync" else "aclose")
+            assert call.exception(PATIENCE).code == "fetch_failed"
+        closing.result(PATIENCE)
+        drive.settle()
+
+    def test_health(self, drive, idp, clock):
+        """It tells state, counts and times, and never asks anybody."""
+        drive.client(idp)
+        health = drive.health(NAME)
+        assert (health.state, health.key_count, health.age, health.fetches) == ("cold", 0, None, 0)
+        drive.verify(idp.issue())
+        clock.advance(5)
+        health = drive.health(NAME)
+        assert (health.state, health.key_count, health.age, health.fetches) == ("fresh", 1, 5, 1)
+        assert health.last_success == 1_700_000_000
+        assert (health.last_failure, health.last_error, health.next_attempt) == (None, None, None)
+
+
+class TestEvents:
+    def test_what_is_told(self, drive, idp):
+        """First set, unchanged set, rotation, unknown kid and refusal each have their event."""
+        told = []
+        drive.client(idp, listeners=[told.append])
+        drive.verify(idp.issue())
+        drive.refresh()
+        idp.rotate()
+        drive.refresh()
+        refused(drive, idp.issue(headers={"kid": "no\nbody"}))
+        assert kinds(told) == [
+            KeysFetched,
+            KeysUnchanged,
+            KeysRotated,
+            KeysUnchanged,
+            UnknownKid,
+            TokenRefused,
+        ]
+        assert told[0].kids == ("key-1",)
+        assert told[2].added == ("key-2",)
+        assert told[4].kid == "no\\nbody"
+        assert (told[5].provider, told[5].code) == (NAME, "unknown_key")
+
+    def test_a_listener_that_raises_breaks_nothing(self, drive, idp):
+        """Verdicts do not depend on who listens."""
+
+        def broken(event):
+            raise RuntimeError("ouch")
+
+        heard = []
+        drive.client(idp, listeners=[broken, heard.append])
+        drive.verify(idp.issue())
+        assert refused(drive, "x") == "malformed_token"
+        assert kinds(heard) == [KeysFetched, TokenRefused]
+
+
+class TestLoops:
+    def test_asyncio_run_twice(self, idp):
+        """Nothing is tied to an event loop: a client outlives the one it fetched in."""
+        client = AsyncJWKSClient(
+            idp.provider, clock=idp.clock, http=httpx.AsyncClient(transport=idp.transport)
+        )
+        for _ in range(2):
+            asyncio.run(client.verify(idp.issue()))
+            asyncio.run(client.refresh())
+        assert idp.fetches == 3
+
+    def test_a_cancelled_leader_fails_no_follower(self, idp):
+        """The caller who began the flight is cancelled; the flight flies on for the others."""
+
+        async def story() -> None:
+            client = AsyncJWKSClient(
+                idp.provider, clock=idp.clock, http=httpx.AsyncClient(transport=idp.transport)
+            )
+            with idp.hold() as held:
+                leader = asyncio.create_task(client.verify(idp.issue(sub="leader")))
+                await held.wait_async()
+                followers = [
+                    asyncio.create_task(client.verify(idp.issue(sub=str(n)))) for n in range(20)
+                ]
+                await asyncio.sleep(0)
+                leader.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leader
+            verified = await asyncio.gather(*followers)
+            assert [token.subject for token in verified] == [str(n) for n in range(20)]
+
+        asyncio.run(story())
+        assert idp.fetches == 1
+
+    def test_a_cancelled_flight_is_no_flight(self, idp):
+        """Somebody cancels every task: who waits begins anew instead of failing."""
+
+        async def story() -> None:
+            client = AsyncJWKSClient(
+                idp.provider, clock=idp.clock, http=httpx.AsyncClient(transport=idp.transport)
+            )
+            with idp.hold() as held:
+                waiting = asyncio.create_task(client.verify(idp.issue()))
+                await held.wait_async()
+                [flight] = [
+                    t for t in asyncio.all_tasks() if t.get_name().startswith("jwks-client")
+                ]
+                flight.cancel()
+                await held.wait_async(2)
+            assert (await waiting).subject is not None
+
+        asyncio.run(story())
+        assert idp.fetches == 2
+
+    def test_a_loop_closed_in_mid_flight(self, idp):
+        """A loop that is gone takes its flight along; the next loop begins its own."""
+        client = AsyncJWKSClient(
+            idp.provider, clock=idp.clock, http=httpx.AsyncClient(transport=idp.transport)
+        )
+
+        async def leave() -> None:
+            task = asyncio.create_task(client.verify(idp.issue()))
+            await held.wait_async()
+            task.cancel()
+
+        with idp.hold() as held:
+            asyncio.run(leave())
+        asyncio.run(client.verify(idp.issue()))
+        assert idp.fetches == 2
+
+    def test_two_loops_at_once(self, idp):
+        """Each loop has its own flight, and all share the keys."""
+        client = AsyncJWKSClient(
+            idp.provider, clock=idp.clock, http=httpx.AsyncClient(transport=idp.transport)
+        )
+        results: list[str | None] = []
+
+        def run() -> None:
+            results.append(asyncio.run(client.verify(idp.issue(sub="u"))).subject)
+
+        with idp.hold() as held:
+            threads = [threading.Thread(target=run) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            held.wait(2)
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert results == ["u", "u"]
+        asyncio.run(client.verify(idp.issue()))
+        assert idp.fetches == 2
+
+
+def test_sixty_four_cold_threads(idp):
+    """Threads share one flight: 64 that start together cause one fetch."""
+    client = JWKSClient(idp.provider, clock=idp.clock, http=httpx.Client(transport=idp.transport))
+    start = threading.Barrier(64)
+    results: list[str | None] = []
+
+    def run(number: int) -> None:
+        token = idp.issue(sub=str(number))
+        start.wait(PATIENCE)
+        results.append(client.verify(token).subject)
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert len(results) == 64
+    assert idp.fetches == 1

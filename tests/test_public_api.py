@@ -1,0 +1,72 @@
+"""The front door: what it offers, and what it costs to come in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import jwks_client
+
+NAMES = [
+    "AsyncJWKSClient",
+    "CachePolicy",
+    "ConfigurationError",
+    "FetchPolicy",
+    "InsufficientScopeError",
+    "IssuerTemplate",
+    "JWKSClient",
+    "JWKSError",
+    "Key",
+    "KeySet",
+    "KeysUnavailableError",
+    "Provider",
+    "TokenError",
+    "VerifiedToken",
+    "__version__",
+    "errors",
+    "events",
+    "providers",
+]
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that are loaded after a piece of code ran in a fresh interpreter."""
+    script = f"import sys; {code}; print(' '.join(sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(run.stdout.split())
+
+
+def test_the_names_are_exactly_these():
+    """The root offers these names, sorted, and each of them is there."""
+    assert jwks_client.__all__ == NAMES
+    assert all(hasattr(jwks_client, name) for name in NAMES)
+
+
+def test_the_import_is_light():
+    """`import jwks_client` loads neither HTTP, nor cryptography, nor any framework."""
+    heavy = {"httpx", "jwt", "cryptography", "starlette", "fastapi", "uvicorn", "click", "rich"}
+    assert loaded_by("import jwks_client").isdisjoint(heavy)
+
+
+def test_making_a_client_pays_for_the_imports():
+    """No request has to: what a verification needs is loaded when the client is made."""
+    make = (
+        "import jwks_client as j;"
+        "j.JWKSClient(j.providers.generic('https://i.test/jwks', issuer='i', audience='a'))"
+    )
+    assert {"httpx", "jwt", "cryptography"} <= loaded_by(make)
+
+
+def test_the_pytest_plugin_is_light():
+    """Who has this package installed and does not use the fixtures pays nothing."""
+    heavy = {"httpx", "jwt", "cryptography"}
+    assert loaded_by("import jwks_client.testing.pytest_plugin").isdisjoint(heavy)
+
+
+def test_the_package_is_typed():
+    """Type checkers of users see the types (PEP 561)."""
+    from importlib.resources import files
+
+    assert files(jwks_client).joinpath("py.typed").is_file()

@@ -1,0 +1,299 @@
+"""`FakeProvider`: its tokens and its keys, judged by PyJWT and cryptography."""
+
+import base64
+import gc
+import json
+import threading
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import mldsa
+
+from jwks_client import ConfigurationError
+from jwks_client.testing import FakeClock, FakeProvider, _keys
+
+NOW = 1_700_000_000
+ALGORITHMS = [
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed25519", "Ed448"),
+    *("ML-DSA-44", "ML-DSA-65", "ML-DSA-87"),
+]
+ML_DSA = {
+    "ML-DSA-44": mldsa.MLDSA44PublicKey,
+    "ML-DSA-65": mldsa.MLDSA65PublicKey,
+    "ML-DSA-87": mldsa.MLDSA87PublicKey,
+}
+
+
+def decode(segment):
+    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+
+
+def claims_of(token):
+    return json.loads(decode(token.split(".")[1]))
+
+
+def header_of(token):
+    return json.loads(decode(token.split(".")[0]))
+
+
+def holds(token, jwk):
+    """Whether the signature of a token holds under a published key: PyJWT's word, or cryptography's."""
+    message, _, signature = token.rpartition(".")
+    if jwk["kty"] == "AKP":
+        key = ML_DSA[jwk["alg"]].from_public_bytes(decode(jwk["pub"]))
+        try:
+            key.verify(decode(signature), message.encode())
+        except Exception:
+            return False
+        return True
+    name = "EdDSA" if jwk["kty"] == "OKP" else jwk["alg"]  # PyJWT knows no names of RFC 9864
+    algorithm = jwt.get_algorithm_by_name(name)
+    return algorithm.verify(message.encode(), algorithm.from_jwk(jwk), decode(signature))
+
+
+def modulus(idp):
+    return [key["n"] for key in idp.jwks()["keys"]]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_every_algorithm_signs_what_its_published_key_verifies(algorithm):
+    """A token of each supported algorithm holds under the key published for it, and no other."""
+    idp, other = (FakeProvider(algorithm=algorithm) for _ in range(2))
+    token = idp.issue()
+    [jwk] = idp.jwks()["keys"]
+    assert header_of(token) == {"alg": algorithm, "kid": idp.kid, "typ": "JWT"}
+    assert (jwk["alg"], jwk["kid"], jwk["use"]) == (algorithm, idp.kid, "sig")
+    assert holds(token, jwk)
+    assert not holds(token, other.jwks()["keys"][0])
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_key_set_shows_nothing_private(algorithm):
+    """What is published has the public members of its type only."""
+    members = {"RSA": "n e", "EC": "crv x y", "OKP": "crv x", "AKP": "pub"}
+    [jwk] = FakeProvider(algorithm=algorithm).jwks()["keys"]
+    assert set(jwk) == {"kty", "kid", "use", "alg", *members[jwk["kty"]].split()}
+
+
+@pytest.mark.parametrize(("algorithm", "width"), [("ES256", 32), ("ES384", 48), ("ES512", 66)])
+def test_coordinates_and_signatures_have_their_full_width(algorithm, width):
+    """Leading zero octets are kept, in keys and in signatures (RFC 7518, sections 3.4 and 6.2.1)."""
+    idp = FakeProvider(algorithm=algorithm)
+    for _ in range(300):  # one of 256 coordinates begins with a zero octet (P-521: every other)
+        idp.rotate()
+    for jwk in idp.jwks()["keys"]:
+        assert len(decode(jwk["x"])) == len(decode(jwk["y"])) == width
+    assert {len(decode(idp.issue().split(".")[2])) for _ in range(300)} == {2 * width}
+
+
+def test_an_algorithm_it_does_not_know_is_refused():
+    """A mistaken algorithm is an error at once that names those there are."""
+    for algorithm in ("HS256", "none", "rs256", ""):
+        with pytest.raises(ValueError, match="RS256.*ML-DSA-87"):
+            FakeProvider(algorithm=algorithm)
+
+
+def test_the_usual_claims(clock):
+    """A token has issuer, audience, subject and, from the clock, its times; a scope only if given."""
+    idp = FakeProvider(clock=clock)
+    usual = {"iss": "https://issuer.test", "aud": "api", "sub": "u1", "iat": NOW, "exp": NOW + 60}
+    assert claims_of(idp.issue()) == usual
+    assert claims_of(idp.issue(scope="a b")) == {**usual, "scope": "a b"}
+    clock.jump_wall(0.75)
+    assert claims_of(idp.issue(sub="u2", expires_in=5)) == {**usual, "sub": "u2", "exp": NOW + 5}
+
+
+def test_a_claim_given_wins_and_none_leaves_it_out(idp):
+    """Any claim can be set to anything, or be missing."""
+    claims = claims_of(
+        idp.issue(iss="x", aud=["a", "b"], exp=1, iat=2, nbf=3, scope=None, sub=None, roles=["r"])
+    )
+    assert claims == {"iss": "x", "aud": ["a", "b"], "exp": 1, "iat": 2, "nbf": 3, "roles": ["r"]}
+    bare = idp.issue(iss=None, aud=None, exp=None, iat=None, sub=None)
+    assert claims_of(bare) == {}
+    assert claims_of(idp.issue(expires_in=None)).keys() == {"iss", "aud", "sub", "iat"}
+    assert claims_of(idp.issue(expires_in=-10))["exp"] == NOW - 10
+    assert claims_of(idp.issue(**{"https://app.test/plan": "pro"}))["https://app.test/plan"] == "pro"
+
+
+def test_headers_given_win_and_none_leaves_them_out(idp):
+    """A header can be made to say anything; the signature stays that of the current key."""
+    token = idp.issue(headers={"kid": None, "alg": "none", "typ": "at+jwt", "crit": ["x"]})
+    assert header_of(token) == {"alg": "none", "typ": "at+jwt", "crit": ["x"]}
+    assert holds(token, idp.jwks()["keys"][0])
+
+
+def test_octets_are_signed_as_they_are(idp):
+    """What no JSON writer would write can be signed too."""
+    token = idp.sign(b'{"alg": "RS256", "alg": "none"}', b"\xff\x00")
+    header, payload, _ = token.split(".")
+    assert (decode(header), decode(payload)) == (b'{"alg": "RS256", "alg": "none"}', b"\xff\x00")
+    assert holds(token, idp.jwks()["keys"][0])
+
+
+def test_the_audience_of_its_tokens():
+    """Several audiences are a list in the token; None is a token without."""
+    assert claims_of(FakeProvider(audience=("a", "b")).issue())["aud"] == ["a", "b"]
+    assert "aud" not in claims_of(FakeProvider(audience=None).issue())
+
+
+def test_without_a_clock_it_lives_now():
+    """A token of a provider without a clock is good to a verifier that reads the system's."""
+    idp = FakeProvider()
+    key = jwt.PyJWK(idp.jwks()["keys"][0])
+    options = {"require": ["exp", "iat", "sub"]}
+    claims = jwt.decode(idp.issue(), key, audience="api", issuer=idp.issuer, options=options)
+    assert claims["sub"] == "u1"
+    with pytest.raises(jwt.ExpiredSignatureError):
+        jwt.decode(idp.issue(expires_in=-1), key, audience="api")
+
+
+def test_rotate_adds_a_key_that_signs(idp):
+    """After a rotation the new key signs, and tokens of the old one still hold."""
+    old, before = idp.kid, idp.issue()
+    new = idp.rotate()
+    assert new != old
+    assert idp.kid == new
+    assert [key["kid"] for key in idp.jwks()["keys"]] == [old, new]
+    assert header_of(idp.issue())["kid"] == new
+    assert holds(before, idp.jwks()["keys"][0])
+    assert holds(idp.issue(), idp.jwks()["keys"][1])
+
+
+def test_revoke_withdraws_a_key(idp):
+    """A revoked key is published no more; the one that signs stays."""
+    old, new = idp.kid, idp.rotate()
+    idp.revoke(old)
+    assert [key["kid"] for key in idp.jwks()["keys"]] == [new]
+    assert idp.kid == new
+
+
+def test_revoking_the_key_that_signs_makes_another(idp):
+    """A provider always has a published key that signs."""
+    old = idp.kid
+    idp.revoke(old)
+    [jwk] = idp.jwks()["keys"]
+    assert jwk["kid"] == idp.kid != old
+    assert holds(idp.issue(), jwk)
+
+
+def test_swap_keeps_the_kid_and_changes_the_material(idp):
+    """A kid that is used again: the old tokens hold no more, the new ones do."""
+    before, kid, old = idp.issue(), idp.kid, modulus(idp)
+    idp.swap(kid)
+    [jwk] = idp.jwks()["keys"]
+    assert (jwk["kid"], idp.kid) == (kid, kid)
+    assert modulus(idp) != old
+    assert not holds(before, jwk)
+    assert holds(idp.issue(), jwk)
+
+
+def test_swapping_another_key_leaves_the_one_that_signs(idp):
+    """Swapping a key that no longer signs changes nothing for new tokens."""
+    old, new = idp.kid, idp.rotate()
+    kept = modulus(idp)[1]
+    idp.swap(old)
+    assert [key["kid"] for key in idp.jwks()["keys"]] == [old, new]
+    assert modulus(idp)[1] == kept
+    assert header_of(idp.issue())["kid"] == new
+    assert holds(idp.issue(), idp.jwks()["keys"][1])
+
+
+def test_a_kid_that_is_not_published_is_refused(idp):
+    """A mistyped kid is an error that names those there are, and changes nothing."""
+    before = idp.jwks()
+    for change in (idp.revoke, idp.swap):
+        with pytest.raises(ValueError, match=r"'gone'.*key-1"):
+            change("gone")
+    assert idp.jwks() == before
+
+
+def test_no_two_live_providers_share_a_key():
+    """Keys of one provider never verify tokens of another, even past the pool."""
+    idps = [FakeProvider() for _ in range(3)]
+    for idp in idps:
+        for _ in range(_keys.POOL_SIZE // 2):
+            idp.rotate()
+    material = [n for idp in idps for n in modulus(idp)]
+    assert len(material) > _keys.POOL_SIZE
+    assert len(set(material)) == len(material)
+
+
+def test_rsa_keys_are_lent_again_when_their_provider_is_gone(monkeypatch):
+    """Tests stay fast: once the pool is full, a new provider makes no new RSA key."""
+    idp = FakeProvider()
+    while len(set(modulus(idp))) < _keys.POOL_SIZE:
+        idp.rotate()
+    known = set(modulus(idp))
+    del idp
+    gc.collect()
+
+    def refuse(**_):
+        raise AssertionError("an RSA key was made")
+
+    monkeypatch.setattr(_keys.rsa, "generate_private_key", refuse)
+    again = FakeProvider()
+    again.rotate()
+    assert set(modulus(again)) & known
+    assert len(set(modulus(again))) == 2
+
+
+def test_a_second_provider_forges_under_the_same_kid(idp):
+    """Who imitates a provider names its kid, and the key of that kid refuses."""
+    forged = FakeProvider(clock=idp.clock).issue()
+    assert header_of(forged)["kid"] == idp.kid
+    assert not holds(forged, idp.jwks()["keys"][0])
+
+
+@pytest.mark.parametrize(
+    ("issuer", "name", "url"),
+    [
+        ("https://a.test", "a.test", "https://a.test/.well-known/jwks.json"),
+        ("https://a.test/", "a.test", "https://a.test/.well-known/jwks.json"),
+        ("https://a.test/t/1", "a.test/t/1", "https://a.test/t/1/.well-known/jwks.json"),
+        ("stytch.test/p-1", "stytch.test/p-1", "https://issuer.test/.well-known/jwks.json"),
+        (None, "issuer.test", "https://issuer.test/.well-known/jwks.json"),
+    ],
+)
+def test_the_provider_for_a_client(issuer, name, url):
+    """`provider` is what a client under test takes: this issuer, audience, key set and algorithm."""
+    idp = FakeProvider(issuer=issuer, audience=("a", "b"), algorithm="ES256")
+    provider = idp.provider
+    assert provider.issuer == claims_of(idp.issue())["iss"] == (issuer or "https://issuer.test")
+    assert provider.audience == ("a", "b")
+    assert provider.algorithms == ("ES256",)
+    assert (provider.name, provider.jwks_url, idp.jwks_url) == (name, url, url)
+    assert idp.provider == provider
+
+
+def test_what_no_provider_can_have_is_refused():
+    """A bad audience is the same error as with a real provider."""
+    with pytest.raises(ConfigurationError, match="audience"):
+        _ = FakeProvider(audience="").provider
+
+
+def test_threads_may_rotate_together(idp):
+    """No rotation of any thread is lost, and every kid is another."""
+    start = threading.Barrier(4)
+    idp = FakeProvider(algorithm="ES256", clock=FakeClock())
+    kids = []
+
+    def rotate():
+        start.wait(10)
+        kids.extend(idp.rotate() for _ in range(20))
+
+    threads = [threading.Thread(target=rotate) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(set(kids)) == 80
+    assert {key["kid"] for key in idp.jwks()["keys"]} == {"key-1", *kids}
+    assert idp.kid in kids
+
+
+def test_its_repr_shows_who_it_is():
+    """A failed assertion shows which provider it was, and no key."""
+    idp = FakeProvider(issuer="https://a.test", algorithm="ES256")
+    assert repr(idp) == "FakeProvider(issuer='https://a.test', algorithm='ES256')"

@@ -1,0 +1,739 @@
+"""The three ways to a `FakeProvider`: httpx transport, ASGI app, loopback HTTP; one behaviour."""
+
+import asyncio
+import gc
+import http.client
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from jwks_client.testing import FakeProvider
+
+KEYS = "/.well-known/jwks.json"
+OIDC = "/.well-known/openid-configuration"
+RFC_8414 = "/.well-known/oauth-authorization-server"
+
+
+class Wire:
+    """Asks a provider over one of its wires."""
+
+    def __init__(self, kind, idp):
+        self.kind = kind
+        self.idp = idp
+
+    def ask(self, path, method="GET", base=None, **headers):
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = {"method": method, "url": (base or self.idp.base_url) + path, "headers": headers}
+        if self.kind in ("served", "transport"):
+            transport = self.idp.transport if self.kind == "transport" else None
+            with httpx.Client(transport=transport, trust_env=False, timeout=10) as client:
+                return client.request(**request)
+        transport = self.idp.transport
+        if self.kind == "app":
+            transport = httpx.ASGITransport(self.idp.app)
+
+        async def ask():
+            async with httpx.AsyncClient(transport=transport) as client:
+                return await client.request(**request)
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture(params=["transport", "async transport", "app", "served"])
+def wire(request, idp):
+    """Each way to reach ``idp``."""
+    if request.param == "served":
+        with idp.serve():
+            yield Wire(request.param, idp)
+    else:
+        yield Wire(request.param, idp)
+
+
+@contextmanager
+def started(*calls):
+    """Run calls in threads; gives the list to which each outcome (a value or an error) is added."""
+    outcomes = []
+
+    def run(call):
+        try:
+            outcomes.append(call())
+        except Exception as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    yield outcomes
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def threads_of_servers():
+    return [one.name for one in threading.enumerate() if one.name.startswith("fake-provider")]
+
+
+# What is served.
+
+
+def test_the_key_set_is_served(wire):
+    """The key set is there, under its own media type, with its length, and is the one published."""
+    answer = wire.ask(KEYS)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/jwk-set+json"
+    assert answer.headers["content-length"] == str(len(answer.content))
+    assert answer.json() == wire.idp.jwks()
+    wire.idp.rotate()
+    assert wire.ask(KEYS).json() == wire.idp.jwks()
+
+
+@pytest.mark.parametrize("path", [OIDC, RFC_8414])
+def test_the_metadata_name_the_key_set(wire, path):
+    """Discovery, by OpenID Connect or RFC 8414, names issuer and key set."""
+    answer = wire.ask(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["issuer"] == wire.idp.issuer
+    assert answer.json()["jwks_uri"] == wire.idp.jwks_url
+    assert wire.ask(answer.json()["jwks_uri"].removeprefix(wire.idp.base_url)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/jwks.json", "/.well-known", KEYS + "/", "/" + KEYS])
+def test_other_paths_are_not_found(wire, path):
+    """A wrong path is 404, so that a wrong URL is seen."""
+    assert wire.ask(path).status_code == 404
+    assert wire.idp.fetches == 0
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "HEAD", "DELETE"])
+def test_only_get_is_answered(wire, method):
+    """Another method is 405, and no fetch."""
+    answer = wire.ask(KEYS, method)
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET"
+    assert wire.idp.fetches == 0
+
+
+def test_a_query_changes_nothing(wire):
+    """The path decides, whatever the query says."""
+    assert wire.ask(KEYS + "?fresh=1").status_code == 200
+    assert wire.idp.requests[0].path == KEYS
+
+
+def test_documents_stand_under_the_path_of_the_issuer():
+    """An issuer with a path has its documents where OpenID Connect and RFC 8414 place them."""
+    idp = FakeProvider(issuer="https://issuer.test/t/1/", algorithm="ES256")
+    wire = Wire("transport", idp)
+    for path in ("/t/1" + KEYS, "/t/1" + OIDC, RFC_8414 + "/t/1"):
+        assert wire.ask(path, base="https://issuer.test").status_code == 200
+    for path in (KEYS, OIDC, RFC_8414, "/t/1" + RFC_8414, "/t/1/" + KEYS):
+        assert wire.ask(path, base="https://issuer.test").status_code == 404
+
+
+def test_requests_are_recorded_and_counted(wire):
+    """What was asked can be looked at, header names in lower case; a fetch is a GET of the key set."""
+    wire.ask(OIDC)
+    wire.ask(KEYS, X_Trace="t1")
+    wire.ask("/nowhere")
+    assert [(one.method, one.path) for one in wire.idp.requests] == [
+        ("GET", OIDC),
+        ("GET", KEYS),
+        ("GET", "/nowhere"),
+    ]
+    assert wire.idp.requests[1].headers["x-trace"] == "t1"
+    assert wire.idp.fetches == 1
+
+
+def test_a_record_cannot_be_changed(idp):
+    """What is handed out is a copy, and its entries are frozen."""
+    Wire("transport", idp).ask(KEYS)
+    idp.requests.clear()
+    [record] = idp.requests
+    with pytest.raises(AttributeError):
+        record.path = "/"
+
+
+def test_the_answer_may_have_headers_of_the_test(wire):
+    """`answer_headers` come with the key set, over the usual ones, and with nothing else."""
+    wire.idp.answer_headers = {"Cache-Control": "max-age=60"}
+    wire.idp.answer_headers["Content-Type"] = "text/plain"
+    answer = wire.ask(KEYS)
+    assert answer.headers["cache-control"] == "max-age=60"
+    assert answer.headers["content-type"] == "text/plain"
+    assert answer.json() == wire.idp.jwks()
+    assert "cache-control" not in wire.ask(OIDC).headers
+    wire.idp.fail(503)
+    assert "cache-control" not in wire.ask(KEYS).headers
+
+
+@pytest.mark.parametrize(
+    ("etag", "asked", "status"),
+    [
+        ('"a"', '"a"', 304),
+        ('"a"', 'W/"a"', 304),
+        ('W/"a"', '"a"', 304),
+        ('"a"', '"b", "a"', 304),
+        ('"a"', "*", 304),
+        ('"a"', '"b"', 200),
+        ('"a"', "a", 200),
+    ],
+)
+def test_an_etag_is_compared(wire, etag, asked, status):
+    """A request that names the ETag is answered 304 without a body (RFC 9110, section 13.1.2)."""
+    wire.idp.answer_headers = {"ETag": etag, "Cache-Control": "max-age=60"}
+    answer = wire.ask(KEYS, If_None_Match=asked)
+    assert answer.status_code == status
+    assert (answer.headers["etag"], answer.headers["cache-control"]) == (etag, "max-age=60")
+    assert bool(answer.content) == (status == 200)
+
+
+def test_a_date_is_compared():
+    """Last-Modified works likewise, but not where an ETag is asked for (RFC 9110, section 13.1.3)."""
+    idp = FakeProvider(algorithm="ES256")
+    wire = Wire("transport", idp)
+    then, later = "Tue, 14 Nov 2023 22:13:20 GMT", "Tue, 14 Nov 2023 22:13:21 GMT"
+    assert wire.ask(KEYS, If_Modified_Since=then).status_code == 200
+    assert wire.ask(KEYS, If_None_Match="*").status_code == 200
+    idp.answer_headers = {"Last-Modified": then}
+    assert wire.ask(KEYS, If_Modified_Since=then).status_code == 304
+    assert wire.ask(KEYS, If_Modified_Since=later).status_code == 200
+    assert wire.ask(KEYS, If_Modified_Since=then, If_None_Match='"a"').status_code == 200
+
+
+# Failure.
+
+
+@pytest.mark.parametrize("path", [KEYS, OIDC])
+@pytest.mark.parametrize("status", [200, 301, 404, 410, 429, 500, 503])
+def test_fail_with_a_status(wire, path, status):
+    """A status is answered with a small JSON body, for key set and metadata alike, until recover."""
+    wire.idp.fail(status, headers={"Retry-After": "7"})
+    answer = wire.ask(path)
+    assert answer.status_code == status
+    assert answer.headers["retry-after"] == "7"
+    assert answer.headers["content-type"] == "application/json"
+    assert isinstance(answer.json(), dict)
+    assert wire.idp.fetches == (path == KEYS)
+    wire.idp.recover()
+    assert wire.ask(path).status_code == 200
+
+
+def test_a_status_without_a_body_has_none(wire):
+    """204 and 304 have no body (RFC 9110, section 6.4.1)."""
+    for status in (204, 304):
+        wire.idp.fail(status)
+        answer = wire.ask(KEYS)
+        assert (answer.status_code, answer.content) == (status, b"")
+        assert "content-type" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("how", "content_type", "body"),
+    [
+        ("empty", "application/jwk-set+json", b'{"keys": []}'),
+        ("html", "text/html; charset=utf-8", None),
+        (b"\xff{", "application/jwk-set+json", b"\xff{"),
+        (b"", "application/jwk-set+json", b""),
+    ],
+)
+def test_fail_with_a_body(wire, how, content_type, body):
+    """200 with something that is no key set: no keys, a page, any bytes."""
+    wire.idp.fail(how)
+    answer = wire.ask(KEYS)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == content_type
+    assert answer.content == body if body is not None else answer.content.startswith(b"<!doctype")
+
+
+@pytest.mark.parametrize("how", [httpx.ConnectError, OSError, ValueError("mine")])
+def test_fail_with_an_exception(wire, how):
+    """An exception comes out of transport and app; served, the connection ends without an answer."""
+    wire.idp.fail(how)
+    kind = how if isinstance(how, type) else type(how)
+    kind = httpx.RemoteProtocolError if wire.kind == "served" else kind
+    for _ in range(2):
+        with pytest.raises(kind) as caught:
+            wire.ask(KEYS)
+        assert wire.kind == "served" or isinstance(how, type) or caught.value is how
+    assert wire.idp.fetches == 2
+
+
+def test_fail_for_one_document(wire):
+    """`only` leaves the other documents well."""
+    wire.idp.fail(404, only="openid-configuration")
+    assert wire.ask(OIDC).status_code == 404
+    assert wire.ask(RFC_8414).status_code == wire.ask(KEYS).status_code == 200
+    wire.idp.fail(410, only="jwks.json")
+    assert wire.ask(OIDC).status_code == 200
+    assert wire.ask(KEYS).status_code == 410
+
+
+@pytest.mark.parametrize("how", ["down", 99, 600, None, KeyboardInterrupt, 5.0, object])
+def test_a_failure_it_does_not_know_is_refused(idp, how):
+    """A mistaken failure is an error at once, and nothing fails."""
+    with pytest.raises(ValueError, match="fail"):
+        idp.fail(how)
+    assert Wire("transport", idp).ask(KEYS).status_code == 200
+
+
+def test_a_document_it_does_not_know_is_refused(idp):
+    """A mistaken document is an error at once that names those there are."""
+    with pytest.raises(ValueError, match=r"jwks\.json"):
+        idp.fail(503, only="keys")
+    with pytest.raises(ValueError, match=r"jwks\.json"), idp.hold(only=KEYS):
+        pass
+
+
+# Hanging.
+
+
+def test_a_hanging_request_ends_with_recover(wire):
+    """A request that hangs is a fetch, gets no answer, and ends when the provider recovers."""
+    wire.idp.fail("hang")
+    with wire.idp.hold() as held, started(lambda: wire.ask(KEYS)) as outcomes:
+        held.wait()
+        held.release()  # which is not what it waits for
+        assert (wire.idp.fetches, outcomes) == (1, [])
+        wire.idp.recover()
+    [error] = outcomes
+    expected = {"app": ConnectionAbortedError, "served": httpx.RemoteProtocolError}
+    assert type(error) is expected.get(wire.kind, httpx.ReadTimeout)
+    assert wire.ask(KEYS).status_code == 200
+
+
+def test_a_hanging_request_outlives_another_failure(idp):
+    """What hangs is ended by recover alone, even if the provider fails otherwise by then."""
+    wire = Wire("transport", idp)
+    idp.fail("hang")
+    with idp.hold() as held, started(lambda: wire.ask(KEYS)) as outcomes:
+        held.wait()
+        idp.fail(503)
+        assert wire.ask(KEYS).status_code == 503
+        assert outcomes == []
+        idp.recover()
+    assert type(outcomes[0]) is httpx.ReadTimeout
+
+
+@pytest.mark.parametrize("how", ["hang", "hold"])
+def test_a_transport_waits_as_long_as_the_requests_read_timeout(idp, how):
+    """Nothing is advanced or released: the request's own timeout ends it, as on the wire."""
+    timeout = httpx.Timeout(10, read=0.02)
+
+    async def ask():
+        async with httpx.AsyncClient(transport=idp.transport, timeout=timeout) as client:
+            await client.get(idp.jwks_url)
+
+    with idp.hold():
+        if how == "hang":
+            idp.fail("hang")
+        with (
+            httpx.Client(transport=idp.transport, timeout=timeout) as client,
+            pytest.raises(httpx.ReadTimeout) as caught,
+        ):
+            client.get(idp.jwks_url)
+        assert caught.value.request.url == idp.jwks_url
+        with pytest.raises(httpx.ReadTimeout):
+            asyncio.run(ask())
+    assert idp.fetches == 2
+
+
+def test_the_loop_runs_on_while_requests_hang(idp):
+    """Hanging requests of asyncio hold no loop and no thread, and can be cancelled."""
+    idp.fail("hang")
+
+    async def story():
+        threads = threading.active_count()
+        async with httpx.AsyncClient(transport=idp.transport, timeout=None) as client:
+            with idp.hold() as held:
+                tasks = [asyncio.create_task(client.get(idp.jwks_url)) for _ in range(50)]
+                await held.wait_async(50)
+                assert threading.active_count() == threads
+                tasks[0].cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await tasks[0]
+                idp.recover()
+                return await asyncio.gather(*tasks[1:], return_exceptions=True)
+
+    outcomes = asyncio.run(story())
+    assert [type(one) for one in outcomes] == [httpx.ReadTimeout] * 49
+
+
+def test_a_loop_that_was_closed_is_no_trouble(idp):
+    """A request of a loop that is gone does not disturb what comes later."""
+    idp.fail("hang")
+    loop = asyncio.new_event_loop()
+    client = httpx.AsyncClient(transport=idp.transport, timeout=None)
+    with idp.hold() as held:
+        task = loop.create_task(client.get(idp.jwks_url))
+        loop.run_until_complete(held.wait_async())
+        loop.close()
+        idp.recover()
+    with pytest.raises(RuntimeError, match="closed"):  # the task, as it is dropped, finds no loop
+        task.get_coro().close()
+        raise RuntimeError("closed")
+    task._log_destroy_pending = False
+    assert Wire("transport", idp).ask(KEYS).status_code == 200
+
+
+# Holding.
+
+
+def test_a_held_request_is_answered_when_released(wire):
+    """A test can know that a request is there, and let its answer go when it likes."""
+    with wire.idp.hold() as held, started(lambda: wire.ask(KEYS)) as outcomes:
+        assert (held.arrived, "holding" in repr(held)) == (0, True)
+        held.wait()
+        assert (held.arrived, outcomes) == (1, [])
+        held.release()
+        held.release()
+    assert outcomes[0].status_code == 200
+    assert "released, 1 arrived" in repr(held)
+
+
+def test_a_held_answer_is_that_of_the_moment_of_arrival(wire):
+    """What happens while an answer is held does not change it, as on a slow network."""
+    before = wire.idp.jwks()
+    with wire.idp.hold() as held, started(lambda: wire.ask(KEYS)) as outcomes:
+        held.wait()
+        wire.idp.rotate()
+        wire.idp.fail(503)
+        wire.idp.answer_headers["x-late"] = "1"
+    assert outcomes[0].json() == before
+    assert "x-late" not in outcomes[0].headers
+
+
+def test_a_failure_can_be_held(wire):
+    """A failure of the moment of arrival is held too, and recovers for nobody."""
+    wire.idp.fail(503)
+    with wire.idp.hold() as held, started(lambda: wire.ask(KEYS)) as outcomes:
+        held.wait()
+        wire.idp.recover()
+        assert outcomes == []
+    assert outcomes[0].status_code == 503
+
+
+def test_an_exception_can_be_held(idp):
+    """An exception is raised when released, not before."""
+    idp.fail(httpx.ConnectError)
+    with idp.hold() as held, started(lambda: Wire("transport", idp).ask(KEYS)) as outcomes:
+        held.wait()
+        assert outcomes == []
+    assert type(outcomes[0]) is httpx.ConnectError
+
+
+def test_the_end_of_the_block_releases(wire):
+    """A test that fails while it holds leaves nobody waiting."""
+    with started() as outcomes, pytest.raises(KeyError), wire.idp.hold() as held:
+        stack = started(lambda: wire.ask(KEYS))
+        outcomes = stack.__enter__()
+        held.wait()
+        raise KeyError
+    stack.__exit__(None, None, None)
+    assert outcomes[0].status_code == 200
+    assert wire.ask(KEYS).status_code == 200
+
+
+def test_what_comes_after_a_release_is_not_held(idp):
+    """A hold ends with its release, within its block too, and counts no more."""
+    with idp.hold() as held:
+        held.release()
+        assert Wire("transport", idp).ask(KEYS).status_code == 200
+        assert held.arrived == 0
+
+
+def test_several_can_be_waited_for(idp):
+    """A test can wait for a herd, and for those who are there already."""
+    wire = Wire("transport", idp)
+    with idp.hold() as held, started(*[lambda: wire.ask(KEYS)] * 5) as outcomes:
+        held.wait(5)
+        held.wait(2)
+        assert held.arrived == 5
+        held.release()
+    assert [one.status_code for one in outcomes] == [200] * 5
+
+
+def test_waiting_for_what_does_not_come_fails_the_test(idp):
+    """A test that waits in vain is red and says how many came, in threads and in asyncio."""
+    with idp.hold() as held:
+        with started(lambda: Wire("transport", idp).ask(KEYS)):
+            held.wait()
+            with pytest.raises(AssertionError, match="1 of 2 requests"):
+                held.wait(2, within=0.01)
+            with pytest.raises(AssertionError, match="1 of 2 requests"):
+                asyncio.run(held.wait_async(2, within=0.01))
+            held.release()
+
+
+def test_holds_can_be_nested(idp):
+    """Of two requests, the younger can be answered before the older one."""
+    wire = Wire("transport", idp)
+    older, younger = [], []
+    with idp.hold() as first, started(lambda: older.append(wire.ask(KEYS))):
+        first.wait()
+        idp.rotate()
+        with idp.hold() as second, started(lambda: younger.append(wire.ask(KEYS))):
+            second.wait()
+            assert (first.arrived, second.arrived) == (1, 1)
+            second.release()
+        assert (len(younger[0].json()["keys"]), older) == (2, [])
+        with started(lambda: wire.ask(KEYS)):  # the older hold is still in force
+            first.wait(2)
+            first.release()
+    assert len(older[0].json()["keys"]) == 1
+
+
+def test_one_document_can_be_held(idp):
+    """`only` lets the other documents pass, and does not count them."""
+    wire = Wire("transport", idp)
+    with idp.hold(only="jwks.json") as held, started(lambda: wire.ask(KEYS)) as outcomes:
+        held.wait()
+        assert wire.ask(OIDC).status_code == 200
+        assert (held.arrived, outcomes) == (1, [])
+
+
+def test_tasks_can_be_held(idp):
+    """In asyncio a test awaits the arrival, on the loop that asks."""
+
+    async def story():
+        async with httpx.AsyncClient(transport=idp.transport) as client:
+            with idp.hold() as held:
+                tasks = [asyncio.create_task(client.get(idp.jwks_url)) for _ in range(3)]
+                await held.wait_async(3)
+                assert not any(task.done() for task in tasks)
+                held.release()
+                return await asyncio.gather(*tasks)
+
+    assert [one.status_code for one in asyncio.run(story())] == [200] * 3
+
+
+# The transport alone.
+
+
+def test_the_transport_answers_for_any_host(idp):
+    """The path decides: a client may be given the URL of a real provider."""
+    answer = Wire("transport", idp).ask(KEYS, base="https://login.example.com")
+    assert answer.json() == idp.jwks()
+
+
+def test_the_body_is_streamed(idp):
+    """A body is read as from a connection: raw, once, in pieces."""
+    idp.fail(b"x" * 50_000)
+
+    async def read():
+        async with (
+            httpx.AsyncClient(transport=idp.transport) as client,
+            client.stream("GET", idp.jwks_url) as answer,
+        ):
+            assert not answer.is_stream_consumed
+            return [chunk async for chunk in answer.aiter_raw()]
+
+    with (
+        httpx.Client(transport=idp.transport) as client,
+        client.stream("GET", idp.jwks_url) as answer,
+    ):
+        assert not answer.is_stream_consumed
+        chunks = list(answer.iter_raw())
+    assert len(chunks) > 1
+    assert chunks == asyncio.run(read())
+    assert b"".join(chunks) == b"x" * 50_000
+
+
+@pytest.mark.parametrize("kind", ["transport", "served"])
+def test_fetches_are_counted_exactly(idp, kind):
+    """64 threads that ask at once are 64 fetches."""
+    start = threading.Barrier(64)
+
+    def ask():
+        start.wait(10)
+        return Wire(kind, idp).ask(KEYS).status_code
+
+    if kind == "served":
+        with idp.serve(), started(*[ask] * 64) as outcomes:
+            pass
+    else:
+        with started(*[ask] * 64) as outcomes:
+            pass
+    assert outcomes == [200] * 64
+    assert idp.fetches == len(idp.requests) == 64
+
+
+# The server alone.
+
+
+def test_inside_serve_it_says_where_it_is():
+    """Provider, key-set URL and metadata name the served URL inside the block, and not after."""
+    idp = FakeProvider(algorithm="ES256")
+    before = idp.provider
+    with idp.serve() as base_url:
+        assert base_url.startswith("http://127.0.0.1:")
+        assert idp.base_url == base_url
+        assert idp.provider.jwks_url == idp.jwks_url == base_url + KEYS
+        assert idp.discovery_url == base_url + OIDC
+        assert idp.issuer == idp.provider.issuer == "https://issuer.test"
+        metadata = Wire("served", idp).ask(OIDC).json()
+        assert (metadata["jwks_uri"], metadata["issuer"]) == (idp.jwks_url, "https://issuer.test")
+    assert idp.provider == before
+
+
+def test_without_an_issuer_it_is_its_own_url():
+    """`issuer=None` makes the base URL the issuer: of tokens, provider and metadata."""
+    idp = FakeProvider(issuer=None, algorithm="ES256")
+    with idp.serve() as base_url:
+        assert idp.issuer == idp.provider.issuer == base_url
+        assert Wire("served", idp).ask(OIDC).json()["issuer"] == base_url
+        assert idp.provider.name == base_url.removeprefix("http://")
+    assert idp.issuer == "https://issuer.test"
+
+
+def test_an_issuer_with_a_path_is_served_at_the_root():
+    """The served base URL has no path; a client made before still asks under the issuer's."""
+    idp = FakeProvider(issuer="https://issuer.test/t/1", algorithm="ES256")
+    with idp.serve():
+        for path in (KEYS, OIDC, RFC_8414, "/t/1" + KEYS):
+            assert Wire("served", idp).ask(path).status_code == 200
+
+
+def test_a_connection_is_kept(idp):
+    """One connection serves several requests, good and failing ones, until an answer is withheld."""
+    with idp.serve() as base_url:
+        connection = http.client.HTTPConnection(base_url.removeprefix("http://"), timeout=10)
+        for status in (200, 503, 304, 200):
+            idp.recover() if status == 200 else idp.fail(status)
+            connection.request("GET", KEYS)
+            kept = connection.sock
+            answer = connection.getresponse()
+            body = answer.read()
+            assert answer.status == status
+            assert bool(body) == (status != 304)
+            assert connection.sock is kept
+        idp.fail(OSError)
+        connection.request("GET", KEYS)
+        with pytest.raises(http.client.RemoteDisconnected):
+            connection.getresponse()
+        connection.close()
+
+
+@pytest.mark.parametrize("how", ["hang", "hold", "idle", "half a request"])
+def test_nothing_is_left_of_a_server(idp, how):
+    """When the block ends, connections are shut and threads gone, whatever they were waiting for."""
+    before = time.monotonic()
+    with idp.hold() as held, started() as _:
+        with idp.serve() as base_url:
+            host, _, port = base_url.removeprefix("http://").partition(":")
+            line = socket.create_connection((host, int(port)), timeout=10)
+            if how == "half a request":
+                line.sendall(b"GET / HTTP/1.1\r\nHost:")
+            elif how != "idle":
+                if how == "hang":
+                    idp.fail("hang")
+                line.sendall(f"GET {KEYS} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                held.wait()
+            else:
+                assert Wire("served", idp).ask(OIDC, base=base_url) if False else True
+        assert line.recv(1) == b""
+        line.close()
+        assert threads_of_servers() == []
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((host, int(port)), timeout=10)
+    gc.collect()
+    assert time.monotonic() - before < 5
+
+
+def test_who_hangs_up_is_forgotten(idp, capfd):
+    """A client that goes away before its answer is no noise, and ends its thread."""
+    with idp.serve() as base_url:
+        host, _, port = base_url.removeprefix("http://").partition(":")
+        with idp.hold() as held:
+            line = socket.create_connection((host, int(port)), timeout=10)
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset
+            line.sendall(f"GET {KEYS} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            held.wait()
+            line.close()
+        assert Wire("served", idp).ask(KEYS).status_code == 200
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_port_can_be_chosen(idp):
+    """`port` is where it is served; a port that is taken is an OSError, and nothing is served."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match="in use"), idp.serve(port):
+            pass
+    assert idp.base_url == "https://issuer.test"
+    with idp.serve(port) as base_url:
+        assert base_url == f"http://127.0.0.1:{port}"
+        assert Wire("served", idp).ask(KEYS).status_code == 200
+    with idp.serve(port):
+        assert Wire("served", idp).ask(KEYS).status_code == 200
+
+
+def test_a_provider_is_served_once_at_a_time(idp):
+    """It can be in one place only; the mistake leaves the first server as it is."""
+    with idp.serve() as base_url:
+        with pytest.raises(RuntimeError, match=base_url), idp.serve():
+            pass
+        assert idp.base_url == base_url
+        assert Wire("served", idp).ask(KEYS).status_code == 200
+    assert threads_of_servers() == []
+
+
+# The app alone.
+
+
+def test_the_app_can_be_mounted(idp):
+    """Under a mount the path below it decides."""
+
+    async def ask():
+        transport = httpx.ASGITransport(idp.app, root_path="/idp")
+        async with httpx.AsyncClient(transport=transport, base_url="http://app.test") as client:
+            return await client.get("/idp" + KEYS)
+
+    assert asyncio.run(ask()).json() == idp.jwks()
+
+
+def test_the_app_lives_under_a_server(idp):
+    """The lifespan of a server is answered, so that it starts and stops."""
+    sent = []
+    messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message["type"])
+
+    asyncio.run(idp.app({"type": "lifespan"}, receive, send))
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_the_app_speaks_http_only(idp):
+    """A WebSocket is no way to a key set."""
+    with pytest.raises(NotImplementedError, match="websocket"):
+        asyncio.run(idp.app({"type": "websocket"}, None, None))
+
+
+@pytest.mark.parametrize("how", ["hang", "hold"])
+def test_the_app_notices_that_the_other_side_is_gone(idp, how):
+    """A request that waits ends when its client disconnects; nothing is sent."""
+    scope = {"type": "http", "method": "GET", "path": KEYS, "headers": [], "root_path": ""}
+
+    async def story():
+        messages = asyncio.Queue()
+        await messages.put({"type": "http.request", "body": b"", "more_body": False})
+        with idp.hold() as held:
+            if how == "hang":
+                idp.fail("hang")
+            asking = asyncio.create_task(idp.app(scope, messages.get, None))
+            await held.wait_async()
+            await asyncio.sleep(0)
+            assert not asking.done()
+            await messages.put({"type": "http.disconnect"})
+            async with asyncio.timeout(10):
+                await asking
+            return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(story()) == set()
