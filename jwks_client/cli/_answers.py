@@ -1,0 +1,66 @@
+"""JSON answers over plain ASGI, for the small apps behind the commands.
+
+Owns: how an answer and a problem (RFC 9457) go out. May not know: what is asked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+__all__ = ["Message", "Receive", "Send", "answer", "answer_problem", "header_values"]
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+
+def header_values(headers: Iterable[tuple[bytes, bytes]], name: str) -> list[str]:
+    """All values of a header; ``name`` in lower case, as ASGI has them."""
+    wanted = name.encode("ascii")
+    return [value.decode("latin-1") for key, value in headers if key == wanted]
+
+
+async def answer(
+    send: Send,
+    content: Mapping[str, object],
+    *,
+    status: int = 200,
+    media_type: str = "application/json",
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Send a whole answer that no cache keeps."""
+    body = json.dumps(content).encode("ascii")
+    named = {
+        "content-type": media_type,
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        **(headers or {}),
+    }
+    encoded = [(name.encode("ascii"), value.encode("ascii")) for name, value in named.items()]
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def answer_problem(
+    send: Send,
+    status: int,
+    code: str,
+    detail: str | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Send a problem (RFC 9457) with a stable ``code`` for programs and a ``detail`` for people."""
+    problem: dict[str, object] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+    }
+    if detail is not None:
+        problem["detail"] = detail
+    await answer(
+        send, problem, status=status, media_type="application/problem+json", headers=headers
+    )

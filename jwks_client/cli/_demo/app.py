@@ -1,0 +1,143 @@
+"""The API of the demo: plain ASGI, and the library in the few lines that protect it.
+
+``GET /orders`` takes a token with the scope ``orders:read``; ``GET /health`` is open. Run as
+``python -m jwks_client.cli._demo.app ISSUER [LIFE]``: it prints its base URL first. LIFE is how many
+seconds keys live, so that a demo need not wait for the defaults; without it nothing is set at all.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from time import perf_counter_ns
+from typing import Final
+
+from ... import (
+    AsyncJWKSClient,
+    CachePolicy,
+    InsufficientScopeError,
+    JWKSError,
+    KeysUnavailableError,
+    providers,
+)
+from ...errors import CredentialsError
+from ...events import Event
+from .._answers import Message, Receive, Send, answer, answer_problem, header_values
+from .._loopback import base_url_of, listen, run
+
+__all__ = ["DemoAPI"]
+
+AUDIENCE: Final = "api"
+SCOPE: Final = "orders:read"
+_B64TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
+
+
+class DemoAPI:
+    """The API.
+
+    Arguments:
+        issuer: whose tokens it takes; a URL.
+        life: seconds that keys live, or None for the defaults.
+    """
+
+    def __init__(self, issuer: str, life: float | None = None) -> None:
+        self._told: Counter[str] = Counter()
+        policy = CachePolicy()
+        if life is not None:
+            policy = CachePolicy(ttl=life, min_ttl=life, max_ttl=life, failure_backoff=(0.5, 1))
+        self._client = AsyncJWKSClient(
+            providers.oidc(issuer, audience=AUDIENCE, algorithms=("RS256",)),
+            cache=policy,
+            listeners=[self._count],
+        )
+
+    def _count(self, event: Event) -> None:
+        self._told[type(event).__name__] += 1
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+        match scope["type"], scope.get("path"):
+            case "lifespan", _:
+                await self._live(receive, send)
+            case "http", "/orders":
+                await self._orders(scope, send)
+            case "http", "/health":
+                health = self._client.health()["oidc"]
+                await answer(send, {"keys": asdict(health), "events": dict(self._told)})
+            case _:
+                await answer_problem(send, 404, "not_found")
+
+    async def _orders(self, scope: Message, send: Send) -> None:
+        try:
+            raw = bearer_token(scope["headers"])
+            began = perf_counter_ns()
+            token = await self._client.verify(raw)
+            took = (perf_counter_ns() - began) / 1_000_000
+            token.require(SCOPE)
+        except JWKSError as error:
+            code, status = error.code, error.http_status
+            await answer_problem(send, status, code, headers=headers_of(error))
+            return
+        content = {
+            "subject": token.subject,
+            "kid": token.key_id,
+            "keys": self._client.health()["oidc"].state,
+        }
+        # Server-Timing counts in milliseconds.
+        await answer(send, content, headers={"server-timing": f"verify;dur={took:.4f}"})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await self._client.aclose()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+
+def bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The token of a request (RFC 6750, section 2.1). Raises CredentialsError."""
+    given = header_values(headers, "authorization")
+    if len(given) > 1:
+        raise CredentialsError("invalid_request", "there are two Authorization headers")
+    scheme, _, token = (given[0] if given else "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise CredentialsError("missing_credentials", "there is no Bearer token")
+    if not _B64TOKEN.fullmatch(token.strip(" ")):
+        raise CredentialsError("invalid_request", "what follows Bearer is no token")
+    return token.strip(" ")
+
+
+def headers_of(error: JWKSError) -> dict[str, str]:
+    """The headers that go with a refusal (RFC 6750, section 3; RFC 9110, section 10.2.3)."""
+    match error:
+        case KeysUnavailableError():
+            return {"retry-after": str(math.ceil(error.retry_after or 1))}
+        case CredentialsError(code="missing_credentials"):
+            challenge = "Bearer"
+        case CredentialsError():
+            challenge = 'Bearer error="invalid_request"'
+        case InsufficientScopeError():
+            challenge = f'Bearer error="insufficient_scope", scope="{" ".join(error.required)}"'
+        case _:
+            challenge = 'Bearer error="invalid_token"'
+    return {"www-authenticate": challenge}
+
+
+def main() -> None:
+    """Serve the API until it is told to end, or standard input ends."""
+    issuer, *life = sys.argv[1:]
+    with listen(0) as listener:
+        app = DemoAPI(issuer, float(life[0]) if life else None)
+        sys.stdout.write(f"{base_url_of(listener)}\n")
+        sys.stdout.flush()
+        run(app, listener, until_stdin_ends=True)
+
+
+if __name__ == "__main__":
+    main()

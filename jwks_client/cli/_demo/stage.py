@@ -1,0 +1,243 @@
+"""The two servers of the demo, and how a step speaks with them.
+
+Owns: the processes, from start to end, and HTTP. May not know: the story.
+
+Each server has a session of its own, so that Ctrl-C reaches only the demo, which then ends them. Each
+also ends when its standard input does: were the demo killed outright, nothing would stay behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from .app import AUDIENCE, SCOPE
+
+__all__ = ["Answer", "Server", "Stage", "StageError"]
+
+PATIENCE: Final = 20.0  # seconds; whatever works takes far less
+_VERIFY: Final = re.compile(r"verify;dur=([0-9.]+)")
+
+
+class StageError(Exception):
+    """A server did not do its part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the API said.
+
+    Attributes:
+        status: of HTTP.
+        code: the problem's code; empty where there is no problem.
+        keys: the state of the keys it judged with: ``fresh``, ``due``, ``stale``; empty if refused.
+        micros: what verifying took, measured inside the API, in microseconds.
+        retry_after: as the header has it.
+    """
+
+    status: int
+    code: str = ""
+    keys: str = ""
+    micros: float | None = None
+    retry_after: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.code}".rstrip()
+
+
+class Server:
+    """A server in a process of its own.
+
+    Attributes:
+        base_url: where it is.
+        command: how it was started, for people.
+    """
+
+    def __init__(self, process: Process, base_url: str, command: str) -> None:
+        self._process = process
+        self.base_url = base_url
+        self.command = command
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, module: str, *arguments: str) -> AsyncIterator[Self]:
+        """Run ``python -m module arguments`` inside the block; it prints its base URL first."""
+        # It trusts the working directory no more than this process does.
+        safe = [] if os.getcwd() in sys.path else ["-P"]  # noqa: PTH109 (sys.path holds strings)
+        with TemporaryFile() as log:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, *safe, "-m", module, *arguments),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=log,
+                env=_environment(),
+                start_new_session=True,
+            )
+            try:
+                base_url = await _first_line(process)
+                if not base_url:
+                    log.seek(0)
+                    said = log.read().decode(errors="replace").strip()
+                    raise StageError(f"{module} did not start. It said: {said or 'nothing'}")
+                yield cls(process, base_url, " ".join((module, *arguments)))
+            finally:
+                await _end(process)
+
+    async def kill(self) -> None:
+        """Take it away at once, without a word, as an outage does."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    async def is_reachable(self) -> bool:
+        """Whether anything listens where it is."""
+        place = urlsplit(self.base_url)
+        try:
+            _, writer = await asyncio.open_connection(place.hostname, place.port)
+        except OSError:
+            return False
+        writer.close()
+        await writer.wait_closed()
+        return True
+
+
+def _environment() -> dict[str, str]:
+    # A proxy of the environment has no business between servers of one machine.
+    return {**os.environ, "NO_PROXY": "*", "no_proxy": "*"}
+
+
+async def _first_line(process: Process) -> str:
+    assert process.stdout is not None  # noqa: S101 (it is a pipe)
+    async with asyncio.timeout(PATIENCE):
+        return (await process.stdout.readline()).decode().strip()
+
+
+async def _end(process: Process) -> None:
+    assert process.stdin is not None  # noqa: S101 (it is a pipe)
+    process.stdin.close()
+    try:
+        async with asyncio.timeout(5):
+            await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+class Stage:
+    """The provider, the API and who asks them; to be used as ``async with``.
+
+    Attributes:
+        provider: ``jwks-client serve``.
+        api: `app`.
+        token: a good token that steps hand on.
+    """
+
+    provider: Server
+    api: Server
+
+    def __init__(self) -> None:
+        self._open = AsyncExitStack()
+        self._http = httpx.AsyncClient(trust_env=False, timeout=PATIENCE)
+        self.token = ""
+
+    async def __aenter__(self) -> Self:
+        await self._open.__aenter__()
+        try:
+            await self._open.enter_async_context(self._http)
+            await self.start_provider()
+            await self.start_api()
+        except BaseException:
+            await self._open.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._open.aclose()
+
+    async def start_provider(self, port: int = 0) -> None:
+        """Start the provider, with new keys."""
+        self.provider = await self._open.enter_async_context(
+            Server.running("jwks_client.cli", "serve", "--port", str(port), "--until-stdin-ends")
+        )
+
+    async def start_api(self, *, life: float | None = None) -> None:
+        """Start the API, with keys that live so many seconds, or by its defaults."""
+        lives = () if life is None else (str(life),)
+        self.api = await self._open.enter_async_context(
+            Server.running("jwks_client.cli._demo.app", self.provider.base_url, *lives)
+        )
+
+    # The provider.
+
+    async def issue(self, **claims: object) -> str:
+        """A token by the provider; good for the API unless ``claims`` say otherwise."""
+        order = {"sub": "u1", "aud": AUDIENCE, "scope": SCOPE, "expires_in": 600, **claims}
+        return str((await self._post("token", order))["token"])
+
+    async def rotate(self) -> None:
+        """Have a new key sign from now on."""
+        await self._post("rotate", {})
+
+    async def revoke(self, kid: str) -> None:
+        """Withdraw a key."""
+        await self._post(f"revoke/{kid}", {})
+
+    async def kid(self) -> str:
+        """The key that signs now."""
+        return str((await self._get(f"{self.provider.base_url}/dev/state"))["kid"])
+
+    async def fetches(self) -> int:
+        """How many GETs of the key set reached the provider, by its own count."""
+        return int((await self._get(f"{self.provider.base_url}/dev/state"))["fetches"])
+
+    # The API.
+
+    async def ask(self, token: str | None) -> Answer:
+        """Ask the API for the orders."""
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        response = await self._http.get(f"{self.api.base_url}/orders", headers=headers)
+        content = response.json()
+        timing = _VERIFY.search(response.headers.get("server-timing", ""))
+        return Answer(
+            status=response.status_code,
+            code=content.get("code", ""),
+            keys=content.get("keys", ""),
+            micros=float(timing[1]) * 1000 if timing else None,
+            retry_after=response.headers.get("retry-after"),
+        )
+
+    async def health(self) -> dict[str, Any]:
+        """What the API's client says of its keys, and how many events of each kind it told."""
+        return await self._get(f"{self.api.base_url}/health")
+
+    async def _get(self, url: str) -> dict[str, Any]:
+        return _content(await self._http.get(url))
+
+    async def _post(self, action: str, order: Mapping[str, object]) -> dict[str, Any]:
+        return _content(
+            await self._http.post(f"{self.provider.base_url}/dev/{action}", json=order)
+        )
+
+
+def _content(response: httpx.Response) -> dict[str, Any]:
+    response.raise_for_status()
+    content: dict[str, Any] = response.json()
+    return content

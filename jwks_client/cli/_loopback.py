@@ -1,0 +1,83 @@
+"""A real HTTP server on 127.0.0.1 for an ASGI app, until it is told to end.
+
+Owns: the socket, the signals, the end. May not know: what the app is.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._answers import Message, Receive, Send
+
+__all__ = ["base_url_of", "listen", "run"]
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on 127.0.0.1 and no other address; port 0 is any free one.
+
+    From here on connections are taken, if not yet answered. A port that is taken is an OSError.
+    """
+    return socket.create_server(("127.0.0.1", port), backlog=256)
+
+
+def base_url_of(listener: socket.socket) -> str:
+    """Where the app that is run on this socket is reached."""
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def run(
+    app: Callable[[Message, Receive, Send], Any],
+    listener: socket.socket,
+    *,
+    until_stdin_ends: bool = False,
+) -> None:
+    """Serve an app until SIGINT or SIGTERM, either of which is a good end.
+
+    Arguments:
+        app: an ASGI app that knows ``lifespan``.
+        listener: from `listen`; closed at the end.
+        until_stdin_ends: end with standard input too. Whoever starts this process and holds the
+            other side of that pipe takes it along, however it goes itself.
+    """
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(config)
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    # uvicorn has handlers of its own while it serves. When it has ended it raises the signal once
+    # more, for these: without them that would be a KeyboardInterrupt or a death by SIGTERM.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    if until_stdin_ends:
+        threading.Thread(target=_watch_stdin, args=(end,), name="stdin", daemon=True).start()
+    with listener:
+        server.run(sockets=[listener])
+
+
+def _watch_stdin(end: Callable[[], None]) -> None:
+    # The file descriptor, not sys.stdin: its lock, held by a daemon thread, would break the exit.
+    try:
+        while os.read(0, 1024):
+            pass
+    except OSError:  # closed from the start
+        pass
+    end()

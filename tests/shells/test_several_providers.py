@@ -1,0 +1,346 @@
+"""Several providers on one client: who is asked, who answers, and that none of them disturbs another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from jwks_client import (
+    ConfigurationError,
+    IssuerTemplate,
+    JWKSClient,
+    KeysUnavailableError,
+    Provider,
+    TokenError,
+    providers,
+)
+from jwks_client.testing import FakeProvider
+
+
+def refused(drive, token, **options) -> str:
+    with pytest.raises(TokenError) as caught:
+        drive.verify(token, **options)
+    return caught.value.code
+
+
+@pytest.fixture
+def one(clock):
+    return FakeProvider(issuer="https://one.test", clock=clock)
+
+
+@pytest.fixture
+def two(clock):
+    return FakeProvider(issuer="https://two.test", clock=clock)
+
+
+class TestRouting:
+    def test_the_issuer_decides(self, drive, one, two):
+        """Each token goes to the provider that names its issuer, and to no other."""
+        drive.client(one, two)
+        assert drive.verify(one.issue()).provider == "one.test"
+        assert drive.verify(two.issue()).provider == "two.test"
+        assert drive.verify(two.issue()).provider == "two.test"
+        assert (one.fetches, two.fetches) == (1, 1)
+
+    def test_an_unknown_issuer_asks_nobody(self, drive, one, two):
+        """An issuer that nobody names, none at all, or one that is no string: refused without a fetch."""
+        drive.client(one, two)
+        assert refused(drive, one.issue(iss="https://three.test")) == "unknown_issuer"
+        assert refused(drive, one.issue(iss=None)) == "missing_claim"
+        assert refused(drive, one.issue(iss=["https://one.test"])) == "invalid_claim"
+        assert one.fetches + two.fetches == 0
+
+    def test_a_stranger_with_equal_kids(self, drive, one, two):
+        """Two providers with one kid and different keys never answer for each other."""
+        drive.client(one, two)
+        assert one.kid == two.kid
+        drive.verify(one.issue())
+        drive.verify(two.issue())
+        assert refused(drive, two.issue(iss="https://one.test")) == "bad_signature"
+
+    def test_unchecked_issuers_come_last(self, drive, one, two):
+        """A provider whose issuer is knowingly not checked is asked after those that name it."""
+        open_to_all = replace(two.provider, name="any", issuer=None)
+        drive.client(one.provider, open_to_all, transport=Both(one, two), clock=one.clock)
+        assert drive.verify(one.issue()).provider == "one.test"
+        assert drive.verify(two.issue(iss="https://who.test")).provider == "any"
+        assert drive.verify(two.issue(iss=None)).provider == "any"
+        # Named by the first, signed by the second: caches are asked before anybody fetches.
+        assert drive.verify(two.issue(iss="https://one.test")).provider == "any"
+
+    def test_pinning(self, drive, one, two):
+        """provider= asks that one alone, whatever the token says; an unknown name is the caller's bug."""
+        drive.client(one, two)
+        assert drive.verify(one.issue(), provider="one.test").provider == "one.test"
+        assert refused(drive, one.issue(), provider="two.test") == "wrong_issuer"
+        with pytest.raises(ValueError, match="no provider is named 'three'"):
+            drive.verify(one.issue(), provider="three")
+
+    def test_the_pin_is_part_of_the_memory(self, drive, one, two):
+        """A token that is remembered for one question is not the answer to another."""
+        drive.client(one, two)
+        token = one.issue()
+        drive.verify(token)
+        assert refused(drive, token, provider="two.test") == "wrong_issuer"
+        drive.verify(token, claim_values={"aud": "api"})
+        assert refused(drive, token, claim_values={"aud": "other"}) == "invalid_claim"
+        assert refused(drive, token, claim_values={"nonce": "n"}) == "missing_claim"
+        with pytest.raises(ValueError, match="JSON"):
+            drive.verify(token, claim_values={"aud": {"api"}})
+
+
+class Both:
+    """One transport for two providers, each at the host of its issuer."""
+
+    def __new__(cls, *fakes):
+        from driver import ByHost
+
+        return ByHost(list(fakes))
+
+
+class TestOneIssuerTwice:
+    """Two providers on one issuer and key set, told apart by their claims (Stytch; Cognito)."""
+
+    @pytest.fixture
+    def pair(self, one):
+        session = replace(one.provider, name="session", required_claims=("session",))
+        machine = replace(one.provider, name="machine", claim_values={"kind": "machine"})
+        return session, machine
+
+    def test_the_first_that_accepts(self, drive, one, pair):
+        """One key set, one fetch; the provider that accepts gives its name."""
+        drive.client(*pair, transport=one.transport, clock=one.clock)
+        assert drive.verify(one.issue(session="s")).provider == "session"
+        machine = one.issue(kind="machine")
+        assert drive.verify(machine).provider == "machine"
+        assert drive.verify(machine).provider == "machine"
+        assert drive.verify(one.issue(session="s", kind="machine")).provider == "session"
+        assert one.fetches == 1
+
+    def test_the_first_error_counts(self, drive, one, pair):
+        """If a signature held and nobody accepts, the first such verdict is told."""
+        drive.client(*pair, transport=one.transport, clock=one.clock)
+        with pytest.raises(TokenError) as caught:
+            drive.verify(one.issue())
+        assert (caught.value.code, caught.value.claim) == ("missing_claim", "session")
+
+    def test_a_check_is_asked_again_on_every_hit(self, drive, one, pair):
+        """A remembered token is refused the moment a check of its provider refuses it."""
+        session, machine = pair
+        members = {"u1"}
+        strict = replace(machine, checks=(lambda token: token.subject in members,))
+        drive.client(session, strict, transport=one.transport, clock=one.clock)
+        token = one.issue(sub="u1", kind="machine")
+        assert drive.verify(token).provider == "machine"
+        assert drive.verify(token).provider == "machine"
+        members.clear()
+        with pytest.raises(TokenError) as caught:
+            drive.verify(token)
+        # Both keys held; the first candidate's verdict is told.
+        assert caught.value.code == "missing_claim"
+
+
+class TestVerdicts:
+    def test_503_before_a_bad_signature(self, drive, one, two):
+        """If one candidate's keys are not to be had, nobody can know: 503, not 401."""
+        twin = replace(two.provider, issuer="https://one.test", name="twin")
+        drive.client(one.provider, twin, transport=Both(one, two), clock=one.clock)
+        drive.verify(one.issue())
+        two.fail(500)
+        token = two.issue(iss="https://one.test", headers={"kid": "key-1"})
+        with pytest.raises(KeysUnavailableError):
+            drive.verify(token)
+        two.recover()
+        one.clock.advance(2)
+        assert drive.verify(token).provider == "twin"
+
+    def test_the_order_given_breaks_ties(self, drive, one, two):
+        """Two equal errors: the first provider's is told."""
+        first = replace(one.provider, audience="a")
+        second = replace(one.provider, audience="b", name="second")
+        drive.client(first, second, transport=one.transport, clock=one.clock)
+        with pytest.raises(TokenError) as caught:
+            drive.verify(one.issue(aud="c"))
+        assert caught.value.expected == "a"
+
+
+class TestConfiguration:
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"name": "other"},
+            {"name": "other", "leeway": 5},
+            {"name": "other", "locations": (providers.Cookie("c"),)},
+        ],
+    )
+    def test_twins_are_refused(self, one, change):
+        """Equal issuer, keys and claim rules: one of the two could never be the answer."""
+        with pytest.raises(ConfigurationError, match="same tokens"):
+            JWKSClient(one.provider, replace(one.provider, **change))
+
+    def test_equal_names_are_refused(self, one, two):
+        """Names tell providers apart, so they must differ; the message says how."""
+        with pytest.raises(ConfigurationError, match="name="):
+            JWKSClient(one.provider, replace(two.provider, name="one.test"))
+
+    def test_no_provider(self):
+        """A client without a provider could verify nothing."""
+        with pytest.raises(ConfigurationError, match="providers"):
+            JWKSClient()
+
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("cache", None),
+            ("fetch", 5),
+            ("token_cache_size", -1),
+            ("token_cache_size", True),
+            ("listeners", 5),
+            ("listeners", [5]),
+            ("clock", 5),
+            ("http", 5),
+        ],
+    )
+    def test_a_wrong_setting_is_named(self, drive, one, setting, value):
+        """Each setting of a client is checked when it is made, and the error names it."""
+        with pytest.raises(ConfigurationError) as caught:
+            drive.client(one.provider, **{setting: value})
+        assert caught.value.field == setting
+
+    def test_something_else_than_a_provider(self, drive):
+        """A URL where a provider is wanted is an error that says so."""
+        with pytest.raises(ConfigurationError, match="Provider"):
+            drive.client("https://one.test/jwks")
+
+    def test_coroutine_checks(self, drive, one):
+        """The sync client refuses a coroutine function; the async client awaits it."""
+
+        async def member(token):
+            return token.subject == "u1"
+
+        provider = replace(one.provider, checks=(member,))
+        if drive.kind == "sync":
+            with pytest.raises(ConfigurationError, match="AsyncJWKSClient"):
+                drive.client(provider, transport=one.transport, clock=one.clock)
+            return
+        drive.client(provider, transport=one.transport, clock=one.clock)
+        token = one.issue(sub="u1")
+        assert drive.verify(token) == drive.verify(token)
+        assert refused(drive, one.issue(sub="u2")) == "rejected_by_check"
+
+    def test_a_sync_check_that_hands_out_an_awaitable(self, drive, one):
+        """What only turns out to be a coroutine is awaited, or, where it cannot be, refuses."""
+
+        async def later():
+            return True
+
+        provider = replace(one.provider, checks=(lambda token: later(),))
+        drive.client(provider, transport=one.transport, clock=one.clock)
+        if drive.kind == "sync":
+            assert refused(drive, one.issue()) == "rejected_by_check"
+        else:
+            assert drive.verify(one.issue()).provider == "one.test"
+
+    def test_what_checks_may_answer(self, drive, one):
+        """None and True accept; False refuses; errors of ours pass; others become the cause."""
+        answers = {}
+
+        def check(token):
+            answer = answers["now"]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        drive.client(
+            replace(one.provider, checks=(check,)), transport=one.transport, clock=one.clock
+        )
+        for answer in (None, True):
+            answers["now"] = answer
+            drive.verify(one.issue())
+        for answer in (False, 1, "yes"):
+            answers["now"] = answer
+            assert refused(drive, one.issue()) == "rejected_by_check"
+        answers["now"] = LookupError("no such user")
+        with pytest.raises(TokenError) as caught:
+            drive.verify(one.issue())
+        assert caught.value.__cause__ is answers["now"]
+        answers["now"] = KeysUnavailableError("fetch_failed", "the database is down")
+        with pytest.raises(KeysUnavailableError) as passed:
+            drive.verify(one.issue())
+        assert passed.value is answers["now"]
+
+
+class TestTemplates:
+    def provider(self, one, allowed, **more) -> Provider:
+        return replace(
+            one.provider, issuer=IssuerTemplate("https://id.test/{tid}/v2", allowed=allowed), **more
+        )
+
+    def test_the_claim_must_say_what_the_issuer_says(self, drive, one):
+        """The tenant in the issuer is allowed and equals the claim that the template names."""
+        drive.client(self.provider(one, {"t1"}), transport=one.transport, clock=one.clock)
+        token = drive.verify(one.issue(iss="https://id.test/t1/v2", tid="t1"))
+        assert token.issuer == "https://id.test/t1/v2"
+        for iss, tid in (
+            ("https://id.test/t2/v2", "t2"),
+            ("https://id.test/t1/v2", "t2"),
+            ("https://id.test/t1/v2", None),
+            ("https://id.test/t1/v2/", "t1"),
+            ("https://id.test//v2", ""),
+            ("https://id.test/a/b/v2", "a/b"),
+        ):
+            assert refused(drive, one.issue(iss=iss, tid=tid)) == "wrong_issuer"
+
+    def test_beside_others(self, drive, one, two):
+        """With several providers a template names the issuers it allows, and no others."""
+        provider = self.provider(one, lambda value: value == "t1" or 1)
+        drive.client(two.provider, provider, transport=Both(one, two), clock=one.clock)
+        assert drive.verify(one.issue(iss="https://id.test/t1/v2", tid="t1")).provider == "one.test"
+        assert refused(drive, one.issue(iss="https://id.test/t2/v2", tid="t2")) == "unknown_issuer"
+
+    def test_a_key_that_belongs_to_another_tenant(self, drive, one):
+        """A key's own issuer must be the token's, any placeholder standing for the tenant (Entra)."""
+        [jwk] = one.jwks()["keys"]
+        for own, good in (
+            ("https://id.test/{tenantid}/v2", True),
+            ("https://id.test/t1/v2", True),
+            ("https://id.test/t2/v2", False),
+            ("https://id.test/{tenantid}/v1", False),
+        ):
+            held = {"keys": [{**jwk, "issuer": own}]}
+            provider = self.provider(one, {"t1"}, jwks_url=None, jwks=held)
+            drive.client(provider, clock=one.clock)
+            token = one.issue(iss="https://id.test/t1/v2", tid="t1")
+            if good:
+                drive.verify(token)
+            else:
+                assert refused(drive, token) == "wrong_issuer"
+
+
+class TestKeysInHand:
+    def test_they_are_never_fetched(self, drive, one):
+        """A key set that was handed in answers alone: unknown kids and bad signatures ask nobody."""
+        provider = Provider(name="p", issuer=one.issuer, audience="api", jwks=one.jwks())
+        client = drive.client(provider, transport=one.transport, clock=one.clock)
+        drive.verify(one.issue())
+        assert refused(drive, one.issue(headers={"kid": "lost"})) == "unknown_key"
+        one.swap(one.kid)
+        assert refused(drive, one.issue()) == "bad_signature"
+        drive.refresh()
+        drive.warm_up()
+        one.clock.advance(1e6)
+        assert client.health()["p"].state == "fresh"
+        assert client.health()["p"].age is None
+        assert len(drive.keys()) == 1
+        assert one.fetches == 0
+
+    @pytest.mark.parametrize(
+        "document", [{}, {"keys": []}, "x", b"\xff", {"keys": [{"kty": "oct"}]}]
+    )
+    def test_a_useless_set_is_a_wrong_setting(self, drive, document):
+        """A set that could verify nothing is refused when the client is made."""
+        provider = Provider(name="p", issuer="i", audience="a", jwks=document)
+        with pytest.raises(ConfigurationError) as caught:
+            drive.client(provider)
+        assert caught.value.field == "jwks"
