@@ -7,7 +7,7 @@ A wrong setting is a `ConfigurationError`; a wrong argument of one call is a mis
 from __future__ import annotations
 
 import inspect
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ._core.claims import Wanted, wanted
@@ -68,19 +68,9 @@ def check_checks(providers: Iterable[Provider], *, asynchronous: bool) -> None:
         return
     for provider in providers:
         for check in provider.checks:
-            called: Any = getattr(type(check), "__call__", None)
+            called: Any = getattr(type(check), "__call__", None)  # noqa: B004 (a callable object's own)
             if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(called):
                 raise ConfigurationError(
                     "checks",
                     "the sync client cannot await; give AsyncJWKSClient a coroutine function",
                 )
-
-
-def key_set_of(provider: Provider) -> Hashable:
-    """What makes two providers' key sets one: an equal URL and equal ways to fetch it."""
-    if provider.jwks is not None:
-        return ("in hand", provider.name)
-    headers = provider.headers
-    sent = id(headers) if callable(headers) else tuple(sorted((headers or {}).items()))
-    issuer = None if provider.discovery_url is None else repr(provider.issuer)
-    return (provider.jwks_url, provider.discovery_url, issuer, sent, provider.allow_http)

@@ -22,6 +22,7 @@ from . import _arguments as arguments
 from ._base import BaseClient
 from ._by_hand import first_failure, loaded
 from ._core.cache import Budget
+from ._core.explain import Explanation
 from ._core.fetch import Broken, Failed, Outcome, Request, Response
 from ._core.jwk import Key, KeySet
 from ._core.policy import CachePolicy, FetchPolicy
@@ -29,7 +30,7 @@ from ._core.provider import Provider
 from ._core.token import VerifiedToken
 from ._source import Flight, KeySource, overdue, refused_headers
 from ._verification import Want
-from ._wire import lower_names, timed_out, timeouts
+from ._wire import Line, lower_names, timed_out, timeouts
 from .errors import KeysUnavailableError
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class AsyncJWKSClient(BaseClient):
         """Fetch now, whatever budgets and backoff say; see `JWKSClient.refresh`."""
         await self._fly_all(self._sources_of(provider))
 
-    async def warm_up(self, timeout: float = 10) -> None:
+    async def warm_up(self, timeout: float = 10) -> None:  # noqa: ASYNC109 (the contract's name)
         """Load all providers side by side; see `JWKSClient.warm_up`."""
         sources = self._cold_sources()
         try:
@@ -138,6 +139,10 @@ class AsyncJWKSClient(BaseClient):
             raise KeysUnavailableError(
                 "fetch_timeout", "not all key sets came in time for the start"
             ) from None
+
+    async def explain(self, token: str | bytes) -> Explanation:
+        """Every key and check with its outcome, for people; see `JWKSClient.explain`."""
+        return await self._drive(self._explained(token))
 
     async def aclose(self) -> None:
         """End what is under way. Fresh keys still verify; what would fetch is a 503."""
@@ -179,7 +184,7 @@ class AsyncJWKSClient(BaseClient):
                 continue
             try:
                 value = await cast("Any", want)
-            except Exception as raised:
+            except Exception as raised:  # noqa: BLE001 (a check of the application's)
                 error = raised
 
     async def _fly_all(self, sources: list[KeySource]) -> None:
@@ -215,7 +220,7 @@ class AsyncJWKSClient(BaseClient):
         return flight
 
     def _start(self, source: KeySource, flight: Flight) -> None:
-        assert isinstance(flight, TaskFlight)
+        assert isinstance(flight, TaskFlight)  # noqa: S101 (made by _new_flight)
         # A context of its own: a flight is nobody's request, so it is not traced or cancelled as
         # one.
         flight.timer = flight.loop.call_later(
@@ -238,7 +243,7 @@ class AsyncJWKSClient(BaseClient):
         outcome: Outcome | None = None
         try:
             outcome = await self._converse(source)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever an injected client raises)
             outcome = Failed(code="fetch_failed", message="the fetch failed", cause=error)
         finally:
             # Also when cancelled: then nothing is recorded, the slot is free, and waiters look
@@ -258,7 +263,7 @@ class AsyncJWKSClient(BaseClient):
                 talk = await asyncio.to_thread(source.talk)  # it may ask a vault
             else:
                 talk = source.talk()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (the application's code)
             return refused_headers(error)
         steps = talk.converse()
         async with AsyncExitStack() as stack:
@@ -282,20 +287,25 @@ class AsyncJWKSClient(BaseClient):
 
     async def _ask(self, http: AsyncHTTPClient, request: Request) -> Response | Broken:
         policy = self._fetch_policy
+        line = Line()
         try:
             async with asyncio.timeout(policy.attempt_timeout):
                 built = http.build_request(
                     "GET",
                     request.url,
                     headers=dict(request.headers),
-                    extensions={"timeout": timeouts(policy)},
+                    extensions={"timeout": timeouts(policy), "trace": line.trace_async},
                 )
                 response = await http.send(built, stream=True, follow_redirects=False)
                 try:
                     return await self._read(response)
                 finally:
                     await response.aclose()
-        except Exception as error:
+        except asyncio.CancelledError:
+            line.cut()
+            raise
+        except Exception as error:  # noqa: BLE001 (httpx's tree, or an injected client's)
+            line.cut()
             return Broken(error, timed_out(error))
 
     async def _read(self, response: AsyncHTTPResponse) -> Response:

@@ -21,18 +21,19 @@ from . import _arguments as arguments
 from ._by_hand import signing_key
 from ._clock import SystemClock
 from ._core import settings
-from ._core.cache import Budget, Fetch, KeyCache, Need
-from ._core.fetch import Plan
-from ._core.jwk import BadKeySet, Key, read_key_set
-from ._core.memo import LONGEST, Memo, Remembered
+from ._core.cache import Budget, Fetch, Need
+from ._core.claims import Rules
+from ._core.explain import Explanation, explain, refused_at_sight
+from ._core.jwk import Key
+from ._core.memo import Memo, Remembered
 from ._core.policy import CachePolicy, FetchPolicy
 from ._core.provider import Provider
 from ._core.route import Routes
-from ._core.token import VerifiedToken, parse, text_of
+from ._core.token import UnverifiedToken, VerifiedToken, parse, text_of
 from ._health import Health, health_of
 from ._source import Flight, KeySource
-from ._verification import Accepted, Verification, Want, run_checks
-from ._version import __version__
+from ._sources import Sources, due_share
+from ._verification import Accepted, Verification, Want, remembered, run_checks
 from .errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
 from .events import Event, TokenRefused
 
@@ -41,18 +42,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("jwks_client")
 JITTER: Final = 0.1
-# Refusals that hold whatever the clock says, as long as the key sets stay: a later candidate's
-# acceptance may be remembered behind them.
-_LASTING_REFUSALS = frozenset(
-    {
-        "algorithm_not_allowed",
-        "wrong_token_type",
-        "wrong_issuer",
-        "wrong_audience",
-        "missing_claim",
-        "forbidden_claim",
-    }
-)
 
 
 class BaseClient:
@@ -86,7 +75,8 @@ class BaseClient:
         self._random = random.SystemRandom()
         self._routes = Routes(providers)
         arguments.check_checks(providers, asynchronous=self._asynchronous)
-        self._sources = self._make_sources(providers)
+        make = Sources(cache, fetch, self.clock, self.tell, self._random)
+        self._sources = make.of(providers)
         self._tls: ssl.SSLContext | None = None
         if fetch.ca_file is not None:
             self._tls = self._make_tls()
@@ -111,43 +101,6 @@ class BaseClient:
         raise NotImplementedError
 
     # --- making a client
-
-    def _make_sources(self, providers: Iterable[Provider]) -> dict[str, KeySource]:
-        by_place: dict[Hashable, KeySource] = {}
-        sources: dict[str, KeySource] = {}
-        for provider in providers:
-            place = arguments.key_set_of(provider)
-            if place not in by_place:
-                by_place[place] = self._make_source(provider)
-            sources[provider.name] = by_place[place]
-        return sources
-
-    def _make_source(self, provider: Provider) -> KeySource:
-        plan = Plan(
-            provider=provider,
-            cache=self._cache_policy,
-            fetch=self._fetch_policy,
-            user_agent=f"jwks-client-sdk/{__version__}",
-        )
-        if provider.jwks is not None:
-            try:
-                key_set = read_key_set(provider.jwks, max_keys=self._fetch_policy.max_keys)
-            except BadKeySet as bad:
-                raise ConfigurationError(
-                    "jwks", f"takes a JWK Set with a usable key: {bad}"
-                ) from None
-            return KeySource.holding(plan, key_set, self.clock, self.tell)
-        cache = KeyCache(policy=self._cache_policy, due_share=self._due_share())
-        return KeySource(plan, cache, self.clock, self.tell, self._random.random)
-
-    def _due_share(self) -> float | None:
-        share = self._cache_policy.refresh_ahead
-        if share is None:
-            return None
-        # A fleet that started together must not fetch in step; nor may jitter push the fetch past
-        # the life.
-        jittered = share * self._random.uniform(1 - JITTER, 1 + JITTER)
-        return min(jittered, (1 + share) / 2)
 
     def _make_tls(self) -> ssl.SSLContext:
         context = self._public_trust()
@@ -179,7 +132,9 @@ class BaseClient:
             return None
         clock = self.clock
         found = self._memo.recall(key, clock.time(), clock.monotonic())
-        return None if found is None or found.rules.checks else VerifiedToken(found.facts)
+        if found is None or found.rules.asks_the_application:
+            return None
+        return VerifiedToken(found.facts)
 
     def _verification(
         self, token: object, provider: str | None, claim_values: Mapping[str, Any] | None
@@ -194,11 +149,10 @@ class BaseClient:
             if found is not None and (yield from _still_accepted(found)):
                 return VerifiedToken(found.facts)
             parsed = parse(text, self._fetch_policy.max_header)
-            candidates = self._routes.candidates(parsed) if pinned is None else (pinned,)
-            pairs = [(rules, self._sources[rules.name]) for rules in candidates]
+            pairs = self._candidates(parsed, pinned)
             outcome = yield from Verification(self, parsed, pairs, more).steps()
             if isinstance(outcome, Accepted):
-                self._remember(key, outcome, parsed.claims)
+                self._remember(key, outcome)
                 return outcome.token
         except JWKSError as error:
             outcome = error
@@ -210,29 +164,36 @@ class BaseClient:
         finally:
             del outcome  # or the error's traceback would hold the frame that holds the error
 
-    def _remember(self, key: Hashable, accepted: Accepted, claims: dict[str, Any]) -> None:
-        attempt = accepted.attempt
-        earlier = accepted.attempts[: accepted.attempts.index(attempt)]
-        if any(one.error is None or one.error.code not in _LASTING_REFUSALS for one in earlier):
-            return
-        facts, verified_by = attempt.facts, attempt.key
-        if facts is None or verified_by is None:
-            return
-        earliest, latest = attempt.rules.lasting(
-            json.loads(facts.payload) if attempt.rules.checks else claims
+    def _candidates(
+        self, parsed: UnverifiedToken, pinned: Rules | None
+    ) -> list[tuple[Rules, KeySource]]:
+        some = self._routes.candidates(parsed) if pinned is None else (pinned,)
+        return [(rules, self._sources[rules.name]) for rules in some]
+
+    def _explained(self, token: object) -> Generator[Want, object, Explanation]:
+        """Go the whole way, and tell of it instead of raising."""
+        try:
+            text = text_of(token, self._fetch_policy.max_token)
+            parsed = parse(text, self._fetch_policy.max_header)
+            pairs = self._candidates(parsed, None)
+        except TokenError as error:
+            return refused_at_sight(error)
+        outcome = yield from Verification(self, parsed, pairs, ()).steps()
+        return explain(
+            parsed,
+            [(rules, source.cache) for rules, source in pairs],
+            None if isinstance(outcome, Accepted) else outcome,
+            outcome.token.provider if isinstance(outcome, Accepted) else None,
+            (self.clock.time(), self.clock.monotonic()),
         )
-        entry = Remembered(
-            facts=facts,
-            rules=attempt.rules,
-            holder=attempt.source,
-            key=verified_by,
-            earlier=tuple((one.source, one.source.cache.key_set) for one in earlier),
-            earliest=earliest,
-            latest=latest,
-            until=self.clock.monotonic() + LONGEST,
-        )
-        with self._memo_lock:
-            self._memo.remember(key, entry)
+
+    def _remember(self, key: Hashable, accepted: Accepted) -> None:
+        # Where it depends on more than the token who names its issuer, another provider might come
+        # first tomorrow.
+        entry = remembered(accepted, self.clock.monotonic()) if self._routes.settled else None
+        if entry is not None:
+            with self._memo_lock:
+                self._memo.remember(key, entry)
 
     # --- flights
 
@@ -335,7 +296,7 @@ class BaseClient:
         for listener in self._listeners:
             try:
                 listener(event)
-            except Exception:
+            except Exception:  # noqa: BLE001 (the application's code)
                 _log.debug("a listener raised over %s", type(event).__name__, exc_info=True)
 
     def _tell_refusal(self, error: JWKSError, provider: str | None) -> None:
@@ -348,7 +309,7 @@ class BaseClient:
         """In the child: new locks (a lost thread may hold the old), no flights, own jitter."""
         self._memo_lock = threading.Lock()
         for source in self._sources.values():
-            source.after_fork(self._due_share())
+            source.after_fork(due_share(self._cache_policy, self._random))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {', '.join(self._routes.names)}>"
@@ -371,8 +332,9 @@ def _memo_key(text: str, provider: str | None, claim_values: Mapping[str, Any] |
 
 
 def _still_accepted(found: Remembered) -> Generator[Want, object, bool]:
-    if not found.rules.checks:
-        return True
+    rules, issuer = found.rules, found.facts.issuer
+    if rules.checks_issuer and not rules.names(issuer or ""):
+        return False  # a tenant that the application no longer allows
     return (yield from run_checks(found.rules, VerifiedToken(found.facts))) is None
 
 

@@ -178,7 +178,7 @@ class KeySource:
                 failures=new.failures,
                 retry_in=max(new.retry_at - now, 0.0),
             )
-        assert new.key_set is not None
+        assert new.key_set is not None  # noqa: S101 (a success left a set)
         if old.key_set is None:
             kids = tuple(key.kid for key in new.key_set if key.kid is not None)
             return KeysFetched(

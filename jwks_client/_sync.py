@@ -20,6 +20,7 @@ from . import _arguments as arguments
 from ._base import BaseClient
 from ._by_hand import first_failure, loaded
 from ._core.cache import Budget
+from ._core.explain import Explanation
 from ._core.fetch import Broken, Failed, Outcome, Request, Response
 from ._core.jwk import Key, KeySet
 from ._core.policy import CachePolicy, FetchPolicy
@@ -161,6 +162,15 @@ class JWKSClient(BaseClient):
         """
         self._fly_all(self._cold_sources(), time.monotonic() + timeout)
 
+    def explain(self, token: str | bytes) -> Explanation:
+        """Every key considered and every check with its outcome, for people; never for responses.
+
+        Arguments:
+            token: the compact token. It goes the way that `verify` goes, fetches included, but past
+                the memory, and nothing is raised or told.
+        """
+        return self._drive(self._explained(token))
+
     def close(self) -> None:
         """End what is under way. Fresh keys still verify; what would fetch is a 503."""
         self._closed = True
@@ -232,7 +242,7 @@ class JWKSClient(BaseClient):
         return flight
 
     def _start(self, source: KeySource, flight: Flight) -> None:
-        assert isinstance(flight, ThreadFlight)
+        assert isinstance(flight, ThreadFlight)  # noqa: S101 (made by _new_flight)
         flight.timer = _timer(self._fetch_policy.deadline, self._give_up, source, flight)
         flight.thread = threading.Thread(
             target=self._fly, args=(source, flight), name=f"jwks-client {source.name}", daemon=True
@@ -256,7 +266,7 @@ class JWKSClient(BaseClient):
     def _fly(self, source: KeySource, flight: ThreadFlight) -> None:
         try:
             outcome = self._converse(source, flight)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever an injected client raises)
             outcome = Failed(code="fetch_failed", message="the fetch failed", cause=error)
         self._end(source, flight, outcome)
 
@@ -272,7 +282,7 @@ class JWKSClient(BaseClient):
     def _converse(self, source: KeySource, flight: ThreadFlight) -> Outcome:
         try:
             talk = source.talk()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (the application's code)
             return refused_headers(error)
         steps = talk.converse()
         with ExitStack() as stack:
@@ -293,8 +303,10 @@ class JWKSClient(BaseClient):
     def _ask(self, http: HTTPClient, request: Request, flight: ThreadFlight) -> Response | Broken:
         policy = self._fetch_policy
         left = flight.overdue_at - time.monotonic()
+        if left <= 0:
+            return Broken(TimeoutError("the deadline has passed"), timed_out=True)
         line = flight.line = Line()
-        attempt = _timer(min(policy.attempt_timeout, max(left, 0)), line.cut)
+        attempt = _timer(min(policy.attempt_timeout, left), line.cut)
         attempt.start()
         try:
             built = http.build_request(
@@ -308,7 +320,7 @@ class JWKSClient(BaseClient):
                 return self._read(response, line)
             finally:
                 response.close()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (httpx's tree, or an injected client's)
             return Broken(error, line.is_cut or timed_out(error))
         finally:
             attempt.cancel()

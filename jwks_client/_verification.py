@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, assert_n
 
 from ._core.cache import Budget, Fetch, Need, Refuse, Use, selected
 from ._core.jwk import Ambiguous, Found, Key, Unfit, Unusable
+from ._core.memo import LONGEST, Remembered
 from ._core.route import verdict
 from ._core.token import UnverifiedToken, VerifiedToken, signature_holds
 from ._source import MOST_ROUNDS, Flight, KeySource
@@ -120,7 +121,7 @@ class Verification:
         return self._verdict()
 
     def _accepted(self, attempt: Attempt) -> Accepted:
-        assert attempt.facts is not None
+        assert attempt.facts is not None  # noqa: S101 (set where True was returned)
         # The claims that were parsed become this caller's own; checks were given a copy.
         claims = None if attempt.rules.checks else self._token.claims
         return Accepted(VerifiedToken(attempt.facts, claims), attempt, self.attempts)
@@ -317,7 +318,7 @@ def run_checks(rules: Rules, token: VerifiedToken) -> Generator[Want, object, JW
             outcome = check(token)
             if inspect.isawaitable(outcome):
                 outcome = yield cast("Awaitable[object]", outcome)
-        except Exception as raised:
+        except Exception as raised:  # noqa: BLE001 (the application's code refuses)
             cause = raised
         if isinstance(cause, JWKSError):
             return cause
@@ -328,6 +329,41 @@ def run_checks(rules: Rules, token: VerifiedToken) -> Generator[Want, object, JW
             refused.__cause__ = cause
             return refused
     return None
+
+
+# Refusals that hold whatever the clock says, as long as the key sets stay: what a later candidate
+# accepted may be remembered behind them.
+_LASTING_REFUSALS = frozenset(
+    {
+        "algorithm_not_allowed",
+        "wrong_token_type",
+        "wrong_issuer",
+        "wrong_audience",
+        "missing_claim",
+        "invalid_claim",
+        "forbidden_claim",
+    }
+)
+
+
+def remembered(accepted: Accepted, now: float) -> Remembered | None:
+    """What may be remembered of a verification that ended at ``now`` (monotonic), if anything."""
+    attempt = accepted.attempt
+    earlier = accepted.attempts[: accepted.attempts.index(attempt)]
+    if any(one.error is None or one.error.code not in _LASTING_REFUSALS for one in earlier):
+        return None
+    assert attempt.facts is not None and attempt.key is not None  # noqa: S101, PT018 (accepted)
+    earliest, latest = attempt.rules.lasting(attempt.facts)
+    return Remembered(
+        facts=attempt.facts,
+        rules=attempt.rules,
+        holder=attempt.source,
+        key=attempt.key,
+        earlier=tuple((one.source, one.source.cache.key_set) for one in earlier),
+        earliest=earliest,
+        latest=latest,
+        until=now + LONGEST,
+    )
 
 
 def shown(text: str) -> str:

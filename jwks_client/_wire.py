@@ -33,11 +33,11 @@ def lower_names(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 class Line:
-    """The connection under a request in a thread, so that another thread can cut it.
+    """The connection under a request, so that it can be cut from outside.
 
     httpx's time limits are per operation: a server that drips one byte before each limit is never
-    late. Its ``trace`` extension tells of each connection that is made; shutting that socket down
-    ends a read.
+    late. And a task that is cancelled in a TLS handshake leaves the socket behind. httpx's ``trace``
+    extension tells of each connection that is made; shutting its socket down ends both.
     """
 
     __slots__ = ("_is_cut", "_stream")
@@ -47,12 +47,16 @@ class Line:
         self._is_cut = False
 
     def trace(self, _name: str, info: Mapping[str, Any]) -> None:
-        """Take note of a connection; given to httpx as the ``trace`` extension."""
+        """Take note of a connection; the ``trace`` extension of a sync client."""
         stream = info.get("return_value")
         if hasattr(stream, "get_extra_info"):
             self._stream = stream
         if self._is_cut:
             self._shut()
+
+    async def trace_async(self, name: str, info: Mapping[str, Any]) -> None:
+        """The same for an async client."""
+        self.trace(name, info)
 
     def cut(self) -> None:
         """End whatever the connection waits for."""
@@ -70,6 +74,7 @@ class Line:
         with suppress(OSError):
             connection = self._stream.get_extra_info("socket")
             if isinstance(connection, socket.socket):
-                # Not SSLSocket.shutdown, which would take the TLS object from under the reading
-                # thread.
+                # Not SSLSocket.shutdown, which would take the TLS object from the reading thread.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
+            elif hasattr(connection, "shutdown"):  # asyncio's view of a socket
+                connection.shutdown(socket.SHUT_RDWR)

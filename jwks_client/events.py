@@ -8,8 +8,11 @@ that a token brought is an attacker's text: it is cut and escaped before it gets
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 __all__ = [
     "Event",
@@ -101,36 +104,71 @@ Event: TypeAlias = (
     | TokenRefused
 )
 
-_LEVELS: dict[type[Event], int] = {
+_LEVELS: Final[Mapping[type[Event], int]] = {
     KeysFetched: logging.INFO,
     KeysUnchanged: logging.DEBUG,
     KeysRotated: logging.INFO,
     FetchFailed: logging.WARNING,
-    ServingStale: logging.DEBUG,
-    UnknownKid: logging.DEBUG,
-    TokenRefused: logging.DEBUG,
+    ServingStale: logging.WARNING,
+    UnknownKid: logging.INFO,
+    TokenRefused: logging.INFO,
 }
+# What tokens cause, and so a flood of them could drive: so many at once, then one a second.
+_DRIVEN_BY_TOKENS: Final = frozenset({ServingStale, UnknownKid, TokenRefused})
+_BURST: Final = 10.0
 
 
 class LoggingListener:
-    """Writes each event to a stdlib logger, one line and its fields as ``extra``.
+    """Writes each event to a stdlib logger: one line, and its fields as ``extra`` (``jwks_…``).
 
-    What a flood of tokens could drive is logged at DEBUG; what the provider does at INFO or
-    WARNING.
+    What tokens cause is limited to ten records at once and then one a second for each kind of
+    event; the next record says in ``jwks_suppressed`` how many were left out.
 
     Arguments:
         logger: where to write; by default the logger named ``jwks_client``.
+        monotonic: gives seconds that only grow, for the limit.
     """
 
-    def __init__(self, logger: logging.Logger | None = None) -> None:
+    def __init__(
+        self,
+        logger: logging.Logger | None = None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._logger = logging.getLogger("jwks_client") if logger is None else logger
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._buckets = {kind: _Bucket(_BURST, 0.0, 0) for kind in _DRIVEN_BY_TOKENS}
 
     def __call__(self, event: Event) -> None:
         """Log one event."""
-        level = _LEVELS[type(event)]
+        kind = type(event)
+        level = _LEVELS[kind]
         if not self._logger.isEnabledFor(level):
             return
+        suppressed = self._take(kind)
+        if suppressed is None:
+            return
         told = " ".join(f"{one.name}={getattr(event, one.name)!r}" for one in fields(event))
-        name = type(event).__name__
-        extra = {f"jwks_{key}": value for key, value in asdict(event).items()}
-        self._logger.log(level, "%s %s", name, told, extra={"jwks_event": name, **extra})
+        extra = {f"jwks_{name}": value for name, value in asdict(event).items()}
+        extra |= {"jwks_event": kind.__name__, "jwks_suppressed": suppressed}
+        self._logger.log(level, "%s %s", kind.__name__, told, extra=extra)
+
+    def _take(self, kind: type[Event]) -> int | None:
+        """How many records of a kind were left out before this one; None to leave it out too."""
+        if kind not in _DRIVEN_BY_TOKENS:
+            return 0
+        with self._lock:
+            bucket, now = self._buckets[kind], self._monotonic()
+            permits = min(bucket.permits + max(now - bucket.at, 0.0), _BURST)
+            if permits < 1:
+                self._buckets[kind] = _Bucket(permits, now, bucket.suppressed + 1)
+                return None
+            self._buckets[kind] = _Bucket(permits - 1, now, 0)
+            return bucket.suppressed
+
+
+class _Bucket(NamedTuple):
+    permits: float
+    at: float
+    suppressed: int

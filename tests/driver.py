@@ -111,7 +111,9 @@ class Driver(ABC):
     def settle(self) -> None:
         """Wait until no flight is in the air; AssertionError after 10 (real) seconds."""
         self._settle_tasks()
-        while flying := [one for one in threading.enumerate() if one.name.startswith(FLIGHT_PREFIX)]:
+        while flying := [
+            one for one in threading.enumerate() if one.name.startswith(FLIGHT_PREFIX)
+        ]:
             for thread in flying:
                 thread.join(PATIENCE)
                 assert not thread.is_alive(), f"{thread.name} is still in the air"

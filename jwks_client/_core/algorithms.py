@@ -123,7 +123,7 @@ def _octets(jwk: dict[str, Any], member: str, longest: int) -> bytes:
 def _from_jwk(read: Callable[[Any], Any], members: dict[str, str]) -> Any:
     try:
         return read(members)
-    except Exception:
+    except Exception:  # noqa: BLE001 (whatever hostile numbers cause)
         # Not chained: their messages may show what the provider published by mistake.
         raise Unbuildable(
             "malformed_key", "its members are not those of a valid public key"

@@ -9,7 +9,7 @@ Messages name the claim and what the application expects of it, never the value 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias, cast
 
 from ..errors import TokenError
@@ -69,6 +69,13 @@ class Rules:
         self._scope_claim = provider.scope_claim
 
     @property
+    def asks_the_application(self) -> bool:
+        """Whether code of the application takes part in the verdict, and may change its mind."""
+        return bool(self.checks) or (
+            self._template is not None and callable(self._template.allowed)
+        )
+
+    @property
     def checks_issuer(self) -> bool:
         """False where the application knowingly does not check the issuer."""
         return self._issuers is not None or self._template is not None
@@ -117,16 +124,11 @@ class Rules:
         claims = token.claims
         issuer = self._check_issuer(claims, key)
         expires_at = self._check_expiry(claims, now)
-        issued_at = self._check_times(claims, expires_at, now)
+        issued_at, not_before = self._check_times(claims, expires_at, now)
         audience = self._check_audience(claims)
         subject = _string(claims, "sub")
         _string(claims, "jti")
-        if self._refuse_bound and "cnf" in claims:
-            raise TokenError(
-                "invalid_claim",
-                "it is bound to a key, and nobody here checks the binding",
-                claim="cnf",
-            )
+        self._check_binding(claims)
         self._check_presence(claims)
         if self._wanted or more:
             _check_values(claims, self._wanted + more)
@@ -143,14 +145,32 @@ class Rules:
             scopes=self._scopes(claims),
             expires_at=expires_at,
             issued_at=issued_at,
+            not_before=not_before,
         )
 
-    def lasting(self, claims: Mapping[str, Any]) -> tuple[float, float]:
-        """From when until when (seconds since the epoch) the verdict on claims stays the same."""
-        earliest = max(claims.get("nbf", 0), claims.get("iat", 0)) - self._leeway
-        latest: float = claims.get("exp", LATEST) + self._leeway
+    def each_check(
+        self, token: UnverifiedToken, key: Key | None, now: float
+    ) -> Iterator[tuple[str, Callable[[], object]]]:
+        """The checks of `admit` and `judge` one by one, in their order, for an explanation."""
+        claims = token.claims
+        yield "algorithm and token type", lambda: self.admit(token)
+        yield "issuer", lambda: self._check_issuer(claims, key)
+        yield "expiry", lambda: self._check_expiry(claims, now)
+        yield "other times", lambda: self._check_times(claims, claims.get("exp"), now)
+        yield "audience", lambda: self._check_audience(claims)
+        yield "subject and token ID", lambda: (_string(claims, "sub"), _string(claims, "jti"))
+        yield "key binding", lambda: self._check_binding(claims)
+        yield "required and forbidden claims", lambda: self._check_presence(claims)
+        yield "claim values", lambda: _check_values(claims, self._wanted)
+        yield "scopes", lambda: self._scopes(claims)
+
+    def lasting(self, facts: TokenFacts) -> tuple[float, float]:
+        """From when until when (seconds since the epoch) the verdict stays the same."""
+        issued_at = 0.0 if facts.issued_at is None else facts.issued_at
+        earliest = max(facts.not_before or 0.0, issued_at) - self._leeway
+        latest = (LATEST if facts.expires_at is None else facts.expires_at) + self._leeway
         if self._max_age is not None:
-            latest = min(latest, claims["iat"] + self._max_age + self._leeway)
+            latest = min(latest, issued_at + self._max_age + self._leeway)
         return earliest, latest
 
     def _check_issuer(self, claims: dict[str, Any], key: Key | None) -> str | None:
@@ -199,7 +219,7 @@ class Rules:
 
     def _check_times(
         self, claims: dict[str, Any], expires_at: float | None, now: float
-    ) -> float | None:
+    ) -> tuple[float | None, float | None]:
         issued_at = _time(claims, "iat", required=self._max_age is not None)
         if issued_at is not None and expires_at is not None and issued_at > expires_at:
             raise TokenError("invalid_claim", "it was issued after it expired", claim="iat")
@@ -215,7 +235,7 @@ class Rules:
                 raise TokenError(
                     "token_too_old", "it is too old (max_age)", claim="iat", expected=self._max_age
                 )
-        return issued_at
+        return issued_at, not_before
 
     def _check_audience(self, claims: dict[str, Any]) -> tuple[str, ...]:
         audience = claims.get("aud", _ABSENT)
@@ -239,6 +259,16 @@ class Rules:
                 expected=self.provider.audience,
             )
         return several
+
+    def _check_binding(self, claims: dict[str, Any]) -> None:
+        # RFC 9449, section 7.2; RFC 8705, section 3: whoever stole a bound token must not use it
+        # here.
+        if self._refuse_bound and "cnf" in claims:
+            raise TokenError(
+                "invalid_claim",
+                "it is bound to a key, and nobody here checks the binding",
+                claim="cnf",
+            )
 
     def _check_presence(self, claims: dict[str, Any]) -> None:
         for name in self._required:

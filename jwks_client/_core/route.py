@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ..errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
 from .claims import Rules
-from .provider import Provider
+from .provider import IssuerTemplate, Provider
 from .token import UnverifiedToken
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class Routes:
     Raises `ConfigurationError`.
     """
 
-    __slots__ = ("_by_issuer", "_by_name", "_only", "_templates", "_unchecked")
+    __slots__ = ("_by_issuer", "_by_name", "_only", "_templates", "_unchecked", "settled")
 
     def __init__(self, providers: Sequence[Provider]) -> None:
         _refuse_twins(providers)
@@ -38,6 +38,10 @@ class Routes:
         self._only = (all_rules[0],) if len(all_rules) == 1 else None
         self._unchecked = tuple(rules for rules in all_rules if not rules.checks_issuer)
         self._templates = any(not _plain_issuers(p) and p.issuer is not None for p in providers)
+        # Whether it depends on nothing but the token which providers name its issuer.
+        self.settled = self._only is not None or not any(
+            isinstance(p.issuer, IssuerTemplate) and callable(p.issuer.allowed) for p in providers
+        )
         self._by_issuer: dict[str, tuple[Rules, ...]] = {}
         for issuer in {one for provider in providers for one in _plain_issuers(provider)}:
             self._by_issuer[issuer] = self._naming(issuer)

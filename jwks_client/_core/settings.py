@@ -131,7 +131,7 @@ def split_url(value: object) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(value)
-        parts.port
+        parts.port  # noqa: B018 (reading it is what checks it)
     except ValueError:
         return None
     bad = "\\" in value or "@" in parts.netloc or "#" in value
@@ -144,7 +144,7 @@ def split_proxy(value: object) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(value)
-        parts.port
+        parts.port  # noqa: B018 (reading it is what checks it)
     except ValueError:
         return None
     known = parts.scheme in {"http", "https", "socks5", "socks5h"}

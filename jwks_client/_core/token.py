@@ -156,6 +156,7 @@ class TokenFacts:
     scopes: frozenset[str]
     expires_at: float | None
     issued_at: float | None
+    not_before: float | None
 
 
 class VerifiedToken:
@@ -312,5 +313,5 @@ def signature_holds(token: UnverifiedToken, key: Key) -> bool:
     """Whether ``key`` made the signature; whatever is raised over hostile bytes is a no."""
     try:
         return key.verifiers[token.algorithm](token.signing_input, key.key, token.signature) is True
-    except Exception:
+    except Exception:  # noqa: BLE001 (fail closed)
         return False

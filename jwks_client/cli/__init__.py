@@ -1,7 +1,7 @@
 """The command ``jwks-client``.
 
-Owns: `main`, the entry point, and what it says where the extra is missing. May not know: the commands.
-Nothing here imports click, rich or uvicorn before `main` runs.
+Owns: `main`, the entry point, and what it says where the extra is missing. May not know: the
+commands. Nothing here imports click, rich or uvicorn before `main` runs.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 Owns: ``/dev/…``, and who may call it. May not know: how it is served.
 
-A token can be had here for the asking, and browsers visit foreign pages while this runs. So nothing
-below ``/dev/`` answers a page of another origin: Host must be a loopback name (a name that was rebound
-to 127.0.0.1 is none), Origin, where there is one, must be this server, and a POST must say that it is
-JSON, which no foreign page can without being asked for leave first; that leave (CORS) is never given.
+Browsers visit foreign pages while this runs, and it signs whatever it is asked to. So nothing below
+``/dev/`` answers a page of another origin. Host must be a loopback name: one that was rebound to
+127.0.0.1 is none. Origin, where there is one, must be this server. And a POST must say that it is
+JSON, for which a foreign page needs a leave (CORS) that is never given.
 """
 
 from __future__ import annotations
@@ -54,15 +54,16 @@ class DevelopmentProvider(FakeProvider):
 class DevelopmentApp:
     """The ASGI app: what the provider publishes, and below ``/dev/`` what drives it.
 
-    ===========================  ====================================================================
-    ``GET  /dev/state``          who it is, its kids, and how often its key set was asked for
-    ``POST /dev/token``          ``{"token": …}``. The body is a JSON object of claims over the usual
-                                 ones; null leaves a claim out. As for `FakeProvider.issue`,
-                                 ``expires_in`` (seconds, or null for no ``exp``) and ``headers`` (an
-                                 object of header members) are no claims. Empty: the usual claims
-    ``POST /dev/rotate``         a new key signs from now on; the state after it
-    ``POST /dev/revoke/{kid}``   the key is withdrawn; the state after it
-    ===========================  ====================================================================
+    ``GET /dev/state``
+        Who it is, its kids, and how often its key set was asked for.
+    ``POST /dev/token``
+        ``{"token": …}``. The body is a JSON object of claims over the usual ones; null leaves a
+        claim out. As for `FakeProvider.issue`, two members are no claims: ``expires_in`` (seconds,
+        or null for no ``exp``) and ``headers`` (an object of header members).
+    ``POST /dev/rotate``
+        A new key signs from now on; answers with the state.
+    ``POST /dev/revoke/{kid}``
+        The key is withdrawn; answers with the state.
 
     Refusals are problems (RFC 9457) with a ``code``.
     """
@@ -81,9 +82,7 @@ class DevelopmentApp:
             content = await self._drive(scope, receive)
         except _Refused as refused:
             allow = {"allow": refused.allow} if refused.allow else {}
-            await answer_problem(
-                send, refused.status, refused.code, refused.detail, headers=allow
-            )
+            await answer_problem(send, refused.status, refused.code, refused.detail, headers=allow)
         else:
             await answer(send, content)
 
@@ -94,7 +93,10 @@ class DevelopmentApp:
                 return self._state()
             case ["token"]:
                 order = _read_order(await _read_body(receive))
-                return {"token": await asyncio.to_thread(self._idp.issue, **order)}
+                try:
+                    return {"token": await asyncio.to_thread(self._idp.issue, **order)}
+                except RecursionError:
+                    raise _bad_order("is nested too deep") from None
             case ["rotate"]:
                 await asyncio.to_thread(self._idp.rotate)
                 return self._state()
@@ -149,7 +151,9 @@ def _check_caller(scope: Message) -> None:
 
 def _nothing_here() -> _Refused:
     return _Refused(
-        404, "not_found", "there are GET /dev/state, POST /dev/token, /dev/rotate, /dev/revoke/{kid}"
+        404,
+        "not_found",
+        "there are GET /dev/state, POST /dev/token, /dev/rotate, /dev/revoke/{kid}",
     )
 
 
@@ -196,9 +200,9 @@ def _read_order(body: bytes) -> dict[str, Any]:
 
 
 def _is_seconds(value: object) -> bool:
-    if isinstance(value, bool):
-        return False
-    return value is None or (isinstance(value, int | float) and math.isfinite(value))
+    if isinstance(value, float):
+        return math.isfinite(value)  # 1e999 is JSON
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
 def _bad_order(detail: str) -> _Refused:

@@ -1,7 +1,7 @@
 """``jwks-client serve``: a provider for development on this machine.
 
-Owns: the options and what is printed. May not know: how the provider answers (`_development`) or runs
-(`_loopback`).
+Owns: the options and what is printed. May not know: how the provider answers (`_development`) or
+runs (`_loopback`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["serve"]
     "audiences",
     multiple=True,
     default=("api",),
-    show_default="api",
+    show_default=True,
     help="The aud of its tokens; may be given several times.",
 )
 @click.option(
@@ -48,21 +48,23 @@ def serve(
 ) -> None:
     """Run a provider for development: it signs whatever it is asked to.
 
-    It listens on 127.0.0.1 only, publishes a key set and discovery metadata, and prints its base URL as
-    its first line. Ctrl-C ends it.
+    It listens on 127.0.0.1 only, publishes a key set and discovery metadata, and prints its base
+    URL as its first line. Ctrl-C ends it.
 
     \b
     A token, with any claims (null leaves one out):
       curl -H 'Content-Type: application/json' \\
            -d '{"sub": "u1", "scope": "orders:read"}' http://127.0.0.1:8400/dev/token
+
     \b
     A new key, or one withdrawn:
       curl -X POST -H 'Content-Type: application/json' http://127.0.0.1:8400/dev/rotate
       curl -X POST -H 'Content-Type: application/json' http://127.0.0.1:8400/dev/revoke/key-1
+
     \b
     Its keys, and how often they were asked for:
       curl http://127.0.0.1:8400/dev/state
-    """
+    """  # noqa: D301 (click wants the character behind \\b)
     from ._development import DevelopmentApp, DevelopmentProvider
     from ._loopback import base_url_of, listen, run
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import weakref
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -127,11 +128,9 @@ def to_base64url(octets: bytes) -> str:
 
 def _borrow_rsa(borrower: object) -> rsa.RSAPrivateKey:
     key = None
-    if len(_made) == POOL_SIZE and _returned:
-        try:
+    if len(_made) == POOL_SIZE:
+        with suppress(IndexError):  # all are lent
             key = _returned.popleft()
-        except IndexError:  # another thread took the last one
-            key = None
     if key is None:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         _made.append(None)

@@ -188,7 +188,7 @@ class _Connection(BaseHTTPRequestHandler):
             case answer:
                 self._send(answer)
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 (http.server's)
 
     def _outcome_of(self, turn: Turn) -> Answer | Silence:
         if turn.gate is not None:
@@ -207,5 +207,5 @@ class _Connection(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer.body)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (http.server's)
         """Say nothing: what was asked is in ``FakeProvider.requests``."""

@@ -97,6 +97,7 @@ def test_the_longest_token_is_read_and_one_character_more_is_not(kind):
         "." * 2**20,
         "a.b.c.d." + "e" * 2**20,
     ],
+    ids=["str", "bytes", "no ASCII", "no ASCII bytes", "dots", "five segments"],
 )
 def test_size_is_judged_before_anything_else(raw):
     """A megabyte is too large, whatever it would be."""

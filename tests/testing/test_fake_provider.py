@@ -90,7 +90,7 @@ def test_coordinates_and_signatures_have_their_full_width(algorithm, width):
 def test_an_algorithm_it_does_not_know_is_refused():
     """A mistaken algorithm is an error at once that names those there are."""
     for algorithm in ("HS256", "none", "rs256", ""):
-        with pytest.raises(ValueError, match="RS256.*ML-DSA-87"):
+        with pytest.raises(ValueError, match=r"RS256.*ML-DSA-87"):
             FakeProvider(algorithm=algorithm)
 
 
@@ -114,7 +114,9 @@ def test_a_claim_given_wins_and_none_leaves_it_out(idp):
     assert claims_of(bare) == {}
     assert claims_of(idp.issue(expires_in=None)).keys() == {"iss", "aud", "sub", "iat"}
     assert claims_of(idp.issue(expires_in=-10))["exp"] == NOW - 10
-    assert claims_of(idp.issue(**{"https://app.test/plan": "pro"}))["https://app.test/plan"] == "pro"
+    assert (
+        claims_of(idp.issue(**{"https://app.test/plan": "pro"}))["https://app.test/plan"] == "pro"
+    )
 
 
 def test_headers_given_win_and_none_leaves_them_out(idp):

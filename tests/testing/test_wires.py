@@ -5,7 +5,6 @@ import gc
 import http.client
 import socket
 import threading
-import time
 from contextlib import suppress
 
 import httpx
@@ -65,7 +64,7 @@ class Asked:
     def _run(self, call):
         try:
             self.outcomes.append(call())
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             self.outcomes.append(error)
 
     def ended(self):
@@ -626,7 +625,6 @@ def test_a_connection_is_kept(idp):
 @pytest.mark.parametrize("how", ["hang", "hold", "idle", "half a request"])
 def test_nothing_is_left_of_a_server(idp, how):
     """When the block ends, connections are shut and threads gone, whatever they were waiting for."""
-    before = time.monotonic()
     with idp.hold() as held:
         with idp.serve() as base_url:
             host, _, port = base_url.removeprefix("http://").partition(":")
@@ -644,8 +642,7 @@ def test_nothing_is_left_of_a_server(idp, how):
         assert threads_of_servers() == []
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((host, int(port)), timeout=10)
-    gc.collect()
-    assert time.monotonic() - before < 5
+    gc.collect()  # an open socket would warn
 
 
 def test_who_hangs_up_is_forgotten(idp, capfd):

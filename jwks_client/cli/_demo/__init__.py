@@ -1,7 +1,8 @@
 """``jwks-client demo``: a provider and an API on this machine, and what happens between them.
 
-`app` is the API, a small real ASGI app under uvicorn. `stage` starts it and the provider as processes and
-asks them over HTTP. `steps` is the story: what each step does and what must come of it. `report` shows it.
+`app` is the API, a small real ASGI app under uvicorn. `stage` starts it and the provider as
+processes and asks them over HTTP. `steps` is the story: what each step does and what must come of
+it. `report` shows it.
 """
 
 from __future__ import annotations
@@ -18,12 +19,17 @@ def demo() -> None:
     """Show on this machine how keys are fetched, rotated and kept through an outage.
 
     Starts a provider (jwks-client serve) and an API that verifies with AsyncJWKSClient, both on
-    127.0.0.1, and asks them over real HTTP. Every step says what was expected and what came; the exit
-    status is 1 if they differ anywhere. Takes some ten seconds.
+    127.0.0.1, and asks them over real HTTP. Every step says what was expected and what came; the
+    exit status is 1 if they differ anywhere. Takes some ten seconds.
     """
     import asyncio
 
     from .report import Report
+    from .stage import StageError
     from .steps import STEPS, play
 
-    sys.exit(0 if asyncio.run(play(STEPS, Report())) else 1)
+    try:
+        went_well = asyncio.run(play(STEPS, Report()))
+    except StageError as error:
+        raise click.ClickException(str(error)) from None
+    sys.exit(0 if went_well else 1)

@@ -1,8 +1,8 @@
 """The API of the demo: plain ASGI, and the library in the few lines that protect it.
 
 ``GET /orders`` takes a token with the scope ``orders:read``; ``GET /health`` is open. Run as
-``python -m jwks_client.cli._demo.app ISSUER [LIFE]``: it prints its base URL first. LIFE is how many
-seconds keys live, so that a demo need not wait for the defaults; without it nothing is set at all.
+``python -m jwks_client.cli._demo.app ISSUER [LIFE]``: it prints its base URL first. LIFE is how
+many seconds keys live, so that a demo need not wait; without it all settings are the defaults.
 """
 
 from __future__ import annotations
@@ -68,8 +68,10 @@ class DemoAPI:
             case "http", "/health":
                 health = self._client.health()["oidc"]
                 await answer(send, {"keys": asdict(health), "events": dict(self._told)})
-            case _:
+            case "http", _:
                 await answer_problem(send, 404, "not_found")
+            case other, _:
+                raise NotImplementedError(f"this API speaks http, not {other}")
 
     async def _orders(self, scope: Message, send: Send) -> None:
         try:
@@ -79,8 +81,7 @@ class DemoAPI:
             took = (perf_counter_ns() - began) / 1_000_000
             token.require(SCOPE)
         except JWKSError as error:
-            code, status = error.code, error.http_status
-            await answer_problem(send, status, code, headers=headers_of(error))
+            await answer_problem(send, error.http_status, error.code, headers=headers_of(error))
             return
         content = {
             "subject": token.subject,

@@ -8,20 +8,19 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Finding", "Report", "at_most", "note", "same"]
-
-_PLAIN_WIDTH: Final = 110
+__all__ = ["Finding", "Report", "at_least", "at_most", "note", "same"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that was looked at: what was expected (None: nothing, it is only told) and what came."""
+    """Something that was looked at: what was expected and what came.
+
+    ``expected`` is None where nothing was: it is only told.
+    """
 
     what: str
     expected: str | None
@@ -42,6 +41,13 @@ def at_most(what: str, most: float, got: float, unit: str = "") -> Finding:
     )
 
 
+def at_least(what: str, least: float, got: float, unit: str = "") -> Finding:
+    """Expect no less than this."""
+    return Finding(
+        what=what, expected=f"at least {least:g}{unit}", got=f"{got:.3g}{unit}", holds=got >= least
+    )
+
+
 def note(what: str, got: str) -> Finding:
     """Tell something that nothing was expected of."""
     return Finding(what=what, expected=None, got=got, holds=True)
@@ -52,8 +58,12 @@ class Report:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = Console(highlight=False) if console is None else console
-        if not self._console.is_terminal:
-            self._console.width = max(self._console.width, _PLAIN_WIDTH)
+
+    def opening(self, provider: str, api: str) -> None:
+        """Say who is there and where."""
+        self.say("A provider and an API on this machine, over real HTTP.", "bold")
+        self.say(f"  provider  {provider}  jwks-client serve", "cyan")
+        self.say(f"  API       {api}  uvicorn, AsyncJWKSClient(providers.oidc(...))", "cyan")
 
     def say(self, text: str, style: str = "") -> None:
         """One line, as it is."""
@@ -69,9 +79,29 @@ class Report:
 
     def findings(self, findings: Sequence[Finding]) -> None:
         """Show what a step found."""
-        table = Table.grid(padding=(0, 2), pad_edge=False)
-        for width in (6, 42, 30, None):
-            table.add_column(min_width=width, overflow="fold")
         for one in findings:
-            table.add_row(_mark(one), one.what, _expected(one), Text(f"got {one.got}" if one.expected is not None else one.got))
-        self._console.print(table)
+            self._console.print(_line(one), soft_wrap=True)
+
+    def end(self, failed: Sequence[str], seconds: float) -> None:
+        """Show how it all went."""
+        self._console.print()
+        if not failed:
+            self.say(f"All of it as expected, in {seconds:.1f} s.", "bold green")
+        for title in failed:
+            self.say(f"FAILED: {title}", "bold red")
+
+
+def _line(finding: Finding) -> Text:
+    what = f"{finding.what:<46}"
+    if finding.expected is None:
+        return Text.assemble(("  note    ", "dim"), what, finding.got)
+    mark, style = ("ok", "green") if finding.holds else ("FAILED", "bold red")
+    expected = f"{finding.expected:<27} "
+    return Text.assemble(
+        (f"  {mark:<8}", style),
+        what,
+        ("expected ", "dim"),
+        expected,
+        ("got ", "dim"),
+        (finding.got, style),
+    )

@@ -2,8 +2,8 @@
 
 Owns: the processes, from start to end, and HTTP. May not know: the story.
 
-Each server has a session of its own, so that Ctrl-C reaches only the demo, which then ends them. Each
-also ends when its standard input does: were the demo killed outright, nothing would stay behind.
+Each server has a session of its own, so that Ctrl-C reaches only the demo, which then ends them.
+Each also ends when its standard input does: were the demo killed outright, nothing would stay.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import asyncio
 import os
 import re
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from tempfile import TemporaryFile
@@ -62,17 +62,15 @@ class Server:
 
     Attributes:
         base_url: where it is.
-        command: how it was started, for people.
     """
 
-    def __init__(self, process: Process, base_url: str, command: str) -> None:
+    def __init__(self, process: Process, base_url: str) -> None:
         self._process = process
         self.base_url = base_url
-        self.command = command
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, module: str, *arguments: str) -> AsyncIterator[Self]:
+    async def running(cls, module: str, *arguments: str) -> AsyncGenerator[Self]:
         """Run ``python -m module arguments`` inside the block; it prints its base URL first."""
         # It trusts the working directory no more than this process does.
         safe = [] if os.getcwd() in sys.path else ["-P"]  # noqa: PTH109 (sys.path holds strings)
@@ -91,7 +89,7 @@ class Server:
                     log.seek(0)
                     said = log.read().decode(errors="replace").strip()
                     raise StageError(f"{module} did not start. It said: {said or 'nothing'}")
-                yield cls(process, base_url, " ".join((module, *arguments)))
+                yield cls(process, base_url)
             finally:
                 await _end(process)
 
@@ -120,8 +118,10 @@ def _environment() -> dict[str, str]:
 
 async def _first_line(process: Process) -> str:
     assert process.stdout is not None  # noqa: S101 (it is a pipe)
-    async with asyncio.timeout(PATIENCE):
-        return (await process.stdout.readline()).decode().strip()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            return (await process.stdout.readline()).decode().strip()
+    return ""
 
 
 async def _end(process: Process) -> None:
@@ -150,13 +150,15 @@ class Stage:
 
     def __init__(self) -> None:
         self._open = AsyncExitStack()
+        self._provider_open = AsyncExitStack()
+        self._api_open = AsyncExitStack()
         self._http = httpx.AsyncClient(trust_env=False, timeout=PATIENCE)
         self.token = ""
 
     async def __aenter__(self) -> Self:
-        await self._open.__aenter__()
         try:
-            await self._open.enter_async_context(self._http)
+            for one in (self._http, self._provider_open, self._api_open):
+                await self._open.enter_async_context(one)
             await self.start_provider()
             await self.start_api()
         except BaseException:
@@ -173,15 +175,17 @@ class Stage:
         await self._open.aclose()
 
     async def start_provider(self, port: int = 0) -> None:
-        """Start the provider, with new keys."""
-        self.provider = await self._open.enter_async_context(
+        """Start the provider, with new keys; again: anew."""
+        await self._provider_open.aclose()
+        self.provider = await self._provider_open.enter_async_context(
             Server.running("jwks_client.cli", "serve", "--port", str(port), "--until-stdin-ends")
         )
 
     async def start_api(self, *, life: float | None = None) -> None:
-        """Start the API, with keys that live so many seconds, or by its defaults."""
+        """Start the API, with keys that live so many seconds, or by its defaults; again: anew."""
         lives = () if life is None else (str(life),)
-        self.api = await self._open.enter_async_context(
+        await self._api_open.aclose()
+        self.api = await self._api_open.enter_async_context(
             Server.running("jwks_client.cli._demo.app", self.provider.base_url, *lives)
         )
 
@@ -200,9 +204,9 @@ class Stage:
         """Withdraw a key."""
         await self._post(f"revoke/{kid}", {})
 
-    async def kid(self) -> str:
-        """The key that signs now."""
-        return str((await self._get(f"{self.provider.base_url}/dev/state"))["kid"])
+    async def kids(self) -> list[str]:
+        """The keys that are published now."""
+        return list((await self._get(f"{self.provider.base_url}/dev/state"))["kids"])
 
     async def fetches(self) -> int:
         """How many GETs of the key set reached the provider, by its own count."""
@@ -232,9 +236,7 @@ class Stage:
         return _content(await self._http.get(url))
 
     async def _post(self, action: str, order: Mapping[str, object]) -> dict[str, Any]:
-        return _content(
-            await self._http.post(f"{self.provider.base_url}/dev/{action}", json=order)
-        )
+        return _content(await self._http.post(f"{self.provider.base_url}/dev/{action}", json=order))
 
 
 def _content(response: httpx.Response) -> dict[str, Any]:

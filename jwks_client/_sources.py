@@ -1,0 +1,86 @@
+"""How a client's providers become its key sets.
+
+Owns: which providers share a key set, and what each begins with. May not know: clients, flights.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ._core.cache import KeyCache
+from ._core.fetch import Plan
+from ._core.jwk import BadKeySet, read_key_set
+from ._core.policy import CachePolicy, FetchPolicy
+from ._core.provider import Provider
+from ._source import KeySource
+from ._version import __version__
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from .events import Event
+    from .protocols import Clock
+
+JITTER: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What every key set of a client is made with."""
+
+    cache: CachePolicy
+    fetch: FetchPolicy
+    clock: Clock
+    tell: Callable[[Event], None]
+    chance: random.Random
+
+    def of(self, providers: Iterable[Provider]) -> dict[str, KeySource]:
+        """The key set of each provider by the provider's name; an equal place is one key set."""
+        by_place: dict[Hashable, KeySource] = {}
+        named: dict[str, KeySource] = {}
+        for provider in providers:
+            place = _place(provider)
+            if place not in by_place:
+                by_place[place] = self._make(provider)
+            named[provider.name] = by_place[place]
+        return named
+
+    def _make(self, provider: Provider) -> KeySource:
+        plan = Plan(
+            provider=provider,
+            cache=self.cache,
+            fetch=self.fetch,
+            user_agent=f"jwks-client-sdk/{__version__}",
+        )
+        if provider.jwks is None:
+            cache = KeyCache(policy=self.cache, due_share=due_share(self.cache, self.chance))
+            return KeySource(plan, cache, self.clock, self.tell, self.chance.random)
+        try:
+            key_set = read_key_set(provider.jwks, max_keys=self.fetch.max_keys)
+        except BadKeySet as bad:
+            raise ConfigurationError("jwks", f"takes a JWK Set with a usable key: {bad}") from None
+        return KeySource.holding(plan, key_set, self.clock, self.tell)
+
+
+def due_share(policy: CachePolicy, chance: random.Random) -> float | None:
+    """The share of the life after which a set is due in this process, or None for never.
+
+    A fleet that started together must not fetch in step; nor may jitter push the fetch past the
+    life.
+    """
+    share = policy.refresh_ahead
+    if share is None:
+        return None
+    return min(share * chance.uniform(1 - JITTER, 1 + JITTER), (1 + share) / 2)
+
+
+def _place(provider: Provider) -> Hashable:
+    """What makes two providers' key sets one: an equal URL and equal ways to fetch it."""
+    if provider.jwks is not None:
+        return ("in hand", provider.name)
+    headers = provider.headers
+    sent = id(headers) if callable(headers) else tuple(sorted((headers or {}).items()))
+    issuer = None if provider.discovery_url is None else repr(provider.issuer)
+    return (provider.jwks_url, provider.discovery_url, issuer, sent, provider.allow_http)

@@ -1,0 +1,58 @@
+"""Commands as processes, and what is left of them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+PATIENCE = 60.0  # real seconds after which what works is long done
+
+
+@contextmanager
+def running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """``jwks-client`` with these arguments, in a process that does not outlive the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jwks_client.cli", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
+    )
+    watch = threading.Timer(PATIENCE, process.kill)  # nothing that is read below can block for ever
+    watch.start()
+    try:
+        yield process
+    finally:
+        watch.cancel()
+        watch.join()
+        process.kill()
+        process.communicate()
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``jwks-client`` with these arguments, to its end."""
+    with running(*arguments, **environment) as process:
+        stdout, stderr = process.communicate()
+        return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
+
+
+def connect(base_url: str) -> socket.socket:
+    """A connection, on which one can wait for the other side's end."""
+    place = urlsplit(base_url)
+    return socket.create_connection((place.hostname, place.port), timeout=PATIENCE)
+
+
+def is_listening(base_url: str) -> bool:
+    """Whether anything takes connections there."""
+    try:
+        connect(base_url).close()
+    except ConnectionRefusedError:
+        return False
+    return True

@@ -1,0 +1,254 @@
+"""The endpoints that drive the development provider: what they do, and whom they refuse."""
+
+import asyncio
+import base64
+import json
+
+import httpx
+import pytest
+
+from jwks_client import JWKSClient, TokenError
+from jwks_client.cli._development import DevelopmentApp, DevelopmentProvider
+
+BASE_URL = "http://127.0.0.1:8400"
+JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture
+def idp():
+    return DevelopmentProvider(BASE_URL, algorithm="ES256")
+
+
+@pytest.fixture
+def ask(idp):
+    def ask(method, path, *, base_url=BASE_URL, **options):
+        async def asked():
+            transport = httpx.ASGITransport(DevelopmentApp(idp))
+            async with httpx.AsyncClient(transport=transport, base_url=base_url) as http:
+                return await http.request(method, path, **options)
+
+        return asyncio.run(asked())
+
+    return ask
+
+
+@pytest.fixture
+def claims_of(idp):
+    """The claims of a token after a real verification."""
+    with (
+        httpx.Client(transport=idp.transport) as http,
+        JWKSClient(idp.provider, http=http) as client,
+    ):
+        yield lambda token: client.verify(token).claims
+
+
+def payload(token):
+    """The claims of a token as they stand there, unverified."""
+    return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+
+
+def test_it_publishes_where_it_is(ask):
+    """Discovery and key set name the base URL it was given, whatever its issuer."""
+    metadata = ask("GET", "/.well-known/openid-configuration").json()
+    assert metadata["issuer"] == BASE_URL
+    assert metadata["jwks_uri"] == f"{BASE_URL}/.well-known/jwks.json"
+    assert [key["kid"] for key in ask("GET", "/.well-known/jwks.json").json()["keys"]] == ["key-1"]
+    elsewhere = DevelopmentProvider(BASE_URL, issuer="https://id.example", algorithm="ES256")
+    assert (elsewhere.issuer, elsewhere.jwks_url) == (
+        "https://id.example",
+        f"{BASE_URL}/.well-known/jwks.json",
+    )
+
+
+def test_a_token_has_the_claims_it_was_asked_for(ask, claims_of):
+    """Claims given win over the usual ones, and null leaves one out."""
+    order = {"sub": "u7", "scope": "a b", "roles": ["r"], "iat": None}
+    answered = ask("POST", "/dev/token", json=order)
+    assert answered.status_code == 200
+    assert answered.headers["cache-control"] == "no-store"
+    claims = claims_of(answered.json()["token"])
+    assert (claims["sub"], claims["scope"], claims["roles"]) == ("u7", "a b", ["r"])
+    assert (claims["iss"], claims["aud"]) == (BASE_URL, "api")
+    assert "iat" not in claims
+
+
+def test_an_empty_order_is_the_usual_token(ask, claims_of):
+    """No body, like an empty object, gives a token that verifies."""
+    for body in (b"", b"{}"):
+        token = ask("POST", "/dev/token", headers=JSON, content=body).json()["token"]
+        assert claims_of(token)["sub"] == "u1"
+
+
+def test_expiry_and_headers_are_no_claims(ask):
+    """``expires_in`` sets the life, null leaves ``exp`` out; ``headers`` go into the header."""
+    order = {"expires_in": 5, "headers": {"kid": "other", "typ": None}}
+    token = ask("POST", "/dev/token", json=order).json()["token"]
+    claims = payload(token)
+    assert claims["exp"] - claims["iat"] == 5
+    assert claims.keys().isdisjoint(order)
+    header = json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))
+    assert header == {"alg": "ES256", "kid": "other"}
+    for_ever = ask("POST", "/dev/token", json={"expires_in": None, "headers": None}).json()["token"]
+    assert "exp" not in payload(for_ever)
+
+
+def test_rotating_and_revoking_change_the_key_set(ask, idp, claims_of):
+    """A rotation adds a key that signs; a revocation takes one away; both answer with the state."""
+    old = ask("POST", "/dev/token", json={}).json()["token"]
+    rotated = ask("POST", "/dev/rotate", headers=JSON).json()
+    assert (rotated["kid"], rotated["kids"]) == ("key-2", ["key-1", "key-2"])
+    claims_of(old)
+    revoked = ask("POST", "/dev/revoke/key-1", json={})
+    assert revoked.status_code == 200
+    assert revoked.json() == ask("GET", "/dev/state").json()
+    assert revoked.json()["kids"] == ["key-2"]
+    with (
+        httpx.Client(transport=idp.transport) as http,
+        JWKSClient(idp.provider, http=http) as anew,
+        pytest.raises(TokenError) as caught,
+    ):
+        anew.verify(old)
+    assert caught.value.code == "unknown_key"
+
+
+def test_the_state_counts_fetches(ask):
+    """The state says who it is and how often the key set, and nothing else, was asked for."""
+    ask("GET", "/.well-known/openid-configuration")
+    ask("GET", "/.well-known/jwks.json")
+    ask("GET", "/.well-known/jwks.json")
+    assert ask("GET", "/dev/state").json() == {
+        "base_url": BASE_URL,
+        "issuer": BASE_URL,
+        "audience": "api",
+        "algorithm": "ES256",
+        "jwks_url": f"{BASE_URL}/.well-known/jwks.json",
+        "discovery_url": f"{BASE_URL}/.well-known/openid-configuration",
+        "kid": "key-1",
+        "kids": ["key-1"],
+        "fetches": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "http://localhost:3000",
+        "http://127.0.0.1:8401",
+        "https://127.0.0.1:8400",
+        "http://127.0.0.1:8400.evil.example",
+        "",
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/dev/rotate"), ("POST", "/dev/token"), ("GET", "/dev/state")]
+)
+def test_a_page_of_another_origin_is_refused(ask, idp, method, path, origin):
+    """Whatever a foreign page asks below /dev/ is 403, without leave to read, and changes nothing."""
+    refused = ask(method, path, headers={"origin": origin, **JSON})
+    assert (refused.status_code, refused.json()["code"]) == (403, "foreign_origin")
+    assert not [name for name in refused.headers if name.startswith("access-control-")]
+    assert idp.kid == "key-1"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "192.168.0.7:8400", "localhost.evil.example", ""])
+def test_a_rebound_name_is_refused(ask, idp, host):
+    """A name that is no loopback name is 403, even where the page's origin is that very name."""
+    headers = {"host": host, "origin": f"http://{host}", **JSON}
+    refused = ask("POST", "/dev/rotate", headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (403, "foreign_host")
+    assert idp.kid == "key-1"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8400", "localhost:8400", "[::1]:8400", "LOCALHOST"])
+def test_its_own_page_is_answered(ask, host):
+    """A page that this very server gave may drive it, by each loopback name."""
+    headers = {"host": host, "origin": f"http://{host}", **JSON}
+    assert ask("POST", "/dev/rotate", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/json"],
+)
+def test_what_a_form_can_send_is_refused(ask, idp, content_type):
+    """A POST that is not declared JSON is 415: a foreign page can send that without any leave."""
+    headers = {} if content_type is None else {"content-type": content_type}
+    refused = ask("POST", "/dev/rotate", headers=headers, content=b"{}")
+    assert (refused.status_code, refused.json()["code"]) == (415, "not_json")
+    assert idp.kid == "key-1"
+
+
+def test_json_may_name_its_charset(ask):
+    """Parameters of the content type do not matter."""
+    headers = {"content-type": "Application/JSON; charset=utf-8"}
+    assert ask("POST", "/dev/token", headers=headers, content=b"{}").status_code == 200
+
+
+def test_a_foreign_page_gets_no_leave(ask):
+    """A CORS preflight is refused."""
+    headers = {"origin": "http://evil.example", "access-control-request-method": "POST"}
+    refused = ask("OPTIONS", "/dev/token", headers=headers)
+    assert refused.status_code == 403
+    assert "access-control-allow-origin" not in refused.headers
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"claims",
+        b"[]",
+        b'"u1"',
+        b"\xff",
+        b'{"exp": NaN}',
+        b"[" * 50_000,
+        b'{"a":' * 9_000 + b"1" + b"}" * 9_000,
+        b'{"headers": ["kid"]}',
+        b'{"expires_in": "60"}',
+        b'{"expires_in": true}',
+        b'{"expires_in": 1e999}',
+        b'{"self": 1}',
+    ],
+    ids=range(12),
+)
+def test_a_bad_order_is_told_what_is_wrong(ask, body):
+    """What is no order for a token is 400 with a reason, never a failure of the server."""
+    refused = ask("POST", "/dev/token", headers=JSON, content=body)
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad_order")
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.json()["detail"]
+
+
+def test_a_huge_order_is_refused(ask):
+    """More than 64 KiB is 413."""
+    refused = ask("POST", "/dev/token", json={"sub": "u" * 65_536})
+    assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
+
+
+def test_an_unknown_kid_cannot_be_revoked(ask):
+    """A kid that is not published is 404, and the answer names those that are."""
+    refused = ask("POST", "/dev/revoke/key-9", json={})
+    assert (refused.status_code, refused.json()["code"]) == (404, "unknown_kid")
+    assert "key-1" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/dev/token", 405),
+        ("GET", "/dev/revoke/key-1", 405),
+        ("POST", "/dev/state", 405),
+        ("GET", "/dev/", 404),
+        ("POST", "/dev/nothing", 404),
+        ("POST", "/dev/revoke", 404),
+        ("POST", "/dev/rotate/key-1", 404),
+        ("GET", "/dev", 404),
+    ],
+)
+def test_other_methods_and_paths(ask, idp, method, path, status):
+    """Another method is 405 and says which is answered; another path is 404; neither changes keys."""
+    answered = ask(method, path, headers=JSON)
+    assert answered.status_code == status
+    assert ("allow" in answered.headers) == (status == 405)
+    assert idp.kid == "key-1"

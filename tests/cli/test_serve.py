@@ -1,0 +1,115 @@
+"""``jwks-client serve`` as a process."""
+
+import signal
+import socket
+
+import httpx
+import pytest
+from running import connect, is_listening, run, running
+
+from jwks_client import JWKSClient, providers
+from jwks_client.cli._loopback import listen
+
+
+def issue(base_url, **order):
+    answered = httpx.post(f"{base_url}/dev/token", json=order, trust_env=False)
+    return answered.raise_for_status().json()["token"]
+
+
+def test_its_first_line_is_its_base_url():
+    """The first line is the base URL, at which a client finds keys and verifies a token."""
+    with running("serve", "--port", "0") as process:
+        base_url = process.stdout.readline().removesuffix("\n")
+        assert base_url.startswith("http://127.0.0.1:")
+        provider = providers.oidc(base_url, audience="api", algorithms=("RS256",))
+        with httpx.Client(trust_env=False) as http, JWKSClient(provider, http=http) as client:
+            token = client.verify(issue(base_url, sub="u7", scope="orders:read"))
+        assert (token.subject, token.scopes) == ("u7", {"orders:read"})
+
+
+def test_its_tokens_are_as_its_options_say():
+    """``--issuer``, ``--audience`` and ``--algorithm`` shape the tokens; keys stay where it is."""
+    options = ("--issuer", "https://id.example/t1", "--audience", "a", "--audience", "b")
+    with running("serve", "--port", "0", "--algorithm", "ES384", *options) as process:
+        base_url = process.stdout.readline().strip()
+        metadata = f"{base_url}/t1/.well-known/openid-configuration"
+        told = httpx.get(metadata, trust_env=False).json()
+        assert told["issuer"] == "https://id.example/t1"
+        provider = providers.generic(
+            told["jwks_uri"], issuer=told["issuer"], audience="b", algorithms=("ES384",)
+        )
+        with httpx.Client(trust_env=False) as http, JWKSClient(provider, http=http) as client:
+            assert client.verify(issue(base_url)).audience == ("a", "b")
+
+
+def test_it_says_that_it_is_for_development_only():
+    """It warns on standard error: in red where colours are wanted, plainly where they are not."""
+    for colours, is_red in (({"FORCE_COLOR": "1"}, True), ({"NO_COLOR": "1"}, False)):
+        with running("serve", "--port", "0", **colours) as process:
+            process.stdout.readline()
+            warning = process.stderr.readline()
+        assert "For development only" in warning
+        assert ("\x1b[1;31m" in warning) == is_red
+
+
+def test_it_listens_on_loopback_only():
+    """Its socket is bound to 127.0.0.1 and to no other address."""
+    with listen(0) as listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
+        assert listener.family == socket.AF_INET
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(number):
+    """SIGINT and SIGTERM end it with exit status 0, without a traceback, and the port is free."""
+    with running("serve", "--port", "0") as process:
+        base_url = process.stdout.readline().strip()
+        httpx.get(f"{base_url}/dev/state", trust_env=False).raise_for_status()
+        with connect(base_url):  # a connection that stays open does not keep it
+            process.send_signal(number)
+            _, stderr = process.communicate()
+    assert process.returncode == 0
+    assert "Traceback" not in stderr
+    assert not is_listening(base_url)
+    with listen(int(base_url.rpartition(":")[2])):
+        pass
+
+
+def test_it_ends_with_its_standard_input_if_asked_to():
+    """With ``--until-stdin-ends`` it goes when whoever started it is gone; without, it stays."""
+    with running("serve", "--port", "0", "--until-stdin-ends") as process:
+        base_url = process.stdout.readline().strip()
+        with connect(base_url) as connection:
+            process.stdin.close()
+            assert connection.recv(1) == b""
+        assert process.wait() == 0
+    with running("serve", "--port", "0") as process:
+        base_url = process.stdout.readline().strip()
+        process.stdin.close()
+        assert httpx.get(f"{base_url}/dev/state", trust_env=False).status_code == 200
+
+
+def test_a_port_that_is_taken_is_one_line():
+    """A taken port is exit status 1 and one line that says what to do."""
+    with listen(0) as taken:
+        ended = run("serve", "--port", str(taken.getsockname()[1]))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.count("\n") == 1
+    assert "--port 0" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--algorithm", "HS256"), "--algorithm"),
+        (("--port", "70000"), "--port"),
+        (("--port", "http"), "--port"),
+        (("--host", "0.0.0.0"), "--host"),
+    ],
+)
+def test_wrong_options_exit_with_2(options, named):
+    """A value that an option does not take is exit status 2, and the option is named."""
+    ended = run("serve", "--port", "0", *options)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert named in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,187 @@
+"""joserfc's fixtures: RFC 7520 section 4, RFC 7797, one JWS and one JWT for each algorithm."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vectors import (
+    ACCEPTED,
+    HOLDS,
+    Reason,
+    judged_valid,
+    key_set,
+    keys_of,
+    load,
+    names,
+    provider,
+    read_entries,
+    reasons,
+    serving,
+    signature_state,
+    verdict,
+)
+
+from jwks_client import ConfigurationError, Key
+from jwks_client.testing._keys import make_key, to_base64url
+
+FILES = tuple(
+    f"joserfc/{name}.json"
+    for name in ("jws_rfc7520", "jws_rfc7797", "jws_examples", "jwt_use_jws", "keys")
+)
+# Tokens over a text: whatever their algorithm, they are no JWT, and that is said first.
+TEXTS = {
+    "jws_rfc7520": (
+        "RSA v1.5 Signature",
+        "RSA-PSS Signature",
+        "ECDSA Signature",
+        "HMAC-SHA2 Integrity Protection",
+    ),
+    "jws_rfc7797": (
+        "4.1 HS256",
+        "4.2 HS256 with b64=false",
+        "HS256 with b64=true",
+        "HS256 with b64=false, safe payload",
+    ),
+    "jws_examples": ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512"),
+}
+CLAIMS = {
+    "HS256": "algorithm_not_allowed",
+    "HS384": "algorithm_not_allowed",
+    "HS512": "algorithm_not_allowed",
+    "RS256": ACCEPTED,
+    "RS384": ACCEPTED,
+    "RS512": ACCEPTED,
+}
+HELD = {  # the signatures that the fifth reason alone keeps from being accepted
+    "jws_rfc7520": 3,
+    "jws_rfc7797": 0,
+    "jws_examples": 3,
+}
+CASES = [
+    pytest.param(file, name, id=f"{file}-{name}") for file in TEXTS for name in TEXTS[file]
+]
+
+
+def cases_of(vectors: Path, file: str) -> list[dict[str, Any]]:
+    return load(vectors / "joserfc" / f"{file}.json")["tests"]
+
+
+def case_of(vectors: Path, file: str, name: str) -> dict[str, Any]:
+    (found,) = [one for one in cases_of(vectors, file) if one["name"] == name]
+    return found
+
+
+def keys_for(case: dict[str, Any]) -> list[dict[str, Any]]:
+    """The key of a case as a key set would have it; RFC 7797's own is not in the file."""
+    if "secret" in case:
+        return [{"kty": "oct", "k": to_base64url(case["secret"].encode())}]
+    return [case["jwk"]] if "jwk" in case else []
+
+
+@pytest.mark.parametrize("file", [*TEXTS, "jwt_use_jws"])
+def test_every_vector_is_run(vectors, file):
+    """The vectors run here are all of each file."""
+    assert names(cases_of(vectors, file), "name") == list(TEXTS.get(file, CLAIMS))
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_token_with_claims(vectors, drive, name):
+    """A JWT of an asymmetric algorithm is accepted, one of a symmetric algorithm refused for that."""
+    case = case_of(vectors, "jwt_use_jws", name)
+    keys = keys_for(case)
+    drive.client(provider(), transport=serving(key_set(*keys)))
+    assert judged_valid(drive, case["token"], *keys) == CLAIMS[name]
+    if CLAIMS[name] == ACCEPTED:
+        assert drive.verify(case["token"]).claims == {"sub": "1"}
+    else:
+        assert reasons(case["token"], *keys) == {Reason.SYMMETRIC_ALGORITHM}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_the_algorithm_named_alone(vectors, drive, name):
+    """An asymmetric algorithm may be the only one; a symmetric one cannot even be asked for."""
+    case = case_of(vectors, "jwt_use_jws", name)
+    if CLAIMS[name] == ACCEPTED:
+        drive.client(provider(algorithms=(name,), jwks=key_set(case["jwk"])))
+        assert drive.verify(case["token"]).algorithm == name
+    else:
+        with pytest.raises(ConfigurationError) as caught:
+            provider(algorithms=(name,))
+        assert caught.value.field == "algorithms"
+
+
+@pytest.mark.parametrize(("file", "name"), CASES)
+def test_a_signed_text(vectors, drive, file, name):
+    """A JWS over a text is refused for being no claims object; if asymmetric, its signature holds."""
+    case = case_of(vectors, file, name)
+    keys = keys_for(case)
+    drive.client(provider(), transport=serving(key_set(*keys)))
+    assert judged_valid(drive, case["compact"], *keys) == "malformed_token"
+    assert Reason.NO_CLAIMS_OBJECT in reasons(case["compact"], *keys)
+
+
+@pytest.mark.parametrize("file", TEXTS)
+def test_how_many_signatures_hold(vectors, drive, file):
+    """The signatures over texts that hold are counted: three of RFC 7520, three of the examples."""
+    held = 0
+    for case in cases_of(vectors, file):
+        drive.client(provider(), transport=serving(key_set(*keys_for(case))))
+        held += signature_state(keys_of(drive), case["compact"]) == HOLDS
+    assert held == HELD[file]
+
+
+@pytest.mark.parametrize(("file", "name"), CASES)
+@pytest.mark.parametrize("form", ["general_json", "flattened_json"])
+def test_json_serialisation(vectors, drive, file, name, form):
+    """Both forms of JSON serialisation are refused, as text, as bytes and as an object."""
+    case = case_of(vectors, file, name)
+    if form not in case:
+        assert (file, form) == ("jws_rfc7797", "general_json")
+        return
+    keys = keys_for(case)
+    text = json.dumps(case[form])
+    drive.client(provider(), transport=serving(key_set(*keys)))
+    assert judged_valid(drive, text, *keys) == "malformed_token"
+    assert Reason.JSON_SERIALISATION in reasons(text, *keys)
+    assert verdict(drive, text.encode()) == "malformed_token"
+    assert verdict(drive, case[form]) == "malformed_token"
+
+
+@pytest.mark.parametrize("name", TEXTS["jws_rfc7797"][1:])
+def test_a_critical_header(vectors, drive, name):
+    """RFC 7797's headers with ``b64`` are refused over claims as well, signed by a key that is known.
+
+    Only their algorithm is changed. RFC 7797 section 7: a JWT must not use ``b64``.
+    """
+    signer = make_key("ES256", "ours", borrower=None)
+    protected = case_of(vectors, "jws_rfc7797", name)["protected"]
+    assert "crit" in protected
+    header = json.dumps({**protected, "alg": "ES256"}).encode()
+    drive.client(provider(jwks=key_set(signer.jwk())))
+    token = signer.sign_compact(header, b"{}")
+    assert judged_valid(drive, token, signer.jwk()) == "unsupported_critical_header"
+    assert reasons(token, signer.jwk()) == {Reason.CRITICAL_HEADER}
+    assert drive.verify(signer.sign_compact(b'{"alg":"ES256"}', b"{}")).claims == {}
+
+
+def test_the_keys(vectors, drive):
+    """Of its five keys the three that verify signatures are usable; RFC 7520's are those of its tokens."""
+    written = load(vectors / "joserfc" / "keys.json")
+    entries = dict(zip(written, read_entries(drive, key_set(*written.values())), strict=True))
+    assert {name: getattr(entry, "code", None) for name, entry in entries.items()} == {
+        "RFC7520-EC-public": None,
+        "RFC7520-RSA-public": None,
+        "RFC7520-oct-sig": "symmetric_key",
+        "okp-ed25519-public": None,
+        "okp-x25519-bob": "unknown_curve",
+    }
+    # These two share a kid: the type tells which of them a token means.
+    for name in ("RSA v1.5 Signature", "ECDSA Signature"):
+        case = case_of(vectors, "jws_rfc7520", name)
+        assert signature_state(keys_of(drive), case["compact"]) == HOLDS
+    ed25519 = entries["okp-ed25519-public"]
+    assert isinstance(ed25519, Key)
+    assert ed25519.kid == ed25519.thumbprint

@@ -1,0 +1,253 @@
+"""Readers of the vectors of other projects, and the one way in which all tests here judge by them. No data.
+
+This library refuses some of what a vector calls valid. It may do so for one of the five reasons of
+`Reason` and for no other; which of them hold of a vector is read off the vector itself, by means of
+Python's own JSON and base64, never off what the library says of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from jwks_client import JWKSError, Key, KeySet, KeysUnavailableError, Provider
+from jwks_client._core.encoding import decode_segment, strict_object
+from jwks_client._core.jwk import Found, UnusableKey
+from jwks_client._core.provider import SUPPORTED_ALGORITHMS
+from jwks_client.testing._keys import make_key
+
+ACCEPTED = "accepted"
+HOLDS = "the signature holds"
+URL = "https://vectors.test/jwks.json"
+
+
+class Reason(Enum):
+    """Why this library refuses, on purpose, what a vector calls valid. The list is closed."""
+
+    SYMMETRIC_ALGORITHM = "symmetric algorithm"
+    RSA_UNDER_2048_BITS = "RSA under 2048 bits"
+    JSON_SERIALISATION = "JSON serialisation"
+    CRITICAL_HEADER = "critical header"
+    NO_CLAIMS_OBJECT = "payload that is no claims object"
+
+
+# The codes that may stand for each: of the token, or of the entry of the key set.
+CODES = {
+    Reason.SYMMETRIC_ALGORITHM: {"algorithm_not_allowed", "symmetric_key"},
+    Reason.RSA_UNDER_2048_BITS: {"weak_key"},
+    Reason.JSON_SERIALISATION: {"malformed_token"},
+    Reason.CRITICAL_HEADER: {"unsupported_critical_header"},
+    Reason.NO_CLAIMS_OBJECT: {"malformed_token"},
+}
+
+
+@functools.cache
+def load(path: Path) -> Any:
+    """A file of JSON; whoever reads it changes nothing in it."""
+    return json.loads(path.read_bytes())
+
+
+def names(cases: Iterable[Mapping[str, Any]], *members: str) -> list[str]:
+    """What the cases of a file are called."""
+    return [" ".join(str(case[member]) for member in members) for case in cases]
+
+
+# What a client is made with
+
+
+def provider(**fields: Any) -> Provider:
+    """A provider that asks nothing of the claims, with every algorithm that could be named."""
+    usual: dict[str, Any] = {
+        "name": "vectors",
+        "issuer": None,
+        "audience": None,
+        "require_expiry": False,
+        "algorithms": SUPPORTED_ALGORITHMS,
+    }
+    if not fields.keys() & {"jwks", "discovery_url"}:
+        usual["jwks_url"] = URL
+    return Provider(**{**usual, **fields})
+
+
+class Wire(httpx.MockTransport):
+    """Answers of an endpoint as they were recorded; ``asked`` has the URLs that were asked for."""
+
+    def __init__(self, answers: Mapping[str, Mapping[str, Any]]) -> None:
+        super().__init__(self._answer)
+        self.answers = dict(answers)
+        self.asked: list[str] = []
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(str(request.url))
+        recorded = self.answers.get(str(request.url), {"status": 404, "headers": {}, "body": ""})
+        body = recorded["body"]
+        return httpx.Response(
+            recorded["status"],
+            headers=recorded["headers"],
+            content=body if isinstance(body, (str, bytes)) else json.dumps(body),
+        )
+
+
+def serving(document: object, headers: Mapping[str, str] | None = None, url: str = URL) -> Wire:
+    """An endpoint with one document (text as it is, else as JSON) behind it."""
+    return Wire({url: {"status": 200, "headers": headers or {}, "body": document}})
+
+
+def key_set(*entries: object) -> dict[str, Any]:
+    """A key set of these entries."""
+    return {"keys": list(entries)}
+
+
+# Judging tokens
+
+
+def verdict(drive: Any, token: object, **options: Any) -> str:
+    """What the client says of a token: `ACCEPTED`, or the code of the error that refused it."""
+    try:
+        drive.verify(token, **options)
+    except JWKSError as error:
+        return error.code
+    return ACCEPTED
+
+
+def judged_valid(drive: Any, token: object, *entries: Mapping[str, Any]) -> str:
+    """The verdict on a token that a vector calls valid under these keys, which the client has.
+
+    A refusal must be for reasons of `Reason`; and where the payload was the only one, the signature
+    itself must hold under the client's own key.
+    """
+    code = verdict(drive, token)
+    if code != ACCEPTED:
+        why = reasons(token, *entries)
+        assert any(code in CODES[reason] for reason in why), f"{code} for none of the five reasons"
+        if why == {Reason.NO_CLAIMS_OBJECT}:
+            assert signature_state(keys_of(drive), token) == HOLDS
+    return code
+
+
+def reasons(token: object, *entries: Mapping[str, Any]) -> set[Reason]:
+    """Which of the five reasons hold of a token and the keys it goes with."""
+    found = set()
+    if any(entry["kty"] == "RSA" and number(entry["n"]).bit_length() < 2048 for entry in entries):
+        found.add(Reason.RSA_UNDER_2048_BITS)
+    if not isinstance(token, str) or token.startswith("{"):
+        return {*found, Reason.JSON_SERIALISATION}
+    header = json.loads(octets(token.split(".")[0]))
+    if header["alg"].startswith("HS"):
+        found.add(Reason.SYMMETRIC_ALGORITHM)
+    if "crit" in header:
+        found.add(Reason.CRITICAL_HEADER)
+    if not isinstance(claims_of(token), dict):
+        found.add(Reason.NO_CLAIMS_OBJECT)
+    return found
+
+
+def claims_of(token: str) -> Any:
+    """The JSON value in a token's payload, or None if there is none."""
+    try:
+        return json.loads(octets(token.split(".")[1]))
+    except ValueError:
+        return None
+
+
+def keys_of(drive: Any) -> KeySet | None:
+    """The client's keys, or None where it found the key set unusable."""
+    try:
+        return drive.keys()
+    except KeysUnavailableError as error:
+        assert error.code == "bad_key_set"
+        return None
+
+
+def signature_state(keys: KeySet | None, token: object) -> str:
+    """What the library's own parts say of a signature whose payload may be anything.
+
+    A client refuses a token without claims before it looks at the signature. So that a vector says
+    something nevertheless, this goes the rest of the way with the very functions that the client
+    goes it with: strict base64url, strict JSON of the header, the selection of keys, their verifiers.
+    """
+    if not isinstance(token, str):
+        return "not compact"
+    segments = token.encode().split(b".")
+    if len(segments) != 3:
+        return "not three segments"
+    read = [decode_segment(segment) for segment in segments]
+    if None in read:
+        return "not base64url"
+    header = strict_object(read[0])
+    if header is None:
+        return "no header"
+    if "crit" in header:
+        return "critical header"
+    algorithm = header.get("alg")
+    if algorithm not in SUPPORTED_ALGORITHMS:
+        return f"alg {algorithm}"
+    selection = None if keys is None else keys.select(header.get("kid"), algorithm)
+    if not isinstance(selection, Found):
+        return "no key"
+    message = segments[0] + b"." + segments[1]
+    held = any(verified(key, algorithm, message, read[2]) for key in selection.keys)
+    return HOLDS if held else "the signature does not hold"
+
+
+def verified(key: Key, algorithm: str, message: bytes, signature: bytes) -> bool:
+    """Whether the library's verifier of a key says yes; whatever it raises is a no, as for a client."""
+    try:
+        return key.verifiers[algorithm](message, key.key, signature) is True
+    except Exception:
+        return False
+
+
+# Reading key sets
+
+COMPANION = make_key("ES256", "ours", borrower=None).jwk()
+
+
+def read_entries(drive: Any, document: Mapping[str, Any]) -> list[Key | UnusableKey]:
+    """What a client made of each entry of a key set, in the order of the document.
+
+    A client shows nothing of a set without a usable key; a key of ours beside them shows why.
+    """
+    drive.client(provider(), transport=serving({**document, "keys": [*document["keys"], COMPANION]}))
+    keys = drive.keys()
+    entries: list[Any] = list(keys)
+    for unusable in keys.unusable:
+        entries.insert(unusable.index, unusable)
+    assert entries.pop().kid == "ours"
+    return entries
+
+
+def material(key: Key) -> tuple[object, ...]:
+    """The numbers or octets that a key of the library is made of."""
+    if key.kty == "OKP":
+        return (key.crv, key.key.public_bytes_raw())
+    numbers = key.key.public_numbers()
+    return (numbers.n, numbers.e) if key.kty == "RSA" else (key.crv, numbers.x, numbers.y)
+
+
+def written_material(entry: Mapping[str, Any]) -> tuple[object, ...]:
+    """The same as an entry of a document has it written down."""
+    match entry["kty"]:
+        case "RSA":
+            return (number(entry["n"]), number(entry["e"]))
+        case "EC":
+            return (entry["crv"], number(entry["x"]), number(entry["y"]))
+        case _:
+            return (entry["crv"], octets(entry["x"]))
+
+
+def octets(text: str) -> bytes:
+    """The octets of base64 in either alphabet, padded or not; else a ValueError."""
+    return base64.urlsafe_b64decode(text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4))
+
+
+def number(text: str) -> int:
+    """The big-endian number in base64."""
+    return int.from_bytes(octets(text), "big")

@@ -1,0 +1,635 @@
+"""`Provider`, `IssuerTemplate` and the locations: every field's defaults, bounds and refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import pytest
+
+from jwks_client import IssuerTemplate, Provider, providers
+from jwks_client._core.provider import any_of, is_json, plain_token_type
+from jwks_client.errors import ConfigurationError
+from jwks_client.providers._options import ProviderOptions
+
+URL = "https://issuer.test/jwks"
+TENANTS = IssuerTemplate("https://login.test/{tid}/v2.0", allowed={"t1", "t2"})
+
+
+def made(**values) -> Provider:
+    """A provider with these fields and the least that it needs."""
+    usual = {"name": "p", "issuer": "https://issuer.test", "audience": "api"}
+    if not {"jwks_url", "discovery_url", "jwks"} & values.keys():
+        usual["jwks_url"] = URL
+    return Provider(**{**usual, **values})
+
+
+def refused(make, *arguments, **values) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as caught:
+        make(*arguments, **values)
+    assert caught.value.code == "invalid_configuration"
+    assert caught.value.message.startswith(f"{caught.value.field}: ")
+    return caught.value
+
+
+class TestFields:
+    """What a Provider is made of."""
+
+    def test_the_defaults_are_the_promised_ones(self):
+        """A provider is an asymmetric JWT issuer with 30 s of leeway, expiring tokens, no bound ones."""
+        provider = made()
+        values = {
+            field.name: getattr(provider, field.name) for field in dataclasses.fields(provider)
+        }
+        assert values == {
+            "name": "p",
+            "issuer": "https://issuer.test",
+            "audience": "api",
+            "jwks_url": URL,
+            "discovery_url": None,
+            "jwks": None,
+            "algorithms": (
+                *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+                *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
+            ),
+            "token_types": (None, "jwt", "at+jwt"),
+            "required_claims": (),
+            "claim_values": {},
+            "forbidden_claims": (),
+            "leeway": 30,
+            "max_age": None,
+            "require_expiry": True,
+            "bound_tokens": "refuse",
+            "checks": (),
+            "locations": (providers.Header("Authorization", scheme="Bearer"),),
+            "scope_claim": None,
+            "headers": None,
+            "allow_http": False,
+        }
+
+    @pytest.mark.parametrize("missing", ["name", "issuer", "audience"])
+    def test_name_issuer_and_audience_have_no_default(self, missing):
+        """Whose tokens, and for whom, is said on purpose, be it None."""
+        values = {"name": "p", "issuer": None, "audience": None, "jwks_url": URL}
+        assert Provider(**values).issuer is None
+        del values[missing]
+        with pytest.raises(TypeError, match=missing):
+            Provider(**values)
+
+    def test_a_provider_is_frozen_and_its_fields_are_named(self):
+        """Nothing is changed after it was checked, and nothing is given by position."""
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            made().issuer = None
+        with pytest.raises(TypeError):
+            Provider("p", None, None)
+        assert made() == made()
+        assert made() != made(leeway=31)
+
+    def test_a_changed_copy_is_checked_too(self):
+        """dataclasses.replace is a way to make a provider, and so it is a way to be refused."""
+        assert dataclasses.replace(made(), leeway=0).leeway == 0
+        assert refused(dataclasses.replace, made(), leeway=-1).field == "leeway"
+
+    def test_options_are_the_fields_of_provider(self):
+        """Every factory takes any field of Provider by keyword, with the very type it has there."""
+        fields = typing.get_type_hints(Provider)
+        assert typing.get_type_hints(ProviderOptions) == fields
+        assert ProviderOptions.__required_keys__ == frozenset()
+
+    def test_what_was_given_may_change_afterwards(self):
+        """A provider keeps copies, so that a list or mapping changed later changes nothing."""
+        given = {
+            "issuer": ["https://issuer.test"],
+            "audience": ["api"],
+            "algorithms": ["RS256"],
+            "token_types": [None],
+            "required_claims": ["a"],
+            "forbidden_claims": ["b"],
+            "claim_values": {"a": 1},
+            "checks": [print],
+            "locations": [providers.Cookie("c")],
+            "headers": {"X-Key": "v"},
+        }
+        provider, twin = made(**given), made(**given)
+        for value in given.values():
+            value.clear()
+        assert provider == twin
+        assert provider.headers == {"X-Key": "v"}
+        assert provider.issuer == ("https://issuer.test",)
+
+
+class TestGoodValues:
+    """What each field takes, and as what it is kept."""
+
+    @pytest.mark.parametrize("field", ["issuer", "audience"])
+    @pytest.mark.parametrize(
+        ("value", "kept"),
+        [
+            (None, None),
+            ("one", "one"),
+            (("one",), ("one",)),
+            (["one", "two", "one"], ("one", "two")),
+            ("https://issuer.test/", "https://issuer.test/"),
+        ],
+    )
+    def test_identity_is_one_string_several_or_knowingly_none(self, field, value, kept):
+        """A string stays as it is, slash and scheme included; a collection becomes a tuple."""
+        assert getattr(made(**{field: value}), field) == kept
+
+    def test_an_issuer_may_be_a_template(self):
+        """Tenants share a provider through an IssuerTemplate."""
+        assert made(issuer=TENANTS).issuer is TENANTS
+
+    @pytest.mark.parametrize(
+        "algorithm",
+        [
+            *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"),
+            *("ES256K", "EdDSA", "Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"),
+        ],
+    )
+    def test_every_supported_algorithm_can_be_named(self, algorithm):
+        """All asymmetric algorithms of this library, by their exact names."""
+        assert made(algorithms=[algorithm, algorithm]).algorithms == (algorithm,)
+
+    def test_token_types_are_kept_as_they_are_compared(self):
+        """Without case, application/ optional, each once; None stands for absent."""
+        types = ("JWT", None, "application/at+JWT", "at+jwt", "Application/JWT")
+        assert made(token_types=types).token_types == ("jwt", None, "at+jwt")
+        assert made(token_types={None}).token_types == (None,)
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"name": "a" * 200},
+            {"leeway": 0},
+            {"leeway": 3600},
+            {"max_age": 0},
+            {"max_age": 0.5},
+            {"max_age": None},
+            {"require_expiry": False},
+            {"bound_tokens": "checked_elsewhere"},
+            {"scope_claim": "permissions"},
+            {"allow_http": True},
+            {"required_claims": ("a", "b")},
+            {"forbidden_claims": ("a",)},
+            {"checks": (print, lambda token: None)},
+            {
+                "locations": (
+                    providers.Header("X-Token"),
+                    providers.Cookie("__Host-session"),
+                    providers.Subprotocol("bearer"),
+                    providers.Query("access token"),
+                )
+            },
+            {"headers": {}},
+            {"headers": {"X-Key": "v", "Accept": "application/json"}},
+            {"headers": dict},
+        ],
+    )
+    def test_each_field_takes_what_it_is_for(self, values):
+        """The bounds themselves are within, and good values are kept."""
+        ((field, value),) = values.items()
+        assert getattr(made(**values), field) == value
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"jwks_url": URL},
+            {"jwks_url": "http://localhost:8080/jwks"},
+            {"jwks_url": "http://issuer.test/jwks", "allow_http": True},
+            {"discovery_url": "https://issuer.test/.well-known/openid-configuration"},
+            {"discovery_url": "http://issuer.test/", "allow_http": True},
+            {"jwks": {"keys": []}},
+            {"jwks": MappingProxyType({"keys": []})},
+            {"jwks": '{"keys":[]}'},
+            {"jwks": b'{"keys":[]}'},
+        ],
+    )
+    def test_keys_come_from_one_place(self, values):
+        """A key URL, a discovery URL or a set in hand: exactly one."""
+        provider = made(**values)
+        assert {name: getattr(provider, name) for name in values} == values
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            *(None, True, 0, -1.5, "x", "", [], {}, [1, ["a", {"b": None}]], {"a": [False]}),
+            *({"a", "b"}, frozenset({1, None}), set()),
+        ],
+    )
+    def test_a_claim_value_is_json_or_a_set_of_json(self, value):
+        """Whatever a claim can be, it can be asked to be; a set means any of its members."""
+        assert made(claim_values={"c": value}).claim_values == {"c": value}
+
+
+class TestBadValues:
+    """A wrong value is refused when the provider is made, by the field's name, with what it takes."""
+
+    @pytest.mark.parametrize(
+        ("field", "value", "takes"),
+        [
+            *(
+                ("name", v, "a string of 1 to 200 characters")
+                for v in ("", None, 5, b"p", "a" * 201)
+            ),
+            *(("issuer", v, "takes a") for v in ("", 5, b"i", (5,), ("a", ""), {"a": 1}.items())),
+            ("issuer", (), "must not be empty"),
+            ("issuer", (TENANTS,), "takes a string"),
+            *(("audience", v, "takes a") for v in ("", 5, b"a", [None], ["a", 5])),
+            ("audience", [], "must not be empty"),
+            ("audience", TENANTS, "takes a collection of strings"),
+            *(("algorithms", v, "takes a collection of strings") for v in ("RS256", None, 5)),
+            ("algorithms", (), "must not be empty"),
+            ("algorithms", ("RS256", 5), "takes a string"),
+            *(
+                ("algorithms", ("RS256", v), f"{v!r} is not supported: only asymmetric ones")
+                for v in ("none", "None", "HS256", "HS384", "HS512", "rs256", "RS256 ", "RSA-OAEP")
+            ),
+            *(
+                ("token_types", v, 'takes a collection of types such as ("at+jwt", None)')
+                for v in ("JWT", b"JWT", None, (), 5, iter(["JWT"]))
+            ),
+            *(("token_types", (v,), "takes a string") for v in ("", 5, b"JWT")),
+            *(
+                (field, v, "takes a ")
+                for field in ("required_claims", "forbidden_claims")
+                for v in ("sub", None, 5, ("sub", ""), (5,))
+            ),
+            *(
+                ("claim_values", v, "takes a mapping of claim names to JSON values")
+                for v in (None, "a", [("a", 1)], {1: "a"}, {None: 1})
+            ),
+            *(
+                ("claim_values", {"c": v}, "'c' takes a JSON value, or a set of JSON values")
+                for v in (
+                    *(
+                        math.nan,
+                        math.inf,
+                        -math.inf,
+                        b"x",
+                        (1,),
+                        object(),
+                        {"a": b"x"},
+                        [[math.nan]],
+                    ),
+                    *({1: "a"}, {(1,)}, frozenset({"a", b"b"}), [{"a"}], {"a": {"b"}}),
+                )
+            ),
+            *(
+                ("leeway", v, "takes a finite number from 0 to 3600 (seconds)")
+                for v in (-0.1, 3600.1, math.nan, math.inf, None, "30", True)
+            ),
+            *(
+                ("max_age", v, "takes a finite number of at least 0 (seconds)")
+                for v in (-0.1, math.nan, math.inf, "5", True)
+            ),
+            *(("require_expiry", v, "takes True or False") for v in (None, 0, 1, "no")),
+            *(
+                ("bound_tokens", v, "takes one of 'refuse', 'checked_elsewhere', not ")
+                for v in (None, True, "accept", "Refuse", [])
+            ),
+            *(("checks", v, "takes a collection of callables") for v in (print, None, "abc", [5])),
+            *(
+                ("locations", v, "takes a collection of Header, Cookie, Subprotocol or Query")
+                for v in (
+                    None,
+                    "header",
+                    ["Authorization"],
+                    providers.Cookie("c"),
+                    [providers.Cookie],
+                )
+            ),
+            ("locations", (), "must not be empty"),
+            *(("scope_claim", v, "takes a string") for v in ("", 5, b"scope", ["scope"])),
+            *(
+                ("headers", v, "takes a mapping of names to values")
+                for v in ("a: b", [("a", "b")], 5)
+            ),
+            ("headers", {"a b": "c"}, "has a name that is no HTTP header name"),
+            ("headers", {1: "c"}, "has a name that is no HTTP header name"),
+            *(("allow_http", v, "takes True or False") for v in (None, 0, 1, "yes")),
+            *(
+                ("jwks", v, "takes a key set as a mapping, str or bytes")
+                for v in (5, [{"kty": "RSA"}], bytearray(b"{}"), False)
+            ),
+            *(
+                (field, v, "takes an absolute https URL")
+                for field in ("jwks_url", "discovery_url")
+                for v in (
+                    "",
+                    "issuer.test/jwks",
+                    "ftp://issuer.test",
+                    f"{URL}#x",
+                    5,
+                    b"https://i.test",
+                )
+            ),
+            *(
+                (field, "http://issuer.test/jwks", "plain http")
+                for field in ("jwks_url", "discovery_url")
+            ),
+        ],
+    )
+    def test_a_wrong_value_is_refused_by_name(self, field, value, takes):
+        """The message names the field and says what it takes."""
+        error = refused(made, **{field: value})
+        assert error.field == field
+        assert takes in error.message
+
+    def test_a_value_that_contains_itself_is_no_json(self):
+        """A list without an end can be no claim, and is refused like any other wrong value."""
+        endless: list[object] = []
+        endless.append(endless)
+        assert refused(made, claim_values={"c": endless}).field == "claim_values"
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({}, "not none"),
+            ({"jwks_url": URL, "discovery_url": URL}, "not jwks_url and discovery_url"),
+            ({"jwks_url": URL, "jwks": {"keys": []}}, "not jwks_url and jwks"),
+            ({"discovery_url": URL, "jwks": "{}"}, "not discovery_url and jwks"),
+            (
+                {"jwks_url": URL, "discovery_url": URL, "jwks": b""},
+                "not jwks_url and discovery_url and jwks",
+            ),
+        ],
+    )
+    def test_keys_come_from_exactly_one_place(self, given, said):
+        """None, or two places for the keys, is refused with all that were given."""
+        error = refused(Provider, name="p", issuer=None, audience=None, **given)
+        assert error.field == "jwks_url"
+        assert "exactly one of jwks_url, discovery_url and jwks must be given" in error.message
+        assert said in error.message
+
+    @pytest.mark.parametrize(
+        "value", ["s3cret\n", "s3cret\r\nX: y", " s3cret", "s3crét", b"s3cret", ["s3cret"]]
+    )
+    def test_a_header_that_cannot_be_sent_is_refused_without_its_value(self, value):
+        """Headers hold secrets: the message names the header, and shows nothing of its value."""
+        error = refused(made, headers={"X-Fine": "ok", "X-Key": value})
+        assert error.field == "headers"
+        assert "'X-Key'" in error.message
+        assert "s3cr" not in error.message
+
+    def test_a_repr_shows_neither_headers_nor_keys(self):
+        """What is secret or long stays out of logs."""
+        assert "s3cret" not in repr(made(headers={"X-Key": "s3cret"}))
+        assert "s3cret" not in repr(made(jwks='{"keys":[],"x":"s3cret"}'))
+
+
+class TestLocations:
+    """Where a token may stand in a request."""
+
+    def test_locations_are_values(self):
+        """They are compared by what they say; a Header has no scheme unless given."""
+        assert providers.Header("X-Token").scheme is None
+        assert providers.Header("A", scheme="B") == providers.Header("A", "B")
+        assert providers.Cookie("a") != providers.Query("a")
+        assert len({providers.Cookie("a"), providers.Cookie("a"), providers.Cookie("b")}) == 2
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            providers.Cookie("a").name = "b"
+
+    @pytest.mark.parametrize(
+        "name", ["", "a b", "a:", "a=b", "a;b", "a,b", "a\r\nb", "ä", None, 5, b"a"]
+    )
+    def test_a_name_is_a_token(self, name):
+        """A name that no header, cookie or subprotocol can have is refused."""
+        for make in (providers.Header, providers.Cookie, providers.Subprotocol):
+            assert refused(make, name).field == "locations"
+        if name is not None:
+            assert refused(providers.Header, "Authorization", scheme=name).field == "locations"
+
+    def test_a_query_parameter_is_any_short_text(self):
+        """A query string can hold any name; 64 characters do."""
+        assert providers.Query("a b=c&" * 10 + "abcd").name == "a b=c&" * 10 + "abcd"
+        for name in ("", "a" * 65, None, b"a"):
+            error = refused(providers.Query, name)
+            assert error.field == "locations"
+            assert "a string of 1 to 64 characters" in error.message
+
+
+class TestIssuerTemplates:
+    """Issuers that differ in one place."""
+
+    @pytest.mark.parametrize(
+        ("template", "claim"),
+        [
+            ("https://login.test/{tid}/v2.0", "tid"),
+            ("{tenant}", "tenant"),
+            ("https://{_org_id2}.test", "_org_id2"),
+            ("a}b{tid}}", "tid"),
+            ("{" + "a" * 64 + "}", "a" * 64),
+        ],
+    )
+    def test_the_placeholder_names_a_claim(self, template, claim):
+        """One {claim} stands anywhere in the issuer."""
+        assert IssuerTemplate(template, allowed={"t1"}).claim == claim
+
+    @pytest.mark.parametrize(
+        "template",
+        [
+            *(
+                "https://login.test/",
+                "https://login.test/{}",
+                "{a}{b}",
+                "{a}/{a}",
+                "{{a}}",
+                "{a",
+                "a}",
+            ),
+            *(
+                "{a b}",
+                "{1a}",
+                "{a-b}",
+                "{ä}",
+                "{a!r}",
+                "{a.b}",
+                "{a[0]}",
+                "{a}{",
+                "{" + "a" * 65 + "}",
+            ),
+        ],
+    )
+    def test_a_template_has_exactly_one_placeholder(self, template):
+        """None, two, or one that names no claim is refused."""
+        error = refused(IssuerTemplate, template, allowed={"t1"})
+        assert error.field == "issuer"
+        assert "takes exactly one {claim}" in error.message
+
+    @pytest.mark.parametrize("template", ["", None, 5, b"{tid}"])
+    def test_a_template_is_a_string(self, template):
+        """A template is checked like any other issuer."""
+        assert refused(IssuerTemplate, template, allowed={"t1"}).field == "issuer"
+
+    def test_allowed_is_required_and_by_name(self):
+        """Who may come in is said on purpose."""
+        with pytest.raises(TypeError):
+            IssuerTemplate("https://login.test/{tid}")
+        with pytest.raises(TypeError):
+            IssuerTemplate("https://login.test/{tid}", {"t1"})
+
+    @pytest.mark.parametrize("allowed", ["t1", None, 5, (), [], {""}, {5}, {"t1": 1}.items()])
+    def test_allowed_is_a_collection_or_a_callable(self, allowed):
+        """Nobody, or a lone string, is a mistake and no rule."""
+        assert refused(IssuerTemplate, "{tid}", allowed=allowed).field == "allowed"
+
+    @pytest.mark.parametrize("value", ["a/b", "a.b", "a_b", "ä", " t1", "t1\n", "{tid}", "a" * 65])
+    def test_an_allowed_value_could_stand_in_an_issuer(self, value):
+        """A value that can never match is a typing error, found when it is made."""
+        error = refused(IssuerTemplate, "{tid}", allowed={"t1", value})
+        assert error.field == "allowed"
+        assert "can never stand in an issuer" in error.message
+
+    def test_a_template_is_a_value_that_keeps_its_own_copy(self):
+        """What was allowed when it was made is allowed, and a repr lists no tenants."""
+        allowed = ["t1", "t1"]
+        template = IssuerTemplate("{tid}", allowed=allowed)
+        allowed.append("t2")
+        assert template.allowed == frozenset({"t1"})
+        assert template == IssuerTemplate("{tid}", allowed={"t1"})
+        assert hash(template) == hash(IssuerTemplate("{tid}", allowed={"t1"}))
+        assert "t1" not in repr(template)
+
+    @pytest.mark.parametrize(
+        ("template", "issuer", "value"),
+        [
+            ("https://login.test/{tid}/v2.0", "https://login.test/t1/v2.0", "t1"),
+            ("https://{tid}.test", "https://Az09-.test", "Az09-"),
+            ("{tid}", "t", "t"),
+            ("a{tid}a", "aaa", "a"),
+            ("{tid}/v2.0", "t1/v2.0", "t1"),
+            ("x/{tid}", "x/" + "a" * 64, "a" * 64),
+            ("a.{tid}.+(b", "a.t1.+(b", "t1"),
+        ],
+    )
+    def test_the_value_is_what_stands_for_the_placeholder(self, template, issuer, value):
+        """1 to 64 letters, digits and hyphens; everything around is literal."""
+        assert IssuerTemplate(template, allowed={"t1"}).value_in(issuer) == value
+
+    @pytest.mark.parametrize(
+        ("template", "issuer"),
+        [
+            *(
+                ("https://login.test/{tid}/v2.0", issuer)
+                for issuer in (
+                    "",
+                    "https://login.test//v2.0",
+                    "https://login.test/v2.0",
+                    "https://login.test/t1/v2.0/",
+                    "https://login.test/t1/v2.0\n",
+                    "https://login.test/t1\n/v2.0",
+                    "\nhttps://login.test/t1/v2.0",
+                    "https://login.test/t1/v1.0",
+                    "https://evil.test/t1/v2.0",
+                    "https://evil.test/https://login.test/t1/v2.0",
+                    "HTTPS://login.test/t1/v2.0",
+                    "https://login.test/a/b/v2.0",
+                    "https://login.test/../v2.0",
+                    "https://login.test/a_b/v2.0",
+                    "https://login.test/a%2Fb/v2.0",
+                    "https://login.test/{tid}/v2.0",
+                    "https://login.test/\u0661/v2.0",
+                    "https://login.test/ä/v2.0",
+                    "https://login.test/t1\0/v2.0",
+                    "https://login.test/" + "a" * 65 + "/v2.0",
+                    "https://login.test/t1/v2.0/t1/v2.0",
+                )
+            ),
+            ("aa{tid}aa", "aaa"),
+            ("aa{tid}aa", "aaaa"),
+            ("a.{tid}", "abt1"),
+            ("{tid}", ""),
+            ("{tid}", "a" * 65),
+        ],
+    )
+    def test_what_is_not_the_whole_issuer_has_no_value(self, template, issuer):
+        """The whole string matches, before and after do not overlap, dots are dots: else None."""
+        assert IssuerTemplate(template, allowed={"t1"}).value_in(issuer) is None
+
+    def test_a_collection_allows_its_members_exactly(self):
+        """Case counts."""
+        assert TENANTS.allows("t1")
+        assert TENANTS.allows("t2")
+        for value in ("T1", "t", "t11", ""):
+            assert not TENANTS.allows(value)
+
+    @pytest.mark.parametrize("answer", [1, "yes", [1], None, False, 0, object()])
+    def test_a_callable_allows_by_exactly_true(self, answer):
+        """What is only truthy might be an answer to another question."""
+        assert not IssuerTemplate("{tid}", allowed=lambda value: answer).allows("t1")
+
+    def test_a_callable_is_asked_about_the_value(self):
+        """It decides for each value, and is kept as it is."""
+        asked = []
+
+        def allowed(value: str) -> bool:
+            asked.append(value)
+            return value == "t1"
+
+        template = IssuerTemplate("{tid}", allowed=allowed)
+        assert (template.allows("t1"), template.allows("t2")) == (True, False)
+        assert asked == ["t1", "t2"]
+        assert template.allowed is allowed
+
+    def test_a_callable_that_raises_allows_nothing(self):
+        """A broken look-up is no yes; an interrupt passes through."""
+
+        def broken(value: str) -> bool:
+            raise {"t1": LookupError, "t2": KeyboardInterrupt}[value]
+
+        template = IssuerTemplate("{tid}", allowed=broken)
+        assert not template.allows("t1")
+        with pytest.raises(KeyboardInterrupt):
+            template.allows("t2")
+
+
+class TestComparisons:
+    """What the claim checks compare with."""
+
+    @pytest.mark.parametrize(
+        ("typ", "plain"),
+        [
+            ("JWT", "jwt"),
+            ("application/at+jwt", "at+jwt"),
+            ("APPLICATION/JWT", "jwt"),
+            ("application/application/jwt", "application/jwt"),
+            ("text/jwt", "text/jwt"),
+            ("jwtapplication/", "jwtapplication/"),
+        ],
+    )
+    def test_a_type_is_compared_without_case_and_prefix(self, typ, plain):
+        """application/ is optional, once and in front (RFC 7515, section 4.1.9)."""
+        assert plain_token_type(typ) == plain
+
+    def test_a_set_means_any_of_its_members(self):
+        """Only sets do; a list is a value itself."""
+        assert sorted(any_of({"a", "b"})) == ["a", "b"]
+        assert any_of(frozenset({1})) == (1,)
+        assert any_of(set()) == ()
+        for one in (["a"], ("a",), "ab", None, {"a": 1}):
+            assert any_of(one) == (one,)
+
+    @pytest.mark.parametrize("value", [None, True, 0, 1.5, 1e308, "", [], {}, [{"a": [None]}]])
+    def test_json_values_are_json(self, value):
+        """What RFC 8259 can write."""
+        assert is_json(value)
+        assert is_json([value])
+        assert is_json({"a": value})
+
+    @pytest.mark.parametrize(
+        "value", [math.nan, math.inf, -math.inf, b"", (), set(), {1: 1}, object(), 1j]
+    )
+    def test_all_else_is_not(self, value):
+        """What JSON cannot write is no JSON at any depth."""
+        assert not is_json(value)
+        assert not is_json([1, value])
+        assert not is_json({"a": {"b": value}})
+
+    def test_a_mapping_that_is_no_dict_is_not(self):
+        """Claims are plain dicts, so only a plain dict can equal one."""
+        assert isinstance(MappingProxyType({}), Mapping)
+        assert not is_json(MappingProxyType({}))

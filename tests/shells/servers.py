@@ -1,0 +1,269 @@
+"""Servers on loopback that break the rules of HTTP, made of sockets so that nothing mends them.
+
+No server here ends a connection by itself, unless its script says so: it waits on that connection for
+the other side to go away, and where a script drips, that wait is its pace. So a test that comes to its
+end has shown that the client gave up by itself, and nobody reads a clock.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import socket
+import socketserver
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+PATIENCE = 10.0  # real seconds after which what works is long done
+DRIP = 0.3  # real seconds between two bytes
+
+
+class Peer:
+    """The other side of one connection, for a server's script."""
+
+    def __init__(self, connection: socket.socket, note: Callable[[bytes], None]) -> None:
+        self._connection = connection
+        self._note = note
+
+    def read_request(self) -> bytes:
+        """The head of the next request; empty if the other side has gone away."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            octet = self._connection.recv(1)
+            if not octet:
+                return b""
+            head += octet
+        self._note(head)
+        return head
+
+    def read(self) -> bytes:
+        """Whatever comes first."""
+        return self._connection.recv(65536)
+
+    def send(self, octets: bytes) -> None:
+        """Send all of it; OSError, which ends the script, if the other side is gone."""
+        self._connection.sendall(octets)
+
+    def drip(self, octets: bytes) -> None:
+        """Send one byte at a time, the last one over and over, until the other side is gone."""
+        at = 0
+        while not self.is_gone(DRIP):
+            self.send(octets[at : at + 1] or octets[-1:])
+            at += 1
+
+    def is_gone(self, within: float | None) -> bool:
+        """Wait so many seconds at most (None: for ever) for the other side to close."""
+        self._connection.settimeout(within)
+        try:
+            while self._connection.recv(1024):
+                pass  # it still talks
+        except TimeoutError:
+            return False
+        except OSError:
+            pass
+        else:
+            return True
+        finally:
+            self._connection.settimeout(None)
+        return True
+
+    def hang_up(self) -> None:
+        """Close this side."""
+        self._connection.shutdown(socket.SHUT_WR)
+
+
+Script = Callable[[Peer], Any]
+
+
+def http(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
+    """A whole HTTP/1.1 answer; ``_`` in a header's name stands for ``-``."""
+    named = {"Content-Length": str(len(body))}
+    named |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in named.items())
+    return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode("latin-1") + body
+
+
+def answering(*answers: bytes) -> Script:
+    """A script that gives these answers in turn, one a request, the last one for ever."""
+    left = list(answers)
+
+    def script(peer: Peer) -> None:
+        while peer.read_request():
+            peer.send(left.pop(0) if len(left) > 1 else left[0])
+
+    return script
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Plays a script to each connection; knows what was asked and which connections are over."""
+
+    block_on_close = True  # none of its threads outlives the test
+
+    def __init__(self, script: Script, tls: ssl.SSLContext | None) -> None:
+        self._script = script
+        self._tls = tls
+        self._changed = threading.Condition()
+        self._open: set[socket.socket] = set()
+        self._is_ending = False
+        self._closed = 0
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.bugs: list[BaseException] = []
+        super().__init__(("127.0.0.1", 0), socketserver.BaseRequestHandler)
+        self.place = f"127.0.0.1:{self.server_address[1]}"
+        self.url = f"{'https' if tls else 'http'}://{self.place}/jwks"
+
+    def wait_asked(self, requests: int = 1) -> None:
+        """Block until so many requests have come; AssertionError if they do not."""
+        with self._changed:
+            done = self._changed.wait_for(lambda: len(self.requests) >= requests, PATIENCE)
+        assert done, f"{len(self.requests)} of {requests} requests have come"
+
+    def wait_closed(self, connections: int = 1) -> None:
+        """Block until clients have closed so many connections; AssertionError if they do not."""
+        with self._changed:
+            done = self._changed.wait_for(lambda: self._closed >= connections, PATIENCE)
+        assert done, f"clients closed {self._closed} of {connections} connections"
+
+    def _note(self, request: bytes) -> None:
+        with self._changed:
+            self.requests.append(request)
+            self._changed.notify_all()
+
+    def get_request(self) -> Any:
+        accepted = super().get_request()
+        self.connections += 1
+        return accepted
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        with self._changed:
+            self._open.add(request)
+        try:
+            self._play(request)
+        finally:
+            with self._changed:
+                self._open.discard(request)
+                self._closed += not self._is_ending
+                self._changed.notify_all()
+
+    def _play(self, connection: socket.socket) -> None:
+        with ExitStack() as stack:
+            if self._tls is not None:
+                connection = stack.enter_context(
+                    self._tls.wrap_socket(connection.dup(), server_side=True)
+                )
+            peer = Peer(connection, self._note)
+            with suppress(OSError):
+                self._script(peer)
+            peer.is_gone(None)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        bug = sys.exception()
+        if bug is not None and not isinstance(bug, OSError):  # which is the other side's doing
+            self.bugs.append(bug)
+
+    def end(self) -> None:
+        """Shut what is still open, count who still waits, and wait for the threads."""
+        self.shutdown()
+        self.socket.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                self.get_request()[0].close()
+        with self._changed:
+            self._is_ending = True
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
+
+@contextmanager
+def serving(script: Script, *, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """A server that plays a script to each connection until the block ends."""
+    server = Server(script, tls)
+    accepting = threading.Thread(target=server.serve_forever, args=(0.02,), name="odd server")
+    accepting.start()
+    try:
+        yield server
+    finally:
+        server.end()
+        accepting.join(PATIENCE)
+    assert not server.bugs, server.bugs
+
+
+@contextmanager
+def crowded() -> Iterator[str]:
+    """The URL of a server whose queue is full: a further connection is neither made nor refused."""
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/jwks"
+
+
+def make_authority(folder: Path) -> tuple[str, ssl.SSLContext]:
+    """A private CA: the PEM file that trusts it, and the TLS of a server at 127.0.0.1 it vouches for."""
+    authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a private CA")])
+    identifier = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
+    begin = (
+        x509.CertificateBuilder()
+        .issuer_name(name)
+        .not_valid_before(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+        .not_valid_after(dt.datetime(2099, 1, 1, tzinfo=dt.UTC))
+    )
+    signs = dict.fromkeys(
+        (
+            *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
+            *("key_agreement", "crl_sign", "encipher_only", "decipher_only"),
+        ),
+        False,
+    )
+    authority = (
+        begin.subject_name(name)
+        .serial_number(1)
+        .public_key(authority_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.KeyUsage(key_cert_sign=True, **signs), critical=True)
+        .add_extension(identifier, critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    host = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        begin.subject_name(x509.Name([]))
+        .serial_number(2)
+        .public_key(server_key.public_key())
+        .add_extension(x509.SubjectAlternativeName([host]), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier),
+            critical=False,
+        )
+        .sign(authority_key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    ca_file, chain = folder / "authority.pem", folder / "server.pem"
+    ca_file.write_bytes(authority.public_bytes(pem))
+    chain.write_bytes(
+        server_key.private_bytes(
+            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + certificate.public_bytes(pem)
+    )
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(chain)
+    return str(ca_file), tls

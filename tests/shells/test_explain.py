@@ -1,0 +1,157 @@
+"""`explain`: what a person reads who asks why a token was accepted or refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from jwks_client import JWKSError, Provider
+from jwks_client.testing import FakeProvider
+
+
+def refusal(drive, token) -> JWKSError:
+    with pytest.raises(JWKSError) as caught:
+        drive.verify(token)
+    return caught.value
+
+
+def test_an_accepted_token(drive, idp):
+    """Every check is listed as passed, and the key that made the signature is named."""
+    drive.client(idp)
+    explained = drive.explain(idp.issue())
+    assert explained.accepted
+    assert explained.provider == "issuer.test"
+    assert explained.first_failed is None
+    [candidate] = explained.candidates
+    assert [key.made_the_signature for key in candidate.keys] == [True]
+    assert candidate.state == "fresh"
+    text = str(explained)
+    assert text.startswith("accepted")
+    assert "FAILED" not in text
+
+
+BAD = {
+    "algorithm": ({"headers": {"alg": "ES256K"}}, "algorithm_not_allowed"),
+    "type": ({"headers": {"typ": "x"}}, "wrong_token_type"),
+    "kid": ({"headers": {"kid": "lost"}}, "unknown_key"),
+    "issuer": ({"iss": "https://other.test"}, "wrong_issuer"),
+    "expiry": ({"expires_in": -60}, "token_expired"),
+    "not before": ({"nbf": 2_000_000_000}, "token_not_yet_valid"),
+    "issued": ({"iat": 1_700_000_050}, "token_issued_in_future"),
+    "audience": ({"aud": "other"}, "wrong_audience"),
+    "subject": ({"sub": 5}, "invalid_claim"),
+    "binding": ({"cnf": {"jkt": "x"}}, "invalid_claim"),
+    "required": ({"session": None}, "missing_claim"),
+    "forbidden": ({"evt": "x"}, "forbidden_claim"),
+    "value": ({"kind": "other"}, "invalid_claim"),
+    "scope": ({"scope": 5}, "invalid_claim"),
+    "check": ({"banned": True}, "rejected_by_check"),
+}
+
+
+def not_banned(token) -> bool:
+    return "banned" not in token.claims
+
+
+@pytest.fixture
+def strict(idp) -> Provider:
+    return replace(
+        idp.provider,
+        required_claims=("session",),
+        forbidden_claims=("evt",),
+        claim_values={"kind": "user"},
+        checks=(not_banned,),
+    )
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_the_first_failing_check_is_what_verify_says(drive, idp, strict, fault):
+    """The explanation's verdict and its first failed check are the code that verify raises."""
+    claims, code = BAD[fault]
+    drive.client(strict, transport=idp.transport, clock=idp.clock)
+    drive.verify(idp.issue(session="s", kind="user"))
+    token = idp.issue(**({"session": "s", "kind": "user"} | claims))
+    error = refusal(drive, token)
+    explained = drive.explain(token)
+    assert error.code == explained.code == code
+    assert explained.first_failed.code == code
+    assert explained.first_failed.claim == getattr(error, "claim", None)
+    assert not explained.accepted
+    assert "FAILED" in str(explained)
+
+
+def test_a_bad_signature_shows_no_claim(drive, idp):
+    """Of a token whose signature did not hold the explanation tells checks, not values."""
+    drive.client(idp)
+    token = idp.issue(sub="secret-subject", aud="secret-audience")
+    idp.swap(idp.kid)
+    drive.refresh()
+    explained = drive.explain(token)
+    assert explained.code == "bad_signature"
+    assert "secret" not in str(explained)
+    assert "secret" not in repr(explained)
+
+
+def test_every_key_is_told(drive, idp):
+    """Each entry of the set, with why it was dropped, and the unusable ones with their reason."""
+    idp.rotate()
+    other = FakeProvider(algorithm="ES256", clock=idp.clock).jwks()["keys"][0]
+    weak = {"kty": "RSA", "kid": "weak", "n": "AQAB", "e": "AQAB"}
+    nameless = {name: value for name, value in other.items() if name != "kid"}
+    held = {"keys": [*idp.jwks()["keys"], {**other, "kid": idp.kid}, nameless, weak]}
+    provider = Provider(name="p", issuer=idp.issuer, audience="api", jwks=held)
+    drive.client(provider, clock=idp.clock)
+    [candidate] = drive.explain(idp.issue()).candidates
+    assert [(key.kid, key.outcome) for key in candidate.keys] == [
+        ("key-1", "dropped: another kid"),
+        ("key-2", "tried: it made the signature"),
+        ("key-2", "dropped: the token's alg does not fit it"),
+        (None, "dropped: it has no kid, and the token names one"),
+        ("weak", "unusable: RSA of 17 bits; 2048 to 8192 are accepted (RFC 7518, 3.3)"),
+    ]
+
+
+def test_too_many_keys(drive, idp):
+    """Where more keys fit than are tried, each says so."""
+    for _ in range(4):
+        idp.rotate()
+    held = {"keys": [{**jwk, "kid": "same"} for jwk in idp.jwks()["keys"]]}
+    provider = Provider(name="p", issuer=idp.issuer, audience="api", jwks=held)
+    drive.client(provider, clock=idp.clock)
+    token = idp.issue(headers={"kid": "same"})
+    assert refusal(drive, token).code == "ambiguous_key"
+    explained = drive.explain(token)
+    assert explained.code == "ambiguous_key"
+    assert {key.outcome for key in explained.candidates[0].keys} == {
+        "dropped: more than 4 keys fit, so none is tried"
+    }
+
+
+def test_what_reaches_no_provider(drive, idp):
+    """A text that is no token is explained too, with nobody asked."""
+    drive.client(idp)
+    explained = drive.explain("not a token")
+    assert (explained.code, explained.candidates) == ("malformed_token", ())
+    assert idp.fetches == 0
+
+
+def test_keys_that_are_not_to_be_had(drive, idp):
+    """An outage is an explanation and no exception."""
+    drive.client(idp)
+    idp.fail(500)
+    explained = drive.explain(idp.issue())
+    assert explained.code == "fetch_failed"
+    [candidate] = explained.candidates
+    assert (candidate.state, candidate.keys) == ("cold", ())
+
+
+def test_it_tells_no_listener_and_remembers_nothing(drive, idp):
+    """Asking why is no verification: no event of a refusal, and no entry in the memory."""
+    told = []
+    drive.client(idp, listeners=[told.append])
+    drive.verify(idp.issue())
+    told.clear()
+    drive.explain(idp.issue(aud="other"))
+    drive.explain("x")
+    assert told == []

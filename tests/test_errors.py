@@ -1,0 +1,173 @@
+"""The error tree: what each error says to programs, to people and to an HTTP client."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+import jwks_client
+from jwks_client import errors
+from jwks_client.errors import (
+    TOKEN_ERROR_CODES,
+    ConfigurationError,
+    CredentialsError,
+    InsufficientScopeError,
+    JWKSError,
+    KeysUnavailableError,
+    TokenError,
+)
+
+TOKEN_CODES = [
+    "malformed_token",
+    "token_too_large",
+    "encrypted_token",
+    "algorithm_not_allowed",
+    "unsupported_critical_header",
+    "wrong_token_type",
+    "unknown_issuer",
+    "unknown_key",
+    "ambiguous_key",
+    "bad_signature",
+    "token_expired",
+    "token_not_yet_valid",
+    "token_issued_in_future",
+    "token_too_old",
+    "wrong_issuer",
+    "wrong_audience",
+    "missing_claim",
+    "invalid_claim",
+    "forbidden_claim",
+    "rejected_by_check",
+]
+
+# One of each kind and code, with its class, code and status.
+ERRORS = [
+    *((TokenError(code, "why"), TokenError, code, 401) for code in TOKEN_CODES),
+    *(
+        (KeysUnavailableError(code, "why"), KeysUnavailableError, code, 503)
+        for code in errors.get_args(errors.KeysUnavailableCode)
+    ),
+    (CredentialsError("missing_credentials", "why"), CredentialsError, "missing_credentials", 401),
+    (CredentialsError("invalid_request", "why"), CredentialsError, "invalid_request", 400),
+    (CredentialsError("cross_site_cookie", "why"), CredentialsError, "cross_site_cookie", 401),
+    (InsufficientScopeError(["b", "a"]), InsufficientScopeError, "insufficient_scope", 403),
+    (ConfigurationError("leeway", "why"), ConfigurationError, "invalid_configuration", 500),
+    (JWKSError("own", "why"), JWKSError, "own", 500),
+]
+
+
+class Mine(TokenError):
+    """An application's own error, as one of its checks would raise."""
+
+
+@pytest.mark.parametrize(("error", "kind", "code", "status"), ERRORS)
+def test_each_error_has_a_code_a_message_and_a_status(error, kind, code, status):
+    """The code is for programs, the message for people, the status for the answer."""
+    assert type(error) is kind
+    assert isinstance(error, JWKSError)
+    assert (error.code, error.http_status) == (code, status)
+    assert str(error) == f"{code}: {error.message}"
+    assert repr(error) == f"{kind.__name__}({code!r}, {error.message!r})"
+    assert error.message
+    assert error.args == (error.message,)
+
+
+def test_the_codes_are_those_that_are_promised():
+    """Programs rely on them, so the lists are exact."""
+    assert list(TOKEN_ERROR_CODES) == TOKEN_CODES
+    assert errors.get_args(errors.KeysUnavailableCode) == (
+        *("fetch_failed", "fetch_timeout", "bad_key_set", "discovery_failed", "resolver_failed"),
+    )
+    assert errors.get_args(errors.CredentialsErrorCode) == (
+        *("missing_credentials", "invalid_request", "cross_site_cookie"),
+    )
+
+
+def test_the_tree_is_flat_and_drawn():
+    """Every public error is a child of JWKSError, and the module says so in its docstring."""
+    kinds = [getattr(errors, name) for name in errors.__all__]
+    assert errors.__all__ == sorted(errors.__all__)
+    assert JWKSError.__bases__ == (Exception,)
+    for kind in kinds:
+        assert kind.__name__ in errors.__doc__
+        assert kind is JWKSError or kind.__bases__ == (JWKSError,)
+    defined = {
+        one.__name__
+        for one in vars(errors).values()
+        if isinstance(one, type) and issubclass(one, BaseException)
+    }
+    assert defined == set(errors.__all__)
+
+
+def test_the_front_door_has_the_same_classes():
+    """Credentials are the edges' affair, and that error is found in `errors`."""
+    for name in set(errors.__all__) - {"CredentialsError"}:
+        assert getattr(jwks_client, name) is getattr(errors, name)
+    assert not hasattr(jwks_client, "CredentialsError")
+
+
+@pytest.mark.parametrize(("error", "kind", "code", "status"), ERRORS)
+def test_only_unavailable_keys_say_when_to_try_again(error, kind, code, status):
+    """A refused token is refused for good; where nobody can know, a second from now by default."""
+    assert error.retry_after == (1.0 if kind is KeysUnavailableError else None)
+
+
+def test_when_to_try_again_can_be_told():
+    """In seconds."""
+    assert KeysUnavailableError("fetch_failed", "why", retry_after=7.5).retry_after == 7.5
+    assert JWKSError("own", "why", retry_after=0).retry_after == 0
+
+
+def test_a_claim_error_carries_the_claim_and_what_was_expected():
+    """Both are None where no claim was judged; neither is in the text."""
+    error = TokenError("wrong_audience", "why", claim="aud", expected=("a", "b"))
+    assert (error.claim, error.expected) == ("aud", ("a", "b"))
+    assert (TokenError("bad_signature", "why").claim, error.message) == (None, "why")
+    assert TokenError("bad_signature", "why").expected is None
+
+
+def test_a_setting_s_error_names_the_field():
+    """For people in the message, for programs in `field`."""
+    error = ConfigurationError("leeway", "takes seconds")
+    assert error.field == "leeway"
+    assert str(error) == "invalid_configuration: leeway: takes seconds"
+
+
+@pytest.mark.parametrize("required", [["b", "a"], ("a", "b"), {"b", "a"}, iter("ba")])
+def test_missing_scopes_are_named_in_one_order(required):
+    """Any iterable, sorted, as an answer's ``scope`` would have them."""
+    error = InsufficientScopeError(required)
+    assert error.required == ("a", "b")
+    assert "(a b)" in error.message
+
+
+@pytest.mark.parametrize("duplicate", ["copy", "deepcopy", *range(pickle.HIGHEST_PROTOCOL + 1)])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(one for one, *_ in ERRORS),
+        TokenError("wrong_audience", "why", claim="aud", expected=("a",)),
+        KeysUnavailableError("fetch_failed", "why", retry_after=7.5),
+        Mine("rejected_by_check", "why", claim="org"),
+    ],
+)
+def test_errors_survive_pickling_and_copying_whole(error, duplicate):
+    """Process pools and task queues hand them on: same class, same attributes, same text."""
+    if isinstance(duplicate, str):
+        other = getattr(copy, duplicate)(error)
+    else:
+        other = pickle.loads(pickle.dumps(error, duplicate))
+    assert type(other) is type(error)
+    assert other is not error
+    assert vars(other) == vars(error)
+    assert (str(other), repr(other), other.args) == (str(error), repr(error), error.args)
+    assert (other.http_status, other.retry_after) == (error.http_status, error.retry_after)
+
+
+def test_a_pickled_error_leaves_its_cause_behind():
+    """What went wrong on the wire is for the logs of the process that saw it."""
+    error = KeysUnavailableError("fetch_failed", "why")
+    error.__cause__ = OSError("secret host")
+    assert b"secret host" not in pickle.dumps(error)
