@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ._core.claims import Wanted, wanted
+from ._core.policy import FetchPolicy
 from ._core.provider import Provider, is_json
 from .errors import ConfigurationError
 
@@ -48,10 +49,15 @@ def clock(given: Clock) -> Clock:
     return given
 
 
-def check_http(given: object, *, asynchronous: bool) -> None:
+def check_http(given: object, fetch: FetchPolicy, *, asynchronous: bool) -> None:
     """Refuse what has not the shape of httpx's client, or is the one for the other kind of code."""
     if given is None:
         return
+    if fetch.ca_file is not None or fetch.proxy is not None:
+        raise ConfigurationError(
+            "http",
+            "brings its own TLS and proxy settings: ca_file and proxy would not count",
+        )
     shaped = callable(getattr(given, "build_request", None)) and callable(
         getattr(given, "send", None)
     )

@@ -18,7 +18,6 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from . import _arguments as arguments
 from ._base import BaseClient
 from ._by_hand import first_failure, loaded
 from ._core.cache import Budget
@@ -86,10 +85,10 @@ class AsyncJWKSClient(BaseClient):
             cache=cache,
             fetch=fetch,
             token_cache_size=token_cache_size,
+            http=http,
             listeners=listeners,
             clock=clock,
         )
-        arguments.check_http(http, asynchronous=True)
         if http is None:
             import httpx as _httpx  # noqa: F401 (paid now, not by the first fetch)
         self._http = http

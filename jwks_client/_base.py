@@ -55,6 +55,7 @@ class BaseClient:
         cache: CachePolicy,
         fetch: FetchPolicy,
         token_cache_size: int,
+        http: object,
         listeners: Iterable[Listener],
         clock: Clock | None,
     ) -> None:
@@ -65,6 +66,7 @@ class BaseClient:
             raise ConfigurationError("cache", "takes a CachePolicy")
         if not isinstance(fetch, FetchPolicy):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError("fetch", "takes a FetchPolicy")
+        arguments.check_http(http, fetch, asynchronous=self._asynchronous)
         self._cache_policy = cache
         self._fetch_policy = fetch
         self._memo = Memo(settings.whole("token_cache_size", token_cache_size))

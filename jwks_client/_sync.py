@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from . import _arguments as arguments
 from ._base import BaseClient
 from ._by_hand import first_failure, loaded
 from ._core.cache import Budget
@@ -80,10 +79,10 @@ class JWKSClient(BaseClient):
             cache=cache,
             fetch=fetch,
             token_cache_size=token_cache_size,
+            http=http,
             listeners=listeners,
             clock=clock,
         )
-        arguments.check_http(http, asynchronous=False)
         if http is None:
             import httpx as _httpx  # noqa: F401 (paid now, not by the first fetch)
         self._http = http

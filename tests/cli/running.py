@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 PATIENCE = 60.0  # real seconds after which what works is long done
@@ -17,23 +17,23 @@ PATIENCE = 60.0  # real seconds after which what works is long done
 @contextmanager
 def running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """``jwks-client`` with these arguments, in a process that does not outlive the block."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "jwks_client.cli", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
         env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
-    )
-    watch = threading.Timer(PATIENCE, process.kill)  # nothing that is read below can block for ever
-    watch.start()
-    try:
-        yield process
-    finally:
-        watch.cancel()
-        watch.join()
-        process.kill()
-        process.communicate()
+    ) as process:
+        # So that nothing which is read in the block can wait for ever.
+        watch = threading.Timer(PATIENCE, process.kill)
+        watch.start()
+        try:
+            yield process
+        finally:
+            watch.cancel()
+            watch.join()
+            process.kill()
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -47,6 +47,12 @@ def connect(base_url: str) -> socket.socket:
     """A connection, on which one can wait for the other side's end."""
     place = urlsplit(base_url)
     return socket.create_connection((place.hostname, place.port), timeout=PATIENCE)
+
+
+def wait_for_end(connection: socket.socket) -> None:
+    """Wait until the other side of a connection on which nothing is said is gone."""
+    with connection, suppress(ConnectionResetError):
+        assert connection.recv(1) == b""
 
 
 def is_listening(base_url: str) -> bool:

@@ -9,7 +9,7 @@ import signal
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
-from running import connect, is_listening, run, running
+from running import connect, is_listening, run, running, wait_for_end
 
 from jwks_client.cli._app import commands
 from jwks_client.cli._demo import steps
@@ -149,8 +149,7 @@ def test_nothing_is_left_behind(number):
         connections = [connect(url) for url in urls]
         process.send_signal(number)
         for connection in connections:
-            with connection:
-                assert connection.recv(1) == b""
+            wait_for_end(connection)
         process.wait()
         assert process.returncode != 0
         assert "Traceback" not in process.stderr.read()

@@ -5,7 +5,7 @@ import socket
 
 import httpx
 import pytest
-from running import connect, is_listening, run, running
+from running import connect, is_listening, run, running, wait_for_end
 
 from jwks_client import JWKSClient, providers
 from jwks_client.cli._loopback import listen
@@ -79,9 +79,9 @@ def test_it_ends_with_its_standard_input_if_asked_to():
     """With ``--until-stdin-ends`` it goes when whoever started it is gone; without, it stays."""
     with running("serve", "--port", "0", "--until-stdin-ends") as process:
         base_url = process.stdout.readline().strip()
-        with connect(base_url) as connection:
-            process.stdin.close()
-            assert connection.recv(1) == b""
+        connection = connect(base_url)
+        process.stdin.close()
+        wait_for_end(connection)
         assert process.wait() == 0
     with running("serve", "--port", "0") as process:
         base_url = process.stdout.readline().strip()

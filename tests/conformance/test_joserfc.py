@@ -138,8 +138,8 @@ def test_how_many_signatures_hold(vectors, drive, file):
 def test_json_serialisation(vectors, drive, file, name, form):
     """Both forms of JSON serialisation are refused, as text, as bytes and as an object."""
     case = case_of(vectors, file, name)
-    if form not in case:
-        assert (file, form) == ("jws_rfc7797", "general_json")
+    if (file, form) == ("jws_rfc7797", "general_json"):
+        assert form not in case  # RFC 7797 shows the flattened form only
         return
     keys = keys_for(case)
     text = json.dumps(case[form])

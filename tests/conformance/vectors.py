@@ -238,7 +238,7 @@ def written_material(entry: Mapping[str, Any]) -> tuple[object, ...]:
         case "RSA":
             return (number(entry["n"]), number(entry["e"]))
         case "EC":
-            return (entry["crv"], number(entry["x"]), number(entry["y"]))
+            return (entry.get("crv"), number(entry["x"]), number(entry["y"]))
         case _:
             return (entry["crv"], octets(entry["x"]))
 

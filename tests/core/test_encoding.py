@@ -608,9 +608,7 @@ class TestTolerantOctets:
             tolerant_octets(value, 100)
 
 
-@pytest.mark.parametrize(
-    ("octets", "text"), [(b"", ""), (b"f", "Zg"), (b"\xfb\xff", "-_8")]
-)
+@pytest.mark.parametrize(("octets", "text"), [(b"", ""), (b"f", "Zg"), (b"\xfb\xff", "-_8")])
 def test_base64url_is_written_without_padding(octets, text):
     """What is written is canonical base64url: no padding, the URL alphabet."""
     assert to_base64url(octets) == text

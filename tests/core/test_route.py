@@ -203,7 +203,7 @@ ALIKE = [
     ({"issuer": (A, B)}, {"issuer": (B, A)}),
     ({"issuer": TENANTS}, {"issuer": TENANTS}),
     ({"audience": None}, {"audience": None}),
-    ({"audience": "x"}, {"audience": ("x",)}),
+    ({"audience": "xy"}, {"audience": ("xy",)}),
     ({"audience": ("x", "y")}, {"audience": ("y", "x")}),
     ({"algorithms": ["ES256", "RS256"]}, {"algorithms": ["RS256", "ES256"]}),
     ({"token_types": ["JWT", None]}, {"token_types": [None, "application/jwt"]}),

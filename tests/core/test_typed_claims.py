@@ -181,6 +181,8 @@ def one_of(hint):
         (list[str], {"a": 1}, False),
         (list[list[int]], [[1], []], True),
         (list[list[int]], [[1], [True]], False),
+        (list[None], [None], True),
+        (list[None], [0], False),
         (dict[str, int], {"a": 1}, True),
         (dict[str, int], [], False),
         (str | None, None, True),
@@ -230,6 +232,26 @@ def test_a_check_of_the_model_s_own_is_no_claim_s_fault():
             raise ValueError(self.sub)
 
     assert refused("invalid_claim", verified().claims_as, Strict).claim is None
+
+
+class ShortModel(pydantic.BaseModel):
+    sub: Annotated[str, pydantic.Field(max_length=1)]
+
+
+@pydantic.dataclasses.dataclass
+class ShortChecked:
+    sub: Annotated[str, pydantic.Field(max_length=1)]
+
+
+class ShortStruct(msgspec.Struct):
+    sub: Annotated[str, msgspec.Meta(max_length=1)]
+
+
+@pytest.mark.parametrize("kind", [ShortModel, ShortChecked, ShortStruct])
+def test_what_the_library_of_a_type_checks_is_checked(kind):
+    """A constraint of pydantic's or msgspec's counts, and its error becomes one of ours."""
+    assert verified(sub="u").claims_as(kind).sub == "u"
+    refused("invalid_claim", verified(sub="u1").claims_as, kind)
 
 
 def test_nested_models_are_filled_as_their_library_does():

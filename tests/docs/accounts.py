@@ -7,13 +7,13 @@ code blocks run as users write them, to the last line. Loopback stays real.
 
 from __future__ import annotations
 
+import base64
 import functools
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
-import pytest
 
 from jwks_client.testing import FakeProvider
 
@@ -85,7 +85,7 @@ def _stytch(**claims: Any) -> Account:
 def _wso2(url: str) -> Account:
     return Account(
         f"{url}/jwks",
-        "NTAxZmMxNDMyZDg3MTU1ZGM0MzEzODJhZWI4NDNlZDU1OGFkNjFiMQ_RS256",
+        f"{base64.urlsafe_b64encode(hashlib.sha256(b'certificate').hexdigest().encode()).decode()}_RS256",
         headers={"typ": "at+jwt"},
         iss=f"{url}/token",
         aud=["client1"],
@@ -185,28 +185,3 @@ class FakeInternet:
         if url not in self._accounts:
             return httpx.Response(404, request=request)
         return httpx.Response(200, json=self._accounts[url].document(), request=request)
-
-
-@contextmanager
-def fake_internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeInternet]:
-    """Have httpx's own transports ask a `FakeInternet`, but for loopback, until the block ends."""
-    internet = FakeInternet()
-    real = httpx.HTTPTransport.handle_request
-    real_async = httpx.AsyncHTTPTransport.handle_async_request
-
-    def handle(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
-        if request.url.host == "127.0.0.1":
-            return real(transport, request)
-        return internet.answer(request)
-
-    async def handle_async(
-        transport: httpx.AsyncHTTPTransport, request: httpx.Request
-    ) -> httpx.Response:
-        if request.url.host == "127.0.0.1":
-            return await real_async(transport, request)
-        return internet.answer(request)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(httpx.HTTPTransport, "handle_request", handle)
-        patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async)
-        yield internet

@@ -4,16 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
-from accounts import FakeInternet, fake_internet
+from accounts import FakeInternet
 
 
 @pytest.fixture
 def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeInternet]:
-    """An internet of nothing but what a test publishes; loopback stays real."""
-    # A proxy of the machine's own would be asked in place of these hosts.
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    with fake_internet(monkeypatch) as internet:
+    """An internet of nothing but what a test publishes; loopback stays real.
+
+    Two methods of httpx's own transports ask it while the test runs. Nothing of this library is
+    replaced, nor of the code under test.
+    """
+    internet = FakeInternet()
+    real = httpx.HTTPTransport.handle_request
+    real_async = httpx.AsyncHTTPTransport.handle_async_request
+
+    def handle(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        local = request.url.host == "127.0.0.1"
+        return real(transport, request) if local else internet.answer(request)
+
+    async def handle_async(
+        transport: httpx.AsyncHTTPTransport, request: httpx.Request
+    ) -> httpx.Response:
+        local = request.url.host == "127.0.0.1"
+        return await real_async(transport, request) if local else internet.answer(request)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(httpx.HTTPTransport, "handle_request", handle)
+        patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async)
+        # A proxy of this machine's would be asked first, and may not even be there.
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            patch.delenv(name, raising=False)
+            patch.delenv(name.lower(), raising=False)
         yield internet

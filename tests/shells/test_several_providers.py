@@ -8,6 +8,7 @@ import pytest
 
 from jwks_client import (
     ConfigurationError,
+    FetchPolicy,
     IssuerTemplate,
     JWKSClient,
     KeysUnavailableError,
@@ -207,6 +208,13 @@ class TestConfiguration:
         with pytest.raises(ConfigurationError) as caught:
             drive.client(one.provider, **{setting: value})
         assert caught.value.field == setting
+
+    def test_settings_that_would_not_count(self, drive, one):
+        """A private CA or a proxy beside an own HTTP client would be ignored, so it is refused."""
+        for fetch in (FetchPolicy(ca_file="ca.pem"), FetchPolicy(proxy="http://proxy.test:1")):
+            with pytest.raises(ConfigurationError) as caught:
+                drive.client(one, fetch=fetch)
+            assert caught.value.field == "http"
 
     def test_something_else_than_a_provider(self, drive):
         """A URL where a provider is wanted is an error that says so."""

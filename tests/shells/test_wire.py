@@ -68,12 +68,6 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 class TestDeadline:
     """FetchPolicy.deadline is total, whatever the server does meanwhile."""
 
-    @pytest.fixture(autouse=True)
-    def nothing_flies_on(self, drive: Driver) -> Iterator[None]:
-        """After each story no thread or task of the client is left."""
-        yield
-        settle(drive)
-
     @staticmethod
     def is_given_up(drive: Driver, server: Server, policy: FetchPolicy = SHORT) -> None:
         """The caller is told ``fetch_timeout``, and the server sees its connection closed."""

@@ -1,0 +1,224 @@
+"""Envoy's JWT library: its parser's verdicts on key sets and tokens, and its verifier's on signatures.
+
+Its status is that library's own word. Where it says Ok, this library must read or accept as well.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vectors import (
+    ACCEPTED,
+    claims_of,
+    judged_valid,
+    key_set,
+    keys_of,
+    load,
+    material,
+    names,
+    octets,
+    provider,
+    serving,
+    verdict,
+    written_material,
+)
+
+from jwks_client import TokenError
+from jwks_client.testing import FakeClock
+from jwks_client.testing._keys import make_key
+
+JWKS, TOKENS, SIGNED = "jwks_parse_cases", "jwt_parse_cases", "verify_cases"
+FILES = tuple(f"jwt_verify_lib/{name}.json" for name in (JWKS, TOKENS, SIGNED))
+ES256 = make_key("ES256", "ours", borrower=None)
+
+# How many keys of a document are usable; with none the whole document is refused.
+USABLE = {
+    "GoodJwks": 2,
+    "GoodEC": 4,
+    "JwksInvalidKty": 0,
+    "JwksMismatchKty2": 0,
+    "JwksIgnoreUnsupportedKeySolo": 0,
+    "JwksECNoXY": 0,
+    "JwksRSANoNE": 0,
+    "JwksRSAKeyBadN": 0,
+    "JwksRSAKeyMissingE": 0,
+    "JwksRSAKeyBadE": 0,
+    "JwksECXYBadBase64": 0,
+    "JwksECWrongXY": 0,
+    "JwksRSAWrongNE": 0,
+    "JwksOKPXBadBase64": 0,
+    "JwksOKPXWrongLength": 0,
+    "JwksECMatchAlgES256WrongCrvType": 0,
+    "JwksECMatchAlgES256WrongXType": 0,
+    "JwksECMatchAlgES256WrongMissingY": 0,
+    "JwksECMatchAlgES256WrongBadY": 0,
+    "JwksJwkMissingKty": 0,
+    "JwksJwkBadKty": 0,
+    "JwksJwkOctBadAlg": 0,
+    "JwksJwkOctBadK": 0,
+    "JwksJwkOctBadBase64": 0,
+    "JwksECMatchAlgES256CrvP256": 1,
+    "JwksECMatchAlgES384CrvP384": 1,
+    "JwksECMatchAlgES512CrvP521": 1,
+    "JwksECMissingBothAlgCrvES256": 1,  # without crv, which RFC 7518, 6.2.1 requires
+    "JwksECMissingBothAlgES384": 0,
+    "JwkECMissingAlg": 1,
+    "JwksECMismatchAlgCrv2": 0,
+    "JwksECNotSupportedAlg": 0,
+    "JwksECNotSupportedCrv": 0,
+    "JwksECUnspecifiedCrv": 3,  # without crv, but with alg
+    "JwksOKPKeyBadAlg": 0,
+    "JwksOKPKeyBadCrv": 0,
+    "JwksOKPKeyCrvUnsupported": 0,
+    "JwksOKPKeyBadX": 0,
+    "JwksX509EmptyPubkey": 0,
+    "JwksX509EmptyKid": 0,
+    "JwksX509NotSuffixPrefix": 0,
+    "JwksX509NotSuffix": 0,
+    "JwksX509NotPrefix": 0,
+    "JwksX509WrongPubkey": 0,
+}
+
+# What is said of a token as it is, which is mostly that nobody signed it; and of its payload once a
+# key of ours has: the code, and the claim where one was judged.
+READ = {
+    "TestEmptyJwt": ("malformed_token", None),
+    "TestTooManySections": ("encrypted_token", None),
+    "TestParseHeaderBadBase64": ("malformed_token", None),
+    "TestParseHeaderBadJson": ("malformed_token", None),
+    "TestParseHeaderAlgIsNotString": ("malformed_token", None),
+    "TestParseHeaderInvalidAlg": ("algorithm_not_allowed", None),
+    "TestParseHeaderBadFormatKid": ("malformed_token", None),
+    "TestParsePayloadBadBase64": ("malformed_token", None),
+    "TestParsePayloadBadJson": ("malformed_token", None),
+    "TestParsePayloadIssNotString": ("bad_signature", "iss"),
+    "TestParsePayloadSubNotString": ("bad_signature", "sub"),
+    "TestParsePayloadIatNotInteger": ("bad_signature", "iat"),
+    "TestParsePayloadIatNotPositive": ("algorithm_not_allowed", "iat"),
+    "TestParsePayloadIatTooBig": ("algorithm_not_allowed", "iat"),
+    "TestParsePayloadNbfNotInteger": ("bad_signature", "nbf"),
+    "TestParsePayloadNbfNotPositive": ("algorithm_not_allowed", "nbf"),
+    "TestParsePayloadExpNotInteger": ("bad_signature", "exp"),
+    "TestParsePayloadExpNotPositive": ("algorithm_not_allowed", "exp"),
+    "TestParsePayloadExpTooBig": ("algorithm_not_allowed", "exp"),
+    "TestParsePayloadAudInteger": ("bad_signature", "aud"),
+    "TestParsePayloadAudIntegerList": ("bad_signature", "aud"),
+    "InvalidSignature": ("malformed_token", None),
+    "GoodNestedJwt": ("bad_signature", ACCEPTED),
+    "GoodJwtLongClaim": ("unknown_key", ACCEPTED),
+}
+BAD_CLAIMS = [name for name, (_, claim) in READ.items() if claim not in (None, ACCEPTED)]
+GOOD_CLAIMS = [name for name, (_, claim) in READ.items() if claim == ACCEPTED]
+BEFORE_ALL_OF_THEM = 123_000_000  # the earliest good time in these tokens is 123456789
+
+VERDICTS = {
+    "verify_jwk_rsa_test NoKidOK": ACCEPTED,
+    "verify_jwk_rsa_test NoKidLongExpOK": ACCEPTED,
+    "verify_jwk_rsa_test CorrectKidOK": ACCEPTED,
+    "verify_jwk_rsa_test NonExistKidFail": "unknown_key",
+    "verify_jwk_ec_test KidOK": ACCEPTED,
+    "verify_jwk_ec_test KidES512OK": ACCEPTED,
+    "verify_jwk_ec_test NoKidOK": ACCEPTED,
+    "verify_jwk_okp_test KidOK": ACCEPTED,
+    "verify_jwk_okp_test NoKidOK": ACCEPTED,
+    "verify_jwk_okp_test NonExistKidFail": "unknown_key",
+    "verify_jwk_okp_test WrongSignatureFail": "bad_signature",
+    "verify_jwk_rsa_pss_test Ps256CorrectKidOK": ACCEPTED,
+    "verify_jwk_rsa_pss_test Ps384CorrectKidOK": ACCEPTED,
+    "verify_jwk_rsa_pss_test Ps512CorrectKidOK": ACCEPTED,
+    "verify_jwk_rsa_pss_test JwtTextWithNoKidNoMatchingKey": "bad_signature",
+    "verify_jwk_rsa_pss_test JwtTextWithNoKidOk": ACCEPTED,
+    "verify_jwk_rsa_pss_test JwtTextWithNonExistentKid": "unknown_key",
+}
+
+
+def cases_of(vectors: Path, file: str) -> list[dict[str, Any]]:
+    return load(vectors / "jwt_verify_lib" / f"{file}.json")["cases"]
+
+
+def case_of(vectors: Path, file: str, name: str) -> dict[str, Any]:
+    (found,) = [
+        one for one in cases_of(vectors, file) if name in (one["name"], f"{one.get('suite')} {one['name']}")
+    ]
+    return found
+
+
+def within(claims: dict[str, Any]) -> FakeClock:
+    """A clock inside a token's life."""
+    return FakeClock(claims.get("exp", claims.get("iat", 0) + 1) - 1)
+
+
+def test_every_case_is_run(vectors):
+    """The cases run here are all of the three files."""
+    assert names(cases_of(vectors, JWKS), "name") == list(USABLE)
+    assert names(cases_of(vectors, TOKENS), "name") == list(READ)
+    assert names(cases_of(vectors, SIGNED), "suite", "name") == list(VERDICTS)
+
+
+@pytest.mark.parametrize("name", USABLE)
+def test_a_key_set(vectors, drive, name):
+    """What that library reads is read, with as many keys and these very ones; the rest is refused whole."""
+    case = case_of(vectors, JWKS, name)
+    drive.client(provider(), transport=serving(case["jwks_text"]))
+    keys = keys_of(drive)
+    assert (case["expected_status"] == "Ok") == (USABLE[name] > 0)
+    assert case["expected_keys"] in (None, USABLE[name])
+    assert (0 if keys is None else len(keys)) == USABLE[name]
+    written = json.loads(case["jwks_text"])["keys"] if keys else []
+    assert [material(key)[-2:] for key in keys or ()] == [written_material(one)[-2:] for one in written]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_token_as_it_is(vectors, drive, name):
+    """A token that its parser refuses is never accepted; what is no token at all is told as that."""
+    case = case_of(vectors, TOKENS, name)
+    keys = case_of(vectors, SIGNED, "verify_jwk_rsa_test NoKidOK")["jwks"]
+    drive.client(provider(jwks=keys), clock=FakeClock(BEFORE_ALL_OF_THEM))
+    assert verdict(drive, case["token"]) == READ[name][0]
+    assert (case["expected_status"] == "Ok") == (name in GOOD_CLAIMS)
+
+
+@pytest.mark.parametrize("name", BAD_CLAIMS)
+def test_a_bad_claim_that_was_signed(vectors, drive, name):
+    """A claim of a wrong type or out of range is refused in a token that is right in all else."""
+    payload = octets(case_of(vectors, TOKENS, name)["token"].split(".")[1])
+    drive.client(provider(jwks=key_set(ES256.jwk())), clock=FakeClock(BEFORE_ALL_OF_THEM))
+    with pytest.raises(TokenError) as caught:
+        drive.verify(ES256.sign_compact(b'{"alg":"ES256"}', payload))
+    assert (caught.value.code, caught.value.claim) == ("invalid_claim", READ[name][1])
+
+
+@pytest.mark.parametrize("name", GOOD_CLAIMS)
+def test_good_claims_that_were_signed(vectors, drive, name):
+    """Nested claims and one of 8000 characters come out as they went in."""
+    token = case_of(vectors, TOKENS, name)["token"]
+    payload = octets(token.split(".")[1])
+    drive.client(provider(jwks=key_set(ES256.jwk())), clock=FakeClock(BEFORE_ALL_OF_THEM))
+    verified = drive.verify(ES256.sign_compact(b'{"alg":"ES256"}', payload))
+    assert verified.claims == claims_of(token)
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_a_signature(vectors, drive, name):
+    """What that library verifies is accepted; what it does not is refused for the same fault."""
+    case = case_of(vectors, SIGNED, name)
+    claims = claims_of(case["token"])
+    drive.client(provider(), transport=serving(case["jwks"]), clock=within(claims))
+    if case["expected_status"] == "Ok":
+        assert judged_valid(drive, case["token"], *case["jwks"]["keys"]) == VERDICTS[name] == ACCEPTED
+        assert drive.verify(case["token"]).claims == claims
+    else:
+        assert verdict(drive, case["token"]) == VERDICTS[name] != ACCEPTED
+
+
+def test_a_coordinate_without_its_leading_zero(vectors, drive):
+    """KidES512OK's key lost an octet of y (RFC 7518, 6.2.1.2): it is read as the number it still is."""
+    case = case_of(vectors, SIGNED, "verify_jwk_ec_test KidES512OK")
+    (entry,) = [one for one in case["jwks"]["keys"] if one["kid"] == "es512"]
+    assert len(octets(entry["y"])) == 65
+    drive.client(provider(jwks=case["jwks"]), clock=within(claims_of(case["token"])))
+    assert drive.verify(case["token"]).key_id == "es512"
+    assert material(drive.get_signing_key("es512")) == written_material(entry)

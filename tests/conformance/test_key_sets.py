@@ -1,0 +1,405 @@
+"""Key sets of real providers and of other libraries: each entry is read as written, or unusable for a reason."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vectors import (
+    ACCEPTED,
+    CODES,
+    HOLDS,
+    URL,
+    Reason,
+    key_set,
+    keys_of,
+    load,
+    material,
+    octets,
+    provider,
+    read_entries,
+    serving,
+    signature_state,
+    verdict,
+    written_material,
+)
+
+from jwks_client import Key, KeysUnavailableError, providers
+from jwks_client.testing import FakeClock
+from jwks_client.testing._keys import SigningKey, make_key
+
+USABLE = None  # the code of an entry that is read
+NOT_FOR_SIGNATURES = "not_for_signatures"
+PRIVATE = "private_key"
+WEAK = "weak_key"
+
+# How many entries each of the real documents has, all of them usable...
+REALWORLD = {
+    "agentgw-ec": 1,
+    "auth0-java": 2,
+    "auth0-keats": 2,
+    "auth0-pyjwt": 1,
+    "entra-agentgw-1": 1,
+    "fz-auth0": 2,
+    "fz-google": 2,
+    "fz-keycloak": 2,
+    "fz-okta": 2,
+    "google-jaconi": 1,
+    "google-risc0": 2,
+    "keycloak-agentgw": 2,
+    "ms-aad-2013": 2,
+    "ms-aad-2024a": 7,
+    "ms-aad-2024b": 10,
+    "ms-google-2024": 2,
+    "ms-valid": 2,
+    "mysten-facebook": 2,
+    "mysten-google": 3,
+    "oidc-cert-rp": 4,
+    "social-risc0": 1,
+    "unnamed-pyjwt": 1,
+    "vci-albertsons-companies": 2,
+    "vci-curative-inc": 1,
+    "vci-cvs-health": 1,
+    "vci-delaware-immunization-progra": 4,
+    "vci-gouvernement-du-qu-bec-gover": 4,
+    "vci-government-of-newfoundland-a": 1,
+    "vci-government-of-ontario": 2,
+    "vci-government-of-the-northwest-": 3,
+    "vci-kroger-health": 2,
+    "vci-med-concierge-la": 1,
+    "vci-new-york-city-citywide-immun": 2,
+    "vci-state-of-california": 4,
+    "vci-state-of-louisiana": 3,
+    "vci-taiwan": 2,
+    "vci-test": 2,
+    "vci-the-state-of-rhode-island": 1,
+    "vci-ucla": 4,
+    "vci-university-of-alabama-hospit": 2,
+    "wk-apple": 3,
+    "wk-discord": 1,
+    "wk-dropbox": 1,
+    "wk-entra-common": 7,
+    "wk-facebook": 2,
+    "wk-gitlab": 2,
+    "wk-google": 2,
+    "wk-klarna": 4,
+    "wk-lego": 5,
+    "wk-slack": 1,
+    "wk-spotify": 3,
+    "wk-stackoverflow": 0,
+    "wk-twitch": 1,
+    "wk-yahoo": 4,
+    "wso2-fapi-1": 3,
+}
+# ... but for these.
+UNUSABLE = {
+    "fz-keycloak": [USABLE, NOT_FOR_SIGNATURES],
+    "keycloak-agentgw": [USABLE, NOT_FOR_SIGNATURES],
+    "ms-aad-2013": [NOT_FOR_SIGNATURES, "wrong_algorithm"],  # its key_ops are "signing", its alg "SHA256"
+    "ms-valid": [WEAK, WEAK],
+    "oidc-cert-rp": [NOT_FOR_SIGNATURES, USABLE, USABLE, NOT_FOR_SIGNATURES],
+    "wk-yahoo": [WEAK, USABLE, WEAK, WEAK],
+    "wso2-fapi-1": [NOT_FOR_SIGNATURES, USABLE, NOT_FOR_SIGNATURES],  # enc, sig, tls
+}
+# How long the answers that were recorded with their headers are good for, in seconds.
+LIVES = {
+    "fz-auth0": 60,  # max-age=15, which is under min_ttl
+    "fz-google": 3600,  # max-age=21532, which is over max_ttl
+    "fz-keycloak": 60,  # no-cache
+    "fz-okta": 3600,  # max-age=3828277
+}
+ODDITIES = {
+    "x5c",
+    "rsa_bits",
+    "other_members",
+    "base64_padding_in_key_material",
+    "modulus_with_leading_zero_byte",
+    "same_key_under_several_entries",
+}
+# What six endpoints served: states, distinct keys, entries in all states, and how many of them are usable.
+ROTATIONS = {
+    "apple": (6, 6, 23, 23),
+    "entra-common": (235, 51, 2004, 2004),
+    "facebook": (5, 6, 10, 10),
+    "google": (37, 20, 92, 92),
+    "spotify": (11, 13, 33, 33),
+    "yahoo": (7, 5, 25, 7),
+}
+# The key sets that libraries test themselves with: each entry's code.
+LIBRARIES: dict[str, list[str | None]] = {
+    "identitymodel/JsonWebKeySet.json": [USABLE, USABLE],
+    "identitymodel/JsonWebKeySetBadBase64Data.json": [USABLE, USABLE],  # bad in x5c, which is not read
+    "identitymodel/JsonWebKeySetBadRsaDataMissingComponent.json": [
+        "malformed_key",  # its members' names begin with capitals
+        NOT_FOR_SIGNATURES,
+        "malformed_key",
+    ],
+    "identitymodel/JsonWebKeySetEnd2End.json": [USABLE, USABLE],
+    "identitymodel/JsonWebKeySetSingleX509Data.json": [USABLE],
+    "identitymodel/JsonWebKeySetUnrecognizedKty.json": [USABLE, "symmetric_key"],
+    "jwks-rsa-java/empty-jwks.json": [],
+    "jwks-rsa-java/invalid-jwks.json": ["malformed_key"],
+    "jwks-rsa-java/jwks-single-no-kid.json": [USABLE],
+    "jwks-rsa-java/jwks-single.json": [USABLE],
+    "jwks-rsa-java/jwks.json": [USABLE, USABLE],
+    "php-jwt/ec-jwkset.json": [USABLE, USABLE, USABLE, USABLE],
+    "php-jwt/ed25519-jwkset.json": [USABLE],
+    "php-jwt/octet-jwkset.json": ["symmetric_key", "symmetric_key", "symmetric_key"],
+    "php-jwt/rsa-jwkset.json": [USABLE, USABLE],
+    "php-jwt/rsa-jwkset-2.json": [USABLE],
+    "pyjwt/jwk_keyset_only_unknown_alg.json": [NOT_FOR_SIGNATURES],
+    "pyjwt/jwk_keyset_with_unknown_alg.json": [USABLE, NOT_FOR_SIGNATURES],
+    "smallrye-jwt/publicKeySet.jwk": [USABLE, USABLE],
+    "smallrye-jwt/publicSingleKeySetWithoutKid.jwk": [USABLE],
+    "smallrye-jwt/signatureJwkSet.jwk": [USABLE, USABLE],
+}
+# PyJWT's single keys, by their type: the algorithms of each; the private ones are no verification keys.
+SINGLE = {
+    "ec_{}_P-256": {"ES256"},
+    "ec_{}_P-384": {"ES384"},
+    "ec_{}_P-521": {"ES512"},
+    "ec_{}_secp256k1": {"ES256K"},
+    "okp_{}_Ed25519": {"EdDSA", "Ed25519"},
+    "okp_{}_Ed448": {"EdDSA", "Ed448"},
+    "rsa_{}": {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"},
+}
+METADATA = "identitymodel/OpenIdConnectMetadataJsonWebKeySetBadUri.json"
+FILES = (
+    *(f"jwks-realworld/{name}.json" for name in REALWORLD),
+    *(f"jwks-rotation/{name}.json" for name in ROTATIONS),
+    *LIBRARIES,
+    *(f"pyjwt/jwk_{name.format(half)}.json" for name in SINGLE for half in ("key", "pub")),
+    METADATA,
+)
+
+
+def check(entries: list[Any], written: list[dict[str, Any]], codes: list[str | None]) -> None:
+    """Each entry is usable with the numbers that are written there, or unusable for that reason."""
+    assert [getattr(entry, "code", USABLE) for entry in entries] == codes
+    for entry, one in zip(entries, written, strict=True):
+        assert (entry.kid, entry.alg, entry.use) == (one.get("kid"), one.get("alg"), one.get("use"))
+        if isinstance(entry, Key):
+            assert material(entry) == written_material(one)
+
+
+def check_as_served(drive: Any, document: Any, codes: list[str | None]) -> None:
+    """As it stands, the document is read with its usable keys, or refused if there is none."""
+    drive.client(provider(), transport=serving(document))
+    keys = keys_of(drive)
+    assert (0 if keys is None else len(keys)) == codes.count(USABLE)
+
+
+class TestRealWorld:
+    @staticmethod
+    def index(vectors: Path) -> dict[str, dict[str, Any]]:
+        return {entry["id"]: entry for entry in load(vectors / "jwks-realworld" / "index.json")}
+
+    @staticmethod
+    def codes(name: str) -> list[str | None]:
+        return UNUSABLE.get(name, [USABLE] * REALWORLD[name])
+
+    def test_every_document_is_read(self, vectors):
+        """The index names 55 documents with 145 entries, of which 129 are usable; its oddities are these."""
+        index = self.index(vectors)
+        assert sorted(index) == sorted(REALWORLD)
+        codes = Counter(itertools.chain.from_iterable(map(self.codes, REALWORLD)))
+        assert (len(index), codes.total(), codes[USABLE]) == (55, 145, 129)
+        told = {"id", "provider", "repo", "commit", "path", "licence", "note", "jwks_uri", "date"}
+        members = set(itertools.chain.from_iterable(index.values()))
+        assert members - told == {*ODDITIES, "headers", "keys", "kty", "alg", "use"}
+
+    @pytest.mark.parametrize("name", REALWORLD)
+    def test_a_document(self, vectors, drive, name):
+        """Every entry is read as it is written, or unusable for a reason that is its own."""
+        document = load(vectors / "jwks-realworld" / f"{name}.json")
+        check_as_served(drive, document, self.codes(name))
+        check(read_entries(drive, document), document["keys"], self.codes(name))
+
+    @pytest.mark.parametrize("name", REALWORLD)
+    def test_its_oddities(self, vectors, drive, name):
+        """What the index says of a document is what the library makes of it."""
+        said = self.index(vectors)[name]
+        document = load(vectors / "jwks-realworld" / f"{name}.json")
+        written = document["keys"]
+        entries = read_entries(drive, document)
+        keys = [entry for entry in entries if isinstance(entry, Key)]
+        assert len(entries) == said["keys"]
+        for member in ("kty", "alg", "use"):
+            assert {str(getattr(entry, member)) for entry in entries} == set(said[member])
+
+        # Bits are those of the number: leading zero octets of three of Yahoo's moduli add none.
+        weak = [entry.reason for entry in entries if getattr(entry, "code", None) == WEAK]
+        bits = {key.key.key_size for key in keys if key.kty == "RSA"}
+        bits |= {int(number) for reason in weak for number in re.findall(r"RSA of (\d+) bits", reason)}
+        if self.codes(name).count(USABLE) + len(weak) == len(entries):
+            assert bits == set(said.get("rsa_bits", ()))
+        assert bits <= set(said.get("rsa_bits", ()))
+        zeros = [one for one in written if "n" in one and octets(one["n"])[0] == 0]
+        assert len(zeros) == said.get("modulus_with_leading_zero_byte", 0)
+
+        padded = any("=" in one.get("n", "") for one in written)
+        assert padded == said.get("base64_padding_in_key_material", False)
+
+        # A certificate beside a key is neither used nor in the way; nor is any other member.
+        assert any("x5c" in one for one in written) == said.get("x5c", False)
+        known = {"kty", "kid", "alg", "use", "key_ops", "n", "e", "crv", "x", "y"}
+        others = {member for one in written for member in one if not member.startswith("x5")} - known
+        assert others == set(said.get("other_members", ()))
+        issuers = [one.get("issuer") for one in written if "issuer" in one]
+        assert [key.issuer for key in keys if key.issuer is not None] == issuers
+
+        thumbprints = {key.thumbprint for key in keys}
+        if len(keys) == len(entries):
+            repeated = said.get("same_key_under_several_entries", False)
+            assert (len(thumbprints) < len(keys)) == repeated
+
+    @pytest.mark.parametrize("name", LIVES)
+    def test_its_headers(self, vectors, drive, name):
+        """With the headers that were recorded, a document is good for as long as they say, within limits."""
+        said = self.index(vectors)[name]
+        clock = FakeClock()
+        wire = serving(load(vectors / "jwks-realworld" / f"{name}.json"), said["headers"])
+        drive.client(provider(), transport=wire, clock=clock)
+        drive.keys()
+        states = []
+        for share in (0.7, 0.2, 0.1):  # due from 0.8, give or take a tenth; over from 1
+            clock.advance(LIVES[name] * share)
+            states.append(drive.health("vectors").state)
+        assert states == ["fresh", "due", "stale"]
+
+    def test_headers_are_all_tested(self, vectors):
+        """Four documents have recorded headers."""
+        assert LIVES.keys() == {n for n, one in self.index(vectors).items() if "headers" in one}
+
+
+class TestRotation:
+    @pytest.mark.parametrize("name", ROTATIONS)
+    def test_all_that_was_served(self, vectors, drive, name):
+        """One client takes in every state of five months, one after the other, each of them whole."""
+        timeline = load(vectors / "jwks-rotation" / f"{name}.json")
+        wire = serving(key_set())
+        drive.client(provider(), transport=wire)
+        entries = usable = 0
+        for state in timeline["states"]:
+            written = [timeline["keys"][one] for one in state["keys"]]
+            wire.answers[URL] = {"status": 200, "headers": {}, "body": key_set(*written)}
+            drive.refresh()
+            keys = drive.keys()
+            bad = {entry.index for entry in keys.unusable}
+            good = [one for place, one in enumerate(written) if place not in bad]
+            assert [key.kid for key in keys] == [one["kid"] for one in good]
+            assert [material(key) for key in keys] == [written_material(one) for one in good]
+            assert {entry.code for entry in keys.unusable} <= {WEAK}
+            entries += len(written)
+            usable += len(keys)
+        assert (len(timeline["states"]), len(timeline["keys"]), entries, usable) == ROTATIONS[name]
+
+    @pytest.mark.parametrize("name", ROTATIONS)
+    def test_a_key_that_vanished(self, vectors, drive, name):
+        """A key of the first state is found while it is served, and no longer when it is not."""
+        timeline = load(vectors / "jwks-rotation" / f"{name}.json")
+        states = [[timeline["keys"][one] for one in state["keys"]] for state in timeline["states"]]
+        last = {one["kid"] for one in states[-1]}
+        gone = [one["kid"] for one in states[0] if one["kid"] not in last]
+        wire = serving(key_set(*states[0]))
+        drive.client(provider(), transport=wire)
+        before = {key.kid for key in drive.keys()}
+        wire.answers[URL] = {"status": 200, "headers": {}, "body": key_set(*states[-1])}
+        drive.refresh()
+        assert not {key.kid for key in drive.keys()} & set(gone)
+        assert before <= {*gone, *last}
+
+    def test_states_in_all(self):
+        """There are 301 of them."""
+        assert sum(states for states, *_ in ROTATIONS.values()) == 301
+
+
+class TestLibraries:
+    @pytest.mark.parametrize("name", LIBRARIES)
+    def test_a_key_set(self, vectors, drive, name):
+        """The good entries of a set stay usable, whatever is wrong with those beside them."""
+        document = load(vectors / name)
+        check_as_served(drive, document, LIBRARIES[name])
+        check(read_entries(drive, document), document["keys"], LIBRARIES[name])
+
+    @pytest.mark.parametrize("name", SINGLE)
+    def test_a_public_key(self, vectors, drive, name):
+        """PyJWT's public keys fit the algorithms of their type and curve."""
+        jwk = load(vectors / "pyjwt" / f"jwk_{name.format('pub')}.json")
+        check_as_served(drive, key_set(jwk), [USABLE])
+        (key,) = read_entries(drive, key_set(jwk))
+        check([key], [jwk], [USABLE])
+        assert key.algorithms == SINGLE[name]
+
+    @pytest.mark.parametrize("name", SINGLE)
+    def test_a_private_key(self, vectors, drive, name):
+        """A key published with its private half verifies nothing, and no word of it shows."""
+        jwk = load(vectors / "pyjwt" / f"jwk_{name.format('key')}.json")
+        check_as_served(drive, key_set(jwk), [PRIVATE])
+        (entry,) = read_entries(drive, key_set(jwk))
+        check([entry], [jwk], [PRIVATE])
+        assert jwk["d"] not in repr(entry)
+
+    @pytest.mark.parametrize(
+        ("single", "file", "place"),
+        [
+            ("rsa_pub", "joserfc/jws_rfc7520.json", 0),
+            ("ec_pub_P-521", "joserfc/jws_rfc7520.json", 2),
+            ("okp_pub_Ed25519", "rfc/vectors.json", 4),
+        ],
+        ids=["RFC7520-4.1", "RFC7520-4.3", "RFC8037-A.4"],
+    )
+    def test_whose_key_it_is(self, vectors, drive, single, file, place):
+        """PyJWT's keys of RFC 7520 and RFC 8037 verify the signatures of those RFCs."""
+        written = load(vectors / file)
+        case = (written["tests"] if "tests" in written else written)[place]
+        jwk = load(vectors / "pyjwt" / f"jwk_{single}.json")
+        kid = case["jwk"].get("kid")  # PyJWT added the curve's name to that of RFC 7520's EC key
+        drive.client(provider(jwks=key_set({**jwk, "kid": kid} if kid else jwk)))
+        assert signature_state(keys_of(drive), case.get("compact", case.get("token"))) == HOLDS
+
+    def test_a_token_without_kid_finds_its_key_among_two(self, vectors, drive):
+        """RFC 7515 A.2's token names no key; SmallRye's set has the right one beside another."""
+        (case,) = [one for one in load(vectors / "rfc/vectors.json") if one["id"] == "rfc7515-A.2"]
+        keys = load(vectors / "smallrye-jwt/publicKeySet.jwk")
+        drive.client(provider(jwks=keys), clock=FakeClock(1300819379))
+        assert drive.verify(case["token"]).key_id == "key2"
+
+    @pytest.mark.parametrize(
+        "name", ["jwks-rsa-java/jwks-single-no-kid.json", "smallrye-jwt/publicSingleKeySetWithoutKid.jwk"]
+    )
+    def test_a_key_without_kid(self, vectors, drive, name):
+        """It is tried for a token without kid, and never answers one that has a kid."""
+        (jwk,) = load(vectors / name)["keys"]
+        signer = make_key("RS256", "ours", borrower=type(self))
+        drive.client(provider(jwks=key_set(jwk)))
+        assert verdict(drive, signer.sign_compact(b'{"alg":"RS256"}', b"{}")) == "bad_signature"
+        assert verdict(drive, signer.sign_compact(b'{"alg":"RS256","kid":"1"}', b"{}")) == "unknown_key"
+        assert drive.get_signing_key(None).kid is None
+        drive.client(provider(jwks=key_set(jwk, unnamed(signer))))
+        assert verdict(drive, signer.sign_compact(b'{"alg":"RS256"}', b"{}")) == ACCEPTED
+
+    def test_metadata_whose_key_set_is_nowhere(self, vectors, drive):
+        """A relative jwks_uri is no place to fetch keys from: discovery fails, and nothing else is asked."""
+        metadata = load(vectors / METADATA)
+        wire = serving(metadata, url=f"{metadata['issuer']}.well-known/openid-configuration")
+        drive.client(providers.oidc(metadata["issuer"], audience=None), transport=wire)
+        with pytest.raises(KeysUnavailableError) as caught:
+            drive.keys()
+        assert caught.value.code == "discovery_failed"
+        assert wire.asked == [*wire.answers]
+
+    def test_the_codes_of_the_listed_reasons(self):
+        """Entries that the other libraries use are refused for being symmetric or under 2048 bits."""
+        codes = set(itertools.chain.from_iterable((*LIBRARIES.values(), *UNUSABLE.values())))
+        assert CODES[Reason.RSA_UNDER_2048_BITS] == {WEAK} <= codes
+        assert "symmetric_key" in CODES[Reason.SYMMETRIC_ALGORITHM] & codes
+
+
+def unnamed(signer: SigningKey) -> dict[str, str]:
+    """A key of ours as a set has it that knows no kids."""
+    return {member: value for member, value in signer.jwk().items() if member != "kid"}

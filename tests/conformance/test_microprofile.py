@@ -1,0 +1,144 @@
+"""MicroProfile JWT's claim sets, signed here by a key of ours, with the verdict that its TCK wants."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vectors import key_set, load, provider, read_entries, verdict
+
+from jwks_client import Key, Provider, TokenError
+from jwks_client.testing import FakeClock
+from jwks_client.testing._keys import SigningKey, make_key
+
+CLAIM_SETS = (
+    "RequiredClaims",
+    "Token1",
+    "Token2",
+    "TokenAudiences",
+    "TokenBadIss",
+    "TokenNoIss",
+    "TokenWithIatOlderThanExp",
+    "TokenWithoutExp",
+)
+KEYS = ("ecPublicKey.jwk", "rsaPublicKey1024bit.jwk", "signer-keyset4k.jwk")
+FILES = tuple(
+    f"microprofile-jwt/{name}" for name in (*(f"{one}.json" for one in CLAIM_SETS), *KEYS)
+)
+ISSUER, AUDIENCE = "https://server.example.com", "s6BhdRkqt3"
+ISSUED_AT, EXPIRES_AT = 1311280970, 1311281970
+LEEWAY = 30
+
+
+@pytest.fixture(scope="module")
+def signer() -> SigningKey:
+    """The key that signs: RS256, as MicroProfile has it."""
+    return make_key("RS256", "publicKey", borrower=token_of)
+
+
+def token_of(vectors: Path, signer: SigningKey, name: str) -> str:
+    """A claim set, octet by octet as its file has it, signed."""
+    payload = (vectors / "microprofile-jwt" / f"{name}.json").read_bytes()
+    return signer.sign_compact(b'{"alg":"RS256","kid":"publicKey","typ":"JWT"}', payload)
+
+
+def wanting(signer: SigningKey, audience: str | None = AUDIENCE, **fields: Any) -> Provider:
+    return Provider(
+        name="microprofile",
+        issuer=ISSUER,
+        audience=audience,
+        jwks=key_set(signer.jwk()),
+        algorithms=("RS256",),
+        **fields,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "audience"),
+    [
+        ("Token1", AUDIENCE),
+        ("Token2", "s6BhdRkqt3.2"),
+        ("TokenAudiences", AUDIENCE),
+        ("TokenAudiences", "aud4"),
+        ("RequiredClaims", None),
+    ],
+)
+def test_a_good_claim_set(vectors, drive, signer, name, audience):
+    """It is accepted, from its first second to the end of its life, and its claims are all there."""
+    token = token_of(vectors, signer, name)
+    clock = FakeClock(ISSUED_AT)
+    drive.client(wanting(signer, audience), clock=clock)
+    assert drive.verify(token).claims == load(vectors / "microprofile-jwt" / f"{name}.json")
+    clock.advance(EXPIRES_AT - ISSUED_AT + LEEWAY - 1)
+    assert verdict(drive, token) == "accepted"
+    clock.advance(1)
+    assert verdict(drive, token) == "token_expired"
+
+
+@pytest.mark.parametrize(
+    ("name", "audience", "code", "claim"),
+    [
+        ("TokenBadIss", AUDIENCE, "wrong_issuer", "iss"),
+        ("TokenNoIss", AUDIENCE, "missing_claim", "iss"),
+        ("TokenWithoutExp", None, "missing_claim", "exp"),
+        ("TokenWithIatOlderThanExp", None, "invalid_claim", "iat"),
+        ("Token2", AUDIENCE, "wrong_audience", "aud"),
+        ("TokenAudiences", "aud5", "wrong_audience", "aud"),
+        ("RequiredClaims", AUDIENCE, "missing_claim", "aud"),
+    ],
+)
+def test_a_bad_claim_set(vectors, drive, signer, name, audience, code, claim):
+    """It is refused for the fault that it was made with, signed and in its time as it is."""
+    drive.client(wanting(signer, audience), clock=FakeClock(ISSUED_AT))
+    with pytest.raises(TokenError) as caught:
+        drive.verify(token_of(vectors, signer, name))
+    assert (caught.value.code, caught.value.claim) == (code, claim)
+
+
+@pytest.mark.parametrize(
+    ("name", "loosened"),
+    [
+        ("TokenBadIss", {"issuer": None}),
+        ("TokenNoIss", {"issuer": None}),
+        ("TokenWithoutExp", {"require_expiry": False}),
+        ("Token2", {"audience": None}),
+        ("RequiredClaims", {"audience": None}),
+    ],
+    ids=["TokenBadIss", "TokenNoIss", "TokenWithoutExp", "Token2", "RequiredClaims"],
+)
+def test_the_fault_is_the_only_one(vectors, drive, signer, name, loosened):
+    """Where the application knowingly does not check what is at fault, the same token is accepted."""
+    fields = {"issuer": ISSUER, "audience": None, **loosened}
+    usual = {"name": "microprofile", "jwks": key_set(signer.jwk()), **fields}
+    drive.client(Provider(**usual), clock=FakeClock(ISSUED_AT))
+    assert verdict(drive, token_of(vectors, signer, name)) == "accepted"
+
+
+def test_the_groups_as_scopes(vectors, drive, signer):
+    """MicroProfile's groups are read as scopes where the application says so."""
+    drive.client(wanting(signer, scope_claim="groups"), clock=FakeClock(ISSUED_AT))
+    verified = drive.verify(token_of(vectors, signer, "Token1"))
+    assert verified.require("Echoer", "Tester").subject == "24400320"
+    assert verified.scopes == {"Echoer", "Tester", "group1", "group2"}
+
+
+def test_the_keys(vectors, drive):
+    """The key of 4096 bits and the EC key are usable, the one of 1024 bits is too weak."""
+    folder = vectors / "microprofile-jwt"
+    (large,) = load(folder / "signer-keyset4k.jwk")["keys"]
+    ec, weak = load(folder / "ecPublicKey.jwk"), load(folder / "rsaPublicKey1024bit.jwk")
+    read = read_entries(drive, key_set(large, ec, weak))
+    assert [isinstance(one, Key) for one in read] == [True, True, False]
+    assert (read[0].kid, read[0].key.key_size) == ("publicKey4k", 4096)
+    assert (read[1].kid, read[1].crv, read[1].alg) == ("eckey", "P-256", "ES256")
+    assert (read[2].kid, read[2].code) == ("1024bit", "weak_key")
+
+
+def test_the_key_set_as_it_is(vectors, drive):
+    """The published document is read as text."""
+    text = (vectors / "microprofile-jwt" / "signer-keyset4k.jwk").read_text()
+    assert json.loads(text)
+    drive.client(provider(jwks=text))
+    assert [key.kid for key in drive.keys()] == ["publicKey4k"]

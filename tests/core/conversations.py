@@ -1,0 +1,122 @@
+"""The conversation that fetches a key set, driven by hand: what the tests of it have in common."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from jwks_client import CachePolicy, FetchPolicy, Provider, providers
+from jwks_client._core.fetch import (
+    Broken,
+    Conversation,
+    Failed,
+    Fetched,
+    Outcome,
+    Plan,
+    Request,
+    Response,
+    Talk,
+)
+
+NOW = 5000.0
+WALL = 1_700_000_000.0
+ISSUER = "https://idp.example.com"
+METADATA = f"{ISSUER}/.well-known/openid-configuration"
+KEYS = "https://keys.example.com/jwks"
+AGENT = "jwks-client-sdk/0"
+
+# The key of RFC 8037, appendix A.2.
+ED25519 = {
+    "kty": "OKP",
+    "crv": "Ed25519",
+    "kid": "k1",
+    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPJHURo",
+}
+# Coordinates of RFC 7515, appendix A.3.
+P256 = {
+    "kty": "EC",
+    "crv": "P-256",
+    "kid": "k2",
+    "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+}
+KEY_SET = json.dumps({"keys": [ED25519]}).encode()
+
+AT_URL = Provider(name="p", issuer=ISSUER, audience="api", jwks_url=KEYS)
+BY_METADATA = providers.oidc(ISSUER, audience="api")
+
+
+def talk(provider: Provider = AT_URL, **facts: Any) -> Talk:
+    """A conversation about to begin; ``cache`` and ``fetch`` are its policies."""
+    plan = Plan(
+        provider=provider,
+        cache=facts.pop("cache", CachePolicy()),
+        fetch=facts.pop("fetch", FetchPolicy()),
+        user_agent=AGENT,
+    )
+    headers = tuple(provider.headers.items()) if isinstance(provider.headers, Mapping) else ()
+    usual = {"validators": None, "discovered": None, "last_failed": False, "headers": headers}
+    return Talk(plan=plan, now=NOW, wall=WALL, **{**usual, **facts})
+
+
+def tell(steps: Conversation, answer: Response | Broken) -> Request | Outcome:
+    """Give one answer; what is asked next, or the outcome."""
+    try:
+        return steps.send(answer)
+    except StopIteration as done:
+        return done.value
+
+
+def play(one: Talk, *answers: Response | Broken) -> tuple[list[Request], Outcome]:
+    """Give these answers, all of which must be asked for and no more, and see what comes of it."""
+    steps = one.converse()
+    asked = [next(steps)]
+    for number, answer in enumerate(answers, 1):
+        match tell(steps, answer):
+            case Request() as request:
+                asked.append(request)
+            case outcome:
+                assert number == len(answers), f"it had enough of {number} of {len(answers)}"
+                return asked, outcome
+    raise AssertionError(f"it asks on, for {asked[-1].url}")
+
+
+def fetched(one: Talk, *answers: Response | Broken) -> Fetched:
+    """The outcome of a conversation that must go well."""
+    _, outcome = play(one, *answers)
+    assert isinstance(outcome, Fetched), outcome
+    return outcome
+
+
+def failed(one: Talk, *answers: Response | Broken) -> Failed:
+    """The outcome of a conversation that must fail."""
+    _, outcome = play(one, *answers)
+    assert isinstance(outcome, Failed), outcome
+    return outcome
+
+
+def ok(body: bytes = KEY_SET, **headers: str) -> Response:
+    """A 200 as it comes from the wire; ``_`` in a header's name stands for ``-``."""
+    return answer(200, body, **headers)
+
+
+def answer(status: int, body: bytes = b"", **headers: str) -> Response:
+    """An answer as it comes from the wire."""
+    return Response(status, {name.replace("_", "-"): v for name, v in headers.items()}, body)
+
+
+def metadata(**members: Any) -> Response:
+    """The provider's metadata; a member of None is left out."""
+    document = {"issuer": ISSUER, "jwks_uri": KEYS, **members}
+    return ok(json.dumps({k: v for k, v in document.items() if v is not None}).encode())
+
+
+def zipped(raw: bytes) -> Response:
+    """A 200 that says gzip."""
+    return ok(raw, content_encoding="gzip")
+
+
+def headers_of(request: Request) -> dict[str, str]:
+    """A request's headers by name in lower case; a name that stands twice fails the test."""
+    found = {name.lower(): value for name, value in request.headers}
+    assert len(found) == len(request.headers)
+    return found

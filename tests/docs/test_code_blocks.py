@@ -1,0 +1,284 @@
+"""The documents keep to the code: blocks run, tables and names agree, links lead somewhere.
+
+How a page's blocks are run. Those of one page share a namespace, in order, as if typed one after the
+other. A ``python`` block is run, and its functions named ``test_…`` are called with fixtures, as
+pytest would. Of a ``diff`` block what it leads to is run. A ``text`` block is what the block
+before it printed, to the letter. Two things are given: ``token``, a session token of the Stytch
+project that the pages name, and an internet on which its keys are at their URL and nothing else is.
+``bash`` blocks are not run, but the targets and commands in them must exist.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import re
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from accounts import account
+
+from jwks_client import (
+    AsyncJWKSClient,
+    CachePolicy,
+    FetchPolicy,
+    JWKSClient,
+    Provider,
+    errors,
+    providers,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
+by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, its text, and the line where that begins."""
+
+    language: str
+    text: str
+    line: int
+
+
+def blocks_of(page: Path) -> Iterator[Block]:
+    """The fenced blocks of a page, in order."""
+    begin: tuple[str, int] | None = None
+    lines = page.read_text().splitlines()
+    for number, line in enumerate(lines, start=1):
+        if not line.lstrip().startswith("```"):
+            continue
+        assert line.startswith("```"), f"{page.name}:{number}: an indented block would not be run"
+        if begin is None:
+            begin = (line.removeprefix("```"), number)
+            assert begin[0], f"{page.name}:{number}: a block says what language it is"
+        else:
+            language, first = begin
+            yield Block(language, "\n".join(lines[first : number - 1]) + "\n", first + 1)
+            begin = None
+    assert begin is None, f"{page.name}: the last block has no end"
+
+
+RUN = {"python", "diff"}
+runnable = [page for page in PAGES if any(block.language in RUN for block in blocks_of(page))]
+
+
+def code_of(block: Block) -> str:
+    """The Python of a block: of a diff, what it leads to."""
+    if block.language == "python":
+        return block.text
+    return "".join(f"{line[1:]}\n" for line in block.text.splitlines() if not line.startswith("-"))
+
+
+@pytest.mark.parametrize("page", runnable, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_code_of_a_page_runs_and_prints_what_it_says(
+    page, request, internet, monkeypatch, capsys
+):
+    """What a reader copies works as it stands, and does what the page tells."""
+    stytch = account("stytch")
+    internet.publish(stytch)
+    module = types.ModuleType("page")
+    module.token = stytch.issue()
+    monkeypatch.setitem(sys.modules, "page", module)  # dataclasses look up their types there
+    printed = ""
+    for block in blocks_of(page):
+        if block.language in RUN:
+            assert printed == "", f"{page.name}:{block.line}: what was printed before is not told"
+            known = set(vars(module))
+            # The lines of the page, so that a traceback points at it.
+            code = "\n" * (block.line - 1) + code_of(block)
+            exec(compile(code, str(page), "exec"), vars(module))  # noqa: S102
+            for name in sorted(vars(module).keys() - known):
+                if name.startswith("test_"):
+                    call_test(getattr(module, name), request)
+            printed = capsys.readouterr().out
+        elif block.language == "text":
+            assert printed == block.text, f"{page.name}:{block.line}"
+            printed = ""
+    assert printed == "", f"{page.name}: what its last block printed is not told"
+
+
+def call_test(test: Any, request: pytest.FixtureRequest) -> None:
+    """Call a test function of a page with the fixtures that it names."""
+    test(**{one: request.getfixturevalue(one) for one in inspect.signature(test).parameters})
+
+
+# Commands and links.
+
+
+def commands_in(page: Path) -> set[tuple[str, str]]:
+    """The ``make`` targets and ``jwks-client`` commands that a page names, in blocks and in spans."""
+    text = page.read_text()
+    shell = [block.text for block in blocks_of(page) if block.language == "bash"]
+    fences = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+    spans = re.findall(r"`([^`\n]+)`", fences.sub("", text))
+    code = "\n".join([*shell, *spans])
+    return set(re.findall(r"^\s*(?:.*/|.*&& )?(make|jwks-client) ([a-z]\w*)", code, re.MULTILINE))
+
+
+@by_page
+def test_every_command_that_a_page_names_exists(page):
+    """A make target is in the Makefile, a command of jwks-client among its commands."""
+    named = commands_in(page)
+    from jwks_client.cli._app import commands
+
+    assert {name for tool, name in named if tool == "jwks-client"} <= set(commands.commands)
+    targets = {name for tool, name in named if tool == "make"}
+    makefile = ROOT / "Makefile"
+    if targets and not makefile.exists():
+        pytest.skip("the Makefile is not here: this is the sdist, or the tests of a wheel")
+    if targets:
+        assert targets <= set(re.findall(r"^([a-z]+):", makefile.read_text(), re.MULTILINE))
+
+
+def test_commands_are_found_where_pages_name_them():
+    """The README names both ways to the demonstration, so the search for commands finds them."""
+    assert {
+        ("make", "demo"),
+        ("make", "test"),
+        ("jwks-client", "demo"),
+        ("jwks-client", "serve"),
+    } <= (commands_in(README))
+
+
+def anchors_of(page: Path) -> set[str]:
+    """What a link can name after the ``#``: the headings, as the sites that show them spell it."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+@by_page
+def test_every_relative_link_leads_somewhere(page):
+    """Files are there, and headings in them where a link names one."""
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        if not file.exists() or (anchor and anchor not in anchors_of(file)):
+            broken.append(target)
+    assert broken == []
+
+
+# The README's tables.
+
+
+def section_of(page: Path, heading: str) -> str:
+    """The text below a heading of the second level."""
+    found = re.search(
+        rf"^## {heading}\n(.*?)(?=^## |\Z)", page.read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert found is not None, f"{page.name} has no section {heading!r}"
+    return found[1]
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The rows of the tables in a text, without their heads."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
+    rule = next(at for at, row in enumerate(rows) if set("".join(row)) <= set("- :"))
+    return rows[rule + 1 :]
+
+
+def factories() -> set[str]:
+    """The names of the functions that make a provider."""
+    return {name for name in providers.__all__ if inspect.isfunction(getattr(providers, name))}
+
+
+def test_the_table_of_providers_has_each_factory_in_a_line_that_works():
+    """Every factory has its line, and every line makes a provider."""
+    named = set()
+    for _, line in rows_of(section_of(README, "Providers")):
+        code = line.strip("`")
+        assert isinstance(eval(code, {"providers": providers}), Provider)  # noqa: S307
+        named.add(re.match(r"providers\.(\w+)\(", code)[1])
+    assert named == factories()
+
+
+def test_the_page_of_providers_has_each_factory():
+    """docs/providers names every factory in its table."""
+    text = (ROOT / "docs/providers/README.md").read_text()
+    first_table = text.split("\n\n")
+    rows = next(part for part in first_table if part.startswith("| provider"))
+    assert {re.match(r"`(\w+)\(", row[1])[1] for row in rows_of(rows)} == factories()
+
+
+def defaults() -> dict[str, dict[str, Any]]:
+    """The default of each setting, by the class that takes it."""
+    found = {
+        kind.__name__: {
+            one.name: one.default
+            for one in dataclasses.fields(kind)
+            if one.default is not dataclasses.MISSING
+        }
+        for kind in (CachePolicy, FetchPolicy, Provider)
+    }
+    for client in (JWKSClient, AsyncJWKSClient):
+        found[client.__name__] = {
+            name: one.default for name, one in inspect.signature(client).parameters.items()
+        }
+    return found
+
+
+def test_the_table_of_defaults_is_that_of_the_code():
+    """Each default that the README names is the code's, and both policies are there whole."""
+    told: dict[str, dict[str, Any]] = {}
+    for names, values, _ in rows_of(section_of(README, "Defaults")):
+        named = re.findall(r"`(\w+)`", names)
+        if not values:
+            (kind,) = named
+            told[kind] = {}
+        else:
+            told[kind] |= zip(
+                named, map(ast.literal_eval, re.findall(r"`(.+?)`", values)), strict=True
+            )
+    code = defaults()
+    for kind, settings in told.items():
+        assert settings == {name: code[kind][name] for name in settings}, kind
+    assert told.keys() == {"CachePolicy", "FetchPolicy", "Provider", "JWKSClient"}
+    assert told["CachePolicy"].keys() == code["CachePolicy"].keys()
+    assert told["FetchPolicy"].keys() == code["FetchPolicy"].keys()
+    assert code["AsyncJWKSClient"]["token_cache_size"] == told["JWKSClient"]["token_cache_size"]
+
+
+def test_defaults_in_running_text_are_those_of_the_code():
+    """Where docs/how-keys-live.md says `setting` (number), that is its default."""
+    known = {name: value for group in defaults().values() for name, value in group.items()}
+    text = (ROOT / "docs/how-keys-live.md").read_text()
+    told = [
+        (name, value)
+        for name, value in re.findall(r"`(\w+)`\s\(([\d.]+)[,;)]", text)
+        if name in known
+    ]
+    assert len(told) > 8
+    assert told == [(name, str(known[name])) for name, _ in told]
+
+
+def test_the_table_of_errors_has_each_code_and_its_status():
+    """All codes of refused tokens are there, no code that is not, and each with its status."""
+    codes = {
+        "TokenError": set(errors.TOKEN_ERROR_CODES),
+        "InsufficientScopeError": {errors.InsufficientScopeError(["a"]).code},
+        "KeysUnavailableError": {*errors.KeysUnavailableCode.__args__},
+        "ConfigurationError": {errors.ConfigurationError("a", "b").code},
+    }
+    told: dict[str, set[str]] = {}
+    for what, status, listed in rows_of(section_of(README, "Errors, and what your API answers")):
+        if what.startswith("`"):
+            kind = what.split("`")[1]
+        if kind != "ConfigurationError":
+            assert status == str(getattr(errors, kind).http_status)
+        told.setdefault(kind, set()).update(re.findall(r"`(\w+)`", listed))
+    assert told.keys() == codes.keys()
+    assert all(told[kind] <= codes[kind] for kind in told)
+    assert told["TokenError"] == codes["TokenError"]

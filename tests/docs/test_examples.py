@@ -1,0 +1,445 @@
+"""Every script in examples/, run as a user would run it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+import json
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from accounts import PRELUDE, PROJECT, UUID, account
+
+from jwks_client.testing import FakeProvider
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SCRIPTS = {path.stem: path for path in sorted(EXAMPLES.glob("*.py"))}
+PATIENCE = 30.0  # real seconds in which an example that works has long ended
+
+
+class Outcome(NamedTuple):
+    """What a run of a script left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch, capsys) -> Callable[..., Outcome]:
+    """Run a script as ``python examples/{name}.py {arguments}`` does, in this process."""
+
+    def run(name: str, *arguments: str, stdin: str = "", env: dict[str, str] | None = None):
+        path = SCRIPTS[name]
+        with monkeypatch.context() as patch:
+            for setting in settings_of(path):
+                patch.delenv(setting, raising=False)
+            for setting, value in (env or {}).items():
+                patch.setenv(setting, value)
+            patch.setattr(sys, "argv", [str(path), *arguments])
+            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            with pytest.raises(SystemExit) as ended:
+                runpy.run_path(str(path), run_name="__main__")
+        return Outcome(ended.value.code, *capsys.readouterr())
+
+    return run
+
+
+def run_apart(name: str, *arguments: str, stdin: str, env: dict[str, str]) -> Outcome:
+    """Run a script in a process of its own, over the real wire of loopback."""
+    ended = subprocess.run(
+        [sys.executable, str(SCRIPTS[name]), *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
+        timeout=PATIENCE,
+        check=False,
+    )
+    return Outcome(ended.returncode, ended.stdout, ended.stderr)
+
+
+def settings_of(path: Path) -> set[str]:
+    """The environment variables that a script reads."""
+    return {
+        call.args[0].value
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "os.environ.get"
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A script for tokens of one documented provider.
+
+    Arguments:
+        kinds: the accounts that are on the internet; the first one's token is verified.
+        env: the script's settings.
+        says: what it prints of that token.
+        refused: claims of a token that is refused, and the code it names.
+    """
+
+    kinds: tuple[str, ...]
+    env: dict[str, str]
+    says: str
+    refused: tuple[dict[str, Any], str]
+    others: dict[str, str] = field(default_factory=dict)  # kind of another good token: what is said
+
+
+CASES = {
+    "hanko": Case(
+        kinds=("hanko",),
+        env={
+            "HANKO_API_URL": f"https://{UUID}.hanko.io",
+            "HANKO_AUDIENCE": "https://shop.example.com",
+        },
+        says=f"user {UUID}, a@example.com\n",
+        refused=(
+            {"email": {"address": "a@example.com", "is_verified": False}},
+            "rejected_by_check",
+        ),
+    ),
+    "hanko_passkeys": Case(
+        kinds=("hanko_passkeys",),
+        env={"HANKO_TENANT_ID": UUID, "HANKO_RELYING_PARTY_ID": "shop.example.com"},
+        says="user user 7, passkey kO1e\n",
+        refused=({"iat": 1_700_000_000, "exp": 4_000_000_000}, "token_too_old"),
+    ),
+    "prelude": Case(
+        kinds=("prelude", "prelude_step_up"),
+        env={"PRELUDE_APP_ID": "app2"},
+        says="user usr_01, session ses_01\n",
+        refused=({"iss": "app3.session.prelude.dev"}, "unknown_issuer"),
+        others={"prelude_step_up": "user usr_01 confirmed pay prld:pwd:write\n"},
+    ),
+    "stytch": Case(
+        kinds=("stytch",),
+        env={"STYTCH_PROJECT_ID": PROJECT},
+        says="user user-test-1, session session-test-1\n",
+        refused=({"https://stytch.com/session": None}, "missing_claim"),
+    ),
+    "stytch_m2m": Case(
+        kinds=("stytch_m2m",),
+        env={"STYTCH_PROJECT_ID": PROJECT, "STYTCH_SCOPE": "write:users"},
+        says="machine m2m-client-test-1, scopes read:users write:users\n",
+        refused=({"scope": "read:users"}, "insufficient_scope"),
+    ),
+    "wso2": Case(
+        kinds=("wso2",),
+        env={
+            "WSO2_BASE_URL": "https://is.example.com:9443",
+            "WSO2_AUDIENCE": "client1",
+            "WSO2_TENANT": "acme.com",
+        },
+        says=f"APPLICATION_USER {UUID}, scopes openid orders:read\n",
+        refused=({"aut": None}, "missing_claim"),
+    ),
+    "asgardeo": Case(
+        kinds=("asgardeo",),
+        env={"ASGARDEO_ORGANIZATION": "bifrost", "ASGARDEO_AUDIENCE": "client1"},
+        says=f"user {UUID}, scopes openid orders:read\n",
+        refused=({"aut": "APPLICATION"}, "invalid_claim"),
+    ),
+}
+by_case = pytest.mark.parametrize("name", CASES)
+
+
+@by_case
+@pytest.mark.parametrize("by", ["argument", "stdin"])
+def test_an_example_verifies_a_token_of_its_provider(run, internet, name, by):
+    """A token of the provider's shape is accepted, by one request for the documented URL."""
+    case = CASES[name]
+    internet.publish(*(account(kind) for kind in case.kinds))
+    token = account(case.kinds[0]).issue()
+    if by == "argument":
+        outcome = run(name, token, env=case.env)
+    else:
+        outcome = run(name, stdin=f"{token}\n", env=case.env)
+    assert outcome == Outcome(0, case.says, "")
+    assert internet.asked[0] == account(case.kinds[0]).url
+
+
+@by_case
+def test_an_example_refuses_a_neighbour_of_that_token(run, internet, name):
+    """What is not the token it is for is refused, and the code said on standard error."""
+    case = CASES[name]
+    internet.publish(*(account(kind) for kind in case.kinds))
+    claims, code = case.refused
+    outcome = run(name, account(case.kinds[0]).issue(**claims), env=case.env)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert code in outcome.err
+
+
+@by_case
+def test_an_example_says_when_nobody_can_know(run, internet, name):
+    """With the provider away the token is neither accepted nor refused, and that is told apart."""
+    case = CASES[name]
+    outcome = run(name, account(case.kinds[0]).issue(), env=case.env)
+    assert (outcome.status, outcome.out) == (3, "")
+    assert outcome.err.startswith("503 fetch_failed")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for name, case in CASES.items() for kind in case.others]
+)
+def test_an_example_for_several_kinds_tells_them_apart(run, internet, name, kind):
+    """Each kind of token is accepted as what it is."""
+    case = CASES[name]
+    internet.publish(*(account(one) for one in case.kinds))
+    assert run(name, account(kind).issue(), env=case.env) == Outcome(0, case.others[kind], "")
+
+
+def test_the_passkeys_example_takes_the_answer_as_it_comes(run, internet):
+    """Hanko's passkey server answers with a JSON object that holds the token."""
+    internet.publish(account("hanko_passkeys"))
+    body = json.dumps({"token": account("hanko_passkeys").issue()})
+    case = CASES["hanko_passkeys"]
+    assert run("hanko_passkeys", stdin=body, env=case.env) == Outcome(0, case.says, "")
+
+
+def test_the_wso2_example_trusts_a_certificate_that_it_is_given(run, tmp_path):
+    """WSO2_CA_FILE is read when the client is made: one that is no PEM file is told at once."""
+    from jwks_client import ConfigurationError
+
+    no_pem = tmp_path / "carbon.pem"
+    no_pem.write_text("not a certificate")
+    with pytest.raises(ConfigurationError) as caught:
+        run("wso2", "x", env={"WSO2_CA_FILE": str(no_pem)})
+    assert caught.value.field == "ca_file"
+
+
+def test_the_prelude_example_knows_custom_domains(run, internet):
+    """PRELUDE_DOMAIN takes the place of the application's id."""
+    internet.publish(account("prelude"), account("prelude_step_up"))
+    token = account("prelude").issue()
+    outcome = run("prelude", token, env={"PRELUDE_DOMAIN": PRELUDE})
+    assert outcome == Outcome(0, CASES["prelude"].says, "")
+
+
+# What speaks to a provider on this machine: processes of their own, and real HTTP.
+
+
+@contextmanager
+def served() -> Iterator[FakeProvider]:
+    """A provider on loopback, as ``jwks-client serve`` runs one."""
+    idp = FakeProvider(issuer=None)
+    with idp.serve():
+        yield idp
+
+
+def local_env(name: str, idp: FakeProvider) -> dict[str, str]:
+    """The settings of an example that speaks to a provider of one's own."""
+    if name == "generic":
+        return {"JWKS_URL": idp.jwks_url, "TOKEN_ISSUER": idp.issuer, "TOKEN_AUDIENCE": "api"}
+    prefix = "PARTNER" if name == "two_providers" else "OIDC"
+    return {f"{prefix}_ISSUER": idp.issuer, f"{prefix}_AUDIENCE": "api"}
+
+
+def check_generic() -> None:
+    """Claims on standard output; a wrong audience refused; an outage told apart."""
+    with served() as idp:
+        env = local_env("generic", idp)
+        good = run_apart("generic", stdin=f"{idp.issue(sub='u7')}\n", env=env)
+        assert (good.status, json.loads(good.out)["sub"], good.err) == (0, "u7", "")
+        bad = run_apart("generic", idp.issue(aud="other"), stdin="", env=env)
+        assert (bad.status, bad.out, bad.err.split(":")[0]) == (1, "", "401 wrong_audience")
+        idp.fail(503)
+        away = run_apart("generic", idp.issue(), stdin="", env=env)
+        assert (away.status, away.out, away.err.split(":")[0]) == (3, "", "503 fetch_failed")
+
+
+def check_oidc() -> None:
+    """The claims as the script's own type, and the log of the fetch; a token without sub refused."""
+    with served() as idp:
+        env = local_env("oidc", idp)
+        good = run_apart("oidc", stdin=idp.issue(sub="u7", scope="a b"), env=env)
+        assert (good.status, good.out) == (0, "u7, scopes a b\n")
+        assert "KeysFetched" in good.err
+        bad = run_apart("oidc", idp.issue(sub=None), stdin="", env=env)
+        assert (bad.status, bad.out) == (1, "")
+        assert "401 missing_claim" in bad.err
+        idp.fail(500)
+        away = run_apart("oidc", idp.issue(), stdin="", env=env)
+        assert (away.status, "503 discovery_failed" in away.err) == (3, True)
+
+
+def check_queue_worker() -> None:
+    """Each message is acknowledged, rejected or requeued by what became of its token."""
+
+    def message(idp: FakeProvider, **claims: Any) -> str:
+        return json.dumps({"token": idp.issue(**claims), "order": "tea"})
+
+    with served() as idp:
+        env = local_env("queue_worker", idp)
+        queue = [
+            message(idp, sub="u7", scope="orders:write"),
+            message(idp, scope="orders:read"),
+            message(idp, scope="orders:write", expires_in=-60),
+            message(FakeProvider(issuer=idp.issuer), scope="orders:write"),
+            '{"order": "tea"}',
+            "[]",
+            "no JSON",
+        ]
+        outcome = run_apart("queue_worker", stdin="\n".join(queue), env=env)
+        assert outcome == Outcome(
+            0,
+            "ack: u7 orders tea\n"
+            "reject: insufficient_scope\n"
+            "reject: token_expired\n"
+            "reject: bad_signature\n"
+            "reject: not a message for this queue\n"
+            "reject: not a message for this queue\n"
+            "reject: not a message for this queue\n",
+            "",
+        )
+        idp.fail(503, headers={"Retry-After": "120"})
+        outcome = run_apart("queue_worker", stdin=queue[0], env=env)
+        assert re.fullmatch(r"requeue in (119|120) s: discovery_failed\n", outcome.out)
+
+
+def check_two_providers(run, internet) -> None:
+    """Tokens of either provider are accepted as its own; one's outage is not the other's."""
+    with served() as partner:
+        env = {"STYTCH_PROJECT_ID": PROJECT, **local_env("two_providers", partner)}
+        outcome = run("two_providers", partner.issue(sub="p1"), env=env)
+        states = "keys of people: cold\nkeys of partners: fresh\n"
+        assert outcome == Outcome(0, "partners: p1\n", states)
+        away = run("two_providers", account("stytch").issue(), env=env)
+        assert (away.status, away.err.split(":")[0]) == (3, "503 fetch_failed")
+        internet.publish(account("stytch"))
+        assert (
+            run("two_providers", account("stytch").issue(), env=env).out == "people: user-test-1\n"
+        )
+        outcome = run("two_providers", partner.issue(iss="https://else.test"), env=env)
+        assert (outcome.status, outcome.err.split(":")[0]) == (1, "401 unknown_issuer")
+
+
+def check_async_service() -> None:
+    """A real server: each outcome is answered with its status and headers; Ctrl-C ends it."""
+    with served() as idp:
+        env = {**os.environ, **local_env("async_service", idp), "PORT": "0"}
+        command = [sys.executable, str(SCRIPTS["async_service"])]
+        with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as service:
+            try:
+                base_url = where_it_runs(service)
+                check_answers(idp, base_url)
+            finally:
+                service.send_signal(signal.SIGINT)
+                log = service.communicate(timeout=PATIENCE)[1]
+    assert service.returncode == 0, log
+    assert "Traceback" not in log
+
+
+def where_it_runs(service: subprocess.Popen[str]) -> str:
+    """The base URL that uvicorn names in its log."""
+    for line in service.stderr or ():
+        if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
+            return found[1]
+    raise AssertionError("the service ended before it served")
+
+
+def check_answers(idp: FakeProvider, base_url: str) -> None:
+    """What the service answers, case by case."""
+
+    def ask(credentials: str | None, path: str = "/") -> tuple[int, Any, httpx.Headers]:
+        headers = {} if credentials is None else {"Authorization": credentials}
+        response = httpx.get(f"{base_url}{path}", headers=headers, trust_env=False)
+        return response.status_code, response.json(), response.headers
+
+    good = idp.issue(sub="u7", scope="orders:read")
+    assert ask(f"Bearer {good}")[:2] == (200, {"sub": "u7", "scopes": ["orders:read"]})
+    assert ask(None, "/health")[:2] == (200, {"oidc": "fresh"})
+    for credentials, status, code, challenge in [
+        (None, 401, "missing_credentials", "Bearer"),
+        ("Basic dTpw", 401, "missing_credentials", "Bearer"),
+        ("Bearer", 400, "invalid_request", 'Bearer error="invalid_request"'),
+        ("Bearer a b", 400, "invalid_request", 'Bearer error="invalid_request"'),
+        ("Bearer junk", 401, "malformed_token", 'Bearer error="invalid_token"'),
+        (
+            f"Bearer {idp.issue(scope='other')}",
+            403,
+            "insufficient_scope",
+            'Bearer error="insufficient_scope", scope="orders:read"',
+        ),
+    ]:
+        answered = ask(credentials)
+        assert answered[:2] == (status, {"code": code})
+        assert answered[2]["www-authenticate"] == challenge
+    idp.rotate()
+    idp.fail(503, headers={"Retry-After": "120"})
+    status, body, headers = ask(f"Bearer {idp.issue(scope='orders:read')}")
+    assert (status, body, "www-authenticate" in headers) == (503, {"code": "fetch_failed"}, False)
+    assert headers["retry-after"] == "120"
+    assert ask(f"Bearer {good}")[0] == 200
+
+
+OTHERS = {
+    "async_service": check_async_service,
+    "generic": check_generic,
+    "oidc": check_oidc,
+    "queue_worker": check_queue_worker,
+    "two_providers": check_two_providers,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_an_example_works_on_a_real_wire(request, name):
+    """Each does what its header says, with a provider that is served on this machine."""
+    check = OTHERS[name]
+    check(**{one: request.getfixturevalue(one) for one in inspect.signature(check).parameters})
+
+
+# What holds for all of them.
+
+by_script = pytest.mark.parametrize("name", SCRIPTS)
+
+
+def test_every_example_is_tested():
+    """A script without a test of its own does not stay."""
+    assert sorted(SCRIPTS) == sorted([*CASES, *OTHERS])
+
+
+def test_every_example_is_in_the_index():
+    """examples/README.md names each of them, and nothing that is not there."""
+    index = (EXAMPLES / "README.md").read_text()
+    assert sorted(set(re.findall(r"\[(\w+)\.py\]", index))) == sorted(SCRIPTS)
+
+
+@by_script
+def test_an_example_can_be_imported(name, internet, capsys, monkeypatch):
+    """An import does nothing: no request, no output, no reading of settings or tokens."""
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdin", None)
+        patch.setattr(os, "environ", None)
+        names = runpy.run_path(str(SCRIPTS[name]), run_name=name)
+    assert callable(names["main"])
+    assert (internet.asked, *capsys.readouterr()) == ([], "", "")
+
+
+@by_script
+def test_an_example_says_how_to_run_it(name):
+    """The header names the command and every setting that is read."""
+    header = ast.get_docstring(ast.parse(SCRIPTS[name].read_text())) or ""
+    assert f"python examples/{name}.py" in header
+    assert {one for one in settings_of(SCRIPTS[name]) if one not in header} == set()
+
+
+@pytest.mark.parametrize("name", sorted(SCRIPTS.keys() - {"async_service", "queue_worker"}))
+def test_an_example_runs_as_it_stands(run, internet, name):
+    """Its placeholders are settings that are accepted, and for what is no token nothing is fetched."""
+    outcome = run(name, "no-token")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert "401 malformed_token" in outcome.err
+    assert internet.asked == []
