@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Unpack
 
 from .._core.provider import Provider
+from ._checks import ClaimImplies
 from ._identifiers import base_url as base
 from ._identifiers import segment
 from ._make import make
@@ -14,9 +15,12 @@ __all__ = ["asgardeo", "wso2"]
 
 # RS256 unless configured otherwise; HS* and NONE can be configured too and are never accepted.
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA")
-# Every access token says on whose behalf it acts; ID tokens, which may share its issuer, audience
-# and absent typ, do not. Refresh tokens do, but are of typ rt+jwt and for the issuer.
-_ACCESS_TOKEN: Final = ("aut",)
+# What WSO2 and OpenID Connect Core (sections 2 and 3.3.2.11) put into ID tokens and nobody puts
+# into access tokens: an ID token may share issuer, audience and the absent typ with one. Refresh
+# tokens are of typ rt+jwt and for the issuer.
+_ID_TOKEN: Final = ("at_hash", "c_hash", "isk", "nonce")
+# An impersonator's subject token names who may act, and not on whose behalf it acts itself.
+_NO_SUBJECT_TOKEN: Final = ClaimImplies("may_act", "aut")
 
 
 def wso2(
@@ -33,7 +37,8 @@ def wso2(
     ``FetchPolicy(ca_file=…)``, never by turning verification off.
 
     Arguments:
-        base_url: scheme, host and port; for a sub-organization ``https://{host}/t/{root}/o/{org_id}``.
+        base_url: scheme, host and port; for a sub-organization
+            ``https://{host}/t/{root}/o/{org_id}``.
         audience: the application's client id, or an audience that was configured for it.
         tenant: the tenant's domain, such as ``acme.com``.
         issuer: the accepted ``iss``; None for the token endpoint's URL, which is WSO2's default.
@@ -42,7 +47,8 @@ def wso2(
     Checked against: wso2-extensions/identity-inbound-auth-oauth, JWTTokenIssuer.java,
     DefaultIDTokenBuilder.java, JwksEndpoint.java and OAuth2Util.java.
     Not known: an issuer that was configured (resident entity id, FAPI2, mTLS alias). Applications
-    get opaque tokens unless set to JWT, and no key set verifies those.
+    get opaque tokens unless set to JWT, and no key set verifies those. An ID token is told by what
+    only it has; ``required_claims=("aut",)`` is stricter where your release always sets ``aut``.
     """
     url = base("base_url", base_url, allow_http=options.get("allow_http", False))
     if tenant is not None:
@@ -54,7 +60,8 @@ def wso2(
         issuer=f"{url}/oauth2/token" if issuer is None else issuer,
         audience=audience,
         algorithms=_ALGORITHMS,
-        required_claims=_ACCESS_TOKEN,
+        forbidden_claims=_ID_TOKEN,
+        checks=(_NO_SUBJECT_TOKEN,),
     )
 
 
@@ -83,5 +90,6 @@ def asgardeo(
         issuer=f"{url}/token",
         audience=audience,
         algorithms=_ALGORITHMS,
-        required_claims=_ACCESS_TOKEN,
+        forbidden_claims=_ID_TOKEN,
+        checks=(_NO_SUBJECT_TOKEN,),
     )

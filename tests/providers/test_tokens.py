@@ -490,10 +490,11 @@ def test_a_wso2_access_token_is_accepted(signer, wso2, headers, claims):
         (
             {"typ": None},
             {"aut": None, "client_id": None, "scope": None, "at_hash": "x", "aud": "client1"},
-            "missing_claim",
+            "forbidden_claim",
         ),
+        ({"typ": None}, {"aut": None, "nonce": "x", "aud": "client1"}, "forbidden_claim"),
         # A subject token, which an impersonator exchanges.
-        ({"typ": None}, {"aut": None, "may_act": {"sub": "x"}}, "missing_claim"),
+        ({"typ": None}, {"aut": None, "may_act": {"sub": "x"}}, "rejected_by_check"),
         # Refresh tokens of new and old releases.
         ({"typ": "rt+jwt"}, {"aud": "client1"}, "wrong_token_type"),
         ({"typ": None}, {"aud": "https://localhost:9443/oauth2/token"}, "wrong_audience"),

@@ -1,0 +1,39 @@
+"""Auth0: access tokens for an API."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from .._core.provider import Provider
+from ._identifiers import host
+from ._make import make
+from ._options import OptionsBesideAudience
+
+__all__ = ["auth0"]
+
+
+def auth0(
+    domain: str,
+    *,
+    audience: str | tuple[str, ...] | None,
+    **options: Unpack[OptionsBesideAudience],
+) -> Provider:
+    """Access tokens of an Auth0 tenant for one of its APIs.
+
+    Arguments:
+        domain: the tenant's or your custom domain, a bare host such as ``acme.eu.auth0.com``.
+        audience: the API's identifier. An application's client id would accept ID tokens.
+        options: any other field of `Provider`.
+
+    Checked against: auth0.com/docs (tokens, signing keys), auth0/node-oauth2-jwt-bearer.
+    Not known: a client that asks for no audience gets an opaque token, which no key set verifies.
+    """
+    site = f"https://{host('domain', domain, 'the domain of the tenant')}"
+    return make(
+        options,
+        name="auth0",
+        jwks_url=f"{site}/.well-known/jwks.json",
+        issuer=f"{site}/",
+        audience=audience,
+        algorithms=("RS256", "PS256"),
+    )

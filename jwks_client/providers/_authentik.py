@@ -1,0 +1,44 @@
+"""authentik: tokens of one application."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from .._core.provider import Provider
+from ._identifiers import base_url as base
+from ._identifiers import segment
+from ._make import make
+from ._options import OptionsBesideAudience
+
+__all__ = ["authentik"]
+
+
+def authentik(
+    base_url: str,
+    slug: str,
+    *,
+    audience: str | tuple[str, ...] | None,
+    **options: Unpack[OptionsBesideAudience],
+) -> Provider:
+    """Tokens of one authentik application.
+
+    Arguments:
+        base_url: where authentik is, such as ``https://auth.example.com``.
+        slug: the application's slug.
+        audience: the client id.
+        options: any other field of `Provider`; ``issuer=`` if the provider's issuer mode is global.
+
+    Checked against: goauthentik/authentik.
+    Not known: an application without a signing key publishes none and signs with its client secret;
+    such tokens are refused.
+    """
+    site = base("base_url", base_url, allow_http=options.get("allow_http", False))
+    issuer = f"{site}/application/o/{segment('slug', slug, 'the slug')}/"
+    return make(
+        options,
+        name="authentik",
+        jwks_url=f"{issuer}jwks/",
+        issuer=issuer,
+        audience=audience,
+        algorithms=("RS256", "ES256", "ES384", "ES512"),
+    )

@@ -1,0 +1,43 @@
+"""Cloudflare Access: the token that Access adds to each request."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from .._core.provider import Cookie, Header, Provider
+from ._identifiers import segment
+from ._make import make
+from ._options import OptionsBesideAudience
+
+__all__ = ["cloudflare_access"]
+
+
+def cloudflare_access(
+    team: str,
+    *,
+    audience: str | tuple[str, ...] | None,
+    **options: Unpack[OptionsBesideAudience],
+) -> Provider:
+    """Application tokens of a Cloudflare Access team.
+
+    They are looked for in the header ``Cf-Access-Jwt-Assertion``, then in the cookie
+    ``CF_Authorization``.
+
+    Arguments:
+        team: the first label of ``https://{team}.cloudflareaccess.com``.
+        audience: the application's AUD tag, 64 hexadecimal digits.
+        options: any other field of `Provider`.
+
+    Checked against: Cloudflare's documentation (validating JWTs).
+    Not known: whether somebody can reach your server around Cloudflare.
+    """
+    issuer = f"https://{segment('team', team, 'the team name')}.cloudflareaccess.com"
+    return make(
+        options,
+        name="cloudflare_access",
+        jwks_url=f"{issuer}/cdn-cgi/access/certs",
+        issuer=issuer,
+        audience=audience,
+        algorithms=("RS256",),
+        locations=(Header("Cf-Access-Jwt-Assertion"), Cookie("CF_Authorization")),
+    )

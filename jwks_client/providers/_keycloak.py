@@ -1,0 +1,47 @@
+"""Keycloak: access tokens of a realm."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from .._core.provider import Provider
+from ._identifiers import base_url as base
+from ._identifiers import segment
+from ._make import make
+from ._options import OptionsBesideAudience
+
+__all__ = ["keycloak"]
+
+
+def keycloak(
+    base_url: str,
+    realm: str,
+    *,
+    audience: str | tuple[str, ...] | None,
+    **options: Unpack[OptionsBesideAudience],
+) -> Provider:
+    """Access tokens of a Keycloak realm; its ID, refresh and logout tokens are refused by ``typ``.
+
+    Arguments:
+        base_url: where Keycloak is, such as ``https://id.example.com``.
+        realm: the realm's name.
+        audience: a client id that an audience mapper puts into ``aud``. Without one Keycloak says
+            ``account``, or nothing: None knowingly accepts every client's tokens of the realm.
+        options: any other field of `Provider`; ``claim_values={"azp": "my-client"}`` for one
+            client.
+
+    Checked against: keycloak/keycloak issues 14794 and 15114, jpadilla/pyjwt issue 722.
+    Not known: roles. They stand in the claims ``realm_access`` and ``resource_access``.
+    """
+    name = segment("realm", realm, "the realm's name", dots=True)
+    issuer = (
+        f"{base('base_url', base_url, allow_http=options.get('allow_http', False))}/realms/{name}"
+    )
+    return make(
+        options,
+        name="keycloak",
+        jwks_url=f"{issuer}/protocol/openid-connect/certs",
+        issuer=issuer,
+        audience=audience,
+        claim_values={"typ": "Bearer"},
+    )

@@ -1,0 +1,40 @@
+"""Kinde: access tokens."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from .._core.provider import Provider
+from ._identifiers import segment
+from ._make import make
+from ._options import OptionsBesideAudience
+
+__all__ = ["kinde"]
+
+
+def kinde(
+    subdomain: str,
+    *,
+    audience: str | tuple[str, ...] | None,
+    **options: Unpack[OptionsBesideAudience],
+) -> Provider:
+    """Access tokens of a Kinde business; ID tokens and webhooks of the same keys have no ``scp``.
+
+    Arguments:
+        subdomain: the first label of ``https://{subdomain}.kinde.com``.
+        audience: an API's audience. Without a registered API ``aud`` is an empty list: None.
+        options: any other field of `Provider`.
+
+    Checked against: Kinde's documentation, repositories of integrators.
+    Not known: custom domains; give ``issuer=`` and ``jwks_url=`` for one.
+    """
+    issuer = f"https://{segment('subdomain', subdomain, 'the subdomain')}.kinde.com"
+    return make(
+        options,
+        name="kinde",
+        jwks_url=f"{issuer}/.well-known/jwks",
+        issuer=issuer,
+        audience=audience,
+        algorithms=("RS256",),
+        required_claims=("scp",),
+    )

@@ -1,0 +1,53 @@
+"""Okta: access tokens of a custom authorization server."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Unpack
+
+from .._core.provider import Provider
+from ..errors import ConfigurationError
+from ._identifiers import base_url
+from ._make import make
+from ._options import OptionsBesideIssuer
+
+__all__ = ["okta"]
+
+_CUSTOM: Final = re.compile(r"https://[^/]+/oauth2/[A-Za-z0-9_-]+")
+
+
+def okta(
+    issuer: str,
+    *,
+    audience: str | tuple[str, ...] | None,
+    **options: Unpack[OptionsBesideIssuer],
+) -> Provider:
+    """Access tokens of an Okta custom authorization server; its ID tokens are refused.
+
+    Arguments:
+        issuer: the server's issuer, ``https://{org}.okta.com/oauth2/default`` or another id after
+            ``/oauth2/``. The org authorization server has none there: its access tokens are for
+            Okta alone.
+        audience: the server's audience, such as ``api://default``.
+        options: any other field of `Provider`.
+
+    Checked against: okta-jwt-verifier-python, Okta's documentation on authorization servers.
+    Not known: an issuer mode "Dynamic" changes the issuer with the domain a client used; name
+    each such domain in a tuple by ``Provider(issuer=…)``.
+    """
+    site = base_url("issuer", issuer)
+    if not _CUSTOM.fullmatch(site):
+        raise ConfigurationError(
+            "issuer",
+            "takes the issuer of a custom authorization server, such as "
+            "https://acme.okta.com/oauth2/default; tokens of the org server are for Okta alone",
+        )
+    return make(
+        options,
+        name="okta",
+        jwks_url=f"{site}/v1/keys",
+        issuer=site,
+        audience=audience,
+        algorithms=("RS256",),
+        required_claims=("cid",),  # the client; ID tokens have none
+    )

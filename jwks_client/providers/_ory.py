@@ -1,0 +1,39 @@
+"""Ory Hydra: JWT access tokens."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from .._core.provider import Provider
+from ._identifiers import base_url
+from ._make import make
+from ._options import OptionsBesideIssuer
+
+__all__ = ["ory_hydra"]
+
+
+def ory_hydra(
+    issuer: str,
+    *,
+    audience: str | tuple[str, ...] | None,
+    **options: Unpack[OptionsBesideIssuer],
+) -> Provider:
+    """Access tokens of an Ory Hydra server or Ory Network project.
+
+    Arguments:
+        issuer: the public URL exactly as tokens spell it, often with a slash at its end.
+        audience: one that clients request; None if they request none (``aud`` is an empty list).
+        options: any other field of `Provider`.
+
+    Checked against: ory/hydra.
+    Not known: access tokens are opaque unless the strategy is ``jwt``.
+    """
+    site = base_url("issuer", issuer, allow_http=options.get("allow_http", False))
+    return make(
+        options,
+        name="ory_hydra",
+        jwks_url=f"{site}/.well-known/jwks.json",
+        issuer=issuer,
+        audience=audience,
+        algorithms=("RS256",),
+    )

@@ -1,0 +1,467 @@
+"""Presets beyond the documented five: exact URLs, the right token accepted, its neighbours refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from jwks_client import (
+    ConfigurationError,
+    IssuerTemplate,
+    JWKSClient,
+    Provider,
+    TokenError,
+    providers,
+)
+from jwks_client.providers import Cookie, Header
+from jwks_client.testing import FakeClock, FakeProvider
+
+CLOCK = FakeClock()
+TENANT, OTHER = "72f988bf-86f1-41af-91ab-2d7cd011db47", "11111111-2222-3333-4444-555555555555"
+POOL = "eu-west-1_Ab12Cd34E"
+COGNITO = f"https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"
+LOGIN = "https://login.microsoftonline.com"
+AUD_TAG = "4714c1358e65fe4b408ad6d432a5f878f08194bdb4752441fd56faefa9b2b6f2"
+BEARER = Header("Authorization", scheme="Bearer")
+
+
+class Preset(NamedTuple):
+    """A preset, where its keys are, what its token says, and the neighbours that are not meant."""
+
+    provider: Provider
+    url: str
+    claims: dict[str, Any]
+    neighbours: list[tuple[dict[str, Any], str]]
+    algorithm: str = "RS256"
+    key: Mapping[str, Any] = MappingProxyType({})  # this provider's own members; None for lacking
+
+
+def preset(name: str, *arguments: Any, **keywords: Any) -> Provider:
+    return getattr(providers, name)(*arguments, **keywords)
+
+
+PRESETS = {
+    "auth0": Preset(
+        preset("auth0", "acme.eu.auth0.com", audience="https://api.acme.example"),
+        "https://acme.eu.auth0.com/.well-known/jwks.json",
+        {
+            "iss": "https://acme.eu.auth0.com/",
+            "aud": ["https://api.acme.example", "https://acme.eu.auth0.com/userinfo"],
+            "azp": "client1",
+        },
+        [
+            ({"iss": "https://acme.eu.auth0.com"}, "wrong_issuer"),
+            ({"iss": "https://other.eu.auth0.com/"}, "wrong_issuer"),
+            ({"aud": "client1"}, "wrong_audience"),  # an ID token
+        ],
+    ),
+    "okta": Preset(
+        preset("okta", "https://acme.okta.com/oauth2/default", audience="api://default"),
+        "https://acme.okta.com/oauth2/default/v1/keys",
+        {
+            "iss": "https://acme.okta.com/oauth2/default",
+            "aud": "api://default",
+            "cid": "0oa1",
+            "scp": ["orders:read"],
+        },
+        [
+            ({"aud": "0oa1", "cid": None}, "wrong_audience"),  # an ID token
+            ({"cid": None}, "missing_claim"),
+            ({"iss": "https://acme.okta.com"}, "wrong_issuer"),  # the org server
+            ({"iss": "https://acme.okta.com/oauth2/aus2"}, "wrong_issuer"),
+        ],
+    ),
+    "cognito_access": Preset(
+        preset("cognito_access", POOL, client_id=("client1", "client2")),
+        f"{COGNITO}/.well-known/jwks.json",
+        {"iss": COGNITO, "aud": None, "token_use": "access", "client_id": "client2"},
+        [
+            ({"client_id": "client3"}, "invalid_claim"),
+            ({"client_id": None}, "missing_claim"),
+            ({"token_use": "id", "aud": "client1"}, "invalid_claim"),
+            ({"iss": COGNITO[:-1] + "F"}, "wrong_issuer"),
+        ],
+    ),
+    "cognito_id": Preset(
+        preset("cognito_id", POOL, client_id="client1"),
+        f"{COGNITO}/.well-known/jwks.json",
+        {"iss": COGNITO, "aud": "client1", "token_use": "id"},
+        [
+            ({"token_use": "access"}, "invalid_claim"),
+            ({"aud": "client2"}, "wrong_audience"),
+            ({"aud": None, "token_use": "access", "client_id": "client1"}, "missing_claim"),
+        ],
+    ),
+    "entra": Preset(
+        preset("entra", TENANT, audience=OTHER),
+        f"{LOGIN}/{TENANT}/discovery/v2.0/keys",
+        {"iss": f"{LOGIN}/{TENANT}/v2.0", "aud": OTHER, "tid": TENANT, "ver": "2.0"},
+        [
+            ({"iss": f"https://sts.windows.net/{TENANT}/", "ver": "1.0"}, "wrong_issuer"),
+            ({"iss": f"{LOGIN}/{OTHER}/v2.0", "tid": OTHER}, "wrong_issuer"),
+            ({"tid": OTHER}, "invalid_claim"),
+            ({"aud": "00000003-0000-0000-c000-000000000000"}, "wrong_audience"),  # Graph
+        ],
+        key={"alg": None, "issuer": f"{LOGIN}/{{tenantid}}/v2.0"},
+    ),
+    "entra_multi_tenant": Preset(
+        preset("entra_multi_tenant", audience="app1", allowed_tenants={TENANT}),
+        f"{LOGIN}/common/discovery/v2.0/keys",
+        {"iss": f"{LOGIN}/{TENANT}/v2.0", "aud": "app1", "tid": TENANT},
+        [
+            ({"iss": f"{LOGIN}/{OTHER}/v2.0", "tid": OTHER}, "wrong_issuer"),
+            ({"tid": OTHER}, "wrong_issuer"),
+            ({"tid": None}, "wrong_issuer"),
+            ({"iss": f"{LOGIN}/{{tenantid}}/v2.0"}, "wrong_issuer"),
+        ],
+        key={"alg": None, "issuer": f"{LOGIN}/{{tenantid}}/v2.0"},
+    ),
+    "google": Preset(
+        preset("google", "1.apps.googleusercontent.com"),
+        "https://www.googleapis.com/oauth2/v3/certs",
+        {"iss": "accounts.google.com", "aud": "1.apps.googleusercontent.com"},
+        [
+            ({"aud": "2.apps.googleusercontent.com"}, "wrong_audience"),
+            ({"iss": "http://accounts.google.com"}, "wrong_issuer"),
+            ({"iss": "https://securetoken.google.com/p"}, "wrong_issuer"),
+        ],
+    ),
+    "firebase": Preset(
+        preset("firebase", "my-project"),
+        "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com",
+        {
+            "iss": "https://securetoken.google.com/my-project",
+            "aud": "my-project",
+            "auth_time": 1_699_999_000,
+        },
+        [
+            # Another project's token: signed by the very same keys.
+            (
+                {"iss": "https://securetoken.google.com/other-one", "aud": "other-one"},
+                "wrong_issuer",
+            ),
+            ({"aud": "other-one"}, "wrong_audience"),
+            ({"sub": ""}, "rejected_by_check"),
+            ({"sub": "x" * 129}, "rejected_by_check"),
+            ({"auth_time": None}, "missing_claim"),
+            ({"iss": "https://session.firebase.google.com/my-project"}, "wrong_issuer"),
+        ],
+    ),
+    "keycloak": Preset(
+        preset("keycloak", "https://id.example.com/", "acme", audience="api"),
+        "https://id.example.com/realms/acme/protocol/openid-connect/certs",
+        {"iss": "https://id.example.com/realms/acme", "aud": ["api", "account"], "typ": "Bearer"},
+        [
+            ({"typ": "ID"}, "invalid_claim"),
+            ({"typ": "Refresh"}, "invalid_claim"),
+            ({"typ": None}, "missing_claim"),
+            ({"iss": "https://id.example.com/realms/other"}, "wrong_issuer"),
+            ({"aud": "account"}, "wrong_audience"),
+        ],
+    ),
+    "clerk": Preset(
+        preset("clerk", "clerk.example.com", authorized_parties="https://app.example.com"),
+        "https://clerk.example.com/.well-known/jwks.json",
+        {"iss": "https://clerk.example.com", "aud": None, "azp": "https://app.example.com"},
+        [
+            ({"azp": "https://evil.example.com"}, "invalid_claim"),
+            ({"azp": None}, "missing_claim"),  # a machine's token
+            ({"sts": "pending"}, "rejected_by_check"),
+            ({"iss": "https://clerk.other.com"}, "wrong_issuer"),
+        ],
+    ),
+    "supabase": Preset(
+        preset("supabase", "abcdefghijklmnop"),
+        "https://abcdefghijklmnop.supabase.co/auth/v1/.well-known/jwks.json",
+        {"iss": "https://abcdefghijklmnop.supabase.co/auth/v1", "aud": "authenticated"},
+        [
+            ({"sub": None}, "missing_claim"),
+            ({"aud": "anon"}, "wrong_audience"),
+            ({"iss": "https://zyxwvutsrqponmlk.supabase.co/auth/v1"}, "wrong_issuer"),
+        ],
+        algorithm="ES256",
+        key={"key_ops": ["verify"]},
+    ),
+    "workos": Preset(
+        preset("workos", "client_1"),
+        "https://api.workos.com/sso/jwks/client_1",
+        {"iss": "https://api.workos.com/user_management/client_1", "aud": None, "sid": "s1"},
+        [
+            ({"iss": "https://api.workos.com/user_management/client_2"}, "wrong_issuer"),
+            ({"sid": None}, "missing_claim"),
+        ],
+    ),
+    "descope": Preset(
+        preset("descope", "P2abc"),
+        "https://api.descope.com/v2/keys/P2abc",
+        {"iss": "P2abc", "aud": None, "drn": "DS"},
+        [
+            ({"drn": "DSR"}, "rejected_by_check"),  # a refresh token
+            ({"iss": "P2other"}, "wrong_issuer"),
+        ],
+    ),
+    "kinde": Preset(
+        preset("kinde", "acme", audience=None),
+        "https://acme.kinde.com/.well-known/jwks",
+        {"iss": "https://acme.kinde.com", "aud": [], "scp": ["openid"], "azp": "client1"},
+        [
+            ({"scp": None}, "missing_claim"),  # an ID token, a webhook
+            ({"iss": "https://other.kinde.com"}, "wrong_issuer"),
+        ],
+    ),
+    "logto": Preset(
+        preset("logto", "https://acme.logto.app", audience="https://api.acme.example"),
+        "https://acme.logto.app/oidc/jwks",
+        {"iss": "https://acme.logto.app/oidc", "aud": "https://api.acme.example"},
+        [
+            ({"aud": "client1"}, "wrong_audience"),  # an ID token
+            ({"aud": "urn:logto:organization:o1"}, "wrong_audience"),
+            ({"iss": "https://acme.logto.app"}, "wrong_issuer"),
+        ],
+        algorithm="ES384",
+    ),
+    "zitadel": Preset(
+        preset("zitadel", "acme-1a2b3c.zitadel.cloud", audience="214566"),
+        "https://acme-1a2b3c.zitadel.cloud/oauth/v2/keys",
+        {"iss": "https://acme-1a2b3c.zitadel.cloud", "aud": ["client1", "214566"]},
+        [
+            ({"aud": ["client1"]}, "wrong_audience"),
+            ({"iss": "https://acme-1a2b3c.zitadel.cloud/"}, "wrong_issuer"),
+        ],
+        key={"kid": "271828182845904523"},
+    ),
+    "ory_hydra": Preset(
+        preset("ory_hydra", "https://hydra.example.com/", audience="api"),
+        "https://hydra.example.com/.well-known/jwks.json",
+        {"iss": "https://hydra.example.com/", "aud": ["api"], "scp": ["orders:read"]},
+        [
+            ({"iss": "https://hydra.example.com"}, "wrong_issuer"),
+            ({"aud": []}, "wrong_audience"),
+        ],
+    ),
+    "cloudflare_access": Preset(
+        preset("cloudflare_access", "acme", audience=AUD_TAG),
+        "https://acme.cloudflareaccess.com/cdn-cgi/access/certs",
+        {"iss": "https://acme.cloudflareaccess.com", "aud": [AUD_TAG], "sub": ""},
+        [
+            ({"aud": [AUD_TAG[:-1] + "0"]}, "wrong_audience"),  # another application of the team
+            ({"iss": "https://other.cloudflareaccess.com"}, "wrong_issuer"),
+        ],
+    ),
+    "github_actions": Preset(
+        preset("github_actions", repository="acme/api", audience="https://github.com/acme"),
+        "https://token.actions.githubusercontent.com/.well-known/jwks",
+        {
+            "iss": "https://token.actions.githubusercontent.com",
+            "aud": "https://github.com/acme",
+            "repository": "acme/api",
+            "sub": "repo:acme/api:ref:refs/heads/main",
+        },
+        [
+            ({"repository": "evil/api"}, "invalid_claim"),
+            ({"repository": "acme/api-fork"}, "invalid_claim"),
+            ({"repository": None}, "missing_claim"),
+            ({"aud": "https://github.com/evil"}, "wrong_audience"),
+        ],
+    ),
+    "gitlab": Preset(
+        preset("gitlab", audience="https://api.acme.example", project_path="acme/deep/api"),
+        "https://gitlab.com/oauth/discovery/keys",
+        {
+            "iss": "https://gitlab.com",
+            "aud": "https://api.acme.example",
+            "project_path": "acme/deep/api",
+            "nbf": 1_699_999_995,
+        },
+        [
+            ({"project_path": "evil/deep/api"}, "invalid_claim"),
+            ({"aud": "https://gitlab.com"}, "wrong_audience"),
+        ],
+    ),
+    "kubernetes": Preset(
+        preset("kubernetes", "https://kubernetes.default.svc", audience="api"),
+        "https://kubernetes.default.svc/openid/v1/jwks",
+        {
+            "iss": "https://kubernetes.default.svc",
+            "aud": ["api"],
+            "sub": "system:serviceaccount:shop:orders",
+        },
+        [
+            ({"sub": "system:node:n1"}, "rejected_by_check"),
+            ({"iss": "kubernetes/serviceaccount", "exp": None}, "wrong_issuer"),  # a legacy token
+            ({"aud": ["https://kubernetes.default.svc"]}, "wrong_audience"),
+        ],
+        algorithm="ES256",
+    ),
+    "authentik": Preset(
+        preset("authentik", "https://auth.example.com", "shop", audience="client1"),
+        "https://auth.example.com/application/o/shop/jwks/",
+        {"iss": "https://auth.example.com/application/o/shop/", "aud": "client1"},
+        [
+            ({"iss": "https://auth.example.com/application/o/other/"}, "wrong_issuer"),
+            ({"iss": "https://auth.example.com/application/o/shop"}, "wrong_issuer"),
+            ({"aud": "client2"}, "wrong_audience"),
+        ],
+        key={"enc": "x"},
+    ),
+}
+FIVE = ("hanko", "prelude", "stytch", "wso2", "asgardeo", "generic", "oidc")
+
+
+@pytest.fixture(scope="module")
+def signers() -> dict[str, FakeProvider]:
+    """One key pair for each algorithm."""
+    return {name: FakeProvider(algorithm=name, clock=CLOCK) for name in ("RS256", "ES256", "ES384")}
+
+
+def client_of(one: Preset, signer: FakeProvider, kid: str) -> JWKSClient:
+    """A client whose network answers at the preset's URL alone."""
+    [jwk] = signer.jwks()["keys"]
+    members = {**jwk, "kid": kid, **one.key}
+    document = {"keys": [{n: v for n, v in members.items() if v is not None}]}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if str(request.url) != one.url:
+            return httpx.Response(404)
+        return httpx.Response(200, json=document)
+
+    http = httpx.Client(transport=httpx.MockTransport(answer))
+    return JWKSClient(one.provider, http=http, clock=CLOCK)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_right_token_and_its_neighbours(signers, name):
+    """The kind of token that the preset is for is accepted; each neighbour is refused, by its code."""
+    one = PRESETS[name]
+    signer, kid = signers[one.algorithm], one.key.get("kid", "kid-1")
+    client = client_of(one, signer, kid)
+    accepted = client.verify(signer.issue(**one.claims, headers={"kid": kid}))
+    assert accepted.provider == name
+    for change, code in one.neighbours:
+        with pytest.raises(TokenError) as caught:
+            client.verify(signer.issue(**{**one.claims, **change}, headers={"kid": kid}))
+        assert (caught.value.code, change) == (code, change)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_no_symmetric_or_foreign_algorithm(signers, name):
+    """A preset accepts the algorithms its provider signs with, and no others."""
+    one = PRESETS[name]
+    assert one.algorithm in one.provider.algorithms
+    assert "ES256K" not in one.provider.algorithms
+
+
+def test_every_preset_is_in_the_table():
+    """Each factory beyond the documented five has a token and neighbours here."""
+    factories = {name for name in providers.__all__ if name.islower()}
+    assert {name for name in factories if not name.startswith(FIVE)} == set(PRESETS)
+
+
+@pytest.mark.parametrize(
+    ("name", "locations"),
+    [
+        ("clerk", (BEARER, Cookie("__session"))),
+        ("descope", (BEARER, Cookie("DS"))),
+        (
+            "cloudflare_access",
+            (Header("Cf-Access-Jwt-Assertion"), Cookie("CF_Authorization")),
+        ),
+        ("auth0", (BEARER,)),
+    ],
+)
+def test_where_tokens_stand(name, locations):
+    """A provider that has a cookie or header of its own is read there."""
+    assert PRESETS[name].provider.locations == locations
+
+
+@pytest.mark.parametrize(
+    ("field", "make"),
+    [
+        ("domain", lambda: providers.auth0("https://acme.eu.auth0.com", audience="a")),
+        ("issuer", lambda: providers.okta("https://acme.okta.com", audience="a")),
+        ("issuer", lambda: providers.okta("acme.okta.com/oauth2/default", audience="a")),
+        ("user_pool_id", lambda: providers.cognito_access("Ab12Cd34E", client_id="c")),
+        ("region", lambda: providers.cognito_id(POOL, client_id="c", region="x/y")),
+        ("client_id", lambda: providers.cognito_access(POOL, client_id=())),
+        ("tenant", lambda: providers.entra("acme.onmicrosoft.com", audience="a")),
+        ("tenant", lambda: providers.entra("common", audience="a")),
+        (
+            "allowed_tenants",
+            lambda: providers.entra_multi_tenant(audience="a", allowed_tenants=()),
+        ),
+        (
+            "allowed_tenants",
+            lambda: providers.entra_multi_tenant(audience="a", allowed_tenants=["acme.com"]),
+        ),
+        ("client_id", lambda: providers.google("")),
+        ("project_id", lambda: providers.firebase("https://my-project")),
+        ("realm", lambda: providers.keycloak("https://id.example.com", "a/b", audience="a")),
+        ("base_url", lambda: providers.keycloak("id.example.com", "a", audience="a")),
+        ("frontend_api", lambda: providers.clerk("https://c.example", authorized_parties="a")),
+        ("authorized_parties", lambda: providers.clerk("c.example", authorized_parties=())),
+        ("project_ref", lambda: providers.supabase("abc.supabase.co")),
+        ("client_id", lambda: providers.workos("../x")),
+        ("project_id", lambda: providers.descope("P/2")),
+        ("subdomain", lambda: providers.kinde("acme.kinde.com", audience=None)),
+        ("endpoint", lambda: providers.logto("acme.logto.app", audience="a")),
+        ("domain", lambda: providers.zitadel("https://z.cloud", audience="a")),
+        ("issuer", lambda: providers.ory_hydra("hydra", audience="a")),
+        ("team", lambda: providers.cloudflare_access("acme.cloudflareaccess.com", audience="a")),
+        ("repository", lambda: providers.github_actions(repository="acme/*", audience="a")),
+        ("repository", lambda: providers.github_actions(repository="acme", audience="a")),
+        ("project_path", lambda: providers.gitlab(audience="a", project_path="acme")),
+        ("host", lambda: providers.gitlab("https://gitlab.com", audience="a", project_path="a/b")),
+        ("issuer", lambda: providers.kubernetes("kubernetes/serviceaccount", audience="a")),
+        ("slug", lambda: providers.authentik("https://a.example", "a/b", audience="a")),
+    ],
+)
+def test_a_wrong_identifier_is_loud(field, make):
+    """What names the application is checked when the preset is made, and the error names it."""
+    with pytest.raises(ConfigurationError) as caught:
+        make()
+    assert caught.value.field == field
+
+
+def test_a_region_may_be_told():
+    """A pool whose id does not begin with its region still has one."""
+    provider = providers.cognito_id(POOL, client_id="c", region="us-east-2")
+    assert provider.issuer == f"https://cognito-idp.us-east-2.amazonaws.com/{POOL}"
+
+
+def test_tenants_may_be_decided_by_a_callable():
+    """An application whose tenants come and go decides with a function."""
+    provider = providers.entra_multi_tenant(audience="a", allowed_tenants=lambda tid: tid == TENANT)
+    assert isinstance(provider.issuer, IssuerTemplate)
+    assert provider.issuer.allows(TENANT)
+    assert not provider.issuer.allows(OTHER)
+
+
+# Recorded key sets of these providers, in the outside vectors.
+RECORDED = {
+    "auth0": ["auth0-java.json", "auth0-keats.json", "auth0-pyjwt.json", "fz-auth0.json"],
+    "okta": ["fz-okta.json"],
+    "google": ["fz-google.json", "google-jaconi.json", "ms-google-2024.json", "wk-google.json"],
+    "entra_multi_tenant": ["wk-entra-common.json", "ms-aad-2024a.json", "ms-aad-2024b.json"],
+    "keycloak": ["fz-keycloak.json", "keycloak-agentgw.json"],
+    "gitlab": ["wk-gitlab.json"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [(name, file) for name, files in RECORDED.items() for file in files]
+)
+def test_recorded_key_sets_fit(vectors, name, file):
+    """Every usable key that the provider really published fits an algorithm of its preset."""
+    document = (vectors / "jwks-realworld" / file).read_bytes()
+    one = PRESETS[name]
+    http = httpx.Client(
+        transport=httpx.MockTransport(lambda request: httpx.Response(200, content=document))
+    )
+    keys = list(JWKSClient(one.provider, http=http, clock=CLOCK).keys())
+    assert keys
+    for key in keys:
+        assert not key.algorithms.isdisjoint(one.provider.algorithms)
