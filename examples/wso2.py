@@ -39,7 +39,8 @@ def main() -> int:
         except KeysUnavailableError as error:
             print(f"503 {error}", file=sys.stderr)
             return 3
-    print(f"{access.claims['aut']} {access.subject}, scopes {' '.join(sorted(access.scopes))}")
+    who = access.claims.get("aut", "subject")  # APPLICATION or APPLICATION_USER, by the release
+    print(f"{who} {access.subject}, scopes {' '.join(sorted(access.scopes))}")
     return 0
 
 

@@ -35,7 +35,7 @@ from ._source import Flight, KeySource
 from ._sources import Sources, due_share
 from ._verification import Accepted, Verification, Want, remembered, run_checks
 from .errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
-from .events import Event, TokenRefused
+from .events import Event, TokenRefused, TokenUndecided
 
 if TYPE_CHECKING:
     from .protocols import Clock, Listener
@@ -302,9 +302,11 @@ class BaseClient:
                 _log.debug("a listener raised over %s", type(event).__name__, exc_info=True)
 
     def _tell_refusal(self, error: JWKSError, provider: str | None) -> None:
-        if self._listeners:
+        only = next(iter(self._sources)) if len(self._sources) == 1 else provider
+        if isinstance(error, KeysUnavailableError):
+            self.tell(TokenUndecided(provider=only, code=error.code))
+        else:
             claim = error.claim if isinstance(error, TokenError) else None
-            only = next(iter(self._sources)) if len(self._sources) == 1 else provider
             self.tell(TokenRefused(provider=only, code=error.code, claim=claim))
 
     def after_fork(self) -> None:

@@ -18,7 +18,7 @@ class Health:
     Attributes:
         state: ``cold``, ``fresh``, ``due``, ``stale`` or ``expired``.
         key_count: usable keys in memory.
-        age: seconds since the set was asked for, or None.
+        age: seconds since the set was asked for; None for none, or for one in hand (``jwks=``).
         last_success, last_failure: seconds since the epoch, or None.
         last_error: the code of the last attempt's failure, or None if it succeeded.
         next_attempt: seconds since the epoch before which nobody fetches, or None.

@@ -169,12 +169,11 @@ class KeySource:
     def _event(self, old: KeyCache, new: KeyCache, now: float) -> Event:
         name = self.name
         if new.failure is not None:
-            cause = new.failure.cause
             return FetchFailed(
                 provider=name,
                 code=new.failure.code,
                 message=new.failure.message,
-                cause=None if cause is None else type(cause).__name__,
+                cause=_told(new.failure),
                 failures=new.failures,
                 retry_in=max(new.retry_at - now, 0.0),
             )
@@ -202,7 +201,8 @@ class KeySource:
         if failure is None:
             return KeysUnavailableError("fetch_failed", "the fetch was broken off")
         wait = max(cache.retry_at - self._clock.monotonic(), 1.0)
-        error = KeysUnavailableError(failure.code, failure.message, retry_after=wait)
+        message = f"{failure.message} (provider {self.name!r})"
+        error = KeysUnavailableError(failure.code, message, retry_after=wait)
         error.__cause__ = failure.cause
         return error
 
@@ -216,12 +216,24 @@ class KeySource:
 def refused_headers(error: Exception) -> Failed:
     """The outcome of a flight whose ``headers`` callable failed, or gave what no header can be."""
     cause = None if isinstance(error, ConfigurationError) else error
-    return Failed(code="fetch_failed", message="the application's headers failed", cause=cause)
+    return Failed(
+        code="fetch_failed", message="the application's headers failed", cause=cause, private=True
+    )
 
 
 def overdue() -> Failed:
     """The outcome of a flight that is past its deadline."""
     return Failed(code="fetch_timeout", message="the key set did not come before the deadline")
+
+
+def _told(failure: Failed) -> str | None:
+    """The cause of a failure in words, for events: cut, escaped, and without a secret's text."""
+    cause = failure.cause
+    if cause is None:
+        return None
+    kind = type(cause).__name__
+    text = kind if failure.private or not str(cause) else f"{kind}: {cause}"
+    return text[:200].encode("unicode_escape").decode("ascii")
 
 
 def _quiet(failed: Failed) -> Failed:

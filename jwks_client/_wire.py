@@ -36,8 +36,8 @@ class Line:
     """The connection under a request, so that it can be cut from outside.
 
     httpx's time limits are per operation: a server that drips one byte before each limit is never
-    late. And a task that is cancelled in a TLS handshake leaves the socket behind. httpx's ``trace``
-    extension tells of each connection that is made; shutting its socket down ends both.
+    late. And a task that is cancelled in a TLS handshake leaves the socket behind. httpx's
+    ``trace`` extension tells of each connection that is made; shutting its socket down ends both.
     """
 
     __slots__ = ("_is_cut", "_stream")

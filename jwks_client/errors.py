@@ -1,9 +1,9 @@
 """Every error this library raises; nothing else comes out of a verification.
 
     JWKSError                       catch this to catch them all
-    ├── ConfigurationError          500  a setting is wrong; raised when a client or provider is
-    made ├── CredentialsError            401  no credentials, or (400) credentials that cannot be
-    read ├── TokenError                  401  the token is refused
+    ├── ConfigurationError          500  a setting is wrong, when a client or provider is made
+    ├── CredentialsError            401  no credentials, or (400) credentials that cannot be read
+    ├── TokenError                  401  the token is refused
     ├── InsufficientScopeError      403  the token is good, its scopes do not suffice
     └── KeysUnavailableError        503  nobody can know: the provider's keys could not be had
 
@@ -142,6 +142,11 @@ class TokenError(JWKSError):
         super().__init__(code, message)
         self.claim = claim
         self.expected = expected
+
+    def __str__(self) -> str:
+        about = "" if self.claim is None else f" (claim {self.claim!r})"
+        wanted = "" if self.expected is None else f"; expected: {self.expected!r}"
+        return f"{self.code}: {self.message}{about}{wanted}"
 
 
 class InsufficientScopeError(JWKSError):

@@ -23,6 +23,7 @@ __all__ = [
     "LoggingListener",
     "ServingStale",
     "TokenRefused",
+    "TokenUndecided",
     "UnknownKid",
 ]
 
@@ -58,7 +59,10 @@ class KeysRotated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchFailed:
-    """A fetch failed; known keys stay. ``retry_in`` seconds nobody asks again."""
+    """A fetch failed; known keys stay. ``retry_in`` seconds nobody asks again.
+
+    ``cause`` is what the HTTP client said, cut to 200 characters; None where nothing was raised.
+    """
 
     provider: str
     code: str
@@ -86,8 +90,16 @@ class UnknownKid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUndecided:
+    """A token could be neither accepted nor refused: its keys are not to be had (503)."""
+
+    provider: str | None
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRefused:
-    """A token was refused, or its keys are not to be had; ``provider`` where one is known."""
+    """A token was refused; ``provider`` where it is known which."""
 
     provider: str | None
     code: str
@@ -102,6 +114,7 @@ Event: TypeAlias = (
     | ServingStale
     | UnknownKid
     | TokenRefused
+    | TokenUndecided
 )
 
 _LEVELS: Final[Mapping[type[Event], int]] = {
@@ -112,9 +125,10 @@ _LEVELS: Final[Mapping[type[Event], int]] = {
     ServingStale: logging.WARNING,
     UnknownKid: logging.INFO,
     TokenRefused: logging.INFO,
+    TokenUndecided: logging.WARNING,
 }
 # What tokens cause, and so a flood of them could drive: so many at once, then one a second.
-_DRIVEN_BY_TOKENS: Final = frozenset({ServingStale, UnknownKid, TokenRefused})
+_DRIVEN_BY_TOKENS: Final = frozenset({ServingStale, UnknownKid, TokenRefused, TokenUndecided})
 _BURST: Final = 10.0
 
 

@@ -126,8 +126,8 @@ class Rules:
         expires_at = self._check_expiry(claims, now)
         issued_at, not_before = self._check_times(claims, expires_at, now)
         audience = self._check_audience(claims)
-        subject = _string(claims, "sub")
-        _string(claims, "jti")
+        subject = self._check_string(claims, "sub")
+        self._check_string(claims, "jti")
         self._check_binding(claims)
         self._check_presence(claims)
         if self._wanted or more:
@@ -156,9 +156,13 @@ class Rules:
         yield "algorithm and token type", lambda: self.admit(token)
         yield "issuer", lambda: self._check_issuer(claims, key)
         yield "expiry", lambda: self._check_expiry(claims, now)
-        yield "other times", lambda: self._check_times(claims, claims.get("exp"), now)
+        # That iat is not after exp is judged with the expiry, which may be what failed.
+        yield "other times", lambda: self._check_times(claims, None, now)
         yield "audience", lambda: self._check_audience(claims)
-        yield "subject and token ID", lambda: (_string(claims, "sub"), _string(claims, "jti"))
+        yield (
+            "subject and token ID",
+            lambda: [self._check_string(claims, name) for name in ("sub", "jti")],
+        )
         yield "key binding", lambda: self._check_binding(claims)
         yield "required and forbidden claims", lambda: self._check_presence(claims)
         yield "claim values", lambda: _check_values(claims, self._wanted)
@@ -182,6 +186,8 @@ class Rules:
                 )
             if issuer is _ABSENT:
                 return None
+            if "iss" in self._required:
+                raise TokenError("missing_claim", "it lacks a required claim", claim="iss")
         if not isinstance(issuer, str):
             raise TokenError("invalid_claim", "its issuer is no string", claim="iss")
         if self._issuers is not None and issuer not in self._issuers:
@@ -212,7 +218,7 @@ class Rules:
         return issuer.template if isinstance(issuer, IssuerTemplate) else issuer
 
     def _check_expiry(self, claims: dict[str, Any], now: float) -> float | None:
-        expires_at = _time(claims, "exp", required=self._require_expiry)
+        expires_at = _time(claims, "exp", required=self._require_expiry or "exp" in self._required)
         if expires_at is not None and now >= expires_at + self._leeway:
             raise TokenError("token_expired", "it has expired", claim="exp")
         return expires_at
@@ -220,10 +226,12 @@ class Rules:
     def _check_times(
         self, claims: dict[str, Any], expires_at: float | None, now: float
     ) -> tuple[float | None, float | None]:
-        issued_at = _time(claims, "iat", required=self._max_age is not None)
+        issued_at = _time(
+            claims, "iat", required=self._max_age is not None or "iat" in self._required
+        )
         if issued_at is not None and expires_at is not None and issued_at > expires_at:
             raise TokenError("invalid_claim", "it was issued after it expired", claim="iat")
-        not_before = _time(claims, "nbf", required=False)
+        not_before = _time(claims, "nbf", required="nbf" in self._required)
         if not_before is not None and not_before > now + self._leeway:
             raise TokenError("token_not_yet_valid", "it is not valid yet", claim="nbf")
         if issued_at is not None:
@@ -240,8 +248,10 @@ class Rules:
     def _check_audience(self, claims: dict[str, Any]) -> tuple[str, ...]:
         audience = claims.get("aud", _ABSENT)
         expected = self._audiences
-        if audience is _ABSENT or (audience is None and expected is not None):
-            if expected is None:
+        if audience is _ABSENT or (
+            audience is None and (expected is not None or "aud" in self._required)
+        ):
+            if expected is None and (audience is _ABSENT or "aud" not in self._required):
                 return ()
             raise TokenError(
                 "missing_claim", "it has no audience", claim="aud", expected=self.provider.audience
@@ -259,6 +269,16 @@ class Rules:
                 expected=self.provider.audience,
             )
         return several
+
+    def _check_string(self, claims: dict[str, Any], name: str) -> str | None:
+        value = claims.get(name, _ABSENT)
+        if value is _ABSENT:
+            return None
+        if value is None and name in self._required:
+            raise TokenError("missing_claim", "it lacks a required claim", claim=name)
+        if not isinstance(value, str):
+            raise TokenError("invalid_claim", "it must be a string", claim=name)
+        return value
 
     def _check_binding(self, claims: dict[str, Any]) -> None:
         # RFC 9449, section 7.2; RFC 8705, section 3: whoever stole a bound token must not use it
@@ -323,15 +343,6 @@ def _time(claims: dict[str, Any], name: str, *, required: bool) -> float | None:
     if value is None or type(value) not in (int, float) or not 0 <= value <= LATEST:
         raise TokenError("invalid_claim", "its time is no number of seconds since 1970", claim=name)
     return cast("float", value)
-
-
-def _string(claims: dict[str, Any], name: str) -> str | None:
-    value = claims.get(name, _ABSENT)
-    if value is _ABSENT:
-        return None
-    if not isinstance(value, str):
-        raise TokenError("invalid_claim", "it must be a string", claim=name)
-    return value
 
 
 def _strings(value: object) -> tuple[str, ...] | None:

@@ -122,7 +122,12 @@ def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members if len(members) == len(pairs) else Repeated(members)
 
 
-_decode_tolerantly = json.JSONDecoder(object_pairs_hook=_marked).decode
+def _whole(digits: str) -> float:
+    # No member that is read is a number, and Python refuses to convert very long ones.
+    return int(digits) if len(digits) <= MAX_DIGITS else float("inf")
+
+
+_decode_tolerantly = json.JSONDecoder(object_pairs_hook=_marked, parse_int=_whole).decode
 
 
 def tolerant_json(raw: bytes) -> object:

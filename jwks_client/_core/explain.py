@@ -1,4 +1,4 @@
-"""Why a token was accepted or refused, for people: every key considered, every check and its outcome.
+"""Why a token was accepted or refused, for people: each key considered, each check's outcome.
 
 Owns: the explanation as a value and as text. May not know: how the verification was carried out; it
 judges anew, by the same rules, against the facts as they are afterwards. It is for logs and
@@ -34,7 +34,7 @@ class KeyExplained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckExplained:
-    """One check. ``code`` is None if it passed, else the code that ``verify`` would raise for it."""
+    """One check. ``code`` is None if it passed, else what ``verify`` would raise for it."""
 
     name: str
     code: str | None

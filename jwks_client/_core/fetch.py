@@ -9,6 +9,7 @@ for anything an outsider sent.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
@@ -87,13 +88,17 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """No key set came, and why. ``message`` names no host; ``cause`` is for logs."""
+    """No key set came, and why. ``message`` names no host; ``cause`` is for logs.
+
+    ``private``: the cause comes from the application's own code, and its text may hold a secret.
+    """
 
     code: KeysUnavailableCode
     message: str
     cause: BaseException | None = None
     retry_after: float | None = None
     requests: int = 0
+    private: bool = False
 
 
 Outcome: TypeAlias = Fetched | Failed
@@ -301,7 +306,9 @@ def may_ask(url: str, provider: Provider) -> bool:
     parts, home = settings.split_url(url), settings.split_url(provider.discovery_url)
     if parts is None or home is None:
         return False
-    host, home_host = parts.hostname or "", home.hostname or ""
+    # A trailing dot names the same host to a resolver.
+    host = (parts.hostname or "").removesuffix(".")
+    home_host = (home.hostname or "").removesuffix(".")
     loopback = settings.is_loopback(host)
     if loopback and not settings.is_loopback(home_host):
         return False
@@ -310,11 +317,11 @@ def may_ask(url: str, provider: Provider) -> bool:
     address, home_address = settings.ip_literal(host), settings.ip_literal(home_host)
     if address is None:
         # "2130706433" and "0x7f.1" are addresses to a resolver (WHATWG URL, section 3.5).
-        last = host.rstrip(".").rpartition(".")[2]
+        last = host.rpartition(".")[2]
         return not (last.isdigit() or last.startswith("0x"))
-    return (
-        address.is_global or loopback or (home_address is not None and not home_address.is_global)
-    )
+    if loopback or settings.is_public(address):
+        return True
+    return home_address is not None and not settings.is_public(home_address)
 
 
 def _is_issuer(found: object, configured: str | tuple[str, ...] | IssuerTemplate | None) -> bool:
@@ -324,9 +331,13 @@ def _is_issuer(found: object, configured: str | tuple[str, ...] | IssuerTemplate
         case str():
             return found == configured
         case IssuerTemplate():
-            # A template's metadata names the template (Entra ID) or one issuer of it.
+            # A template's metadata names one issuer of it, or the template itself, whatever its
+            # placeholder is called there (Entra ID).
             before, _, after = configured.template.partition(f"{{{configured.claim}}}")
-            return isinstance(found, str) and found.startswith(before) and found.endswith(after)
+            template = re.escape(before) + r"\{\w{1,64}\}" + re.escape(after)
+            return isinstance(found, str) and (
+                configured.value_in(found) is not None or re.fullmatch(template, found) is not None
+            )
         case _:
             return found in configured
 
@@ -340,7 +351,7 @@ def _oauth_metadata_url(url: str) -> str | None:
 
 
 def _told(what: str, status: int) -> str:
-    if 300 <= status < 400:
+    if status != 304 and 300 <= status < 400:
         return f"{what} answered with a redirect ({status}), and none is followed"
     return f"{what} answered {status}"
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 from .policy import CachePolicy
 
 LONGEST_RETRY_AFTER: Final = 300.0
-_DIRECTIVE = re.compile(r'([!#$%&\'*+\-.^_`|~0-9a-z]+)(?:=(?:"([^"]{0,64})"|([^\s",]{0,64})))?')
-_SECONDS = re.compile(r"[0-9]{1,10}")
+_DIRECTIVE = re.compile(r'([!#$%&\'*+\-.^_`|~0-9a-z]+)(?:=(?:"([^"]*)"|([^\s",]*)))?')
+_SECONDS = re.compile(r"[0-9]+")
 _LONGEST_HEADER = 1024
 
 
@@ -85,11 +86,15 @@ def _cache_control(value: str) -> dict[str, str]:
 
 
 def _seconds(value: str | None) -> float | None:
-    return float(value) if value and _SECONDS.fullmatch(value) else None
+    # RFC 9111, section 1.2.2: a number beyond counting is a very large one.
+    within = value is not None and len(value) <= _LONGEST_HEADER
+    return float(value) if value and within and _SECONDS.fullmatch(value) else None
 
 
 def _date(value: str) -> float | None:
     try:
-        return parsedate_to_datetime(value[:_LONGEST_HEADER]).timestamp()
+        date = parsedate_to_datetime(value[:_LONGEST_HEADER])
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+    # HTTP's dates are in GMT, also in the form that does not say so (RFC 9110, section 5.6.7).
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

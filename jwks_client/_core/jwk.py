@@ -264,7 +264,8 @@ def _read_entry(index: int, entry: object) -> Key | UnusableKey:
         use=word("use"),
         thumbprint=thumbprint(built.members),
         key=built.key,
-        issuer=word("issuer"),
+        # An issuer in any other form is nobody's, not everybody's.
+        issuer=word("issuer") if "issuer" not in jwk or word("issuer") else "",
         algorithms=algorithms,
         verifiers={name: VERIFY[name] for name in algorithms},
     )

@@ -6,7 +6,7 @@ of this is carried out. All times are seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import ConfigurationError
 from . import settings
@@ -108,19 +108,19 @@ class FetchPolicy:
     max_token: int = 16 * 1024
     max_header: int = 4 * 1024
     ca_file: str | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # it may hold a password
 
     def __post_init__(self) -> None:
-        for field in ("connect_timeout", "attempt_timeout", "deadline"):
-            settings.number(field, getattr(self, field), minimum=0.001, maximum=300)
+        for name in ("connect_timeout", "attempt_timeout", "deadline"):
+            settings.number(name, getattr(self, name), minimum=0.001, maximum=300)
         settings.whole("retries", self.retries, maximum=5)
-        for field, most in (
+        for name, most in (
             ("max_body", 64 * 1024 * 1024),
             ("max_keys", 10_000),
             ("max_token", 1024 * 1024),
             ("max_header", 1024 * 1024),
         ):
-            settings.whole(field, getattr(self, field), minimum=1, maximum=most)
+            settings.whole(name, getattr(self, name), minimum=1, maximum=most)
         if self.ca_file is not None:
             settings.text("ca_file", self.ca_file)
         if self.proxy is not None and settings.split_proxy(self.proxy) is None:

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from ..errors import ConfigurationError
 from . import settings
+from .encoding import MAX_DEPTH
 
 __all__ = [
     "Cookie",
@@ -286,17 +287,19 @@ def any_of(value: object) -> tuple[object, ...]:
     return tuple(value) if isinstance(value, (set, frozenset)) else (value,)
 
 
-def is_json(value: object) -> bool:
-    """Whether a value can stand in a JSON document (RFC 8259), so that a claim can equal it."""
+def is_json(value: object, levels: int = MAX_DEPTH) -> bool:
+    """Whether a value can stand in a token's claims (RFC 8259), so that a claim can equal it."""
     match value:
         case None | bool() | int() | str():
             return True
         case float():
             return value - value == 0  # neither infinite nor NaN
         case list():
-            return all(is_json(one) for one in value)
+            return levels > 0 and all(is_json(one, levels - 1) for one in value)
         case dict():
-            return all(isinstance(name, str) and is_json(one) for name, one in value.items())
+            return levels > 0 and all(
+                isinstance(name, str) and is_json(one, levels - 1) for name, one in value.items()
+            )
         case _:
             return False
 

@@ -6,12 +6,13 @@ fetches. A token chooses among providers that the application configured; it nev
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from ..errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
 from .claims import Rules
-from .provider import IssuerTemplate, Provider
+from .provider import IssuerTemplate, Provider, any_of
 from .token import UnverifiedToken
 
 T = TypeVar("T")
@@ -72,9 +73,8 @@ class Routes:
         issuer = token.claims.get("iss")
         named: tuple[Rules, ...] = ()
         if isinstance(issuer, str):
-            named = self._by_issuer.get(issuer, ())
-            if not named and self._templates:
-                named = self._naming(issuer)
+            # A template's `allowed` may be the application's own code, which is asked each time.
+            named = self._naming(issuer) if self._templates else self._by_issuer.get(issuer, ())
         found = named + self._unchecked
         if found:
             return found
@@ -138,6 +138,11 @@ def _refuse_twins(providers: Sequence[Provider]) -> None:
                 )
 
 
+def _told_apart(value: object) -> list[str]:
+    """A claim's accepted values as text, in which true is not 1."""
+    return sorted(json.dumps(one, sort_keys=True) for one in any_of(value))
+
+
 def _identity(provider: Provider) -> tuple[object, ...]:
     """Issuer, keys and claim rules: what decides on a token."""
     as_set = frozenset
@@ -153,7 +158,7 @@ def _identity(provider: Provider) -> tuple[object, ...]:
         as_set(provider.token_types),
         as_set(provider.required_claims),
         as_set(provider.forbidden_claims),
-        provider.claim_values,
+        tuple(sorted((n, _told_apart(v)) for n, v in provider.claim_values.items())),
         provider.max_age,
         provider.bound_tokens,
         tuple(provider.checks),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+import sys
 from collections.abc import Collection, Iterable
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -32,14 +33,17 @@ def number(
     unit: str = "seconds",
 ) -> float:
     """A finite number from ``minimum`` to ``maximum``, both included; bool is not one."""
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or not minimum <= value <= maximum:  # type: ignore[operator]
+    good = isinstance(value, (int, float)) and not isinstance(value, bool)
+    # Comparisons are exact and never overflow, however large the number. NaN fails them all.
+    if not good or not minimum <= value <= min(maximum, sys.float_info.max):  # type: ignore[operator]
         span = (
             f"of at least {minimum:g}"
             if math.isinf(maximum)
             else f"from {minimum:g} to {maximum:g}"
         )
-        raise ConfigurationError(field, f"takes a finite number {span} ({unit}), not {value!r}")
+        raise ConfigurationError(
+            field, f"takes a finite number {span} ({unit}), not {_shown(value)}"
+        )
     return value  # type: ignore[return-value]
 
 
@@ -48,7 +52,7 @@ def whole(field: str, value: object, *, minimum: int = 0, maximum: int | None = 
     good = isinstance(value, int) and not isinstance(value, bool)
     if not good or value < minimum or (maximum is not None and value > maximum):  # type: ignore[operator]
         span = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-        raise ConfigurationError(field, f"takes a whole number {span}, not {value!r}")
+        raise ConfigurationError(field, f"takes a whole number {span}, not {_shown(value)}")
     return value  # type: ignore[return-value]
 
 
@@ -160,12 +164,30 @@ def is_loopback(host: str) -> bool:
 
 
 def ip_literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address of a host literal (IPv4 inside IPv6 unwrapped), or None for a name."""
+    """The address of a host literal, an IPv4 address inside IPv6 unwrapped; None for a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    if not isinstance(address, ipaddress.IPv6Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if any(address in net for net in _IPV4_INSIDE) and int(address) > 1:  # not :: and ::1
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address may be anybody's: neither private, link-local, site-local nor special."""
+    tunnels = isinstance(address, ipaddress.IPv6Address) and bool(
+        address.is_site_local or address.sixtofour or address.teredo
+    )
+    return address.is_global and not address.is_multicast and not tunnels
+
+
+# IPv4-compatible addresses (RFC 4291, section 2.5.5.1) and NAT64's (RFC 6052, section 2.1).
+_IPV4_INSIDE = (ipaddress.ip_network("::/96"), ipaddress.ip_network("64:ff9b::/96"))
 
 
 def origin(address: str) -> tuple[str, str, int]:
@@ -176,5 +198,10 @@ def origin(address: str) -> tuple[str, str, int]:
 
 
 def _shown(value: object) -> str:
-    shown = repr(value)
+    if isinstance(value, str) and "@" in value:
+        return "one that may hold a password"
+    try:
+        shown = repr(value)
+    except ValueError:  # an integer with more digits than Python turns into text
+        return "a number of thousands of digits"
     return shown if len(shown) <= 80 else f"a {type(value).__name__} of {len(shown)} characters"

@@ -38,6 +38,9 @@ class UnverifiedToken(NamedTuple):
     kid: str | None
     token_type: str | None
 
+    def __repr__(self) -> str:
+        return "<UnverifiedToken>"
+
 
 class _Header(NamedTuple):
     members: dict[str, Any]

@@ -10,7 +10,18 @@ from __future__ import annotations
 import dataclasses
 import sys
 import types
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Any,
+    NotRequired,
+    Required,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from ..errors import TokenError
 
@@ -27,8 +38,7 @@ def convert(claims: dict[str, Any], kind: type[T]) -> T:
     if hasattr(kind, "__struct_fields__"):
         return _with_msgspec(claims, kind)
     if is_typeddict(kind):
-        required = cast("frozenset[str]", getattr(kind, "__required_keys__", frozenset()))
-        return cast("T", _filled(claims, get_type_hints(kind), required))
+        return cast("T", _filled(claims, *_members(kind)))
     if dataclasses.is_dataclass(kind):
         fields = [one for one in dataclasses.fields(kind) if one.init]
         hints = get_type_hints(kind)
@@ -39,6 +49,18 @@ def convert(claims: dict[str, Any], kind: type[T]) -> T:
         )
         return kind(**_filled(claims, {one.name: hints[one.name] for one in fields}, required))
     raise TypeError("claims_as takes a dataclass, a TypedDict, or a msgspec or pydantic type")
+
+
+def _members(kind: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    """The members of a TypedDict with their types, and which of them are required.
+
+    Where annotations are text, ``__required_keys__`` has not seen Required and NotRequired.
+    """
+    marked = get_type_hints(kind, include_extras=True)
+    origins = {name: get_origin(hint) for name, hint in marked.items()}
+    required = {name for name in kind.__required_keys__ if origins[name] is not NotRequired}
+    required |= {name for name, origin in origins.items() if origin is Required}
+    return get_type_hints(kind), frozenset(required)
 
 
 def _filled(

@@ -44,15 +44,22 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def connect(base_url: str) -> socket.socket:
-    """A connection, on which one can wait for the other side's end."""
+    """A connection."""
     place = urlsplit(base_url)
     return socket.create_connection((place.hostname, place.port), timeout=PATIENCE)
 
 
-def wait_for_end(connection: socket.socket) -> None:
-    """Wait until the other side of a connection on which nothing is said is gone."""
-    with connection, suppress(ConnectionResetError):
-        assert connection.recv(1) == b""
+def wait_for_end(base_url: str) -> None:
+    """Wait until nothing takes connections there; TimeoutError if something goes on to."""
+    for _ in range(100):
+        try:
+            connection = connect(base_url)
+        except ConnectionRefusedError:
+            return
+        # Nothing is said on it, so it lasts as long as the other side.
+        with connection, suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+    raise TimeoutError(f"{base_url} closes connections and still takes them")
 
 
 def is_listening(base_url: str) -> bool:

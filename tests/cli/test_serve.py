@@ -59,6 +59,14 @@ def test_it_listens_on_loopback_only():
         assert listener.family == socket.AF_INET
 
 
+def test_its_answers_are_not_held_back():
+    """Its connections name TCP as their protocol, for without that asyncio leaves Nagle's delay on."""
+    with listen(0) as listener, connect(f"http://127.0.0.1:{listener.getsockname()[1]}"):
+        taken, _ = listener.accept()
+        with taken:
+            assert taken.proto == socket.IPPROTO_TCP
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly(number):
     """SIGINT and SIGTERM end it with exit status 0, without a traceback, and the port is free."""
@@ -79,9 +87,8 @@ def test_it_ends_with_its_standard_input_if_asked_to():
     """With ``--until-stdin-ends`` it goes when whoever started it is gone; without, it stays."""
     with running("serve", "--port", "0", "--until-stdin-ends") as process:
         base_url = process.stdout.readline().strip()
-        connection = connect(base_url)
         process.stdin.close()
-        wait_for_end(connection)
+        wait_for_end(base_url)
         assert process.wait() == 0
     with running("serve", "--port", "0") as process:
         base_url = process.stdout.readline().strip()

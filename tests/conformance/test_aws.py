@@ -18,18 +18,14 @@ ISSUED_AT, EXPIRES_AT = 1537231048, 1537234948
 
 @pytest.fixture
 def told(vectors: Path) -> dict[str, str]:
-    return load(vectors / FILES[0])
-
-
-@pytest.fixture
-def token(told: dict[str, str]) -> str:
-    """The token, its signature cut to a canonical end.
+    """The file, and as ``token`` the token with its signature cut to a canonical end.
 
     It was cut short before it was published: 19 characters are left, of which the last carries bits
-    that belong to no octet. With these cleared, the token is one again, if not a genuine one.
+    that belong to no octet. With these cleared the token is one again, if not a genuine one.
     """
-    *start, signature = told["MS_INVALID_KID_TOKEN"].split(".")
-    return ".".join((*start, to_base64url(octets(signature))))
+    file = load(vectors / FILES[0])
+    *start, signature = file["MS_INVALID_KID_TOKEN"].split(".")
+    return {**file, "token": ".".join((*start, to_base64url(octets(signature))))}
 
 
 def entra(told: dict[str, str], **fields: Any) -> Provider:
@@ -49,9 +45,9 @@ def published(vectors: Path, told: dict[str, str]) -> Any:
     return serving(document, url=told["MS_JWKSURI"])
 
 
-def test_as_it_was_published_it_is_no_token(vectors, drive, told, token):
+def test_as_it_was_published_it_is_no_token(vectors, drive, told):
     """Stray bits at the end of its signature: refused by its bytes. One character is all that differs."""
-    published_token = told["MS_INVALID_KID_TOKEN"]
+    published_token, token = told["MS_INVALID_KID_TOKEN"], told["token"]
     assert (token[:-1], token[-1], published_token[-1]) == (published_token[:-1], "s", "t")
     wire = published(vectors, told)
     drive.client(entra(told), transport=wire, clock=FakeClock(ISSUED_AT))
@@ -59,32 +55,33 @@ def test_as_it_was_published_it_is_no_token(vectors, drive, told, token):
     assert wire.asked == []
 
 
-def test_within_its_life_its_key_is_looked_for(vectors, drive, told, token):
+def test_within_its_life_its_key_is_looked_for(vectors, drive, told):
     """The key set is fetched once for its kid, which is not in it: the key is unknown."""
     wire = published(vectors, told)
     drive.client(entra(told), transport=wire, clock=FakeClock(ISSUED_AT))
-    assert verdict(drive, token) == "unknown_key"
+    assert verdict(drive, told["token"]) == "unknown_key"
     assert wire.asked == [told["MS_JWKSURI"]]
     with pytest.raises(TokenError) as caught:
-        drive.get_signing_key_from_jwt(token)
+        drive.get_signing_key_from_jwt(told["token"])
     assert caught.value.code == "unknown_key"
 
 
 @pytest.mark.parametrize(
-    ("fields", "now", "code"),
+    ("fields", "expected"),
     [
-        ({}, EXPIRES_AT + 30, "token_expired"),
-        ({"issuer": "https://login.microsoftonline.com/common/v2.0"}, ISSUED_AT, "wrong_issuer"),
-        ({"algorithms": ("ES256",)}, ISSUED_AT, "algorithm_not_allowed"),
-        ({"token_types": ("at+jwt",)}, ISSUED_AT, "wrong_token_type"),
+        ({}, (EXPIRES_AT + 30, "token_expired")),
+        ({"issuer": "https://login.microsoftonline.com/common/v2.0"}, (ISSUED_AT, "wrong_issuer")),
+        ({"algorithms": ("ES256",)}, (ISSUED_AT, "algorithm_not_allowed")),
+        ({"token_types": ("at+jwt",)}, (ISSUED_AT, "wrong_token_type")),
     ],
     ids=["expiry", "issuer", "algorithm", "type"],
 )
-def test_what_condemns_itself_is_not_worth_a_fetch(vectors, drive, told, token, fields, now, code):
+def test_what_condemns_itself_is_not_worth_a_fetch(vectors, drive, told, fields, expected):
     """Expired, of another issuer, of another algorithm or type: that is the verdict, and nobody is asked."""
+    now, code = expected
     wire = published(vectors, told)
     drive.client(entra(told, **fields), transport=wire, clock=FakeClock(now))
-    assert verdict(drive, token) == code
+    assert verdict(drive, told["token"]) == code
     assert wire.asked == []
 
 

@@ -143,9 +143,7 @@ def expected_under(record: dict[str, Any], token: dict[str, Any], state: int) ->
 def test_one_client_lives_through_all_rotations(vectors, drive, name):
     """A client that has the keys of yesterday accepts every token of today, half a minute apart."""
     record = recorded(vectors, name)
-    tokens = [
-        token for n, token in enumerate(record["tokens"]) if (name, n) not in REFUSED
-    ]
+    tokens = [token for n, token in enumerate(record["tokens"]) if (name, n) not in REFUSED]
     clock = FakeClock(tokens[0]["verify_at"])
     wire = wire_of(record, 0)
     audiences = {one for token in tokens for one in audiences_of(token)}

@@ -60,9 +60,7 @@ HELD = {  # the signatures that the fifth reason alone keeps from being accepted
     "jws_rfc7797": 0,
     "jws_examples": 3,
 }
-CASES = [
-    pytest.param(file, name, id=f"{file}-{name}") for file in TEXTS for name in TEXTS[file]
-]
+CASES = [pytest.param(file, name, id=f"{file}-{name}") for file in TEXTS for name in TEXTS[file]]
 
 
 def cases_of(vectors: Path, file: str) -> list[dict[str, Any]]:

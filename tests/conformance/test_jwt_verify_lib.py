@@ -63,13 +63,13 @@ USABLE = {
     "JwksECMatchAlgES256CrvP256": 1,
     "JwksECMatchAlgES384CrvP384": 1,
     "JwksECMatchAlgES512CrvP521": 1,
-    "JwksECMissingBothAlgCrvES256": 1,  # without crv, which RFC 7518, 6.2.1 requires
+    "JwksECMissingBothAlgCrvES256": 0,  # Envoy reads it; RFC 7518, 6.2.1 requires crv
     "JwksECMissingBothAlgES384": 0,
     "JwkECMissingAlg": 1,
     "JwksECMismatchAlgCrv2": 0,
     "JwksECNotSupportedAlg": 0,
     "JwksECNotSupportedCrv": 0,
-    "JwksECUnspecifiedCrv": 3,  # without crv, but with alg
+    "JwksECUnspecifiedCrv": 0,  # as before, with alg
     "JwksOKPKeyBadAlg": 0,
     "JwksOKPKeyBadCrv": 0,
     "JwksOKPKeyCrvUnsupported": 0,
@@ -141,7 +141,9 @@ def cases_of(vectors: Path, file: str) -> list[dict[str, Any]]:
 
 def case_of(vectors: Path, file: str, name: str) -> dict[str, Any]:
     (found,) = [
-        one for one in cases_of(vectors, file) if name in (one["name"], f"{one.get('suite')} {one['name']}")
+        one
+        for one in cases_of(vectors, file)
+        if name in (one["name"], f"{one.get('suite')} {one['name']}")
     ]
     return found
 
@@ -164,11 +166,18 @@ def test_a_key_set(vectors, drive, name):
     case = case_of(vectors, JWKS, name)
     drive.client(provider(), transport=serving(case["jwks_text"]))
     keys = keys_of(drive)
-    assert (case["expected_status"] == "Ok") == (USABLE[name] > 0)
-    assert case["expected_keys"] in (None, USABLE[name])
+    if name not in WITHOUT_CURVE:
+        assert (case["expected_status"] == "Ok") == (USABLE[name] > 0)
+        assert case["expected_keys"] in (None, USABLE[name])
     assert (0 if keys is None else len(keys)) == USABLE[name]
     written = json.loads(case["jwks_text"])["keys"] if keys else []
-    assert [material(key)[-2:] for key in keys or ()] == [written_material(one)[-2:] for one in written]
+    assert [material(key)[-2:] for key in keys or ()] == [
+        written_material(one)[-2:] for one in written
+    ]
+
+
+# Envoy guesses the curve from alg; RFC 7518, section 6.2.1.1 requires crv, and so do we.
+WITHOUT_CURVE = {"JwksECMissingBothAlgCrvES256", "JwksECUnspecifiedCrv"}
 
 
 @pytest.mark.parametrize("name", READ)
@@ -208,7 +217,9 @@ def test_a_signature(vectors, drive, name):
     claims = claims_of(case["token"])
     drive.client(provider(), transport=serving(case["jwks"]), clock=within(claims))
     if case["expected_status"] == "Ok":
-        assert judged_valid(drive, case["token"], *case["jwks"]["keys"]) == VERDICTS[name] == ACCEPTED
+        assert (
+            judged_valid(drive, case["token"], *case["jwks"]["keys"]) == VERDICTS[name] == ACCEPTED
+        )
         assert drive.verify(case["token"]).claims == claims
     else:
         assert verdict(drive, case["token"]) == VERDICTS[name] != ACCEPTED

@@ -28,7 +28,7 @@ from vectors import (
     written_material,
 )
 
-from jwks_client import Key, KeysUnavailableError, providers
+from jwks_client import Key, KeysUnavailableError, TokenError, providers
 from jwks_client.testing import FakeClock
 from jwks_client.testing._keys import SigningKey, make_key
 
@@ -99,7 +99,10 @@ REALWORLD = {
 UNUSABLE = {
     "fz-keycloak": [USABLE, NOT_FOR_SIGNATURES],
     "keycloak-agentgw": [USABLE, NOT_FOR_SIGNATURES],
-    "ms-aad-2013": [NOT_FOR_SIGNATURES, "wrong_algorithm"],  # its key_ops are "signing", its alg "SHA256"
+    "ms-aad-2013": [
+        NOT_FOR_SIGNATURES,
+        "wrong_algorithm",
+    ],  # its key_ops are "signing", its alg "SHA256"
     "ms-valid": [WEAK, WEAK],
     "oidc-cert-rp": [NOT_FOR_SIGNATURES, USABLE, USABLE, NOT_FOR_SIGNATURES],
     "wk-yahoo": [WEAK, USABLE, WEAK, WEAK],
@@ -131,16 +134,21 @@ ROTATIONS = {
 }
 # The key sets that libraries test themselves with: each entry's code.
 LIBRARIES: dict[str, list[str | None]] = {
-    "identitymodel/JsonWebKeySet.json": [USABLE, USABLE],
-    "identitymodel/JsonWebKeySetBadBase64Data.json": [USABLE, USABLE],  # bad in x5c, which is not read
+    # By DESIGN 5 and 6: key_ops must hold verify, alg must be a signature algorithm.
+    "identitymodel/JsonWebKeySet.json": [NOT_FOR_SIGNATURES, "wrong_algorithm"],
+    "identitymodel/JsonWebKeySetBadBase64Data.json": [
+        USABLE,
+        USABLE,
+    ],  # bad in x5c, which is not read
     "identitymodel/JsonWebKeySetBadRsaDataMissingComponent.json": [
         "malformed_key",  # its members' names begin with capitals
         NOT_FOR_SIGNATURES,
         "malformed_key",
     ],
     "identitymodel/JsonWebKeySetEnd2End.json": [USABLE, USABLE],
-    "identitymodel/JsonWebKeySetSingleX509Data.json": [USABLE],
-    "identitymodel/JsonWebKeySetUnrecognizedKty.json": [USABLE, "symmetric_key"],
+    # Its key stands in x5c alone, which is neither used nor trusted.
+    "identitymodel/JsonWebKeySetSingleX509Data.json": ["malformed_key"],
+    "identitymodel/JsonWebKeySetUnrecognizedKty.json": [NOT_FOR_SIGNATURES, "symmetric_key"],
     "jwks-rsa-java/empty-jwks.json": [],
     "jwks-rsa-java/invalid-jwks.json": ["malformed_key"],
     "jwks-rsa-java/jwks-single-no-kid.json": [USABLE],
@@ -203,11 +211,11 @@ class TestRealWorld:
         return UNUSABLE.get(name, [USABLE] * REALWORLD[name])
 
     def test_every_document_is_read(self, vectors):
-        """The index names 55 documents with 145 entries, of which 129 are usable; its oddities are these."""
+        """The index names 55 documents with 134 entries, of which 121 are usable; its oddities are these."""
         index = self.index(vectors)
         assert sorted(index) == sorted(REALWORLD)
         codes = Counter(itertools.chain.from_iterable(map(self.codes, REALWORLD)))
-        assert (len(index), codes.total(), codes[USABLE]) == (55, 145, 129)
+        assert (len(index), codes.total(), codes[USABLE]) == (55, 134, 121)
         told = {"id", "provider", "repo", "commit", "path", "licence", "note", "jwks_uri", "date"}
         members = set(itertools.chain.from_iterable(index.values()))
         assert members - told == {*ODDITIES, "headers", "keys", "kty", "alg", "use"}
@@ -234,7 +242,9 @@ class TestRealWorld:
         # Bits are those of the number: leading zero octets of three of Yahoo's moduli add none.
         weak = [entry.reason for entry in entries if getattr(entry, "code", None) == WEAK]
         bits = {key.key.key_size for key in keys if key.kty == "RSA"}
-        bits |= {int(number) for reason in weak for number in re.findall(r"RSA of (\d+) bits", reason)}
+        bits |= {
+            int(number) for reason in weak for number in re.findall(r"RSA of (\d+) bits", reason)
+        }
         if self.codes(name).count(USABLE) + len(weak) == len(entries):
             assert bits == set(said.get("rsa_bits", ()))
         assert bits <= set(said.get("rsa_bits", ()))
@@ -247,7 +257,9 @@ class TestRealWorld:
         # A certificate beside a key is neither used nor in the way; nor is any other member.
         assert any("x5c" in one for one in written) == said.get("x5c", False)
         known = {"kty", "kid", "alg", "use", "key_ops", "n", "e", "crv", "x", "y"}
-        others = {member for one in written for member in one if not member.startswith("x5")} - known
+        others = {
+            member for one in written for member in one if not member.startswith("x5")
+        } - known
         assert others == set(said.get("other_members", ()))
         issuers = [one.get("issuer") for one in written if "issuer" in one]
         assert [key.issuer for key in keys if key.issuer is not None] == issuers
@@ -298,20 +310,27 @@ class TestRotation:
             usable += len(keys)
         assert (len(timeline["states"]), len(timeline["keys"]), entries, usable) == ROTATIONS[name]
 
-    @pytest.mark.parametrize("name", ROTATIONS)
+    @pytest.mark.parametrize("name", [name for name in ROTATIONS if name != "yahoo"])
     def test_a_key_that_vanished(self, vectors, drive, name):
-        """A key of the first state is found while it is served, and no longer when it is not."""
+        """A key of the first state is found while it is served, and no longer when it is not.
+
+        Of Yahoo's keys only one is usable, and that one stayed.
+        """
         timeline = load(vectors / "jwks-rotation" / f"{name}.json")
-        states = [[timeline["keys"][one] for one in state["keys"]] for state in timeline["states"]]
-        last = {one["kid"] for one in states[-1]}
-        gone = [one["kid"] for one in states[0] if one["kid"] not in last]
-        wire = serving(key_set(*states[0]))
+        first, *_, last = (
+            [timeline["keys"][one] for one in state["keys"]] for state in timeline["states"]
+        )
+        gone = {one["kid"] for one in first} - {one["kid"] for one in last}
+        assert gone
+        wire = serving(key_set(*first))
         drive.client(provider(), transport=wire)
-        before = {key.kid for key in drive.keys()}
-        wire.answers[URL] = {"status": 200, "headers": {}, "body": key_set(*states[-1])}
+        assert [drive.get_signing_key(kid).kid for kid in gone] == [*gone]
+        wire.answers[URL] = {"status": 200, "headers": {}, "body": key_set(*last)}
         drive.refresh()
-        assert not {key.kid for key in drive.keys()} & set(gone)
-        assert before <= {*gone, *last}
+        for kid in gone:
+            with pytest.raises(TokenError) as caught:
+                drive.get_signing_key(kid)
+            assert caught.value.code == "unknown_key"
 
     def test_states_in_all(self):
         """There are 301 of them."""
@@ -356,7 +375,7 @@ class TestLibraries:
     def test_whose_key_it_is(self, vectors, drive, single, file, place):
         """PyJWT's keys of RFC 7520 and RFC 8037 verify the signatures of those RFCs."""
         written = load(vectors / file)
-        case = (written["tests"] if "tests" in written else written)[place]
+        case = (written if isinstance(written, list) else written["tests"])[place]
         jwk = load(vectors / "pyjwt" / f"jwk_{single}.json")
         kid = case["jwk"].get("kid")  # PyJWT added the curve's name to that of RFC 7520's EC key
         drive.client(provider(jwks=key_set({**jwk, "kid": kid} if kid else jwk)))
@@ -370,7 +389,8 @@ class TestLibraries:
         assert drive.verify(case["token"]).key_id == "key2"
 
     @pytest.mark.parametrize(
-        "name", ["jwks-rsa-java/jwks-single-no-kid.json", "smallrye-jwt/publicSingleKeySetWithoutKid.jwk"]
+        "name",
+        ["jwks-rsa-java/jwks-single-no-kid.json", "smallrye-jwt/publicSingleKeySetWithoutKid.jwk"],
     )
     def test_a_key_without_kid(self, vectors, drive, name):
         """It is tried for a token without kid, and never answers one that has a kid."""
@@ -378,7 +398,10 @@ class TestLibraries:
         signer = make_key("RS256", "ours", borrower=type(self))
         drive.client(provider(jwks=key_set(jwk)))
         assert verdict(drive, signer.sign_compact(b'{"alg":"RS256"}', b"{}")) == "bad_signature"
-        assert verdict(drive, signer.sign_compact(b'{"alg":"RS256","kid":"1"}', b"{}")) == "unknown_key"
+        assert (
+            verdict(drive, signer.sign_compact(b'{"alg":"RS256","kid":"1"}', b"{}"))
+            == "unknown_key"
+        )
         assert drive.get_signing_key(None).kid is None
         drive.client(provider(jwks=key_set(jwk, unnamed(signer))))
         assert verdict(drive, signer.sign_compact(b'{"alg":"RS256"}', b"{}")) == ACCEPTED

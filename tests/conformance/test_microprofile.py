@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -32,24 +33,24 @@ ISSUED_AT, EXPIRES_AT = 1311280970, 1311281970
 LEEWAY = 30
 
 
-@pytest.fixture(scope="module")
+@functools.cache
 def signer() -> SigningKey:
     """The key that signs: RS256, as MicroProfile has it."""
-    return make_key("RS256", "publicKey", borrower=token_of)
+    return make_key("RS256", "publicKey", borrower=signer)
 
 
-def token_of(vectors: Path, signer: SigningKey, name: str) -> str:
+def token_of(vectors: Path, name: str) -> str:
     """A claim set, octet by octet as its file has it, signed."""
     payload = (vectors / "microprofile-jwt" / f"{name}.json").read_bytes()
-    return signer.sign_compact(b'{"alg":"RS256","kid":"publicKey","typ":"JWT"}', payload)
+    return signer().sign_compact(b'{"alg":"RS256","kid":"publicKey","typ":"JWT"}', payload)
 
 
-def wanting(signer: SigningKey, audience: str | None = AUDIENCE, **fields: Any) -> Provider:
+def wanting(audience: str | None = AUDIENCE, **fields: Any) -> Provider:
     return Provider(
         name="microprofile",
         issuer=ISSUER,
         audience=audience,
-        jwks=key_set(signer.jwk()),
+        jwks=key_set(signer().jwk()),
         algorithms=("RS256",),
         **fields,
     )
@@ -65,11 +66,11 @@ def wanting(signer: SigningKey, audience: str | None = AUDIENCE, **fields: Any) 
         ("RequiredClaims", None),
     ],
 )
-def test_a_good_claim_set(vectors, drive, signer, name, audience):
+def test_a_good_claim_set(vectors, drive, name, audience):
     """It is accepted, from its first second to the end of its life, and its claims are all there."""
-    token = token_of(vectors, signer, name)
+    token = token_of(vectors, name)
     clock = FakeClock(ISSUED_AT)
-    drive.client(wanting(signer, audience), clock=clock)
+    drive.client(wanting(audience), clock=clock)
     assert drive.verify(token).claims == load(vectors / "microprofile-jwt" / f"{name}.json")
     clock.advance(EXPIRES_AT - ISSUED_AT + LEEWAY - 1)
     assert verdict(drive, token) == "accepted"
@@ -78,23 +79,23 @@ def test_a_good_claim_set(vectors, drive, signer, name, audience):
 
 
 @pytest.mark.parametrize(
-    ("name", "audience", "code", "claim"),
+    ("name", "audience", "fault"),
     [
-        ("TokenBadIss", AUDIENCE, "wrong_issuer", "iss"),
-        ("TokenNoIss", AUDIENCE, "missing_claim", "iss"),
-        ("TokenWithoutExp", None, "missing_claim", "exp"),
-        ("TokenWithIatOlderThanExp", None, "invalid_claim", "iat"),
-        ("Token2", AUDIENCE, "wrong_audience", "aud"),
-        ("TokenAudiences", "aud5", "wrong_audience", "aud"),
-        ("RequiredClaims", AUDIENCE, "missing_claim", "aud"),
+        ("TokenBadIss", AUDIENCE, ("wrong_issuer", "iss")),
+        ("TokenNoIss", AUDIENCE, ("missing_claim", "iss")),
+        ("TokenWithoutExp", None, ("missing_claim", "exp")),
+        ("TokenWithIatOlderThanExp", None, ("invalid_claim", "iat")),
+        ("Token2", AUDIENCE, ("wrong_audience", "aud")),
+        ("TokenAudiences", "aud5", ("wrong_audience", "aud")),
+        ("RequiredClaims", AUDIENCE, ("missing_claim", "aud")),
     ],
 )
-def test_a_bad_claim_set(vectors, drive, signer, name, audience, code, claim):
+def test_a_bad_claim_set(vectors, drive, name, audience, fault):
     """It is refused for the fault that it was made with, signed and in its time as it is."""
-    drive.client(wanting(signer, audience), clock=FakeClock(ISSUED_AT))
+    drive.client(wanting(audience), clock=FakeClock(ISSUED_AT))
     with pytest.raises(TokenError) as caught:
-        drive.verify(token_of(vectors, signer, name))
-    assert (caught.value.code, caught.value.claim) == (code, claim)
+        drive.verify(token_of(vectors, name))
+    assert (caught.value.code, caught.value.claim) == fault
 
 
 @pytest.mark.parametrize(
@@ -108,18 +109,18 @@ def test_a_bad_claim_set(vectors, drive, signer, name, audience, code, claim):
     ],
     ids=["TokenBadIss", "TokenNoIss", "TokenWithoutExp", "Token2", "RequiredClaims"],
 )
-def test_the_fault_is_the_only_one(vectors, drive, signer, name, loosened):
+def test_the_fault_is_the_only_one(vectors, drive, name, loosened):
     """Where the application knowingly does not check what is at fault, the same token is accepted."""
     fields = {"issuer": ISSUER, "audience": None, **loosened}
-    usual = {"name": "microprofile", "jwks": key_set(signer.jwk()), **fields}
+    usual = {"name": "microprofile", "jwks": key_set(signer().jwk()), **fields}
     drive.client(Provider(**usual), clock=FakeClock(ISSUED_AT))
-    assert verdict(drive, token_of(vectors, signer, name)) == "accepted"
+    assert verdict(drive, token_of(vectors, name)) == "accepted"
 
 
-def test_the_groups_as_scopes(vectors, drive, signer):
+def test_the_groups_as_scopes(vectors, drive):
     """MicroProfile's groups are read as scopes where the application says so."""
-    drive.client(wanting(signer, scope_claim="groups"), clock=FakeClock(ISSUED_AT))
-    verified = drive.verify(token_of(vectors, signer, "Token1"))
+    drive.client(wanting(scope_claim="groups"), clock=FakeClock(ISSUED_AT))
+    verified = drive.verify(token_of(vectors, "Token1"))
     assert verified.require("Echoer", "Tester").subject == "24400320"
     assert verified.scopes == {"Echoer", "Tester", "group1", "group2"}
 
@@ -141,4 +142,5 @@ def test_the_key_set_as_it_is(vectors, drive):
     text = (vectors / "microprofile-jwt" / "signer-keyset4k.jwk").read_text()
     assert json.loads(text)
     drive.client(provider(jwks=text))
-    assert [key.kid for key in drive.keys()] == ["publicKey4k"]
+    (key,) = drive.keys()
+    assert key.kid == "publicKey4k"

@@ -83,7 +83,11 @@ GROUPS = {
         ("invalid_aes_kw_key", {}, {"alg HS256": 1}),
     ],
     JOSE: [
-        ("jws_aes", {}, {"alg HS256": 4, SHORT: 6, "no header": 1, "alg none": 1, "not compact": 1}),
+        (
+            "jws_aes",
+            {},
+            {"alg HS256": 4, SHORT: 6, "no header": 1, "alg none": 1, "not compact": 1},
+        ),
         ("jws_ec", {}, {FAILS: 3, SHORT: 3, "no key": 1, "no header": 2}),
         ("jws_rsa", {HOLDS: 1}, {FAILS: 2, SHORT: 4, "no key": 1, "no header": 1}),
         ("jws_rsa_roca_key", {}, {}),  # 46
@@ -156,7 +160,9 @@ def test_every_group_is_run(vectors, file):
     """The groups and cases run here are all of each file."""
     groups = groups_of(vectors, file)
     told = [group[0] for group in GROUPS[file]]
-    assert [group["comment"] for group in groups] == told + (list(ENCRYPTED) if file == JOSE else [])
+    assert [group["comment"] for group in groups] == told + (
+        list(ENCRYPTED) if file == JOSE else []
+    )
     assert sum(len(group["tests"]) for group in groups) == TOTALS[file]
 
 
@@ -214,7 +220,9 @@ def test_a_contradictory_label(vectors, drive, number):
 
 def numbered(vectors: Path, file: str) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
     """Every case of a file with its group, by its tcId."""
-    return {case["tcId"]: (group, case) for group in groups_of(vectors, file) for case in group["tests"]}
+    return {
+        case["tcId"]: (group, case) for group in groups_of(vectors, file) for case in group["tests"]
+    }
 
 
 def test_labels_that_were_taken_out(vectors):

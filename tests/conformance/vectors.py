@@ -162,7 +162,8 @@ def keys_of(drive: Any) -> KeySet | None:
     try:
         return drive.keys()
     except KeysUnavailableError as error:
-        assert error.code == "bad_key_set"
+        if error.code != "bad_key_set":
+            raise
         return None
 
 
@@ -215,7 +216,9 @@ def read_entries(drive: Any, document: Mapping[str, Any]) -> list[Key | Unusable
 
     A client shows nothing of a set without a usable key; a key of ours beside them shows why.
     """
-    drive.client(provider(), transport=serving({**document, "keys": [*document["keys"], COMPANION]}))
+    drive.client(
+        provider(), transport=serving({**document, "keys": [*document["keys"], COMPANION]})
+    )
     keys = drive.keys()
     entries: list[Any] = list(keys)
     for unusable in keys.unusable:
@@ -245,7 +248,9 @@ def written_material(entry: Mapping[str, Any]) -> tuple[object, ...]:
 
 def octets(text: str) -> bytes:
     """The octets of base64 in either alphabet, padded or not; else a ValueError."""
-    return base64.urlsafe_b64decode(text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4))
+    return base64.urlsafe_b64decode(
+        text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4)
+    )
 
 
 def number(text: str) -> int:

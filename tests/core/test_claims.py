@@ -25,10 +25,11 @@ from tokens import (
 )
 
 from jwks_client import IssuerTemplate, TokenError
-from jwks_client._core.claims import LATEST, same_json, wanted
+from jwks_client._core.claims import same_json, wanted
 from jwks_client._core.token import parse
 
 LEEWAY = 30  # the default
+LATEST = 253402300799  # 9999-12-31T23:59:59Z
 TENANT = "https://login.test/{tid}/v2.0"
 REGISTERED = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
 
@@ -790,6 +791,7 @@ ONE_FAULT = [
     ({"typ": "other"}, {}, "algorithm and token type"),
     ({}, {"iss": "x"}, "issuer"),
     ({}, {"exp": NOW - 100, "iat": NOW - 200}, "expiry"),
+    ({}, {"iat": NOW + 20, "exp": NOW + 10}, "other times"),
     ({}, {"nbf": NOW + 100}, "other times"),
     ({}, {"iat": ABSENT}, "other times"),
     ({}, {"aud": "x"}, "audience"),

@@ -196,6 +196,15 @@ class TestConditions:
         assert outcome.freshness == Freshness(600, 3600)
         assert outcome.validators == Validators(KEYS, '"v2"', self.HELD.last_modified)
 
+    @pytest.mark.parametrize(
+        "held", [Validators(KEYS, '"v1"', None), Validators(KEYS, None, "yesterday")]
+    )
+    def test_one_condition_is_enough(self, held: Validators) -> None:
+        """A 304 to an ``ETag`` alone, or to a ``Last-Modified`` alone, renews too."""
+        outcome = fetched(talk(validators=held), answer(304))
+        assert outcome.key_set is None
+        assert outcome.validators == held
+
     def test_304_to_a_discovered_url_keeps_what_was_discovered(self) -> None:
         """A renewal does not make the metadata look younger than it is."""
         known = Discovered(KEYS, NOW - 600)

@@ -156,6 +156,21 @@ class TestLife:
         assert life(cache_control="max-age=600", expires=date(1000), date=date(0)) == 600
         assert life(cache_control="public", expires=date(1000), date=date(0)) == 1000
 
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"cache_control": "no-store"},
+            {"cache_control": "max-age=0"},
+            {"cache_control": "max-age=soon"},
+            {"cache_control": "max-age=600", "age": "700"},
+            {"expires": "never"},
+            {"expires": date(-500)},
+        ],
+    )
+    def test_a_policy_without_a_shortest_life_has_none(self, headers: dict[str, str]) -> None:
+        """With ``min_ttl=0`` what is over is over at once: exactly 0, and never less."""
+        assert life(CachePolicy(min_ttl=0), **headers) == 0
+
     @pytest.mark.usefixtures("time_zone")
     @pytest.mark.parametrize(
         "told",

@@ -159,6 +159,7 @@ def test_one_or_more_is_one_string_or_several_but_never_none():
     """One string is a tuple of one; a collection must have a member."""
     assert settings.one_or_more("f", "ab") == ("ab",)
     assert settings.one_or_more("f", ["a", "b"]) == ("a", "b")
+    assert settings.one_or_more("f", ["a"]) == ("a",)
     assert "must not be empty" in refused(settings.one_or_more, ())
     assert "takes a string" in refused(settings.one_or_more, "")
     assert "takes a collection of strings" in refused(settings.one_or_more, None)
@@ -385,6 +386,7 @@ def test_an_address_literal_is_read_and_unwrapped(host, address):
         "https://proxy.internal",
         "socks5://user:pa%20ss@proxy.internal:1080",
         "socks5h://[2001:db8::1]:1080",
+        pytest.param("http://p/" + "a" * (2048 - 9), id="longest"),
     ],
 )
 def test_a_proxy_may_have_a_user_and_a_password(value):
@@ -407,7 +409,7 @@ def test_a_proxy_may_have_a_user_and_a_password(value):
         "http://[::1",
         "http://proxy.internal/\r\n",
         "http://proxy internal",
-        pytest.param("http://p/" + "a" * 2040, id="too long"),
+        pytest.param("http://p/" + "a" * (2049 - 9), id="too long"),
         b"http://proxy.internal",
         None,
         5,

@@ -487,7 +487,7 @@ def test_only_true_is_a_signature_that_holds(outcome):
             raise outcome
         return outcome
 
-    assert not signature_holds(unverified(), replace(KEY, verifiers={"ES256": verify}))
+    assert signature_holds(unverified(), replace(KEY, verifiers={"ES256": verify})) is False
 
 
 # A verified token

@@ -60,11 +60,12 @@ class Account:
         keys = [{**key, **self._members} for key in self._signer.jwks()["keys"]]
         return {"keys": keys, **self._top}
 
-    def issue(self, **claims: Any) -> str:
-        """A token; None leaves a claim out."""
-        named = {**self._claims, **claims}
+    def issue(self, *, ago: int = 0, **claims: Any) -> str:
+        """A token, issued that many seconds ago; None leaves a claim out."""
+        issued_at = int(self._signer.clock.time()) - ago
+        named = {"iat": issued_at, **self._claims, **claims}
         if named.get("nbf") is ...:
-            named["nbf"] = int(self._signer.clock.time())
+            named["nbf"] = issued_at
         return self._signer.issue(**named, headers=self._header)
 
 

@@ -115,7 +115,7 @@ CASES = {
         kinds=("hanko_passkeys",),
         env={"HANKO_TENANT_ID": UUID, "HANKO_RELYING_PARTY_ID": "shop.example.com"},
         says="user user 7, passkey kO1e\n",
-        refused=({"iat": 1_700_000_000, "exp": 4_000_000_000}, "token_too_old"),
+        refused=({"ago": 120}, "token_too_old"),
     ),
     "prelude": Case(
         kinds=("prelude", "prelude_step_up"),
@@ -144,7 +144,7 @@ CASES = {
             "WSO2_TENANT": "acme.com",
         },
         says=f"APPLICATION_USER {UUID}, scopes openid orders:read\n",
-        refused=({"aut": None}, "missing_claim"),
+        refused=({"at_hash": "x"}, "forbidden_claim"),  # an ID token
     ),
     "asgardeo": Case(
         kinds=("asgardeo",),
@@ -434,6 +434,17 @@ def test_an_example_says_how_to_run_it(name):
     header = ast.get_docstring(ast.parse(SCRIPTS[name].read_text())) or ""
     assert f"python examples/{name}.py" in header
     assert {one for one in settings_of(SCRIPTS[name]) if one not in header} == set()
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_an_example_fits_the_provider_that_the_command_serves(name):
+    """Its placeholders are where ``jwks-client serve`` listens, and the audience of its tokens."""
+    from jwks_client.cli._app import commands
+
+    usual = {one.name: one.default for one in commands.commands["serve"].params}
+    code = SCRIPTS[name].read_text()
+    assert re.search(rf'_ISSUER", "http://127\.0\.0\.1:{usual["port"]}"', code)
+    assert re.search(rf'_AUDIENCE", "{usual["audiences"][0]}"', code)
 
 
 @pytest.mark.parametrize("name", sorted(SCRIPTS.keys() - {"async_service", "queue_worker"}))

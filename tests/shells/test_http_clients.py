@@ -1,17 +1,21 @@
 """HTTP clients of the application's own, and event loops that come and go."""
 
 import asyncio
+import contextvars
 import gc
+import gzip
 import json
 import weakref
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import httpx
 import httpx2
 import pytest
 import respx
 from driver import Driver
+from servers import PATIENCE, crowded
 
 from jwks_client import (
     AsyncJWKSClient,
@@ -23,7 +27,6 @@ from jwks_client import (
 )
 from jwks_client.testing import FakeProvider
 
-PATIENCE = 10.0
 VENDORS = pytest.mark.parametrize("vendor", [httpx, httpx2], ids=["httpx", "httpx2"])
 
 
@@ -110,6 +113,20 @@ class TestInjected:
         drive.settle()
 
     @VENDORS
+    def test_the_library_s_connect_limit_holds_on_it(
+        self, drive: Driver, injected: Injected, idp: FakeProvider, vendor: Any
+    ) -> None:
+        """As above, where no connection comes about."""
+        policy = FetchPolicy(connect_timeout=0.3, attempt_timeout=60, deadline=60, retries=0)
+        with crowded() as url:
+            provider = replace(idp.provider, jwks_url=url)
+            drive.client(provider, http=injected.open(vendor, timeout=None), fetch=policy)
+            with pytest.raises(KeysUnavailableError) as caught:
+                drive.start("keys").result(PATIENCE)
+            assert caught.value.code == "fetch_timeout"
+            drive.settle()
+
+    @VENDORS
     def test_the_library_s_deadline_holds_on_it(
         self, drive: Driver, injected: Injected, served: FakeProvider, vendor: Any
     ) -> None:
@@ -151,6 +168,19 @@ class TestInjected:
         assert caught.value.code == "fetch_failed"
         assert isinstance(caught.value.__cause__, RuntimeError)
 
+    @VENDORS
+    def test_its_connection_is_given_back(
+        self, drive: Driver, injected: Injected, served: FakeProvider, vendor: Any
+    ) -> None:
+        """An answer that is not read to its end is closed: a pool of one serves the next fetch."""
+        http = injected.open(vendor, limits=vendor.Limits(max_connections=1))
+        drive.client(served, http=http, fetch=FetchPolicy(max_body=10))
+        with pytest.raises(KeysUnavailableError) as caught:
+            drive.keys()
+        assert caught.value.code == "bad_key_set"
+        drive.client(served, http=http, fetch=FetchPolicy(attempt_timeout=1, retries=0))
+        assert len(drive.keys()) == 1
+
     def test_what_it_raises_is_never_let_out(self, drive: Driver, idp: FakeProvider) -> None:
         """A client of another make may raise anything: the caller sees ``fetch_failed``."""
 
@@ -166,6 +196,53 @@ class TestInjected:
         assert caught.value.code == "fetch_failed"
         assert isinstance(caught.value.__cause__, LookupError)
         assert idp.jwks_url not in str(caught.value)
+
+    @pytest.mark.parametrize("body", ["short", "long", "broken"])
+    def test_its_responses_are_closed(self, drive: Driver, idp: FakeProvider, body: str) -> None:
+        """Whatever became of an answer, it is closed by us and not left to the collector."""
+        closed: list[str] = []
+        kept: list[Any] = []
+
+        class Answer:
+            status_code = 200
+            headers: ClassVar[dict[str, str]] = {}
+            is_stream_consumed = False
+
+            def iter_raw(self) -> Iterator[bytes]:
+                if body == "broken":
+                    raise httpx.ReadError("reset")
+                yield json.dumps(idp.jwks()).encode() if body == "short" else bytes(100_000)
+
+            async def aiter_raw(self) -> AsyncIterator[bytes]:
+                for octets in self.iter_raw():
+                    yield octets
+
+            def close(self) -> None:
+                closed.append("sync")
+
+            async def aclose(self) -> None:
+                closed.append("async")
+
+        class Client:
+            def build_request(self, method: str, url: str, **options: Any) -> str:
+                return url
+
+            def send(self, request: str, **options: Any) -> Any:
+                kept.append(Answer())
+                return kept[-1]
+
+        class AsyncClient(Client):
+            async def send(self, request: str, **options: Any) -> Any:
+                return super().send(request, **options)
+
+        http = Client() if drive.kind == "sync" else AsyncClient()
+        drive.client(idp.provider, http=http, fetch=FetchPolicy(max_body=50_000, retries=0))
+        if body == "short":
+            assert len(drive.keys()) == 1
+        else:
+            with pytest.raises(KeysUnavailableError):
+                drive.keys()
+        assert closed == [drive.kind]
 
     def test_a_falsy_client_is_a_client(self, drive: Driver, idp: FakeProvider) -> None:
         """Only None stands for none: one that counts as false is used all the same."""
@@ -233,8 +310,6 @@ class TestMocks:
         self, drive: Driver, injected: Injected, idp: FakeProvider, encoding: str | None
     ) -> None:
         """A ``MockTransport`` hands over whole answers, decoded ones too: taken as they are."""
-        import gzip
-
         body = json.dumps(idp.jwks()).encode()
         headers = {} if encoding is None else {"Content-Encoding": encoding}
 
@@ -475,8 +550,6 @@ class TestCancellation:
 
     def test_a_flight_has_no_context_of_its_leader(self, idp: FakeProvider) -> None:
         """What a request set in its context is not seen by the fetch that it happened to begin."""
-        import contextvars
-
         request = contextvars.ContextVar("request", default="nobody's")
         seen: list[str] = []
 

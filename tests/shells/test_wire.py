@@ -10,6 +10,7 @@ import gzip
 import json
 import socket
 import ssl
+import threading
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
@@ -122,6 +123,25 @@ class TestDeadline:
             assert failure(drive).code == "fetch_timeout"
             settle(drive)
 
+    def test_a_name_that_resolves_too_late(
+        self, drive: Driver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The system's resolver cannot be interrupted: the caller is answered all the same."""
+        resolving, let_go = threading.Event(), threading.Event()
+
+        def getaddrinfo(*question: object, **options: object) -> object:
+            resolving.set()
+            let_go.wait(PATIENCE)
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        drive.client(at("https://slow.invalid/jwks"), fetch=SHORT)
+        assert failure(drive).code == "fetch_timeout"
+        assert resolving.is_set()
+        assert not let_go.is_set()
+        let_go.set()
+        settle(drive)
+
     def test_a_handshake_that_drips(
         self, drive: Driver, authority: tuple[str, ssl.SSLContext]
     ) -> None:
@@ -151,8 +171,9 @@ class TestDeadline:
             self.is_given_up(drive, server, replace(SHORT, ca_file=ca_file))
 
     @pytest.mark.parametrize("rest", ["silence", "blanks"])
+    @pytest.mark.parametrize("limit", ["deadline", "attempt_timeout"])
     def test_a_body_of_no_length_is_not_whole_where_it_is_cut(
-        self, drive: Driver, key_set: bytes, rest: str
+        self, drive: Driver, key_set: bytes, limit: str, rest: str
     ) -> None:
         """A body that ends with its connection would look whole: not if the end was our doing."""
 
@@ -162,8 +183,9 @@ class TestDeadline:
             if rest == "blanks":  # which JSON allows at its end
                 peer.drip(b" ")
 
+        far = FetchPolicy(connect_timeout=FAR, attempt_timeout=FAR, deadline=FAR, retries=0)
         with serving(script) as server:
-            self.is_given_up(drive, server)
+            self.is_given_up(drive, server, replace(far, **{limit: 0.8}))
             assert drive.health("odd").key_count == 0
 
     def test_metadata_and_keys_share_it(self, drive: Driver, key_set: bytes) -> None:
@@ -207,6 +229,14 @@ class TestDeadline:
             assert failure(drive).code == "fetch_timeout"
             server.wait_closed(2)
             assert len(server.requests) == 2
+
+    def test_making_the_connection_has_one_too(self, drive: Driver) -> None:
+        """``connect_timeout`` ends an attempt whose other limits are far."""
+        policy = FetchPolicy(connect_timeout=0.5, attempt_timeout=FAR, deadline=FAR, retries=0)
+        with crowded() as url:
+            drive.client(at(url), fetch=policy)
+            assert failure(drive).code == "fetch_timeout"
+            settle(drive)
 
     def test_the_second_attempt_may_succeed(self, drive: Driver, key_set: bytes) -> None:
         """A server that hung once is asked again within the deadline, and its answer counts."""

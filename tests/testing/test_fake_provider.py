@@ -4,6 +4,7 @@ import base64
 import gc
 import json
 import threading
+from collections import deque
 
 import jwt
 import pytest
@@ -239,6 +240,20 @@ def test_rsa_keys_are_lent_again_when_their_provider_is_gone(monkeypatch):
     again.rotate()
     assert set(modulus(again)) & known
     assert len(set(modulus(again))) == 2
+
+
+def test_the_pool_is_filled_before_a_key_is_lent_again(monkeypatch):
+    """The key of a provider just gone is not the key of the next; the longest free is lent first."""
+    monkeypatch.setattr(_keys, "_made", deque(maxlen=_keys.POOL_SIZE))
+    monkeypatch.setattr(_keys, "_returned", deque(maxlen=_keys.POOL_SIZE))
+    fresh = iter("abcdefghijkl")
+    monkeypatch.setattr(_keys.rsa, "generate_private_key", lambda **_: next(fresh))
+
+    class Borrower:
+        pass
+
+    lent = [_keys.make_key("RS256", "k", borrower=Borrower()).private for _ in range(8)]
+    assert lent == [*"abcdef", "a", "b"]
 
 
 def test_a_second_provider_forges_under_the_same_kid(idp):

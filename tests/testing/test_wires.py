@@ -633,10 +633,14 @@ def test_a_connection_is_kept(idp):
 @pytest.mark.parametrize("how", ["hang", "hold", "idle", "half a request"])
 def test_nothing_is_left_of_a_server(idp, how):
     """When the block ends, connections are shut and threads gone, whatever they were waiting for."""
-    with idp.hold() as held:
+    with idp.hold(only="jwks.json") as held:
         with idp.serve() as base_url:
             host, _, port = base_url.removeprefix("http://").partition(":")
             line = socket.create_connection((host, int(port)), timeout=10)
+            line.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert line.recv(9) == b"HTTP/1.1 "  # the connection has a thread now
+            while line.recv(4096)[-1:] != b"}":
+                pass
             if how == "half a request":
                 line.sendall(b"GET / HTTP/1.1\r\nHost:")
             elif how != "idle":
@@ -651,6 +655,21 @@ def test_nothing_is_left_of_a_server(idp, how):
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((host, int(port)), timeout=10)
     gc.collect()  # an open socket would warn
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST"])
+def test_a_refused_method_ends_the_connection(idp, method):
+    """A body that nobody reads is not taken for the next request, and HEAD is answered without one."""
+    with idp.serve() as base_url:
+        host, _, port = base_url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as line:
+            line.sendall(f"{method} {KEYS} HTTP/1.1\r\nContent-Length: 4\r\n\r\n".encode())
+            answer = b""
+            while chunk := line.recv(4096):
+                answer += chunk
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert answer.endswith(b"\r\n\r\n" if method == "HEAD" else b"}")
 
 
 def test_who_hangs_up_is_forgotten(idp, capfd):

@@ -1,0 +1,84 @@
+"""What a first fetch does on the event loop's own thread, as Python's audit hooks see it.
+
+Arguments: the URL of a key set, a token. The client is made beforehand, as applications do. Prints one line of
+JSON for the test: each import, file and TLS context that the loop's thread dealt with, and, to show that the
+hook sees at all, what other threads did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import sys
+import threading
+import traceback
+from typing import Any
+
+from jwks_client import AsyncJWKSClient, Provider
+
+WATCHED = {
+    "import": "import",  # of what is not loaded already
+    "open": "open",
+    "os.listdir": "open",
+    "os.scandir": "open",
+    "exec": "import",
+    "socket.getaddrinfo": "names",
+}
+loop_thread: int | None = None
+on_loop: list[list[str]] = []
+elsewhere: list[str] = []
+
+
+def note(kind: str, what: str) -> None:
+    """Keep what happened, by whose thread it was."""
+    if loop_thread is None:
+        return
+    if threading.get_ident() != loop_thread:
+        elsewhere.append(kind)
+        return
+    ours = [one for one in traceback.extract_stack() if "jwks_client" in one.filename]
+    on_loop.append([kind, what, f"{ours[-1].name}" if ours else ""])
+
+
+def hook(event: str, arguments: tuple[Any, ...]) -> None:
+    """For `sys.addaudithook`."""
+    if event in WATCHED and loop_thread is not None:
+        note(WATCHED[event], str(arguments[0]))
+
+
+def main(url: str, token: str) -> None:
+    """Make a client, then watch its first verification."""
+    provider = Provider(
+        name="p", issuer="https://issuer.test", audience="api", jwks_url=url, algorithms=("ES256",)
+    )
+    client = AsyncJWKSClient(provider)
+    make, load = ssl.SSLContext.__new__, ssl.SSLContext.load_verify_locations
+
+    def new(cls: Any, *arguments: Any, **options: Any) -> Any:
+        note("tls", "SSLContext")
+        return make(cls, *arguments, **options)
+
+    def load_verify_locations(self: Any, *arguments: Any, **options: Any) -> None:
+        note("tls", "load_verify_locations")
+        load(self, *arguments, **options)
+
+    ssl.SSLContext.__new__ = new
+    ssl.SSLContext.load_verify_locations = load_verify_locations
+    sys.addaudithook(hook)
+
+    async def story() -> None:
+        global loop_thread  # noqa: PLW0603 (a hook can never be taken away)
+        await asyncio.to_thread(int)  # the loop's executor is the application's matter
+        loop_thread = threading.get_ident()
+        try:
+            await client.verify(token)
+        finally:
+            loop_thread = None
+
+    asyncio.run(story())
+    sys.stdout.write(json.dumps({"loop": on_loop, "elsewhere": sorted(set(elsewhere))}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

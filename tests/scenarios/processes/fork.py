@@ -1,0 +1,143 @@
+"""A client is used, the process forks, and both go on using it: what gunicorn does with ``--preload``.
+
+Argument: the client, ``sync`` or ``async``, and ``plain`` or ``logging`` for one that logs its events. At the
+moment of the fork a flight is in the air and other threads hold the locks that the client has. Prints one line
+of JSON for the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from jwks_client import AsyncJWKSClient, FetchPolicy, JWKSClient
+from jwks_client.events import LoggingListener
+from jwks_client.testing import FakeProvider
+
+PATIENCE = 10.0  # real seconds after which what works is long done
+PATIENT = FetchPolicy(connect_timeout=60, attempt_timeout=60, deadline=120)
+
+
+class Slow:
+    """A clock for `LoggingListener` that can keep its reader waiting, and with it the listener's lock."""
+
+    def __init__(self) -> None:
+        self.is_slow = False
+        self.asked = threading.Event()
+        self.go_on = threading.Event()
+
+    def __call__(self) -> float:
+        if self.is_slow and threading.current_thread() is not threading.main_thread():
+            self.asked.set()
+            self.go_on.wait(PATIENCE)
+        return time.monotonic()
+
+
+def call(client: Any, method: str, *arguments: Any) -> Any:
+    """Call a method of either client."""
+    if isinstance(client, JWKSClient):
+        return getattr(client, method)(*arguments)
+    return asyncio.run(getattr(client, method)(*arguments))
+
+
+def begin(work: Callable[[], Any]) -> threading.Thread:
+    """Do it in another thread."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def in_the_child(client: Any, known: str, newest: str, to_parent: int) -> None:
+    """What the child does, and then it ends without a word to anybody else."""
+    signal.alarm(int(PATIENCE))  # what hangs dies, and the parent sees it
+    found = {
+        "known": call(client, "verify", known).key_id,
+        "newest": call(client, "verify", newest).key_id,
+        "remembered": call(client, "verify", newest).key_id,
+        "due_share": share_of(client),
+        "state": client.health()["issuer.test"].state,
+    }
+    os.write(to_parent, json.dumps(found).encode())
+    os._exit(0)
+
+
+def share_of(client: Any) -> float | None:
+    """The share of a life after which this process asks again."""
+    return next(iter(client._sources.values())).cache.due_share
+
+
+def read_all(descriptor: int) -> str:
+    """All that comes until the other end is closed."""
+    with os.fdopen(descriptor, closefd=True) as text:
+        return text.read()
+
+
+def main(kind: str, logs: bool) -> None:
+    """Tell the story."""
+    idp, slow = FakeProvider(algorithm="ES256"), Slow()
+    listeners = []
+    if logs:
+        logger = logging.getLogger("story")
+        logger.setLevel(logging.INFO)
+        logger.addHandler(logging.NullHandler())
+        listeners = [LoggingListener(logger, monotonic=slow)]
+    make = JWKSClient if kind == "sync" else AsyncJWKSClient
+    with idp.serve():
+        client = make(idp.provider, fetch=PATIENT, listeners=listeners)
+        known = idp.issue()
+        call(client, "verify", known)
+        idp.rotate()
+        newest = idp.issue()  # by a key that the client has never seen
+        with idp.hold() as held:
+            flying = begin(lambda: call(client, "refresh"))
+            held.wait()
+            refused = None
+            if logs:
+                slow.is_slow = True
+                refused = begin(lambda: refuse(client))
+                assert slow.asked.wait(PATIENCE)
+            [source] = client._sources.values()
+            from_child, to_parent = os.pipe()
+            with source.lock, client._memo_lock, warnings.catch_warnings():
+                # Python 3.12 warns of threads beside a fork: that is the story here.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                pid = os.fork()
+                if pid == 0:
+                    in_the_child(client, known, newest, to_parent)
+            os.close(to_parent)
+            slow.go_on.set()
+            held.wait(2, within=PATIENCE)  # the child asks for itself; both have their answers now
+        found = read_all(from_child)
+        _, status = os.waitpid(pid, 0)
+        flying.join(PATIENCE)
+        if refused is not None:
+            refused.join(PATIENCE)
+        parent = {
+            "newest": call(client, "verify", newest).key_id,
+            "due_share": share_of(client),
+            "fetches": idp.fetches,
+            "flew": not flying.is_alive(),
+        }
+    child = json.loads(found) if found else None
+    sys.stdout.write(json.dumps({"child": child, "status": status, "parent": parent}))
+
+
+def refuse(client: Any) -> None:
+    """Have a token refused, which the listener hears of."""
+    try:
+        call(client, "verify", "no token")
+    except Exception as error:
+        assert error.code == "malformed_token"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2] == "logging")

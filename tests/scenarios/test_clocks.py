@@ -1,0 +1,181 @@
+"""Clocks that jump, and machines that sleep: ages are of the one clock, times in tokens of the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import cache
+
+import httpx
+import pytest
+from measured import A_YEAR, es256
+from virtual import OK, forged, play, with_kid
+
+from jwks_client import AsyncJWKSClient, JWKSClient, KeysUnavailableError, TokenError
+from jwks_client._clock import SystemClock
+
+PATIENCE = 10.0  # real seconds after which what works is long done
+NAME = "issuer.test"
+SIX_HOURS, A_DAY = 6 * 3600.0, 86_400.0
+
+
+@pytest.fixture(params=["sync", "async"])
+def kind(request) -> str:
+    """Which client plays the story."""
+    return request.param
+
+
+@cache
+def trace(kind: str, jumps: tuple[float, ...], headers: str) -> list:
+    """Two hours of everything (usual days, rotation, strangers, forgeries, outages), and what was seen."""
+    idp = es256()
+    clock = idp.clock
+    idp.answer_headers = HEADERS[headers]
+
+    def story(client):
+        seen = []
+        for step in range(120):
+            if jumps:
+                clock.jump_wall(jumps[step % len(jumps)])
+            match step:
+                case 20 | 21 | 85:
+                    idp.rotate()
+                case 30 | 70:
+                    idp.fail(503, headers={"Retry-After": "90"})
+                case 40 | 80:
+                    idp.recover()
+                case 50:
+                    idp.swap(idp.kid)
+            good = idp.issue()  # dated by the clock as it is now
+            for token in (good, with_kid(good, f"stranger-{step}"), forged(good, step)):
+                outcome = yield token
+                now = client.health()[NAME]
+                rest = now.next_attempt and round(now.next_attempt - clock.time(), 3)
+                seen.append((outcome, now.state, now.age, now.last_error, rest, idp.fetches))
+            clock.advance(60)
+        return seen
+
+    return play(kind, story, idp)
+
+
+HEADERS = {
+    "none": {},
+    "max-age": {"Cache-Control": "max-age=600", "Age": "60"},
+    "Expires": {
+        "Date": "Tue, 14 Nov 2023 22:13:20 GMT",
+        "Expires": "Tue, 14 Nov 2023 22:23:20 GMT",
+    },
+}
+
+
+class TestWallClock:
+    @pytest.mark.parametrize(
+        ("jumps", "headers"),
+        [
+            pytest.param((SIX_HOURS, -SIX_HOURS), "none", id="forth and back"),
+            pytest.param((-SIX_HOURS, SIX_HOURS), "none", id="back and forth"),
+            pytest.param((SIX_HOURS,), "none", id="ever on"),
+            pytest.param((-SIX_HOURS,), "none", id="ever back"),
+            pytest.param((SIX_HOURS, -SIX_HOURS), "max-age", id="max-age"),
+            pytest.param((SIX_HOURS, -SIX_HOURS), "Expires", id="Expires"),
+        ],
+    )
+    def test_a_jump_of_six_hours_changes_nothing(self, kind, jumps, headers):
+        """Each decision, state, age, rest and fetch of two hours is the same, whatever the wall clock does."""
+        still = trace(kind, (), headers)
+        assert trace(kind, jumps, headers) == still
+        # The hours held something of everything, or nothing was shown.
+        assert {one[0] for one in still} == {OK, "unknown_key", "bad_signature", "fetch_failed"}
+        assert {one[1] for one in still} >= {"fresh", "stale"}
+
+    def test_it_judges_the_times_of_tokens(self, drive, idp, clock):
+        """What the wall clock is for, it is still for: a remembered token is over when it says so."""
+        drive.client(idp)
+        token = idp.issue(expires_in=60)
+        drive.verify(token)
+        clock.jump_wall(SIX_HOURS)
+        with pytest.raises(TokenError) as caught:
+            drive.verify(token)
+        assert caught.value.code == "token_expired"
+        clock.jump_wall(-SIX_HOURS)
+        drive.verify(token)
+        assert idp.fetches == 1
+
+
+class TestSleep:
+    def test_a_machine_that_slept_wakes_with_old_keys(self, drive, idp, clock):
+        """After a day of sleep the first token fetches; a key that was withdrawn meanwhile verifies nothing."""
+        drive.client(idp)
+        old = idp.issue(expires_in=A_YEAR)
+        drive.verify(old)
+        idp.revoke(idp.kid)
+        clock.advance(A_DAY)
+        assert drive.health(NAME).state == "expired"
+        drive.verify(idp.issue())
+        with pytest.raises(TokenError) as caught:
+            drive.verify(old)
+        assert caught.value.code == "unknown_key"
+
+    def test_it_wakes_in_an_outage(self, drive, idp, clock):
+        """Slept past the stale window, with a provider that fails: nothing is accepted on yesterday's keys."""
+        drive.client(idp)
+        token = idp.issue(expires_in=A_YEAR)
+        drive.verify(token)
+        idp.fail(503)
+        clock.advance(A_DAY)
+        with pytest.raises(KeysUnavailableError):
+            drive.verify(token)
+
+    def test_it_slept_with_a_flight_in_the_air(self, drive, idp, clock):
+        """A set that was asked for yesterday answers whom it kept waiting, and is old for everybody after."""
+        drive.client(idp)
+        with idp.hold() as held:
+            asleep = drive.start("verify", idp.issue(expires_in=A_YEAR))
+            held.wait()
+            clock.advance(A_DAY)
+        assert asleep.result(PATIENCE).key_id == "key-1"
+        assert drive.health(NAME).state == "expired"
+        drive.verify(idp.issue())
+        assert drive.health(NAME).state == "fresh"
+        assert idp.fetches == 2
+
+    def test_backoff_and_permits_are_over(self, drive, idp, clock):
+        """What was to wait before the sleep need not wait after it."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        for number in range(3):
+            with pytest.raises(TokenError):
+                drive.verify(idp.issue(headers={"kid": f"stranger-{number}"}))
+        assert idp.fetches == 3
+        idp.fail(500)
+        clock.advance(A_DAY)
+        with pytest.raises(KeysUnavailableError):
+            drive.verify(idp.issue())
+        idp.recover()
+        clock.advance(A_DAY)
+        drive.verify(idp.issue())
+        idp.rotate()
+        drive.verify(idp.issue())
+
+    @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this system has no such clock")
+    def test_the_systems_clock_goes_on_in_sleep(self, idp):
+        """Unless told otherwise, clients age keys by the clock that counts the time asleep as well."""
+        before = time.clock_gettime(time.CLOCK_BOOTTIME)
+        now = SystemClock().monotonic()
+        assert before <= now <= time.clock_gettime(time.CLOCK_BOOTTIME)
+        http, later = httpx.Client(transport=idp.transport), httpx.AsyncClient()
+        for client in (
+            JWKSClient(idp.provider, http=http),
+            AsyncJWKSClient(idp.provider, http=later),
+        ):
+            assert isinstance(client.clock, SystemClock)
+
+
+def test_a_clock_is_read_from_any_thread(idp, clock):
+    """The injected clock serves all threads of a client: what one lets pass has passed for the others."""
+    client = JWKSClient(idp.provider, clock=clock, http=httpx.Client(transport=idp.transport))
+    client.verify(idp.issue())
+    passing = threading.Thread(target=clock.advance, args=(A_DAY,))
+    passing.start()
+    passing.join(PATIENCE)
+    assert client.health()[NAME].state == "expired"

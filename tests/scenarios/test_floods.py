@@ -1,0 +1,309 @@
+"""Floods of tokens that an attacker makes: the provider is asked within its budgets, good tokens never notice."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+import sys
+from collections import Counter
+from contextlib import suppress
+from random import Random
+
+import httpx
+import measured
+import pytest
+from virtual import OK, forged, play, same_bytes_once, with_kid
+
+from jwks_client import AsyncJWKSClient, CachePolicy, FetchPolicy, JWKSClient, TokenError
+from jwks_client.events import KeysFetched, KeysRotated, KeysUnchanged
+
+PATIENCE = 10.0  # real seconds after which what works is long done
+NAME = "issuer.test"
+A_YEAR = measured.A_YEAR
+# Long enough that a flight which is held never ends by itself while a test looks at it.
+PATIENT = FetchPolicy(connect_timeout=60, attempt_timeout=60, deadline=120, retries=0)
+
+
+@pytest.fixture(params=["sync", "async"])
+def kind(request) -> str:
+    """Which client plays the story."""
+    return request.param
+
+
+class TestUnknownKids:
+    def test_ten_thousand_random_kids(self, kind):
+        """Over t seconds they cost at most 2 + t/10 fetches; each is refused, and no known kid ever is."""
+        flood = measured.flood(kind)
+        assert (flood.kids, flood.seconds) == (10_000, 100)
+        assert flood.fetches <= 2 + flood.seconds / 10
+        assert flood.strangers == {"unknown_key": 10_000}
+        assert flood.known == {OK: 400}
+
+    def test_a_rotation_inside_the_flood(self, kind):
+        """It is seen within 10 seconds, though the flood has the next permit as it has every other."""
+        assert 0 < measured.flood(kind).rotation_seen_after <= 10
+
+    def test_a_rotation_outside_a_flood(self, drive, idp):
+        """It is seen at once, twice in a row right after each other."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        for _ in range(2):
+            idp.rotate()
+            drive.verify(idp.issue())
+        assert idp.fetches == 3
+
+    def test_known_kids_do_not_wait_for_a_strangers_flight(self, drive, idp):
+        """While the provider hangs over the fetch that strangers wait for, known kids are answered."""
+        told = []
+        drive.client(idp, listeners=[told.append], fetch=PATIENT)
+        drive.verify(idp.issue())
+        told.clear()
+        with idp.hold() as held:
+            strangers = [
+                drive.start("verify", idp.issue(headers={"kid": f"stranger-{number}"}))
+                for number in range(20)
+            ]
+            held.wait()
+            for number in range(200):
+                assert drive.verify(idp.issue(sub=str(number))).subject == str(number)
+            assert told == []  # the flight is in the air still, and no stranger has been answered
+            assert not any(stranger.done() for stranger in strangers)
+        for stranger in strangers:
+            assert stranger.exception(PATIENCE).code == "unknown_key"
+
+    def test_nor_when_the_set_becomes_due_meanwhile(self, drive, idp, clock):
+        """While that flight hangs the set becomes due: known kids are still used, and no other flight begins."""
+        told = []
+        drive.client(idp, listeners=[told.append], fetch=PATIENT)
+        drive.verify(idp.issue())
+        told.clear()
+        with idp.hold() as held:
+            stranger = drive.start("verify", idp.issue(headers={"kid": "stranger"}))
+            held.wait()
+            clock.advance(299)
+            assert drive.health(NAME).state == "due"
+            drive.verify(idp.issue())
+            assert told == []
+        assert isinstance(stranger.exception(PATIENCE), TokenError)
+        drive.settle()
+
+    def test_a_flood_that_guesses_the_next_kid(self, kind, idp, clock):
+        """Tokens that name a kid before the provider publishes it do not keep it out for longer than 10 seconds."""
+
+        def story(client):
+            known = idp.issue(expires_in=A_YEAR)
+            yield known
+            for number in range(400):
+                if number == 200:
+                    assert idp.rotate() == "key-2"
+                    clock.advance(0.25)
+                    rotated_at, newest = clock.monotonic(), idp.issue(expires_in=A_YEAR)
+                yield with_kid(known, "key-2")
+                if number >= 200 and (yield newest) == OK:
+                    return clock.monotonic() - rotated_at
+                clock.advance(0.25)
+            raise AssertionError("the new key was never found")
+
+        assert play(kind, story, idp) <= 10
+
+
+class TestMemory:
+    def test_a_hundred_thousand_kids(self, idp, clock):
+        """Kids that nobody has leave nothing behind: the second half of a flood holds no more memory than the first."""
+        http = httpx.Client(transport=idp.transport)
+        policy = CachePolicy(negative_kids=100)
+        client = JWKSClient(idp.provider, clock=clock, http=http, cache=policy)
+        client.keys()
+        [source] = client._sources.values()
+        chance, held = Random(1), []
+        for _ in range(2):
+            for _ in range(50_000):
+                with suppress(TokenError):
+                    client.get_signing_key(f"{chance.getrandbits(64):x}")
+                clock.advance(1 / 1024)
+            gc.collect()
+            held.append(sys.getallocatedblocks())
+            assert 0 < len(source._absent) <= 100
+        assert held[1] - held[0] < 1000
+        assert idp.fetches <= 1 + 2 + 100 / 10
+
+    def test_a_thousand_strangers_in_one_flight(self, idp, clock):
+        """Even where one fetch answers more kids than are remembered, no more than that are."""
+
+        async def story() -> int:
+            client = AsyncJWKSClient(
+                idp.provider,
+                clock=clock,
+                http=httpx.AsyncClient(transport=idp.transport),
+                cache=CachePolicy(negative_kids=100),
+            )
+            await client.keys()
+            token = idp.issue()
+            with idp.hold() as held:
+                strangers = [
+                    asyncio.create_task(client.verify(with_kid(token, f"stranger-{number}")))
+                    for number in range(1000)
+                ]
+                await held.wait_async()
+            outcomes = await asyncio.gather(*strangers, return_exceptions=True)
+            assert {outcome.code for outcome in outcomes} == {"unknown_key"}
+            [source] = client._sources.values()
+            return len(source._absent)
+
+        assert asyncio.run(story()) == 100
+
+    def test_ten_thousand_good_tokens(self, idp, clock):
+        """Verified tokens are remembered up to the size that was set, whatever their number."""
+        http = httpx.Client(transport=idp.transport)
+        client = JWKSClient(idp.provider, clock=clock, http=http, token_cache_size=256)
+        sizes = Counter()
+        # 2000 signatures are enough beside 256 places; the memory is asked after each.
+        for number in range(2000):
+            client.verify(idp.issue(jti=str(number)))
+            sizes[len(client._memo)] += 1
+        assert max(sizes) == 256
+        assert sizes[256] == 2000 - 255
+
+    def test_nothing_is_remembered_of_a_refused_token(self, idp, clock):
+        """What does not verify leaves no trace in the token memory."""
+        http = httpx.Client(transport=idp.transport)
+        client = JWKSClient(idp.provider, clock=clock, http=http)
+        good = idp.issue()
+        client.verify(good)
+        for number in range(200):
+            with pytest.raises(TokenError):
+                client.verify(forged(good, number))
+        assert len(client._memo) == 1
+
+
+class TestBadSignatures:
+    def test_a_flood_on_a_known_kid(self, kind, idp, clock):
+        """Ten minutes of forged signatures: one fetch a minute, and good tokens verify all along."""
+        idp.answer_headers = {"Cache-Control": "max-age=3600"}  # no routine fetch among them
+
+        def story(client):
+            good = [idp.issue(sub=str(number), expires_in=A_YEAR) for number in range(5)]
+            bad = [forged(good[0], number) for number in range(50)]
+            yield good[0]
+            heard = Counter()
+            for number in range(10 * 60 * 4):
+                heard["bad", (yield bad[number % 50])] += 1
+                heard["good", (yield good[number % 5])] += 1
+                clock.advance(0.25)
+            return heard
+
+        with same_bytes_once():
+            heard = play(kind, story, idp)
+        assert heard == {("bad", "bad_signature"): 2400, ("good", OK): 2400}
+        assert idp.fetches == 1 + 10
+
+    def test_good_tokens_do_not_wait_for_the_fetch_of_a_bad_one(self, drive, idp):
+        """The forger waits for the fetch that it caused; known good tokens of the same kid do not."""
+        told = []
+        drive.client(idp, listeners=[told.append], fetch=PATIENT)
+        drive.verify(idp.issue())
+        told.clear()
+        with idp.hold() as held:
+            forger = drive.start("verify", forged(idp.issue()))
+            held.wait()
+            for number in range(50):
+                assert drive.verify(idp.issue(sub=str(number))).subject == str(number)
+            assert told == []
+            assert not forger.done()
+        assert forger.exception(PATIENCE).code == "bad_signature"
+
+    def test_forgers_of_one_kid_share_a_fetch(self, drive, idp):
+        """A hundred forged tokens at once: one fetch, and each is refused."""
+        drive.client(idp, fetch=PATIENT)
+        drive.verify(idp.issue())
+        token = idp.issue()
+        with idp.hold() as held:
+            forgers = [drive.start("verify", forged(token, number)) for number in range(100)]
+            held.wait()
+        assert {forger.exception(PATIENCE).code for forger in forgers} == {"bad_signature"}
+        assert idp.fetches == 2
+
+
+class TestBudgetsApart:
+    """Budgets that one flood has emptied are whole for everybody else."""
+
+    def test_a_flood_of_both_does_not_keep_the_set_from_its_refresh(self, kind, idp, clock):
+        """With both attack budgets empty for good, the routine refresh still comes when it is due, each time."""
+        never = CachePolicy(unknown_kid_interval=1e6, bad_signature_interval=1e6)
+        told = []
+
+        def story(client):
+            good = idp.issue(expires_in=A_YEAR)
+            yield good
+            for number in range(3600):
+                yield with_kid(good, f"stranger-{number}")
+                yield forged(good, number % 50)
+                assert (yield good) == OK
+                assert client.health()[NAME].state == "fresh"
+                clock.advance(1)
+
+        with same_bytes_once():
+            play(kind, story, idp, cache=never, listeners=[told.append])
+        came = [e for e in told if isinstance(e, (KeysFetched, KeysUnchanged, KeysRotated))]
+        # Two permits and one doubt in the first second, then a set each 240 seconds.
+        assert len(came) == idp.fetches == 1 + 3 + (3600 - 1) // 240
+
+    def test_routine_refreshes_leave_the_permits_whole(self, kind, idp, clock):
+        """After hours of them two rotations in one second are both seen at once."""
+
+        def story(client):
+            for _ in range(90):
+                yield idp.issue()
+                clock.advance(240)
+            fetches = idp.fetches
+            outcomes = []
+            for _ in range(2):
+                idp.rotate()
+                outcomes.append((yield idp.issue()))
+            return outcomes, idp.fetches - fetches
+
+        assert play(kind, story, idp) == ([OK, OK], 2)
+
+    @pytest.mark.parametrize("first", ["strangers", "forgers"])
+    def test_neither_flood_spends_the_others_budget(self, kind, idp, first):
+        """After a flood of one sort, what the other budget is for is still found at once."""
+
+        def story(client):
+            good = idp.issue(expires_in=A_YEAR)
+            yield good
+            for number in range(100):
+                bad = forged(good, number)
+                yield with_kid(good, f"stranger-{number}") if first == "strangers" else bad
+            fetches = idp.fetches
+            if first == "strangers":
+                idp.swap(idp.kid)
+            else:
+                idp.rotate()
+            return (yield idp.issue()), idp.fetches - fetches
+
+        assert play(kind, story, idp) == (OK, 1)
+
+    def test_a_flood_in_an_outage_asks_no_oftener(self, kind, idp, clock):
+        """While the provider fails, floods of both sorts do not shorten its rest: the backoff holds for all."""
+
+        def story(client):
+            good = idp.issue(expires_in=A_YEAR)
+            yield good
+            idp.fail(503)
+            asked_at = []
+            for number in range(600):
+                before = idp.fetches
+                yield with_kid(good, f"stranger-{number}")
+                yield forged(good, number % 50)
+                if idp.fetches > before:
+                    asked_at.append(clock.monotonic())
+                clock.advance(0.25)
+            return asked_at
+
+        with same_bytes_once():
+            asked_at = play(kind, story, idp)
+        rests = [later - earlier for earlier, later in itertools.pairwise(asked_at)]
+        shortest = [0.5, 1, 2, 4, 8, 15, 15, 15, 15]
+        assert len(rests) >= len(shortest)
+        assert all(rest >= least for rest, least in zip(rests, shortest, strict=False))

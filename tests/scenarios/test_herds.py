@@ -1,0 +1,286 @@
+"""Many callers at one moment: one fetch for all of them, and nobody pays for another's end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+
+import httpx
+import pytest
+
+from jwks_client import AsyncJWKSClient, FetchPolicy, JWKSClient, KeysUnavailableError
+
+PATIENCE = 10.0  # real seconds after which what works is long done
+TASKS, THREADS = 1000, 64
+
+
+def asynchronous(idp, **settings) -> AsyncJWKSClient:
+    http = httpx.AsyncClient(transport=idp.transport)
+    return AsyncJWKSClient(idp.provider, clock=idp.clock, http=http, **settings)
+
+
+def synchronous(idp, **settings) -> JWKSClient:
+    http = httpx.Client(transport=idp.transport)
+    return JWKSClient(idp.provider, clock=idp.clock, http=http, **settings)
+
+
+def tokens_of(idp, count: int) -> list[str]:
+    return [idp.issue(sub=str(number)) for number in range(count)]
+
+
+async def herd_of_tasks(client, tokens, idp) -> list:
+    """Verify all at once; nothing is answered before every caller has asked. Outcomes in order."""
+    with idp.hold() as held:
+        callers = [asyncio.create_task(client.verify(token)) for token in tokens]
+        await held.wait_async()
+        await asyncio.sleep(0)
+        assert not any(caller.done() for caller in callers)
+    return await asyncio.gather(*callers, return_exceptions=True)
+
+
+def herd_of_threads(client, tokens, idp) -> list:
+    """The same with a thread for each caller."""
+    outcomes: list = [None] * len(tokens)
+    together = threading.Barrier(len(tokens))
+
+    def call(number: int) -> None:
+        together.wait(PATIENCE)
+        try:
+            outcomes[number] = client.verify(tokens[number])
+        except Exception as error:
+            outcomes[number] = error
+
+    callers = [threading.Thread(target=call, args=(number,)) for number in range(len(tokens))]
+    with idp.hold() as held:
+        for caller in callers:
+            caller.start()
+        held.wait()
+        assert outcomes == [None] * len(tokens)
+    for caller in callers:
+        caller.join(PATIENCE)
+    return outcomes
+
+
+def herd(kind: str, idp, tokens_before, prepare, **settings) -> list:
+    """Let one token warm the client, if there is one, then ``prepare``, and send what that gives at once."""
+
+    async def story() -> list:
+        client = asynchronous(idp, **settings)
+        for token in tokens_before:
+            await client.verify(token)
+        return await herd_of_tasks(client, prepare(TASKS), idp)
+
+    if kind == "tasks":
+        return asyncio.run(story())
+    client = synchronous(idp, **settings)
+    for token in tokens_before:
+        client.verify(token)
+    return herd_of_threads(client, prepare(THREADS), idp)
+
+
+@pytest.mark.parametrize("kind", ["tasks", "threads"])
+class TestHerds:
+    def test_cold(self, kind, idp):
+        """1000 tasks, or 64 threads, that find a cold client: one fetch, and all are answered by it."""
+        outcomes = herd(kind, idp, [], lambda count: tokens_of(idp, count))
+        assert [token.subject for token in outcomes] == [str(n) for n in range(len(outcomes))]
+        assert idp.fetches == 1
+
+    def test_behind_a_rotation(self, kind, idp):
+        """As many with one new kid, right after a fetch: one more fetch, and nobody is refused."""
+
+        def rotated(count: int) -> list[str]:
+            idp.rotate()
+            return tokens_of(idp, count)
+
+        outcomes = herd(kind, idp, [idp.issue()], rotated)
+        assert {token.key_id for token in outcomes} == {"key-2"}
+        assert idp.fetches == 2
+
+    def test_a_failure_is_shared(self, kind, idp):
+        """When that one fetch fails all hear it at once, each with an error of its own, and nobody asks on."""
+        idp.fail(500)
+        outcomes = herd(
+            kind, idp, [], lambda count: tokens_of(idp, count), fetch=FetchPolicy(retries=0)
+        )
+        assert {type(error) for error in outcomes} == {KeysUnavailableError}
+        assert {error.code for error in outcomes} == {"fetch_failed"}
+        assert len({id(error) for error in outcomes}) == len(outcomes)
+        assert idp.fetches == 1
+
+    def test_a_herd_of_strangers(self, kind, idp):
+        """As many kids that nobody has, at once: the flight they find, one that began after they asked, no more."""
+
+        def strangers(count: int) -> list[str]:
+            return [idp.issue(headers={"kid": f"stranger-{number}"}) for number in range(count)]
+
+        outcomes = herd(kind, idp, [idp.issue()], strangers)
+        assert {error.code for error in outcomes} == {"unknown_key"}
+        assert idp.fetches == 1 + 2
+
+
+class TestOverTheWire:
+    def test_a_cold_herd(self, idp):
+        """On real connections likewise: 1000 tasks, one request."""
+
+        async def story() -> list:
+            async with AsyncJWKSClient(idp.provider, clock=idp.clock) as client:
+                return await herd_of_tasks(client, tokens_of(idp, TASKS), idp)
+
+        with idp.serve():
+            outcomes = asyncio.run(story())
+        assert [token.subject for token in outcomes] == [str(n) for n in range(TASKS)]
+        assert len(idp.requests) == 1
+
+    def test_cold_threads(self, idp):
+        """And 64 threads."""
+        with idp.serve(), JWKSClient(idp.provider, clock=idp.clock) as client:
+            outcomes = herd_of_threads(client, tokens_of(idp, THREADS), idp)
+        assert [token.subject for token in outcomes] == [str(n) for n in range(THREADS)]
+        assert len(idp.requests) == 1
+
+
+class TestEndsOfCallers:
+    def test_a_cancelled_leader(self, idp):
+        """The caller who began the flight is cancelled: none of the 999 behind it fails, and none asks again."""
+
+        async def story() -> list:
+            client = asynchronous(idp)
+            with idp.hold() as held:
+                leader = asyncio.create_task(client.verify(idp.issue(sub="leader")))
+                await held.wait_async()
+                followers = [
+                    asyncio.create_task(client.verify(token)) for token in tokens_of(idp, TASKS - 1)
+                ]
+                await asyncio.sleep(0)
+                leader.cancel()
+                await asyncio.wait([leader])
+                assert leader.cancelled()
+                assert not any(follower.done() for follower in followers)
+            return await asyncio.gather(*followers)
+
+        assert [token.subject for token in asyncio.run(story())] == [
+            str(n) for n in range(TASKS - 1)
+        ]
+        assert idp.fetches == 1
+
+    def test_everybody_is_cancelled(self, idp):
+        """All who wait are cancelled: the flight flies on, and the next caller finds its keys."""
+
+        async def story() -> None:
+            client = asynchronous(idp)
+            with idp.hold() as held:
+                callers = [asyncio.create_task(client.verify(t)) for t in tokens_of(idp, 100)]
+                await held.wait_async()
+                for caller in callers:
+                    caller.cancel()
+                await asyncio.wait(callers)
+                assert all(caller.cancelled() for caller in callers)
+                late = asyncio.create_task(client.verify(idp.issue(sub="late")))
+                await asyncio.sleep(0)
+            assert (await late).subject == "late"
+
+        asyncio.run(story())
+        assert idp.fetches == 1
+
+    def test_each_caller_has_a_limit_of_its_own(self, idp):
+        """A caller who waits no longer than it likes ends its own wait, and nobody else's."""
+
+        async def story() -> None:
+            client = asynchronous(idp)
+            with idp.hold() as held:
+                patient = asyncio.create_task(client.verify(idp.issue(sub="patient")))
+                await held.wait_async()
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(client.verify(idp.issue()), 0.001)
+                assert not patient.done()
+            assert (await patient).subject == "patient"
+
+        asyncio.run(story())
+        assert idp.fetches == 1
+
+    def test_a_failing_leader_of_threads(self, idp, monkeypatch):
+        """In threads too the flight is nobody's: a caller that dies of its own error leaves the others whole."""
+
+        class Unlucky(Exception):
+            """What the leader dies of while it waits."""
+
+        client = synchronous(idp)
+        real_wait = threading.Event.wait
+        flights = lambda: [flight.done for flight in client._flights.values()]
+
+        def wait(event, timeout=None):
+            if threading.current_thread().name == "leader" and event in flights():
+                raise Unlucky
+            return real_wait(event, timeout)
+
+        died = []
+
+        def lead() -> None:
+            try:
+                client.verify(idp.issue())
+            except Unlucky as error:
+                died.append(error)
+
+        with idp.hold() as held:
+            monkeypatch.setattr(threading.Event, "wait", wait)
+            leader = threading.Thread(target=lead, name="leader")
+            leader.start()
+            held.wait()
+            leader.join(PATIENCE)
+            outcomes: list = []
+            followers = [
+                threading.Thread(target=lambda t=t: outcomes.append(client.verify(t)))
+                for t in tokens_of(idp, 8)
+            ]
+            for follower in followers:
+                follower.start()
+        for follower in followers:
+            follower.join(PATIENCE)
+        assert len(died) == 1
+        assert len(outcomes) == 8
+        assert idp.fetches == 1
+
+
+class TestOrderOfAnswers:
+    def test_an_older_answer_never_overwrites_a_newer(self, idp):
+        """Of two loops' flights the one that began first lands last, with the older set: the newer one stays."""
+        client = asynchronous(idp)
+        with idp.hold() as held:
+            early = threading.Thread(target=lambda: asyncio.run(client.refresh()))
+            early.start()
+            held.wait()
+            idp.revoke("key-1")  # what the held answer says is old from now on
+            with idp.hold() as newer:
+                late = threading.Thread(target=lambda: asyncio.run(client.refresh()))
+                late.start()
+                newer.wait()
+            late.join(PATIENCE)
+            assert [key.kid for key in asyncio.run(client.keys())] == ["key-2"]
+        early.join(PATIENCE)
+        assert [key.kid for key in asyncio.run(client.keys())] == ["key-2"]
+        assert idp.fetches == 2
+
+    def test_an_older_failure_is_no_news(self, idp):
+        """Nor does a flight that fails late put a set in doubt that came after it began."""
+        client = asynchronous(idp, fetch=FetchPolicy(retries=0))
+        idp.fail(500)
+        with idp.hold() as held:
+            early = threading.Thread(target=lambda: asyncio.run(_swallow(client.refresh())))
+            early.start()
+            held.wait()
+            idp.recover()
+            with idp.hold() as newer:
+                late = threading.Thread(target=lambda: asyncio.run(client.refresh()))
+                late.start()
+                newer.wait()
+            late.join(PATIENCE)
+        early.join(PATIENCE)
+        health = client.health()["issuer.test"]
+        assert (health.state, health.last_error) == ("fresh", None)
+
+
+async def _swallow(awaitable) -> None:
+    with suppress(KeysUnavailableError):
+        await awaitable

@@ -1,0 +1,379 @@
+"""A provider that fails, hangs or answers nonsense: known kids live on within bounds, and it is left in peace."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import httpx
+import measured
+import pytest
+from virtual import OK, play, with_kid
+
+from jwks_client import CachePolicy, FetchPolicy, KeysUnavailableError
+from jwks_client.events import FetchFailed, KeysUnchanged, ServingStale
+
+PATIENCE = 10.0  # real seconds after which what works is long done
+NAME = "issuer.test"
+A_YEAR = measured.A_YEAR
+CALLERS = 200
+EVERYBODY = [str(number) for number in range(CALLERS)]
+# Long enough that a flight which hangs never ends by itself while a test looks at it.
+PATIENT = FetchPolicy(connect_timeout=60, attempt_timeout=60, deadline=120, retries=0)
+# Short enough that a test can see one end by itself.
+HASTY = FetchPolicy(connect_timeout=0.2, attempt_timeout=0.2, deadline=0.3, retries=0)
+
+
+@pytest.fixture(params=["sync", "async"])
+def kind(request) -> str:
+    """Which client plays the story."""
+    return request.param
+
+
+class TestAMinute:
+    def test_at_a_thousand_verifications_a_second(self, kind):
+        """Sixty seconds of 503: at most 12 GETs, and no known kid is refused, though the life ends in it."""
+        outage = measured.outage(kind)
+        assert (outage.verifications, outage.seconds) == (60_000, 60)
+        assert outage.states == {"due", "stale"}
+        assert outage.fetches <= 12
+        assert set(outage.known) == {OK}
+
+    def test_what_nobody_can_know_is_no_refusal(self, kind):
+        """Unknown kids are 503 throughout, never 401; a forged signature is the token's own fault throughout."""
+        outage = measured.outage(kind)
+        assert outage.strangers == {"fetch_failed": 600}
+        assert outage.forgeries == {"bad_signature": 600}
+
+    def test_its_end_is_noticed(self, kind):
+        """Once the provider answers again a new set is there within the longest wait of the backoff."""
+        assert measured.outage(kind).noticed_after <= 30
+
+    @pytest.mark.parametrize(
+        "failure", [500, 302, httpx.ConnectError("no"), httpx.ReadTimeout("slow"), "empty", "html"]
+    )
+    @pytest.mark.parametrize("age", [0, 299, 300])
+    def test_whatever_the_failure_and_whenever_it_begins(self, kind, idp, clock, failure, age):
+        """The same holds for every sort of failure and every age of the set at which it begins."""
+
+        def story(client):
+            token = idp.issue(expires_in=A_YEAR)
+            yield token
+            clock.advance(age)
+            idp.fail(failure)
+            heard, before = Counter(), idp.fetches
+            for _ in range(240):
+                heard[(yield token)] += 1
+                clock.advance(0.25)
+            return heard, idp.fetches - before
+
+        heard, fetches = play(kind, story, idp)
+        assert heard == {OK: 240}
+        assert fetches <= 12
+
+    def test_a_cold_client(self, kind, idp, clock):
+        """A client that starts in the outage asks no oftener, says 503, and recovers with the provider."""
+
+        def story(client):
+            token = idp.issue(expires_in=A_YEAR)
+            idp.fail(500)
+            heard = Counter()
+            for _ in range(240):
+                heard[(yield token)] += 1
+                clock.advance(0.25)
+            idp.recover()
+            recovered_at = clock.monotonic()
+            while (yield token) != OK:
+                clock.advance(0.25)
+            return heard, clock.monotonic() - recovered_at
+
+        heard, noticed_after = play(kind, story, idp)
+        assert heard == {"fetch_failed": 240}
+        assert idp.fetches <= 12 + 1
+        assert noticed_after <= 30
+
+
+class TestTenMinutes:
+    def test_rests_grow_to_the_longest(self, kind, idp, clock):
+        """In a long outage the provider is asked once in each longest wait, and recovery is noticed within one."""
+
+        def story(client):
+            token = idp.issue(expires_in=A_YEAR)
+            yield token
+            clock.advance(250)
+            idp.fail(500)
+            asked_at = []
+            for _ in range(4 * 600):
+                before = idp.fetches
+                assert (yield token) == OK
+                if idp.fetches > before:
+                    asked_at.append(clock.monotonic())
+                clock.advance(0.25)
+            return asked_at
+
+        rests = [b - a for a, b in itertools.pairwise(play(kind, story, idp))]
+        assert rests[:4] == [0.5, 1, 2, 4]
+        assert set(rests[5:]) == {15}
+
+    def test_retry_after_is_obeyed(self, kind, idp, clock):
+        """A provider that asks to be left alone for two minutes is left alone for two minutes."""
+
+        def story(client):
+            token = idp.issue(expires_in=A_YEAR)
+            yield token
+            clock.advance(250)
+            idp.fail(503, headers={"Retry-After": "120"})
+            before = idp.fetches
+            for number in range(480):
+                assert (yield token) == OK
+                yield with_kid(token, f"stranger-{number}")
+                clock.advance(0.25)
+            return idp.fetches - before
+
+        assert play(kind, story, idp) == 1
+
+
+class TestTwoHundredCallers:
+    """Real callers on real connections, all at once, while the provider accepts and never answers."""
+
+    def call(self, drive, idp) -> list:
+        return [drive.start("verify", idp.issue(sub=str(number))) for number in range(CALLERS)]
+
+    def answers(self, calls) -> list[str]:
+        return [call.result(PATIENCE).subject for call in calls]
+
+    def test_while_the_keys_live(self, drive, idp, clock):
+        """Keys that are not past their life answer everybody at once; the flight behind them hangs on alone."""
+        told = []
+        with idp.serve():
+            drive.client(idp, listeners=[told.append], fetch=PATIENT)
+            drive.verify(idp.issue())
+            told.clear()
+            idp.fail("hang")
+            clock.advance(299)
+            with idp.hold() as held:
+                calls = self.call(drive, idp)
+                held.wait()
+                assert self.answers(calls) == EVERYBODY
+                assert told == []  # no flight has ended
+            idp.recover()
+            drive.settle()
+        assert [type(event) for event in told] == [FetchFailed]
+        assert idp.fetches == 2
+
+    def test_once_one_attempt_has_failed(self, drive, idp, clock):
+        """Past the life of the keys, after one failure, everybody is answered at once while the next flight hangs."""
+        told = []
+        with idp.serve():
+            drive.client(idp, listeners=[told.append], fetch=PATIENT)
+            drive.verify(idp.issue())
+            idp.fail(500)
+            clock.advance(300)
+            drive.verify(idp.issue())
+            told.clear()
+            idp.fail("hang")
+            clock.advance(1)  # the backoff is over
+            with idp.hold() as held:
+                calls = self.call(drive, idp)
+                held.wait()
+                assert self.answers(calls) == EVERYBODY
+                assert {type(event) for event in told} == {ServingStale}  # no flight has ended
+            idp.recover()
+            drive.settle()
+        assert idp.fetches == 3
+
+    def test_the_first_failure_is_waited_for_together(self, drive, idp, clock):
+        """Past the life of the keys with nothing failed yet all wait for one flight, and then use what they have."""
+        told = []
+        with idp.serve():
+            drive.client(idp, listeners=[told.append], fetch=PATIENT)
+            drive.verify(idp.issue())
+            clock.advance(300)
+            idp.fail("hang")
+            with idp.hold() as held:
+                calls = self.call(drive, idp)
+                held.wait()
+            assert not any(call.done() for call in calls)
+            idp.recover()
+            assert self.answers(calls) == EVERYBODY
+            drive.settle()
+        assert [type(event) for event in told].count(FetchFailed) == 1
+        assert idp.fetches == 2
+
+    def test_a_flight_that_hangs_ends_by_itself(self, drive, idp, clock):
+        """With nobody to end it the flight ends at its limit, as a timeout, and everybody is answered then."""
+        with idp.serve():
+            drive.client(idp, fetch=HASTY)
+            drive.verify(idp.issue())
+            clock.advance(300)
+            idp.fail("hang")
+            assert self.answers(self.call(drive, idp)) == EVERYBODY
+            assert drive.health(NAME).last_error == "fetch_timeout"
+            drive.settle()
+        assert idp.fetches == 2
+
+    def test_unknown_kids_are_answered_by_the_same_flight(self, drive, idp, clock):
+        """Those who name a kid that is not there wait for that one flight too, and hear 503 when it fails."""
+        with idp.serve():
+            drive.client(idp, fetch=PATIENT)
+            drive.verify(idp.issue())
+            idp.fail("hang")
+            clock.advance(250)
+            with idp.hold() as held:
+                strangers = [
+                    drive.start("verify", idp.issue(headers={"kid": f"stranger-{number}"}))
+                    for number in range(50)
+                ]
+                held.wait()
+                assert self.answers(self.call(drive, idp)) == EVERYBODY
+            assert not any(stranger.done() for stranger in strangers)
+            idp.recover()
+            outcomes = [stranger.exception(PATIENCE) for stranger in strangers]
+            drive.settle()
+        assert {type(error) for error in outcomes} == {KeysUnavailableError}
+        assert idp.fetches == 2
+
+
+class TestOtherPolicies:
+    def test_without_background_work_callers_carry_the_fetch(self, drive, idp, clock):
+        """``refresh_ahead=None``: after a failure, outside backoff, callers join a flight, then use what they have."""
+        told = []
+        policy = CachePolicy(refresh_ahead=None)
+        drive.client(idp, cache=policy, fetch=PATIENT, listeners=[told.append])
+        drive.verify(idp.issue())
+        clock.advance(299)
+        drive.verify(idp.issue())
+        assert drive.health(NAME).state == "fresh"  # never due
+        idp.fail(500)
+        clock.advance(1)
+        drive.verify(idp.issue())
+        drive.verify(idp.issue())  # inside backoff: nobody asks, nobody waits
+        assert idp.fetches == 2
+        clock.advance(1)
+        with idp.hold() as held:
+            calls = [drive.start("verify", idp.issue(sub=str(number))) for number in range(20)]
+            held.wait()
+            assert not any(call.done() for call in calls)
+        assert [call.result(PATIENCE).subject for call in calls] == [str(n) for n in range(20)]
+        assert idp.fetches == 3
+        assert isinstance(told[-1], ServingStale)
+        idp.recover()
+        clock.advance(2)
+        drive.verify(idp.issue())
+        assert drive.health(NAME).state == "fresh"
+
+    def test_without_background_work_a_minute_of_outage(self, kind, idp, clock):
+        """There too: at most 12 GETs in a minute of 503, and no known kid is refused."""
+
+        def story(client):
+            token = idp.issue(expires_in=A_YEAR)
+            yield token
+            clock.advance(299)
+            idp.fail(503)
+            before, heard = idp.fetches, Counter()
+            for _ in range(240):
+                heard[(yield token)] += 1
+                clock.advance(0.25)
+            return heard, idp.fetches - before
+
+        heard, fetches = play(kind, story, idp, cache=CachePolicy(refresh_ahead=None))
+        assert heard == {OK: 240}
+        assert fetches <= 12
+
+    def test_fail_closed(self, kind, idp, clock):
+        """``stale_if_error=0``: the moment the life ends nothing is accepted, known or not, until a new set comes."""
+
+        def story(client):
+            token = idp.issue(expires_in=A_YEAR)
+            yield token
+            idp.fail(500)
+            heard: dict[bool, Counter] = {False: Counter(), True: Counter()}
+            began = clock.monotonic()
+            for _ in range(4 * 400):
+                past = clock.monotonic() - began >= 300
+                heard[past][(yield token)] += 1
+                clock.advance(0.25)
+            idp.recover()
+            clock.advance(30)
+            return heard, (yield token)
+
+        heard, after = play(kind, story, idp, cache=CachePolicy(stale_if_error=0))
+        assert heard[False] == {OK: 1200}
+        assert heard[True] == {"fetch_failed": 400}
+        assert after == OK
+
+    def test_the_stale_window_ends(self, kind, idp, clock):
+        """However long the outage: past life and window no key is used, and the one that comes back counts."""
+
+        def story(client):
+            token = idp.issue(expires_in=A_YEAR)
+            yield token
+            idp.fail(500)
+            heard: dict[bool, Counter] = {False: Counter(), True: Counter()}
+            for age in range(0, 4500, 5):
+                heard[age >= 300 + 3600][(yield token)] += 1
+                clock.advance(5)
+            idp.recover()
+            clock.advance(30)
+            return heard, (yield token)
+
+        heard, after = play(kind, story, idp)
+        assert set(heard[False]) == {OK}
+        assert set(heard[True]) == {"fetch_failed"}
+        assert after == OK
+
+    def test_a_short_window_wished_by_the_answer(self, kind, idp, clock):
+        """A smaller ``stale-if-error`` of the provider's own ends the window sooner."""
+        idp.answer_headers = {"Cache-Control": "max-age=300, stale-if-error=60"}
+
+        def story(client):
+            token = idp.issue(expires_in=A_YEAR)
+            yield token
+            idp.fail(500)
+            clock.advance(300)
+            heard = []
+            for _ in range(3):
+                heard.append((yield token))
+                clock.advance(30)
+            return heard
+
+        assert play(kind, story, idp) == [OK, OK, "fetch_failed"]
+
+
+class TestRecovery:
+    def test_it_is_noticed_behind_the_callers(self, drive, idp, clock):
+        """After an outage the good set comes back by a flight that nobody waits for, and everything is as before."""
+        told = []
+        drive.client(idp, fetch=PATIENT, listeners=[told.append])
+        drive.verify(idp.issue())
+        idp.fail(500)
+        clock.advance(300)
+        drive.verify(idp.issue())
+        assert drive.health(NAME).last_error == "fetch_failed"
+        idp.recover()
+        clock.advance(30)
+        told.clear()
+        with idp.hold() as held:
+            drive.verify(idp.issue())
+            held.wait()
+            assert {type(event) for event in told} == {ServingStale}
+        drive.settle()
+        assert isinstance(told[-1], KeysUnchanged)
+        health = drive.health(NAME)
+        assert (health.state, health.last_error, health.next_attempt) == ("fresh", None, None)
+
+    def test_keys_that_came_in_the_outage_are_there_at_once(self, drive, idp, clock):
+        """A provider that rotated while it was down: its new key is accepted with the first answer after."""
+        drive.client(idp, fetch=PATIENT)
+        drive.verify(idp.issue())
+        idp.fail(500)
+        idp.rotate()
+        newest = idp.issue(expires_in=600)
+        with pytest.raises(KeysUnavailableError):
+            drive.verify(newest)
+        idp.recover()
+        with pytest.raises(KeysUnavailableError):  # inside backoff
+            drive.verify(newest)
+        clock.advance(1)
+        drive.verify(newest)
+        assert drive.health(NAME).last_error is None

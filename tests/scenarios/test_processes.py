@@ -1,0 +1,192 @@
+"""Threads, event loops, forks and the ends of processes: nothing hangs, nothing leaks, nothing warns."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from apart import STRICT, end, run, started
+
+from jwks_client import AsyncJWKSClient, JWKSClient
+from jwks_client.testing import FakeProvider
+
+PATIENCE = 10.0  # real seconds after which what works is long done
+MODES = [pytest.param((), id="plain"), pytest.param(STRICT, id="strict")]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("kind", ["sync", "async"])
+class TestFork:
+    def told(self, kind: str, listening: str, mode) -> dict:
+        outcome = run("fork", kind, listening, mode=mode)
+        assert (outcome.status, outcome.err) == (0, "")
+        return json.loads(outcome.out)
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_after_use(self, kind, mode):
+        """Forked with a flight in the air and every lock taken, the child verifies, and fetches for itself.
+
+        The parent's flight lands in the parent. The child has a jitter of its own, so that workers do not ask
+        in step.
+        """
+        told = self.told(kind, "plain", mode)
+        assert told["status"] == 0, "the child hung or failed"
+        child, parent = told["child"], told["parent"]
+        assert (child["known"], child["newest"], child["remembered"]) == ("key-1", "key-2", "key-2")
+        assert child["state"] == "fresh"
+        assert (parent["newest"], parent["flew"]) == ("key-2", True)
+        # The first fetch, the flight that was in the air, and the child's own.
+        assert parent["fetches"] == 3
+        assert child["due_share"] != parent["due_share"]
+
+    def test_while_another_thread_logs(self, kind):
+        """Forked while another thread is inside `LoggingListener`, the child can log, and does not hang."""
+        told = self.told(kind, "logging", STRICT)
+        assert told["status"] == 0, "the child hung or failed"
+        assert told["child"]["newest"] == "key-2"
+
+
+@pytest.fixture
+def idp() -> FakeProvider:
+    """A fake provider on the system's clock, which processes of their own have too."""
+    return FakeProvider(algorithm="ES256")
+
+
+class TestEndOfTheProcess:
+    @pytest.mark.parametrize("mode", MODES)
+    @pytest.mark.parametrize(
+        "way",
+        ["threads", "interrupt", "at_exit", "tasks", "background_loop", "after_a_refresh_behind"],
+    )
+    def test_with_a_flight_in_the_air(self, idp, way, mode):
+        """It ends at once, with status 0 and without a word, while the provider keeps it waiting."""
+        with idp.serve():
+            token = idp.issue(expires_in=600)
+            idp.fail("hang")
+            with idp.hold() as held:
+                with started("leaving", way, idp.jwks_url, token, mode=mode) as process:
+                    held.wait(within=30)
+                    outcome = end(process, "go\n", within=PATIENCE)
+        assert outcome == (0, "", "")
+
+
+class TestLeaks:
+    """Fifty times the same, in development mode, every warning an error: what was open and alive before is now."""
+
+    @pytest.mark.parametrize(
+        "story",
+        [
+            "one_client_many_loops",
+            "left_in_mid_flight",
+            "many_async_clients",
+            "many_clients",
+            "unclosed_clients",
+            "injected",
+        ],
+    )
+    def test_again_and_again(self, idp, story):
+        """No thread, no task, no socket and no file is left."""
+        with idp.serve():
+            outcome = run("leaks", story, idp.jwks_url, idp.issue(expires_in=600))
+        assert (outcome.status, outcome.err) == (0, "")
+        assert json.loads(outcome.out) == {"threads": 0, "files": 0, "tasks": []}
+
+    @pytest.mark.parametrize("story", ["closed_in_mid_flight", "aclosed_in_mid_flight"])
+    def test_closed_in_mid_flight(self, idp, story):
+        """Closed while the provider hangs and callers wait: they hear of it, and nothing is left either."""
+        if not Path("/proc/self/fd").is_dir():
+            pytest.skip("this system does not tell what is open")
+        with idp.serve():
+            token = idp.issue(expires_in=600)
+            idp.fail("hang")
+            outcome = run("leaks", story, idp.jwks_url, token)
+        assert (outcome.status, outcome.err) == (0, "")
+        assert json.loads(outcome.out) == {"threads": 0, "files": 0, "tasks": []}
+
+
+class TestManyLoops:
+    def test_on_one_client(self, idp):
+        """Eight loops in eight threads at once on one client: each has its own flight, all share the keys."""
+        outcomes: list[str | None] = []
+
+        async def story(number: int) -> None:
+            tokens = [idp.issue(sub=str(number)) for _ in range(20)]
+            verified = await asyncio.gather(*(client.verify(token) for token in tokens))
+            assert {token.subject for token in verified} == {str(number)}
+            outcomes.append(verified[0].subject)
+
+        with idp.serve():
+            client = AsyncJWKSClient(idp.provider)
+            threads = [
+                threading.Thread(target=lambda n=n: asyncio.run(story(n))) for n in range(8)
+            ]
+            with idp.hold() as held:
+                for thread in threads:
+                    thread.start()
+                held.wait(8)
+            for thread in threads:
+                thread.join(PATIENCE)
+            assert sorted(outcomes) == [str(n) for n in range(8)]
+            asyncio.run(client.verify(idp.issue()))
+        assert idp.fetches == 8
+
+    def test_a_loop_that_ends_does_not_end_anothers_flight(self, idp):
+        """One loop is left in mid-flight; the flight of the other lands."""
+        with idp.serve(), idp.hold() as held:
+            client = AsyncJWKSClient(idp.provider)
+            outcomes: list[str | None] = []
+
+            async def stay() -> None:
+                outcomes.append((await client.verify(idp.issue(sub="stays"))).subject)
+
+            async def leave() -> None:
+                leaving = asyncio.create_task(client.verify(idp.issue()))
+                await held.wait_async(2)
+                assert not leaving.done()
+
+            staying = threading.Thread(target=lambda: asyncio.run(stay()))
+            staying.start()
+            held.wait()
+            asyncio.run(leave())
+            assert outcomes == []
+            held.release()
+            staying.join(PATIENCE)
+        assert outcomes == ["stays"]
+
+    def test_closed_from_another_loop(self, idp):
+        """``aclose()`` on one loop ends the flights of the others too, and their callers hear of it."""
+        with idp.serve(), idp.hold() as held:
+            client = AsyncJWKSClient(idp.provider)
+            outcomes: list[object] = []
+
+            async def wait() -> None:
+                outcomes.extend(
+                    await asyncio.gather(client.verify(idp.issue()), return_exceptions=True)
+                )
+
+            waiting = threading.Thread(target=lambda: asyncio.run(wait()))
+            waiting.start()
+            held.wait()
+            asyncio.run(client.aclose())
+            waiting.join(PATIENCE)
+        assert [one.code for one in outcomes] == ["fetch_failed"]
+
+    def test_threads_that_come_and_go(self, idp):
+        """A hundred short threads on one client, with a rotation among them: all verify, each fetch is shared."""
+        with idp.serve(), JWKSClient(idp.provider) as client:
+            outcomes: list[str | None] = []
+            for number in range(100):
+                if number == 50:
+                    idp.rotate()
+                token = idp.issue()
+                thread = threading.Thread(
+                    target=lambda token=token: outcomes.append(client.verify(token).key_id)
+                )
+                thread.start()
+                thread.join(PATIENCE)
+        assert outcomes == ["key-1"] * 50 + ["key-2"] * 50
+        assert idp.fetches == 2

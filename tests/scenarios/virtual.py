@@ -1,0 +1,137 @@
+"""Stories on a virtual clock, told once and played with either client, one token after the other.
+
+A story is a generator: it yields a token, is sent what became of it (`OK`, or the code of the error), and
+moves the clock itself. Flights that a token began have landed before the story goes on, and chance is taken
+out (`steady`), so an instant of the virtual clock means the same in every run, and what a story counts is
+the same in every run too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from typing import Any, TypeVar
+from unittest import mock
+
+import httpx
+
+from jwks_client import (
+    AsyncJWKSClient,
+    JWKSClient,
+    KeysUnavailableError,
+    TokenError,
+    _base,
+    _verification,
+)
+
+T = TypeVar("T")
+Client = JWKSClient | AsyncJWKSClient
+Story = Callable[[Client], Generator[str, str, T]]
+
+OK = "ok"
+PATIENCE = 10.0  # real seconds after which what works is long done
+
+
+def play(kind: str, story: Story[T], idp: Any, **settings: Any) -> T:
+    """Play a story with a client of a kind, ``"sync"`` or ``"async"``, and return what it returns.
+
+    ``idp`` is a `FakeProvider` or anything with its ``provider``, ``transport`` and ``clock``.
+    """
+    if kind == "async":
+        return asyncio.run(_play_in_a_loop(story, idp, settings))
+    with (
+        httpx.Client(transport=idp.transport) as http,
+        JWKSClient(idp.provider, http=http, clock=idp.clock, **settings) as client,
+    ):
+        steps = story(steady(client))
+        outcome = None
+        while True:
+            try:
+                token = next(steps) if outcome is None else steps.send(outcome)
+            except StopIteration as done:
+                return done.value
+            try:
+                client.verify(token)
+            except (TokenError, KeysUnavailableError) as error:
+                outcome = error.code
+            else:
+                outcome = OK
+            for flight in list(client._flights.values()):
+                assert flight.done.wait(PATIENCE)
+
+
+async def _play_in_a_loop(story: Story[T], idp: Any, settings: Any) -> T:
+    async with (
+        httpx.AsyncClient(transport=idp.transport) as http,
+        AsyncJWKSClient(idp.provider, http=http, clock=idp.clock, **settings) as client,
+    ):
+        steps = story(steady(client))
+        outcome = None
+        while True:
+            try:
+                token = next(steps) if outcome is None else steps.send(outcome)
+            except StopIteration as done:
+                return done.value
+            try:
+                await client.verify(token)
+            except (TokenError, KeysUnavailableError) as error:
+                outcome = error.code
+            else:
+                outcome = OK
+            for flights in list(client._flights.values()):
+                for flight in list(flights.values()):
+                    await asyncio.wait_for(flight.done.wait(), PATIENCE)
+
+
+def steady(client: Client) -> Client:
+    """Take chance out of a client: no jitter, and after a failure the shortest wait that may be drawn.
+
+    With the shortest waits a client asks as often as it ever may, which is what upper bounds are about.
+    """
+    for source in client._sources.values():
+        source._draw = lambda: 0.0
+        if source.cache.due_share is not None:
+            source.cache = replace(source.cache, due_share=source.cache.policy.refresh_ahead)
+    return client
+
+
+@contextmanager
+def same_bytes_once() -> Iterator[None]:
+    """Parse the same bytes once, and check a signature with the same key once: for stories of many tokens.
+
+    Both are pure functions. All else of a verification, each decision among it, is done each time.
+    """
+    check = _verification.signature_holds
+    verdicts: dict[tuple[str, str], bool] = {}
+
+    def signature_holds(token: Any, key: Any) -> bool:
+        known = (token.raw, key.thumbprint)
+        if known not in verdicts:
+            verdicts[known] = check(token, key)
+        return verdicts[known]
+
+    with (
+        mock.patch.object(_verification, "signature_holds", signature_holds),
+        mock.patch.object(_base, "parse", cache(_base.parse)),
+    ):
+        yield
+
+
+def with_kid(token: str, kid: str) -> str:
+    """The token with another kid in its header; its signature holds no more, so it costs nothing to make."""
+    header, payload, signature = token.split(".")
+    members = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    octets = json.dumps({**members, "kid": kid}).encode()
+    return f"{base64.urlsafe_b64encode(octets).rstrip(b'=').decode()}.{payload}.{signature}"
+
+
+def forged(token: str, number: int = 0) -> str:
+    """The token with a signature that no key made, another one for each number."""
+    head = token.rpartition(".")[0]
+    octets = number.to_bytes(64, "big")
+    return f"{head}.{base64.urlsafe_b64encode(octets).rstrip(b'=').decode()}"
