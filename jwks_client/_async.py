@@ -12,7 +12,6 @@ import asyncio
 import contextvars
 import ssl
 import time
-import weakref
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from .protocols import AsyncHTTPClient, AsyncHTTPResponse, Clock, Listener
 
 T = TypeVar("T")
-_Flights = dict[KeySource, "TaskFlight"]
 
 
 class TaskFlight(Flight):
@@ -92,10 +90,7 @@ class AsyncJWKSClient(BaseClient):
         if http is None:
             import httpx as _httpx  # noqa: F401 (paid now, not by the first fetch)
         self._http = http
-        # Loops are weak keys: one that is gone takes its flights along.
-        self._flights: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Flights] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._flights: dict[tuple[asyncio.AbstractEventLoop, KeySource], TaskFlight] = {}
 
     async def verify(
         self,
@@ -147,15 +142,14 @@ class AsyncJWKSClient(BaseClient):
         """End what is under way. Fresh keys still verify; what would fetch is a 503."""
         self._closed = True
         here = asyncio.get_running_loop()
-        for loop, flights in list(self._flights.items()):
-            for flight in list(flights.values()):
-                if flight.task is None or loop.is_closed():
-                    continue
-                if loop is here:
-                    flight.task.cancel()
-                    await asyncio.wait([flight.task])
-                else:
-                    loop.call_soon_threadsafe(flight.task.cancel)
+        for (loop, _), flight in self._flights.copy().items():
+            if flight.task is None or loop.is_closed():
+                continue
+            if loop is here:
+                flight.task.cancel()
+                await asyncio.wait([flight.task])
+            else:
+                loop.call_soon_threadsafe(flight.task.cancel)
 
     async def __aenter__(self) -> Self:
         return self
@@ -208,14 +202,17 @@ class AsyncJWKSClient(BaseClient):
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return None
-        flight = self._flights.get(loop, {}).get(source)
+        flight = self._flights.get((loop, source))
         if flight is None or flight.done.is_set() or time.monotonic() >= flight.overdue_at:
             return None
         return flight
 
     def _new_flight(self, source: KeySource, number: int, doubts: str | None) -> TaskFlight:
         flight = TaskFlight(number, self.clock.monotonic(), self._overdue_at(), doubts)
-        self._flights.setdefault(flight.loop, {})[source] = flight
+        for place in self._flights.copy():
+            if place[0].is_closed():  # a loop that is gone takes its flights along
+                self._flights.pop(place, None)
+        self._flights[flight.loop, source] = flight
         return flight
 
     def _start(self, source: KeySource, flight: Flight) -> None:
@@ -251,9 +248,8 @@ class AsyncJWKSClient(BaseClient):
                 flight.timer.cancel()
             if outcome is not None:
                 source.land(flight, outcome)
-            flights = self._flights.get(flight.loop, {})
-            if flights.get(source) is flight:
-                del flights[source]
+            if self._flights.get((flight.loop, source)) is flight:
+                del self._flights[flight.loop, source]
             flight.done.set()
 
     async def _converse(self, source: KeySource) -> Outcome:
@@ -301,10 +297,10 @@ class AsyncJWKSClient(BaseClient):
                 finally:
                     await response.aclose()
         except asyncio.CancelledError:
-            line.cut()
+            await line.cut_async()
             raise
         except Exception as error:  # noqa: BLE001 (httpx's tree, or an injected client's)
-            line.cut()
+            await line.cut_async()
             return Broken(error, timed_out(error))
 
     async def _read(self, response: AsyncHTTPResponse) -> Response:
@@ -320,4 +316,4 @@ class AsyncJWKSClient(BaseClient):
 
     def after_fork(self) -> None:
         super().after_fork()
-        self._flights = weakref.WeakKeyDictionary()
+        self._flights = {}

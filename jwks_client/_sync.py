@@ -285,7 +285,9 @@ class JWKSClient(BaseClient):
             return refused_headers(error)
         steps = talk.converse()
         with ExitStack() as stack:
-            http = self._http or stack.enter_context(self._open())
+            http: Any = self._http
+            if http is None:
+                http = stack.enter_context(self._open())
             answer: Response | Broken | None = None
             while True:
                 try:
@@ -302,7 +304,7 @@ class JWKSClient(BaseClient):
     def _ask(self, http: HTTPClient, request: Request, flight: ThreadFlight) -> Response | Broken:
         policy = self._fetch_policy
         left = flight.overdue_at - time.monotonic()
-        if left <= 0:
+        if left <= 0 or flight.done.is_set():
             return Broken(TimeoutError("the deadline has passed"), timed_out=True)
         line = flight.line = Line()
         attempt = _timer(min(policy.attempt_timeout, left), line.cut)

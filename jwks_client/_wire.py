@@ -63,6 +63,13 @@ class Line:
         self._is_cut = True
         self._shut()
 
+    async def cut_async(self) -> None:
+        """The same for a task that was cancelled, which may have left the connection open."""
+        self.cut()
+        if self._stream is not None:
+            with suppress(Exception):  # it is gone either way, and the cause is another
+                await self._stream.aclose()
+
     @property
     def is_cut(self) -> bool:
         """Whether it was cut, so that the failure which follows is a timeout."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from keys import jwk, of_number, rsa_jwk, signer, to_octets, to_text
 
+from jwks_client._core import algorithms
 from jwks_client._core.algorithms import VERIFY, Unbuildable, build
 from jwks_client._core.provider import SUPPORTED_ALGORITHMS
 from jwks_client.testing._keys import SigningKey, make_key
@@ -395,3 +397,14 @@ class TestAkp:
             *(bytes(n) for n in ML_DSA.values() if n != len(octets)),
         ):
             assert unbuildable(jwk(algorithm, pub=to_text(bad))).code == "malformed_key"
+
+    def test_without_ml_dsa_in_cryptography_its_keys_alone_are_unusable(self, monkeypatch):
+        """A build of cryptography that lacks ML-DSA costs those keys, and says so."""
+
+        def unsupported(octets: bytes):
+            raise UnsupportedAlgorithm("ML-DSA is not supported by this build")
+
+        monkeypatch.setitem(algorithms._ML_DSA, "ML-DSA-65", (unsupported, ML_DSA["ML-DSA-65"]))
+        error = unbuildable(jwk("ML-DSA-65"))
+        assert error.code == "malformed_key"
+        assert "this build of cryptography has no ML-DSA" in str(error)

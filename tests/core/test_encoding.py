@@ -328,9 +328,12 @@ class TestStrictObjects:
         assert strict_object(holding(f'["{text}",{"[" * 30}1{"]" * 30}]')) is not None
 
     def test_siblings_are_no_levels(self):
-        """Many brackets side by side are wide, not deep."""
-        raw = holding("[" + "[]," * 100 + '{"b":[]}' + "]")
+        """Many brackets side by side are wide, not deep, and take nothing from the depth beside them."""
+        wide = "[]," * 100 + '{"b":[]}'
+        raw = holding(f"[{wide}]")
         assert strict_object(raw) == json.loads(raw)
+        assert strict_object(holding(f"[{wide},{'[' * 30}{']' * 30}]")) is not None
+        assert strict_object(holding(f"[{wide},{'[' * 31}{']' * 31}]")) is None
 
     @pytest.mark.parametrize(
         ("number", "digits"),

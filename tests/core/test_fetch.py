@@ -195,6 +195,8 @@ class TestConditions:
         )
         assert outcome.freshness == Freshness(600, 3600)
         assert outcome.validators == Validators(KEYS, '"v2"', self.HELD.last_modified)
+        outcome = fetched(talk(validators=self.HELD), answer(304, last_modified="today"))
+        assert outcome.validators == Validators(KEYS, self.HELD.etag, "today")
 
     @pytest.mark.parametrize(
         "held", [Validators(KEYS, '"v1"', None), Validators(KEYS, None, "yesterday")]

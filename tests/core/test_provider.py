@@ -290,7 +290,10 @@ class TestBadValues:
                 ("bound_tokens", v, "takes one of 'refuse', 'checked_elsewhere', not ")
                 for v in (None, True, "accept", "Refuse", [])
             ),
-            *(("checks", v, "takes a collection of callables") for v in (print, None, "abc", [5])),
+            *(
+                ("checks", v, "takes a collection of callables")
+                for v in (print, None, "abc", "", b"", [5])
+            ),
             *(
                 ("locations", v, "takes a collection of Header, Cookie, Subprotocol or Query")
                 for v in (

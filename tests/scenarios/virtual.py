@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from typing import Any, TypeVar
 from unittest import mock
 
 import httpx
+from driver import FLIGHT_PREFIX, PATIENCE
 
 from jwks_client import (
     AsyncJWKSClient,
@@ -34,7 +36,6 @@ Client = JWKSClient | AsyncJWKSClient
 Story = Callable[[Client], Generator[str, str, T]]
 
 OK = "ok"
-PATIENCE = 10.0  # real seconds after which what works is long done
 
 
 def play(kind: str, story: Story[T], idp: Any, **settings: Any) -> T:
@@ -61,8 +62,10 @@ def play(kind: str, story: Story[T], idp: Any, **settings: Any) -> T:
                 outcome = error.code
             else:
                 outcome = OK
-            for flight in list(client._flights.values()):
-                assert flight.done.wait(PATIENCE)
+            for thread in threading.enumerate():
+                if thread.name.startswith(FLIGHT_PREFIX):
+                    thread.join(PATIENCE)
+                    assert not thread.is_alive(), f"{thread.name} is still in the air"
 
 
 async def _play_in_a_loop(story: Story[T], idp: Any, settings: Any) -> T:
@@ -83,9 +86,9 @@ async def _play_in_a_loop(story: Story[T], idp: Any, settings: Any) -> T:
                 outcome = error.code
             else:
                 outcome = OK
-            for flights in list(client._flights.values()):
-                for flight in list(flights.values()):
-                    await asyncio.wait_for(flight.done.wait(), PATIENCE)
+            for task in asyncio.all_tasks():
+                if task.get_name().startswith(FLIGHT_PREFIX):
+                    await asyncio.wait_for(task, PATIENCE)
 
 
 def steady(client: Client) -> Client:

@@ -170,8 +170,10 @@ class TestDeadline:
         with serving(script, tls=tls) as server:
             self.is_given_up(drive, server, replace(SHORT, ca_file=ca_file))
 
-    @pytest.mark.parametrize("rest", ["silence", "blanks"])
-    @pytest.mark.parametrize("limit", ["deadline", "attempt_timeout"])
+    @pytest.mark.parametrize(
+        ("limit", "rest"),
+        [("deadline", "silence"), ("deadline", "blanks"), ("attempt_timeout", "silence")],
+    )
     def test_a_body_of_no_length_is_not_whole_where_it_is_cut(
         self, drive: Driver, key_set: bytes, limit: str, rest: str
     ) -> None:

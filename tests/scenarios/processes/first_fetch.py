@@ -12,7 +12,6 @@ import json
 import ssl
 import sys
 import threading
-import traceback
 from typing import Any
 
 from jwks_client import AsyncJWKSClient, Provider
@@ -22,7 +21,6 @@ WATCHED = {
     "open": "open",
     "os.listdir": "open",
     "os.scandir": "open",
-    "exec": "import",
     "socket.getaddrinfo": "names",
 }
 loop_thread: int | None = None
@@ -37,8 +35,18 @@ def note(kind: str, what: str) -> None:
     if threading.get_ident() != loop_thread:
         elsewhere.append(kind)
         return
-    ours = [one for one in traceback.extract_stack() if "jwks_client" in one.filename]
-    on_loop.append([kind, what, f"{ours[-1].name}" if ours else ""])
+    on_loop.append([kind, what, who()])
+
+
+def who() -> str:
+    """The function of ours that asked for it, or the innermost of all."""
+    frame: Any = sys._getframe(2)
+    innermost = frame.f_code.co_qualname if hasattr(frame.f_code, "co_qualname") else ""
+    while frame is not None:
+        if "jwks_client" in frame.f_code.co_filename:
+            return str(frame.f_code.co_name)
+        frame = frame.f_back
+    return innermost
 
 
 def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -68,7 +76,7 @@ def main(url: str, token: str) -> None:
     sys.addaudithook(hook)
 
     async def story() -> None:
-        global loop_thread  # noqa: PLW0603 (a hook can never be taken away)
+        global loop_thread  # noqa: PLW0603 (an audit hook can never be taken away)
         await asyncio.to_thread(int)  # the loop's executor is the application's matter
         loop_thread = threading.get_ident()
         try:
@@ -77,7 +85,9 @@ def main(url: str, token: str) -> None:
             loop_thread = None
 
     asyncio.run(story())
-    sys.stdout.write(json.dumps({"loop": on_loop, "elsewhere": sorted(set(elsewhere))}))
+    # What cannot be found (optional packages) is not loaded, however often it is asked for.
+    seen = [one for one in on_loop if one[0] != "import" or one[1] in sys.modules]
+    sys.stdout.write(json.dumps({"loop": seen, "elsewhere": sorted(set(elsewhere))}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The same again and again in one process: what is open and alive afterwards is what was before.
 
-Arguments: what to do, the URL of a key set, a token. Prints one line of JSON for the test: what was left over.
+Arguments: what to do, how often, the URL of a key set, a token. Prints one line of JSON for the test: how many
+more there are of what could be left over, and what callers heard.
 """
 
 from __future__ import annotations
@@ -8,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import os
+import logging
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -20,9 +20,12 @@ import httpx
 from jwks_client import AsyncJWKSClient, FetchPolicy, JWKSClient, KeysUnavailableError, Provider
 
 PATIENCE = 10.0  # real seconds after which what works is long done
-TIMES = 50
 PATIENT = FetchPolicy(connect_timeout=60, attempt_timeout=60, deadline=120)
+
+# Development mode says which callback took long by the clock on the wall: that would be about the machine.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 OPEN = Path("/proc/self/fd")
+heard: list[str] = []  # the codes of errors that callers had
 
 
 def one_client_many_loops(provider: Provider, token: str) -> Callable[[], None]:
@@ -32,17 +35,8 @@ def one_client_many_loops(provider: Provider, token: str) -> Callable[[], None]:
     async def main() -> None:
         await client.refresh()
         await client.verify(token)
-        assert flights() == []
 
-    def flights() -> list[object]:
-        return [flight for loop in client._flights.values() for flight in loop.values()]
-
-    def once() -> None:
-        asyncio.run(main())
-        gc.collect()
-        assert len(client._flights) == 0, "a loop that is closed is still known"
-
-    return once
+    return lambda: asyncio.run(main())
 
 
 def left_in_mid_flight(provider: Provider, token: str) -> Callable[[], None]:
@@ -110,39 +104,27 @@ def injected(provider: Provider, token: str) -> Callable[[], None]:
 
 
 def closed_in_mid_flight(provider: Provider, token: str) -> Callable[[], None]:
-    """Closed while callers wait for a flight that hangs: they hear 503, and nothing is left of it."""
+    """Closed while callers wait for a flight that hangs, and asked again after that."""
 
     def once() -> None:
         client = JWKSClient(provider, fetch=PATIENT)
-        heard: list[str] = []
-        callers = [threading.Thread(target=lambda: heard.append(code_of())) for _ in range(3)]
 
-        def code_of() -> str:
+        def verify() -> None:
             try:
                 client.verify(token)
             except KeysUnavailableError as error:
-                return error.code
-            return ""
+                heard.append(error.code)
 
+        callers = [threading.Thread(target=verify) for _ in range(3)]
         for caller in callers:
             caller.start()
-        wait_until_connected(client)
+        wait_for_the_word()
         client.close()
         for caller in callers:
             caller.join(PATIENCE)
-        assert heard == ["fetch_failed"] * 3, heard
+        verify()
 
     return once
-
-
-def wait_until_connected(client: JWKSClient) -> None:
-    """Until the one flight has its connection, as `close` then has something to cut."""
-    for _ in range(int(PATIENCE * 100)):
-        for flight in list(client._flights.values()):
-            if flight.line._stream is not None:
-                return
-        threading.Event().wait(0.01)
-    raise AssertionError("no connection was made")
 
 
 def aclosed_in_mid_flight(provider: Provider, token: str) -> Callable[[], None]:
@@ -151,52 +133,33 @@ def aclosed_in_mid_flight(provider: Provider, token: str) -> Callable[[], None]:
     async def main() -> None:
         client = AsyncJWKSClient(provider, fetch=PATIENT)
         waiting = [asyncio.create_task(client.verify(token)) for _ in range(3)]
-        async with asyncio.timeout(PATIENCE):
-            while not open_sockets():
-                await asyncio.sleep(0.001)
+        await asyncio.to_thread(wait_for_the_word)
         await client.aclose()
+        waiting.append(asyncio.create_task(client.verify(token)))
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-        assert [one.code for one in outcomes] == ["fetch_failed"] * 3, outcomes
+        heard.extend(getattr(one, "code", repr(one)) for one in outcomes)
 
-    before = set(sockets())
-
-    def open_sockets() -> set[str]:
-        return set(sockets()) - before - own
-
-    own: set[str] = set()
-
-    def once() -> None:
-        asyncio.run(noting())
-
-    async def noting() -> None:
-        own.clear()
-        own.update(sockets())  # the loop's own
-        await main()
-
-    return once
+    return lambda: asyncio.run(main())
 
 
-def sockets() -> list[str]:
-    """The sockets that are open in this process, as /proc names them."""
-    return [one for one in opened() if one.startswith("socket:")]
+def wait_for_the_word() -> None:
+    """Until the test says that the request is there."""
+    sys.stdin.readline()
 
 
-def opened() -> list[str]:
-    """What is open in this process, where the system tells."""
-    found = []
-    if OPEN.is_dir():
-        for one in OPEN.iterdir():
-            with suppress(OSError):  # that by which the folder was read
-                found.append(os.readlink(one))
-    return found
-
-
-def alive() -> list[str]:
-    """Threads, once those that are ending have ended."""
+def left() -> dict[str, int]:
+    """How many threads, files (where the system tells), tasks and event loops there are."""
     for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.name.startswith("jwks-client"):
+        if thread.name.startswith("jwks-client"):  # it may be about to end
             thread.join(PATIENCE)
-    return [thread.name for thread in threading.enumerate()]
+    gc.collect()
+    alive = gc.get_objects()
+    return {
+        "threads": threading.active_count(),
+        "files": len(list(OPEN.iterdir())) if OPEN.is_dir() else 0,
+        "tasks": sum(isinstance(one, asyncio.Task) for one in alive),
+        "loops": sum(isinstance(one, asyncio.AbstractEventLoop) for one in alive),
+    }
 
 
 STORIES = {
@@ -214,25 +177,19 @@ STORIES = {
 }
 
 
-def main(story: str, url: str, token: str) -> None:
-    """Do it once to have everything loaded, count, do it many times, count again."""
+def main(story: str, times: str, url: str, token: str) -> None:
+    """Do it once to have everything loaded, count, do it as often as told, count again."""
     provider = Provider(
         name="p", issuer="https://issuer.test", audience="api", jwks_url=url, algorithms=("ES256",)
     )
     once = STORIES[story](provider, token)
     once()
-    gc.collect()
-    threads, files = len(alive()), len(opened())
-    for _ in range(TIMES if "closed_in" not in story else 10):
+    before = left()
+    for _ in range(int(times)):
         once()
-    gc.collect()
-    tasks = [one for one in gc.get_objects() if isinstance(one, asyncio.Task) and not one.done()]
-    left = {
-        "threads": len(alive()) - threads,
-        "files": len(opened()) - files,
-        "tasks": [repr(one) for one in tasks],
-    }
-    sys.stdout.write(json.dumps(left))
+    after = left()
+    more = {name: after[name] - before[name] for name in before}
+    sys.stdout.write(json.dumps({"more": more, "heard": heard}))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
+import signal
 import sys
 import threading
 from contextlib import suppress
@@ -15,6 +17,9 @@ from jwks_client import AsyncJWKSClient, FetchPolicy, JWKSClient, KeysUnavailabl
 
 # Longer than the test waits: nothing here ends by itself.
 PATIENT = FetchPolicy(connect_timeout=60, attempt_timeout=60, deadline=120)
+
+# Development mode says which callback took long by the clock on the wall: that would be about the machine.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 
 def wait_for_the_word() -> None:
@@ -38,13 +43,11 @@ def threads(provider: Provider, token: str) -> None:
 
 def interrupt(provider: Provider, token: str) -> None:
     """The main thread itself waits, and is interrupted as by Ctrl-C."""
-    import _thread
-
     client = JWKSClient(provider, fetch=PATIENT)
 
     def interrupt_main() -> None:
         wait_for_the_word()
-        _thread.interrupt_main()
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     threading.Thread(target=interrupt_main, daemon=True).start()
     with suppress(KeyboardInterrupt):
