@@ -6,10 +6,11 @@ Owns: which clock judges what. May not know: who asks. Everything else is given 
 from __future__ import annotations
 
 import time
+from typing import Final
 
 # CLOCK_BOOTTIME ages while the machine sleeps, so that one which slept wakes with old keys, and
 # knows.
-_AGEING = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_AGEING: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 class SystemClock:
@@ -22,4 +23,4 @@ class SystemClock:
     @staticmethod
     def monotonic() -> float:
         """Seconds since boot, sleep included where the system can tell."""
-        return time.clock_gettime(_AGEING)
+        return time.monotonic() if _AGEING is None else time.clock_gettime(_AGEING)

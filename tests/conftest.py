@@ -11,6 +11,11 @@ from driver import Driver, driving
 
 from jwks_client.testing import FakeClock, FakeProvider
 
+# A proxy of the machine's would be asked for loopback addresses too.
+for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+    os.environ.pop(_name, None)
+    os.environ.pop(_name.lower(), None)
+
 
 @pytest.fixture
 def clock() -> FakeClock:

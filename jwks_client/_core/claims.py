@@ -153,11 +153,11 @@ class Rules:
     ) -> Iterator[tuple[str, Callable[[], object]]]:
         """The checks of `admit` and `judge` one by one, in their order, for an explanation."""
         claims = token.claims
+        expires_at = claims.get("exp") if _is_time(claims.get("exp")) else None
         yield "algorithm and token type", lambda: self.admit(token)
         yield "issuer", lambda: self._check_issuer(claims, key)
         yield "expiry", lambda: self._check_expiry(claims, now)
-        # That iat is not after exp is judged with the expiry, which may be what failed.
-        yield "other times", lambda: self._check_times(claims, None, now)
+        yield "other times", lambda: self._check_times(claims, expires_at, now)
         yield "audience", lambda: self._check_audience(claims)
         yield (
             "subject and token ID",
@@ -339,10 +339,14 @@ def _time(claims: dict[str, Any], name: str, *, required: bool) -> float | None:
         if required:
             raise TokenError("missing_claim", "it lacks a required time", claim=name)
         return None
-    # Not isinstance: a bool is an int.
-    if value is None or type(value) not in (int, float) or not 0 <= value <= LATEST:
+    if not _is_time(value):
         raise TokenError("invalid_claim", "its time is no number of seconds since 1970", claim=name)
     return cast("float", value)
+
+
+def _is_time(value: Any) -> bool:
+    # Not isinstance: a bool is an int.
+    return type(value) in (int, float) and 0 <= value <= LATEST
 
 
 def _strings(value: object) -> tuple[str, ...] | None:
