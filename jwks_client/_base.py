@@ -246,7 +246,9 @@ class BaseClient:
         with source.lock:
             if self._closed or self.flight_of(source) is not None:
                 return
-            if source.cache.in_backoff(self.clock.monotonic()):
+            now = self.clock.monotonic()
+            # Another's flight may have landed, well or badly, since this caller looked.
+            if source.cache.in_backoff(now) or source.cache.state(now) == "fresh":
                 return
             flight = self._claim(source, Budget.ROUTINE, None)
         self._start(source, flight)
