@@ -150,11 +150,11 @@ class BaseClient:
             found = self._memo.recall(key, self.clock.time(), self.clock.monotonic())
             if found is not None and (yield from _still_accepted(found)):
                 return VerifiedToken(found.facts)
-            parsed = parse(text, self._fetch_policy.max_header)
+            parsed = parse(text, self._fetch_policy.max_header, self._memo.headers)
             pairs = self._candidates(parsed, pinned)
             outcome = yield from Verification(self, parsed, pairs, more).steps()
             if isinstance(outcome, Accepted):
-                self._remember(key, outcome)
+                self._remember(key, outcome, parsed)
                 return outcome.token
         except JWKSError as error:
             outcome = error
@@ -189,12 +189,14 @@ class BaseClient:
             (self.clock.time(), self.clock.monotonic()),
         )
 
-    def _remember(self, key: Hashable, accepted: Accepted) -> None:
+    def _remember(self, key: Hashable, accepted: Accepted, parsed: UnverifiedToken) -> None:
         # Where it depends on more than the token who names its issuer, another provider might come
         # first tomorrow.
-        entry = remembered(accepted, self.clock.monotonic()) if self._routes.settled else None
-        if entry is not None:
-            with self._memo_lock:
+        keep = self._memo.keeps_tokens and self._routes.settled
+        entry = remembered(accepted, self.clock.monotonic()) if keep else None
+        with self._memo_lock:
+            self._memo.remember_header(parsed)
+            if entry is not None:
                 self._memo.remember(key, entry)
 
     # --- flights

@@ -349,9 +349,11 @@ _LASTING_REFUSALS = frozenset(
 def remembered(accepted: Accepted, now: float) -> Remembered | None:
     """What may be remembered of a verification that ended at ``now`` (monotonic), if anything."""
     attempt = accepted.attempt
-    earlier = accepted.attempts[: accepted.attempts.index(attempt)]
-    if any(one.error is None or one.error.code not in _LASTING_REFUSALS for one in earlier):
-        return None
+    earlier: list[Attempt] = []
+    if attempt is not accepted.attempts[0]:
+        earlier = accepted.attempts[: accepted.attempts.index(attempt)]
+        if any(one.error is None or one.error.code not in _LASTING_REFUSALS for one in earlier):
+            return None
     assert attempt.facts is not None and attempt.key is not None  # noqa: S101, PT018 (accepted)
     earliest, latest = attempt.rules.lasting(attempt.facts)
     return Remembered(
@@ -359,7 +361,7 @@ def remembered(accepted: Accepted, now: float) -> Remembered | None:
         rules=attempt.rules,
         holder=attempt.source,
         key=attempt.key,
-        earlier=tuple((one.source, one.source.cache.key_set) for one in earlier),
+        earlier=tuple([(one.source, one.source.cache.key_set) for one in earlier]),
         earliest=earliest,
         latest=latest,
         until=now + LONGEST,

@@ -13,6 +13,7 @@ import binascii
 import json
 import re
 from base64 import b64encode
+from collections.abc import Callable
 from typing import Any, Final
 
 MAX_DEPTH: Final = 32
@@ -63,9 +64,11 @@ def _no_constant(_: str) -> float:
     raise _Refused  # NaN, Infinity and -Infinity are not JSON (RFC 8259, section 6)
 
 
-_decode = json.JSONDecoder(
+_reader = json.JSONDecoder(
     object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant
-).decode
+)
+_decode = _reader.decode
+_scan: Callable[[str, int], tuple[Any, int]] = _reader.scan_once  # type: ignore[attr-defined]
 
 # Every octet that a number can hold becomes "0", every other a blank: a long number is a long run.
 _NUMERIC = bytes(48 if octet in b"-+.0123456789eE" else 32 for octet in range(256))
@@ -88,11 +91,15 @@ def strict_object(raw: bytes) -> dict[str, Any] | None:
     if _LONG_RUN in raw.translate(_NUMERIC) and _has_long_number(raw):
         return None
     try:
-        value = _decode(raw.decode())
+        text = raw.decode()
+        # Without blanks around it, as everybody writes it, one call reads it.
+        value, end = _scan(text, 0) if text[:1] == "{" else (None, -1)
+        if end != len(text):
+            value = _decode(text)
         if b"\\u" in raw:
             # A lone surrogate can only come from an escape, and has no UTF-8 form.
             json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, StopIteration):
         return None
     return value if type(value) is dict else None
 

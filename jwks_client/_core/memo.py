@@ -8,11 +8,10 @@ would say the same again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from .jwk import Key, KeySet
-from .token import TokenFacts
+from .token import Header, TokenFacts, UnverifiedToken
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from .claims import Rules
 
 LONGEST: Final = 300.0  # seconds that an entry lives at most
+MOST_HEADERS: Final = 64
 
 
 class Holder(Protocol):
@@ -32,8 +32,7 @@ class Holder(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class Remembered(NamedTuple):
     """One verification that held.
 
     Arguments:
@@ -62,24 +61,31 @@ class Remembered:
         cache = self.holder.cache
         if now >= cache.fresh_until or cache.key_set is None or self.key not in cache.key_set:
             return False
-        return all(
+        return not self.earlier or all(
             holder.cache.key_set is key_set and now < holder.cache.fresh_until
             for holder, key_set in self.earlier
         )
 
 
 class Memo:
-    """A bounded map from tokens to what was proved of them. Not thread-safe in `remember`.
+    """A bounded map from tokens to what was proved of them. Not thread-safe in what changes it.
 
     Arguments:
         size: the most entries; 0 remembers nothing.
     """
 
-    __slots__ = ("_entries", "_size")
+    __slots__ = ("_entries", "_size", "headers")
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._entries: dict[Hashable, Remembered] = {}
+        # What header segments say, of tokens whose signature held: no verdict, and few.
+        self.headers: dict[bytes, Header] = {}
+
+    @property
+    def keeps_tokens(self) -> bool:
+        """Whether tokens are remembered at all."""
+        return self._size > 0
 
     def recall(self, key: Hashable, wall: float, now: float) -> Remembered | None:
         """What is remembered and still counts, or None. Reads take no lock and write nothing."""
@@ -87,13 +93,20 @@ class Memo:
         return found if found is not None and found.counts(wall, now) else None
 
     def remember(self, key: Hashable, entry: Remembered) -> None:
-        """Keep an entry; the oldest goes when there is no room. The caller holds a lock."""
-        if self._size == 0:
-            return
+        """Keep an entry; the oldest goes for it. Only where it keeps tokens, under a lock."""
         self._entries.pop(key, None)
         while len(self._entries) >= self._size:
             del self._entries[next(iter(self._entries))]
         self._entries[key] = entry
+
+    def remember_header(self, token: UnverifiedToken) -> None:
+        """Keep how a verified token's header was read. The caller holds a lock."""
+        if token.segment not in self.headers:
+            while len(self.headers) >= MOST_HEADERS:
+                del self.headers[next(iter(self.headers))]
+            self.headers[token.segment] = Header(
+                token.header, token.algorithm, token.kid, token.token_type
+            )
 
     def __len__(self) -> int:
         return len(self._entries)

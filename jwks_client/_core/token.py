@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from ..errors import InsufficientScopeError, TokenError
@@ -32,6 +32,7 @@ class UnverifiedToken(NamedTuple):
     header: dict[str, Any]
     claims: dict[str, Any]
     payload: bytes
+    segment: bytes
     signing_input: bytes
     signature: bytes
     algorithm: str
@@ -42,7 +43,9 @@ class UnverifiedToken(NamedTuple):
         return "<UnverifiedToken>"
 
 
-class _Header(NamedTuple):
+class Header(NamedTuple):
+    """What a header segment says. It may be kept and shared; nobody changes it."""
+
     members: dict[str, Any]
     algorithm: str
     kid: str | None
@@ -67,12 +70,15 @@ def text_of(raw: object, max_token: int) -> str:
     return raw.decode("ascii")
 
 
-def parse(raw: str, max_header: int) -> UnverifiedToken:
+def parse(
+    raw: str, max_header: int, known: Mapping[bytes, Header] = MappingProxyType({})
+) -> UnverifiedToken:
     """Read a compact JWS whose payload is a claims object; nothing is verified.
 
     Arguments:
         raw: the token, within its size limit already (`text_of`).
         max_header: the longest header segment, in characters.
+        known: header segments of tokens whose signature held, as they were read.
 
     Raises TokenError ``malformed_token``, ``token_too_large``, ``encrypted_token``,
     ``unsupported_critical_header`` or ``algorithm_not_allowed``.
@@ -86,7 +92,7 @@ def parse(raw: str, max_header: int) -> UnverifiedToken:
                 "encrypted_token", "five segments: an encrypted token, which no key set opens"
             )
         raise TokenError("malformed_token", "a signed token has three segments")
-    header = _read_header(segments[0], max_header)
+    header = known.get(segments[0]) or _read_header(segments[0], max_header)
     payload = decode_segment(segments[1])
     claims = None if payload is None else strict_object(payload)
     signature = decode_segment(segments[2])
@@ -100,6 +106,7 @@ def parse(raw: str, max_header: int) -> UnverifiedToken:
         header=header.members,
         claims=claims,
         payload=payload,
+        segment=segments[0],
         signing_input=segments[0] + b"." + segments[1],
         signature=signature,
         algorithm=header.algorithm,
@@ -108,7 +115,7 @@ def parse(raw: str, max_header: int) -> UnverifiedToken:
     )
 
 
-def _read_header(segment: bytes, max_header: int) -> _Header:
+def _read_header(segment: bytes, max_header: int) -> Header:
     if len(segment) > max_header:
         raise TokenError(
             "token_too_large", f"a header is at most {max_header} characters (max_header)"
@@ -126,10 +133,10 @@ def _read_header(segment: bytes, max_header: int) -> _Header:
         raise TokenError("malformed_token", f"its kid is longer than {MAX_KID} octets")
     if not isinstance(typ, str) and (typ is not None or "typ" in members):
         raise TokenError("malformed_token", "its typ is no string")
-    return _Header(members, algorithm, kid, None if typ is None else plain_token_type(typ))
+    return Header(members, algorithm, kid, None if typ is None else plain_token_type(typ))
 
 
-def _check_algorithm(header: _Header) -> None:
+def _check_algorithm(header: Header) -> None:
     # RFC 7515, section 4.1.11: an extension that is not understood must be refused, and none is.
     if "crit" in header.members:
         raise TokenError(
@@ -143,13 +150,12 @@ def _check_algorithm(header: _Header) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenFacts:
+class TokenFacts(NamedTuple):
     """What was proved of one token; shared by all who hold it and never handed out."""
 
-    raw: str = field(repr=False)
-    header: dict[str, Any] = field(repr=False)
-    payload: bytes = field(repr=False)
+    raw: str
+    header: dict[str, Any]
+    payload: bytes
     provider: str
     key_id: str | None
     algorithm: str
@@ -160,6 +166,9 @@ class TokenFacts:
     expires_at: float | None
     issued_at: float | None
     not_before: float | None
+
+    def __repr__(self) -> str:
+        return "<TokenFacts>"
 
 
 class VerifiedToken:
@@ -301,15 +310,14 @@ class VerifiedToken:
         return VerifiedToken(self._facts)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        facts = {name: getattr(self._facts, name) for name in TokenFacts.__slots__}
-        return _unpickle, ({**facts, "raw": ""},)
+        return _unpickle, (tuple(self._facts._replace(raw="")),)
 
 
 _set = object.__setattr__
 
 
-def _unpickle(facts: dict[str, Any]) -> VerifiedToken:
-    return VerifiedToken(TokenFacts(**facts))
+def _unpickle(facts: tuple[Any, ...]) -> VerifiedToken:
+    return VerifiedToken(TokenFacts(*facts))
 
 
 def signature_holds(token: UnverifiedToken, key: Key) -> bool:

@@ -559,6 +559,12 @@ class TestTolerantOctets:
         """Padding, right or wrong, and the standard alphabet are what real providers serve."""
         assert tolerant_octets(value, 4) == octets
 
+    def test_every_character_counts_wherever_it_stands(self):
+        """Only padding is taken off."""
+        for octet in ALPHABET:
+            segment = bytes([octet, 65, 65, octet])
+            assert tolerant_octets(segment.decode(), 3) == decoded_bit_by_bit(segment)
+
     @pytest.mark.parametrize(
         "value",
         [

@@ -403,7 +403,9 @@ class TestUnusableEntries:
         (unusable,) = read(GOOD, entry).unusable
         assert (unusable.index, unusable.kid, unusable.kty) == (1, "s", "oct")
         assert (unusable.alg, unusable.use) == ("HS256", "sig")
+        assert unusable.reason == "a symmetric key cannot be a published verification key"
         (unusable,) = read(5, GOOD).unusable
+        assert unusable.reason == "it is no JSON object"
         assert (unusable.index, unusable.kid, unusable.kty) == (0, None, None)
         assert (unusable.alg, unusable.use) == (None, None)
 

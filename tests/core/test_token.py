@@ -410,7 +410,8 @@ def test_b64_true_says_nothing_new():
 @pytest.mark.parametrize("value", [None, 0, "https://evil.test/", ["MIIB"], SIGNER.jwk()])
 def test_keys_and_places_of_keys_in_the_header_are_ignored(member, value):
     """What the header says of keys is no part of what is passed on to choose one."""
-    assert unverified({member: value})[6:] == unverified()[6:]
+    for name in ("algorithm", "kid", "token_type"):
+        assert getattr(unverified({member: value}), name) == getattr(unverified(), name)
 
 
 # The order of verdicts

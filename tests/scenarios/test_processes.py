@@ -5,28 +5,32 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from apart import STRICT, end, run, started
+from apart import STRICT, end, environment, run, started
 
 from jwks_client import AsyncJWKSClient, JWKSClient
 from jwks_client.testing import FakeProvider
 
 PATIENCE = 10.0  # real seconds after which what works is long done
-MODES = [pytest.param((), id="plain"), pytest.param(STRICT, id="strict")]
+PLAIN = ()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.parametrize("kind", ["sync", "async"])
 class TestFork:
-    def told(self, kind: str, listening: str, mode) -> dict:
+    def told(self, kind: str, listening: str, mode=STRICT) -> dict:
         outcome = run("fork", kind, listening, mode=mode)
         assert (outcome.status, outcome.err) == (0, "")
         return json.loads(outcome.out)
 
-    @pytest.mark.parametrize("mode", MODES)
+    @pytest.mark.parametrize(
+        ("kind", "mode"), [("sync", STRICT), ("async", STRICT), ("sync", PLAIN)]
+    )
     def test_after_use(self, kind, mode):
         """Forked with a flight in the air and every lock taken, the child verifies, and fetches for itself.
 
@@ -43,9 +47,10 @@ class TestFork:
         assert parent["fetches"] == 3
         assert child["due_share"] != parent["due_share"]
 
+    @pytest.mark.parametrize("kind", ["sync", "async"])
     def test_while_another_thread_logs(self, kind):
         """Forked while another thread is inside `LoggingListener`, the child can log, and does not hang."""
-        told = self.told(kind, "logging", STRICT)
+        told = self.told(kind, "logging")
         assert told["status"] == 0, "the child hung or failed"
         assert told["child"]["refused"] == "malformed_token"
 
@@ -57,10 +62,19 @@ def idp() -> FakeProvider:
 
 
 class TestEndOfTheProcess:
-    @pytest.mark.parametrize("mode", MODES)
     @pytest.mark.parametrize(
-        "way",
-        ["threads", "interrupt", "at_exit", "tasks", "background_loop", "after_a_refresh_behind"],
+        ("way", "mode"),
+        [
+            ("threads", STRICT),
+            ("interrupt", STRICT),
+            ("at_exit", STRICT),
+            ("tasks", STRICT),
+            ("background_loop", STRICT),
+            ("after_a_refresh_behind", STRICT),
+            ("threads", PLAIN),
+            ("tasks", PLAIN),
+            ("background_loop", PLAIN),
+        ],
     )
     def test_with_a_flight_in_the_air(self, idp, way, mode):
         """It ends at once, with status 0 and without a word, while the provider keeps it waiting."""
@@ -109,7 +123,7 @@ class TestLeaks:
                 started("leaks", story, str(times - 1), idp.jwks_url, token) as process,
             ):
                 for number in range(1, times + 1):
-                    held.wait(number, within=30)
+                    held.wait(number, within=PATIENCE)
                     process.stdin.write("go\n")
                     process.stdin.flush()
                 outcome = end(process)
@@ -201,3 +215,28 @@ class TestManyLoops:
                 thread.join(PATIENCE)
         assert outcomes == ["key-1"] * 50 + ["key-2"] * 50
         assert idp.fetches == 2
+
+
+def test_under_development_mode():
+    """The stories of real concurrency hold with Python's development mode and every warning an error."""
+    here = Path(__file__).parent
+    stories = [
+        "test_herds.py::TestOverTheWire",
+        "test_herds.py::TestEndsOfCallers",
+        "test_herds.py::TestOrderOfAnswers",
+        "test_outages.py::TestTwoHundredCallers",
+        "test_clocks.py::TestSleep",
+        "test_processes.py::TestManyLoops",
+    ]
+    ended = subprocess.run(
+        [
+            *(sys.executable, *STRICT, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *(str(here / story) for story in stories),
+        ],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=6 * PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr

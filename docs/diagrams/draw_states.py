@@ -1,0 +1,227 @@
+"""Draws docs/key-states.md: the decision table of a key set and the diagram of its states.
+
+Nothing here knows the rules. `KeyCache` is asked: what it decides in each state, for a key that is
+there and one that is not, after a success and after a failure, and where time, an answer or a
+failure takes it. Run it after a change of the rules, with the package installed; a test compares
+the file with what comes out here::
+
+    python docs/diagrams/draw_states.py
+"""
+# ruff: noqa: INP001 (a script, no package)
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from jwks_client import CachePolicy
+from jwks_client._core.cache import Budget, Decision, Fetch, KeyCache, Need, Refuse, Use
+from jwks_client._core.fetch import Failed, Fetched, Validators
+from jwks_client._core.freshness import Freshness
+from jwks_client._core.jwk import Key, KeySet
+
+PAGE: Final = Path(__file__).resolve().parents[1] / "key-states.md"
+BEGIN: Final = "<!-- drawn by docs/diagrams/draw_states.py: begin -->"
+END: Final = "<!-- drawn by docs/diagrams/draw_states.py: end -->"
+
+THERE, NOT_THERE = Need("there", "ES256"), Need("not there", "ES256")
+ATTEMPTS: Final = ("succeeded", "failed, backoff over", "failed, in backoff")
+FAILURE: Final = Failed(code="fetch_failed", message="no answer")
+
+
+class Column(NamedTuple):
+    """One question that a token asks of a key set."""
+
+    title: str
+    need: Need
+    permit: bool = True
+    missed: bool = False
+
+
+COLUMNS: Final = (
+    Column("the key is there", THERE),
+    Column("it is not; a permit", NOT_THERE),
+    Column("it is not; no permit", NOT_THERE, permit=False),
+    Column("it is not, and that is remembered", NOT_THERE, missed=True),
+)
+
+
+class Moment(NamedTuple):
+    """A key set at one instant."""
+
+    cache: KeyCache
+    now: float
+
+    @property
+    def state(self) -> str:
+        """As `health()` names it."""
+        return self.cache.state(self.now)
+
+
+def answer() -> Fetched:
+    """A good answer with the one key, as the policy's defaults have it live."""
+    policy = CachePolicy()
+    key = Key(
+        kid=THERE.kid,
+        kty="EC",
+        crv="P-256",
+        alg=None,
+        use=None,
+        thumbprint="t",
+        key=None,  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        algorithms=frozenset({THERE.algorithm}),
+    )
+    return Fetched(
+        key_set=KeySet((key,)),
+        freshness=Freshness(policy.ttl, policy.stale_if_error),
+        validators=Validators("https://issuer.test/jwks", None, None),
+        discovered=None,
+        requests=1,
+    )
+
+
+def cold(policy: CachePolicy) -> KeyCache:
+    """A key set before anything came."""
+    return KeyCache(policy=policy, due_share=policy.refresh_ahead)
+
+
+def turns(cache: KeyCache) -> list[float]:
+    """The instants at which time alone moves a set that was asked for at 0 to another state."""
+    candidates = sorted(
+        {cache.fresh_until, cache.life, cache.life + cache.stale_for, *map(float, range(4000))}
+    )
+    return [now for before, now in pairwise(candidates) if cache.state(before) != cache.state(now)]
+
+
+def moments(policy: CachePolicy) -> list[Moment]:
+    """The key set in each of its states, in the order in which time brings them."""
+    loaded = cold(policy).fetched(1, answer(), began_at=0.0)
+    return [Moment(cold(policy), 0.0), *(Moment(loaded, now) for now in (0.0, *turns(loaded)))]
+
+
+def after(attempt: str, moment: Moment) -> KeyCache:
+    """The facts of a moment, with its last attempt come out in this way."""
+    if attempt == "succeeded":
+        return moment.cache
+    rests_until = moment.now + (attempt == "failed, in backoff")
+    failed = moment.cache.failed(2, FAILURE, moment.now, draw=0.0)
+    return replace(failed, retry_at=rests_until)
+
+
+def said(decision: Decision, *, in_air: bool) -> str:
+    """A decision in words."""
+    match decision:
+        case Use(stale=stale, refresh=refresh):
+            return f"use{', marked stale' * stale}{'; refresh behind' * refresh}"
+        case Fetch() if in_air:
+            return "join it"
+        case Fetch(budget=budget):
+            return "fetch, for the permit" if budget is Budget.UNKNOWN_KID else "fetch"
+        case Refuse(known=known):
+            return "refuse: 401" if known else "refuse: 503"
+
+
+def cells(cache: KeyCache, now: float, *, in_air: bool) -> tuple[str, ...]:
+    """What the cache decides for each column."""
+    spent = replace(cache, permits=0.0, permits_at=now)
+    return tuple(
+        said(
+            (cache if one.permit else spent).look_up(
+                one.need, now, missed=one.missed, in_air=in_air
+            ),
+            in_air=in_air,
+        )
+        for one in COLUMNS
+    )
+
+
+def rows(policy: CachePolicy, *, in_air: bool) -> Iterator[tuple[str, ...]]:
+    """The lines of the table; attempts after which all is the same share one."""
+    for moment in moments(policy):
+        by_cells: dict[tuple[str, ...], list[str]] = {}
+        for attempt in ATTEMPTS:
+            decided = cells(after(attempt, moment), moment.now, in_air=in_air)
+            by_cells.setdefault(decided, []).append(attempt)
+        for decided, attempts in by_cells.items():
+            if moment.state == "cold":
+                attempts = [one.replace("succeeded", "none yet") for one in attempts]
+            whatever = len(attempts) == len(ATTEMPTS)
+            yield moment.state, "any" if whatever else " / ".join(attempts), *decided
+
+
+def table(policy: CachePolicy, *, in_air: bool = False) -> str:
+    """The decision table as Markdown."""
+    titles = ("state", "the last fetch", *(one.title for one in COLUMNS))
+    lines = [titles, ("---",) * len(titles), *rows(policy, in_air=in_air)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def diagram(policy: CachePolicy) -> str:
+    """The states and what leads from one to another, as a Mermaid diagram."""
+    every = moments(policy)
+    loaded = every[-1].cache
+    names = {
+        loaded.fresh_until: f"{policy.refresh_ahead:g} of its life",
+        loaded.life: "its life is over",
+        loaded.life + loaded.stale_for: "stale_if_error is over",
+    }
+    lines = ["stateDiagram-v2", f"    [*] --> {every[0].state}"]
+    lines += [
+        f"    {earlier.state} --> {later.state}: {names[later.now]}"
+        for earlier, later in pairwise(every[1:])
+    ]
+    for moment in every:
+        came = moment.cache.fetched(3, answer(), began_at=moment.now)
+        lines.append(f"    {moment.state} --> {came.state(moment.now)}: a good answer")
+        failed = moment.cache.failed(3, FAILURE, moment.now, draw=0.0)
+        if failed.state(moment.now) != moment.state:
+            lines.append(f"    {moment.state} --> {failed.state(moment.now)}: a failure")
+    for moment in every:
+        decided = {
+            said(after(attempt, moment).look_up(THERE, moment.now), in_air=False): None
+            for attempt in ATTEMPTS
+        }
+        lines.append(f"    {moment.state} : {' / '.join(decided).replace(':', '')}")
+    return "\n".join(lines)
+
+
+def drawn() -> str:
+    """All that stands between the markers."""
+    usual = CachePolicy()
+    return f"""\
+## The states
+
+What stands in a state is what becomes of a token whose key is there: after a fetch that succeeded,
+after one that failed, and in the backoff that follows it.
+
+```mermaid
+{diagram(usual)}
+```
+
+## With no fetch under way
+
+{table(usual)}
+
+## With a fetch under way
+
+{table(usual, in_air=True)}
+
+## Without background work (`refresh_ahead=None`), no fetch under way
+
+{table(CachePolicy(refresh_ahead=None))}
+"""
+
+
+def page(text: str) -> str:
+    """The page with what is drawn put between its markers."""
+    between = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+    assert between.search(text), f"{PAGE.name} has no markers"  # noqa: S101 (a script)
+    return between.sub(lambda _: f"{BEGIN}\n\n{drawn()}\n{END}", text)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
