@@ -2,9 +2,10 @@
 
     python -m benchmarks.life
 
-The scenarios are those that the tests play (tests/scenarios/measured.py), each with both clients. What they count
-depends neither on the machine nor on chance, so a test can hold the page to it. The recorded timelines are outside
-vectors: JWKS_VECTORS names their folder, or it lies beside the repository.
+The scenarios are those that the tests play (tests/scenarios/measured.py), each with both clients.
+What they count depends neither on the machine nor on chance, so a test can hold the page to it. The
+recorded timelines are outside vectors: JWKS_VECTORS names their folder, or it lies beside the
+repository.
 """
 
 from __future__ import annotations
@@ -101,13 +102,14 @@ def written(vectors: Path) -> str:
     return f"""\
 ## What it costs
 
-With the defaults, on a clock that moves when told; the shortest waits that chance allows, so that no run asks
-oftener. Both clients count the same.
+With the defaults, on a clock that moves when told; of the waits that are drawn at random the
+shortest, so that no run asks oftener. Both clients count the same.
 
 {scenarios()}
 
-Recorded rotations of real endpoints, from June to October 2024: tokens of every published key 100 s before each
-change (so that the set is fresh when it comes), at once, and 320 s after it. Nothing else is asked in between.
+Recorded rotations of real endpoints, from June to October 2024: tokens of every published key come
+100 s before each change (so that the set is fresh when the change comes), at once, and 320 s after
+it, and then tokens of the keys that it withdrew, which are refused. Nothing comes in between.
 
 {timelines(vectors)}
 """

@@ -147,10 +147,11 @@ def rows(policy: CachePolicy, *, in_air: bool) -> Iterator[tuple[str, ...]]:
             decided = cells(after(attempt, moment), moment.now, in_air=in_air)
             by_cells.setdefault(decided, []).append(attempt)
         for decided, attempts in by_cells.items():
-            if moment.state == "cold":
-                attempts = [one.replace("succeeded", "none yet") for one in attempts]
             whatever = len(attempts) == len(ATTEMPTS)
-            yield moment.state, "any" if whatever else " / ".join(attempts), *decided
+            last = "any" if whatever else " / ".join(attempts)
+            if moment.state == "cold":  # a fetch that succeeds ends that
+                last = last.replace("succeeded", "none yet")
+            yield moment.state, last, *decided
 
 
 def table(policy: CachePolicy, *, in_air: bool = False) -> str:

@@ -10,7 +10,8 @@ from tokens import KEY, NOW, SIGNER, rules, unverified
 from jwks_client import CachePolicy, KeySet
 from jwks_client._core.cache import KeyCache
 from jwks_client._core.jwk import read_key_set
-from jwks_client._core.memo import LONGEST, Memo, Remembered
+from jwks_client._core.memo import LONGEST, MOST_HEADERS, Memo, Remembered
+from jwks_client._core.token import UnverifiedToken
 from jwks_client.testing._keys import make_key
 
 LIFE, DUE = 300.0, 240.0
@@ -178,8 +179,29 @@ def test_a_token_remembered_again_is_the_newest():
 
 
 def test_size_0_turns_it_off():
-    """Nothing is remembered."""
-    memo = Memo(0)
-    memo.remember("a", remembered())
-    assert len(memo) == 0
-    assert memo.recall("a", NOW, SOON) is None
+    """Then it says that it keeps no tokens, and the client leaves it alone."""
+    assert not Memo(0).keeps_tokens
+    assert Memo(1).keeps_tokens
+
+
+def test_headers_are_few():
+    """However many different headers verified tokens have, the newest few are kept."""
+    memo = Memo(1)
+    for number in range(200):
+        memo.remember_header(
+            UnverifiedToken(
+                raw="",
+                header={"alg": "ES256"},
+                claims={},
+                payload=b"",
+                segment=b"%d" % number,
+                signing_input=b"",
+                signature=b"",
+                algorithm="ES256",
+                kid=None,
+                token_type=None,
+            )
+        )
+    assert len(memo.headers) == MOST_HEADERS
+    assert b"199" in memo.headers
+    assert b"0" not in memo.headers

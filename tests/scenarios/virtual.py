@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 from typing import Any, TypeVar
 from unittest import mock
 
@@ -109,8 +108,9 @@ def same_bytes_once() -> Iterator[None]:
 
     Both are pure functions. All else of a verification, each decision among it, is done each time.
     """
-    check = _verification.signature_holds
+    check, read = _verification.signature_holds, _base.parse
     verdicts: dict[tuple[str, str], bool] = {}
+    parsed: dict[str, Any] = {}
 
     def signature_holds(token: Any, key: Any) -> bool:
         known = (token.raw, key.thumbprint)
@@ -118,9 +118,14 @@ def same_bytes_once() -> Iterator[None]:
             verdicts[known] = check(token, key)
         return verdicts[known]
 
+    def parse(raw: str, *more: Any) -> Any:
+        if raw not in parsed:
+            parsed[raw] = read(raw, *more)
+        return parsed[raw]
+
     with (
         mock.patch.object(_verification, "signature_holds", signature_holds),
-        mock.patch.object(_base, "parse", cache(_base.parse)),
+        mock.patch.object(_base, "parse", parse),
     ):
         yield
 
