@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import importlib
 import ssl
 import time
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -88,7 +89,7 @@ class AsyncJWKSClient(BaseClient):
             clock=clock,
         )
         if http is None:
-            import httpx as _httpx  # noqa: F401 (paid now, not by the first fetch)
+            _import_what_a_fetch_needs()
         self._http = http
         self._flights: dict[tuple[asyncio.AbstractEventLoop, KeySource], TaskFlight] = {}
 
@@ -317,3 +318,12 @@ class AsyncJWKSClient(BaseClient):
     def after_fork(self) -> None:
         super().after_fork()
         self._flights = {}
+
+
+def _import_what_a_fetch_needs() -> None:
+    """Pay now for what httpx imports at its first use, which would be on the event loop."""
+    import httpx as _httpx  # noqa: F401
+
+    for name in ("httpcore", "httpcore._backends.anyio", "anyio._backends._asyncio"):
+        with suppress(ImportError):  # a release that has it elsewhere imports it when it needs it
+            importlib.import_module(name)

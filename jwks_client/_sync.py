@@ -174,8 +174,8 @@ class JWKSClient(BaseClient):
         """End what is under way. Fresh keys still verify; what would fetch is a 503."""
         self._closed = True
         for flight in list(self._flights.values()):
-            flight.line.cut()
             flight.done.set()
+            flight.line.cut()
             if flight.thread is not None and flight.thread is not threading.current_thread():
                 flight.thread.join(1)
 
@@ -272,7 +272,8 @@ class JWKSClient(BaseClient):
     def _end(self, source: KeySource, flight: ThreadFlight, outcome: Outcome) -> None:
         if flight.timer is not None:
             flight.timer.cancel()
-        source.land(flight, outcome)
+        if not self._closed:  # else it was cut, and that says nothing of the provider
+            source.land(flight, outcome)
         with source.lock:
             if self._flights.get(source) is flight:
                 del self._flights[source]

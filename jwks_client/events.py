@@ -8,7 +8,6 @@ that a token brought is an attacker's text: it is cut and escaped before it gets
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -151,7 +150,7 @@ class LoggingListener:
     ) -> None:
         self._logger = logging.getLogger("jwks_client") if logger is None else logger
         self._monotonic = monotonic
-        self._lock = threading.Lock()
+        # Without a lock, which a fork could leave held for ever: a race costs one record too many.
         self._buckets = {kind: _Bucket(_BURST, 0.0, 0) for kind in _DRIVEN_BY_TOKENS}
 
     def __call__(self, event: Event) -> None:
@@ -172,14 +171,13 @@ class LoggingListener:
         """How many records of a kind were left out before this one; None to leave it out too."""
         if kind not in _DRIVEN_BY_TOKENS:
             return 0
-        with self._lock:
-            bucket, now = self._buckets[kind], self._monotonic()
-            permits = min(bucket.permits + max(now - bucket.at, 0.0), _BURST)
-            if permits < 1:
-                self._buckets[kind] = _Bucket(permits, now, bucket.suppressed + 1)
-                return None
-            self._buckets[kind] = _Bucket(permits - 1, now, 0)
-            return bucket.suppressed
+        bucket, now = self._buckets[kind], self._monotonic()
+        permits = min(bucket.permits + max(now - bucket.at, 0.0), _BURST)
+        if permits < 1:
+            self._buckets[kind] = _Bucket(permits, now, bucket.suppressed + 1)
+            return None
+        self._buckets[kind] = _Bucket(permits - 1, now, 0)
+        return bucket.suppressed
 
 
 class _Bucket(NamedTuple):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.backends import default_backend
 from cryptography.hazmat.primitives.asymmetric import mldsa
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
@@ -30,13 +31,6 @@ PublicKey: TypeAlias = (
     | mldsa.MLDSA87PublicKey
 )
 Verify: TypeAlias = Callable[[bytes, Any, bytes], bool]
-
-
-class Shape(NamedTuple):
-    """The key that an algorithm wants: its ``kty``, and its ``crv`` where the type has curves."""
-
-    kty: str
-    crv: str | None
 
 
 class Built(NamedTuple):
@@ -81,6 +75,7 @@ def _verify_ml_dsa(message: bytes, key: Any, signature: bytes) -> bool:
     return True
 
 
+default_backend()  # which the first signature would import otherwise, on an event loop
 _jwt_algorithms = get_default_algorithms()
 VERIFY: Final[dict[str, Verify]] = {
     **{name: _jwt_algorithms[name].verify for name in (*_RSA, *(alg for alg, _ in _EC.values()))},

@@ -140,7 +140,7 @@ _decode_tolerantly = json.JSONDecoder(object_pairs_hook=_marked, parse_int=_whol
 def tolerant_json(raw: bytes) -> object:
     """Any JSON value; objects with repeated members are marked (`Repeated`). Else ValueError."""
     try:
-        return _decode_tolerantly(raw.decode("utf-8-sig"))
+        return _decode_tolerantly(raw.removeprefix(b"\xef\xbb\xbf").decode())
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

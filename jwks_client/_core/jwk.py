@@ -182,7 +182,10 @@ class KeySet:
         fitting = tuple(key for key in keys if algorithm in key.algorithms)
         if len(fitting) > MAX_CANDIDATES:
             # One key under several entries (two certificates of it) is one candidate.
-            fitting = tuple({key.thumbprint: key for key in fitting}.values())
+            once: dict[tuple[str, str | None], Key] = {}
+            for key in fitting:
+                once.setdefault((key.thumbprint, key.issuer), key)
+            fitting = tuple(once.values())
         if not fitting:
             return none
         return Found(fitting) if len(fitting) <= MAX_CANDIDATES else _AMBIGUOUS

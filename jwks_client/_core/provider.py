@@ -123,8 +123,6 @@ class IssuerTemplate:
     def value_in(self, issuer: str) -> str | None:
         """What stands for the placeholder in ``issuer``, whole-string match, or None."""
         before, _, after = _PLACEHOLDER.sub("\0", self.template).partition("\0")
-        if len(issuer) <= len(before) + len(after):
-            return None
         value = issuer[len(before) : len(issuer) - len(after)]
         return value if before + value + after == issuer and _TENANT.fullmatch(value) else None
 
@@ -287,7 +285,7 @@ def any_of(value: object) -> tuple[object, ...]:
     return tuple(value) if isinstance(value, (set, frozenset)) else (value,)
 
 
-def is_json(value: object, levels: int = MAX_DEPTH) -> bool:
+def is_json(value: object, levels: int = MAX_DEPTH - 1) -> bool:
     """Whether a value can stand in a token's claims (RFC 8259), so that a claim can equal it."""
     match value:
         case None | bool() | int() | str():

@@ -164,26 +164,25 @@ def is_loopback(host: str) -> bool:
 
 
 def ip_literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address of a host literal, an IPv4 address inside IPv6 unwrapped; None for a name."""
+    """The address of a host literal, an IPv4-mapped one unwrapped; None for a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return None
-    if not isinstance(address, ipaddress.IPv6Address):
-        return address
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if any(address in net for net in _IPV4_INSIDE) and int(address) > 1:  # not :: and ::1
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an address may be anybody's: neither private, link-local, site-local nor special."""
-    tunnels = isinstance(address, ipaddress.IPv6Address) and bool(
-        address.is_site_local or address.sixtofour or address.teredo
-    )
-    return address.is_global and not address.is_multicast and not tunnels
+    """Whether an address may be anybody's: neither private, link-local, site-local nor special.
+
+    An IPv4 address that a translator would take out of an IPv6 one is judged in its place.
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.is_site_local or address.sixtofour:
+            return False
+        if any(address in net for net in _IPV4_INSIDE):
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return address.is_global and not address.is_multicast
 
 
 # IPv4-compatible addresses (RFC 4291, section 2.5.5.1) and NAT64's (RFC 6052, section 2.1).

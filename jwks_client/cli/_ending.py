@@ -7,18 +7,26 @@ Exit status: 0 done, 1 refused, 2 wrong usage, 3 the keys are not to be had.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import click
 
 from ..errors import ConfigurationError
 from ._shown import printable, say_json, without_tokens
 
-__all__ = ["KEYS_UNAVAILABLE", "REFUSED", "USAGE", "Ended", "Group", "wrong_setting"]
+__all__ = [
+    "KEYS_UNAVAILABLE",
+    "REFUSED",
+    "Ended",
+    "Group",
+    "KeysNotToBeHad",
+    "Refused",
+    "wrong_setting",
+]
 
 REFUSED: Final = 1
-USAGE: Final = 2
 KEYS_UNAVAILABLE: Final = 3
+_LONGEST: Final = 2000
 _AS_JSON: Final = "jwks_client.cli.json"
 
 
@@ -26,19 +34,31 @@ class Ended(click.ClickException):
     """A command that ends without having done its work.
 
     Arguments:
-        status: the exit status.
         code: a stable word for programs.
         message: one line for people.
         more: further members of the JSON object, beside ``error``.
     """
 
-    def __init__(
-        self, status: int, code: str, message: str, *, more: dict[str, object] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.exit_code = status
+    def __init__(self, code: str, message: str, *, more: dict[str, object] | None = None) -> None:
+        super().__init__(printable(without_tokens(message), _LONGEST))
         self.code = code
         self.more = more or {}
+
+
+class Refused(Ended):
+    """What was to be judged was judged, and is no good."""
+
+    exit_code = REFUSED
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """One line on standard error."""
+        click.echo(f"Refused: {self.code}, {self.message}", file=file, err=file is None)
+
+
+class KeysNotToBeHad(Ended):
+    """There are no keys to judge by."""
+
+    exit_code = KEYS_UNAVAILABLE
 
 
 def wrong_setting(error: ConfigurationError) -> click.UsageError:
@@ -63,22 +83,29 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            message = printable(without_tokens(error.format_message()), longest=2000)
-            error.message = message
-            if not ctx.meta[_AS_JSON]:
-                raise _told(error, message) from None
-            code = error.code if isinstance(error, Ended) else _code_of(error)
-            more = error.more if isinstance(error, Ended) else {}
-            say_json({"error": {"code": code, "message": message}, **more})
-            ctx.exit(error.exit_code)
+            told = _told(error)
+        if not ctx.meta[_AS_JSON]:
+            raise told
+        code, more = _code_of(told)
+        say_json({"error": {"code": code, "message": told.message}, **more})
+        return ctx.exit(told.exit_code)
 
 
-def _told(error: click.ClickException, message: str) -> click.ClickException:
-    if not isinstance(error, click.UsageError):
+def _told(error: click.ClickException) -> click.ClickException:
+    """The same with a message of its own: click's own kinds make theirs from what was typed."""
+    if isinstance(error, Ended):
         return error
-    # click's own kinds of usage error make their text anew from what was typed.
-    return click.UsageError(message, ctx=error.ctx)
+    message = printable(without_tokens(error.format_message()), _LONGEST)
+    if isinstance(error, click.UsageError):
+        return click.UsageError(message, ctx=error.ctx)
+    return click.ClickException(message)
 
 
-def _code_of(error: click.ClickException) -> str:
-    return "usage" if isinstance(error, click.UsageError) else "failed"
+def _code_of(error: click.ClickException) -> tuple[str, dict[str, object]]:
+    match error:
+        case Ended():
+            return error.code, error.more
+        case click.UsageError():
+            return "usage", {}
+        case _:
+            return "failed", {}

@@ -277,7 +277,7 @@ class TestKeys:
         issuer = "https://login.test/{tenantid}/v2.0"
         assert only({**GOOD, "issuer": issuer}).issuer == issuer
 
-    @pytest.mark.parametrize("issuer", [5, ["https://login.test/a/v2.0"], {}, True])
+    @pytest.mark.parametrize("issuer", [5, ["https://login.test/a/v2.0"], {}, True, None, ""])
     def test_an_issuer_that_is_no_string_is_not_taken_for_none(self, issuer):
         """A key that names an issuer in a way that matches nothing is nobody's, not everybody's."""
         entry = {**rsa_jwk(), "kid": "odd", "issuer": issuer}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import math
 import typing
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from types import MappingProxyType
 import pytest
 
 from jwks_client import IssuerTemplate, Provider, providers
+from jwks_client._core.encoding import strict_object
 from jwks_client._core.provider import any_of, is_json, plain_token_type
 from jwks_client.errors import ConfigurationError
 from jwks_client.providers._options import ProviderOptions
@@ -631,6 +633,17 @@ class TestComparisons:
         assert not is_json(value)
         assert not is_json([1, value])
         assert not is_json({"a": {"b": value}})
+
+    @pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: {"a": value}])
+    def test_a_value_is_as_deep_as_a_token_can_hold_it(self, wrap):
+        """A token has 32 levels, its payload's object counted, so that a claim's value has 31."""
+        value = 1
+        for _ in range(31):
+            value = wrap(value)
+        assert is_json(value)
+        assert strict_object(json.dumps({"claim": value}).encode()) == {"claim": value}
+        assert not is_json(wrap(value))
+        assert strict_object(json.dumps({"claim": wrap(value)}).encode()) is None
 
     def test_a_mapping_that_is_no_dict_is_not(self):
         """Claims are plain dicts, so only a plain dict can equal one."""

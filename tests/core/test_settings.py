@@ -327,6 +327,8 @@ NOT_LOOPBACK = [
     "::2",
     "::ffff:10.0.0.1",
     "fe80::1",
+    "::7f00:1",  # IPv4-compatible: goes out to the network, as NAT64 does
+    "64:ff9b::7f00:1",
 ]
 
 
@@ -369,14 +371,48 @@ def test_plain_http_elsewhere_needs_allow_http(host):
         ("192.0.2.1", "192.0.2.1"),
         ("2001:db8::1", "2001:db8::1"),
         ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("::10.0.0.1", "::a00:1"),
+        ("64:ff9b::10.0.0.1", "64:ff9b::a00:1"),
+        ("64:ff9b::1:10.0.0.1", "64:ff9b::1:a00:1"),
+        ("::1:10.0.0.1", "::1:a00:1"),
+        ("::2", "::2"),
+        ("::1", "::1"),
+        ("::", "::"),
         ("issuer.test", None),
         ("", None),
         ("010.0.0.1", None),
     ],
 )
 def test_an_address_literal_is_read_and_unwrapped(host, address):
-    """An IPv4 address is the same one inside IPv6; a name is no address."""
+    """An IPv4-mapped address is that address, other forms only look like it; a name is none."""
     assert settings.ip_literal(host) == (address and ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "172.15.0.1", "172.32.0.1"])
+def test_a_public_address_may_be_anybodys(address):
+    """What is routed on the internet is public."""
+    assert settings.is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(
+            "127.0.0.1",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.0.1",
+            "169.254.169.254",
+        ),
+        *("0.0.0.0", "100.64.0.1", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255"),
+        *("::", "::1", "fe80::1", "fd00::1", "fec0::1", "ff02::1", "ff0e::1", "2001:db8::1"),
+        *("2002:a00:1::", "2002:101:101::", "2001:0:a00:1::"),
+    ],
+)
+def test_all_other_addresses_are_not_public(address):
+    """Private, link-local, site-local, multicast, reserved, and tunnels that could lead anywhere."""
+    assert not settings.is_public(ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize(

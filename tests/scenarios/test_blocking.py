@@ -33,4 +33,3 @@ def test_a_first_fetch_blocks_no_loop(seen):
 def test_what_blocks_is_done_elsewhere(seen):
     """The TLS context is made for it, in another thread: the watch above sees what there is to see."""
     assert "tls" in seen["elsewhere"]
-    assert "open" in seen["elsewhere"]

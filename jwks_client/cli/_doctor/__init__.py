@@ -1,0 +1,156 @@
+"""``jwks-client doctor``: what will hurt at a provider, and why.
+
+`examination` is the pure part: what was recorded in, findings out; `wire`, `discovery` and
+`material` are its parts, `finding` its value. `watch` looks again. Here is the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from .._options import as_json_option, ca_option, provider_option, timeout_option
+
+if TYPE_CHECKING:
+    from .watch import Report
+
+__all__ = ["doctor"]
+
+_STYLES: Final = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+@click.command()
+@click.argument("url_or_issuer", required=False)
+@provider_option
+@click.option("--watch", "watching", is_flag=True, help="Go on looking; tell what changes.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(1, 86_400),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long --watch waits between two looks.",
+)
+@ca_option
+@timeout_option
+@as_json_option
+def doctor(
+    *,
+    url_or_issuer: str | None,
+    preset: str | None,
+    watching: bool,
+    interval: float,
+    ca_file: str | None,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Examine the key set at URL_OR_ISSUER and report what will hurt, worst first.
+
+    URL_OR_ISSUER is the URL of a key set (JWKS), or an issuer that publishes its metadata, told
+    apart as by the command keys. Each finding says where to read about it.
+
+    \b
+      jwks-client doctor https://idp.example.com
+      jwks-client doctor https://idp.example.com/oauth2/jwks --json
+      jwks-client doctor --provider auth0:acme.eu.auth0.com
+      jwks-client doctor https://idp.example.com --watch --interval 300
+
+    Exit status: 0 nothing, or warnings only; 1 an error; 2 wrong usage; 3 no key set could be read.
+    With --watch it is that of the last look; Ctrl-C ends it. --watch --json writes an object at the
+    start and one per change, the latter with "changes".
+    """  # noqa: D301 (click wants the character behind \\b)
+    import sys
+
+    from ..._clock import SystemClock
+    from .._network import Asker, fetch_policy
+    from .._visiting import look, place_of
+    from .examination import examine
+    from .watch import Report, watch
+
+    place = place_of(url_or_issuer, preset)
+    clock = SystemClock()
+    with Asker(fetch_policy(timeout), ca_file) as asker:
+
+        def examined() -> Report:
+            found = look(place, asker)
+            return Report(look=found, findings=tuple(examine(found, clock.time())))
+
+        show = _show_json if as_json else _show
+        wait = _waiting_for(interval) if watching else lambda: False
+        report = watch(examined, show, wait)
+    sys.exit(_status(report))
+
+
+def _waiting_for(interval: float) -> Callable[[], bool]:
+    import threading
+
+    never = threading.Event()
+
+    def wait() -> bool:
+        try:
+            return not never.wait(interval)
+        except KeyboardInterrupt:
+            return False
+
+    return wait
+
+
+def _status(report: Report) -> int:
+    from .._ending import KEYS_UNAVAILABLE
+
+    if report.look.entries is None:
+        return KEYS_UNAVAILABLE
+    return int(any(one.severity == "error" for one in report.findings))
+
+
+def _show_json(report: Report, changes: list[str] | None) -> None:
+    from .._shown import say_json
+    from .finding import as_json
+
+    told: dict[str, object] = {
+        "target": report.look.target,
+        "findings": [as_json(one) for one in report.findings],
+    }
+    say_json(told if changes is None else {**told, "changes": changes})
+
+
+def _show(report: Report, changes: list[str] | None) -> None:
+    from .._shown import printable, say
+
+    if changes is not None:
+        for change in changes:
+            say((f"{_time_of_day()}  ", "dim"), change)
+        return
+    look = report.look
+    place = look.target if look.keys is None else look.keys.url
+    say((printable(place), "bold"))
+    for finding in report.findings:
+        style = _STYLES[finding.severity]
+        say((f"{finding.severity:<8} ", style), (finding.code, "bold"))
+        say(f"         {finding.message}")
+        say(("         see " + finding.see, "dim"))
+    say(_summed_up(report))
+
+
+def _summed_up(report: Report) -> str:
+    entries = report.look.entries
+    if entries is None:
+        return "No key set could be read."
+    usable = sum(entry.key is not None for entry in entries)
+    keys = f"{len(entries)} key{'' if len(entries) == 1 else 's'}, {usable} usable"
+    counted = [
+        f"{count} {severity if count == 1 or severity == 'info' else severity + 's'}"
+        for severity in _STYLES
+        if (count := sum(one.severity == severity for one in report.findings))
+    ]
+    return f"{keys}: {', '.join(counted) or 'nothing found'}."
+
+
+def _time_of_day() -> str:
+    from datetime import datetime
+
+    from ..._clock import SystemClock
+
+    return f"{datetime.fromtimestamp(SystemClock().time()).astimezone():%H:%M:%S}"
