@@ -65,6 +65,14 @@ class Entry:
             case _:
                 return ""
 
+    @property
+    def material(self) -> str | None:
+        """A name for what the key is made of, whatever its kid; None where that cannot be read."""
+        if self.key is not None:
+            return self.key.thumbprint
+        octets = tolerant_octets(self.jwk.get("n"), 4096)
+        return None if octets is None else f"RSA {octets.lstrip(bytes(1)).hex()}"
+
     def word(self, member: str) -> str | None:
         """A member, if it is a string."""
         value = self.jwk.get(member)

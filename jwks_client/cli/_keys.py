@@ -82,7 +82,7 @@ def _row(entry: Entry, now: float) -> tuple[Cell, ...]:
     ends = _certificate_ends(entry)
     certificate = word(None if ends is None else _day(ends))
     if ends is not None and ends <= now:
-        certificate = (f"{_day(ends)} (over)", "yellow")
+        certificate = (f"{_day(ends)} (expired)", "yellow")
     return (
         word(entry.kid),
         word(entry.word("kty")),

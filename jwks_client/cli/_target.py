@@ -152,6 +152,7 @@ def _looked(target: str, provider: Provider, asker: Asker, issuer: str | None) -
         place = _jwks_uri(visits)
     keys = next((visit for visit in reversed(visits) if visit.url == place), None)
     rest = [visit for visit in visits if visit is not keys]
+    entries = _entries(keys, asker.policy.max_keys)
     return Look(
         target=target,
         issuer=issuer,
@@ -159,8 +160,8 @@ def _looked(target: str, provider: Provider, asker: Asker, issuer: str | None) -
         metadata=rest[-1] if rest else None,
         keys=keys,
         fetched=outcome if isinstance(outcome, Fetched) else None,
-        entries=_entries(keys, asker.policy.max_keys),
-        trouble=_trouble(outcome, visits),
+        entries=entries,
+        trouble=_trouble(outcome, visits, read=entries is not None),
     )
 
 
@@ -197,17 +198,16 @@ def _is_metadata(visit: Visit) -> bool:
     return not metadata_of(visit).keys().isdisjoint({"issuer", "jwks_uri"})
 
 
-def _trouble(outcome: Outcome, visits: list[Visit]) -> Trouble | None:
+def _trouble(outcome: Outcome, visits: list[Visit], *, read: bool) -> Trouble | None:
     if not isinstance(outcome, Failed):
         return None
     last = visits[-1] if visits else None
     if last is not None and last.trouble is not None:
         return last.trouble
     where = "" if last is None else f"{printable(last.url)}: "
-    hint = {
-        "bad_key_set": "see what it answers, or point at the key set itself (jwks_uri)",
-        "discovery_failed": "see what it answers, or point at the key set itself (jwks_uri)",
-    }.get(outcome.code, "try again")
+    hint = "see what it answers, or point at the key set itself (jwks_uri)"
+    if read:
+        hint = "jwks-client doctor says more"
     return Trouble(
         code=outcome.code, kind=outcome.code, message=f"{where}{outcome.message}; {hint}"
     )

@@ -184,24 +184,29 @@ def test_size_0_turns_it_off():
     assert Memo(1).keeps_tokens
 
 
+def _with_segment(segment: bytes) -> UnverifiedToken:
+    return UnverifiedToken(
+        raw="",
+        header={"alg": "ES256"},
+        claims={},
+        payload=b"",
+        segment=segment,
+        signing_input=b"",
+        signature=b"",
+        algorithm="ES256",
+        kid=None,
+        token_type=None,
+    )
+
+
 def test_headers_are_few():
     """However many different headers verified tokens have, the newest few are kept."""
     memo = Memo(1)
     for number in range(200):
-        memo.remember_header(
-            UnverifiedToken(
-                raw="",
-                header={"alg": "ES256"},
-                claims={},
-                payload=b"",
-                segment=b"%d" % number,
-                signing_input=b"",
-                signature=b"",
-                algorithm="ES256",
-                kid=None,
-                token_type=None,
-            )
-        )
+        memo.remember_header(_with_segment(b"%d" % number))
+        again = memo.headers[b"%d" % number]
+        memo.remember_header(_with_segment(b"%d" % number))
+        assert memo.headers[b"%d" % number] is again
     assert len(memo.headers) == MOST_HEADERS
     assert b"199" in memo.headers
     assert b"0" not in memo.headers

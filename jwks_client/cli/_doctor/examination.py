@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ..._core.jwk import MAX_CANDIDATES, Key
+from ..._core.jwk import MAX_CANDIDATES
+from .._certificates import THUMBPRINTS
 from .._entries import Entry
 from .._network import Trouble
 from .._shown import printable
@@ -34,6 +35,13 @@ _SEE: Final = {
     "discovery_failed": "OpenID Connect Discovery 1.0, section 4; RFC 8414, section 3",
     "nothing_there": "OpenID Connect Discovery 1.0, section 4; RFC 8414, section 3",
 }
+
+# RFC 7517, 7518 and 9964, OpenID Federation, and Web Crypto; misspelled ones have their own finding.
+_MEMBERS: Final = frozenset(
+    {"kty", "use", "key_ops", "alg", "kid", "x5u", "x5c", "crv", "x", "y", "n", "e", "pub", "k"}
+    | {"d", "p", "q", "dp", "dq", "qi", "oth", "priv", "ext", "iat", "nbf", "exp", "revoked"}
+    | THUMBPRINTS.keys()
+)
 
 
 def examine(look: Look, now: float) -> list[Finding]:
@@ -61,6 +69,7 @@ def _findings(look: Look, now: float) -> Iterator[Finding]:
         yield from of_entry(entry, now)
     yield from _of_kids(look.entries)
     yield from _of_material(look.entries)
+    yield from _of_members(look.entries)
 
 
 def _of_trouble(trouble: Trouble) -> Finding:
@@ -112,20 +121,28 @@ def _of_kids(entries: Sequence[Entry]) -> Iterator[Finding]:
 
 
 def _of_material(entries: Sequence[Entry]) -> Iterator[Finding]:
-    for keys in _materials(entries).values():
-        kids = list(dict.fromkeys(key.kid or "(none)" for key in keys))
+    for same in _materials(entries).values():
+        kids = list(dict.fromkeys(entry.kid or "(none)" for entry in same))
         if len(kids) > 1:
             named = ", ".join(printable(kid, 40) for kid in kids[:5])
             told = f"one key stands under {len(kids)} kids ({named}): withdraw them together"
             yield _of_set("shared_material", "info", told, "RFC 7638, section 1")
 
 
-def _materials(entries: Sequence[Entry]) -> dict[str, list[Key]]:
-    """The usable keys by what they are made of."""
-    found: dict[str, list[Key]] = {}
+def _of_members(entries: Sequence[Entry]) -> Iterator[Finding]:
+    others = sorted({member for entry in entries for member in entry.jwk} - _MEMBERS)
+    if others:
+        named = ", ".join(printable(member, 40) for member in others[:8])
+        told = f"its keys have members that no RFC knows ({named}); readers must ignore them"
+        yield _of_set("other_members", "info", told, "RFC 7517, section 4")
+
+
+def _materials(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """The entries by what their keys are made of."""
+    found: dict[str, list[Entry]] = {}
     for entry in entries:
-        if entry.key is not None:
-            found.setdefault(entry.key.thumbprint, []).append(entry.key)
+        if entry.material is not None:
+            found.setdefault(entry.material, []).append(entry)
     return found
 
 

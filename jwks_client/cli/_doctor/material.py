@@ -6,9 +6,11 @@ used is the library's verdict, which each finding repeats.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from ..._core.encoding import tolerant_octets
 from .._certificates import THUMBPRINTS, Certificate, Unreadable, leaf_of, spelling_of
 from .._entries import Entry
 from .._shown import printable
@@ -29,6 +31,7 @@ _UNUSABLE: Final[Mapping[str, tuple[Severity, str]]] = {
     "unknown_curve": ("info", "RFC 7517, section 5"),
     "unknown_algorithm": ("info", "RFC 7517, section 5"),
 }
+_ALPHABET: Final = frozenset(string.ascii_letters + string.digits + "-_")
 # RFC 7518, section 4.1 and RFC 8037, section 3.2: what keys that encrypt are named for.
 _ENCRYPTS: Final = ("RSA-OAEP", "RSA1_5", "ECDH-ES")
 
@@ -38,7 +41,24 @@ def of_entry(entry: Entry, now: float) -> Iterator[Finding]:
     yield from _of_use(entry)
     if entry.key is not None or _is_public_for_signatures(entry):
         yield from _of_names(entry)
+    yield from _of_spelling(entry)
     yield from _of_certificate(entry, now)
+
+
+def _of_spelling(entry: Entry) -> Iterator[Finding]:
+    """Key material that strict readers refuse and this library reads all the same."""
+    loose = [
+        member
+        for member in ("n", "e", "x", "y", "pub")
+        if not _ALPHABET.issuperset(entry.word(member) or "")
+    ]
+    modulus = tolerant_octets(entry.jwk.get("n"), 4096) or b""
+    if loose:
+        told = f"its {' and '.join(loose)} is not base64url without padding"
+        yield _finding(entry, "loose_encoding", "info", told, "RFC 7518, section 2")
+    if modulus.startswith(b"\0"):
+        told = "its n begins with a zero octet, which strict readers refuse"
+        yield _finding(entry, "loose_encoding", "info", told, "RFC 7518, section 6.3.1.1")
 
 
 def _is_public_for_signatures(entry: Entry) -> bool:
@@ -106,7 +126,7 @@ def _of_certificate(entry: Entry, now: float) -> Iterator[Finding]:
                 "RFC 7517, section 4.7",
             )
         if leaf.ends <= now:
-            told = "its certificate (x5c) is over; clients that check it refuse the key"
+            told = "its certificate (x5c) has expired; clients that check it refuse the key"
             yield _finding(entry, "certificate_expired", "info", told, "RFC 7517, section 4.7")
     for member in THUMBPRINTS:
         if member in entry.jwk:

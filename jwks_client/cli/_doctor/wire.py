@@ -15,7 +15,7 @@ from ..._core import settings
 from .._life import life_told
 from .._network import Visit
 from .._shown import printable
-from .finding import Finding
+from .finding import Finding, Severity
 
 __all__ = ["of_life", "of_wire"]
 
@@ -27,6 +27,7 @@ _ENDS_NOW: Final = 3 * _DAY
 _LONG_LIFE: Final = _DAY
 _TYPES: Final = frozenset({"application/json", "application/jwk-set+json"})
 _FETCH, _CACHE = FetchPolicy(), CachePolicy()
+_BOUNDS: Final = f"; the library keeps it from {_CACHE.min_ttl:g} to {_CACHE.max_ttl:g} s"
 _HOW_KEYS_LIVE: Final = "docs/how-keys-live.md"
 
 
@@ -95,26 +96,28 @@ def of_life(visit: Visit, now: float) -> Iterator[Finding]:
         )
     life = life_told(visit.headers, now)
     if life is None:
-        yield _life("life_unsaid", "info", "it does not say how long it may be kept", "4.2.2")
+        told = f"it does not say how long it may be kept; the library keeps it {_CACHE.ttl:g} s"
+        yield _life("life_unsaid", "info", told, "4.2.2")
     elif life <= 0:
         message = "it may not be kept at all: a client that obeys fetches it for every token"
+        message += _BOUNDS
         yield _life("life_forbidden", "warning", message, "5.2.2.4")
     elif life < _CACHE.min_ttl:
         message = f"it may be kept {life:g} s, so clients that obey fetch it all the time"
+        message += _BOUNDS
         yield _life("life_too_short", "warning", message, "5.2.2.1")
     elif life > _LONG_LIFE:
         message = (
             f"it may be kept {life / _DAY:.1f} days: for clients that obey, a withdrawn key lives "
-            "on as long"
+            "on as long" + _BOUNDS
         )
         yield _life("life_too_long", "warning", message, "5.2.2.1")
 
 
-def _life(code: str, severity: str, message: str, section: str) -> Finding:
-    keeps = f"; the library keeps it from {_CACHE.min_ttl:g} to {_CACHE.max_ttl:g} s"
+def _life(code: str, severity: Severity, message: str, section: str) -> Finding:
     return Finding(
         code=code,
-        severity="info" if severity == "info" else "warning",
-        message=message + keeps,
+        severity=severity,
+        message=message,
         see=f"RFC 9111, section {section}",
     )
