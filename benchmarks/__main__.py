@@ -129,7 +129,7 @@ def main() -> None:
         print(f"\n{algorithm}")
         for name, median in medians.items():
             each_one = median / TOKENS * 1e6
-            print(f"  {name:36} {each_one:9.2f} µs {median / floor:8.3f} ×")
+            print(f"  {name:36} {each_one:9.2f} µs {median / floor:8.3f} x")
 
 
 if __name__ == "__main__":
