@@ -121,11 +121,18 @@ def test_when_to_try_again_can_be_told():
 
 
 def test_a_claim_error_carries_the_claim_and_what_was_expected():
-    """Both are None where no claim was judged; neither is in the text."""
+    """Programs have both, people read both, and the message stands alone."""
     error = TokenError("wrong_audience", "why", claim="aud", expected=("a", "b"))
-    assert (error.claim, error.expected) == ("aud", ("a", "b"))
-    assert (TokenError("bad_signature", "why").claim, error.message) == (None, "why")
-    assert TokenError("bad_signature", "why").expected is None
+    assert (error.claim, error.expected, error.message) == ("aud", ("a", "b"), "why")
+    assert str(error) == "wrong_audience: why (claim 'aud'); expected: ('a', 'b')"
+    assert (
+        str(TokenError("missing_claim", "why", claim="aud")) == "missing_claim: why (claim 'aud')"
+    )
+    assert str(TokenError("wrong_token_type", "why", expected=0)) == (
+        "wrong_token_type: why; expected: 0"
+    )
+    plain = TokenError("bad_signature", "why")
+    assert (plain.claim, plain.expected, str(plain)) == (None, None, "bad_signature: why")
 
 
 def test_a_setting_s_error_names_the_field():

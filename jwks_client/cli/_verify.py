@@ -76,8 +76,10 @@ def verify(
 
     Exit status: 0 verified, 1 refused, 2 wrong usage, 3 nobody can know: no keys to be had.
     """  # noqa: D301 (click wants the character behind \\b)
+    from contextlib import suppress
+
     from .. import JWKSClient
-    from ..errors import JWKSError
+    from ..errors import JWKSError, KeysUnavailableError
     from ._network import Asker, fetch_policy
     from ._recorder import Recorder
 
@@ -88,6 +90,10 @@ def verify(
         with JWKSClient(provider, http=recorder, fetch=asker.policy) as client:
             verified: VerifiedToken | None = None
             error: JWKSError | None = None
+            if explain:
+                # An expired token is refused without its keys; who asks why wants them looked at.
+                with suppress(KeysUnavailableError):
+                    client.keys()
             try:
                 verified = client.verify(token)
             except JWKSError as refused:

@@ -36,10 +36,10 @@ def running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[st
             process.kill()
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """``jwks-client`` with these arguments, to its end."""
+def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """``jwks-client`` with these arguments and this standard input, to its end."""
     with running(*arguments, **environment) as process:
-        stdout, stderr = process.communicate()
+        stdout, stderr = process.communicate(stdin)
         return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 
 

@@ -190,6 +190,8 @@ def test_a_template_accepts_the_tenants_that_are_allowed(allowed, tid):
         ("https://login.test/t1%2f/v2.0", "t1%2f"),
         ("https://login.test/" + "a" * 65 + "/v2.0", "a" * 65),
         (MARKER, "t1"),
+        (MARKER, ABSENT),
+        (MARKER, None),
     ],
 )
 def test_a_template_refuses_any_other_issuer(issuer, tid):
@@ -242,6 +244,21 @@ def test_a_key_s_own_issuer_must_match_too(own, code):
         assert refused(code, judged, claims, key=key, issuer=TEMPLATE).claim == "iss"
 
 
+@pytest.mark.parametrize(
+    ("own", "matches"),
+    [("{tid}", True), ("{x}", True), ("t1", True), ("", False), ("{tid", False), ("tid}", False)],
+)
+def test_only_a_whole_placeholder_in_a_key_s_own_issuer_stands_for_the_tenant(own, matches):
+    """Where the tenant comes last, half a placeholder or none is not filled in."""
+    claims = {"iss": "https://login.test/t1", "tid": "t1"}
+    key = replace(KEY, issuer=f"https://login.test/{own}")
+    template = IssuerTemplate("https://login.test/{tid}", allowed={"t1"})
+    if matches:
+        assert judged(claims, key=key, issuer=template).issuer == claims["iss"]
+    else:
+        refused("wrong_issuer", judged, claims, key=key, issuer=template)
+
+
 @pytest.mark.parametrize("issuer", [ISSUER, None])
 def test_a_key_s_own_issuer_counts_for_templates_only(issuer):
     """Where the application names the issuer in full, its word is enough."""
@@ -251,6 +268,8 @@ def test_a_key_s_own_issuer_counts_for_templates_only(issuer):
 @pytest.mark.parametrize(
     ("issuer", "name", "named"),
     [
+        (IssuerTemplate(TENANT, allowed=lambda _: True), "https://login.test/t3/v2.0", True),
+        (IssuerTemplate(TENANT, allowed=lambda _: True), ISSUER, False),
         (ISSUER, ISSUER, True),
         (ISSUER, f"{ISSUER}/", False),
         ((ISSUER, "b"), "b", True),
@@ -749,7 +768,7 @@ def test_a_verdict_stands_exactly_as_long_as_it_would_be_given_again(
 def test_a_verdict_without_times_stands():
     """Nothing in it depends on the clock."""
     facts = judged({"exp": ABSENT, "iat": ABSENT}, require_expiry=False)
-    earliest, latest = rules(require_expiry=False).lasting(facts)
+    earliest, latest = rules(require_expiry=False, leeway=0).lasting(facts)
     assert earliest <= 0
     assert latest >= LATEST
 

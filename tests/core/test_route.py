@@ -210,6 +210,7 @@ ALIKE = [
     ({"required_claims": ["a", "b"]}, {"required_claims": ["b", "a"]}),
     ({"forbidden_claims": ["a", "b"]}, {"forbidden_claims": ["b", "a"]}),
     ({"claim_values": {"a": 1, "b": {1, 2}}}, {"claim_values": {"b": {2, 1}, "a": 1}}),
+    ({"claim_values": {"a": {"x": 1, "y": 2}}}, {"claim_values": {"a": {"y": 2, "x": 1}}}),
     ({"max_age": 300}, {"max_age": 300.0}),
     ({"jwks": None, "jwks_url": f"{A}/k"}, {"jwks": None, "jwks_url": f"{A}/k"}),
     ({"jwks": None, "discovery_url": f"{A}/k"}, {"jwks": None, "discovery_url": f"{A}/k"}),

@@ -136,11 +136,13 @@ def outage(kind: str) -> Outage:
                 heard["known"][(yield tokens[number % 10])] += 1
             if number % 100 == 0:
                 states.add(client.health()["issuer.test"].state)
+                assert idp.fetches - before < 1000, "the provider is asked without end"
             idp.clock.advance(1 / a_second)
         ended = idp.clock.monotonic()
         fetches = idp.fetches - before
         idp.recover()
         while client.health()["issuer.test"].state != "fresh":
+            assert idp.clock.monotonic() < ended + 1000, "the recovery is never noticed"
             idp.clock.advance(0.1)
             assert (yield tokens[0]) == OK
         return Outage(

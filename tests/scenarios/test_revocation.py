@@ -41,6 +41,14 @@ def checked(monkeypatch) -> list[str]:
     return tokens
 
 
+def until_refused(token, clock, step: float):
+    """Send a token again and again, ``step`` seconds apart, until it is refused; gives the code."""
+    while (outcome := (yield token)) == OK:
+        assert clock.monotonic() < 2 * (LIFE + STALE), "it is never refused"
+        clock.advance(step)
+    return outcome
+
+
 class TestWithdrawn:
     def test_within_its_life_and_one_fetch(self, kind, idp, clock, checked):
         """A token that comes each second, from the memory, still brings the refresh in time that refuses it."""
@@ -49,8 +57,7 @@ class TestWithdrawn:
             token = idp.issue(expires_in=A_YEAR)
             assert (yield token) == OK
             idp.revoke(idp.kid)
-            while (outcome := (yield token)) == OK:
-                clock.advance(1)
+            outcome = yield from until_refused(token, clock, 1)
             return outcome, clock.monotonic()
 
         outcome, age = play(kind, story, idp)
@@ -68,8 +75,7 @@ class TestWithdrawn:
             token = idp.issue(expires_in=A_YEAR)
             assert (yield token) == OK
             idp.revoke(idp.kid)
-            while (outcome := (yield token)) == OK:
-                clock.advance(1)
+            outcome = yield from until_refused(token, clock, 1)
             return outcome, clock.monotonic()
 
         policy = CachePolicy(refresh_ahead=None)
@@ -85,8 +91,7 @@ class TestWithdrawn:
             token = idp.issue(expires_in=A_YEAR)
             yield token
             idp.revoke(idp.kid)
-            while (yield token) == OK:
-                clock.advance(10)
+            yield from until_refused(token, clock, 10)
             return clock.monotonic()
 
         assert 0.8 * 3600 <= play(kind, story, idp) <= 3600
@@ -99,8 +104,7 @@ class TestWithdrawn:
             yield token
             idp.revoke(idp.kid)
             idp.fail(503)
-            while (outcome := (yield token)) == OK:
-                clock.advance(5)
+            outcome = yield from until_refused(token, clock, 5)
             return outcome, clock.monotonic()
 
         assert play(kind, story, idp) == ("fetch_failed", LIFE + STALE)
@@ -118,8 +122,7 @@ class TestWithdrawn:
                 clock.advance(5)
             idp.recover()
             recovered_at = clock.monotonic()
-            while (outcome := (yield token)) == OK:
-                clock.advance(0.25)
+            outcome = yield from until_refused(token, clock, 0.25)
             return outcome, clock.monotonic() - recovered_at
 
         outcome, after = play(kind, story, idp)
@@ -134,8 +137,7 @@ class TestWithdrawn:
             yield token
             idp.revoke(idp.kid)
             idp.fail(503)
-            while (outcome := (yield token)) == OK:
-                clock.advance(1)
+            outcome = yield from until_refused(token, clock, 1)
             return outcome, clock.monotonic()
 
         policy = CachePolicy(ttl=60, max_ttl=60, stale_if_error=0)
@@ -188,8 +190,7 @@ class TestSwapped:
             token = idp.issue(expires_in=A_YEAR)
             yield token
             idp.swap(idp.kid)
-            while (outcome := (yield token)) == OK:
-                clock.advance(1)
+            outcome = yield from until_refused(token, clock, 1)
             return outcome, clock.monotonic()
 
         outcome, age = play(kind, story, idp)

@@ -36,7 +36,7 @@ _SEE: Final = {
     "nothing_there": "OpenID Connect Discovery 1.0, section 4; RFC 8414, section 3",
 }
 
-# RFC 7517, 7518 and 9964, OpenID Federation, and Web Crypto; misspelled ones have their own finding.
+# RFC 7517, 7518 and 9964, OpenID Federation, Web Crypto; misspelled ones have their own finding.
 _MEMBERS: Final = frozenset(
     {"kty", "use", "key_ops", "alg", "kid", "x5u", "x5c", "crv", "x", "y", "n", "e", "pub", "k"}
     | {"d", "p", "q", "dp", "dq", "qi", "oth", "priv", "ext", "iat", "nbf", "exp", "revoked"}

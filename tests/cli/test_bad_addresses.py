@@ -1,0 +1,187 @@
+"""Addresses behind which no keys are: one line that says why and what to try, and exit status 3."""
+
+import json
+import socket
+
+import pytest
+from running import run
+from serving import findings_at, invoke, make_tls, served
+
+from jwks_client.testing import FakeProvider
+
+COMMANDS = ["keys", "doctor", "verify"]
+
+
+def ask(command, url, *options):
+    """A command that looks at a key set."""
+    if command != "verify":
+        return invoke(command, url, *options)
+    token = FakeProvider().issue()
+    known = ("--issuer", "https://issuer.test", "--audience", "api", "--jwks-url", url)
+    return invoke("verify", token, *known, *options)
+
+
+def told(result):
+    """The one line about it."""
+    (line,) = [line for line in result.output.splitlines() if "http" in line and ";" in line]
+    return line
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "said"),
+    [
+        (200, {"content_type": "text/html"}, "<!doctype html>", ("web page", "jwks_uri")),
+        (
+            301,
+            {"location": "https://b.example/jwks"},
+            "",
+            ("redirects (301)", "https://b.example/jwks"),
+        ),
+        (404, {}, "", ("answered 404", "path")),
+        (401, {}, "", ("answered 401", "credentials")),
+        (500, {}, "", ("answered 500", "later")),
+    ],
+)
+def test_an_answer_that_is_no_key_set(command, status, headers, body, said):
+    """A page, a redirect, a failure: it is named, with what to try, and nothing else is asked."""
+    with served() as what:
+        url = what.put("/jwks?x=1", body, status, **headers)
+        ended = ask(command, url)
+        assert set(what.asked) == {"/jwks?x=1"}
+    assert ended.exit_code == 3
+    assert all(word in told(ended) for word in said)
+    assert "Traceback" not in ended.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_server_that_never_answers(command):
+    """A silent server is told from a slow one by ``--timeout``, and is asked once."""
+    idp = FakeProvider(issuer=None)
+    with idp.serve():
+        idp.fail("hang")
+        ended = ask(command, idp.jwks_url, "--timeout", "0.2")
+        assert ended.exit_code == 3
+        assert "did not answer within 0.2 s" in told(ended)
+        assert "--timeout" in told(ended)
+        idp.recover()
+    assert len(idp.requests) == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_server_that_is_not_there(command):
+    """A port at which nothing listens is told as refused."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    ended = ask(command, f"http://127.0.0.1:{port}/jwks")
+    assert ended.exit_code == 3
+    assert "nothing answers" in ended.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_certificate_that_nobody_vouches_for(command, tmp_path):
+    """A bad certificate is told as such, with ``--ca``; one that has expired, as expired."""
+    with served(make_tls(tmp_path)[1]) as what:
+        unknown = ask(command, what.put("/jwks", {"keys": []}))
+    assert unknown.exit_code == 3
+    assert "not trusted" in unknown.output
+    assert "--ca FILE" in unknown.output
+    ca_file, context = make_tls(tmp_path, days=-1)
+    with served(context) as what:
+        over = ask(command, what.put("/jwks", {"keys": []}), "--ca", ca_file)
+    assert over.exit_code == 3
+    assert "has expired" in over.output
+
+
+def test_plain_http_where_https_is_asked():
+    """A server that speaks no TLS is told as such, as a process, without a traceback."""
+    with served() as what:
+        ended = run("keys", what.put("/jwks", {"keys": []}).replace("http:", "https:"))
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert "TLS failed" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_host_that_does_not_exist(monkeypatch):
+    """A name that does not resolve is told by the name."""
+
+    def unknown(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    ended = invoke("keys", "http://localhost:1/jwks")
+    assert ended.exit_code == 3
+    assert "no host named localhost" in ended.output
+
+
+def test_an_address_at_which_nothing_is():
+    """Neither a key set nor an issuer: the line says so, and the doctor has a finding of it."""
+    with served() as what:
+        ended = invoke("keys", f"{what.base_url}/somewhere")
+        assert ended.exit_code == 3
+        assert "neither a key set nor an issuer" in ended.output
+        told = json.loads(invoke("keys", "--json", f"{what.base_url}/somewhere").stdout)
+        assert told["error"]["code"] == "discovery_failed"
+        assert [one["code"] for one in findings_at(f"{what.base_url}/")] == ["nothing_there"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "null",
+        "[]",
+        '{"keys": 1}',
+        "{",
+        "\ufeff<html>",
+        '{"keys": [], "keys": []}',
+        b"\xff\xfe",
+        "[" * 5000,
+    ],
+)
+def test_documents_that_are_no_key_set(body):
+    """Whatever else is there is one line and exit status 3 too."""
+    with served() as what:
+        url = what.put("/jwks", body)
+        for command in ("keys", "doctor"):
+            assert invoke(command, url).exit_code in {1, 3}
+        assert invoke("keys", url).exit_code == 3
+
+
+def test_an_answer_that_is_too_long():
+    """An answer over the library's limit is told as such, also where only its inside is long."""
+    with served() as what:
+        url = what.put("/jwks", "x" * (600 * 1024))
+        assert "max_body" in invoke("keys", url).output
+
+
+def test_metadata_that_leads_nowhere():
+    """An issuer whose jwks_uri may not be asked, or answers nothing good, is told at that."""
+    with served() as what:
+        metadata = {"issuer": what.base_url, "jwks_uri": "http://169.254.169.254/keys"}
+        what.put("/.well-known/openid-configuration", metadata)
+        assert "may not be asked" in invoke("keys", what.base_url).output
+        what.put("/.well-known/openid-configuration", {"issuer": what.base_url})
+        ended = invoke("keys", what.base_url)
+        assert "no jwks_uri" in ended.output
+        assert ended.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("idp.example.com/jwks", "did you mean https://idp.example.com/jwks"),
+        ("", "no URL"),
+        ("ftp://idp.example.com", "no URL"),
+        ("https://", "no URL"),
+        ("https://user:secret@idp.example.com", "no URL"),
+        ("https://idp.example.com/#x", "no URL"),
+        ("https://idp.example.com:port", "no URL"),
+    ],
+)
+@pytest.mark.parametrize("command", ["keys", "doctor"])
+def test_a_malformed_url_is_wrong_usage(command, text, said):
+    """What is no URL is exit status 2, and what was meant is offered where it can be guessed."""
+    ended = invoke(command, text)
+    assert ended.exit_code == 2
+    assert said in ended.output
