@@ -61,6 +61,16 @@ class KeysNotToBeHad(Ended):
     exit_code = KEYS_UNAVAILABLE
 
 
+class Misused(click.UsageError):
+    """Wrong usage, told alike under each click: what is wrong, and where the help is."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Two lines on standard error."""
+        click.echo(f"Error: {self.message}", file=file, err=file is None)
+        if self.ctx is not None:
+            click.echo(f"See {self.ctx.command_path} --help.", file=file, err=file is None)
+
+
 def wrong_setting(error: ConfigurationError) -> click.UsageError:
     """A setting that the library refuses is an option that the command was given wrongly."""
     return click.UsageError(error.message)
@@ -97,7 +107,7 @@ def _told(error: click.ClickException) -> click.ClickException:
         return error
     message = printable(without_tokens(error.format_message()), _LONGEST)
     if isinstance(error, click.UsageError):
-        return click.UsageError(message, ctx=error.ctx)
+        return Misused(message, ctx=error.ctx)
     return click.ClickException(message)
 
 

@@ -157,10 +157,11 @@ def _options_of(kind: object) -> tuple[object, ...]:
 
 
 def _is_writable(kind: object) -> bool:
-    """Whether a value of some such type can be written as text."""
-    return any(one in _WRITABLE or _is_several(one) for one in _options_of(kind)) or (
-        typing.get_origin(kind) is Literal
-    )
+    """Whether a value of some such type can be written as text; a whole key set (bytes) cannot."""
+    options = _options_of(kind)
+    if bytes in options or typing.get_origin(kind) is Literal:
+        return bytes not in options
+    return any(one in _WRITABLE or _is_several(one) for one in options)
 
 
 def _is_several(kind: object) -> bool:

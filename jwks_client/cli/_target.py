@@ -132,14 +132,16 @@ def _ways(target: str) -> Iterator[tuple[Provider, str | None]]:
 
 
 def _provider(*, jwks_url: str | None = None, discovery_url: str | None = None) -> Provider:
-    # Nothing of a token is checked, and what plain http means is told, not refused.
+    # Nothing of a token is checked. Plain http is told, not refused, where the address itself is;
+    # where only metadata leads to it, it is refused as the library does.
+    given = urlsplit(jwks_url or discovery_url or "")
     return Provider(
         name="target",
         issuer=None,
         audience=None,
         jwks_url=jwks_url,
         discovery_url=discovery_url,
-        allow_http=True,
+        allow_http=given.scheme == "http" and not settings.is_loopback(given.hostname or ""),
     )
 
 

@@ -249,6 +249,24 @@ class TestBudgetsApart:
         # Two permits and one doubt in the first second, then a set each 240 seconds.
         assert len(came) == idp.fetches == 1 + 3 + (3600 - 1) // 240
 
+    def test_past_its_life_a_set_needs_no_permit(self, kind, idp, clock):
+        """After a flood that emptied the bucket for good, a set past its life is fetched for an unknown kid too."""
+        never = CachePolicy(unknown_kid_interval=1e6, refresh_ahead=None)
+
+        def story(client):
+            good = idp.issue(expires_in=A_YEAR)
+            yield good
+            for number in range(50):
+                yield with_kid(good, f"stranger-{number}")
+            assert idp.fetches == 1 + 2
+            idp.rotate()
+            newest = idp.issue(expires_in=A_YEAR)
+            before = yield newest
+            clock.advance(300)
+            return before, (yield newest), idp.fetches
+
+        assert play(kind, story, idp, cache=never) == ("unknown_key", OK, 4)
+
     def test_routine_refreshes_leave_the_permits_whole(self, kind, idp, clock):
         """After hours of them two rotations in one second are both seen at once."""
 

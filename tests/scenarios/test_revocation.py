@@ -278,7 +278,7 @@ def test_many_withdrawals(kind):
     def story(client):
         tokens: dict[str, str] = {idp.kid: idp.issue(expires_in=A_YEAR)}
         withdrawn_at: dict[str, float] = {}
-        for minute in range(4 * 60):
+        for minute in range(0, 4 * 60, 3):
             if minute % 30 == 15:
                 kid = idp.kid
                 idp.rotate()
@@ -291,7 +291,7 @@ def test_many_withdrawals(kind):
                     assert outcome == OK
                 elif clock.monotonic() - withdrawn_at[kid] >= LIFE:
                     assert outcome == "unknown_key"
-            clock.advance(60)
+            clock.advance(180)
         return len(withdrawn_at)
 
     assert play(kind, story, idp) == 8

@@ -84,17 +84,13 @@ def doctor(
 
 
 def _waiting_for(interval: float) -> Callable[[], bool]:
+    """Wait for the next look; False once Ctrl-C was pressed, during a look too."""
+    import signal
     import threading
 
-    never = threading.Event()
-
-    def wait() -> bool:
-        try:
-            return not never.wait(interval)
-        except KeyboardInterrupt:
-            return False
-
-    return wait
+    ended = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: ended.set())
+    return lambda: not ended.wait(interval)
 
 
 def _status(report: Report) -> int:

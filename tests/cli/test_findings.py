@@ -1,0 +1,380 @@
+"""The doctor's findings: each from an answer that has just that wrong."""
+
+import base64
+import hashlib
+import json
+import socket
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from serving import certificate, codes_at, findings_at, invoke, make_tls, served
+
+from jwks_client.cli._doctor.examination import examine
+from jwks_client.cli._entries import read_entries
+from jwks_client.cli._network import Visit
+from jwks_client.cli._target import Look
+from jwks_client.testing import FakeProvider
+
+NOW = 1_700_000_000.0
+DAY = 86_400
+GOOD = {"content-type": "application/jwk-set+json", "cache-control": "max-age=900"}
+
+
+@pytest.fixture(scope="module")
+def keys():
+    """Two good keys of an EC provider."""
+    idp = FakeProvider(algorithm="ES256")
+    idp.rotate()
+    return idp.jwks()["keys"]
+
+
+def examined(keys, *, headers=GOOD, url="https://idp.example/jwks", **visit):
+    """The findings on an answer with these keys, as (severity, code, kid)."""
+    body = json.dumps({"keys": keys}).encode()
+    fields = {"seconds": 0.1, "body": body, **visit}
+    answer = Visit(url=url, status=200, headers=headers, **fields)
+    look = Look(target=url, keys=answer, entries=read_entries(body, 100))
+    return [(one.severity, one.code, one.kid) for one in examine(look, NOW)]
+
+
+def test_a_healthy_set_has_no_findings(keys):
+    """Two good keys in a good answer: nothing to say."""
+    assert examined(keys) == []
+
+
+def octets(number):
+    length = (number.bit_length() + 7) // 8
+    return base64.urlsafe_b64encode(number.to_bytes(length, "big")).decode().rstrip("=")
+
+
+RSA = {
+    "kty": "RSA",
+    "kid": "k",
+    "alg": "RS256",
+    "use": "sig",
+    "e": "AQAB",
+    "n": octets(2**2047 + 9),
+}
+
+
+@pytest.mark.parametrize(
+    ("entry", "severity", "code"),
+    [
+        ({**RSA, "n": octets(2**1023 + 1)}, "error", "weak_key"),
+        ({**RSA, "e": "AQ"}, "error", "weak_key"),
+        ({**RSA, "n": octets(2**9000 + 1)}, "error", "malformed_key"),
+        ({**RSA, "n": octets(2**8200 + 1)}, "warning", "oversized_key"),
+        ({**RSA, "d": "AQAB"}, "error", "private_key"),
+        ({"kty": "oct", "kid": "k", "k": "AQAB"}, "error", "symmetric_key"),
+        ({**RSA, "n": 7}, "error", "malformed_key"),
+        ({**RSA, "alg": "ES256"}, "error", "wrong_algorithm"),
+        ({**RSA, "alg": "RSA-OAEP"}, "info", "encryption_key"),
+        ({**RSA, "use": "enc", "alg": "RSA-OAEP-256"}, "info", "encryption_key"),
+        ({**RSA, "use": "tls"}, "info", "not_for_signatures"),
+        ({**RSA, "key_ops": ["sign"]}, "info", "not_for_signatures"),
+        ({"kty": "NEW", "kid": "k", "alg": "NEW"}, "info", "unknown_type"),
+        ({"kty": "EC", "crv": "P-999", "kid": "k", "alg": "X"}, "info", "unknown_curve"),
+        ({"kty": "AKP", "alg": "ML-DSA-99", "kid": "k"}, "info", "unknown_algorithm"),
+        ({name: RSA[name] for name in RSA if name != "alg"}, "info", "missing_alg"),
+        ({**RSA, "n": RSA["n"] + "=="}, "info", "loose_encoding"),
+        ({**RSA, "x5tS256": "x"}, "info", "misspelled_thumbprint"),
+        ({**RSA, "x5t": 7}, "warning", "thumbprint_mismatch"),
+        ({**RSA, "x5c": []}, "warning", "certificate_unreadable"),
+        ({**RSA, "x5c": "MIIB"}, "warning", "certificate_unreadable"),
+        ({**RSA, "x5c": ["AAAA"]}, "warning", "certificate_unreadable"),
+        ({**RSA, "x5c": ["*"]}, "warning", "certificate_unreadable"),
+    ],
+)
+def test_what_is_wrong_with_one_key(keys, entry, severity, code):
+    """One odd entry among good ones is one finding, with its kid; the good ones have none."""
+    assert examined([*keys, entry]) == [(severity, code, "k")]
+
+
+def test_a_member_that_stands_twice(keys):
+    """An entry in which a member stands twice is unusable, and told."""
+    (first, second) = (json.dumps(key) for key in keys)
+    body = f'{{"keys": [{first}, {second[:-1]}, "kid": "x"}}]}}'.encode()
+    visit = Visit(url="https://idp.example/jwks", status=200, headers=GOOD, body=body)
+    look = Look(target=visit.url, keys=visit, entries=read_entries(body, 100))
+    assert "repeated_member" in {one.code for one in examine(look, NOW)}
+
+
+def test_a_key_without_kid(keys):
+    """A key without kid is a warning, about no kid."""
+    nameless = {name: value for name, value in keys[1].items() if name != "kid"}
+    assert examined([keys[0], nameless]) == [("warning", "missing_kid", None)]
+
+
+def test_only_one_key(keys):
+    """One usable key is no overlap, however many entries hold it, or cannot be used."""
+    assert examined(keys[:1]) == [("warning", "single_key", None)]
+    twice = [keys[0], {**keys[0], "kid": "again"}]
+    assert examined(twice) == [("warning", "single_key", None), ("info", "shared_material", None)]
+
+
+def test_one_key_that_cannot_be_used_under_two_kids(keys):
+    """Sameness is seen of weak keys too, and through a zero octet that one spelling has before it."""
+    number = 2**1023 + 1
+    padded = base64.urlsafe_b64encode(bytes(1) + number.to_bytes(128, "big")).decode().rstrip("=")
+    weak = [{**RSA, "kid": "a", "n": octets(number)}, {**RSA, "kid": "b", "n": padded}]
+    assert ("info", "shared_material", None) in examined([*keys, *weak])
+
+
+def test_entries_that_share_a_kid(keys):
+    """One kid for several keys is a warning; for one key it is none; beyond what is tried, an error."""
+    one, other = ({**key, "kid": "same"} for key in keys)
+    assert ("warning", "duplicate_kid", "same") in examined([one, other])
+    assert ("info", "duplicate_kid", "same") in examined([one, one, keys[1]])
+    many = [{**FakeProvider(algorithm="ES256").jwks()["keys"][0], "kid": "same"} for _ in range(5)]
+    assert examined(many) == [("error", "duplicate_kid", "same")]
+
+
+def test_no_usable_key():
+    """A set without a usable key is an error, whether it is empty or not."""
+    assert examined([]) == [("error", "no_usable_key", None)]
+    assert [code for _, code, _ in examined([{**RSA, "use": "tls"}])] == [
+        "no_usable_key",
+        "not_for_signatures",
+    ]
+
+
+def test_members_that_no_rfc_knows(keys):
+    """Unknown members are told once for the whole set."""
+    odd = [{**key, "issuer": "x", "exp": 1} for key in keys]
+    assert examined(odd) == [("info", "other_members", None)]
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"cache-control": "no-store"}, "life_forbidden"),
+        ({"cache-control": "no-cache"}, "life_forbidden"),
+        ({"cache-control": "max-age=0"}, "life_forbidden"),
+        ({"cache-control": "max-age=30"}, "life_too_short"),
+        ({"cache-control": "max-age=100", "age": "70"}, "life_too_short"),
+        ({"cache-control": "max-age=60"}, None),
+        ({"cache-control": "max-age=86400"}, None),
+        ({"cache-control": "max-age=86401"}, "life_too_long"),
+        ({"expires": "Thu, 01 Dec 2033 16:00:00 GMT"}, "life_too_long"),
+        ({"cache-control": "public"}, "life_unsaid"),
+        ({}, "life_unsaid"),
+    ],
+)
+def test_how_long_it_may_be_kept(keys, headers, code):
+    """A life that is forbidden, very short, very long or unsaid is a finding; a sensible one is not."""
+    found = examined(keys, headers={"content-type": "application/json", **headers})
+    assert [one[1] for one in found] == ([] if code is None else [code])
+
+
+@pytest.mark.parametrize(
+    ("content_type", "is_found"),
+    [
+        ("application/json", False),
+        ("Application/JWK-Set+JSON; charset=utf-8", False),
+        ("text/plain", True),
+        ("application/octet-stream", True),
+        (None, True),
+    ],
+)
+def test_the_content_type(keys, content_type, is_found):
+    """Any other type than JSON's or a key set's is told, none at all too."""
+    headers = {"cache-control": "max-age=900"}
+    if content_type is not None:
+        headers["content-type"] = content_type
+    assert (("warning", "content_type", None) in examined(keys, headers=headers)) is is_found
+
+
+@pytest.mark.parametrize(
+    ("visit", "finding"),
+    [
+        ({"seconds": 1.5}, ("warning", "slow_answer", None)),
+        ({"certificate_ends": NOW + 20 * DAY}, ("warning", "tls_expiring", None)),
+        ({"certificate_ends": NOW + 2 * DAY}, ("error", "tls_expiring", None)),
+        ({"certificate_ends": NOW + 22 * DAY}, None),
+        ({"url": "http://idp.example/jwks"}, ("error", "plain_http", None)),
+        ({"url": "http://127.0.0.1:1/jwks"}, None),
+        ({"url": "http://localhost/jwks"}, None),
+        ({"url": "http://[::1]/jwks"}, None),
+    ],
+)
+def test_how_it_came(keys, visit, finding):
+    """Time, certificate and scheme are judged from what was recorded; loopback may be plain."""
+    assert examined(keys, **visit) == ([] if finding is None else [finding])
+
+
+def test_a_large_answer(keys):
+    """Over 64 KiB is told."""
+    assert ("warning", "large_answer", None) in examined([{**keys[0], "pad": "x" * 70_000}])
+
+
+def certified(*, for_another=False, days=365.0, **members):
+    """A key with a certificate; for another key on demand."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    point = private.public_key().public_numbers()
+    other = ec.generate_private_key(ec.SECP256R1())
+    leaf = certificate(other if for_another else private, days=days).public_bytes(Encoding.DER)
+    jwk = {"kty": "EC", "crv": "P-256", "kid": "c", "alg": "ES256", "use": "sig"}
+    for name, value in (("x", point.x), ("y", point.y)):
+        jwk[name] = base64.urlsafe_b64encode(value.to_bytes(32, "big")).decode().rstrip("=")
+    jwk["x5c"] = [base64.b64encode(leaf).decode()]
+    return jwk | {name: make(leaf) for name, make in members.items()}
+
+
+def sha1(leaf):
+    return base64.urlsafe_b64encode(hashlib.sha1(leaf, usedforsecurity=False).digest()).decode()
+
+
+def sha256(leaf):
+    return base64.urlsafe_b64encode(hashlib.sha256(leaf).digest()).decode()
+
+
+def hexed(leaf):
+    digits = hashlib.sha1(leaf, usedforsecurity=False).hexdigest().upper()
+    return base64.urlsafe_b64encode(digits.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        ({}, []),
+        ({"x5t": lambda leaf: sha1(leaf).rstrip("=")}, []),
+        ({"x5t#S256": lambda leaf: sha256(leaf).rstrip("=")}, []),
+        ({"for_another": True}, [("error", "certificate_mismatch", "c")]),
+        ({"days": -1.0}, [("info", "certificate_expired", "c")]),
+        ({"x5t": sha1}, [("info", "thumbprint_encoding", "c")]),
+        (
+            {"x5t": lambda leaf: sha1(leaf).replace("=", "%3D")},
+            [("info", "thumbprint_encoding", "c")],
+        ),
+        ({"x5t": hexed}, [("warning", "thumbprint_encoding", "c")]),
+        ({"x5t": lambda leaf: sha256(leaf).rstrip("=")}, [("warning", "thumbprint_mismatch", "c")]),
+        ({"x5t#S256": lambda _: "AAAA"}, [("warning", "thumbprint_mismatch", "c")]),
+        (
+            {"x5tS256": lambda leaf: sha256(leaf).rstrip("=")},
+            [("info", "misspelled_thumbprint", "c")],
+        ),
+        (
+            {"x5tS256": lambda _: "AAAA"},
+            [("warning", "thumbprint_mismatch", "c"), ("info", "misspelled_thumbprint", "c")],
+        ),
+    ],
+)
+def test_certificates_and_thumbprints(keys, made, found):
+    """A certificate for another key, and a thumbprint that is not its, are told; right ones are not."""
+    jwk = certified(**made)
+    body = json.dumps({"keys": [*keys, jwk]}).encode()
+    visit = Visit(url="https://idp.example/jwks", status=200, headers=GOOD, body=body)
+    look = Look(target=visit.url, keys=visit, entries=read_entries(body, 100))
+    now = FakeProvider().clock.time()  # a certificate is judged by the system's clock
+    assert [(one.severity, one.code, one.kid) for one in examine(look, now)] == found
+
+
+@pytest.mark.parametrize(
+    ("issuer", "jwks_host", "found"),
+    [
+        ("{base}", "127.0.0.1", []),
+        ("https://other.example", "127.0.0.1", [("error", "issuer_mismatch")]),
+        (None, "127.0.0.1", [("error", "issuer_mismatch")]),
+        ("{base}/", "127.0.0.1", [("info", "issuer_spelling")]),
+        ("{base}", "localhost", [("warning", "foreign_jwks_uri")]),
+    ],
+)
+def test_metadata_is_compared(keys, issuer, jwks_host, found):
+    """The issuer that metadata names, to the slash, and the host of its keys are compared."""
+    with served() as what:
+        home = what.base_url
+        place = what.put("/jwks", {"keys": keys}, cache_control="max-age=900")
+        metadata = {"jwks_uri": place.replace("127.0.0.1", jwks_host)}
+        if issuer is not None:
+            metadata["issuer"] = issuer.format(base=home)
+        what.put("/.well-known/openid-configuration", metadata)
+        told = findings_at(home)
+    assert [(one["severity"], one["code"]) for one in told] == found
+
+
+def test_the_metadata_itself_may_be_named(keys):
+    """The issuer of a metadata address is what stands before its well-known part."""
+    with served() as what:
+        place = what.put("/jwks", {"keys": keys}, cache_control="max-age=900")
+        url = what.put(
+            "/.well-known/oauth-authorization-server/t1",
+            {"issuer": f"{what.base_url}/t1", "jwks_uri": place},
+        )
+        assert codes_at(url) == []
+        what.put(
+            "/.well-known/oauth-authorization-server/t1",
+            {"issuer": f"{what.base_url}/t2", "jwks_uri": place},
+        )
+        assert codes_at(url) == ["issuer_mismatch"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ({"status": 302, "location": "https://b.example"}, "redirect"),
+        ({"status": 503}, "bad_status"),
+        ({"body": "<html>"}, "web_page"),
+        ({"body": "nothing"}, "bad_key_set"),
+    ],
+)
+def test_no_key_set_is_a_finding_and_exit_status_3(answer, code):
+    """Where no key set could be read the one finding says why."""
+    with served() as what:
+        url = what.put("/jwks?x", **{"body": "", **answer})
+        ended = invoke("doctor", "--json", url)
+    assert ended.exit_code == 3
+    told = json.loads(ended.stdout)
+    assert told.keys() == {"target", "findings"}
+    assert [one["code"] for one in told["findings"]] == [code]
+
+
+def test_the_json_has_a_fixed_shape(keys):
+    """The object and each finding have exactly the documented members; worst comes first."""
+    with served() as what:
+        url = what.put(
+            "/jwks", {"keys": [{**RSA, "use": "tls"}, RSA | {"d": "AQAB", "kid": "p"}, *keys]}
+        )
+        ended = invoke("doctor", "--json", url)
+    assert ended.exit_code == 1
+    told = json.loads(ended.stdout)
+    assert told.keys() == {"target", "findings"}
+    assert told["target"] == url
+    for one in told["findings"]:
+        assert one.keys() == {"code", "severity", "kid", "message", "see"}
+        assert one["see"].startswith(("RFC ", "OpenID Connect ", "docs/"))
+    ranks = ["error", "warning", "info"]
+    severities = [ranks.index(one["severity"]) for one in told["findings"]]
+    assert severities == sorted(severities)
+    assert "AQAB" not in ended.output
+
+
+def test_warnings_alone_are_exit_status_0(keys):
+    """Warnings do not fail a pipeline; they are shown with where to read on."""
+    with served() as what:
+        ended = invoke("doctor", what.put("/jwks", {"keys": keys[:1]}, cache_control="max-age=900"))
+    assert ended.exit_code == 0
+    assert "warning  single_key" in ended.output
+    assert "see OpenID Connect Core 1.0, section 10.1.1" in ended.output
+    assert "1 key, 1 usable: 1 warning." in ended.output
+
+
+def test_a_tls_certificate_about_to_end_is_seen_on_the_wire(keys, tmp_path):
+    """The doctor reads the certificate of the connection that it asked on."""
+    ca_file, context = make_tls(tmp_path, days=10)
+    with served(context) as what:
+        url = what.put("/jwks", {"keys": keys}, cache_control="max-age=900")
+        told = findings_at("--ca", ca_file, url)
+    assert [(one["severity"], one["code"]) for one in told] == [("warning", "tls_expiring")]
+
+
+def test_no_finding_depends_on_the_network(keys, monkeypatch):
+    """Examining is a function of what was recorded: it opens no socket and makes no client."""
+
+    def refuse(*_, **__):
+        raise AssertionError("the examination went to the network")
+
+    monkeypatch.setattr(httpx, "Client", refuse)
+    monkeypatch.setattr(socket, "socket", refuse)
+    assert examined(keys) == []
