@@ -200,7 +200,9 @@ class JWKSClient(BaseClient):
                 return cast("T", done.value)
             error = None
             if isinstance(want, ThreadFlight):
-                want.done.wait()
+                # Its timer ends it. Should an interrupt have come before that was set, nobody hangs.
+                if not want.done.wait(max(want.overdue_at - time.monotonic(), 0) + 1):
+                    want.done.set()
             else:
                 error = TypeError(
                     "a check returned an awaitable, which the sync client cannot await"
@@ -305,9 +307,10 @@ class JWKSClient(BaseClient):
     def _ask(self, http: HTTPClient, request: Request, flight: ThreadFlight) -> Response | Broken:
         policy = self._fetch_policy
         left = flight.overdue_at - time.monotonic()
+        line = flight.line = Line()
+        # After the line is known: a close in between cuts this one, or is seen here.
         if left <= 0 or flight.done.is_set():
             return Broken(TimeoutError("the deadline has passed"), timed_out=True)
-        line = flight.line = Line()
         attempt = _timer(min(policy.attempt_timeout, left), line.cut)
         attempt.start()
         try:
