@@ -200,7 +200,7 @@ class JWKSClient(BaseClient):
                 return cast("T", done.value)
             error = None
             if isinstance(want, ThreadFlight):
-                # Its timer ends it. Should an interrupt have come before that was set, nobody hangs.
+                # Its timer ends it; should an interrupt have come before that, nobody hangs.
                 if not want.done.wait(max(want.overdue_at - time.monotonic(), 0) + 1):
                     want.done.set()
             else:
