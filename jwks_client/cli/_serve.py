@@ -6,7 +6,11 @@ runs (`_loopback`).
 
 from __future__ import annotations
 
+import json
+
 import click
+
+from ._options import as_json_option
 
 __all__ = ["serve"]
 
@@ -39,17 +43,20 @@ __all__ = ["serve"]
     is_flag=True,
     help="End with standard input too: for a program that starts this one.",
 )
+@as_json_option
 def serve(
+    *,
     port: int,
     issuer: str | None,
     audiences: tuple[str, ...],
     algorithm: str,
-    until_stdin_ends: bool,  # noqa: FBT001 (click calls it by name)
+    until_stdin_ends: bool,
+    as_json: bool,
 ) -> None:
     """Run a provider for development: it signs whatever it is asked to.
 
     It listens on 127.0.0.1 only, publishes a key set and discovery metadata, and prints its base
-    URL as its first line. Ctrl-C ends it.
+    URL as its first line (with --json an object of one line that says it). Ctrl-C ends it.
 
     \b
     A token, with any claims (null leaves one out):
@@ -85,7 +92,9 @@ def serve(
             )
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--algorithm") from None
-        click.echo(base_url)
+        click.echo(
+            json.dumps({"base_url": base_url, "issuer": idp.issuer}) if as_json else base_url
+        )
         _warn(base_url)
         run(DevelopmentApp(idp), listener, until_stdin_ends=until_stdin_ends)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import os
 import re
 import signal
@@ -13,7 +14,15 @@ from running import is_listening, run, running, wait_for_end
 
 from jwks_client.cli._app import commands
 from jwks_client.cli._demo import steps
-from jwks_client.cli._demo.report import Finding, Report, at_least, at_most, note, same
+from jwks_client.cli._demo.report import (
+    Finding,
+    RecordedReport,
+    Report,
+    at_least,
+    at_most,
+    note,
+    same,
+)
 from jwks_client.cli._demo.stage import Server, StageError
 from jwks_client.cli._demo.steps import STEPS, Step, perform
 
@@ -28,6 +37,21 @@ def servers_of(process):
         assert line, process.stderr.read()
         urls += URL.findall(line)
     return urls
+
+
+def test_it_may_be_told_as_json(capsys):
+    """With ``--json`` the demo is one object: the same steps and checks, and whether all held."""
+    report = RecordedReport()
+    report.opening("http://127.0.0.1:1", "http://127.0.0.1:2")
+    for number, holds in ((1, True), (2, False)):
+        with report.step(number, f"step {number}"):
+            report.findings([same("what", "a", "a" if holds else "b"), note("by the way", "c")])
+    report.say("nothing of this")
+    report.end(["step 2"], 1.234)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ok"], told["failed"], told["seconds"]) == (False, ["step 2"], 1.2)
+    assert [one["title"] for one in told["steps"]] == ["step 1", "step 2"]
+    assert [one["holds"] for one in told["steps"][1]["checks"]] == [False, True]
 
 
 def test_every_step_is_as_told():

@@ -1,5 +1,6 @@
 """``jwks-client serve`` as a process."""
 
+import json
 import signal
 import socket
 
@@ -25,6 +26,14 @@ def test_its_first_line_is_its_base_url():
         with httpx.Client(trust_env=False) as http, JWKSClient(provider, http=http) as client:
             token = client.verify(issue(base_url, sub="u7", scope="orders:read"))
         assert (token.subject, token.scopes) == ("u7", {"orders:read"})
+
+
+def test_its_first_line_may_be_json():
+    """With ``--json`` that line is one object, for a program that starts it."""
+    with running("serve", "--port", "0", "--json") as process:
+        told = json.loads(process.stdout.readline())
+    assert told["base_url"].startswith("http://127.0.0.1:")
+    assert told["issuer"] == told["base_url"]
 
 
 def test_its_tokens_are_as_its_options_say():

@@ -11,11 +11,14 @@ import sys
 
 import click
 
+from .._options import as_json_option
+
 __all__ = ["demo"]
 
 
 @click.command()
-def demo() -> None:
+@as_json_option
+def demo(*, as_json: bool) -> None:
     """Show on this machine how keys are fetched, rotated and kept through an outage.
 
     Starts a provider (jwks-client serve) and an API that verifies with AsyncJWKSClient, both on
@@ -24,12 +27,12 @@ def demo() -> None:
     """
     import asyncio
 
-    from .report import Report
+    from .report import RecordedReport, Report
     from .stage import StageError
     from .steps import STEPS, play
 
     try:
-        went_well = asyncio.run(play(STEPS, Report()))
+        went_well = asyncio.run(play(STEPS, RecordedReport() if as_json else Report()))
     except StageError as error:
         raise click.ClickException(str(error)) from None
     sys.exit(0 if went_well else 1)

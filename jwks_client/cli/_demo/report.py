@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["Finding", "Report", "at_least", "at_most", "note", "same"]
+from .._shown import say_json
+
+__all__ = ["Finding", "RecordedReport", "Report", "at_least", "at_most", "note", "same"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,39 @@ class Report:
             self.say(f"All of it as expected, in {seconds:.1f} s.", "bold green")
         for title in failed:
             self.say(f"FAILED: {title}", "bold red")
+
+
+class RecordedReport(Report):
+    """Keeps the demo instead, and writes it at its end as one JSON object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opening: dict[str, str] = {}
+        self._steps: list[dict[str, object]] = []
+        self._checks: list[dict[str, object]] = []
+
+    def opening(self, provider: str, api: str) -> None:
+        """Keep who is there and where."""
+        self._opening = {"provider": provider, "api": api}
+
+    def say(self, text: str, style: str = "") -> None:
+        """Say nothing."""
+
+    @contextmanager
+    def step(self, number: int, title: str) -> Generator[None]:
+        """Begin a step."""
+        self._checks = []
+        self._steps.append({"number": number, "title": title, "checks": self._checks})
+        yield
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """Keep what a step found."""
+        self._checks.extend(asdict(one) for one in findings)
+
+    def end(self, failed: Sequence[str], seconds: float) -> None:
+        """Write all of it."""
+        told = {"ok": not failed, "seconds": round(seconds, 1), "failed": list(failed)}
+        say_json({**told, **self._opening, "steps": self._steps})
 
 
 def _line(finding: Finding) -> Text:
