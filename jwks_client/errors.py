@@ -159,7 +159,7 @@ class InsufficientScopeError(JWKSError):
     http_status = 403
 
     def __init__(self, required: Iterable[str]) -> None:
-        self.required = tuple(sorted(required))
+        self.required = (required,) if isinstance(required, str) else tuple(sorted(required))
         super().__init__(
             "insufficient_scope", f"the token lacks a required scope ({' '.join(self.required)})"
         )

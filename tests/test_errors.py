@@ -178,3 +178,8 @@ def test_a_pickled_error_leaves_its_cause_behind():
     error = KeysUnavailableError("fetch_failed", "why")
     error.__cause__ = OSError("secret host")
     assert b"secret host" not in pickle.dumps(error)
+
+
+def test_one_scope_may_be_given_alone():
+    """A string is one scope, not its letters."""
+    assert InsufficientScopeError("orders:read").required == ("orders:read",)

@@ -248,11 +248,10 @@ class Rules:
     def _check_audience(self, claims: dict[str, Any]) -> tuple[str, ...]:
         audience = claims.get("aud", _ABSENT)
         expected = self._audiences
-        if audience is _ABSENT or (
-            audience is None and (expected is not None or "aud" in self._required)
-        ):
-            if expected is None and (audience is _ABSENT or "aud" not in self._required):
-                return ()
+        if audience is _ABSENT and expected is None:
+            return ()
+        wanted_here = expected is not None or "aud" in self._required
+        if audience is _ABSENT or (audience is None and wanted_here):
             raise TokenError(
                 "missing_claim", "it has no audience", claim="aud", expected=self.provider.audience
             )

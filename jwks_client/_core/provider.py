@@ -304,7 +304,8 @@ def is_json(value: object, levels: int = MAX_DEPTH - 1) -> bool:
 
 def plain_token_type(typ: str) -> str:
     """``typ`` as it is compared: without case or ``application/`` (RFC 7515, section 4.1.9)."""
-    return typ.lower().removeprefix("application/")
+    # ASCII alone has a case here: the Kelvin sign is no k.
+    return typ.lower().removeprefix("application/") if typ.isascii() else typ
 
 
 def _token_types(value: object) -> tuple[str | None, ...]:

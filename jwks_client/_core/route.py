@@ -160,6 +160,7 @@ def _identity(provider: Provider) -> tuple[object, ...]:
         as_set(provider.forbidden_claims),
         tuple(sorted((n, _told_apart(v)) for n, v in provider.claim_values.items())),
         provider.max_age,
+        provider.require_expiry,
         provider.bound_tokens,
         tuple(provider.checks),
     )

@@ -649,3 +649,9 @@ class TestComparisons:
         """Claims are plain dicts, so only a plain dict can equal one."""
         assert isinstance(MappingProxyType({}), Mapping)
         assert not is_json(MappingProxyType({}))
+
+
+def test_case_is_ascii_s_alone():
+    """The Kelvin sign is lowered to k by Unicode, and is no k in a media type."""
+    assert plain_token_type("TO\u212aEN+JWT") != "token+jwt"
+    assert plain_token_type("Application/TOKEN+JWT") == "token+jwt"

@@ -241,6 +241,7 @@ DIFFERENT = [
     ({"claim_values": {"a": 1}}, {"claim_values": {"a": 2}}),
     ({"claim_values": {"a": 1}}, {"claim_values": {"a": True}}),
     ({"max_age": 0}, {"max_age": None}),
+    ({"require_expiry": False}, {}),
     ({"bound_tokens": "checked_elsewhere"}, {}),
     ({"checks": [repr]}, {"checks": [str]}),
     ({"jwks": {**JWKS, "x": 1}}, {"jwks": JWKS}),
