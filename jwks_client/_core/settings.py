@@ -131,19 +131,17 @@ def url(field: str, value: object, *, allow_http: bool = False) -> str:
 
 def split_url(value: object) -> SplitResult | None:
     """The parts of an absolute http or https URL without user, password or fragment, else None."""
-    if not isinstance(value, str) or len(value) > 2048 or not _VISIBLE_ASCII.fullmatch(value):
-        return None
-    try:
-        parts = urlsplit(value)
-        parts.port  # noqa: B018 (reading it is what checks it)
-    except ValueError:
-        return None
-    bad = "\\" in value or "@" in parts.netloc or "#" in value
-    return None if bad or parts.scheme not in {"http", "https"} or not parts.hostname else parts
+    parts = _split(value, ("http", "https"))
+    bad = parts is not None and ("\\" in str(value) or "@" in parts.netloc or "#" in str(value))
+    return None if bad else parts
 
 
 def split_proxy(value: object) -> SplitResult | None:
     """The parts of a proxy's URL, which unlike others may hold a user and a password, else None."""
+    return _split(value, ("http", "https", "socks5", "socks5h"))
+
+
+def _split(value: object, schemes: tuple[str, ...]) -> SplitResult | None:
     if not isinstance(value, str) or len(value) > 2048 or not _VISIBLE_ASCII.fullmatch(value):
         return None
     try:
@@ -151,8 +149,7 @@ def split_proxy(value: object) -> SplitResult | None:
         parts.port  # noqa: B018 (reading it is what checks it)
     except ValueError:
         return None
-    known = parts.scheme in {"http", "https", "socks5", "socks5h"}
-    return parts if known and parts.hostname else None
+    return parts if parts.scheme in schemes and parts.hostname else None
 
 
 def is_loopback(host: str) -> bool:
