@@ -31,7 +31,7 @@ _BLOCK = re.compile(
 # Values that are others in each run, and what stands for them; of one width, so that tables hold.
 _MASKS = (
     (
-        re.compile(r"\b[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"),
+        re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"),
         "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
     ),
     (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC"), "2030-01-01 00:01:00 UTC"),

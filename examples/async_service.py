@@ -15,6 +15,7 @@ provider that ``jwks-client serve`` runs on this machine. The token comes with e
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import os
@@ -118,7 +119,8 @@ def main() -> int:
     """Serve on loopback until Ctrl-C."""
     import uvicorn
 
-    uvicorn.run(make_app(), host="127.0.0.1", port=int(os.environ.get("PORT", "8000")))
+    with contextlib.suppress(KeyboardInterrupt):  # older releases raise it again at their end
+        uvicorn.run(make_app(), host="127.0.0.1", port=int(os.environ.get("PORT", "8000")))
     return 0
 
 

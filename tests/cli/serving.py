@@ -123,6 +123,21 @@ def codes_at(*arguments: str) -> list[str]:
     return [finding["code"] for finding in findings_at(*arguments)]
 
 
+def _usage(*, key_cert_sign: bool) -> x509.KeyUsage:
+    """What a certificate's key may do; Python 3.13 wants an authority to say that it signs them."""
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=key_cert_sign,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
 def certificate(
     key: Any, *, days: float = 365, signer: Any = None, name: str = "test"
 ) -> x509.Certificate:
@@ -140,6 +155,7 @@ def certificate(
         .not_valid_before(now - dt.timedelta(days=400))
         .not_valid_after(now + dt.timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=signer is None, path_length=None), critical=True)
+        .add_extension(_usage(key_cert_sign=signer is None), critical=True)
         .add_extension(x509.SubjectAlternativeName([address]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(
