@@ -101,10 +101,10 @@ class AsyncJWKSClient(BaseClient):
         claim_values: Mapping[str, Any] | None = None,
     ) -> VerifiedToken:
         """Verify a token; see `JWKSClient.verify`."""
-        recalled = self._recall(token, provider, claim_values)
-        if recalled is not None:
-            return recalled
-        return await self._drive(self._verification(token, provider, claim_values))
+        found = self._recall(token, provider, claim_values)
+        if found is not None and not found.rules.asks_the_application:
+            return VerifiedToken(found.facts)
+        return await self._drive(self._verification(token, provider, claim_values, found))
 
     async def get_signing_key(
         self, kid: str | None, *, alg: str | None = None, provider: str | None = None

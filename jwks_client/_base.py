@@ -125,29 +125,33 @@ class BaseClient:
 
     def _recall(
         self, token: object, provider: str | None, claim_values: Mapping[str, Any] | None
-    ) -> VerifiedToken | None:
-        """The quick way: these very bytes were verified before, and no check needs to run again."""
+    ) -> Remembered | None:
+        """What is remembered of these very bytes and still counts, for a call that asks no more."""
         if provider is not None or claim_values is not None:
             return None
         key = token if type(token) is str else _as_text(token)
         if key is None or len(key) > self._fetch_policy.max_token:
             return None
-        clock = self.clock
-        found = self._memo.recall(key, clock.time(), clock.monotonic())
-        if found is None or found.rules.asks_the_application:
-            return None
-        return VerifiedToken(found.facts)
+        return self._memo.recall(key, self.clock.time(), self.clock.monotonic())
 
     def _verification(
-        self, token: object, provider: str | None, claim_values: Mapping[str, Any] | None
+        self,
+        token: object,
+        provider: str | None,
+        claim_values: Mapping[str, Any] | None,
+        found: Remembered | None,
     ) -> Generator[Want, object, VerifiedToken]:
-        """The whole way, as a generator that yields what must be waited for."""
+        """The whole way, as a generator that yields what must be waited for.
+
+        ``found`` is what `_recall` found, whose rules ask the application again.
+        """
         pinned = None if provider is None else self._routes.named(provider)
         more = arguments.claim_values(claim_values)
         try:
             text = text_of(token, self._fetch_policy.max_token)
             key = _memo_key(text, provider, claim_values)
-            found = self._memo.recall(key, self.clock.time(), self.clock.monotonic())
+            if key is not text:  # a call that asks for more is remembered under that, too
+                found = self._memo.recall(key, self.clock.time(), self.clock.monotonic())
             if found is not None and (yield from _still_accepted(found)):
                 return VerifiedToken(found.facts)
             parsed = parse(text, self._fetch_policy.max_header, self._memo.headers)

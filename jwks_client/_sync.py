@@ -27,11 +27,11 @@ from ._core.provider import Provider
 from ._core.token import VerifiedToken
 from ._source import Flight, KeySource, overdue, refused_headers
 from ._verification import Want
-from ._wire import Line, lower_names, timed_out, timeouts
+from ._wire import Line, read_answer, timed_out, timeouts
 from .errors import KeysUnavailableError
 
 if TYPE_CHECKING:
-    from .protocols import Clock, HTTPClient, HTTPResponse, Listener
+    from .protocols import Clock, HTTPClient, Listener
 
 T = TypeVar("T")
 
@@ -106,10 +106,10 @@ class JWKSClient(BaseClient):
         nobody can know, and nothing else; ValueError for an unknown provider name or a value that
         is no JSON.
         """
-        recalled = self._recall(token, provider, claim_values)
-        if recalled is not None:
-            return recalled
-        return self._drive(self._verification(token, provider, claim_values))
+        found = self._recall(token, provider, claim_values)
+        if found is not None and not found.rules.asks_the_application:
+            return VerifiedToken(found.facts)
+        return self._drive(self._verification(token, provider, claim_values, found))
 
     def get_signing_key(
         self, kid: str | None, *, alg: str | None = None, provider: str | None = None
@@ -322,28 +322,13 @@ class JWKSClient(BaseClient):
             )
             response = http.send(built, stream=True, follow_redirects=False)
             try:
-                return self._read(response, line)
+                return read_answer(response, line, policy.max_body)
             finally:
                 response.close()
         except Exception as error:  # noqa: BLE001 (httpx's tree, or an injected client's)
             return Broken(error, line.is_cut or timed_out(error))
         finally:
             attempt.cancel()
-
-    def _read(self, response: HTTPResponse, line: Line) -> Response:
-        headers = lower_names(response.headers)
-        if response.is_stream_consumed:  # read whole already: a mock transport's answer
-            return Response(response.status_code, headers, response.content, decoded=True)
-        body = bytearray()
-        for chunk in response.iter_raw():
-            body += chunk
-            if len(body) > self._fetch_policy.max_body:
-                return Response(response.status_code, headers, None)
-            if line.is_cut:
-                break
-        if line.is_cut:  # the end of the body may be where it was cut
-            raise TimeoutError("the answer did not come in time")
-        return Response(response.status_code, headers, bytes(body))
 
     def after_fork(self) -> None:
         super().after_fork()

@@ -8,9 +8,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ._core.fetch import Response
 from ._core.policy import FetchPolicy
+
+if TYPE_CHECKING:
+    from .protocols import HTTPResponse
 
 
 def timeouts(policy: FetchPolicy) -> dict[str, float]:
@@ -30,6 +34,23 @@ def timed_out(error: BaseException) -> bool:
 def lower_names(headers: Mapping[str, str]) -> dict[str, str]:
     """An answer's headers with names in lower case."""
     return {name.lower(): value for name, value in headers.items()}
+
+
+def read_answer(response: HTTPResponse, line: Line, max_body: int) -> Response:
+    """Read an answer in a thread, at most so many raw bytes; TimeoutError if its line was cut."""
+    headers = lower_names(response.headers)
+    if response.is_stream_consumed:  # read whole already: a mock transport's answer
+        return Response(response.status_code, headers, response.content, decoded=True)
+    body = bytearray()
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > max_body:
+            return Response(response.status_code, headers, None)
+        if line.is_cut:
+            break
+    if line.is_cut:  # the end of the body may be where it was cut
+        raise TimeoutError("the answer did not come in time")
+    return Response(response.status_code, headers, bytes(body))
 
 
 class Line:

@@ -40,6 +40,7 @@ class Rules:
         "_types",
         "_wanted",
         "algorithms",
+        "asks_the_application",
         "checks",
         "name",
         "provider",
@@ -67,11 +68,8 @@ class Rules:
         self._require_expiry = provider.require_expiry
         self._refuse_bound = provider.bound_tokens == "refuse"
         self._scope_claim = provider.scope_claim
-
-    @property
-    def asks_the_application(self) -> bool:
-        """Whether code of the application takes part in the verdict, and may change its mind."""
-        return bool(self.checks) or (
+        # Whether code of the application takes part in the verdict, and may change its mind.
+        self.asks_the_application = bool(self.checks) or (
             self._template is not None and callable(self._template.allowed)
         )
 

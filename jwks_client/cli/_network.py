@@ -23,7 +23,7 @@ import click
 from .. import CachePolicy, FetchPolicy, Provider, __version__
 from .._clock import SystemClock
 from .._core.fetch import Broken, Outcome, Plan, Request, Response, Talk
-from .._wire import Line, lower_names, timed_out, timeouts
+from .._wire import Line, read_answer, timed_out, timeouts
 from ..errors import KeysUnavailableCode
 from ._shown import printable, waiting
 
@@ -185,17 +185,9 @@ class Asker:
         answer = http.send(built, stream=True, follow_redirects=False)
         try:
             ends = _certificate_ends(answer)
-            body = bytearray()
-            for chunk in answer.iter_raw():
-                body += chunk
-                if len(body) > self.policy.max_body:
-                    break
-            if line.is_cut:
-                raise TimeoutError("the answer did not come in time")
+            return read_answer(answer, line, self.policy.max_body), ends
         finally:
             answer.close()
-        raw = bytes(body) if len(body) <= self.policy.max_body else None
-        return Response(answer.status_code, lower_names(answer.headers), raw), ends
 
     def client(self, url: str) -> httpx.Client:
         """An HTTP client for a URL, made when it is first asked for."""
