@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ._core.claims import Wanted, wanted
+from ._core.claim_values import Wanted, wanted
 from ._core.policy import FetchPolicy
 from ._core.provider import Provider, is_json
 from .errors import ConfigurationError

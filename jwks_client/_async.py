@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from ._base import BaseClient
+from ._attempt import Want
 from ._by_hand import first_failure, loaded
 from ._core.cache import Budget
 from ._core.explain import Explanation
@@ -28,7 +28,7 @@ from ._core.policy import CachePolicy, FetchPolicy
 from ._core.provider import Provider
 from ._core.token import VerifiedToken
 from ._source import Flight, KeySource, overdue, refused_headers
-from ._verification import Want
+from ._token_way import VerifyingClient
 from ._wire import Line, lower_names, timed_out, timeouts
 from .errors import KeysUnavailableError
 
@@ -51,7 +51,7 @@ class TaskFlight(Flight):
         self.timer: asyncio.TimerHandle | None = None
 
 
-class AsyncJWKSClient(BaseClient):
+class AsyncJWKSClient(VerifyingClient):
     """Verifies JWTs of one or more providers, in asyncio; one client may serve many event loops.
 
     Arguments:
@@ -101,10 +101,10 @@ class AsyncJWKSClient(BaseClient):
         claim_values: Mapping[str, Any] | None = None,
     ) -> VerifiedToken:
         """Verify a token; see `JWKSClient.verify`."""
-        found = self._recall(token, provider, claim_values)
-        if found is not None and not found.rules.asks_the_application:
-            return VerifiedToken(found.facts)
-        return await self._drive(self._verification(token, provider, claim_values, found))
+        begun = self._begin(token, provider, claim_values)
+        if type(begun) is VerifiedToken:
+            return begun
+        return await self._drive(begun)
 
     async def get_signing_key(
         self, kid: str | None, *, alg: str | None = None, provider: str | None = None

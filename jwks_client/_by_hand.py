@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from ._attempt import Shell, Want
 from ._core.cache import Budget, Fetch, Need
 from ._core.jwk import Found, Key, KeySet, Missing, Unusable
 from ._source import MOST_ROUNDS, KeySource
-from ._verification import Shell, Want
 from .errors import KeysUnavailableError, TokenError
 
 _ANY = Need(None, "")

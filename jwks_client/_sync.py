@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from ._base import BaseClient
+from ._attempt import Want
 from ._by_hand import first_failure, loaded
 from ._core.cache import Budget
 from ._core.explain import Explanation
@@ -26,7 +26,7 @@ from ._core.policy import CachePolicy, FetchPolicy
 from ._core.provider import Provider
 from ._core.token import VerifiedToken
 from ._source import Flight, KeySource, overdue, refused_headers
-from ._verification import Want
+from ._token_way import VerifyingClient
 from ._wire import Line, read_answer, timed_out, timeouts
 from .errors import KeysUnavailableError
 
@@ -49,7 +49,7 @@ class ThreadFlight(Flight):
         self.timer: threading.Timer | None = None
 
 
-class JWKSClient(BaseClient):
+class JWKSClient(VerifyingClient):
     """Verifies JWTs of one or more providers, in threads; one client serves a whole process.
 
     Arguments:
@@ -106,10 +106,10 @@ class JWKSClient(BaseClient):
         nobody can know, and nothing else; ValueError for an unknown provider name or a value that
         is no JSON.
         """
-        found = self._recall(token, provider, claim_values)
-        if found is not None and not found.rules.asks_the_application:
-            return VerifiedToken(found.facts)
-        return self._drive(self._verification(token, provider, claim_values, found))
+        begun = self._begin(token, provider, claim_values)
+        if type(begun) is VerifiedToken:
+            return begun
+        return self._drive(begun)
 
     def get_signing_key(
         self, kid: str | None, *, alg: str | None = None, provider: str | None = None

@@ -67,9 +67,13 @@ class JWKSError(Exception):
         message: one sentence for people.
         http_status: the HTTP status an API should answer with.
         retry_after: seconds until it is worth trying again, or None.
+        provider: the name of the provider whose verdict it is, where that is known.
+        kid: the kid that the token claims, printable and cut, for logs; None where there is none.
     """
 
     http_status: int = 500
+    provider: str | None = None
+    kid: str | None = None
 
     def __init__(self, code: str, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -20,6 +20,7 @@ __all__ = [
     "KeysRotated",
     "KeysUnchanged",
     "LoggingListener",
+    "RequestRefused",
     "ServingStale",
     "TokenRefused",
     "TokenUndecided",
@@ -94,6 +95,7 @@ class TokenUndecided:
 
     provider: str | None
     code: str
+    kid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,22 @@ class TokenRefused:
     provider: str | None
     code: str
     claim: str | None
+    kid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRefused:
+    """A request was answered with an error by an integration, which tells it as it answers.
+
+    ``path`` is cut and escaped, and holds no query string; ``status`` is what was answered.
+    """
+
+    code: str
+    status: int
+    provider: str | None
+    kid: str | None
+    method: str
+    path: str
 
 
 Event: TypeAlias = (
@@ -114,6 +132,7 @@ Event: TypeAlias = (
     | UnknownKid
     | TokenRefused
     | TokenUndecided
+    | RequestRefused
 )
 
 _LEVELS: Final[Mapping[type[Event], int]] = {
@@ -125,9 +144,12 @@ _LEVELS: Final[Mapping[type[Event], int]] = {
     UnknownKid: logging.INFO,
     TokenRefused: logging.INFO,
     TokenUndecided: logging.WARNING,
+    RequestRefused: logging.INFO,
 }
 # What tokens cause, and so a flood of them could drive: so many at once, then one a second.
-_DRIVEN_BY_TOKENS: Final = frozenset({ServingStale, UnknownKid, TokenRefused, TokenUndecided})
+_DRIVEN_BY_TOKENS: Final = frozenset(
+    {ServingStale, UnknownKid, TokenRefused, TokenUndecided, RequestRefused}
+)
 _BURST: Final = 10.0
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+from ._core.provider import Location
+from ._core.token import VerifiedToken
 from .events import Event
 
-__all__ = ["AsyncHTTPClient", "Clock", "HTTPClient", "Listener"]
+__all__ = ["AsyncHTTPClient", "AsyncVerifier", "Clock", "HTTPClient", "Listener", "Verifier"]
 
 
 class Listener(Protocol):
@@ -85,4 +87,49 @@ class AsyncHTTPClient(Protocol):
     @property
     def send(self) -> Callable[..., Awaitable[Any]]:
         """Sends it, given ``stream=True``, and returns an `AsyncHTTPResponse`, likewise."""
+        ...
+
+
+class AnyVerifier(Protocol):
+    """What every integration needs of a client, whichever of the two it is."""
+
+    @property
+    def locations(self) -> tuple[Location, ...]:
+        """Where the providers' tokens may stand in a request, in the order to look."""
+        ...
+
+    def tell(self, event: Event) -> None:
+        """Give an event to the client's listeners."""
+        ...
+
+
+class Verifier(AnyVerifier, Protocol):
+    """A client for code that waits in threads: `JWKSClient`, or a stand-in for it."""
+
+    def verify(self, token: str, *, provider: str | None = None) -> VerifiedToken:
+        """Verify a token, or raise an error of ours."""
+        ...
+
+    def warm_up(self, timeout: float = 10) -> None:
+        """Load all providers."""
+        ...
+
+    def close(self) -> None:
+        """End what is under way."""
+        ...
+
+
+class AsyncVerifier(AnyVerifier, Protocol):
+    """A client for code that awaits: `AsyncJWKSClient`, or a stand-in for it."""
+
+    async def verify(self, token: str, *, provider: str | None = None) -> VerifiedToken:
+        """Verify a token, or raise an error of ours."""
+        ...
+
+    async def warm_up(self, timeout: float = 10) -> None:  # noqa: ASYNC109 (the contract's name)
+        """Load all providers."""
+        ...
+
+    async def aclose(self) -> None:
+        """End what is under way."""
         ...

@@ -1,8 +1,9 @@
 """The signature algorithms: which key each fits, how keys are built, how signatures are checked.
 
 Owns: the table of algorithms, and the only imports of PyJWT and cryptography in the core. May not
-know: key sets, tokens, providers. PyJWT's algorithm objects do keys and signatures where it has
-them; cryptography itself does ML-DSA (RFC 9964) and the fully specified names of RFC 9864.
+know: key sets, tokens, providers. PyJWT builds the keys that it knows, cryptography those of ML-DSA
+(RFC 9964). Signatures are checked by cryptography itself, with padding and hash laid out once per
+key: PyJWT lays them out once per signature.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.backends import default_backend
 from cryptography.hazmat.primitives.asymmetric import mldsa
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, get_default_algorithms
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from .encoding import to_base64url, tolerant_octets
 
@@ -30,7 +34,8 @@ PublicKey: TypeAlias = (
     | mldsa.MLDSA65PublicKey
     | mldsa.MLDSA87PublicKey
 )
-Verify: TypeAlias = Callable[[bytes, Any, bytes], bool]
+# Given the signature and what was signed; returns None if the key made it, raises if not.
+Verify: TypeAlias = Callable[[bytes, bytes], object]
 
 
 class Built(NamedTuple):
@@ -67,21 +72,62 @@ MAX_RSA_BITS: Final = 8192
 _MAX_RSA_OCTETS = MAX_RSA_BITS // 8 + 32  # a few leading zero octets too many are tolerated
 
 
-def _verify_ml_dsa(message: bytes, key: Any, signature: bytes) -> bool:
-    try:
-        key.verify(signature, message)
-    except InvalidSignature:
-        return False
-    return True
-
-
 default_backend()  # which the first signature would import otherwise, on an event loop
-_jwt_algorithms = get_default_algorithms()
-VERIFY: Final[dict[str, Verify]] = {
-    **{name: _jwt_algorithms[name].verify for name in (*_RSA, *(alg for alg, _ in _EC.values()))},
-    **dict.fromkeys(("EdDSA", "Ed25519", "Ed448"), _jwt_algorithms["EdDSA"].verify),
-    **dict.fromkeys(_ML_DSA, _verify_ml_dsa),
-}
+_HASHES: Final[dict[str, HashAlgorithm]] = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
+
+
+def verifier(key: Any, algorithm: str) -> Verify:
+    """What checks signatures by ``algorithm`` (which fits the key) with ``key``.
+
+    Made once per key: what it needs is laid out beforehand, and a signature costs one call.
+    """
+    match algorithm[:2]:
+        case "RS":  # RFC 7518, section 3.3
+            return _pkcs1_verifier(key, _HASHES[algorithm[2:]])
+        case "PS":  # RFC 7518, section 3.5: the salt is as long as the hash
+            return _pss_verifier(key, _HASHES[algorithm[2:]])
+        case "ES":
+            return _ecdsa_verifier(key, _HASHES[algorithm[2:5]])
+        case _:  # EdDSA (RFC 8037), its curves' own names (RFC 9864), ML-DSA (RFC 9964)
+            return key.verify  # type: ignore[no-any-return]
+
+
+def _pkcs1_verifier(key: RSAPublicKey, digest: HashAlgorithm) -> Verify:
+    verify, padding = key.verify, PKCS1v15()
+
+    def holds(signature: bytes, signed: bytes) -> None:
+        verify(signature, signed, padding, digest)
+
+    return holds
+
+
+def _pss_verifier(key: RSAPublicKey, digest: HashAlgorithm) -> Verify:
+    verify, padding = key.verify, PSS(MGF1(digest), digest.digest_size)
+    width = (key.key_size + 7) // 8
+
+    def holds(signature: bytes, signed: bytes) -> None:
+        # RFC 8017, section 8.1.2, step 1. OpenSSL does this for PKCS #1 v1.5 alone: without it, a
+        # signature whose first octet is zero would hold without that octet, too.
+        if len(signature) != width:
+            raise ValueError("the signature has another length than the modulus")
+        verify(signature, signed, padding, digest)
+
+    return holds
+
+
+def _ecdsa_verifier(key: EllipticCurvePublicKey, digest: HashAlgorithm) -> Verify:
+    verify, ecdsa = key.verify, ECDSA(digest)
+    width = (key.curve.key_size + 7) // 8
+
+    def holds(signature: bytes, signed: bytes) -> None:
+        # RFC 7518, section 3.4: both numbers at full width, one after the other.
+        if len(signature) != 2 * width:
+            raise ValueError("the signature has another length than its curve's")
+        r = int.from_bytes(signature[:width], "big")
+        s = int.from_bytes(signature[width:], "big")
+        verify(encode_dss_signature(r, s), signed, ecdsa)
+
+    return holds
 
 
 def build(jwk: dict[str, Any]) -> Built:

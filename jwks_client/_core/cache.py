@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, assert_never
 
-from .jwk import Ambiguous, Found, KeySet, Missing, Selection, Unfit, Unusable
+from .jwk import Chosen, Found, KeySet, Missing, Selection
 
 if TYPE_CHECKING:
     from .fetch import Discovered, Failed, Fetched, Validators
@@ -49,7 +49,7 @@ class Budget(Enum):
 class Use:
     """Use this selection now. ``refresh``: begin one flight that nobody waits for."""
 
-    selection: Found | Unfit | Unusable | Ambiguous
+    selection: Chosen
     stale: bool = False
     refresh: bool = False
 
@@ -98,24 +98,24 @@ class KeyCache:
     permits: float = field(default=-1.0)  # in the unknown-kid bucket at permits_at; -1: full
     permits_at: float = 0.0
     doubted_at: float | None = None  # when a bad signature last paid for a fetch
+    # Until when the set is fresh, not even due; read for every token, so it is worked out once.
+    fresh_until: float = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        share = 1.0 if self.due_share is None else min(self.due_share, 1.0)
+        until = -_ALWAYS if self.key_set is None else self.asked_at + self.life * share
+        object.__setattr__(self, "fresh_until", until)
 
     def state(self, now: float) -> State:
         """Where the set is in its life."""
         if self.key_set is None:
             return "cold"
+        if now < self.fresh_until:
+            return "fresh"
         age = now - self.asked_at
-        if age >= self.life:
-            return "stale" if age < self.life + self.stale_for else "expired"
-        share = self.due_share
-        return "due" if share is not None and age >= self.life * share else "fresh"
-
-    @property
-    def fresh_until(self) -> float:
-        """Until when the verified-token memory may trust this set: it is fresh, not even due."""
-        if self.key_set is None:
-            return -_ALWAYS
-        share = 1.0 if self.due_share is None else min(self.due_share, 1.0)
-        return self.asked_at + self.life * share
+        if age < self.life:
+            return "due"
+        return "stale" if age < self.life + self.stale_for else "expired"
 
     def in_backoff(self, now: float) -> bool:
         """Whether the last attempt failed and its time is not over: nobody fetches."""
@@ -162,7 +162,7 @@ class KeyCache:
 
     def _with_key(
         self,
-        selection: Found | Unfit | Unusable | Ambiguous,
+        selection: Chosen,
         state: State,
         now: float,
         *,

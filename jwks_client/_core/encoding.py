@@ -13,6 +13,7 @@ import binascii
 import json
 import re
 from base64 import b64encode
+from binascii import a2b_base64
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -22,22 +23,24 @@ MAX_DIGITS: Final = 64
 # One translation maps base64url to base64 and everything that base64 has beside it ("+", "/", "=")
 # to a character that no alphabet holds, so that binascii's strict mode refuses it.
 _STRICT = bytes.maketrans(b"-_+/=", b"+/!!!")
-_PADDING = (b"", None, b"==", b"=")
 # RFC 4648, section 3.5: the bits that the last character does not carry must be zero.
-_LAST = {0: None, 2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
+_LAST_OF_TWO = frozenset(b"AQgw")
+_LAST_OF_THREE = frozenset(b"AEIMQUYcgkosw048")
 
 
 def decode_segment(segment: bytes) -> bytes | None:
     """The octets of one segment of a compact JWS: canonical base64url without padding, or None."""
-    rest = len(segment) % 4
-    padding = _PADDING[rest]
-    if padding is None:
-        return None
-    last = _LAST[rest]
-    if last is not None and segment[-1] not in last:
+    rest = len(segment) & 3
+    if rest == 0:
+        padding = b""
+    elif rest == 2 and segment[-1] in _LAST_OF_TWO:
+        padding = b"=="
+    elif rest == 3 and segment[-1] in _LAST_OF_THREE:
+        padding = b"="
+    else:
         return None
     try:
-        return binascii.a2b_base64(segment.translate(_STRICT) + padding, strict_mode=True)
+        return a2b_base64(segment.translate(_STRICT) + padding, strict_mode=True)
     except binascii.Error:
         return None
 
@@ -70,8 +73,11 @@ _reader = json.JSONDecoder(
 _decode = _reader.decode
 _scan: Callable[[str, int], tuple[Any, int]] = _reader.scan_once  # type: ignore[attr-defined]
 
-# Every octet that a number can hold becomes "0", every other a blank: a long number is a long run.
-_NUMERIC = bytes(48 if octet in b"-+.0123456789eE" else 32 for octet in range(256))
+# Every octet that a number can hold becomes "0", what opens a level "(", every other a blank: a
+# long number is a long run, and there are at least as many "(" as levels.
+_OUTLINE = bytes(
+    48 if octet in b"-+.0123456789eE" else 40 if octet in b"[{" else 32 for octet in range(256)
+)
 _LONG_RUN = b"0" * (MAX_DIGITS + 1)
 # Possessive, and ending at the end of the text too, so that no input makes it try a place twice.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
@@ -86,17 +92,18 @@ def strict_object(raw: bytes) -> dict[str, Any] | None:
     """
     # The limits come before anything is built. Few brackets and no long run of digits: the common
     # case.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+    outline = raw.translate(_OUTLINE)
+    if outline.count(b"(") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
         return None
-    if _LONG_RUN in raw.translate(_NUMERIC) and _has_long_number(raw):
+    if _LONG_RUN in outline and _has_long_number(raw):
         return None
     try:
         text = raw.decode()
         # Without blanks around it, as everybody writes it, one call reads it.
-        value, end = _scan(text, 0) if text[:1] == "{" else (None, -1)
-        if end != len(text):
+        value, end = _scan(text, 0) if text[:1] == "{" else (None, 0)
+        if value is None or text[end:]:
             value = _decode(text)
-        if b"\\u" in raw:
+        if b"\\" in raw and b"\\u" in raw:  # one octet is looked for much faster than two
             # A lone surrogate can only come from an escape, and has no UTF-8 form.
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError, StopIteration):

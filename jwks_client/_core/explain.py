@@ -15,7 +15,7 @@ from ..errors import JWKSError, TokenError
 from .cache import KeyCache, State
 from .claims import Rules
 from .jwk import MAX_CANDIDATES, Found, Key
-from .token import UnverifiedToken, signature_holds
+from .token import UnverifiedToken, signer
 
 __all__ = ["CandidateExplained", "CheckExplained", "Explanation", "KeyExplained"]
 
@@ -142,9 +142,9 @@ def _candidate(
     times: tuple[float, float],
 ) -> CandidateExplained:
     wall, now = times
-    keys, signer = _keys(token, cache)
-    checks = [_check(name, run) for name, run in rules.each_check(token, signer, wall)]
-    code = None if signer is not None else "bad_signature" if _tried(keys) else "unknown_key"
+    keys, made_by = _keys(token, cache)
+    checks = [_check(name, run) for name, run in rules.each_check(token, made_by, wall)]
+    code = None if made_by is not None else "bad_signature" if _tried(keys) else "unknown_key"
     message = "" if code is None else "no key of the provider made it"
     # Where `verify` has it: after alg and typ, before the claims.
     checks.insert(1, CheckExplained(name="signature", code=code, claim=None, message=message))
@@ -182,10 +182,10 @@ def _keys(token: UnverifiedToken, cache: KeyCache) -> tuple[tuple[KeyExplained, 
     selection = cache.key_set.select(token.kid, token.algorithm)
     found = selection.keys if isinstance(selection, Found) else ()
     told: list[KeyExplained] = []
-    signer: Key | None = None
+    made_by: Key | None = None
     for key in cache.key_set:
-        made = key in found and signer is None and signature_holds(token, key)
-        signer = key if made else signer
+        made = key in found and made_by is None and signer(token, (key,)) is not None
+        made_by = key if made else made_by
         told.append(
             KeyExplained(
                 kid=key.kid,
@@ -206,7 +206,7 @@ def _keys(token: UnverifiedToken, cache: KeyCache) -> tuple[tuple[KeyExplained, 
         )
         for bad in cache.key_set.unusable
     )
-    return tuple(told), signer
+    return tuple(told), made_by
 
 
 def _outcome(token: UnverifiedToken, key: Key, *, tried: bool, made: bool) -> str:

@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 from .encoding import Repeated, to_base64url, tolerant_json
 
@@ -104,8 +104,10 @@ class Ambiguous:
     """More keys fit than are tried."""
 
 
-Selection: TypeAlias = Found | Missing | Unfit | Unusable | Ambiguous
+Chosen: TypeAlias = Found | Unfit | Unusable | Ambiguous
+Selection: TypeAlias = Chosen | Missing
 _MISSING, _UNFIT, _UNUSABLE, _AMBIGUOUS = Missing(), Unfit(), Unusable(), Ambiguous()
+T = TypeVar("T")
 
 
 class BadKeySet(ValueError):
@@ -119,7 +121,7 @@ class KeySet:
         unusable: the entries that verify nothing, each with its ``reason``.
     """
 
-    __slots__ = ("_by_kid", "_chosen", "_keys", "unusable")
+    __slots__ = ("_by_kid", "_keys", "chosen", "unusable")
 
     unusable: tuple[UnusableKey, ...]
 
@@ -133,7 +135,7 @@ class KeySet:
         self._keys = keys
         self._by_kid = {kid: tuple(some) for kid, some in by_kid.items()}
         # What select() answered for kids that are here: bounded by the set itself.
-        self._chosen: dict[tuple[str, str], Selection] = {}
+        self.chosen: dict[tuple[str | None, str], Chosen] = {}
         self.unusable = unusable
 
     def __iter__(self) -> Iterator[Key]:
@@ -143,7 +145,9 @@ class KeySet:
         return len(self._keys)
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, Key) and key in self._by_kid.get(key.kid, ())
+        if type(key) is not Key or key.kid not in self._by_kid:
+            return False
+        return key in self._by_kid[key.kid]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, KeySet):
@@ -168,17 +172,18 @@ class KeySet:
         """
         if kid is None:
             return self._fitting(self._keys, algorithm, _MISSING)
-        chosen = self._chosen.get((kid, algorithm))
-        if chosen is None:
-            some = self._by_kid.get(kid)
-            if some is None:
-                return _MISSING
-            chosen = self._fitting(some, algorithm, _UNFIT if some else _UNUSABLE)
-            self._chosen[kid, algorithm] = chosen
+        known = self.chosen.get((kid, algorithm))
+        if known is not None:
+            return known
+        some = self._by_kid.get(kid)
+        if some is None:
+            return _MISSING
+        chosen = self._fitting(some, algorithm, _UNFIT if some else _UNUSABLE)
+        self.chosen[kid, algorithm] = chosen
         return chosen
 
     @staticmethod
-    def _fitting(keys: tuple[Key, ...], algorithm: str, none: Selection) -> Selection:
+    def _fitting(keys: tuple[Key, ...], algorithm: str, none: T) -> Found | Ambiguous | T:
         fitting = tuple(key for key in keys if algorithm in key.algorithms)
         if len(fitting) > MAX_CANDIDATES:
             # One key under several entries (two certificates of it) is one candidate.
@@ -237,7 +242,7 @@ def _entries(document: bytes | str | Mapping[str, Any]) -> list[Any]:
 
 
 def _read_entry(index: int, entry: object) -> Key | UnusableKey:
-    from .algorithms import VERIFY, Unbuildable, build
+    from .algorithms import Unbuildable, build, verifier
 
     jwk: dict[str, Any] = cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
 
@@ -270,7 +275,7 @@ def _read_entry(index: int, entry: object) -> Key | UnusableKey:
         # An issuer in any other form is nobody's, not everybody's.
         issuer=word("issuer") if "issuer" not in jwk or word("issuer") else "",
         algorithms=algorithms,
-        verifiers={name: VERIFY[name] for name in algorithms},
+        verifiers={name: verifier(built.key, name) for name in algorithms},
     )
 
 

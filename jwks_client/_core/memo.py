@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from .jwk import Key, KeySet
+from .jwk import KeySet
 from .token import Header, TokenFacts, UnverifiedToken
 
 if TYPE_CHECKING:
@@ -39,27 +39,25 @@ class Remembered(NamedTuple):
         facts: what was proved.
         rules: of the provider that accepted it.
         holder: of the key set that holds the key.
-        key: that verified it.
         earlier: key sets of candidates that were asked before and refused for good, as they were.
-        earliest, latest: seconds since the epoch between which the verdict stays the same.
         until: monotonic seconds at which the entry ends.
     """
 
     facts: TokenFacts
     rules: Rules
     holder: Holder
-    key: Key
     earlier: tuple[tuple[Holder, KeySet | None], ...]
-    earliest: float
-    latest: float
     until: float
 
     def counts(self, wall: float, now: float) -> bool:
         """Whether it still says what the whole way would say, at these two times."""
-        if not self.earliest <= wall < self.latest or now >= self.until:
+        facts = self.facts
+        if not facts.lasts_from <= wall < facts.lasts_until or now >= self.until:
             return False
         cache = self.holder.cache
-        if now >= cache.fresh_until or cache.key_set is None or self.key not in cache.key_set:
+        if now >= cache.fresh_until or cache.key_set is None:
+            return False
+        if facts.key not in cache.key_set:
             return False
         return not self.earlier or all(
             holder.cache.key_set is key_set and now < holder.cache.fresh_until
@@ -74,11 +72,12 @@ class Memo:
         size: the most entries; 0 remembers nothing.
     """
 
-    __slots__ = ("_entries", "_size", "headers")
+    __slots__ = ("_size", "entries", "headers")
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._entries: dict[Hashable, Remembered] = {}
+        # Read without a lock; an entry counts only if it says so (`Remembered.counts`).
+        self.entries: dict[Hashable, Remembered] = {}
         # What header segments say, of tokens whose signature held: no verdict, and few.
         self.headers: dict[bytes, Header] = {}
 
@@ -87,26 +86,24 @@ class Memo:
         """Whether tokens are remembered at all."""
         return self._size > 0
 
-    def recall(self, key: Hashable, wall: float, now: float) -> Remembered | None:
-        """What is remembered and still counts, or None. Reads take no lock and write nothing."""
-        found = self._entries.get(key)
-        return found if found is not None and found.counts(wall, now) else None
-
     def remember(self, key: Hashable, entry: Remembered) -> None:
         """Keep an entry; the oldest goes for it. Only where it keeps tokens, under a lock."""
-        self._entries.pop(key, None)
-        while len(self._entries) >= self._size:
-            del self._entries[next(iter(self._entries))]
-        self._entries[key] = entry
+        entries = self.entries
+        if key in entries:
+            del entries[key]  # so that it becomes the newest
+        entries[key] = entry
+        while len(entries) > self._size:
+            del entries[next(iter(entries))]
 
     def remember_header(self, token: UnverifiedToken) -> None:
         """Keep how a verified token's header was read. The caller holds a lock."""
-        if token.segment not in self.headers:
-            while len(self.headers) >= MOST_HEADERS:
-                del self.headers[next(iter(self.headers))]
-            self.headers[token.segment] = Header(
-                token.header, token.algorithm, token.kid, token.token_type
-            )
+        if token.header_segment in self.headers:
+            return
+        while len(self.headers) >= MOST_HEADERS:
+            del self.headers[next(iter(self.headers))]
+        self.headers[token.header_segment] = Header(
+            token.header, token.algorithm, token.kid, token.token_type
+        )
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)

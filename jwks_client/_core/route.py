@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ..errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
 from .claims import Rules
-from .provider import IssuerTemplate, Provider, any_of
+from .provider import IssuerTemplate, Location, Provider, any_of
 from .token import UnverifiedToken
 
 T = TypeVar("T")
@@ -30,13 +30,23 @@ class Routes:
     Raises `ConfigurationError`.
     """
 
-    __slots__ = ("_by_issuer", "_by_name", "_only", "_templates", "_unchecked", "settled")
+    __slots__ = (
+        "_by_issuer",
+        "_by_name",
+        "_only",
+        "_templates",
+        "_unchecked",
+        "locations",
+        "settled",
+    )
 
     def __init__(self, providers: Sequence[Provider]) -> None:
         _refuse_twins(providers)
         all_rules = [Rules(provider) for provider in providers]
         self._by_name = {rules.name: rules for rules in all_rules}
         self._only = (all_rules[0],) if len(all_rules) == 1 else None
+        every_place = (place for provider in providers for place in provider.locations)
+        self.locations: tuple[Location, ...] = tuple(dict.fromkeys(every_place))
         self._unchecked = tuple(rules for rules in all_rules if not rules.checks_issuer)
         self._templates = any(not _plain_issuers(p) and p.issuer is not None for p in providers)
         # Whether it depends on nothing but the token which providers name its issuer.

@@ -10,7 +10,7 @@ import copy
 import json
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, final
 
 from ..errors import InsufficientScopeError, TokenError
 from .encoding import decode_segment, strict_object
@@ -32,7 +32,7 @@ class UnverifiedToken(NamedTuple):
     header: dict[str, Any]
     claims: dict[str, Any]
     payload: bytes
-    segment: bytes
+    header_segment: bytes
     signing_input: bytes
     signature: bytes
     algorithm: str
@@ -83,35 +83,46 @@ def parse(
     Raises TokenError ``malformed_token``, ``token_too_large``, ``encrypted_token``,
     ``unsupported_critical_header`` or ``algorithm_not_allowed``.
     """
-    if not raw.isascii():
-        raise TokenError("malformed_token", "a token is ASCII")
-    segments = raw.encode("ascii").split(b".", 5)
-    if len(segments) != 3:
-        if len(segments) == 5:
+    try:
+        octets = raw.encode("ascii")
+    except UnicodeEncodeError:
+        octets = b""  # which is no token either
+    match octets.split(b".", 5):
+        case [header_segment, payload_segment, signature_segment]:
+            pass
+        case [_, _, _, _, _]:
             raise TokenError(
                 "encrypted_token", "five segments: an encrypted token, which no key set opens"
             )
-        raise TokenError("malformed_token", "a signed token has three segments")
-    header = known.get(segments[0]) or _read_header(segments[0], max_header)
-    payload = decode_segment(segments[1])
+        case _:
+            raise TokenError("malformed_token", "a signed token is three segments of ASCII")
+    is_known = header_segment in known
+    header = known[header_segment] if is_known else _read_header(header_segment, max_header)
+    payload = decode_segment(payload_segment)
     claims = None if payload is None else strict_object(payload)
-    signature = decode_segment(segments[2])
     if payload is None or claims is None:
         raise TokenError("malformed_token", "its payload is not base64url of one JSON object")
+    signature = decode_segment(signature_segment)
     if signature is None:
         raise TokenError("malformed_token", "its signature is not base64url")
-    _check_algorithm(header)
-    return UnverifiedToken(
-        raw=raw,
-        header=header.members,
-        claims=claims,
-        payload=payload,
-        segment=segments[0],
-        signing_input=segments[0] + b"." + segments[1],
-        signature=signature,
-        algorithm=header.algorithm,
-        kid=header.kid,
-        token_type=header.token_type,
+    if not is_known:
+        _check_algorithm(header)
+    signing_input = header_segment + b"." + payload_segment
+    members, algorithm, kid, token_type = header
+    return new_tuple(  # type: ignore[no-any-return]
+        UnverifiedToken,
+        (
+            raw,
+            members,
+            claims,
+            payload,
+            header_segment,
+            signing_input,
+            signature,
+            algorithm,
+            kid,
+            token_type,
+        ),
     )
 
 
@@ -166,11 +177,15 @@ class TokenFacts(NamedTuple):
     expires_at: float | None
     issued_at: float | None
     not_before: float | None
+    lasts_from: float  # from when until when (seconds since the epoch) its times say the same
+    lasts_until: float
+    key: Key | None  # that verified it; not pickled
 
     def __repr__(self) -> str:
         return "<TokenFacts>"
 
 
+@final
 class VerifiedToken:
     """A token whose signature and claims held. Immutable; its repr shows no token and no claims.
 
@@ -192,25 +207,25 @@ class VerifiedToken:
     __slots__ = ("_claims", "_facts", "_header")
 
     _facts: TokenFacts
-    _claims: dict[str, Any] | None
-    _header: dict[str, Any] | None
+    _claims: dict[str, Any]
+    _header: dict[str, Any]
 
     def __init__(self, facts: TokenFacts, claims: dict[str, Any] | None = None) -> None:
         _set(self, "_facts", facts)
-        _set(self, "_claims", claims)
-        _set(self, "_header", None)
+        if claims is not None:
+            _set(self, "_claims", claims)
 
     @property
     def claims(self) -> dict[str, Any]:
-        if self._claims is None:
+        if not hasattr(self, "_claims"):  # read only where they are asked for
             _set(self, "_claims", json.loads(self._facts.payload))
-        return self._claims  # type: ignore[return-value]
+        return self._claims
 
     @property
     def header(self) -> dict[str, Any]:
-        if self._header is None:
+        if not hasattr(self, "_header"):
             _set(self, "_header", copy.deepcopy(self._facts.header))
-        return self._header  # type: ignore[return-value]
+        return self._header
 
     @property
     def issuer(self) -> str | None:
@@ -310,19 +325,27 @@ class VerifiedToken:
         return VerifiedToken(self._facts)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickle, (tuple(self._facts._replace(raw="")),)
+        return _unpickle, (tuple(self._facts._replace(raw="", key=None)),)
 
 
 _set = object.__setattr__
+# A named tuple's own constructor takes twice as long, and some are made for each token.
+new_tuple: Final[Any] = tuple.__new__
 
 
 def _unpickle(facts: tuple[Any, ...]) -> VerifiedToken:
     return VerifiedToken(TokenFacts(*facts))
 
 
-def signature_holds(token: UnverifiedToken, key: Key) -> bool:
-    """Whether ``key`` made the signature; whatever is raised over hostile bytes is a no."""
-    try:
-        return key.verifiers[token.algorithm](token.signing_input, key.key, token.signature) is True
-    except Exception:  # noqa: BLE001 (fail closed)
-        return False
+def signer(token: UnverifiedToken, keys: tuple[Key, ...]) -> Key | None:
+    """The first of the keys that made the signature, or None.
+
+    Whatever is raised over hostile bytes is a no.
+    """
+    for key in keys:
+        try:
+            if key.verifiers[token.algorithm](token.signature, token.signing_input) is None:
+                return key
+        except Exception:  # noqa: BLE001, S112 (fail closed)
+            continue
+    return None

@@ -201,7 +201,7 @@ def signature_state(keys: KeySet | None, token: object) -> str:
 def verified(key: Key, algorithm: str, message: bytes, signature: bytes) -> bool:
     """Whether the library's verifier of a key says yes; whatever it raises is a no, as for a client."""
     try:
-        return key.verifiers[algorithm](message, key.key, signature) is True
+        return key.verifiers[algorithm](signature, message) is None
     except Exception:
         return False
 

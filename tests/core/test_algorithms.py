@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from keys import jwk, of_number, rsa_jwk, signer, to_octets, to_text
 
 from jwks_client._core import algorithms
-from jwks_client._core.algorithms import VERIFY, Unbuildable, build
+from jwks_client._core.algorithms import Unbuildable, build, verifier
 from jwks_client._core.provider import SUPPORTED_ALGORITHMS
 from jwks_client.testing._keys import SigningKey, make_key
 
@@ -35,16 +35,21 @@ def unbuildable(entry: dict[str, object]) -> Unbuildable:
 
 
 def holds(algorithm: str, entry: dict[str, object], signature: bytes, message: bytes = MESSAGE):
-    return VERIFY[algorithm](message, build(entry).key, signature)
+    try:
+        verifier(build(entry).key, algorithm)(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 class TestSignatures:
-    """`VERIFY`: one function for each supported algorithm."""
+    """`verifier`: what checks signatures by one algorithm with one key."""
 
     def test_every_supported_algorithm_can_be_verified_and_no_other(self):
-        """What a Provider may name is what there is a verifier for; none and HS* are not among them."""
-        assert VERIFY.keys() == SUPPORTED_ALGORITHMS
-        assert VERIFY.keys() == {*ALL, "EdDSA"}
+        """What a Provider may name is what keys fit; none and HS* are not among them."""
+        assert {*ALL, "EdDSA"} == SUPPORTED_ALGORITHMS
+        fitting = frozenset().union(*(build(jwk(algorithm)).algorithms for algorithm in ALL))
+        assert fitting == SUPPORTED_ALGORITHMS
 
     @pytest.mark.parametrize("algorithm", ALL)
     def test_a_good_signature_holds(self, algorithm):
@@ -99,6 +104,19 @@ class TestSignatures:
         pss = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=salt)
         signature = signer("PS256").private.sign(MESSAGE, pss, SHA256())
         assert holds("PS256", jwk("PS256"), signature) is False
+
+    @pytest.mark.parametrize("algorithm", RSA)
+    def test_an_rsa_signature_has_the_length_of_its_modulus(self, algorithm):
+        """One that begins with a zero octet does not hold without it (RFC 8017, sections 8.1.2 and 8.2.2)."""
+        messages = (b"message %d" % number for number in range(10_000))
+        message, good = next(
+            (message, signature)
+            for message in messages
+            if (signature := signer(algorithm).sign(message))[0] == 0
+        )
+        assert holds(algorithm, jwk(algorithm), good, message) is True
+        assert holds(algorithm, jwk(algorithm), good[1:], message) is False
+        assert holds(algorithm, jwk(algorithm), b"\0" + good, message) is False
 
     @pytest.mark.parametrize("algorithm", EC)
     def test_an_ecdsa_signature_is_two_numbers_of_full_width_and_no_der(self, algorithm):

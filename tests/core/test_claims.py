@@ -25,7 +25,7 @@ from tokens import (
 )
 
 from jwks_client import IssuerTemplate, TokenError
-from jwks_client._core.claims import same_json, wanted
+from jwks_client._core.claim_values import same_json, wanted
 from jwks_client._core.token import parse
 
 LEEWAY = 30  # the default
@@ -761,14 +761,14 @@ def test_a_verdict_stands_exactly_as_long_as_it_would_be_given_again(
     impossible = max_age is not None and (iat is ABSENT or max_age + leeway <= max(0, 20 - leeway))
     assert any(accepted.values()) or impossible
     for facts in filter(None, accepted.values()):
-        earliest, latest = its_rules.lasting(facts)
+        earliest, latest = facts.lasts_from, facts.lasts_until
         assert all((earliest <= now < latest) == bool(found) for now, found in accepted.items())
 
 
 def test_a_verdict_without_times_stands():
     """Nothing in it depends on the clock."""
-    facts = judged({"exp": ABSENT, "iat": ABSENT}, require_expiry=False)
-    earliest, latest = rules(require_expiry=False, leeway=0).lasting(facts)
+    facts = judged({"exp": ABSENT, "iat": ABSENT}, require_expiry=False, leeway=0)
+    earliest, latest = facts.lasts_from, facts.lasts_until
     assert earliest <= 0
     assert latest >= LATEST
 

@@ -39,14 +39,12 @@ class Holder:
 def remembered(holder=None, **changes):
     """A verification at NOW, at monotonic 100, that stands for a minute."""
     its_rules = rules()
+    facts = its_rules.judge(unverified(), KEY, NOW)
     usual = {
-        "facts": its_rules.judge(unverified(), KEY, NOW),
+        "facts": facts._replace(lasts_from=NOW - 30, lasts_until=NOW + 90),
         "rules": its_rules,
         "holder": holder or Holder(),
-        "key": KEY,
         "earlier": (),
-        "earliest": NOW - 30,
-        "latest": NOW + 90,
         "until": SOON + LONGEST,
     }
     return Remembered(**{**usual, **changes})
@@ -146,10 +144,10 @@ def test_what_is_remembered_is_recalled_while_it_counts():
     """Under its own key alone, and only at times when it says what the whole way would say."""
     memo, entry = Memo(2), remembered()
     memo.remember("a", entry)
-    assert memo.recall("a", NOW, SOON) is entry
-    assert memo.recall("b", NOW, SOON) is None
-    assert memo.recall("a", NOW + 90, SOON) is None
-    assert memo.recall("a", NOW, SOON) is entry  # a read changes nothing
+    assert memo.entries.get("a") is entry
+    assert memo.entries.get("b") is None
+    assert entry.counts(NOW, SOON)
+    assert not entry.counts(NOW + 90, SOON)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
@@ -159,7 +157,7 @@ def test_the_memory_is_bounded_and_the_oldest_goes(size):
     for number in range(20):
         memo.remember(number, entry)
         assert len(memo) == min(number + 1, size)
-    kept = [number for number in range(20) if memo.recall(number, NOW, SOON)]
+    kept = [number for number in range(20) if number in memo.entries]
     assert kept == list(range(20 - size, 20))
 
 
@@ -170,12 +168,12 @@ def test_a_token_remembered_again_is_the_newest():
     memo.remember("b", old)
     memo.remember("a", new)
     assert len(memo) == 2
-    assert memo.recall("a", NOW, SOON) is new
+    assert memo.entries.get("a") is new
     memo.remember("a", old)  # the newest already: nobody has to go for it
     assert len(memo) == 2
     memo.remember("c", new)
-    assert memo.recall("b", NOW, SOON) is None
-    assert memo.recall("a", NOW, SOON) is old
+    assert memo.entries.get("b") is None
+    assert memo.entries.get("a") is old
 
 
 def test_size_0_turns_it_off():
@@ -190,7 +188,7 @@ def _with_segment(segment: bytes) -> UnverifiedToken:
         header={"alg": "ES256"},
         claims={},
         payload=b"",
-        segment=segment,
+        header_segment=segment,
         signing_input=b"",
         signature=b"",
         algorithm="ES256",

@@ -30,7 +30,7 @@ from tokens import (
 
 from jwks_client import InsufficientScopeError
 from jwks_client._core.provider import SUPPORTED_ALGORITHMS
-from jwks_client._core.token import parse, signature_holds, text_of
+from jwks_client._core.token import VerifiedToken, parse, signer, text_of
 
 MAX_TOKEN = 16 * 1024
 
@@ -453,9 +453,9 @@ def test_the_header_s_size_is_judged_before_its_shape():
 def test_the_signature_of_the_key_holds_and_no_other():
     """Neither other octets under it nor another signature."""
     good = unverified()
-    assert signature_holds(good, KEY)
-    assert not signature_holds(unverified(sub="u2")._replace(signature=good.signature), KEY)
-    assert not signature_holds(good._replace(signing_input=good.signing_input + b"A"), KEY)
+    assert signer(good, (KEY,)) is KEY
+    assert signer(unverified(sub="u2")._replace(signature=good.signature), (KEY,)) is None
+    assert signer(good._replace(signing_input=good.signing_input + b"A"), (KEY,)) is None
 
 
 @pytest.mark.parametrize("bit", range(0, 512, 37))
@@ -464,31 +464,33 @@ def test_a_signature_with_one_bit_changed_does_not_hold(bit):
     good = unverified()
     changed = bytearray(good.signature)
     changed[bit // 8] ^= 1 << bit % 8
-    assert not signature_holds(good._replace(signature=bytes(changed)), KEY)
+    assert signer(good._replace(signature=bytes(changed)), (KEY,)) is None
 
 
 @pytest.mark.parametrize("signature", [b"", b"\0" * 64, b"\xff" * 64, b"\0" * 63, b"\0" * 6400])
 def test_a_signature_of_another_form_does_not_hold(signature):
     """Empty, too short, too long, zero: a no and no crash."""
-    assert not signature_holds(unverified()._replace(signature=signature), KEY)
+    assert signer(unverified()._replace(signature=signature), (KEY,)) is None
 
 
 def test_an_algorithm_that_the_key_does_not_fit_never_holds():
     """The key, not the header, says what it can be used for."""
     for algorithm in SUPPORTED_ALGORITHMS - KEY.algorithms:
-        assert not signature_holds(unverified()._replace(algorithm=algorithm), KEY)
+        assert signer(unverified()._replace(algorithm=algorithm), (KEY,)) is None
 
 
-@pytest.mark.parametrize("outcome", [1, "yes", None, [True], ValueError(), MemoryError()])
-def test_only_true_is_a_signature_that_holds(outcome):
-    """Whatever else the engine answers or raises over hostile bytes is a no."""
+@pytest.mark.parametrize("outcome", [1, "yes", True, False, [None], ValueError(), MemoryError()])
+def test_only_the_engine_s_own_yes_is_a_signature_that_holds(outcome):
+    """Whatever else it answers, or raises over hostile bytes, is a no; and the next key is tried."""
 
-    def verify(message: bytes, key: object, signature: bytes) -> object:
+    def verify(signature: bytes, signed: bytes) -> object:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    assert signature_holds(unverified(), replace(KEY, verifiers={"ES256": verify})) is False
+    broken = replace(KEY, verifiers={"ES256": verify})
+    assert signer(unverified(), (broken,)) is None
+    assert signer(unverified(), (broken, KEY)) is KEY
 
 
 # A verified token
@@ -714,3 +716,14 @@ def test_a_token_without_any_scope_fails_where_one_is_wanted():
             verified().require(**options)
     with pytest.raises(InsufficientScopeError):
         verified().require("a")
+
+
+def test_claims_that_were_read_already_are_the_token_s_own():
+    """They are handed out as they are, and read anew for everybody else."""
+    seen = verified()
+    claims = {"sub": "u1"}
+    own = VerifiedToken(seen._facts, claims)
+    assert own.claims is claims
+    claims["sub"] = "u2"
+    assert seen.claims["sub"] != "u2"
+    assert copy.copy(own).claims == seen.claims

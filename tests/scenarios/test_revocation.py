@@ -9,7 +9,7 @@ import pytest
 from measured import A_YEAR
 from virtual import OK, play
 
-from jwks_client import CachePolicy, JWKSClient, TokenError, _verification
+from jwks_client import CachePolicy, JWKSClient, TokenError, _attempt
 from jwks_client.testing import FakeClock, FakeProvider
 
 LIFE, STALE = 300, 3600
@@ -31,14 +31,21 @@ def refused(drive, token) -> str:
 def checked(monkeypatch) -> list[str]:
     """Every token whose signature is checked, as it happens: what comes from the memory is not among them."""
     tokens: list[str] = []
-    check = _verification.signature_holds
+    find = _attempt.signer
 
-    def signature_holds(token, key):
+    def signer(token, keys):
         tokens.append(token.raw)
-        return check(token, key)
+        return find(token, keys)
 
-    monkeypatch.setattr(_verification, "signature_holds", signature_holds)
+    monkeypatch.setattr(_attempt, "signer", signer)
     return tokens
+
+
+def recalled(client, token):
+    """What the memory says of a token at this moment, if it counts."""
+    found = client._memo.entries.get(token)
+    counts = found is not None and found.counts(client.clock.time(), client.clock.monotonic())
+    return found if counts else None
 
 
 def until_refused(token, clock, step: float):
@@ -226,12 +233,12 @@ class TestMemory:
         def listen(event):
             # Called as soon as the new set is visible, and before anybody is told that the flight ended.
             if seen:
-                seen.append(drive.current._recall(token, None, None))
+                seen.append(recalled(drive.current, token))
 
         drive.client(idp, listeners=[listen])
         token = idp.issue()
         drive.verify(token)
-        seen.append(drive.current._recall(token, None, None))
+        seen.append(recalled(drive.current, token))
         assert seen[0] is not None
         idp.revoke(idp.kid)
         drive.refresh()

@@ -26,8 +26,8 @@ from jwks_client import (
     JWKSClient,
     KeysUnavailableError,
     TokenError,
-    _base,
-    _verification,
+    _attempt,
+    _token_way,
 )
 
 T = TypeVar("T")
@@ -108,15 +108,17 @@ def same_bytes_once() -> Iterator[None]:
 
     Both are pure functions. All else of a verification, each decision among it, is done each time.
     """
-    check, read = _verification.signature_holds, _base.parse
-    verdicts: dict[tuple[str, str], bool] = {}
+    sign, read = _attempt.signer, _token_way.parse
+    signers: dict[tuple[str, tuple[str, ...]], Any] = {}
     parsed: dict[str, Any] = {}
 
-    def signature_holds(token: Any, key: Any) -> bool:
-        known = (token.raw, key.thumbprint)
-        if known not in verdicts:
-            verdicts[known] = check(token, key)
-        return verdicts[known]
+    def signer(token: Any, keys: Any) -> Any:
+        known = (token.raw, tuple(key.thumbprint for key in keys))
+        if known not in signers:
+            made_by = sign(token, keys)
+            signers[known] = None if made_by is None else keys.index(made_by)
+        place = signers[known]
+        return None if place is None else keys[place]
 
     def parse(raw: str, *more: Any) -> Any:
         if raw not in parsed:
@@ -124,8 +126,8 @@ def same_bytes_once() -> Iterator[None]:
         return parsed[raw]
 
     with (
-        mock.patch.object(_verification, "signature_holds", signature_holds),
-        mock.patch.object(_base, "parse", parse),
+        mock.patch.object(_attempt, "signer", signer),
+        mock.patch.object(_token_way, "parse", parse),
     ):
         yield
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from jwks_client import FetchPolicy, Provider, TokenError
+from jwks_client._core.token import parse, text_of
 from jwks_client.errors import TOKEN_ERROR_CODES
 from jwks_client.events import LoggingListener, TokenRefused
 from jwks_client.testing import FakeClock, FakeProvider
@@ -136,6 +137,15 @@ def shows(error):
     return "".join(traceback.format_exception_only(error)) + f"{error!r}{error.args!r}"
 
 
+def kid_of(token):
+    """The kid that listeners are told: of a token which could be read, and cut."""
+    try:
+        kid = parse(text_of(token, FetchPolicy().max_token), FetchPolicy().max_header).kid
+    except TokenError:
+        return None
+    return kid and kid[:64]
+
+
 def test_no_code_is_left_out():
     """The table below has every code that there is."""
     assert {code for code, *_ in FAULTS} == set(TOKEN_ERROR_CODES)
@@ -169,7 +179,10 @@ def test_a_token_is_refused_with_its_code_and_nothing_is_fetched(
             assert MARKER not in said
             assert not token or token not in said
     only = "idp" if pinned or not beside else None
-    assert events == [TokenRefused(provider=only, code=code, claim=claim)] * 2 * len(forms)
+    kid = kid_of(token)
+    told = TokenRefused(provider=only, code=code, claim=claim, kid=kid)
+    assert events == [told] * 2 * len(forms)
+    assert (error.provider, error.kid) == (only, kid)
     assert asked == []
 
 
