@@ -144,8 +144,9 @@ def remembered(
         if any(one.error is None or one.error.code not in _LASTING_REFUSALS for one in earlier):
             return None
         before = tuple([(one.source, one.source.cache.key_set) for one in earlier])
+    earliest, latest = rules.lasting(facts)
     return new_tuple(  # type: ignore[no-any-return]
-        Remembered, (facts, rules, source, before, now + LONGEST)
+        Remembered, (facts, rules, source, before, earliest, latest, now + LONGEST)
     )
 
 

@@ -7,6 +7,7 @@ token it is, or which claims matter to whom (`claims`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, TypeAlias, cast
 
 from ..errors import TokenError
@@ -37,6 +38,12 @@ def time_of(claims: dict[str, Any], name: str, *, required: bool) -> float | Non
 def is_time(value: Any) -> bool:
     # Not isinstance: a bool is an int.
     return type(value) in (int, float) and 0 <= value <= LATEST
+
+
+@lru_cache(maxsize=256)
+def words_of(value: str) -> frozenset[str]:
+    """The words of a scope (RFC 6749, section 3.3). Many tokens have the same few scopes."""
+    return frozenset(value.split(" ")) - {""}
 
 
 def strings_of(value: object) -> tuple[str, ...] | None:

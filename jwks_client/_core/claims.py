@@ -13,7 +13,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import TokenError
-from .claim_values import ABSENT, LATEST, Wanted, check_values, is_time, strings_of, time_of, wanted
+from .claim_values import (
+    ABSENT,
+    LATEST,
+    Wanted,
+    check_values,
+    is_time,
+    strings_of,
+    time_of,
+    wanted,
+    words_of,
+)
 from .jwk import Key
 from .provider import IssuerTemplate, Provider
 from .token import TokenFacts, UnverifiedToken, new_tuple
@@ -49,12 +59,15 @@ class Rules:
         self.algorithms = frozenset(provider.algorithms)
         self.checks = tuple(provider.checks)
         self._template: IssuerTemplate | None = None
-        self._issuers: frozenset[str] | None = None
+        # Each by itself: what is remembered of many tokens holds one text, not its copies.
+        self._issuers: dict[str, str] | None = None
         if isinstance(issuer, IssuerTemplate):
             self._template = issuer
         elif issuer is not None:
-            self._issuers = _several(issuer)
-        self._audiences = None if provider.audience is None else _several(provider.audience)
+            self._issuers = {one: one for one in _several(issuer)}
+        self._audiences: dict[str, tuple[str]] | None = None
+        if provider.audience is not None:
+            self._audiences = {one: (one,) for one in _several(provider.audience)}
         self.types = frozenset(provider.token_types)
         self._required = tuple(provider.required_claims)
         self._forbidden = tuple(provider.forbidden_claims)
@@ -121,14 +134,17 @@ class Rules:
         """
         claims = token.claims
         issuer = claims["iss"] if "iss" in claims else None  # noqa: SIM401 (no call)
-        if self._issuers is None or type(issuer) is not str or issuer not in self._issuers:
+        if self._issuers is not None and type(issuer) is str and issuer in self._issuers:
+            issuer = self._issuers[issuer]
+        else:
             issuer = self._check_issuer(claims, key)
         expires_at, issued_at, not_before = self._times(claims, now)
         audience = claims["aud"] if "aud" in claims else None  # noqa: SIM401 (no call)
-        if self._audiences is None or type(audience) is not str or audience not in self._audiences:
-            several = self._check_audience(claims)
+        several: tuple[str, ...]
+        if self._audiences is not None and type(audience) is str and audience in self._audiences:
+            several = self._audiences[audience]
         else:
-            several = (audience,)
+            several = self._check_audience(claims)
         subject = claims["sub"] if "sub" in claims else None  # noqa: SIM401 (no call)
         if "sub" in claims and type(subject) is not str:
             self._check_string(claims, "sub")
@@ -141,12 +157,6 @@ class Rules:
         if self._wanted or more:
             check_values(claims, self._wanted + more)
         scopes = self._scopes(claims)
-        latest = LATEST if expires_at is None else expires_at
-        if self._max_age is not None and issued_at is not None:
-            latest = min(latest, issued_at + self._max_age)
-        earliest = issued_at or 0
-        if not_before is not None and not_before > earliest:
-            earliest = not_before
         return new_tuple(  # type: ignore[no-any-return]
             TokenFacts,
             (
@@ -163,8 +173,6 @@ class Rules:
                 expires_at,
                 issued_at,
                 not_before,
-                earliest - self._leeway,
-                latest + self._leeway,
                 key,
             ),
         )
@@ -206,6 +214,16 @@ class Rules:
         yield "required and forbidden claims", lambda: self._check_presence(claims)
         yield "claim values", lambda: check_values(claims, self._wanted)
         yield "scopes", lambda: self._scopes(claims)
+
+    def lasting(self, facts: TokenFacts) -> tuple[float, float]:
+        """From when until when (seconds since the epoch) the verdict stays the same."""
+        earliest = facts.issued_at or 0
+        if facts.not_before is not None and facts.not_before > earliest:
+            earliest = facts.not_before
+        latest = LATEST if facts.expires_at is None else facts.expires_at
+        if self._max_age is not None and facts.issued_at is not None:
+            latest = min(latest, facts.issued_at + self._max_age)
+        return earliest - self._leeway, latest + self._leeway
 
     def _check_issuer(self, claims: dict[str, Any], key: Key | None) -> str | None:
         issuer = claims.get("iss", ABSENT)
@@ -292,7 +310,7 @@ class Rules:
             raise TokenError(
                 "invalid_claim", "its audience is neither string nor list of strings", claim="aud"
             )
-        if expected is not None and expected.isdisjoint(several):
+        if expected is not None and expected.keys().isdisjoint(several):
             raise TokenError(
                 "wrong_audience",
                 "it is for another audience",
@@ -338,17 +356,16 @@ class Rules:
                 continue
             value = claims[name]
             if type(value) is str:
-                some = frozenset(value.split(" "))
-                found = found | some if found else some
+                found = found | words_of(value) if found else words_of(value)
             elif value is not None:
                 found |= self._listed_scopes(name, value)
-        return found - {""} if "" in found else found
+        return found
 
     @staticmethod
     def _listed_scopes(name: str, value: object) -> frozenset[str]:
         several = strings_of(value)
         if several is not None:
-            return frozenset(several)
+            return frozenset(several) - {""}
         if name == "scope":
             # RFC 8693, section 4.2 gives it one type; the others are vendors' own.
             raise TokenError(

@@ -40,6 +40,7 @@ class Remembered(NamedTuple):
         rules: of the provider that accepted it.
         holder: of the key set that holds the key.
         earlier: key sets of candidates that were asked before and refused for good, as they were.
+        earliest, latest: seconds since the epoch between which the verdict stays the same.
         until: monotonic seconds at which the entry ends.
     """
 
@@ -47,17 +48,18 @@ class Remembered(NamedTuple):
     rules: Rules
     holder: Holder
     earlier: tuple[tuple[Holder, KeySet | None], ...]
+    earliest: float
+    latest: float
     until: float
 
     def counts(self, wall: float, now: float) -> bool:
         """Whether it still says what the whole way would say, at these two times."""
-        facts = self.facts
-        if not facts.lasts_from <= wall < facts.lasts_until or now >= self.until:
+        if not self.earliest <= wall < self.latest or now >= self.until:
             return False
         cache = self.holder.cache
         if now >= cache.fresh_until or cache.key_set is None:
             return False
-        if facts.key not in cache.key_set:
+        if self.facts.key not in cache.key_set:
             return False
         return not self.earlier or all(
             holder.cache.key_set is key_set and now < holder.cache.fresh_until

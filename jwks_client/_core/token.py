@@ -177,8 +177,6 @@ class TokenFacts(NamedTuple):
     expires_at: float | None
     issued_at: float | None
     not_before: float | None
-    lasts_from: float  # from when until when (seconds since the epoch) its times say the same
-    lasts_until: float
     key: Key | None  # that verified it; not pickled
 
     def __repr__(self) -> str:

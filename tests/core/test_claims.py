@@ -761,14 +761,14 @@ def test_a_verdict_stands_exactly_as_long_as_it_would_be_given_again(
     impossible = max_age is not None and (iat is ABSENT or max_age + leeway <= max(0, 20 - leeway))
     assert any(accepted.values()) or impossible
     for facts in filter(None, accepted.values()):
-        earliest, latest = facts.lasts_from, facts.lasts_until
+        earliest, latest = its_rules.lasting(facts)
         assert all((earliest <= now < latest) == bool(found) for now, found in accepted.items())
 
 
 def test_a_verdict_without_times_stands():
     """Nothing in it depends on the clock."""
-    facts = judged({"exp": ABSENT, "iat": ABSENT}, require_expiry=False, leeway=0)
-    earliest, latest = facts.lasts_from, facts.lasts_until
+    facts = judged({"exp": ABSENT, "iat": ABSENT}, require_expiry=False)
+    earliest, latest = rules(require_expiry=False, leeway=0).lasting(facts)
     assert earliest <= 0
     assert latest >= LATEST
 

@@ -41,10 +41,12 @@ def remembered(holder=None, **changes):
     its_rules = rules()
     facts = its_rules.judge(unverified(), KEY, NOW)
     usual = {
-        "facts": facts._replace(lasts_from=NOW - 30, lasts_until=NOW + 90),
+        "facts": facts,
         "rules": its_rules,
         "holder": holder or Holder(),
         "earlier": (),
+        "earliest": NOW - 30,
+        "latest": NOW + 90,
         "until": SOON + LONGEST,
     }
     return Remembered(**{**usual, **changes})
