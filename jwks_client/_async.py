@@ -13,13 +13,13 @@ import contextvars
 import importlib
 import ssl
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from ._attempt import Want
-from ._by_hand import first_failure, loaded
+from ._by_hand import first_failure
 from ._core.cache import Budget
 from ._core.explain import Explanation
 from ._core.fetch import Broken, Failed, Outcome, Request, Response
@@ -27,6 +27,7 @@ from ._core.jwk import Key, KeySet
 from ._core.policy import CachePolicy, FetchPolicy
 from ._core.provider import Provider
 from ._core.token import VerifiedToken
+from ._resolution import Resolution
 from ._source import Flight, KeySource, overdue, refused_headers
 from ._token_way import VerifyingClient
 from ._wire import Line, lower_names, timed_out, timeouts
@@ -56,6 +57,10 @@ class AsyncJWKSClient(VerifyingClient):
 
     Arguments:
         providers: whose tokens are accepted.
+        resolve: given an issuer that no provider names, returns its `Provider` from the
+            application's own records, or None; may be a coroutine function.
+        max_resolved: how many of those are kept (1 to 100 000).
+        resolve_ttl: seconds (at least 1) after which ``resolve`` is asked again.
         cache: how long keys live.
         fetch: how keys are fetched, and the limits of that.
         token_cache_size: how many verified tokens are remembered; 0 for none.
@@ -72,6 +77,9 @@ class AsyncJWKSClient(VerifyingClient):
     def __init__(
         self,
         *providers: Provider,
+        resolve: Callable[[str], Provider | Awaitable[Provider | None] | None] | None = None,
+        max_resolved: int = 256,
+        resolve_ttl: float = 300,
         cache: CachePolicy = CachePolicy(),
         fetch: FetchPolicy = FetchPolicy(),
         token_cache_size: int = 1024,
@@ -87,6 +95,9 @@ class AsyncJWKSClient(VerifyingClient):
             http=http,
             listeners=listeners,
             clock=clock,
+            resolve=resolve,
+            max_resolved=max_resolved,
+            resolve_ttl=resolve_ttl,
         )
         if http is None:
             _import_what_a_fetch_needs()
@@ -118,11 +129,11 @@ class AsyncJWKSClient(VerifyingClient):
 
     async def keys(self, provider: str | None = None) -> KeySet:
         """The key set as cached, fetched if there is none; see `JWKSClient.keys`."""
-        return await self._drive(loaded(self, self._one_source(provider)))
+        return await self._drive(self._loaded(provider))
 
     async def refresh(self, provider: str | None = None) -> None:
         """Fetch now, whatever budgets and backoff say; see `JWKSClient.refresh`."""
-        await self._fly_all(self._sources_of(provider))
+        await self._fly_all(await self._drive(self._sources_of(provider)))
 
     async def warm_up(self, timeout: float = 10) -> None:  # noqa: ASYNC109 (the contract's name)
         """Load all providers side by side; see `JWKSClient.warm_up`."""
@@ -142,6 +153,10 @@ class AsyncJWKSClient(VerifyingClient):
     async def aclose(self) -> None:
         """End what is under way. Fresh keys still verify; what would fetch is a 503."""
         self._closed = True
+        if self._tenants is not None:
+            calls = self._tenants.close()
+            if calls:
+                await asyncio.wait(calls)
         here = asyncio.get_running_loop()
         for (loop, _), flight in self._flights.copy().items():
             if flight.task is None or loop.is_closed():
@@ -175,6 +190,9 @@ class AsyncJWKSClient(VerifyingClient):
             value, error = None, None
             if isinstance(want, TaskFlight):
                 await want.done.wait()
+                continue
+            if isinstance(want, Resolution):
+                await want.waited()
                 continue
             try:
                 value = await cast("Any", want)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never, final
 from ._core.cache import Budget, Fetch, Need, Refuse, Use, selected
 from ._core.jwk import Ambiguous, Found, Unfit, Unusable
 from ._core.token import UnverifiedToken, signer
+from ._resolution import Resolution
 from ._source import MOST_ROUNDS, Flight, KeySource
 from .errors import JWKSError, KeysUnavailableError, TokenError
 from .events import Event, ServingStale, UnknownKid
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ._core.token import TokenFacts
     from .protocols import Clock
 
-Want: TypeAlias = Flight | Awaitable[object]
+Want: TypeAlias = Flight | Resolution | Awaitable[object]
 
 
 class Shell(Protocol):

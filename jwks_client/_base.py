@@ -20,18 +20,18 @@ from . import _arguments as arguments
 from ._clock import SystemClock
 from ._core import settings
 from ._core.cache import Budget, Fetch, Need
-from ._core.memo import Memo
+from ._core.memo import Memo, Remembered
 from ._core.policy import CachePolicy, FetchPolicy
 from ._core.provider import Location, Provider
-from ._core.route import Routes
+from ._core.tenants import Tenant, TenantPolicy
+from ._directory import Directory
 from ._health import Health, health_of
+from ._resolver import Resolve
 from ._source import Flight, KeySource
 from ._sources import Sources, due_share
-from ._verification import (
-    Candidates,
-)
+from ._tenants import Tenants
 from .errors import ConfigurationError, KeysUnavailableError
-from .events import Event
+from .events import Event, TenantDropped
 
 if TYPE_CHECKING:
     from .protocols import Clock, Listener
@@ -54,6 +54,9 @@ class BaseClient:
         http: object,
         listeners: Iterable[Listener],
         clock: Clock | None,
+        resolve: Resolve | None,
+        max_resolved: int,
+        resolve_ttl: float,
     ) -> None:
         # Heavy imports are paid here, at start-up, and neither by the import nor by a request.
         from ._core import algorithms as _algorithms  # noqa: F401
@@ -73,15 +76,10 @@ class BaseClient:
         self.clock: Clock = SystemClock() if clock is None else arguments.clock(clock)
         self._closed = False
         self._random = random.SystemRandom()
-        self._routes = Routes(providers)
-        arguments.check_checks(providers, asynchronous=self._asynchronous)
         make = Sources(cache, fetch, self.clock, self.tell, self._random)
-        self._sources = make.of(providers)
-        self._only: Candidates = ()  # all candidates of any token, where there is one provider
-        if len(providers) == 1:
-            self._only = (
-                (self._routes.named(providers[0].name), self._sources[providers[0].name]),
-            )
+        self._tenants = self._make_tenants(make, resolve, max_resolved, resolve_ttl)
+        self._directory = Directory(providers, make, self._tenants, self.clock)
+        arguments.check_checks(providers, asynchronous=self._asynchronous)
         self._tls: ssl.SSLContext | None = None
         if fetch.ca_file is not None:
             self._tls = self._make_tls()
@@ -123,6 +121,29 @@ class BaseClient:
         if self._tls is None:
             self._tls = self._make_tls()
         return self._tls
+
+    def _make_tenants(
+        self, make: Sources, resolve: Resolve | None, max_resolved: int, resolve_ttl: float
+    ) -> Tenants | None:
+        cache = self._cache_policy
+        policy = TenantPolicy(
+            max_resolved=max_resolved,
+            resolve_ttl=resolve_ttl,
+            stale_if_error=cache.stale_if_error,
+            backoff=cache.failure_backoff,
+            ask_ahead=cache.refresh_ahead is not None,
+        )
+        if resolve is None:
+            return None
+        return Tenants(
+            resolve,
+            policy,
+            asynchronous=self._asynchronous,
+            clock=self.clock,
+            make_source=make.of_tenant,
+            tell=self._tell_of_tenant,
+            draw=self._random.random,
+        )
 
     # --- flights
 
@@ -186,14 +207,41 @@ class BaseClient:
     # --- state and events
 
     @property
+    def _sources(self) -> Mapping[str, KeySource]:
+        return self._directory.sources
+
+    @property
     def locations(self) -> tuple[Location, ...]:
         """Where the providers' tokens may stand in a request, each once, in the order given."""
-        return self._routes.locations
+        return self._directory.locations
 
     def health(self) -> Mapping[str, Health]:
-        """How each provider's key set is doing, by provider name. Never does I/O."""
+        """How each provider's key set is doing, by provider name. Never does I/O.
+
+        Tenants that are loaded are among them, by issuer.
+        """
         now, wall = self.clock.monotonic(), self.clock.time()
-        return {name: health_of(source.cache, now, wall) for name, source in self._sources.items()}
+        everyone = self._directory.everyone()
+        return {name: health_of(source.cache, now, wall) for name, source in everyone.items()}
+
+    def forget(self, issuer: str) -> None:
+        """Drop a tenant that ``resolve`` answered for: its keys and tokens, or its refusal.
+
+        The next token of the issuer asks ``resolve`` again. Never waits; for webhooks.
+
+        Arguments:
+            issuer: whose; one that is not loaded is no error.
+        """
+        if self._tenants is not None:
+            self._tenants.forget(issuer)
+
+    def _tell_of_tenant(self, event: Event) -> None:
+        # Who is evicted has not verified a token, or not lately: it is not worth the search.
+        if isinstance(event, TenantDropped) and event.reason != "evicted":
+            # What is remembered of a tenant that is gone counts no more. This only makes room.
+            with self._memo_lock:
+                self._memo.drop(_of_nobody)
+        self.tell(event)
 
     def tell(self, event: Event) -> None:
         """Give an event to every listener; what one raises harms nobody."""
@@ -206,11 +254,18 @@ class BaseClient:
     def after_fork(self) -> None:
         """In the child: new locks (a lost thread may hold the old), no flights, own jitter."""
         self._memo_lock = threading.Lock()
-        for source in self._sources.values():
+        if self._tenants is not None:
+            self._tenants.after_fork()
+        for source in self._directory.everyone().values():
             source.after_fork(due_share(self._cache_policy, self._random))
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {', '.join(self._routes.names)}>"
+        resolved = () if self._tenants is None else ("resolved tenants",)
+        return f"<{type(self).__name__} of {', '.join((*self._directory.names, *resolved))}>"
+
+
+def _of_nobody(entry: Remembered) -> bool:
+    return isinstance(entry.holder, Tenant) and not entry.holder.held
 
 
 _living: weakref.WeakSet[BaseClient] = weakref.WeakSet()

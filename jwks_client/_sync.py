@@ -11,13 +11,13 @@ import inspect
 import ssl
 import threading
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from ._attempt import Want
-from ._by_hand import first_failure, loaded
+from ._by_hand import first_failure
 from ._core.cache import Budget
 from ._core.explain import Explanation
 from ._core.fetch import Broken, Failed, Outcome, Request, Response
@@ -25,6 +25,7 @@ from ._core.jwk import Key, KeySet
 from ._core.policy import CachePolicy, FetchPolicy
 from ._core.provider import Provider
 from ._core.token import VerifiedToken
+from ._resolution import Resolution
 from ._source import Flight, KeySource, overdue, refused_headers
 from ._token_way import VerifyingClient
 from ._wire import Line, read_answer, timed_out, timeouts
@@ -54,6 +55,10 @@ class JWKSClient(VerifyingClient):
 
     Arguments:
         providers: whose tokens are accepted.
+        resolve: given an issuer that no provider names, returns its `Provider` from the
+            application's own records, or None. Runs in a thread of its own.
+        max_resolved: how many of those are kept (1 to 100 000).
+        resolve_ttl: seconds (at least 1) after which ``resolve`` is asked again.
         cache: how long keys live.
         fetch: how keys are fetched, and the limits of that.
         token_cache_size: how many verified tokens are remembered; 0 for none.
@@ -67,6 +72,9 @@ class JWKSClient(VerifyingClient):
     def __init__(
         self,
         *providers: Provider,
+        resolve: Callable[[str], Provider | None] | None = None,
+        max_resolved: int = 256,
+        resolve_ttl: float = 300,
         cache: CachePolicy = CachePolicy(),
         fetch: FetchPolicy = FetchPolicy(),
         token_cache_size: int = 1024,
@@ -82,6 +90,9 @@ class JWKSClient(VerifyingClient):
             http=http,
             listeners=listeners,
             clock=clock,
+            resolve=resolve,
+            max_resolved=max_resolved,
+            resolve_ttl=resolve_ttl,
         )
         if http is None:
             import httpx as _httpx  # noqa: F401 (paid now, not by the first fetch)
@@ -139,7 +150,7 @@ class JWKSClient(VerifyingClient):
         Arguments:
             provider: whose; may be left out if the client has one provider.
         """
-        return self._drive(loaded(self, self._one_source(provider)))
+        return self._drive(self._loaded(provider))
 
     def refresh(self, provider: str | None = None) -> None:
         """Fetch now, whatever budgets and backoff say; joins a flight that is in the air.
@@ -149,7 +160,7 @@ class JWKSClient(VerifyingClient):
 
         Raises KeysUnavailableError, the first of all failures.
         """
-        self._fly_all(self._sources_of(provider), None)
+        self._fly_all(self._drive(self._sources_of(provider)), None)
 
     def warm_up(self, timeout: float = 10) -> None:
         """Load all providers side by side, for start-up; tries all, then raises the first failure.
@@ -173,6 +184,8 @@ class JWKSClient(VerifyingClient):
     def close(self) -> None:
         """End what is under way. Fresh keys still verify; what would fetch is a 503."""
         self._closed = True
+        if self._tenants is not None:
+            self._tenants.close()
         for flight in list(self._flights.values()):
             flight.done.set()
             flight.line.cut()
@@ -203,6 +216,8 @@ class JWKSClient(VerifyingClient):
                 # Its timer ends it; should an interrupt have come before that, nobody hangs.
                 if not want.done.wait(max(want.overdue_at - time.monotonic(), 0) + 1):
                     want.done.set()
+            elif isinstance(want, Resolution):
+                want.wait()
             else:
                 error = TypeError(
                     "a check returned an awaitable, which the sync client cannot await"

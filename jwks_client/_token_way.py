@@ -13,15 +13,17 @@ from typing import Any
 from . import _arguments as arguments
 from ._attempt import Attempt, Want, judge_at_hand, shown
 from ._base import BaseClient
-from ._by_hand import signing_key
+from ._by_hand import loaded, signing_key
 from ._core.claim_values import Wanted
 from ._core.claims import Rules
 from ._core.explain import Explanation, explain, refused_at_sight
-from ._core.jwk import Key
+from ._core.jwk import Key, KeySet
 from ._core.memo import Remembered
 from ._core.token import TokenFacts, UnverifiedToken, VerifiedToken, parse, text_of
+from ._directory import Candidates, Pin
 from ._source import KeySource
-from ._verification import Accepted, Candidates, remembered, run_checks, steps
+from ._tenants import Loaded
+from ._verification import Accepted, Way, remembered, run_checks, steps
 from .errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
 from .events import TokenRefused, TokenUndecided
 
@@ -29,22 +31,23 @@ from .events import TokenRefused, TokenUndecided
 class VerifyingClient(BaseClient):
     """A client that can verify tokens, but for the waiting."""
 
-    def _begin(
+    def _begin(  # noqa: C901 (each token comes this way, so it is told in one piece)
         self, token: object, provider: str | None, claim_values: Mapping[str, Any] | None
-    ) -> VerifiedToken | Generator[Want, object, VerifiedToken]:
+    ) -> VerifiedToken | Way:
         """Verify a token with what is at hand.
 
         Returns the verified token, or the rest of its way, which may have to wait. Raises as
         `JWKSClient.verify` does.
         """
-        pinned: Rules | None = None
+        pin: Pin | None = None
         more: Wanted = ()
         by_the_call: Hashable = None
         if provider is not None or claim_values is not None:
-            pinned = None if provider is None else self._routes.named(provider)
+            pin = None if provider is None else self._directory.pin(provider)
             more = arguments.claim_values(claim_values)
             by_the_call = (provider, _as_key(claim_values))
-        kid: str | None = None
+        parsed: UnverifiedToken | None = None
+        candidates = self._directory.only
         try:
             if type(token) is str and len(token) <= self._max_token:
                 text = token
@@ -55,72 +58,73 @@ class VerifyingClient(BaseClient):
             if found is not None and found.counts(self.clock.time(), self.clock.monotonic()):
                 if not found.rules.asks_the_application:
                     return VerifiedToken(found.facts)
-                return self._ask_again(found, text, key, pinned, more)
+                return self._ask_again(found, text, key, pin, more)
             parsed = parse(text, self._max_header, self._memo.headers)
-            kid = parsed.kid
-            candidates = self._only or self._candidates(parsed, pinned)
+            if candidates is None:
+                candidates = self._directory.at_hand(parsed, pin)
+                if candidates is None:
+                    return self._ask_whose(parsed, key, pin, more)
             attempts: list[Attempt] = []
-            for rules, source in candidates:
+            for rules, source in candidates.pairs:
                 judged = judge_at_hand(self, parsed, rules, source, more)
                 if type(judged) is not Attempt:
-                    self._remember(key, parsed, judged, rules, source, attempts)
+                    self._remember(key, parsed, judged, rules, source, attempts, candidates)
                     # The claims that were parsed become this caller's own.
                     return VerifiedToken(judged, parsed.claims)
                 attempts = [*attempts, judged]
                 if judged.facts is not None:
                     break  # its own checks come next, and may have to wait
-            way = steps(self, parsed, candidates, more, attempts)
-            return self._rest(parsed, key, pinned, way)
+            return self._rest(parsed, key, pin, more, candidates, attempts)
         except JWKSError as error:
             refusal = error
         try:
             # Outside the except block: what arose from a token's bytes has no cause or context.
-            raise self._told(refusal, pinned, kid)
+            raise self._told(refusal, pin, parsed, candidates)
         finally:
             del refusal  # or the error's traceback would hold the frame that holds the error
 
-    def _rest(
+    def _rest(  # noqa: PLR0917 (as _remember)
         self,
         parsed: UnverifiedToken,
         key: Hashable,
-        pinned: Rules | None,
-        way: Generator[Want, object, Accepted | JWKSError],
-    ) -> Generator[Want, object, VerifiedToken]:
-        outcome = yield from way
+        pin: Pin | None,
+        more: Wanted,
+        candidates: Candidates,
+        attempts: list[Attempt],
+    ) -> Way:
+        """The part of a verification that may have to wait."""
+        outcome = yield from steps(self, parsed, candidates, more, attempts)
         if isinstance(outcome, Accepted):
-            self._remember(key, parsed, *outcome)
+            self._remember(key, parsed, *outcome, candidates)
             return VerifiedToken(outcome.facts)
         try:
-            raise self._told(outcome, pinned, parsed.kid)
+            raise self._told(outcome, pin, parsed, candidates)
         finally:
             del outcome
 
+    def _ask_whose(
+        self, parsed: UnverifiedToken, key: Hashable, pin: Pin | None, more: Wanted
+    ) -> Way:
+        """Find out whose the token may be, for which the application may have to be asked."""
+        try:
+            candidates = yield from self._directory.asked(parsed, pin)
+        except JWKSError as error:
+            refusal = error
+        else:
+            return (yield from self._rest(parsed, key, pin, more, candidates, []))
+        try:
+            raise self._told(refusal, pin, parsed, None)
+        finally:
+            del refusal
+
     def _ask_again(
-        self,
-        found: Remembered,
-        text: str,
-        key: Hashable,
-        pinned: Rules | None,
-        more: Wanted,
-    ) -> Generator[Want, object, VerifiedToken]:
+        self, found: Remembered, text: str, key: Hashable, pin: Pin | None, more: Wanted
+    ) -> Way:
         """What is remembered counts if the application still says yes; else the whole way."""
         if (yield from _still_accepted(found)):
             return VerifiedToken(found.facts)
         parsed = parse(text, self._max_header)
-        return (yield from self._rest(parsed, key, pinned, self._way(parsed, pinned, more)))
-
-    def _way(
-        self, parsed: UnverifiedToken, pinned: Rules | None, more: Wanted
-    ) -> Generator[Want, object, Accepted | JWKSError]:
-        try:
-            candidates = self._candidates(parsed, pinned)
-        except TokenError as error:
-            return error
-        return (yield from steps(self, parsed, candidates, more, []))
-
-    def _candidates(self, parsed: UnverifiedToken, pinned: Rules | None) -> Candidates:
-        some = self._routes.candidates(parsed) if pinned is None else (pinned,)
-        return [(rules, self._sources[rules.name]) for rules in some]
+        return (yield from self._ask_whose(parsed, key, pin, more))
 
     def _remember(  # noqa: PLR0917 (called for each token, and keywords cost)
         self,
@@ -130,13 +134,19 @@ class VerifyingClient(BaseClient):
         rules: Rules,
         source: KeySource,
         earlier: list[Attempt],
+        candidates: Candidates,
     ) -> None:
-        memo = self._memo
+        memo, tenant = self._memo, candidates.tenant
+        entry: Remembered | None = None
         # Where it depends on more than the token who names its issuer, another provider might come
         # first tomorrow.
-        entry: Remembered | None = None
-        if self._keeps_tokens and self._routes.settled:
-            entry = remembered(facts, rules, source, earlier, self.clock.monotonic())
+        if self._keeps_tokens and candidates.settled:
+            if tenant is None:
+                entry = remembered(facts, rules, source, earlier, self.clock.monotonic())
+            elif rules is tenant.rules:
+                entry = remembered(facts, rules, tenant, earlier, self.clock.monotonic())
+        if tenant is not None and rules is tenant.rules:
+            self._tenants_verified(tenant)
         if entry is None and parsed.header_segment in memo.headers:
             return
         with self._memo_lock:
@@ -145,11 +155,23 @@ class VerifyingClient(BaseClient):
             if parsed.header_segment not in memo.headers:  # one call less for nearly every token
                 memo.remember_header(parsed)
 
-    def _told(self, error: JWKSError, pinned: Rules | None, kid: str | None) -> JWKSError:
+    def _tenants_verified(self, tenant: Loaded) -> None:
+        if self._tenants is not None:
+            self._tenants.verified(tenant)
+
+    def _told(
+        self,
+        error: JWKSError,
+        pin: Pin | None,
+        parsed: UnverifiedToken | None,
+        candidates: Candidates | None,
+    ) -> JWKSError:
         """The error of a refusal, once listeners were told of it."""
-        only = next(iter(self._sources)) if len(self._sources) == 1 else None
-        error.provider = only if pinned is None else pinned.name
-        error.kid = None if kid is None else shown(kid)
+        error.kid = None if parsed is None or parsed.kid is None else shown(parsed.kid)
+        if isinstance(pin, Rules):
+            error.provider = pin.name
+        elif candidates is not None and len(candidates.pairs) == 1:
+            error.provider = candidates.pairs[0][0].name
         if isinstance(error, KeysUnavailableError):
             self.tell(TokenUndecided(provider=error.provider, code=error.code, kid=error.kid))
         else:
@@ -163,13 +185,13 @@ class VerifyingClient(BaseClient):
         """Go the whole way, and tell of it instead of raising."""
         try:
             parsed = parse(text_of(token, self._max_token), self._max_header)
-            candidates = self._candidates(parsed, None)
-        except TokenError as error:
+            candidates = yield from self._directory.asked(parsed, None)
+        except JWKSError as error:
             return refused_at_sight(error)
         outcome = yield from steps(self, parsed, candidates, (), [])
         return explain(
             parsed,
-            [(rules, source.cache) for rules, source in candidates],
+            [(rules, source.cache) for rules, source in candidates.pairs],
             None if isinstance(outcome, Accepted) else outcome,
             outcome.rules.name if isinstance(outcome, Accepted) else None,
             (self.clock.time(), self.clock.monotonic()),
@@ -177,35 +199,44 @@ class VerifyingClient(BaseClient):
 
     # --- keys by hand
 
-    def _one_source(self, provider: str | None) -> KeySource:
-        if provider is None:
-            if len(self._sources) > 1:
-                raise ConfigurationError("provider", "must be named, since the client has several")
-            return next(iter(self._sources.values()))
-        return self._sources[self._routes.named(provider).name]
+    def _source(self, provider: str | None) -> Generator[Want, object, KeySource]:
+        if provider is not None:
+            return (yield from self._directory.source_of(provider))
+        if len(self._sources) != 1 or self._tenants is not None:
+            raise ConfigurationError("provider", "must be named, since the client has several")
+        return next(iter(self._sources.values()))
 
-    def _sources_of(self, provider: str | None) -> list[KeySource]:
-        some = self._sources.values() if provider is None else (self._one_source(provider),)
-        return list({id(one): one for one in some if not one.fixed}.values())
+    def _loaded(self, provider: str | None) -> Generator[Want, object, KeySet]:
+        return (yield from loaded(self, (yield from self._source(provider))))
+
+    def _sources_of(self, provider: str | None) -> Generator[Want, object, list[KeySource]]:
+        if provider is not None:
+            source = yield from self._source(provider)
+            return [] if source.fixed else [source]
+        return self._fetched_sources()
+
+    def _fetched_sources(self) -> list[KeySource]:
+        everyone = self._directory.everyone().values()
+        return list({id(one): one for one in everyone if not one.fixed}.values())
 
     def _cold_sources(self) -> list[KeySource]:
         now = self.clock.monotonic()
-        return [
-            one for one in self._sources_of(None) if one.cache.state(now) not in ("fresh", "due")
-        ]
+        known = (one for one in self._fetched_sources())
+        return [one for one in known if one.cache.state(now) not in ("fresh", "due")]
 
     def _signing_key(
         self, kid: str | None, alg: str | None, provider: str | None
     ) -> Generator[Want, object, Key]:
-        source = self._one_source(provider)
+        source = yield from self._source(provider)
         algorithms = tuple(source.plan.provider.algorithms) if alg is None else (alg,)
-        return signing_key(self, source, kid, algorithms)
+        return (yield from signing_key(self, source, kid, algorithms))
 
     def _key_of_token(self, token: str | bytes) -> Generator[Want, object, Key]:
         parsed = parse(text_of(token, self._max_token), self._max_header)
-        rules = self._routes.candidates(parsed)[0]
+        candidates = yield from self._directory.asked(parsed, None)
+        rules, source = candidates.pairs[0]
         rules.admit(parsed)
-        return signing_key(self, self._sources[rules.name], parsed.kid, (parsed.algorithm,))
+        return (yield from signing_key(self, source, parsed.kid, (parsed.algorithm,)))
 
 
 def _as_key(claim_values: Mapping[str, Any] | None) -> str | None:

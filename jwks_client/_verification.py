@@ -13,12 +13,13 @@ returned) and is resumed when that has ended.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import Awaitable, Generator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from ._attempt import Attempt, Shell, Want
 from ._core.memo import LONGEST, Remembered
 from ._core.route import verdict
+from ._core.tenants import Tenant
 from ._core.token import TokenFacts, UnverifiedToken, VerifiedToken, new_tuple
 from ._source import KeySource
 from .errors import JWKSError, TokenError
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from ._core.claim_values import Wanted
     from ._core.claims import Rules
     from ._core.jwk import KeySet
+    from ._directory import Candidates
+    from ._tenants import Loaded
 
 Way: TypeAlias = Generator[Want, object, VerifiedToken]
-Candidates: TypeAlias = "Sequence[tuple[Rules, KeySource]]"
 
 
 class Accepted(NamedTuple):
@@ -53,13 +55,13 @@ def steps(
     Arguments:
         shell: the client that drives it.
         token: as it was parsed.
-        candidates: the providers to ask, in order, each with its key set.
+        candidates: the providers to ask, in order.
         more: claim values that this call asks for.
         attempts: of the first candidates, which were judged at hand already.
 
     Returns what was accepted, or the error that counts.
     """
-    for place, (rules, source) in enumerate(candidates):
+    for place, (rules, source) in enumerate(candidates.pairs):
         if place == len(attempts):
             attempt = Attempt(shell, token, rules, source, more)
             attempt.look_up()
@@ -74,6 +76,8 @@ def steps(
             if (yield from _holds(attempt)):
                 return _accepted(attempt, attempts[:place])
     errors = [(attempt.held, attempt.error) for attempt in attempts]
+    if candidates.refusal is not None:
+        errors.insert(0, (False, candidates.refusal))
     return verdict(
         (error for held, error in errors if held and error is not None),
         (error for held, error in errors if not held and error is not None),
@@ -136,17 +140,27 @@ _LASTING_REFUSALS = frozenset(
 
 
 def remembered(
-    facts: TokenFacts, rules: Rules, source: KeySource, earlier: list[Attempt], now: float
+    facts: TokenFacts,
+    rules: Rules,
+    holder: KeySource | Loaded,
+    earlier: list[Attempt],
+    now: float,
 ) -> Remembered | None:
-    """What may be remembered of a verification that ended at ``now`` (monotonic), if anything."""
+    """What may be remembered of a verification that ended at ``now`` (monotonic), if anything.
+
+    ``holder`` is of the key: a key set, or the tenant that the application described.
+    """
     before: tuple[tuple[KeySource, KeySet | None], ...] = ()
     if earlier:
         if any(one.error is None or one.error.code not in _LASTING_REFUSALS for one in earlier):
             return None
         before = tuple([(one.source, one.source.cache.key_set) for one in earlier])
     earliest, latest = rules.lasting(facts)
+    until = now + LONGEST
+    if type(holder) is Tenant and holder.due_at < until:
+        until = holder.due_at
     return new_tuple(  # type: ignore[no-any-return]
-        Remembered, (facts, rules, source, before, earliest, latest, now + LONGEST)
+        Remembered, (facts, rules, holder, before, earliest, latest, until)
     )
 
 

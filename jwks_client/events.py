@@ -2,7 +2,8 @@
 
 A listener is a callable given one event. It is called inline, so it should be quick; whatever it
 raises is swallowed and cannot break a verification. No event holds a token or its claims. A kid
-that a token brought is an attacker's text: it is cut and escaped before it gets here.
+that a token brought is an attacker's text: it is cut and escaped before it gets here. An issuer
+stands in an event only once the application vouched for it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 __all__ = [
     "Event",
@@ -21,7 +22,10 @@ __all__ = [
     "KeysUnchanged",
     "LoggingListener",
     "RequestRefused",
+    "ResolverFailed",
     "ServingStale",
+    "TenantDropped",
+    "TenantResolved",
     "TokenRefused",
     "TokenUndecided",
     "UnknownKid",
@@ -123,6 +127,38 @@ class RequestRefused:
     path: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantResolved:
+    """A tenant was loaded, or the application described it anew. Not told of an equal answer."""
+
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantDropped:
+    """A loaded tenant, its keys and what is remembered of its tokens are gone.
+
+    ``reason``: the resolver answered None, `forget` was called, or another tenant needed the room.
+    """
+
+    provider: str
+    reason: Literal["refused", "forgotten", "evicted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolverFailed:
+    """A call of the application's resolver brought no answer that counts.
+
+    ``provider`` is the issuer if that tenant is loaded, else None; ``cause`` is the type of what
+    was raised and where, never its text. For ``retry_in`` seconds the issuer is not asked about.
+    """
+
+    provider: str | None
+    message: str
+    cause: str | None
+    retry_in: float
+
+
 Event: TypeAlias = (
     KeysFetched
     | KeysUnchanged
@@ -133,6 +169,9 @@ Event: TypeAlias = (
     | TokenRefused
     | TokenUndecided
     | RequestRefused
+    | TenantResolved
+    | TenantDropped
+    | ResolverFailed
 )
 
 _LEVELS: Final[Mapping[type[Event], int]] = {
@@ -145,10 +184,22 @@ _LEVELS: Final[Mapping[type[Event], int]] = {
     TokenRefused: logging.INFO,
     TokenUndecided: logging.WARNING,
     RequestRefused: logging.INFO,
+    TenantResolved: logging.INFO,
+    TenantDropped: logging.INFO,
+    ResolverFailed: logging.WARNING,
 }
 # What tokens cause, and so a flood of them could drive: so many at once, then one a second.
 _DRIVEN_BY_TOKENS: Final = frozenset(
-    {ServingStale, UnknownKid, TokenRefused, TokenUndecided, RequestRefused}
+    {
+        ServingStale,
+        UnknownKid,
+        TokenRefused,
+        TokenUndecided,
+        RequestRefused,
+        TenantResolved,
+        TenantDropped,
+        ResolverFailed,
+    }
 )
 _BURST: Final = 10.0
 

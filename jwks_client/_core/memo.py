@@ -14,7 +14,7 @@ from .jwk import KeySet
 from .token import Header, TokenFacts, UnverifiedToken
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from .cache import KeyCache
     from .claims import Rules
@@ -96,6 +96,11 @@ class Memo:
         entries[key] = entry
         while len(entries) > self._size:
             del entries[next(iter(entries))]
+
+    def drop(self, unwanted: Callable[[Remembered], bool]) -> None:
+        """Let go of all entries of a kind. The caller holds a lock."""
+        for key in [key for key, entry in self.entries.items() if unwanted(entry)]:
+            del self.entries[key]
 
     def remember_header(self, token: UnverifiedToken) -> None:
         """Keep how a verified token's header was read. The caller holds a lock."""

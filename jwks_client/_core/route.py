@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ..errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
 from .claims import Rules
-from .provider import IssuerTemplate, Location, Provider, any_of
+from .provider import BEARER, IssuerTemplate, Location, Provider, any_of
 from .token import UnverifiedToken
 
 T = TypeVar("T")
@@ -26,6 +26,8 @@ class Routes:
 
     Arguments:
         providers: in the order given; names differ, and no two would accept the same tokens.
+        resolved: the application resolves others, so there may be none, and an issuer that none of
+            them names may still be somebody's.
 
     Raises `ConfigurationError`.
     """
@@ -35,19 +37,23 @@ class Routes:
         "_by_name",
         "_only",
         "_templates",
-        "_unchecked",
         "locations",
         "settled",
+        "unchecked",
     )
 
-    def __init__(self, providers: Sequence[Provider]) -> None:
+    def __init__(self, providers: Sequence[Provider], *, resolved: bool = False) -> None:
+        if not providers and not resolved:
+            raise ConfigurationError(
+                "providers", "at least one provider, or resolve=, must be given"
+            )
         _refuse_twins(providers)
         all_rules = [Rules(provider) for provider in providers]
         self._by_name = {rules.name: rules for rules in all_rules}
-        self._only = (all_rules[0],) if len(all_rules) == 1 else None
+        self._only = (all_rules[0],) if len(all_rules) == 1 and not resolved else None
         every_place = (place for provider in providers for place in provider.locations)
-        self.locations: tuple[Location, ...] = tuple(dict.fromkeys(every_place))
-        self._unchecked = tuple(rules for rules in all_rules if not rules.checks_issuer)
+        self.locations: tuple[Location, ...] = tuple(dict.fromkeys(every_place)) or (BEARER,)
+        self.unchecked = tuple(rules for rules in all_rules if not rules.checks_issuer)
         self._templates = any(not _plain_issuers(p) and p.issuer is not None for p in providers)
         # Whether it depends on nothing but the token which providers name its issuer.
         self.settled = self._only is not None or not any(
@@ -56,6 +62,11 @@ class Routes:
         self._by_issuer: dict[str, tuple[Rules, ...]] = {}
         for issuer in {one for provider in providers for one in _plain_issuers(provider)}:
             self._by_issuer[issuer] = self._naming(issuer)
+
+    def naming(self, issuer: str) -> tuple[Rules, ...]:
+        """The providers that name an issuer, in the order given."""
+        # A template's `allowed` may be the application's own code, which is asked each time.
+        return self._by_issuer.get(issuer, ()) if not self._templates else self._naming(issuer)
 
     def _naming(self, issuer: str) -> tuple[Rules, ...]:
         return tuple(rules for rules in self._by_name.values() if rules.names(issuer))
@@ -83,9 +94,8 @@ class Routes:
         issuer = token.claims.get("iss")
         named: tuple[Rules, ...] = ()
         if isinstance(issuer, str):
-            # A template's `allowed` may be the application's own code, which is asked each time.
-            named = self._naming(issuer) if self._templates else self._by_issuer.get(issuer, ())
-        found = named + self._unchecked
+            named = self.naming(issuer)
+        found = named + self.unchecked
         if found:
             return found
         if issuer is None:
@@ -129,8 +139,6 @@ def _plain_issuers(provider: Provider) -> tuple[str, ...]:
 
 
 def _refuse_twins(providers: Sequence[Provider]) -> None:
-    if not providers:
-        raise ConfigurationError("providers", "at least one provider must be given")
     for place, provider in enumerate(providers):
         if not isinstance(provider, Provider):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError(
