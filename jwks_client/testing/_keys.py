@@ -12,6 +12,7 @@ just gone is not signed by a key of the next.
 from __future__ import annotations
 
 import base64
+import json
 import weakref
 from collections import deque
 from contextlib import suppress
@@ -21,6 +22,7 @@ from typing import Final, TypeAlias
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 __all__ = ["SigningKey", "make_key"]
 
@@ -88,6 +90,13 @@ class SigningKey:
     def jwk(self) -> dict[str, str]:
         """The public key as a key set holds it: with ``kid``, ``use`` and ``alg``."""
         return {"kid": self.kid, "use": "sig", "alg": self.algorithm, **self._members()}
+
+    def public_octets(self) -> bytes:
+        """The public key as people hand it around: PEM, or where that has no name for it, JSON."""
+        if self.algorithm.startswith("ML-DSA"):
+            return json.dumps(self.jwk()).encode()
+        encoding, form = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+        return self.private.public_key().public_bytes(encoding, form)
 
     def _members(self) -> dict[str, str]:
         match self.private:

@@ -1,38 +1,37 @@
-"""The fake provider: its keys, the tokens it issues, and what a test may do to it.
+"""The fake provider: how it is reached, what a test may do to it, and what was asked of it.
 
-Owns: which keys there are, what is published, who it says it is. May not know: sockets and clients;
-how it is reached is in `_transport` and `_wire`, how it answers and fails in `_responder`. Those
-and cryptography are imported on use, so that the kit costs nothing where it is only installed.
+Owns: the ways in and the controls. May not know: who it is (`_identity`), what it issues
+(`_issuer`), how it answers and fails (`_responder`), sockets (`_wire`). What costs something is
+imported on use.
 """
 
 from __future__ import annotations
 
-import itertools
-import json
-import threading
 from collections.abc import Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, Unpack
 
 from .. import Provider
-from .._clock import SystemClock
 from ..protocols import Clock
+from ._documents import Documents, documents_of
+from ._identity import NOWHERE
+from ._issuer import Issuer
 from ._responder import Document, Failure, Responder
+from ._shape import Shape
 
 if TYPE_CHECKING:
+    from .. import AsyncJWKSClient, JWKSClient
+    from ._clients import ClientSettings, Router
     from ._gate import Hold
-    from ._keys import SigningKey
     from ._responder import Request, Turn
     from ._transport import FakeTransport
     from ._wire import FakeApp
 
 __all__ = ["FakeProvider"]
 
-_NOWHERE: Final = "https://issuer.test"  # RFC 6761: .test never resolves
 
-
-class FakeProvider:
+class FakeProvider(Issuer):
     """An identity provider in memory, for tests and development only.
 
     It is reached in three ways that behave alike: `transport` (httpx, no sockets), `app` (ASGI) and
@@ -44,6 +43,8 @@ class FakeProvider:
     Keys are named ``key-1``, ``key-2`` … in each provider, so a second provider with the same
     issuer is a forger: its first token names the kid of the first provider's first key. Two
     providers that live never share a key.
+
+    As a context manager it recovers at the end, and closes the clients of `client`.
 
     Arguments:
         issuer: the ``iss`` of its tokens. None: the base URL at which it is served, and
@@ -63,147 +64,14 @@ class FakeProvider:
 
     def __init__(
         self,
-        issuer: str | None = _NOWHERE,
+        issuer: str | None = NOWHERE,
         audience: str | tuple[str, ...] | None = "api",
         algorithm: str = "RS256",
         clock: Clock | None = None,
     ) -> None:
-        self.audience: Final = audience
-        self.algorithm: Final = algorithm
-        self.clock: Final[Clock] = SystemClock() if clock is None else clock
-        self._issuer = issuer
-        self._served_at: str | None = None
-        self._lock = threading.RLock()  # guards keys and place; the responder's state too
+        super().__init__(issuer, audience, algorithm, clock)
         self._responder = Responder(self._lock)
-        self._numbers = itertools.count(1)
-        self._published: dict[str, SigningKey] = {}
-        self._signing = self._new_key(f"key-{next(self._numbers)}")
-        self._published[self._signing.kid] = self._signing
-
-    # Who it is, and where.
-
-    @property
-    def base_url(self) -> str:
-        """Where it is: the served base URL inside `serve`, else its issuer, if that is a URL."""
-        with self._lock:
-            if self._served_at is not None:
-                return self._served_at
-            if self._issuer is not None and self._issuer.startswith(("https://", "http://")):
-                return self._issuer.rstrip("/")
-            return _NOWHERE
-
-    @property
-    def issuer(self) -> str:
-        """The ``iss`` of its tokens."""
-        return self.base_url if self._issuer is None else self._issuer
-
-    @property
-    def jwks_url(self) -> str:
-        """Where its key set is; also the ``jwks_uri`` of its metadata."""
-        return f"{self.base_url}/.well-known/jwks.json"
-
-    @property
-    def discovery_url(self) -> str:
-        """Where its metadata is (OpenID Connect Discovery 1.0, section 4)."""
-        return f"{self.base_url}/.well-known/openid-configuration"
-
-    @property
-    def provider(self) -> Provider:
-        """The `Provider` for a client under test: its issuer, audience, key-set URL and algorithm.
-
-        Its name is the issuer without the scheme. Inside `serve` the URL is the served one.
-        """
-        with self._lock:
-            return Provider(
-                name=self.issuer.split("://", 1)[-1].rstrip("/"),
-                issuer=self.issuer,
-                audience=self.audience,
-                jwks_url=self.jwks_url,
-                algorithms=(self.algorithm,),
-            )
-
-    # Tokens.
-
-    def issue(
-        self,
-        sub: object = "u1",
-        scope: object = None,
-        expires_in: float | None = 60,
-        *,
-        headers: Mapping[str, object] | None = None,
-        **claims: object,
-    ) -> str:
-        """A token, signed with the current key.
-
-        It has ``iss``, ``aud``, ``sub``, ``iat`` (now, in whole seconds) and ``exp``, and ``scope``
-        if one is given. Any other claim is given by name: it wins over those (``iss=``, ``aud=``,
-        ``iat=``, ``exp=``), and None leaves a claim out.
-
-        Arguments:
-            sub: the ``sub`` claim; None leaves it out.
-            scope: the ``scope`` claim, as it is to stand there.
-            expires_in: seconds from ``iat`` to ``exp``, negative for a token that is over; None: no
-                ``exp``.
-            headers: header members over the usual ``alg``, ``kid`` and ``typ``; None leaves one
-                out. The signature is that of the current key, whatever they say.
-            claims: claims by name.
-        """
-        with self._lock:
-            key = self._signing
-            issued_at = int(self.clock.time())
-            usual: dict[str, object] = {
-                "iss": self.issuer,
-                "aud": self._audience_claim(),
-                "sub": sub,
-            }
-        usual |= {"scope": scope, "iat": issued_at}
-        if expires_in is not None:
-            usual["exp"] = issued_at + expires_in
-        header = {"alg": key.algorithm, "kid": key.kid, "typ": "JWT", **(headers or {})}
-        return key.sign_compact(_json(header), _json({**usual, **claims}))
-
-    def sign(self, header: bytes, payload: bytes) -> str:
-        """A token of these very octets, for what `issue` cannot make: null, duplicates, no JSON."""
-        with self._lock:
-            key = self._signing
-        return key.sign_compact(header, payload)
-
-    # Keys.
-
-    @property
-    def kid(self) -> str:
-        """The kid of the key that signs now."""
-        with self._lock:
-            return self._signing.kid
-
-    def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """The key set as it is published now, oldest key first (RFC 7517, section 5)."""
-        with self._lock:
-            return {"keys": [key.jwk() for key in self._published.values()]}
-
-    def rotate(self) -> str:
-        """Publish a new key, which signs from now on, and give its kid; the old ones stay."""
-        key = self._new_key(f"key-{next(self._numbers)}")
-        with self._lock:
-            self._published[key.kid] = key
-            self._signing = key
-        return key.kid
-
-    def revoke(self, kid: str) -> None:
-        """Withdraw a published key (else ValueError); the one that signs has a new one follow."""
-        with self._lock:
-            self._check_published(kid)
-            if kid == self._signing.kid:
-                self.rotate()
-            del self._published[kid]
-
-    def swap(self, kid: str) -> None:
-        """Put other material under a published kid (else ValueError); that signs if the kid did."""
-        with self._lock:
-            self._check_published(kid)
-            self._published[kid] = key = self._new_key(kid)
-            if kid == self._signing.kid:
-                self._signing = key
+        self._closing = ExitStack()
 
     # Failure and recovery.
 
@@ -236,8 +104,24 @@ class FakeProvider:
         """
         self._responder.fail(how, headers=headers, only=only)
 
+    def delay(self, seconds: float) -> None:
+        """Answer each request that arrives from now on so many real seconds late; 0: at once.
+
+        For servers and timeouts as they are. A test that wants an answer to be late, and not to
+        wait itself, uses `hold`. It ends with `recover`. Through `transport` a request whose read
+        timeout is no longer than that is ``httpx.ReadTimeout``.
+        """
+        self._responder.slow(delay=seconds)
+
+    def drip(self, octets: int = 1, every: float = 0.05) -> None:
+        """Send each body from now on in pieces of so many octets, so many real seconds apart.
+
+        It ends with `recover`, also for an answer that is under way.
+        """
+        self._responder.slow(drip=(octets, every))
+
     def recover(self) -> None:
-        """Answer well again. Requests that hang are ended now, and have no answer."""
+        """Answer well and at once again. Requests that hang are ended now, and have no answer."""
         self._responder.recover()
 
     def hold(self, *, only: Document | None = None) -> AbstractContextManager[Hold]:
@@ -286,6 +170,42 @@ class FakeProvider:
 
     # How it is reached.
 
+    def client(self, *providers: Provider, **settings: Unpack[ClientSettings]) -> JWKSClient:
+        """A `JWKSClient` for this provider, over `transport` and on its clock.
+
+        Arguments:
+            providers: whose tokens it accepts; none: `provider`.
+            settings: any setting of the client, over those.
+        """
+        from ._clients import sync_client
+
+        client = sync_client(self, providers, settings)
+        self._closing.callback(client.close)
+        return client
+
+    def async_client(
+        self, *providers: Provider, **settings: Unpack[ClientSettings]
+    ) -> AsyncJWKSClient:
+        """An `AsyncJWKSClient`, otherwise as `client`; it holds nothing that must be closed."""
+        from ._clients import async_client
+
+        return async_client(self, providers, settings)
+
+    def mock(self, router: Router) -> None:
+        """Answer, on a respx router, what is asked at this provider's URLs.
+
+        For code that opens connections of its own: nothing in it is replaced. One route is added,
+        named ``jwks``, for the key set and the metadata; other routes stay as they are.
+
+        Arguments:
+            router: ``respx.mock``, or the fixture ``respx_mock``.
+        """
+        from ._clients import route
+
+        with self._lock:
+            paths = tuple(self._documents())
+        route(router, self.transport, self.base_url, paths)
+
     @property
     def transport(self) -> FakeTransport:
         """A transport for ``httpx.Client`` and ``httpx.AsyncClient``; it answers for any host."""
@@ -301,7 +221,7 @@ class FakeProvider:
         return FakeApp(self._turn_for)
 
     @contextmanager
-    def serve(self, port: int = 0) -> Generator[str]:
+    def serve(self, port: int = 0, *, tls: bool = False) -> Generator[str]:
         """Serve on 127.0.0.1 until the block ends, from threads of its own; gives the base URL.
 
         Inside the block `base_url`, `provider` and the published ``jwks_uri`` say that URL. After
@@ -310,12 +230,19 @@ class FakeProvider:
 
         Arguments:
             port: 0 for any free one. One that is taken is an OSError.
+            tls: serve https, with a certificate of a private authority: a client trusts it by
+                ``FetchPolicy(ca_file=idp.ca_file)``.
 
         A provider is served once at a time; again inside the block is a RuntimeError.
         """
         from ._wire import serve
 
-        with serve(self._turn_for, port) as base_url:
+        context = None
+        if tls:
+            from ._certificates import authority
+
+            context = authority().server_context()
+        with serve(self._turn_for, port, context) as base_url:
             with self._lock:
                 if self._served_at is not None:
                     raise RuntimeError(
@@ -328,56 +255,44 @@ class FakeProvider:
                 with self._lock:
                     self._served_at = None
 
+    @property
+    def ca_file(self) -> str:
+        """A PEM file of the authority behind ``serve(tls=True)``, there until the process ends."""
+        from ._certificates import authority
+
+        return authority().ca_file
+
+    @property
+    def ca_pem(self) -> str:
+        """The same as text. One authority, made on first use, serves the whole process."""
+        from ._certificates import authority
+
+        return authority().pem
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.recover()
+        self._closing.close()
+
     def __repr__(self) -> str:
         return f"FakeProvider(issuer={self.issuer!r}, algorithm={self.algorithm!r})"
 
     # Behind all that.
 
+    def _reshaped(self, shape: Shape) -> None:
+        self._responder.usual_headers = shape.answer_headers
+
     def _turn_for(self, request: Request) -> Turn:
         with self._lock:
             return self._responder.turn_for(request, self._documents())
 
-    def _documents(self) -> dict[str, tuple[Document, Mapping[str, object]]]:
-        issuer = self.issuer
-        metadata = {
-            "issuer": issuer,
-            "jwks_uri": self.jwks_url,
-            "response_types_supported": ["code"],
-            "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": [self.algorithm],
-        }
-        # A client made before serve() began still asks under the issuer's own path.
-        places = {_path_of(self.base_url), _path_of(issuer)}
-        keys = self.jwks()
-        documents: dict[str, tuple[Document, Mapping[str, object]]] = {}
-        for place in places:
-            documents |= {
-                f"{place}/.well-known/jwks.json": ("jwks.json", keys),
-                f"{place}/.well-known/openid-configuration": ("openid-configuration", metadata),
-                f"/.well-known/oauth-authorization-server{place}": (
-                    "oauth-authorization-server",
-                    metadata,
-                ),
-            }
-        return documents
-
-    def _audience_claim(self) -> object:
-        return list(self.audience) if isinstance(self.audience, tuple) else self.audience
-
-    def _new_key(self, kid: str) -> SigningKey:
-        from ._keys import make_key
-
-        return make_key(self.algorithm, kid, borrower=self)
-
-    def _check_published(self, kid: str) -> None:
-        if kid not in self._published:
-            raise ValueError(f"no key {kid!r} is published; there are {', '.join(self._published)}")
-
-
-def _json(members: Mapping[str, object]) -> bytes:
-    given = {name: value for name, value in members.items() if value is not None}
-    return json.dumps(given).encode("ascii")
-
-
-def _path_of(url: str) -> str:
-    return urlsplit(url).path.rstrip("/") if "://" in url else ""
+    def _documents(self) -> Documents:
+        shape = self._shape
+        return documents_of(self, shape.document_members, shaped=shape.provider is not None)

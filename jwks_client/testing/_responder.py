@@ -10,6 +10,7 @@ nothing for it, as on a slow network. A turn with a gate is given only when that
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from ._gate import Gate, Hold
+from ._pace import Pace
 
 __all__ = ["Answer", "Document", "Failure", "Request", "Responder", "Silence", "Turn", "TurnFor"]
 
@@ -63,10 +65,11 @@ class Silence(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What a request gets, and the gate it waits at before."""
+    """What a request gets, the gate it waits at before, and how slowly it then goes out."""
 
     outcome: Answer | Silence
     gate: Gate | None = None
+    pace: Pace | None = None
 
 
 TurnFor: TypeAlias = Callable[[Request], Turn]
@@ -87,11 +90,13 @@ class Responder:
 
     def __init__(self, lock: threading.RLock) -> None:
         self.answer_headers: dict[str, str] = {}
+        self.usual_headers: Mapping[str, str] = {}  # of a good answer, under those
         self._lock = lock
         self._requests: deque[Request] = deque(maxlen=_REMEMBERED)
         self._fetches = 0
         self._broken: _Broken | None = None
         self._recovered = Gate()
+        self._pace: Pace | None = None
         self._holds: list[tuple[Hold, Document | None]] = []
 
     @property
@@ -114,9 +119,21 @@ class Responder:
 
     def recover(self) -> None:
         with self._lock:
-            self._broken = None
+            self._broken = self._pace = None
             recovered, self._recovered = self._recovered, Gate()
         recovered.open()
+
+    def slow(self, *, delay: float | None = None, drip: tuple[int, float] | None = None) -> None:
+        with self._lock:
+            pace = self._pace or Pace(self._recovered)
+            if delay is not None:
+                pace = pace._replace(delay=_seconds("seconds", delay))
+            if drip is not None:
+                octets, every = drip
+                if octets < 1:
+                    raise ValueError(f"octets takes a number from 1, not {octets!r}")
+                pace = pace._replace(octets=octets, every=_seconds("every", every))
+            self._pace = pace
 
     @contextmanager
     def hold(self, *, only: Document | None) -> Generator[Hold]:
@@ -139,9 +156,9 @@ class Responder:
             self._fetches += 1
         broken = self._broken
         if broken is None or (broken.only is not None and broken.only != name):
-            return Turn(self._answer(request, name, content), self._hold_for(name))
+            return Turn(self._answer(request, name, content), self._hold_for(name), self._pace)
         gate = self._hold_for(name)  # it has arrived, even if it then hangs
-        return Turn(broken.outcome, self._recovered if broken.hangs else gate)
+        return Turn(broken.outcome, self._recovered if broken.hangs else gate, self._pace)
 
     def _hold_for(self, name: Document | None) -> Gate | None:
         self._holds = [one for one in self._holds if not one[0].gate.is_open]
@@ -160,8 +177,8 @@ class Responder:
             return _json(405, {"error": "only GET is answered"}, {"allow": "GET"})
         if name != KEY_SET:
             return _json(200, content)
-        own = dict(self.answer_headers)
-        if _is_known(request, {name.lower(): value for name, value in own.items()}):
+        own = {**_lower(self.usual_headers), **_lower(self.answer_headers)}
+        if _is_known(request, own):
             return _answer(304, b"", {}, own)
         return _answer(200, json.dumps(content).encode(), {"content-type": _KEY_SET_TYPE}, own)
 
@@ -206,12 +223,22 @@ def _json(
 
 
 def _answer(status: int, body: bytes, usual: Mapping[str, str], own: Mapping[str, str]) -> Answer:
-    named = {**usual, **{name.lower(): value for name, value in own.items()}}
+    named = {**usual, **_lower(own)}
     if status in (204, 304):  # these have no body (RFC 9110, section 6.4.1)
         named.pop("content-type", None)
         return Answer(status=status, headers=tuple(named.items()), body=b"")
     named["content-length"] = str(len(body))
     return Answer(status=status, headers=tuple(named.items()), body=body)
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _seconds(name: str, value: float) -> float:
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} takes a finite number of seconds from 0, not {value!r}")
+    return value
 
 
 def _check_document(only: Document | None) -> None:

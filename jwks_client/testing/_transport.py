@@ -10,12 +10,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 
-from ._gate import wait, wait_async
+from ._gate import Gate, wait, wait_async
+from ._pace import Pace
 from ._responder import Request, Silence, Turn, TurnFor
 
 __all__ = ["FakeTransport"]
-
-_CHUNK = 16 * 1024
 
 
 class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -33,6 +32,8 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         turn = self._turn_for(_read(request))
         if turn.gate is not None and not wait(turn.gate, within=_patience(request)):
             raise _timed_out(request)
+        if turn.pace and not turn.pace.pause(turn.pace.delay, within=_patience(request)):
+            raise _timed_out(request)
         return _response(request, turn)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -40,21 +41,33 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         turn = self._turn_for(_read(request))
         if turn.gate is not None and not await wait_async(turn.gate, within=_patience(request)):
             raise _timed_out(request)
+        pace = turn.pace
+        if pace and not await pace.pause_async(pace.delay, within=_patience(request)):
+            raise _timed_out(request)
         return _response(request, turn)
 
 
 class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A body not yet read, as a connection would have it."""
 
-    def __init__(self, body: bytes) -> None:
-        self._chunks = [body[at : at + _CHUNK] for at in range(0, len(body), _CHUNK)]
+    def __init__(self, body: bytes, pace: Pace, request: httpx.Request) -> None:
+        self._body = body
+        self._pace = pace
+        self._request = request
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._chunks
+        patience = _patience(self._request)
+        for piece in self._pace.pieces(self._body):
+            yield piece
+            if not self._pace.pause(self._pace.every, within=patience):
+                raise _timed_out(self._request)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for chunk in self._chunks:
-            yield chunk
+        patience = _patience(self._request)
+        for piece in self._pace.pieces(self._body):
+            yield piece
+            if not await self._pace.pause_async(self._pace.every, within=patience):
+                raise _timed_out(self._request)
 
 
 def _read(request: httpx.Request) -> Request:
@@ -79,7 +92,7 @@ def _response(request: httpx.Request, turn: Turn) -> httpx.Response:
             return httpx.Response(
                 answer.status,
                 headers=list(answer.headers),
-                stream=_Body(answer.body),
+                stream=_Body(answer.body, turn.pace or Pace(Gate()), request),
                 request=request,
                 extensions={"http_version": b"HTTP/1.1"},
             )

@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import socketserver
+import ssl
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Generator, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, TypeAlias
 
 from ._gate import PATIENCE, Gate, wait, wait_async
+from ._pace import Pace
 from ._responder import Answer, Request, Silence, Turn, TurnFor
 
 __all__ = ["FakeApp", "serve"]
@@ -51,13 +53,16 @@ class FakeApp:
 
     async def _answer(self, scope: Message, receive: AsgiReceive, send: AsgiSend) -> None:
         turn = self._turn_for(_read_scope(scope))
-        if turn.gate is not None and not await _opened_first(turn.gate, receive):
+        if turn.gate is not None and not await _stayed(wait_async(turn.gate, within=None), receive):
+            return
+        pace = turn.pace or Pace(Gate())
+        if pace.delay and not await _stayed(pace.pause_async(pace.delay), receive):
             return
         match turn.outcome:
             case Silence() as silence:
                 raise silence.to_raise() or ConnectionAbortedError("the fake provider is silent")
             case answer:
-                await _send(answer, send)
+                await _send(answer, pace, send)
 
 
 def _read_scope(scope: Message) -> Request:
@@ -67,10 +72,14 @@ def _read_scope(scope: Message) -> Request:
     return Request(method=scope["method"], path=path, headers=headers)
 
 
-async def _send(answer: Answer, send: AsgiSend) -> None:
+async def _send(answer: Answer, pace: Pace, send: AsgiSend) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    for piece in pace.pieces(answer.body) if pace.octets else ():
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await pace.pause_async(pace.every)
+    rest = b"" if pace.octets else answer.body
+    await send({"type": "http.response.body", "body": rest})
 
 
 async def _live(receive: AsgiReceive, send: AsgiSend) -> None:
@@ -81,36 +90,36 @@ async def _live(receive: AsgiReceive, send: AsgiSend) -> None:
             return
 
 
-async def _opened_first(gate: Gate, receive: AsgiReceive) -> bool:
-    """Whether the gate opened before the other side went away."""
+async def _stayed(waiting: Coroutine[Any, Any, bool], receive: AsgiReceive) -> bool:
+    """Wait; False if the other side went away meanwhile."""
 
     async def gone() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    opened = asyncio.ensure_future(wait_async(gate, within=None))
+    over = asyncio.ensure_future(waiting)
     left = asyncio.ensure_future(gone())
     try:
-        await asyncio.wait({opened, left}, return_when=asyncio.FIRST_COMPLETED)
-        return gate.is_open
+        await asyncio.wait({over, left}, return_when=asyncio.FIRST_COMPLETED)
+        return over.done()
     finally:
-        for task in (opened, left):
+        for task in (over, left):
             task.cancel()
-        await asyncio.gather(opened, left, return_exceptions=True)
+        await asyncio.gather(over, left, return_exceptions=True)
 
 
 @contextmanager
-def serve(turn_for: TurnFor, port: int) -> Generator[str]:
+def serve(turn_for: TurnFor, port: int, tls: ssl.SSLContext | None) -> Generator[str]:
     """Serve on 127.0.0.1 and a port (0: any free one) until the block ends; gives the base URL.
 
     When the block has ended, every connection is shut, and no thread and no socket is left.
     """
-    server = _Server(turn_for, port)
+    server = _Server(turn_for, port, tls)
     name = f"fake-provider-{server.server_port}"
     accepting = threading.Thread(target=server.serve_forever, args=(_POLL,), name=name, daemon=True)
     accepting.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
     finally:
         server.end()
         accepting.join(PATIENCE)
@@ -120,8 +129,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256  # a herd that connects at once must not be turned away
 
-    def __init__(self, turn_for: TurnFor, port: int) -> None:
+    def __init__(self, turn_for: TurnFor, port: int, tls: ssl.SSLContext | None) -> None:
         self.ending: Final = Gate()
+        self._tls = tls
         self._connections_lock = threading.Lock()
         self._connections: dict[threading.Thread, socket.socket] = {}
         super().__init__(("127.0.0.1", port), partial(_Connection, turn_for, self.ending))
@@ -130,6 +140,15 @@ class _Server(ThreadingHTTPServer):
         # http.server asks the name service for the name of its host here, which can take seconds.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        if self._tls is not None:
+            # The handshake is the connection's thread's: nobody's silence holds up the rest.
+            connection = self._tls.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
         thread = threading.Thread(
@@ -182,22 +201,24 @@ class _Connection(BaseHTTPRequestHandler):
         turn = self._turn_for(Request(method=self.command, path=path, headers=headers))
         if self.command != "GET":
             self.close_connection = True  # a body may follow that nobody reads
-        match self._outcome_of(turn):
+        pace = turn.pace or Pace(Gate())
+        match self._outcome_of(turn, pace):
             case Silence():
                 self.close_connection = True
             case answer:
-                self._send(answer)
+                self._send(answer, pace)
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 (http.server's)
 
-    def _outcome_of(self, turn: Turn) -> Answer | Silence:
+    def _outcome_of(self, turn: Turn, pace: Pace) -> Answer | Silence:
         if turn.gate is not None:
             wait(turn.gate, self._ending, within=None)
             if not turn.gate.is_open:
                 return Silence(None)
+        pace.pause(pace.delay, ending=self._ending)
         return turn.outcome
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: Answer, pace: Pace) -> None:
         self.send_response_only(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
@@ -205,7 +226,9 @@ class _Connection(BaseHTTPRequestHandler):
             self.send_header("connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.body)
+            for piece in pace.pieces(answer.body):
+                self.wfile.write(piece)
+                pace.pause(pace.every, ending=self._ending)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (http.server's)
         """Say nothing: what was asked is in ``FakeProvider.requests``."""

@@ -1,19 +1,38 @@
 """The kit as pytest fixtures, found by pytest through an entry point.
 
-Owns: the fixtures. It is loaded in every pytest run where the library is installed, so it imports
-nothing until a fixture is asked for.
+Owns: the fixtures, the marker ``jwks``, and the ids of forged tokens. It is loaded in every pytest
+run where the library is installed, so it imports nothing until a fixture is asked for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from .. import AsyncJWKSClient, JWKSClient
     from . import FakeClock, FakeProvider
 
-__all__ = ["jwks_clock", "jwks_provider"]
+__all__ = ["async_jwks_client", "auth_headers", "jwks_client", "jwks_clock", "jwks_provider"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known, for ``--strict-markers`` and ``--markers``."""
+    config.addinivalue_line(
+        "markers",
+        "jwks(provider=None, *arguments, algorithm=..., **options): whose shape the fixture "
+        'jwks_provider has ("stytch", or a Provider) with its factory\'s arguments; without '
+        "provider: issuer=, audience=, algorithm= of the FakeProvider",
+    )
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a test after what is wrong with its forged token; a token is no readable id."""
+    from . import ForgedToken
+
+    return val.name if isinstance(val, ForgedToken) else None
 
 
 @pytest.fixture
@@ -26,8 +45,29 @@ def jwks_clock() -> FakeClock:
 
 
 @pytest.fixture
-def jwks_provider(jwks_clock: FakeClock) -> FakeProvider:
-    """A `FakeProvider` on ``jwks_clock``."""
-    from ._provider import FakeProvider
+def jwks_provider(request: pytest.FixtureRequest, jwks_clock: FakeClock) -> Generator[FakeProvider]:
+    """A `FakeProvider` on ``jwks_clock``; ``@pytest.mark.jwks`` says of which shape."""
+    from . import provider
 
-    return FakeProvider(clock=jwks_clock)
+    marker = request.node.get_closest_marker("jwks")
+    arguments, options = ((), {}) if marker is None else (marker.args, marker.kwargs)
+    with provider(*arguments, clock=jwks_clock, **options) as idp:
+        yield idp
+
+
+@pytest.fixture
+def jwks_client(jwks_provider: FakeProvider) -> JWKSClient:
+    """A `JWKSClient` for ``jwks_provider``, without sockets."""
+    return jwks_provider.client()
+
+
+@pytest.fixture
+def async_jwks_client(jwks_provider: FakeProvider) -> AsyncJWKSClient:
+    """An `AsyncJWKSClient` for ``jwks_provider``, without sockets, for any loop and any plugin."""
+    return jwks_provider.async_client()
+
+
+@pytest.fixture
+def auth_headers(jwks_provider: FakeProvider) -> Callable[..., dict[str, str]]:
+    """Makes request headers with a token: ``auth_headers(sub="u1", scope="orders:read")``."""
+    return jwks_provider.auth_headers

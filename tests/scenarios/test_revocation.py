@@ -168,12 +168,12 @@ class TestWithdrawn:
         drive.client(idp)
         token = idp.issue(expires_in=A_YEAR)
         drive.verify(token)
-        withdrawn = idp._published.pop("key-1")
+        withdrawn = idp._keys.published.pop("key-1")
         idp.rotate()
         drive.refresh()
         assert refused(drive, token) == "unknown_key"
         clock.advance(10)  # past the memory of kids that are not there
-        idp._published["key-1"] = withdrawn
+        idp._keys.published["key-1"] = withdrawn
         drive.verify(token)
 
 

@@ -21,7 +21,7 @@ from jwks_client import (
     events,
     providers,
 )
-from jwks_client.testing import FakeClock, FakeProvider
+from jwks_client.testing import FakeClock, FakeProvider, ForgedToken
 
 
 @dataclass
@@ -95,6 +95,15 @@ async def async_client() -> None:
         assert_type(await client.get_signing_key_from_jwt("x"), Key)
         await client.refresh()
         await client.warm_up(timeout=5)
+
+
+def testing_kit() -> None:
+    """Use the kit that applications test themselves with."""
+    idp = FakeProvider()
+    assert_type(idp.issue(sub="u1"), str)
+    assert_type(idp.forge.expired("u1"), ForgedToken)
+    assert_type(idp.client(), JWKSClient)
+    assert_type(idp.as_provider("stytch"), FakeProvider)
 
 
 def wrong(options: Mapping[str, str]) -> None:

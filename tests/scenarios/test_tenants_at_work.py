@@ -187,27 +187,37 @@ class TestOne:
         assert drive.verify(shared.issue(iss=name(2))).provider == "loose"
         assert code(drive.verify, idp.issue(iss=name(3))) == "resolver_failed"
 
-    def test_two_tenants_at_one_key_url_share_a_key_set(self, drive, shared, clock):
-        """An equal key URL with equal settings is fetched once; what is remembered of each is its own."""
+    def test_tenants_share_no_key_set(self, drive, shared, clock):
+        """Not even where their keys come from one URL: what one causes is its own, and so is its end."""
         network, records = Network(shared), Records(1, 2)
-
-        def same_place(issuer):
-            return Provider(
-                name="ours",
-                issuer=issuer,
-                audience="api",
-                jwks_url="https://keys.test/",
-                algorithms=["ES256"],
-            )
-
-        records.answer = same_place
+        records.answer = lambda issuer: Provider(
+            name="ours",
+            issuer=issuer,
+            audience="api",
+            jwks_url="https://keys.test/",
+            algorithms=["ES256"],
+        )
         open_client(drive, records, network, clock)
         tokens = [shared.issue(iss=name(number)) for number in (1, 2)]
         assert [drive.verify(token).provider for token in tokens] == [name(1), name(2)]
-        assert network.hosts == ["keys.test"]
+        assert network.hosts == ["keys.test"] * 2
         records.answer = lambda issuer: None
         drive.forget(name(1))
         assert [code(drive.verify, token) for token in tokens] == ["unknown_issuer", "ok"]
+
+    def test_an_issuer_of_512_characters_can_be_a_tenant(self, drive, shared, clock):
+        """Its name is its issuer, however long that is."""
+        records = Records(1)
+        long = "https://tenant-1.test/" + "x" * 490
+        records.answer = lambda issuer: Provider(
+            name="ours",
+            issuer=issuer,
+            audience="api",
+            jwks_url="https://keys.test/",
+            algorithms=["ES256"],
+        )
+        open_client(drive, records, Network(shared), clock)
+        assert drive.verify(shared.issue(iss=long)).provider == long
 
 
 class TestGone:
@@ -225,6 +235,7 @@ class TestGone:
         assert [code(drive.verify, token) for token in tokens] == ["unknown_issuer", "ok"]
         assert set(drive.health()) == {name(2)}
         drive.forget(name(1))  # one that is not loaded is no error
+        drive.forget("https://nobody.test")
         assert [one for one in events if isinstance(one, TenantDropped)] == [
             TenantDropped(provider=name(1), reason="forgotten")
         ]
@@ -232,6 +243,16 @@ class TestGone:
             name(1),
             name(2),
         ]
+
+    def test_its_keys_are_gone_too(self, drive, shared, clock):
+        """The next token of a forgotten tenant asks the application, and fetches anew."""
+        records, network = Records(1), Network(shared)
+        open_client(drive, records, network, clock)
+        for _ in range(2):
+            drive.verify(shared.issue(iss=name(1)))
+            drive.forget(name(1))
+        assert network.hosts == ["tenant-1.test"] * 2
+        assert records.asked == [name(1)] * 2
 
     def test_a_removed_tenant_is_refused_within_resolve_ttl(self, drive, shared, clock):
         """Also for a token that is remembered: an entry never outlives the answer that it rests on."""

@@ -1,0 +1,22 @@
+"""The app as it is deployed, with its own client: only the network is not there."""
+
+import httpx
+import pytest
+from jwks_client import AsyncJWKSClient
+
+from orders_api import PROVIDER, create_app
+
+
+@pytest.mark.anyio
+@pytest.mark.jwks(PROVIDER)
+async def test_the_app_asks_its_provider_where_it_really_is(
+    jwks_provider, auth_headers, respx_mock
+):
+    """On respx's router the fake answers at Auth0's own URL, and nothing else is answered."""
+    jwks_provider.mock(respx_mock)
+    app = create_app(AsyncJWKSClient(PROVIDER))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://orders.test") as api:
+        assert (await api.get("/orders", headers=auth_headers())).status_code == 200
+    [asked] = respx_mock.calls
+    assert str(asked.request.url) == "https://acme.eu.auth0.com/.well-known/jwks.json"
