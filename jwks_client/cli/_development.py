@@ -1,113 +1,145 @@
-"""The development provider: a `FakeProvider` with a few endpoints by which it is driven.
+"""The development provider: a `FakeProvider`, and the endpoints by which apps and people drive it.
 
-Owns: ``/dev/…``, and who may call it. May not know: how it is served.
-
-Browsers visit foreign pages while this runs, and it signs whatever it is asked to. So nothing below
-``/dev/`` answers a page of another origin. Host must be a loopback name: one that was rebound to
-127.0.0.1 is none. Origin, where there is one, must be this server. And a POST must say that it is
-JSON, for which a foreign page needs a leave (CORS) that is never given.
+Owns: which path is whose, and ``/dev/…``. May not know: how it is served, who may drive it
+(`_callers`), the page (`_page`), the grant (`_token_endpoint`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
-import math
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-from ..testing import FakeProvider
-from ._answers import Message, Receive, Send, answer, answer_problem, header_values
+from ._answers import Message, Receive, Send, answer, answer_problem
+from ._asked import Refused, media_type_of, prefers_text, read_body
+from ._callers import Callers
+from ._development_provider import DevelopmentProvider
+from ._orders import OrderError, fill, read_order
+from ._page import Page
+from ._token_endpoint import METADATA, answer_token_request
 
 __all__ = ["DevelopmentApp", "DevelopmentProvider"]
 
-_MOST_BYTES: Final = 64 * 1024
-_METHODS: Final = {"state": "GET", "token": "POST", "rotate": "POST", "revoke": "POST"}
-
-
-class DevelopmentProvider(FakeProvider):
-    """A `FakeProvider` that another server puts at ``base_url``.
-
-    Arguments:
-        base_url: where it is reached; also its issuer, unless one is given.
-        issuer, audience, algorithm: as for `FakeProvider`.
-    """
-
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        issuer: str | None = None,
-        audience: str | tuple[str, ...] | None = "api",
-        algorithm: str = "RS256",
-    ) -> None:
-        self._base_url = base_url
-        super().__init__(issuer, audience, algorithm)
-
-    @property
-    def base_url(self) -> str:
-        """Where it is."""
-        return self._base_url
+_METHODS: Final = {
+    "state": "GET",
+    "token": "POST",
+    "rotate": "POST",
+    "revoke": "POST",
+    "fail": "POST",
+    "recover": "POST",
+}
+_METADATA_PATHS: Final = (
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+)
 
 
 class DevelopmentApp:
-    """The ASGI app: what the provider publishes, and below ``/dev/`` what drives it.
+    """The ASGI app: what the provider publishes, and what drives it.
 
+    ``GET /``
+        The page in the browser.
+    ``POST /token``
+        The token endpoint: the client credentials grant of RFC 6749.
     ``GET /dev/state``
-        Who it is, its kids, and how often its key set was asked for.
+        Who it is, its kids, how it fails, and how often its key set was asked for.
     ``POST /dev/token``
-        ``{"token": …}``. The body is a JSON object of claims over the usual ones; null leaves a
-        claim out. As for `FakeProvider.issue`, two members are no claims: ``expires_in`` (seconds,
-        or null for no ``exp``) and ``headers`` (an object of header members).
+        ``{"token": …}``, or the token alone for ``Accept: text/plain``. The body is a JSON object
+        of claims over the usual ones; null leaves a claim out. As for `FakeProvider.issue`, two
+        members are no claims: ``expires_in`` (seconds, or null for no ``exp``) and ``headers`` (an
+        object of header members).
     ``POST /dev/rotate``
         A new key signs from now on; answers with the state.
     ``POST /dev/revoke/{kid}``
         The key is withdrawn; answers with the state.
+    ``POST /dev/fail/{how}``
+        Key set and metadata fail from now on: ``500``, ``hang``, ``empty`` or ``html``; answers
+        with the state.
+    ``POST /dev/recover``
+        They are well again; answers with the state.
 
-    Refusals are problems (RFC 9457) with a ``code``.
+    Refusals are problems (RFC 9457) with a ``code``; those of the token endpoint are RFC 6749's.
+
+    Arguments:
+        idp: the provider.
+        beyond_loopback: whether it is knowingly reached from other machines; see `Callers`.
     """
 
-    def __init__(self, idp: FakeProvider) -> None:
+    def __init__(self, idp: DevelopmentProvider, *, beyond_loopback: bool = False) -> None:
         self._idp = idp
         self._published = idp.app
+        self._callers = Callers(base_url=idp.base_url, beyond_loopback=beyond_loopback)
+        self._page = Page(idp)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one connection."""
-        if scope["type"] != "http" or not scope["path"].startswith("/dev/"):
+        if scope["type"] != "http":
             await self._published(scope, receive, send)
             return
         try:
-            _check_caller(scope)
-            content = await self._drive(scope, receive)
-        except _Refused as refused:
+            await self._answer(scope, receive, send)
+        except Refused as refused:
             allow = {"allow": refused.allow} if refused.allow else {}
             await answer_problem(send, refused.status, refused.code, refused.detail, headers=allow)
-        else:
-            await answer(send, content)
 
-    async def _drive(self, scope: Message, receive: Receive) -> dict[str, object]:
+    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
+        match scope["path"].split("/"):
+            case ["", ""] | ["", "page", _]:
+                # Only what a form can do needs proof; a link may come from anywhere.
+                is_form = scope["method"] == "POST"
+                (self._callers.check_form if is_form else self._callers.check)(scope)
+                await self._page(scope, receive, send)
+            case ["", "token"]:
+                self._callers.check(scope)
+                await answer_token_request(self._idp, self._idp.expires_in, scope, receive, send)
+            case ["", "dev", *rest] if rest:
+                self._callers.check(scope)
+                _check_order(scope, rest[0])
+                await self._drive(rest, scope, receive, send)
+            case _:
+                await self._publish(scope, receive, send)
+
+    async def _publish(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith(_METADATA_PATHS) or scope["path"].endswith(_METADATA_PATHS):
+            send = _naming_token_endpoint(send, self._idp.token_endpoint)
+        try:
+            await self._published(scope, receive, send)
+        except ConnectionAbortedError:  # it hung and has recovered; uvicorn would log a traceback
+            raise Refused(503, "recovered", "this request hung until it recovered") from None
+
+    async def _drive(self, rest: list[str], scope: Message, receive: Receive, send: Send) -> None:
         # Making and signing take milliseconds of computing: in a thread, so that fetches go on.
-        match scope["path"].removeprefix("/dev/").split("/"):
+        idp = self._idp
+        match rest:
             case ["state"]:
-                return self._state()
+                pass
             case ["token"]:
-                order = _read_order(await _read_body(receive))
-                try:
-                    return {"token": await asyncio.to_thread(self._idp.issue, **order)}
-                except RecursionError:
-                    raise _bad_order("is nested too deep") from None
+                await _send_token(send, await self._issue(receive), as_text=prefers_text(scope))
+                return
             case ["rotate"]:
-                await asyncio.to_thread(self._idp.rotate)
-                return self._state()
+                await asyncio.to_thread(idp.rotate)
             case ["revoke", kid]:
                 try:
-                    await asyncio.to_thread(self._idp.revoke, kid)
+                    await asyncio.to_thread(idp.revoke, kid)
                 except ValueError as error:
-                    raise _Refused(404, "unknown_kid", str(error)) from None
-                return self._state()
+                    raise Refused(404, "unknown_kid", str(error)) from None
+            case ["fail", how]:
+                try:
+                    idp.break_down(how)
+                except ValueError as error:
+                    raise Refused(404, "unknown_failure", str(error)) from None
+            case ["recover"]:
+                idp.mend()
             case _:
                 raise _nothing_here()
+        await answer(send, self._state())
+
+    async def _issue(self, receive: Receive) -> str:
+        body = await read_body(receive)
+        try:
+            return await asyncio.to_thread(fill, self._idp, read_order(body), self._idp.expires_in)
+        except OrderError as error:
+            raise Refused(400, "bad_order", str(error)) from None
 
     def _state(self) -> dict[str, object]:
         idp = self._idp
@@ -118,96 +150,75 @@ class DevelopmentApp:
             "algorithm": idp.algorithm,
             "jwks_url": idp.jwks_url,
             "discovery_url": idp.discovery_url,
+            "token_endpoint": idp.token_endpoint,
             "kid": idp.kid,
             "kids": [key["kid"] for key in idp.jwks()["keys"]],
             "fetches": idp.fetches,
+            "failure": idp.failure,
         }
 
 
-class _Refused(Exception):
-    def __init__(self, status: int, code: str, detail: str, allow: str | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
-        self.allow = allow
-
-
-def _check_caller(scope: Message) -> None:
-    headers = scope["headers"]
-    hosts = header_values(headers, "host")
-    if len(hosts) != 1 or not _is_loopback(hosts[0]):
-        raise _Refused(403, "foreign_host", "/dev/ is reached as 127.0.0.1 or localhost only")
-    if any(origin != f"http://{hosts[0]}" for origin in header_values(headers, "origin")):
-        raise _Refused(403, "foreign_origin", "/dev/ does not answer pages of another origin")
-    method = _METHODS.get(scope["path"].split("/")[2])
+def _check_order(scope: Message, name: str) -> None:
+    method = _METHODS.get(name)
     if method is None:
         raise _nothing_here()
     if scope["method"] != method:
-        raise _Refused(405, "method_not_allowed", f"only {method} is answered", allow=method)
-    if method == "POST" and not _is_json(header_values(headers, "content-type")):
-        raise _Refused(415, "not_json", "a POST takes Content-Type: application/json")
+        raise Refused(405, "method_not_allowed", f"only {method} is answered", allow=method)
+    # A foreign page can send a form without any leave, but no JSON.
+    if method == "POST" and media_type_of(scope) != "application/json":
+        raise Refused(415, "not_json", "a POST takes Content-Type: application/json")
 
 
-def _nothing_here() -> _Refused:
-    return _Refused(
+def _nothing_here() -> Refused:
+    return Refused(
         404,
         "not_found",
-        "there are GET /dev/state, POST /dev/token, /dev/rotate, /dev/revoke/{kid}",
+        "there are GET /dev/state, POST /dev/token, /dev/rotate, /dev/revoke/{kid}, "
+        "/dev/fail/{how}, /dev/recover",
     )
 
 
-def _is_loopback(host: str) -> bool:
+async def _send_token(send: Send, token: str, *, as_text: bool) -> None:
+    if not as_text:
+        await answer(send, {"token": token})
+        return
+    body = token.encode("ascii")
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode("ascii")),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _naming_token_endpoint(send: Send, token_endpoint: str) -> Send:
+    """``send`` for an answer with metadata: good ones also say how tokens are had (RFC 8414)."""
+    started: list[Message] = []
+
+    async def extended(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            started.append(message)
+            return
+        if started and message["type"] == "http.response.body":
+            start = started.pop()
+            body = _extended(message.get("body", b""), token_endpoint)
+            if body is not None:
+                kept = [one for one in start["headers"] if one[0] != b"content-length"]
+                length = (b"content-length", str(len(body)).encode("ascii"))
+                start = {**start, "headers": [*kept, length]}
+                message = {**message, "body": body}
+            await send(start)
+        await send(message)
+
+    return extended
+
+
+def _extended(body: bytes, token_endpoint: str) -> bytes | None:
     try:
-        name = urlsplit(f"//{host}").hostname
-        return name == "localhost" or ipaddress.ip_address(name or "").is_loopback
-    except ValueError:  # neither a host nor an address
-        return False
-
-
-def _is_json(content_types: list[str]) -> bool:
-    return [one.partition(";")[0].strip().lower() for one in content_types] == ["application/json"]
-
-
-async def _read_body(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise _Refused(400, "gone", "the caller went away")
-        body += message.get("body", b"")
-        if len(body) > _MOST_BYTES:
-            raise _Refused(413, "too_large", f"a body has at most {_MOST_BYTES} bytes")
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-def _read_order(body: bytes) -> dict[str, Any]:
-    """The arguments for `FakeProvider.issue`."""
-    try:
-        order: object = json.loads(body or b"{}", parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise _bad_order("takes a JSON object of claims") from None
-    if not isinstance(order, dict):
-        raise _bad_order("takes a JSON object of claims")
-    if not isinstance(order.get("headers", {}), dict | None):
-        raise _bad_order("headers takes an object of header members")
-    if not _is_seconds(order.get("expires_in")):
-        raise _bad_order("expires_in takes a number of seconds, or null for no exp")
-    if "self" in order:
-        raise _bad_order("cannot issue a claim named self")
-    return order
-
-
-def _is_seconds(value: object) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)  # 1e999 is JSON
-    return value is None or (isinstance(value, int) and not isinstance(value, bool))
-
-
-def _bad_order(detail: str) -> _Refused:
-    return _Refused(400, "bad_order", detail)
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
+        metadata: object = json.loads(body)
+    except ValueError:  # broken on purpose
+        return None
+    if not isinstance(metadata, dict) or "issuer" not in metadata:
+        return None
+    return json.dumps({**metadata, "token_endpoint": token_endpoint, **METADATA}).encode("ascii")

@@ -1,6 +1,6 @@
-"""A real HTTP server on 127.0.0.1 for an ASGI app, until it is told to end.
+"""A real HTTP server for an ASGI app, on 127.0.0.1 unless told otherwise, until it is told to end.
 
-Owns: the socket, the signals, the end. May not know: what the app is.
+Owns: the socket, the signals, the end. May not know: what the app is, who may reach it.
 """
 
 from __future__ import annotations
@@ -18,18 +18,24 @@ if TYPE_CHECKING:
 __all__ = ["base_url_of", "listen", "run"]
 
 
-def listen(port: int) -> socket.socket:
-    """A socket that listens on 127.0.0.1 and no other address; port 0 is any free one.
+def listen(port: int, host: str = "127.0.0.1") -> socket.socket:
+    """A socket that listens on this address and no other; port 0 is any free one.
 
-    From here on connections are taken, if not yet answered. A port that is taken is an OSError.
+    From here on connections are taken, if not yet answered. A port that is taken is an OSError, and
+    so is an address that this machine does not have.
+
+    Arguments:
+        port: 0 to 65535.
+        host: an IP address, of version 4 or 6.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, as socket.create_server does not: only then does asyncio turn Nagle's
     # algorithm off, which costs an answer in two writes 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":  # elsewhere it would let two processes share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
+        listener.bind((host, port))
         listener.listen(256)
     except BaseException:
         listener.close()
@@ -38,8 +44,11 @@ def listen(port: int) -> socket.socket:
 
 
 def base_url_of(listener: socket.socket) -> str:
-    """Where the app that is run on this socket is reached."""
-    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+    """Where the app that is run on this socket is reached, from this machine at the least."""
+    bound: str
+    bound, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)  # noqa: S104 (no bind)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def run(
@@ -47,6 +56,7 @@ def run(
     listener: socket.socket,
     *,
     until_stdin_ends: bool = False,
+    at_end: Callable[[], None] | None = None,
 ) -> None:
     """Serve an app until SIGINT or SIGTERM, either of which is a good end.
 
@@ -55,6 +65,8 @@ def run(
         listener: from `listen`.
         until_stdin_ends: end with standard input too. Whoever starts this process and holds the
             other side of that pipe takes it along, however it goes itself.
+        at_end: called on the event loop once it is to end, before requests in progress are waited
+            for: so that those which would wait for ever can be let go.
     """
     import uvicorn
 
@@ -69,7 +81,14 @@ def run(
         server_header=False,
         timeout_graceful_shutdown=2,
     )
-    server = uvicorn.Server(config)
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            if at_end is not None:
+                at_end()
+            await super().shutdown(sockets)
+
+    server = Server(config)
 
     def end(*_: object) -> None:
         server.should_exit = True

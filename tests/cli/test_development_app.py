@@ -1,35 +1,24 @@
 """The endpoints that drive the development provider: what they do, and whom they refuse."""
 
 import asyncio
-import base64
-import json
 
 import httpx
 import pytest
+from asking import BASE_URL, Asker, part
 
 from jwks_client import JWKSClient, TokenError
-from jwks_client.cli._development import DevelopmentApp, DevelopmentProvider
 
-BASE_URL = "http://127.0.0.1:8400"
 JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture
-def idp():
-    return DevelopmentProvider(BASE_URL, algorithm="ES256")
+def ask():
+    return Asker()
 
 
 @pytest.fixture
-def ask(idp):
-    def ask(method, path, *, base_url=BASE_URL, **options):
-        async def asked():
-            transport = httpx.ASGITransport(DevelopmentApp(idp))
-            async with httpx.AsyncClient(transport=transport, base_url=base_url) as http:
-                return await http.request(method, path, **options)
-
-        return asyncio.run(asked())
-
-    return ask
+def idp(ask):
+    return ask.idp
 
 
 @pytest.fixture
@@ -42,18 +31,13 @@ def claims_of(idp):
         yield lambda token: client.verify(token).claims
 
 
-def payload(token):
-    """The claims of a token as they stand there, unverified."""
-    return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
-
-
 def test_it_publishes_where_it_is(ask):
     """Discovery and key set name the base URL it was given, whatever its issuer."""
     metadata = ask("GET", "/.well-known/openid-configuration").json()
     assert metadata["issuer"] == BASE_URL
     assert metadata["jwks_uri"] == f"{BASE_URL}/.well-known/jwks.json"
     assert [key["kid"] for key in ask("GET", "/.well-known/jwks.json").json()["keys"]] == ["key-1"]
-    elsewhere = DevelopmentProvider(BASE_URL, issuer="https://id.example", algorithm="ES256")
+    elsewhere = Asker(issuer="https://id.example").idp
     assert (elsewhere.issuer, elsewhere.jwks_url) == (
         "https://id.example",
         f"{BASE_URL}/.well-known/jwks.json",
@@ -83,13 +67,102 @@ def test_expiry_and_headers_are_no_claims(ask):
     """``expires_in`` sets the life, null leaves ``exp`` out; ``headers`` go into the header."""
     order = {"expires_in": 5, "headers": {"kid": "other", "typ": None}}
     token = ask("POST", "/dev/token", json=order).json()["token"]
-    claims = payload(token)
+    claims = part(token, 1)
     assert claims["exp"] - claims["iat"] == 5
     assert claims.keys().isdisjoint(order)
-    header = json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))
-    assert header == {"alg": "ES256", "kid": "other"}
+    assert part(token, 0) == {"alg": "ES256", "kid": "other"}
     for_ever = ask("POST", "/dev/token", json={"expires_in": None, "headers": None}).json()["token"]
-    assert "exp" not in payload(for_ever)
+    assert "exp" not in part(for_ever, 1)
+
+
+def test_a_token_lives_an_hour_unless_told_otherwise(ask):
+    """Without a word on it a token lives as long as the provider was told, an hour by default."""
+    for provider, life in ((ask, 3600), (Asker(expires_in=120), 120)):
+        claims = part(provider("POST", "/dev/token", json={}).json()["token"], 1)
+        assert claims["exp"] - claims["iat"] == life
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_text"),
+    [
+        ("text/plain", True),
+        ("Text/Plain; charset=utf-8", True),
+        ("text/plain, application/json;q=0.5", True),
+        ("text/plain;q=0.5, application/json", False),
+        ("text/plain;q=0", False),
+        ("text/plain;q=much", False),
+        ("application/json", False),
+        ("*/*", False),
+        ("text/*", False),
+        ("", False),
+    ],
+)
+def test_a_token_comes_as_plain_text_if_asked_for(ask, accept, is_text):
+    """The bare token is the answer to whoever names plain text and prefers it; others get JSON."""
+    answered = ask("POST", "/dev/token", json={"sub": "u7"}, headers={"accept": accept})
+    assert answered.headers["cache-control"] == "no-store"
+    assert answered.headers["content-type"].startswith("text/plain") == is_text
+    token = answered.text if is_text else answered.json()["token"]
+    assert part(token, 1)["sub"] == "u7"
+
+
+def test_metadata_name_the_token_endpoint(ask):
+    """Discovery and RFC 8414 metadata say where tokens are had, and how clients say who they are."""
+    for provider, place in ((ask, ""), (Asker(issuer="https://id.example/t1"), "/t1")):
+        for path in (
+            f"{place}/.well-known/openid-configuration",
+            f"/.well-known/oauth-authorization-server{place}",
+        ):
+            answered = provider("GET", path)
+            assert answered.status_code == 200
+            told = answered.json()
+            assert told["jwks_uri"] == f"{BASE_URL}/.well-known/jwks.json"
+            assert told["token_endpoint"] == f"{BASE_URL}/token"
+            assert told["grant_types_supported"] == ["client_credentials"]
+            assert int(answered.headers["content-length"]) == len(answered.content)
+
+
+def test_it_fails_and_recovers_as_told(ask, idp):
+    """Each failure shows in key set and metadata, is in the state, and ends with the recovery."""
+    token_before = ask("POST", "/dev/token", json={}).json()["token"]
+    for how, status, text in (("500", 500, "500"), ("empty", 200, "[]"), ("html", 200, "<p>")):
+        assert ask("POST", f"/dev/fail/{how}", headers=JSON).json()["failure"] == how
+        for path in ("/.well-known/jwks.json", "/.well-known/openid-configuration"):
+            answered = ask("GET", path)
+            assert answered.status_code == status
+            assert text in answered.text
+            assert "token_endpoint" not in answered.text
+    assert (
+        ask("POST", "/dev/token", json={}).json()["token"].split(".")[0]
+        == (token_before.split(".")[0])
+    )
+    assert ask("POST", "/dev/recover", headers=JSON).json()["failure"] is None
+    assert len(ask("GET", "/.well-known/jwks.json").json()["keys"]) == 1
+
+
+@pytest.mark.parametrize("how", ["200", "600", "50", "slow", "", "%00", "hang/on"])
+def test_an_unknown_failure_is_refused(ask, idp, how):
+    """What is no failure that it knows is 404, and changes nothing."""
+    assert ask("POST", f"/dev/fail/{how}", headers=JSON).status_code == 404
+    assert idp.failure is None
+
+
+def test_what_hung_is_ended_by_the_recovery(ask, idp):
+    """A request that hangs has an answer when the provider recovers, and the server no traceback."""
+
+    async def hung():
+        transport = httpx.ASGITransport(ask.app)
+        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as http:
+            with idp.hold() as held:
+                waiting = asyncio.ensure_future(http.get("/.well-known/jwks.json"))
+                await held.wait_async()
+            assert not waiting.done()
+            await http.post("/dev/recover", headers=JSON)
+            return await waiting
+
+    idp.break_down("hang")
+    answered = asyncio.run(hung())
+    assert (answered.status_code, answered.json()["code"]) == (503, "recovered")
 
 
 def test_rotating_and_revoking_change_the_key_set(ask, idp, claims_of):
@@ -123,9 +196,11 @@ def test_the_state_counts_fetches(ask):
         "algorithm": "ES256",
         "jwks_url": f"{BASE_URL}/.well-known/jwks.json",
         "discovery_url": f"{BASE_URL}/.well-known/openid-configuration",
+        "token_endpoint": f"{BASE_URL}/token",
         "kid": "key-1",
         "kids": ["key-1"],
         "fetches": 2,
+        "failure": None,
     }
 
 
@@ -152,6 +227,14 @@ def test_a_page_of_another_origin_is_refused(ask, idp, method, path, origin):
     assert idp.kid == "key-1"
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none, cross-site", ""])
+def test_a_request_from_another_site_is_refused(ask, idp, site):
+    """What a browser says was caused by another page is 403, even where it says no origin."""
+    refused = ask("POST", "/dev/rotate", headers={"sec-fetch-site": site, **JSON})
+    assert (refused.status_code, refused.json()["code"]) == (403, "foreign_origin")
+    assert idp.kid == "key-1"
+
+
 @pytest.mark.parametrize("host", ["evil.example", "192.168.0.7:8400", "localhost.evil.example", ""])
 def test_a_rebound_name_is_refused(ask, idp, host):
     """A name that is no loopback name is 403, even where the page's origin is that very name."""
@@ -166,6 +249,26 @@ def test_its_own_page_is_answered(ask, host):
     """A page that this very server gave may drive it, by each loopback name."""
     headers = {"host": host, "origin": f"http://{host}", **JSON}
     assert ask("POST", "/dev/rotate", headers=headers).status_code == 200
+
+
+def test_other_machines_reach_it_only_where_that_is_wanted():
+    """Knowingly beyond loopback, its own name and bare addresses will do; other names never."""
+    beyond = Asker(base_url="http://idp:8400", beyond_loopback=True)
+    for host in (
+        "idp:8400",
+        "IDP",
+        "192.168.0.7:8400",
+        "[fe80::1]:8400",
+        "127.0.0.1:9",
+        "localhost",
+    ):
+        headers = {"host": host, "origin": f"http://{host}", **JSON}
+        assert beyond("POST", "/dev/rotate", headers=headers).status_code == 200, host
+    for host in ("evil.example", "idp.evil.example", "xidp", "192.168.0.7.evil.example"):
+        headers = {"host": host, "origin": f"http://{host}", **JSON}
+        assert beyond("POST", "/dev/rotate", headers=headers).status_code == 403, host
+    headers = {"host": "idp", "origin": "http://192.168.0.7:8400", **JSON}
+    assert beyond("POST", "/dev/rotate", headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -208,8 +311,9 @@ def test_a_foreign_page_gets_no_leave(ask):
         b'{"expires_in": true}',
         b'{"expires_in": 1e999}',
         b'{"self": 1}',
+        b'{"amount": 1e999}',
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_a_bad_order_is_told_what_is_wrong(ask, body):
     """What is no order for a token is 400 with a reason, never a failure of the server."""
@@ -249,6 +353,9 @@ def test_an_unknown_kid_cannot_be_revoked(ask):
         ("POST", "/dev/nothing", 404),
         ("POST", "/dev/revoke", 404),
         ("POST", "/dev/rotate/key-1", 404),
+        ("GET", "/dev/fail/500", 405),
+        ("GET", "/dev/recover", 405),
+        ("POST", "/dev/fail", 404),
         ("GET", "/dev", 404),
     ],
 )

@@ -1,14 +1,19 @@
 """``jwks-client serve`` as a process."""
 
 import json
+import re
 import signal
 import socket
+from pathlib import Path
 
 import httpx
 import pytest
+from asking import part
 from running import connect, is_listening, run, running, wait_for_end
 
 from jwks_client import JWKSClient, providers
+from jwks_client.cli._app import commands
+from jwks_client.cli._development import _METHODS
 from jwks_client.cli._loopback import listen
 
 
@@ -68,6 +73,85 @@ def test_it_listens_on_loopback_only():
         assert listener.family == socket.AF_INET
 
 
+def test_it_may_listen_on_another_loopback_address():
+    """``--host`` takes the loopback address of IPv6, and the name of loopback."""
+    for host, place in (("::1", "http://[::1]:"), ("localhost", "http://127.0.0.1:")):
+        with running("serve", "--port", "0", "--host", host) as process:
+            base_url = process.stdout.readline().strip()
+            assert base_url.startswith(place)
+            assert httpx.get(f"{base_url}/dev/state", trust_env=False).json()["issuer"] == base_url
+
+
+def test_it_listens_beyond_loopback_only_when_told_twice():
+    """A public address alone is refused; with the flag too it is served, and said in red."""
+    ended = run("serve", "--port", "0", "--host", "0.0.0.0")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "--allow-non-loopback" in ended.stderr
+    options = ("--host", "0.0.0.0", "--allow-non-loopback", "--base-url", "http://idp:8400")
+    with running("serve", "--port", "0", *options, FORCE_COLOR="1") as process:
+        assert process.stdout.readline().strip() == "http://idp:8400"
+        warning = process.stderr.readline() + process.stderr.readline()
+    assert "For development only" in warning
+    assert "\x1b[1;31mIt listens on 0.0.0.0" in warning
+
+
+def test_an_address_for_all_is_reached_by_a_real_one():
+    """Listening on every address, its base URL is one that can be called."""
+    with running("serve", "--port", "0", "--host", "0.0.0.0", "--allow-non-loopback") as process:
+        base_url = process.stdout.readline().strip()
+        assert base_url.startswith("http://127.0.0.1:")
+        assert httpx.get(f"{base_url}/", trust_env=False).status_code == 200
+
+
+def test_its_tokens_live_as_long_as_told():
+    """``--expires-in`` is the life of every token that asks for no other."""
+    with running("serve", "--port", "0", "--expires-in", "90") as process:
+        base_url = process.stdout.readline().strip()
+        grant = {"grant_type": "client_credentials", "client_id": "a", "client_secret": "b"}
+        told = httpx.post(f"{base_url}/token", data=grant, trust_env=False).json()
+        assert told["expires_in"] == 90
+        for token in (told["access_token"], issue(base_url)):
+            claims = part(token, 1)
+            assert claims["exp"] - claims["iat"] == 90
+
+
+def test_its_document_is_whole():
+    """``docs/development-server.md`` names each option with its default, and each endpoint."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "development-server.md"
+    if not page.exists():
+        pytest.skip("the documents are not here: these are the tests of a wheel alone")
+    text = page.read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `--([a-z-]+)` \| `?([^`|]+?)`? \|", text, re.MULTILINE))
+    options = {one.opts[0].removeprefix("--"): one for one in commands.commands["serve"].params}
+    assert told.keys() == options.keys()
+    for name in ("port", "algorithm", "expires-in", "host"):
+        assert told[name] == str(options[name].default)
+    assert set(re.findall(r"/dev/(\w+)", text.partition("## Options")[0])) == set(_METHODS)
+
+
+def test_the_page_is_in_the_package():
+    """The page and its files come with the installed package."""
+    with running("serve", "--port", "0") as process:
+        base_url = process.stdout.readline().strip()
+        for path in ("/", "/page/style.css", "/page/script.js", "/page/icon.svg"):
+            assert httpx.get(f"{base_url}{path}", trust_env=False).status_code == 200
+
+
+def test_it_ends_while_a_request_hangs():
+    """A signal ends it cleanly though somebody waits for an answer that never comes."""
+    with running("serve", "--port", "0") as process:
+        base_url = process.stdout.readline().strip()
+        httpx.post(f"{base_url}/dev/fail/hang", json={}, trust_env=False).raise_for_status()
+        with connect(base_url) as waiting:
+            waiting.sendall(b"GET /.well-known/jwks.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            while httpx.get(f"{base_url}/dev/state", trust_env=False).json()["fetches"] == 0:
+                pass
+            process.send_signal(signal.SIGTERM)
+            _, stderr = process.communicate()
+    assert process.returncode == 0
+    assert "Traceback" not in stderr
+
+
 def test_its_answers_are_not_held_back():
     """Its connections name TCP as their protocol, for without that asyncio leaves Nagle's delay on."""
     with listen(0) as listener, connect(f"http://127.0.0.1:{listener.getsockname()[1]}"):
@@ -121,6 +205,18 @@ def test_a_port_that_is_taken_is_one_line():
         (("--port", "70000"), "--port"),
         (("--port", "http"), "--port"),
         (("--host", "0.0.0.0"), "--host"),
+        (("--host", "::"), "--host"),
+        (("--host", "192.168.0.7"), "--host"),
+        (("--host", "example.com"), "--host"),
+        (("--host", "example.com", "--allow-non-loopback"), "--host"),
+        (("--host", ""), "--host"),
+        (("--base-url", "http://idp:8400"), "--base-url"),
+        (("--base-url", "idp:8400", "--allow-non-loopback"), "--base-url"),
+        (("--base-url", "http://idp/t1", "--allow-non-loopback"), "--base-url"),
+        (("--base-url", "http://u@idp", "--allow-non-loopback"), "--base-url"),
+        (("--base-url", "http://idp:x", "--allow-non-loopback"), "--base-url"),
+        (("--base-url", "ftp://idp", "--allow-non-loopback"), "--base-url"),
+        (("--expires-in", "0"), "--expires-in"),
     ],
 )
 def test_wrong_options_exit_with_2(options, named):

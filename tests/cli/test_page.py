@@ -1,0 +1,463 @@
+"""The page of the development provider, without a browser: what it answers, and whom."""
+
+import json
+import re
+import shlex
+from html.parser import HTMLParser
+
+import pytest
+from asking import BASE_URL, Asker, part
+
+from jwks_client.cli._page.form import Issued
+from jwks_client.cli._page.markup import Markup, fill
+from jwks_client.cli._page.token import validity
+
+OWN = {"origin": BASE_URL}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+USUAL = {"do": "issue", "sub": "u1", "scope": "a", "audience": "api", "expires_in": "3600"}
+# What would be markup, or end an attribute, a text area, a script, a shell's word.
+HOSTILE = (
+    """</textarea></pre><script>document.title='x'</script>"'><img src=x onerror=1>&lt;$(id)`id`"""
+)
+
+
+class Read(HTMLParser):
+    """A page as a parser sees it: its tags, the values of its fields, the texts by id."""
+
+    def __init__(self, page):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.fields, self.texts = [], {}, {}
+        self._open = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        assert len(attributes) == len(attrs)
+        self.tags.append((tag, attributes))
+        if tag == "input":
+            self.fields[attributes["name"]] = attributes.get("value", "")
+        if tag not in ("input", "img", "meta", "link", "br"):
+            name = attributes.get("name") if tag == "textarea" else attributes.get("id")
+            self._open.append((tag, name or attributes.get("aria-label")))
+
+    def handle_endtag(self, tag):
+        assert self._open.pop()[0] == tag
+
+    def handle_data(self, text):
+        for tag, name in self._open:
+            if tag == "textarea":
+                self.fields[name] = self.fields.get(name, "") + text.removeprefix("\n")
+            elif name is not None:
+                self.texts[name] = self.texts.get(name, "") + text
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def ask():
+    return Asker()
+
+
+@pytest.fixture
+def send(ask):
+    def send(headers=OWN, **fields):
+        return ask("POST", "/", data=fields, headers=headers)
+
+    return send
+
+
+def test_it_is_one_whole_page(ask):
+    """At ``/`` is a page in which every field has a label and every part a heading."""
+    answered = ask("GET", "/")
+    assert answered.status_code == 200
+    assert answered.headers["content-type"] == "text/html; charset=utf-8"
+    page = Read(answered.text)
+    assert page.all("html") == [{"lang": "en"}]
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    visible = [
+        one for one in page.all("input") + page.all("textarea") if one.get("type") != "hidden"
+    ]
+    assert {one["id"] for one in visible} == {one["for"] for one in page.all("label")}
+    for section in page.all("section"):
+        assert section["aria-labelledby"] in ids
+    described = " ".join(one.get("aria-describedby", "") for one in visible).split()
+    assert described
+    assert set(described) <= set(ids)
+    assert ask("HEAD", "/").status_code == 200
+
+
+def test_nothing_comes_from_elsewhere(ask):
+    """Every file is this server's, is there, and is what it says; nothing is written into the page."""
+    page = Read(ask("GET", "/").text)
+    linked = {one["href"] for one in page.all("link")} | {one["src"] for one in page.all("img")}
+    linked |= {one["src"] for one in page.all("script")}
+    assert linked == {"/page/icon.svg", "/page/style.css", "/page/script.js"}
+    kinds = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+    for path in linked:
+        answered = ask("GET", path)
+        assert answered.status_code == 200
+        assert answered.headers["content-type"].startswith(kinds[path.rpartition(".")[2]])
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|@import|url\(", answered.text)
+    assert page.all("style") == []
+    for _, attributes in page.tags:
+        assert not [name for name in attributes if name == "style" or name.startswith("on")]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "data"),
+    [
+        ("GET", "/", None),
+        ("GET", "/page/style.css", None),
+        ("GET", "/page/script.js", None),
+        ("POST", "/", USUAL),
+        ("POST", "/", {**USUAL, "claims": "{"}),
+        ("POST", "/", {"do": "rotate"}),
+    ],
+)
+def test_a_browser_is_told_to_be_strict(ask, method, path, data):
+    """Every answer forbids what the page does not need: foreign files, inline script, frames, caches."""
+    headers = ask(method, path, data=data, headers=OWN).headers
+    policy = {
+        one.split()[0]: one.split()[1:] for one in headers["content-security-policy"].split(";")
+    }
+    assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == ["'none'"]
+    for name in ("script-src", "style-src", "img-src", "form-action"):
+        assert policy[name] == ["'self'"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["cache-control"] == "no-store"
+    assert not [name for name in headers if name.startswith("access-control-")]
+
+
+def test_what_stands_there_makes_the_usual_token(ask, send):
+    """Sent as it is, the form gives a token of the usual claims that lives an hour."""
+    form = Read(ask("GET", "/").text).fields
+    page = Read(send(**{**form, "do": "issue"}).text)
+    claims = part(page.texts["token"], 1)
+    assert (claims["sub"], claims["aud"], claims["iss"]) == ("u1", "api", BASE_URL)
+    assert claims["exp"] - claims["iat"] == 3600
+    assert "scope" not in claims
+
+
+def test_a_token_has_what_was_typed(send):
+    """Fields and extra claims are in the token, in what is shown of it, and in the form again."""
+    typed = {
+        "sub": "jörg",
+        "scope": "orders:read",
+        "audience": "a  b",
+        "expires_in": "-60",
+        "claims": '{"org_id": "acme", "aud": "c", "iat": null, "headers": {"typ": "at+jwt"}}',
+    }
+    answered = send(do="issue", **typed)
+    assert answered.status_code == 200
+    page = Read(answered.text)
+    claims, header = part(page.texts["token"], 1), part(page.texts["token"], 0)
+    assert (claims["sub"], claims["scope"], claims["org_id"]) == ("jörg", "orders:read", "acme")
+    assert claims["aud"] == "c"
+    assert "iat" not in claims
+    assert header["typ"] == "at+jwt"
+    assert json.loads(page.texts["Claims of the token"]) == claims
+    assert json.loads(page.texts["Header of the token"]) == header
+    assert {name: page.fields[name] for name in typed} == typed
+
+
+@pytest.mark.parametrize(
+    ("audience", "claim"), [("a b", ["a", "b"]), ("a", "a"), ("", None), ("api", "api")]
+)
+def test_an_empty_field_leaves_its_claim_out(send, audience, claim):
+    """An audience may be several or none; without subject, scope and life there is no such claim."""
+    page = Read(send(do="issue", audience=audience).text)
+    claims = part(page.texts["token"], 1)
+    assert claims.get("aud") == claim
+    assert claims.keys().isdisjoint({"sub", "scope", "exp"})
+
+
+def test_its_commands_do_what_they_say(ask, send):
+    """The command shown orders the very token again, and the other one carries it."""
+    page = Read(send(do="issue", sub="o'hara", expires_in="5", claims='{"ö": "$(id)"}').text)
+    token = page.texts["token"]
+    call = shlex.split(page.texts["use"])
+    assert f"Authorization: Bearer {token}" in call
+    again = shlex.split(page.texts["again"].removeprefix("TOKEN=$(").removesuffix(")"))
+    assert f"{BASE_URL}/dev/token" in again
+    body = again[again.index("-d") + 1]
+    headers = dict(one.split(": ") for one in again if re.fullmatch("[A-Z][A-Za-z-]+: .*", one))
+    ordered = part(ask("POST", "/dev/token", headers=headers, content=body).text, 1)
+    first = part(token, 1)
+    assert ordered["exp"] - ordered["iat"] == first["exp"] - first["iat"] == 5
+    for one in (ordered, first):
+        del one["exp"], one["iat"]
+    assert ordered == first == {"iss": BASE_URL, "sub": "o'hara", "ö": "$(id)"}
+
+
+@pytest.mark.parametrize("field", ["sub", "scope", "audience", "expires_in", "claims"])
+def test_what_is_typed_is_only_text(send, field):
+    """Markup in any field comes back as its text: no tag, no attribute more than the page has."""
+    plain, hostile = send(**USUAL), send(**{**USUAL, field: HOSTILE})
+    page = Read(hostile.text)
+    assert page.fields[field] == HOSTILE
+    if field in ("sub", "scope", "audience"):  # the others are refused: the form alone comes back
+        assert [tag for tag, _ in page.tags] == [tag for tag, _ in Read(plain.text).tags]
+    assert [one["src"] for one in page.all("script")] == ["/page/script.js"]
+    assert [one["src"] for one in page.all("img")] == ["/page/icon.svg"]
+
+
+def test_claims_are_only_text():
+    """Markup in names and values of claims and headers, deep down too, is shown as its text."""
+    ask = Asker(issuer=f"https://id.example/{HOSTILE}", audience=HOSTILE)
+    claims = {HOSTILE: HOSTILE, "deep": [{HOSTILE: [HOSTILE]}], "headers": {"kid": HOSTILE}}
+    answered = ask("POST", "/", headers=OWN, data={**USUAL, "claims": json.dumps(claims)})
+    assert answered.status_code == 200
+    page = Read(answered.text)
+    assert json.loads(page.texts["Claims of the token"])["deep"] == [{HOSTILE: [HOSTILE]}]
+    assert json.loads(page.texts["Header of the token"])["kid"] == HOSTILE
+    assert [one["src"] for one in page.all("script")] == ["/page/script.js"]
+    assert [one["src"] for one in page.all("img")] == ["/page/icon.svg"]
+
+
+def test_what_nobody_sees_is_shown():
+    """What turns or hides text, and what UTF-8 cannot hold, is shown as an escape of JSON."""
+    ask = Asker()
+    claims = r'{"a": "\u202e\u200b\u0000", "b": "\ud800", "c": "ö"}'
+    answered = ask("POST", "/", headers=OWN, data={**USUAL, "claims": claims})
+    shown = Read(answered.text).texts["Claims of the token"]
+    for escape in (r"\u202e", r"\u200b", r"\u0000", r"\ud800", "ö"):
+        assert escape in shown
+    assert not {"\u202e", "\u200b", "\0"} & set(answered.text)  # in the commands neither
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("claims", "{", "JSON object"),
+        ("claims", "[]", "JSON object"),
+        ("claims", '{"exp": NaN}', "JSON object"),
+        ("claims", '{"expires_in": "60"}', "seconds"),
+        ("claims", '{"self": 1}', "self"),
+        ("expires_in", "an hour", "seconds"),
+        ("expires_in", "1e3", "seconds"),
+        ("expires_in", "9" * 13, "seconds"),
+        ("expires_in", "٣", "seconds"),
+    ],
+)
+def test_a_wrong_field_says_what_is_wrong(send, field, value, said):
+    """It is 400: the field is marked, described by the reason and in focus, and what was typed stays."""
+    answered = send(**{**USUAL, field: value})
+    assert answered.status_code == 400
+    page = Read(answered.text)
+    assert "token" not in page.texts
+    assert page.fields[field] == value
+    (wrong,) = [one for _, one in page.tags if one.get("aria-invalid") == "true"]
+    assert (wrong["id"], "autofocus" in wrong) == (field, True)
+    assert f"{field}-error" in wrong["aria-describedby"].split()
+    assert re.search(said, page.texts[f"{field}-error"])
+    assert "alert" in {one.get("role") for _, one in page.tags}
+
+
+def test_deep_claims_do_no_harm(ask, send):
+    """Claims nested deeper than Python can go are 400; where it can, they are issued and shown."""
+    for depth, fine in ((100, {200}), (500, {200, 400}), (3_500, {200, 400})):
+        claims = '{"a":' * depth + "1" + "}" * depth
+        assert send(**USUAL, claims=claims).status_code in fine
+    assert ask("GET", "/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "done", "section"),
+    [
+        ({"do": "rotate"}, "rotated", "keys"),
+        ({"do": "revoke", "kid": "key-1"}, "revoked", "keys"),
+        ({"do": "revoke", "kid": "key-9"}, "unknown", "keys"),
+        ({"do": "revoke"}, "unknown", "keys"),
+        ({"do": "fail", "how": "500"}, "broken", "health"),
+        ({"do": "recover"}, "recovered", "health"),
+    ],
+)
+def test_a_click_is_answered_with_a_redirect(ask, send, fields, done, section):
+    """A click is done once: the answer leads back to the page, which says what was done."""
+    answered = send(**fields)
+    assert (answered.status_code, answered.headers["location"]) == (303, f"/?done={done}#{section}")
+    page = ask("GET", f"/?done={done}").text
+    assert page.count('role="status"') == ask("GET", "/").text.count('role="status"') + 1
+
+
+def test_clicks_do_what_they_say(ask, send):
+    """Rotating, withdrawing, failing and recovering work, and show on the page."""
+    send(do="rotate")
+    assert ask.idp.kid == "key-2"
+    assert "Withdraw key-1" in ask("GET", "/").text
+    send(do="revoke", kid="key-1")
+    assert [key["kid"] for key in ask.idp.jwks()["keys"]] == ["key-2"]
+    assert "Withdraw key-1" not in ask("GET", "/").text
+    for how, said in (("500", "answers 500"), ("hang", "hangs"), ("html", "a web page")):
+        send(do="fail", how=how)
+        assert ask.idp.failure == how
+        assert said in ask("GET", "/").text
+    send(do="fail", how="empty")
+    assert ask("GET", "/.well-known/jwks.json").json() == {"keys": []}
+    assert "Recover" in ask("GET", "/").text
+    send(do="recover")
+    assert ask.idp.failure is None
+    assert "Recover" not in ask("GET", "/").text
+    assert "was asked for once" in ask("GET", "/").text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": ""},
+        {"origin": "http://localhost:8400"},
+        {"origin": "http://127.0.0.1:8401"},
+        {"origin": "http://127.0.0.1"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"origin": BASE_URL, "sec-fetch-site": "cross-site"},
+        {"origin": BASE_URL, "sec-fetch-site": "same-site"},
+        {"host": "evil.example", "origin": "http://evil.example"},
+        {
+            "host": "evil.example:8400",
+            "origin": "http://evil.example:8400",
+            "sec-fetch-site": "same-origin",
+        },
+        {"host": "127.0.0.1.evil.example", "origin": BASE_URL},
+    ],
+)
+@pytest.mark.parametrize("fields", [{"do": "rotate"}, {"do": "fail", "how": "500"}, USUAL])
+def test_a_form_of_a_foreign_page_does_nothing(ask, send, headers, fields):
+    """A form that cannot prove to be the page's own, or comes by a rebound name, is 403."""
+    refused = send(headers=headers, **fields)
+    assert (refused.status_code, refused.json()["code"][:8]) == (403, "foreign_")
+    assert (ask.idp.kid, ask.idp.failure) == ("key-1", None)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": BASE_URL},
+        {"origin": BASE_URL, "sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "same-origin"},
+        {"host": "localhost:8400", "origin": "http://localhost:8400"},
+        {"host": "[::1]:8400", "origin": "http://[::1]:8400"},
+    ],
+)
+def test_its_own_form_is_taken(ask, send, headers):
+    """Whatever loopback name the page was opened by, its own forms work."""
+    assert send(headers=headers, do="rotate").status_code == 303
+    assert ask.idp.kid == "key-2"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "192.168.0.7", "localhost.evil.example", ""])
+def test_a_rebound_name_shows_nothing(ask, host):
+    """By a name that is no loopback name there is no page and no file of it."""
+    for path in ("/", "/page/script.js"):
+        refused = ask("GET", path, headers={"host": host})
+        assert (refused.status_code, refused.json()["code"]) == (403, "foreign_host")
+
+
+def test_a_link_may_lead_to_the_page(ask):
+    """A person who follows a link from elsewhere sees the page: reading it is no harm."""
+    assert ask("GET", "/", headers={"sec-fetch-site": "cross-site"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status"),
+    [
+        ("PUT", "/", {}, 405),
+        ("DELETE", "/", {}, 405),
+        ("OPTIONS", "/", {}, 405),
+        ("POST", "/page/style.css", {"data": USUAL}, 404),
+        ("GET", "/page/view.py", {}, 404),
+        ("GET", "/page/", {}, 404),
+        ("GET", "/page/..%2f__init__.py", {}, 404),
+        ("GET", "/page/../_serve.py", {}, 404),
+        ("POST", "/", {"json": {"do": "rotate"}}, 415),
+        ("POST", "/", {"content": b"do=rotate"}, 415),
+        (
+            "POST",
+            "/",
+            {"content": b"do=rotate", "headers": {**OWN, "content-type": "text/plain"}},
+            415,
+        ),
+        ("POST", "/", {"data": {"do": "explode"}}, 400),
+        ("POST", "/", {"data": {"sub": "u1"}}, 400),
+        ("POST", "/", {"data": {"do": "fail", "how": "slow"}}, 400),
+        ("POST", "/", {"content": b"do=%FF", "headers": {**OWN, **FORM}}, 400),
+        ("POST", "/", {"data": {"do": "issue", "sub": "u" * 65_536}}, 413),
+    ],
+)
+def test_other_requests_are_refused(ask, method, path, options, status):
+    """What the page never sends is refused and changes nothing."""
+    answered = ask(method, path, **{"headers": OWN, **options})
+    assert answered.status_code == status
+    assert (ask.idp.kid, ask.idp.failure) == ("key-1", None)
+
+
+@pytest.mark.parametrize("query", ["done=<script>", "done=", "x=rotated", "done=rotated&x=1"])
+def test_only_known_notices_are_shown(ask, query):
+    """What a link says was done is shown only where it is one of the page's own notices."""
+    assert ask("GET", f"/?{query}").text == ask("GET", "/").text
+
+
+@pytest.mark.parametrize(
+    ("issued_at", "expires_at", "said"),
+    [
+        (0, 3600, "Good for 1 hour, until 1970-01-01 01:00:00 UTC"),
+        (0, 172_800, "Good for 2 days"),
+        (0, 90, "Good for 90 seconds"),
+        (0, 1, "Good for 1 second,"),
+        (0, 0.5, "Good for 0.5 seconds"),
+        (0, 1e300, "until second 1e+300"),
+        (10, 10, "expired already"),
+        (10, 0, "expired already"),
+        (None, 3600, "Good until 1970-01-01 01:00:00 UTC"),
+        (0, None, "never expires"),
+    ],
+)
+def test_a_life_is_told_in_words(issued_at, expires_at, said):
+    """How long a token is good stands there as a person would say it, whatever its claims."""
+    issued = Issued(
+        token="", header="", claims="", issued_at=issued_at, expires_at=expires_at, order={}
+    )
+    assert said in validity(issued)
+
+
+def test_whatever_is_filled_in_is_escaped():
+    """A template escapes text and numbers, and takes what is markup already as it is."""
+    assert fill('<p title="{a}">{b}</p>', a="\"'<>&", b=Markup("<b>")) == (
+        '<p title="&quot;&#x27;&lt;&gt;&amp;"><b></p>'
+    )
+    assert fill("{a}", a=7) == "7"
+    assert fill("{a}", a="{b}") == "{b}"
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ({}, [f'providers.oidc("{BASE_URL}", audience="api", algorithms=("ES256",))']),
+        ({"audience": ("a", "b")}, ['audience=("a", "b")']),
+        ({"audience": ()}, ["audience=()"]),
+        ({"audience": None}, ["audience=None"]),
+        (
+            {"issuer": "https://id.example"},
+            [f'providers.generic("{BASE_URL}/.well-known/jwks.json", issuer="https://id.example"'],
+        ),
+        ({"base_url": "http://idp:8400"}, ["allow_http=True"]),
+    ],
+)
+def test_the_lines_for_an_app_are_python(options, lines):
+    """What connects an app is Python as it stands, and names this provider."""
+    ask = Asker(beyond_loopback=True, **options)
+    shown = Read(ask("GET", "/").text).texts["client"]
+    compile(shown, "shown", "exec")
+    packed = re.sub(r"\s+", "", shown).replace(",)", ")")
+    for line in lines:
+        assert line.replace(" ", "").replace(",)", ")").rstrip(")") in packed
+    assert ("allow_http" in shown) == ("base_url" in options)
