@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-from weakref import WeakValueDictionary
 
 from ._core.cache import KeyCache
 from ._core.fetch import Plan
@@ -36,34 +35,36 @@ class Sources:
     clock: Clock
     tell: Callable[[Event], None]
     chance: random.Random
-    _by_place: WeakValueDictionary[Hashable, KeySource] = field(
-        default_factory=WeakValueDictionary[Hashable, KeySource], init=False, repr=False
+    _configured: dict[Hashable, KeySource] = field(
+        default_factory=dict[Hashable, KeySource], init=False, repr=False
     )
 
     def of(self, providers: Iterable[Provider]) -> dict[str, KeySource]:
         """The key set of each provider by the provider's name; an equal place is one key set."""
-        return {provider.name: self._shared(provider) for provider in providers}
+        named: dict[str, KeySource] = {}
+        for provider in providers:
+            place = _place(provider)
+            if place not in self._configured:
+                self._configured[place] = self._make(provider)
+            named[provider.name] = self._configured[place]
+        return named
 
     def of_tenant(self, provider: Provider, former: KeySource | None) -> KeySource:
         """The key set of a tenant: its former one, if the keys come from the same place still.
+
+        Tenants never share one, so that what the tokens of one cause, from budgets to events, is
+        its own; but a tenant whose keys a configured provider has already has those.
 
         Arguments:
             provider: as the application describes the tenant now.
             former: what it had until now, if it was there.
         """
-        if provider.jwks is None:
-            return self._shared(provider)
-        if former is not None and former.plan.provider.jwks == provider.jwks:
-            return former
-        return self._make(provider)
-
-    def _shared(self, provider: Provider) -> KeySource:
         place = _place(provider)
-        # A source keeps alive what its place is told by (a headers callable, by its identity).
-        source = self._by_place.get(place)
-        if source is None:
-            self._by_place[place] = source = self._make(provider)
-        return source
+        if former is not None:
+            before = former.plan.provider
+            if _place(before) == place and before.jwks == provider.jwks:
+                return former
+        return self._configured.get(place) or self._make(provider)
 
     def _make(self, provider: Provider) -> KeySource:
         plan = Plan(

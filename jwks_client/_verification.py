@@ -158,6 +158,8 @@ def remembered(
     earliest, latest = rules.lasting(facts)
     until = now + LONGEST
     if type(holder) is Tenant and holder.due_at < until:
+        if holder.due_at <= now:
+            return None
         until = holder.due_at
     return new_tuple(  # type: ignore[no-any-return]
         Remembered, (facts, rules, holder, before, earliest, latest, until)

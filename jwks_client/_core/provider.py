@@ -197,7 +197,7 @@ class Provider:
     allow_http: bool = False
 
     def __post_init__(self) -> None:
-        settings.text("name", self.name, longest=200)
+        settings.text("name", self.name, longest=512)  # a resolved one is named by its issuer
         self._check_identity()
         self._check_source()
         self._check_claims()

@@ -557,8 +557,13 @@ class Walk(RuleBasedStateMachine):
         assert not any(each in verified for each in others)  # a newcomer pushes out newcomers
         self.said[issuer] = ("came", number, self.now, one)
         self.failed.pop(issuer, None)
+        self.made_room(left)
         if one not in self.given:
             self.given.append(one)
+
+    def made_room(self, left: list[Tenant]) -> None:
+        for one in left:  # its backoff goes with it: who comes back pays a permit for the next call
+            self.failed.pop(one.issuer, None)
 
     @rule(at=st.integers(0, 9))
     def there_is_no_such_tenant(self, at: int) -> None:
@@ -593,6 +598,7 @@ class Walk(RuleBasedStateMachine):
         left = self.table.verified(one, self.now)
         assert one.verified or not one.held
         assert one not in left
+        self.made_room(left)
         if was_held:
             assert left == []
         elif one.held:

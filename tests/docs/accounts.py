@@ -22,6 +22,8 @@ PROJECT = "project-test-0a1b2c3d"
 PRELUDE = "app2.session.prelude.dev"
 WSO2 = "https://is.example.com:9443/t/acme.com/oauth2"
 ASGARDEO = "https://api.asgardeo.io/t/bifrost/oauth2"
+ENTRA = "https://login.microsoftonline.com"
+ENTRA_TENANT = "11111111-2222-4333-8444-555555555555"
 
 
 class Account:
@@ -150,6 +152,19 @@ _MAKERS = {
     "stytch_m2m": lambda: _stytch(sub="m2m-client-test-1", scope="read:users write:users"),
     "wso2": lambda: _wso2(WSO2),
     "asgardeo": lambda: _wso2(ASGARDEO),
+    "entra": lambda: Account(
+        f"{ENTRA}/common/discovery/v2.0/keys",
+        "e1",
+        members={"issuer": f"{ENTRA}/{{tenantid}}/v2.0", "x5t": "e1"},
+        iss=f"{ENTRA}/{ENTRA_TENANT}/v2.0",
+        aud="client1",
+        tid=ENTRA_TENANT,
+        oid=UUID,
+        sub="AAAAsub",
+        scp="orders.read",
+        ver="2.0",
+        nbf=...,
+    ),
 }
 
 

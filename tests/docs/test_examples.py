@@ -20,7 +20,14 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from accounts import PRELUDE, PROJECT, UUID, account
+from accounts import ENTRA, PRELUDE, PROJECT, UUID, WSO2, account
+from app_answers import (
+    CONSUMED,
+    check_fastapi_app,
+    check_starlette_app,
+    check_two_providers_app,
+    queue_of,
+)
 
 from jwks_client.testing import FakeProvider
 
@@ -152,6 +159,21 @@ CASES = {
         says=f"user {UUID}, scopes openid orders:read\n",
         refused=({"aut": "APPLICATION"}, "invalid_claim"),
     ),
+    "entra_multi_tenant": Case(
+        kinds=("entra",),
+        env={"ENTRA_AUDIENCE": "client1"},
+        says="tenant 11111111-2222-4333-8444-555555555555, user AAAAsub, scopes orders.read\n",
+        refused=({"tid": UUID, "iss": f"{ENTRA}/{UUID}/v2.0"}, "wrong_issuer"),
+    ),
+    "wso2_tenants": Case(
+        kinds=("wso2",),
+        env={
+            "WSO2_BASE_URL": "https://is.example.com:9443",
+            "WSO2_TENANTS": "globex.com=client2 acme.com=client1",
+        },
+        says=f"acme.com: {UUID}, scopes openid orders:read\n",
+        refused=({"iss": f"{WSO2}/token".replace("acme.com", "evil.com")}, "unknown_issuer"),
+    ),
 }
 by_case = pytest.mark.parametrize("name", CASES)
 
@@ -243,7 +265,7 @@ def local_env(name: str, idp: FakeProvider) -> dict[str, str]:
     """The settings of an example that speaks to a provider of one's own."""
     if name == "generic":
         return {"JWKS_URL": idp.jwks_url, "TOKEN_ISSUER": idp.issuer, "TOKEN_AUDIENCE": "api"}
-    prefix = "PARTNER" if name == "two_providers" else "OIDC"
+    prefix = "PARTNER" if name.startswith("two_providers") else "OIDC"
     return {f"{prefix}_ISSUER": idp.issuer, f"{prefix}_AUDIENCE": "api"}
 
 
@@ -328,17 +350,113 @@ def check_two_providers(run, internet) -> None:
 
 def check_async_service() -> None:
     """A real server: each outcome is answered with its status and headers; Ctrl-C ends it."""
-    with served() as idp:
-        env = {**os.environ, **local_env("async_service", idp), "PORT": "0"}
-        command = [sys.executable, str(SCRIPTS["async_service"])]
-        with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as service:
-            try:
-                base_url = where_it_runs(service)
-                check_answers(idp, base_url)
-            finally:
-                service.send_signal(signal.SIGINT)
-                log = service.communicate(timeout=PATIENCE)[1]
-    assert service.returncode == 0, log
+    with served() as idp, service("async_service", idp) as base_url:
+        check_answers(idp, base_url)
+
+
+def check_asgi_app() -> None:
+    """Two lines protect the app: who has a token and the scope is in, /health is open."""
+    with served() as idp, service("asgi_app", idp) as base_url:
+
+        def ask(path: str, **headers: str) -> tuple[int, Any, str | None]:
+            answer = httpx.get(f"{base_url}{path}", headers=headers, trust_env=False)
+            return answer.status_code, answer.json(), answer.headers.get("www-authenticate")
+
+        good = f"Bearer {idp.issue(sub='u7', scope='orders:read')}"
+        assert ask("/orders", Authorization=good) == (200, {"orders of": "u7"}, None)
+        assert ask("/health") == (200, {"status": "ok"}, None)
+        status, problem, challenge = ask("/orders")
+        assert (status, problem["code"], challenge) == (401, "missing_credentials", "Bearer")
+        status, problem, challenge = ask("/orders", Authorization=f"Bearer {idp.issue()}")
+        assert (status, problem["code"]) == (403, "insufficient_scope")
+        assert challenge == 'Bearer error="insufficient_scope", scope="orders:read"'
+
+
+def check_mcp_server() -> None:
+    """A client finds the authorization server from the first 401, and asks for the scope it lacks."""
+    resource = "https://mcp.example.com/mcp"
+    with served() as idp, service("mcp_server", idp, MCP_RESOURCE=resource) as base_url:
+
+        def ask(method: str, token: str | None = None, **params: Any) -> httpx.Response:
+            headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+            message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+            return httpx.post(f"{base_url}/mcp", json=message, headers=headers, trust_env=False)
+
+        refused = ask("initialize")
+        url = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
+        assert refused.status_code == 401
+        assert refused.headers["www-authenticate"] == f'Bearer resource_metadata="{url}"'
+        document = httpx.get(url.replace("https://mcp.example.com", base_url), trust_env=False)
+        assert document.json()["resource"] == resource
+        assert document.json()["authorization_servers"] == [idp.issuer]
+        poor, good = idp.issue(), idp.issue(sub="u7", scope="tools:run")
+        assert ask("initialize", poor).json()["result"]["serverInfo"]["name"] == "example"
+        assert ask("tools/list", poor).json()["result"]["tools"][0]["name"] == "whoami"
+        lacking = ask("tools/call", poor, name="whoami")
+        assert lacking.status_code == 403
+        assert (
+            'error="insufficient_scope", scope="tools:run"' in lacking.headers["www-authenticate"]
+        )
+        (content,) = ask("tools/call", good, name="whoami").json()["result"]["content"]
+        assert content["text"] == "you are u7"
+        assert ask("tools/call", good, name="other").json()["error"]["code"] == -32601
+        headers = {"Authorization": f"Bearer {good}"}
+        for body, status in [(b"[]", 400), (b"x", 400), (b'{"method": "notifications/x"}', 202)]:
+            answer = httpx.post(f"{base_url}/mcp", content=body, headers=headers, trust_env=False)
+            assert answer.status_code == status
+        assert httpx.get(f"{base_url}/mcp", headers=headers, trust_env=False).status_code == 405
+
+
+def check_tenants_sqlite(tmp_path) -> None:
+    """Tenants sign up and leave while it runs; none of them can make itself an operator."""
+    settings = {"TENANTS_DB": str(tmp_path / "tenants.sqlite")}
+    with (
+        served() as operators,
+        served() as tenant,
+        service("tenants_sqlite", operators, **settings) as base_url,
+    ):
+
+        def ask(token: str, method: str = "GET", row: Any = None) -> tuple[int, Any]:
+            answer = httpx.request(
+                method,
+                f"{base_url}/" if row is None else f"{base_url}/tenants",
+                content=json.dumps(row).encode(),
+                headers={"Authorization": f"Bearer {token}"},
+                trust_env=False,
+            )
+            return answer.status_code, answer.json()
+
+        operator = operators.issue(sub="o1", scope="tenants:write")
+        member = tenant.issue(sub="u7", scope="tenants:write")
+        row = {"issuer": tenant.issuer, "audience": "api", "jwks_url": tenant.jwks_url}
+        status, problem = ask(member)
+        assert (status, problem["code"]) == (401, "unknown_issuer")
+        status, problem = ask(operators.issue(), "PUT", row)
+        assert (status, problem["code"]) == (403, "insufficient_scope")
+        for wrong in ({**row, "jwks_url": "file:///keys"}, {**row, "issuer": "operators"}, {}, []):
+            assert ask(operator, "PUT", wrong)[0] == 400
+        assert ask(operator, "PUT", {**row, "audience": "x" * 20_000})[0] == 400
+        assert ask(operator, "PUT", row) == (200, {"tenant": tenant.issuer})
+        assert ask(member) == (200, {"tenant": tenant.issuer, "sub": "u7"})
+        assert ask(member, "PUT", row)[0] == 403
+        assert ask(operator, "DELETE", row) == (200, {"tenant": tenant.issuer})
+        status, problem = ask(member)
+        assert (status, problem["code"]) == (401, "unknown_issuer")
+        assert ask(operator)[1] == {"tenant": "operators", "sub": "o1"}
+
+
+@contextmanager
+def service(name: str, idp: FakeProvider, **settings: str) -> Iterator[str]:
+    """An example that serves, in a process of its own; gives its base URL. Ctrl-C is its good end."""
+    env = {**os.environ, **local_env(name, idp), **settings, "PORT": "0"}
+    command = [sys.executable, str(SCRIPTS[name])]
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield where_it_runs(process)
+        finally:
+            process.send_signal(signal.SIGINT)
+            log = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == 0, log
     assert "Traceback" not in log
 
 
@@ -385,10 +503,55 @@ def check_answers(idp: FakeProvider, base_url: str) -> None:
     assert ask(f"Bearer {good}")[0] == 200
 
 
-OTHERS = {
+def served_to(name: str, check: Callable[[FakeProvider, str], None]) -> Callable[[], None]:
+    """A check of what an example that serves answers."""
+
+    def check_it() -> None:
+        with served() as idp, service(name, idp) as base_url:
+            check(idp, base_url)
+
+    return check_it
+
+
+def check_queue_consumer() -> None:
+    """Each message is acknowledged, rejected or requeued by what became of its token."""
+    with served() as idp:
+        env = local_env("queue_consumer", idp)
+        outcome = run_apart("queue_consumer", stdin=queue_of(idp), env=env)
+        assert outcome == Outcome(0, CONSUMED, "")
+        idp.fail(503, headers={"Retry-After": "120"})
+        outcome = run_apart("queue_consumer", stdin=queue_of(idp).split("\n")[0], env=env)
+        assert re.fullmatch(r"requeue in (119|120) s: discovery_failed\n", outcome.out)
+
+
+def check_lambda_handler() -> None:
+    """A call answers by status and code: verified, refused, or nobody can know."""
+    with served() as idp:
+        env = local_env("lambda_handler", idp)
+        good = idp.issue(sub="u7", scope="orders:read")
+        assert run_apart("lambda_handler", stdin=good, env=env) == Outcome(0, "u7\n", "")
+        poor = run_apart("lambda_handler", idp.issue(), stdin="", env=env)
+        assert (poor.status, poor.out, poor.err) == (1, "", "403 insufficient_scope\n")
+        idp.fail(503)
+        away = run_apart("lambda_handler", good, stdin="", env=env)
+        assert (away.status, away.out, away.err) == (3, "", "503 discovery_failed\n")
+
+
+SERVICES = {
+    "asgi_app": check_asgi_app,
     "async_service": check_async_service,
+    "fastapi_app": served_to("fastapi_app", check_fastapi_app),
+    "mcp_server": check_mcp_server,
+    "tenants_sqlite": check_tenants_sqlite,
+    "starlette_app": served_to("starlette_app", check_starlette_app),
+    "two_providers_app": served_to("two_providers_app", check_two_providers_app),
+}
+OTHERS = {
+    **SERVICES,
     "generic": check_generic,
+    "lambda_handler": check_lambda_handler,
     "oidc": check_oidc,
+    "queue_consumer": check_queue_consumer,
     "queue_worker": check_queue_worker,
     "two_providers": check_two_providers,
 }
@@ -447,7 +610,9 @@ def test_an_example_fits_the_provider_that_the_command_serves(name):
     assert re.search(rf'_AUDIENCE", "{usual["audiences"][0]}"', code)
 
 
-@pytest.mark.parametrize("name", sorted(SCRIPTS.keys() - {"async_service", "queue_worker"}))
+@pytest.mark.parametrize(
+    "name", sorted(SCRIPTS.keys() - {*SERVICES, "queue_consumer", "queue_worker"})
+)
 def test_an_example_runs_as_it_stands(run, internet, name):
     """Its placeholders are settings that are accepted, and for what is no token nothing is fetched."""
     outcome = run(name, "no-token")

@@ -153,7 +153,7 @@ class Bench:
         self.threads = ThreadPoolExecutor(80)
         self.loop = None if kind == "threads" else Loop()
 
-    def open(self, resolve=None, *, patience=PATIENCE, **policy):
+    def open(self, resolve=None, *, patience=LONG, **policy):
         usual = {
             "task": self.application.coroutine,
             "loop": self.application.plain,
@@ -228,6 +228,11 @@ of_threads_that_resolve = pytest.mark.parametrize("bench", ["threads", "loop"], 
 
 
 # What it answers.
+
+
+def test_an_answer_is_waited_for_for_two_seconds():
+    """The contract's number; the stories below have a patience of their own."""
+    assert PATIENCE == 2
 
 
 @of_each_kind
@@ -404,8 +409,9 @@ def test_past_resolve_ttl_a_removed_tenant_is_refused(bench):
 def test_with_a_resolver_that_hangs_nobody_waits_after_the_first(bench):
     """A loaded tenant is served on within stale_if_error, with one call a backoff."""
     bench.application.records[A] = provider(A)
-    bench.open(patience=SHORT, stale_if_error=1000)
+    tenants = bench.open(stale_if_error=1000)
     one = bench.ask()
+    tenants._patience = SHORT
     bench.application.gate = Gate()
     bench.clock.advance(TTL)
     assert bench.ask() is one  # waits, is told nothing, and is served on
@@ -431,8 +437,7 @@ def test_with_a_resolver_that_hangs_nobody_waits_after_the_first(bench):
 def test_a_call_behind_that_hangs_ends_without_anybody_waiting_for_it(bench):
     """The next token finds it overdue; a failure is noted, and the backoff begins."""
     bench.application.records[A] = provider(A)
-    tenants = bench.open(patience=0.0)
-    tenants._patience = LONG
+    tenants = bench.open()
     one = bench.ask()
     tenants._patience = 0.0
     bench.application.gate = Gate()
@@ -477,6 +482,7 @@ def test_an_unknown_issuer_whose_call_hangs_costs_one_wait(bench):
     until(lambda: not bench.tenants._resolver._running)
     assert bench.tenants.loaded == ()
     bench.clock.advance(1)
+    bench.tenants._patience = LONG
     assert bench.ask().issuer == A
 
 
@@ -625,6 +631,7 @@ def test_a_client_that_was_closed_asks_no_more(bench):
     bench.application.wait_until_asked(B)
     tasks = bench.close()
     assert len(tasks) == (bench.kind == "task")
+    until(lambda: all(task.cancelled() for task in tasks))
     assert error_of(waiting).code == "fetch_failed"
     assert bench.refusal(B).code == "fetch_failed"
     assert bench.ask() is one
@@ -892,6 +899,24 @@ def test_a_caller_that_is_cancelled_cancels_nothing(bench):
     bench.application.gate.open()
     assert second.result(LONG).issuer == A
     assert bench.application.asked == [A]
+
+
+def test_waking_a_caller_that_is_cancelled_at_that_moment_is_no_error():
+    """Its event loop hears of both, in either order."""
+
+    async def both():
+        failures = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: failures.append(told))
+        call = Resolution(A, None, 1, 0.0, float("inf"))
+        waiting = asyncio.create_task(call.waited())
+        await asyncio.sleep(0)
+        call.end()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await asyncio.sleep(0)
+        return failures
+
+    assert asyncio.run(both()) == []
 
 
 @of_asyncio
