@@ -268,13 +268,16 @@ def test_the_table_of_errors_has_each_code_and_its_status():
         "TokenError": set(errors.TOKEN_ERROR_CODES),
         "InsufficientScopeError": {errors.InsufficientScopeError(["a"]).code},
         "KeysUnavailableError": {*errors.KeysUnavailableCode.__args__},
+        "CredentialsError": {*errors.CredentialsErrorCode.__args__},
         "ConfigurationError": {errors.ConfigurationError("a", "b").code},
     }
     told: dict[str, set[str]] = {}
     for what, status, listed in rows_of(section_of(README, "Errors, and what your API answers")):
         if what.startswith("`"):
             kind = what.split("`")[1]
-        if kind != "ConfigurationError":
+        if "`invalid_request`" in listed:
+            assert status == str(errors.CredentialsError("invalid_request", "").http_status)
+        elif kind != "ConfigurationError":
             assert status == str(getattr(errors, kind).http_status)
         told.setdefault(kind, set()).update(re.findall(r"`(\w+)`", listed))
     assert told.keys() == codes.keys()

@@ -2,14 +2,17 @@
 
 import base64
 import hashlib
+import json
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from jwks_client import JWKSClient, KeysUnavailableError, TokenError, providers
-from jwks_client.testing import FakeClock, FakeProvider
+from jwks_client import KeysUnavailableError, Provider, TokenError, providers
+from jwks_client.testing import FakeProvider
 
-CLOCK = FakeClock()
+# What is issued for this one has the claims that the test names, and nothing else that the kit knows.
+BARE = Provider(name="bare", issuer=None, audience=None, jwks_url="https://bare.test/")
 NOW = 1_700_000_000
 UUID = "0a1b2c3d-0000-4000-8000-000000000000"
 PROJECT = "project-test-0a1b2c3d-0000-4000-8000-000000000000"
@@ -17,37 +20,12 @@ DOMAIN = "wry-owl-1.customers.stytch.dev"
 SESSION, ORGANIZATION = "https://stytch.com/session", "https://stytch.com/organization"
 
 
-@pytest.fixture(scope="module")
-def signer():
-    """An RS256 key pair; what is issued with it is of each test's own shape."""
-    return FakeProvider(clock=CLOCK)
-
-
-def key_set(signer, kid, *more, top=None, **members):
-    """The signer's key under another kid, with a provider's extra members around it."""
-    key = {**signer.jwks()["keys"][-1], "kid": kid, **members}
-    return {"keys": [{n: v for n, v in key.items() if v is not None}, *more], **(top or {})}
-
-
-def client_of(*wanted, pages, asked=None):
-    """A client whose network has these pages and answers 404 for any other URL."""
-
-    def answer(request):
-        url = str(request.url)
-        if asked is not None:
-            asked.append(url)
-        match pages.get(url):
-            case None:
-                return httpx.Response(404)
-            case bytes() as body:
-                return httpx.Response(
-                    200, content=body, headers={"Content-Type": "application/json"}
-                )
-            case document:
-                return httpx.Response(200, json=document)
-
-    http = httpx.Client(transport=httpx.MockTransport(answer))
-    return JWKSClient(*wanted, http=http, clock=CLOCK)
+def publish(idp, provider, url, *keys, **top):
+    """Publish the fake's key at the provider's URL alone, once with each of these members."""
+    assert provider.jwks_url == url
+    [key] = idp.as_provider(provider).jwks()["keys"]
+    named = [{n: v for n, v in {**key, **members}.items() if v is not None} for members in keys]
+    idp.fail(json.dumps({"keys": named, **top}).encode(), only="jwks.json")
 
 
 def verdict(client, token, **more):
@@ -62,11 +40,12 @@ def verdict(client, token, **more):
 # Hanko, passkey server
 
 
-@pytest.fixture(scope="module")
-def passkeys(signer):
+@pytest.fixture
+def passkeys(idp):
     """The passkey server's token, and a client for its tenant."""
-    url = f"https://passkeys.hanko.io/{UUID}/.well-known/jwks.json"
-    document = key_set(signer, UUID)
+
+    def preset(**options):
+        return providers.hanko_passkeys(UUID, relying_party_id="example.com", **options)
 
     def issue(**claims):
         usual = {
@@ -76,13 +55,11 @@ def passkeys(signer):
             "expires_in": 300,
             "cred": "kO1e…",
         }
-        return signer.issue(**{**usual, **claims}, headers={"kid": UUID})
+        return idp.issue_for(BARE, **{**usual, **claims}, headers={"kid": UUID})
 
-    def client(**options):
-        provider = providers.hanko_passkeys(UUID, relying_party_id="example.com", **options)
-        return client_of(provider, pages={url: document})
-
-    return issue, client
+    url = f"https://passkeys.hanko.io/{UUID}/.well-known/jwks.json"
+    publish(idp, preset(), url, {"kid": UUID})
+    return issue, lambda **options: idp.client(preset(**options))
 
 
 def test_a_passkey_token_is_accepted_without_issuer(passkeys):
@@ -128,7 +105,7 @@ HANKO = f"https://{UUID}.hanko.io"
 KMS = "arn:aws:kms:eu-central-1:111122223333:key/0a1b2c3d-0000-4000-8000-000000000000"
 
 
-def hanko_session(signer, kid=UUID, **claims):
+def hanko_session(idp, kid=UUID, **claims):
     """A session token as Hanko makes it."""
     usual = {
         "iss": None,
@@ -139,38 +116,39 @@ def hanko_session(signer, kid=UUID, **claims):
         "email": {"address": "a@example.com", "is_primary": True, "is_verified": True},
         "amr": ["passkey", "ext:google"],
     }
-    return signer.issue(**{**usual, **claims}, headers={"kid": kid})
+    return idp.issue_for(BARE, **{**usual, **claims}, headers={"kid": kid})
 
 
-def hanko_client(signer, kid=UUID, **options):
-    """A client for the signer's sessions."""
+def hanko_client(idp, kid=UUID, **options):
+    """A client for such sessions."""
     provider = providers.hanko(HANKO, audience="https://app.example.com", **options)
-    return client_of(provider, pages={f"{HANKO}/.well-known/jwks.json": key_set(signer, kid)})
+    publish(idp, provider, f"{HANKO}/.well-known/jwks.json", {"kid": kid})
+    return idp.client()
 
 
 @pytest.mark.parametrize("kid", [UUID, KMS])
-def test_a_hanko_session_is_accepted(signer, kid):
+def test_a_hanko_session_is_accepted(idp, kid):
     """Local keys have UUIDs for kids and KMS keys ARNs; no issuer is the default."""
-    token = hanko_client(signer, kid).verify(hanko_session(signer, kid))
+    token = hanko_client(idp, kid).verify(hanko_session(idp, kid))
     assert (token.subject, token.issuer, token.key_id) == (UUID, None, kid)
     assert token.claims["email"]["address"] == "a@example.com"
 
 
-def test_a_hanko_webhook_is_no_session(signer):
+def test_a_hanko_webhook_is_no_session(idp):
     """A webhook's token shares keys and audience, and is refused for either of its marks."""
-    client = hanko_client(signer)
+    client = hanko_client(idp)
     webhook = {"sub": "hanko webhooks", "evt": "user.create", "data": {}, "expires_in": 300}
-    assert verdict(client, hanko_session(signer, session_id=None, **webhook)) == "missing_claim"
-    assert verdict(client, hanko_session(signer, **webhook)) == "forbidden_claim"
+    assert verdict(client, hanko_session(idp, session_id=None, **webhook)) == "missing_claim"
+    assert verdict(client, hanko_session(idp, **webhook)) == "forbidden_claim"
 
 
-def test_a_hanko_issuer_is_checked_where_it_is_configured(signer):
+def test_a_hanko_issuer_is_checked_where_it_is_configured(idp):
     """With an issuer set, a token without it or with another is refused."""
-    client = hanko_client(signer, issuer="https://auth.example.com")
-    assert verdict(client, hanko_session(signer)) == "missing_claim"
-    assert verdict(client, hanko_session(signer, iss="hanko")) == "wrong_issuer"
-    assert verdict(client, hanko_session(signer, iss="https://auth.example.com")) == "accepted"
-    assert verdict(hanko_client(signer), hanko_session(signer, iss="hanko")) == "accepted"
+    client = hanko_client(idp, issuer="https://auth.example.com")
+    assert verdict(client, hanko_session(idp)) == "missing_claim"
+    assert verdict(client, hanko_session(idp, iss="hanko")) == "wrong_issuer"
+    assert verdict(client, hanko_session(idp, iss="https://auth.example.com")) == "accepted"
+    assert verdict(hanko_client(idp), hanko_session(idp, iss="hanko")) == "accepted"
 
 
 # Prelude
@@ -179,18 +157,18 @@ def test_a_hanko_issuer_is_checked_where_it_is_configured(signer):
 PRELUDE = "app1.session.prelude.dev"
 
 
-@pytest.fixture(scope="module")
-def prelude():
-    """Signers of session and step-up tokens, and the two key sets."""
-    session, step_up = (FakeProvider(clock=CLOCK, algorithm="EdDSA") for _ in range(2))
-    pages = {
-        f"https://{PRELUDE}/.well-known/jwks.json": key_set(session, "s1", alg=None),
-        f"https://{PRELUDE}/.well-known/step-up-jwks.json": key_set(step_up, "u1", alg=None),
-    }
-    return session, step_up, pages
+@pytest.fixture
+def prelude(clock):
+    """The fakes that sign session and step-up tokens, each with a key set of its own."""
+    session, step_up = (FakeProvider(clock=clock, algorithm="EdDSA") for _ in range(2))
+    url = f"https://{PRELUDE}/.well-known"
+    publish(session, providers.prelude("app1"), f"{url}/jwks.json", {"kid": "s1", "alg": None})
+    grants = providers.prelude_step_up("app1")
+    publish(step_up, grants, f"{url}/step-up-jwks.json", {"kid": "u1", "alg": None})
+    return session, step_up
 
 
-def prelude_session(signer, **claims):
+def prelude_session(idp, **claims):
     """A session's access token as Prelude makes it."""
     usual = {
         "iss": PRELUDE,
@@ -201,21 +179,20 @@ def prelude_session(signer, **claims):
         "sid": "ses_01",
         "cc": {"plan": "pro"},
     }
-    return signer.issue(**{**usual, **claims}, headers={"kid": "s1"})
+    return idp.issue_for(BARE, **{**usual, **claims}, headers={"kid": "s1"})
 
 
-def prelude_grant(signer, **claims):
+def prelude_grant(idp, **claims):
     """A step-up token as Prelude makes it."""
     usual = {"iss": PRELUDE, "aud": None, "sub": "usr_01", "scope": "prld:pwd:write pay"}
-    return signer.issue(**{**usual, **claims}, headers={"kid": "u1"})
+    return idp.issue_for(BARE, **{**usual, **claims}, headers={"kid": "u1"})
 
 
 @pytest.mark.parametrize("issuer", [PRELUDE, f"https://{PRELUDE}"])
 def test_a_prelude_session_is_accepted_with_either_spelling_of_the_host(prelude, issuer):
     """The bare host is what tokens carry, the URL what the metadata says."""
-    session, _, pages = prelude
-    client = client_of(providers.prelude("app1"), pages=pages)
-    token = client.verify(prelude_session(session, iss=issuer))
+    session, _ = prelude
+    token = session.client().verify(prelude_session(session, iss=issuer))
     assert (token.issuer, token.subject, token.algorithm) == (issuer, "usr_01", "EdDSA")
 
 
@@ -234,19 +211,20 @@ def test_a_prelude_session_is_of_your_host_and_tolerates_a_clock_15_seconds_off(
     prelude, claims, code
 ):
     """Only the app's own host counts; a token that is valid from this very second is."""
-    session, _, pages = prelude
-    client = client_of(providers.prelude("app1"), pages=pages)
-    assert verdict(client, prelude_session(session, **claims)) == code
+    session, _ = prelude
+    assert verdict(session.client(), prelude_session(session, **claims)) == code
 
 
 def test_prelude_session_and_step_up_have_keys_of_their_own(prelude):
     """Neither kind passes for the other, alone or side by side in one client."""
-    session, step_up, pages = prelude
+    session, step_up = prelude
     plain, grant = prelude_session(session, scope="pay"), prelude_grant(step_up)
-    sessions, grants = providers.prelude("app1"), providers.prelude_step_up("app1")
-    assert verdict(client_of(sessions, pages=pages), grant) == "unknown_key"
-    assert verdict(client_of(grants, pages=pages), plain) == "unknown_key"
-    both = client_of(sessions, grants, pages=pages)
+    assert verdict(session.client(), grant) == "unknown_key"
+    assert verdict(step_up.client(), plain) == "unknown_key"
+    at = {urlsplit(one.jwks_url).path: one.transport for one in prelude}
+    route = httpx.MockTransport(lambda asked: at[asked.url.path].handle_request(asked))
+    http = httpx.Client(transport=route)
+    both = session.client(session.provider, step_up.provider, http=http)
     assert both.verify(plain).provider == "prelude"
     token = both.verify(grant)
     assert (token.provider, token.scopes) == ("prelude_step_up", {"prld:pwd:write", "pay"})
@@ -254,8 +232,8 @@ def test_prelude_session_and_step_up_have_keys_of_their_own(prelude):
 
 def test_a_prelude_step_up_token_says_what_it_grants(prelude):
     """Without scope it grants nothing; a list of scopes is read as well."""
-    _, step_up, pages = prelude
-    client = client_of(providers.prelude_step_up("app1"), pages=pages)
+    _, step_up = prelude
+    client = step_up.client()
     assert verdict(client, prelude_grant(step_up, scope=None)) == "missing_claim"
     assert client.verify(prelude_grant(step_up, scope=["pay"])).scopes == {"pay"}
 
@@ -279,7 +257,7 @@ STYTCH_KINDS = {
     "stytch_m2m": {"sub": "m2m-client-test-1", "scope": "read:users write:users"},
 }
 STYTCH_KID = f"jwk-test-{UUID}"
-STYTCH_PAGES = {
+STYTCH_URLS = {
     "stytch": f"https://test.stytch.com/v1/sessions/jwks/{PROJECT}",
     "stytch_b2b": f"https://test.stytch.com/v1/b2b/sessions/jwks/{PROJECT}",
     "stytch_connected_app": f"https://test.stytch.com/v1/public/{PROJECT}/.well-known/jwks.json",
@@ -288,21 +266,22 @@ STYTCH_PAGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def stytch_pages(signer):
-    """Stytch's key set at each of its URLs, misspelt thumbprint and extra members included."""
-    document = key_set(
-        signer,
-        STYTCH_KID,
-        top={"request_id": "request-id-test-1", "status_code": 200},
-        key_ops=["verify"],
-        x5c=["MIIC…"],
-        x5tS256="cGFkZGVk//8=",
+def stytch_client(idp, kind, domain=None):
+    """A client of one kind; the key set has Stytch's misspelt thumbprint and extra members."""
+    provider = getattr(providers, kind)(PROJECT, project_domain=domain)
+    members = {"key_ops": ["verify"], "x5c": ["MIIC…"], "x5tS256": "cGFkZGVk//8="}
+    publish(
+        idp,
+        provider,
+        STYTCH_URLS["domain" if domain else kind],
+        {"kid": STYTCH_KID, **members},
+        request_id="request-id-test-1",
+        status_code=200,
     )
-    return dict.fromkeys(STYTCH_PAGES.values(), document)
+    return idp.client()
 
 
-def stytch_token(signer, kind, headers=None, **claims):
+def stytch_token(idp, kind, headers=None, **claims):
     """A token of one kind as Stytch makes it."""
     usual = {
         "iss": f"stytch.com/{PROJECT}",
@@ -311,7 +290,8 @@ def stytch_token(signer, kind, headers=None, **claims):
         "nbf": NOW,
         **STYTCH_KINDS[kind],
     }
-    return signer.issue(**{**usual, **claims}, headers={"kid": STYTCH_KID, **(headers or {})})
+    headers = {"kid": STYTCH_KID, **(headers or {})}
+    return idp.issue_for(BARE, **{**usual, **claims}, headers=headers)
 
 
 STYTCH_VERDICTS = {
@@ -333,14 +313,11 @@ STYTCH_VERDICTS = {
 @pytest.mark.parametrize("domain", [None, DOMAIN])
 @pytest.mark.parametrize("kind", STYTCH_KINDS)
 @pytest.mark.parametrize("wanted", STYTCH_KINDS)
-def test_each_kind_of_stytch_token_is_accepted_as_itself_alone(
-    signer, stytch_pages, wanted, kind, domain
-):
+def test_each_kind_of_stytch_token_is_accepted_as_itself_alone(idp, wanted, kind, domain):
     """Four kinds share keys, issuer and audience, and none passes for another."""
-    provider = getattr(providers, wanted)(PROJECT, project_domain=domain)
-    client = client_of(provider, pages=stytch_pages)
+    client = stytch_client(idp, wanted, domain)
     expected = STYTCH_VERDICTS.get((wanted, kind), "accepted")
-    assert verdict(client, stytch_token(signer, kind)) == expected
+    assert verdict(client, stytch_token(idp, kind)) == expected
 
 
 @pytest.mark.parametrize(
@@ -361,23 +338,19 @@ def test_each_kind_of_stytch_token_is_accepted_as_itself_alone(
         ),
     ],
 )
-def test_custom_claims_do_not_change_what_kind_a_stytch_token_is(
-    signer, stytch_pages, kinds, claims, code
-):
+def test_custom_claims_do_not_change_what_kind_a_stytch_token_is(idp, kinds, claims, code):
     """A session's custom claims are the application's, so what they are named decides nothing."""
     wanted, kind = kinds
-    client = client_of(getattr(providers, wanted)(PROJECT), pages=stytch_pages)
-    assert verdict(client, stytch_token(signer, kind, **claims)) == code
+    client = stytch_client(idp, wanted)
+    assert verdict(client, stytch_token(idp, kind, **claims)) == code
 
 
 @pytest.mark.parametrize("kind", STYTCH_KINDS)
-def test_the_project_domain_is_an_issuer_only_where_it_is_given(signer, stytch_pages, kind):
+def test_the_project_domain_is_an_issuer_only_where_it_is_given(idp, kind):
     """With a project domain both issuers are accepted, without it the scheme-less one alone."""
-    token = stytch_token(signer, kind, iss=f"https://{DOMAIN}")
-    with_domain = getattr(providers, kind)(PROJECT, project_domain=DOMAIN)
-    assert verdict(client_of(with_domain, pages=stytch_pages), token) == "accepted"
-    without = getattr(providers, kind)(PROJECT)
-    assert verdict(client_of(without, pages=stytch_pages), token) == "wrong_issuer"
+    for domain, code in ((DOMAIN, "accepted"), (None, "wrong_issuer")):
+        client = stytch_client(idp, kind, domain)
+        assert verdict(client, stytch_token(idp, kind, iss=f"https://{DOMAIN}")) == code
 
 
 @pytest.mark.parametrize("kind", STYTCH_KINDS)
@@ -394,24 +367,23 @@ def test_the_project_domain_is_an_issuer_only_where_it_is_given(signer, stytch_p
         ({"expires_in": None}, "missing_claim"),
     ],
 )
-def test_what_holds_for_every_stytch_token(signer, stytch_pages, kind, changes, code):
+def test_what_holds_for_every_stytch_token(idp, kind, changes, code):
     """Typ JWT, the exact issuer, this project as audience, and all five registered claims."""
-    client = client_of(getattr(providers, kind)(PROJECT), pages=stytch_pages)
-    assert verdict(client, stytch_token(signer, kind, **changes)) == code
+    client = stytch_client(idp, kind)
+    assert verdict(client, stytch_token(idp, kind, **changes)) == code
 
 
-def test_stytch_sessions_and_machines_share_one_key_set(signer, stytch_pages):
+def test_stytch_sessions_and_machines_share_one_key_set(idp):
     """One fetch serves both, and each token is of the provider that it is for."""
-    asked = []
-    client = client_of(
-        providers.stytch(PROJECT), providers.stytch_m2m(PROJECT), asked=asked, pages=stytch_pages
-    )
-    session = client.verify(stytch_token(signer, "stytch"))
-    machine = client.verify(stytch_token(signer, "stytch_m2m"))
+    stytch_client(idp, "stytch")
+    client = idp.client(providers.stytch(PROJECT), providers.stytch_m2m(PROJECT))
+    session = client.verify(stytch_token(idp, "stytch"))
+    machine = client.verify(stytch_token(idp, "stytch_m2m"))
     assert (session.provider, machine.provider) == ("stytch", "stytch_m2m")
     assert machine.scopes == {"read:users", "write:users"}
-    assert asked == [STYTCH_PAGES["stytch"]]
-    assert verdict(client, stytch_token(signer, "stytch_connected_app")) == "missing_claim"
+    [asked] = idp.requests
+    assert f"https://{asked.headers['host']}{asked.path}" == STYTCH_URLS["stytch"]
+    assert verdict(client, stytch_token(idp, "stytch_connected_app")) == "missing_claim"
 
 
 # WSO2 and Asgardeo
@@ -436,7 +408,7 @@ def hex_kid(algorithm="RS256"):
     return f"{base64.urlsafe_b64encode(text).rstrip(b'=').decode()}_{algorithm}"
 
 
-def wso2_token(signer, base, headers=None, **claims):
+def wso2_token(idp, base, headers=None, **claims):
     """An access token as WSO2 makes it."""
     usual = {
         "iss": f"{base}/token",
@@ -452,17 +424,18 @@ def wso2_token(signer, base, headers=None, **claims):
         "expires_in": 3600,
     }
     usual_headers = {"kid": hex_kid(), "typ": "at+jwt", "x5t": "not-looked-at"}
-    return signer.issue(**{**usual, **claims}, headers={**usual_headers, **(headers or {})})
+    headers = {**usual_headers, **(headers or {})}
+    return idp.issue_for(BARE, **{**usual, **claims}, headers=headers)
 
 
-@pytest.fixture(scope="module", params=WSO2_URLS)
-def wso2(signer, request):
+@pytest.fixture(params=WSO2_URLS)
+def wso2(idp, request):
     """Each deployment with a key set as WSO2 makes it: one modulus under several kids."""
     base, provider = WSO2_URLS[request.param]
-    again = {**signer.jwks()["keys"][-1], "kid": hex_kid("PS256"), "alg": "PS256"}
-    older = {**signer.jwks()["keys"][-1], "kid": hex_kid().removesuffix("_RS256")}
-    document = key_set(signer, hex_kid(), again, older, **{"x5t#S256": "aGV4"})
-    return base, client_of(provider, pages={f"{base}/jwks": document})
+    again = {"kid": hex_kid("PS256"), "alg": "PS256"}
+    older = {"kid": hex_kid().removesuffix("_RS256")}
+    publish(idp, provider, f"{base}/jwks", {"kid": hex_kid(), "x5t#S256": "aGV4"}, again, older)
+    return base, idp.client()
 
 
 @pytest.mark.parametrize(
@@ -475,10 +448,10 @@ def wso2(signer, request):
         ({}, {"aut": "APPLICATION", "aud": "client1"}),
     ],
 )
-def test_a_wso2_access_token_is_accepted(signer, wso2, headers, claims):
+def test_a_wso2_access_token_is_accepted(idp, wso2, headers, claims):
     """New and old releases, users and applications, scope as text or as array."""
     base, client = wso2
-    token = client.verify(wso2_token(signer, base, headers, **claims))
+    token = client.verify(wso2_token(idp, base, headers, **claims))
     assert token.scopes == {"openid", "orders:read"}
     assert token.issuer == f"{base}/token"
 
@@ -504,40 +477,42 @@ def test_a_wso2_access_token_is_accepted(signer, wso2, headers, claims):
         ({}, {"exp": NOW * 1000 + 3_600_000}, "invalid_claim"),
     ],
 )
-def test_a_neighbour_of_a_wso2_access_token_is_refused(signer, wso2, headers, claims, code):
+def test_a_neighbour_of_a_wso2_access_token_is_refused(idp, wso2, headers, claims, code):
     """ID, subject and refresh tokens, other tenants, bound tokens and times in milliseconds."""
     base, client = wso2
-    assert verdict(client, wso2_token(signer, base, headers, **claims)) == code
+    assert verdict(client, wso2_token(idp, base, headers, **claims)) == code
 
 
-def test_users_alone_can_be_asked_for(signer):
+def test_users_alone_can_be_asked_for(idp):
     """A caller's claim value narrows the access token, and keeps what the factory requires."""
     base, _ = WSO2_URLS["plain"]
     provider = providers.wso2(audience="client1", claim_values={"aut": "APPLICATION_USER"})
-    client = client_of(provider, pages={f"{base}/jwks": key_set(signer, hex_kid())})
-    assert verdict(client, wso2_token(signer, base)) == "accepted"
-    assert verdict(client, wso2_token(signer, base, aut="APPLICATION")) == "invalid_claim"
-    assert verdict(client, wso2_token(signer, base, aut=None)) == "missing_claim"
+    publish(idp, provider, f"{base}/jwks", {"kid": hex_kid()})
+    client = idp.client()
+    assert verdict(client, wso2_token(idp, base)) == "accepted"
+    assert verdict(client, wso2_token(idp, base, aut="APPLICATION")) == "invalid_claim"
+    assert verdict(client, wso2_token(idp, base, aut=None)) == "missing_claim"
 
 
-def test_wso2s_error_text_with_status_200_is_a_failed_fetch(signer):
+def test_wso2s_error_text_with_status_200_is_a_failed_fetch(idp):
     """The key endpoint answers 200 and a sentence when it fails: nobody can know, so 503."""
     base, provider = WSO2_URLS["plain"]
-    client = client_of(provider, pages={f"{base}/jwks": b"Error while generating the keyset"})
+    json_type = {"Content-Type": "application/json"}
+    idp.as_provider(provider).fail(b"Error while generating the keyset", headers=json_type)
     with pytest.raises(KeysUnavailableError) as caught:
-        client.verify(wso2_token(signer, base))
+        idp.client().verify(wso2_token(idp, base))
     assert (caught.value.code, caught.value.http_status) == ("bad_key_set", 503)
 
 
-def test_a_1024_bit_key_is_unusable_and_costs_the_good_one_nothing(signer):
+def test_a_1024_bit_key_is_unusable_and_costs_the_good_one_nothing(idp):
     """A weak key of an old tenant is never used, and its neighbour is."""
     base, provider = WSO2_URLS["plain"]
     weak_modulus = base64.urlsafe_b64encode(b"\xc1" * 128).rstrip(b"=").decode()
-    weak = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "weak", "e": "AQAB"}
-    document = key_set(signer, hex_kid(), {**weak, "n": weak_modulus})
-    client = client_of(provider, pages={f"{base}/jwks": document})
-    assert verdict(client, wso2_token(signer, base)) == "accepted"
-    assert verdict(client, wso2_token(signer, base, {"kid": "weak"})) == "unknown_key"
+    weak = {"kid": "weak", "n": weak_modulus}
+    publish(idp, provider, f"{base}/jwks", {"kid": hex_kid()}, weak)
+    client = idp.client()
+    assert verdict(client, wso2_token(idp, base)) == "accepted"
+    assert verdict(client, wso2_token(idp, base, {"kid": "weak"})) == "unknown_key"
     (unusable,) = client.keys().unusable
     assert unusable.kid == "weak"
     assert "2048" in unusable.reason
@@ -548,40 +523,36 @@ def test_a_1024_bit_key_is_unusable_and_costs_the_good_one_nothing(signer):
 
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("missing", [None, "openid-configuration"])
-def test_oidc_finds_the_keys_by_discovery_or_rfc_8414(slash, missing):
+def test_oidc_finds_the_keys_by_discovery_or_rfc_8414(clock, slash, missing):
     """Where the OpenID document is not found the OAuth metadata is read; the issuer stays exact."""
-    idp = FakeProvider(issuer=f"https://issuer.test{slash}", algorithm="EdDSA", clock=CLOCK)
+    idp = FakeProvider(issuer=f"https://issuer.test{slash}", algorithm="EdDSA", clock=clock)
     if missing is not None:
         idp.fail(404, only=missing)
     provider = providers.oidc(idp.issuer, audience="api")
-    client = JWKSClient(provider, http=httpx.Client(transport=idp.transport), clock=CLOCK)
+    client = idp.client(provider)
     assert client.verify(idp.issue()).provider == "oidc"
     other = idp.issue(iss="https://issuer.test/" if slash == "" else "https://issuer.test")
     assert verdict(client, other) == "wrong_issuer"
 
 
-def test_generic_verifies_by_url_and_holds_to_its_algorithms():
+def test_generic_verifies_by_url_and_holds_to_its_algorithms(clock):
     """A key that fits is not enough: the algorithm must be among those named."""
-    idp = FakeProvider(algorithm="ES256", clock=CLOCK)
+    idp = FakeProvider(algorithm="ES256", clock=clock)
     for algorithms, code in ((["ES256"], "accepted"), (["RS256"], "algorithm_not_allowed")):
         provider = providers.generic(
             idp.jwks_url, issuer=idp.issuer, audience="api", algorithms=algorithms
         )
-        http = httpx.Client(transport=idp.transport)
-        assert verdict(JWKSClient(provider, http=http, clock=CLOCK), idp.issue()) == code
+        assert verdict(idp.client(provider), idp.issue()) == code
 
 
 @pytest.mark.parametrize("scopes", [["a", "b"], "a b"])
-def test_generic_reads_plural_scopes_and_any_kid(scopes):
+def test_generic_reads_plural_scopes_and_any_kid(idp, scopes):
     """A server that says ``scopes`` and names keys by their RFC 7638 thumbprint needs no preset."""
-    idp = FakeProvider(issuer="http://localhost:4000/", audience="client1", clock=CLOCK)
-    provider = providers.generic(
-        "http://localhost:4000/.well-known/jwks.json", issuer=idp.issuer, audience="client1"
-    )
+    url, issuer = "http://localhost:4000/.well-known/jwks.json", "http://localhost:4000/"
+    provider = providers.generic(url, issuer=issuer, audience="client1")
     thumbprint = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
-    other = {**FakeProvider(algorithm="RS256", clock=CLOCK).jwks()["keys"][0], "kid": "another"}
-    pages = {"http://localhost:4000/.well-known/jwks.json": key_set(idp, thumbprint, other)}
-    token = client_of(provider, pages=pages).verify(
-        idp.issue(sub="7@users", scopes=scopes, headers={"kid": thumbprint})
-    )
+    other = {**FakeProvider().jwks()["keys"][0], "kid": "another"}
+    publish(idp, provider, url, {"kid": thumbprint}, other)
+    claims = {"iss": issuer, "aud": "client1", "sub": "7@users", "scopes": scopes}
+    token = idp.client().verify(idp.issue_for(BARE, **claims, headers={"kid": thumbprint}))
     assert token.scopes == {"a", "b"}

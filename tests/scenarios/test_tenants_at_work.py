@@ -8,6 +8,7 @@ import threading
 
 import httpx
 import pytest
+from driver import ByHost
 
 from jwks_client import CachePolicy, JWKSClient, KeysUnavailableError, Provider, TokenError
 from jwks_client.events import TenantDropped, TenantResolved
@@ -21,24 +22,20 @@ def name(number: int) -> str:
     return f"https://tenant-{number}.test"
 
 
-class Network(httpx.MockTransport):
-    """All tenants' key sets, each at its own host; those without a provider of their own share one."""
+def ours(issuer: str, keys_at: str | None = None, audience: str = "api") -> Provider:
+    """A tenant, whose keys are at its own host unless they are said to be at another."""
+    return Provider(
+        name="ours",
+        issuer=issuer,
+        audience=audience,
+        jwks_url=f"{keys_at or issuer}/.well-known/jwks.json",
+        algorithms=["ES256"],
+    )
 
-    def __init__(self, shared: FakeProvider, own: dict[str, FakeProvider] | None = None) -> None:
-        super().__init__(self.answer)
-        self.hosts: list[str] = []
-        self._own = own or {}
-        self._document = json.dumps(shared.jwks()).encode()
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        host = request.url.host
-        self.hosts.append(host)
-        fake = self._own.get(f"https://{host}")
-        document = self._document if fake is None else json.dumps(fake.jwks()).encode()
-        return httpx.Response(200, content=document)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return self.answer(request)
+def hosts(fake: FakeProvider) -> list[str]:
+    """At which hosts a provider was asked: all tenants that share one have the keys of it."""
+    return [request.headers["host"] for request in fake.requests]
 
 
 class Records:
@@ -52,13 +49,7 @@ class Records:
     def look_up(self, issuer: str) -> Provider | None:
         if issuer not in self.tenants:
             return None
-        return Provider(
-            name="ours",
-            issuer=issuer,
-            audience="api",
-            jwks_url=f"{issuer}/jwks.json",
-            algorithms=["ES256"],
-        )
+        return ours(issuer)
 
     def __call__(self, issuer: str) -> Provider | None:
         self.asked.append(issuer)
@@ -70,8 +61,10 @@ def shared(clock: FakeClock) -> FakeProvider:
     return FakeProvider("https://anybody.test", algorithm="ES256", clock=clock)
 
 
-def open_client(drive, records, network, clock, **settings):
-    return drive.client(transport=network, clock=clock, resolve=records, **settings)
+def open_client(drive, records, shared, *providers, **settings):
+    return drive.client(
+        *providers, transport=shared.transport, clock=shared.clock, resolve=records, **settings
+    )
 
 
 def code(call, *arguments, **options):
@@ -94,10 +87,10 @@ def forged(issuer: str, clock: FakeClock) -> str:
 
 
 class TestOne:
-    def test_it_is_known_by_its_issuer(self, drive, shared, clock):
+    def test_it_is_known_by_its_issuer(self, drive, shared):
         """In the token, in health(), in keys() and provider=; and it is asked about once."""
         records = Records(1, 2)
-        client = open_client(drive, records, Network(shared), clock)
+        client = open_client(drive, records, shared)
         token = drive.verify(shared.issue(iss=name(1)))
         assert (token.provider, token.issuer) == (name(1), name(1))
         assert set(drive.health()) == {name(1)}
@@ -113,9 +106,9 @@ class TestOne:
         assert records.asked == [name(1), name(2)]
         assert "resolved tenants" in repr(client)
 
-    def test_a_name_that_is_none_is_a_mistake_of_the_caller(self, drive, shared, clock):
+    def test_a_name_that_is_none_is_a_mistake_of_the_caller(self, drive, shared):
         """ValueError, as with configured providers."""
-        open_client(drive, Records(), Network(shared), clock)
+        open_client(drive, Records(), shared)
         with pytest.raises(ValueError, match="no provider"):
             drive.verify(shared.issue(iss=name(1)), provider=name(1))
         with pytest.raises(ValueError, match="no provider"):
@@ -123,9 +116,9 @@ class TestOne:
         with pytest.raises(ValueError, match="no provider"):
             drive.verify(shared.issue(iss=name(1)), provider="\n")
 
-    def test_who_is_pinned_is_not_somebody_else(self, drive, shared, clock):
+    def test_who_is_pinned_is_not_somebody_else(self, drive, shared):
         """A token of one tenant is none of another's, with the same kid and even the same key."""
-        open_client(drive, Records(1, 2), Network(shared), clock)
+        open_client(drive, Records(1, 2), shared)
         with pytest.raises(TokenError) as caught:
             drive.verify(shared.issue(iss=name(1)), provider=name(2))
         assert (caught.value.code, caught.value.provider) == ("wrong_issuer", name(2))
@@ -142,36 +135,26 @@ class TestOne:
             ({"iss": ""}, "unknown_issuer"),
         ],
     )
-    def test_what_condemns_a_token_already_asks_nobody(
-        self, drive, shared, clock, claims, expected
-    ):
+    def test_what_condemns_a_token_already_asks_nobody(self, drive, shared, claims, expected):
         """Shape, algorithm and expiry come first; and an issuer is a short, printable text."""
-        records, network = Records(1), Network(shared)
-        open_client(drive, records, network, clock)
-        assert code(drive.verify, shared.issue(**{"iss": name(1), **claims})) == expected
-        assert (records.asked, network.hosts) == ([], [])
-
-    def test_configured_providers_come_first_and_are_never_asked_about(
-        self, drive, idp, shared, clock
-    ):
-        """The resolver hears of issuers only that no configured provider names."""
         records = Records(1)
-        open_client(drive, records, Network(shared, {"https://issuer.test": idp}), clock)
-        drive.client(
-            idp.provider,
-            transport=Network(shared, {"https://issuer.test": idp}),
-            clock=clock,
-            resolve=records,
-        )
+        open_client(drive, records, shared)
+        assert code(drive.verify, shared.issue(**{"iss": name(1), **claims})) == expected
+        assert (records.asked, hosts(shared)) == ([], [])
+
+    def test_configured_providers_come_first_and_are_never_asked_about(self, drive, idp, clock):
+        """The resolver hears of issuers only that no configured provider names."""
+        records, tenant = Records(1), FakeProvider(name(1), algorithm="ES256", clock=clock)
+        drive.client(idp, transport=ByHost([idp, tenant]), resolve=records)
         assert drive.verify(idp.issue()).provider == idp.provider.name
-        assert drive.verify(shared.issue(iss=name(1))).provider == name(1)
+        assert drive.verify(tenant.issue()).provider == name(1)
         assert records.asked == [name(1)]
 
     def test_a_provider_without_issuer_still_has_its_say(self, drive, idp, shared, clock):
         """If the resolver does not know an issuer, or fails, who checks none may accept the token; nothing of that is remembered."""
         records = Records()
         loose = Provider(name="loose", issuer=None, audience="api", jwks=shared.jwks())
-        drive.client(loose, transport=Network(shared), clock=clock, resolve=records)
+        open_client(drive, records, shared, loose)
         token = shared.issue(iss=name(1))
         assert drive.verify(token).provider == "loose"
         records.tenants.add(name(1))
@@ -187,44 +170,32 @@ class TestOne:
         assert drive.verify(shared.issue(iss=name(2))).provider == "loose"
         assert code(drive.verify, idp.issue(iss=name(3))) == "resolver_failed"
 
-    def test_tenants_share_no_key_set(self, drive, shared, clock):
+    def test_tenants_share_no_key_set(self, drive, shared):
         """Not even where their keys come from one URL: what one causes is its own, and so is its end."""
-        network, records = Network(shared), Records(1, 2)
-        records.answer = lambda issuer: Provider(
-            name="ours",
-            issuer=issuer,
-            audience="api",
-            jwks_url="https://keys.test/",
-            algorithms=["ES256"],
-        )
-        open_client(drive, records, network, clock)
+        records = Records(1, 2)
+        records.answer = lambda issuer: ours(issuer, "https://keys.test")
+        open_client(drive, records, shared)
         tokens = [shared.issue(iss=name(number)) for number in (1, 2)]
         assert [drive.verify(token).provider for token in tokens] == [name(1), name(2)]
-        assert network.hosts == ["keys.test"] * 2
+        assert hosts(shared) == ["keys.test"] * 2
         records.answer = lambda issuer: None
         drive.forget(name(1))
         assert [code(drive.verify, token) for token in tokens] == ["unknown_issuer", "ok"]
 
-    def test_an_issuer_of_512_characters_can_be_a_tenant(self, drive, shared, clock):
+    def test_an_issuer_of_512_characters_can_be_a_tenant(self, drive, shared):
         """Its name is its issuer, however long that is."""
         records = Records(1)
         long = "https://tenant-1.test/" + "x" * 490
-        records.answer = lambda issuer: Provider(
-            name="ours",
-            issuer=issuer,
-            audience="api",
-            jwks_url="https://keys.test/",
-            algorithms=["ES256"],
-        )
-        open_client(drive, records, Network(shared), clock)
+        records.answer = lambda issuer: ours(issuer, "https://keys.test")
+        open_client(drive, records, shared)
         assert drive.verify(shared.issue(iss=long)).provider == long
 
 
 class TestGone:
-    def test_a_forgotten_tenant_is_refused_at_once(self, drive, shared, clock):
+    def test_a_forgotten_tenant_is_refused_at_once(self, drive, shared):
         """Its remembered tokens with it, and nothing of them stays in memory."""
         records, events = Records(1, 2), []
-        client = open_client(drive, records, Network(shared), clock, listeners=[events.append])
+        client = open_client(drive, records, shared, listeners=[events.append])
         tokens = [shared.issue(iss=name(number), expires_in=600) for number in (1, 2)]
         for token in tokens:
             drive.verify(token)
@@ -244,20 +215,20 @@ class TestGone:
             name(2),
         ]
 
-    def test_its_keys_are_gone_too(self, drive, shared, clock):
+    def test_its_keys_are_gone_too(self, drive, shared):
         """The next token of a forgotten tenant asks the application, and fetches anew."""
-        records, network = Records(1), Network(shared)
-        open_client(drive, records, network, clock)
+        records = Records(1)
+        open_client(drive, records, shared)
         for _ in range(2):
             drive.verify(shared.issue(iss=name(1)))
             drive.forget(name(1))
-        assert network.hosts == ["tenant-1.test"] * 2
+        assert hosts(shared) == ["tenant-1.test"] * 2
         assert records.asked == [name(1)] * 2
 
     def test_a_removed_tenant_is_refused_within_resolve_ttl(self, drive, shared, clock):
         """Also for a token that is remembered: an entry never outlives the answer that it rests on."""
         records = Records(1)
-        client = open_client(drive, records, Network(shared), clock, resolve_ttl=100)
+        client = open_client(drive, records, shared, resolve_ttl=100)
         token = shared.issue(iss=name(1), expires_in=10_000)
         drive.verify(token)
         records.tenants.clear()
@@ -270,7 +241,7 @@ class TestGone:
     def test_it_is_noticed_in_the_background_before_that(self, drive, shared, clock):
         """From 0.8 of resolve_ttl the next token asks, and does not wait."""
         records = Records(1)
-        open_client(drive, records, Network(shared), clock, resolve_ttl=100)
+        open_client(drive, records, shared, resolve_ttl=100)
         token = shared.issue(iss=name(1), expires_in=10_000)
         drive.verify(token)
         records.tenants.clear()
@@ -287,8 +258,7 @@ class TestGone:
         open_client(
             drive,
             records,
-            Network(shared),
-            clock,
+            shared,
             resolve_ttl=100,
             cache=CachePolicy(stale_if_error=200),
         )
@@ -309,17 +279,10 @@ class TestGone:
     def test_new_settings_of_a_tenant_count_from_the_next_answer(self, drive, shared, clock):
         """Another audience refuses the tokens that were remembered under the old one."""
         records = Records(1)
-        open_client(drive, records, Network(shared), clock, resolve_ttl=100)
+        open_client(drive, records, shared, resolve_ttl=100)
         token = shared.issue(iss=name(1), expires_in=10_000)
         drive.verify(token)
-        old = records.look_up
-        records.answer = lambda issuer: Provider(
-            name="ours",
-            issuer=issuer,
-            audience="other",
-            jwks_url=old(issuer).jwks_url,
-            algorithms=["ES256"],
-        )
+        records.answer = lambda issuer: ours(issuer, audience="other")
         clock.advance(101)
         assert code(drive.verify, token) == "wrong_audience"
 
@@ -329,11 +292,11 @@ class TestMany:
         self, shared, clock
     ):
         """256 slots: at most 20 + 5 t first fetches; no refusal and no wait for the 200 in use; memory flat."""
-        network, records = Network(shared), Records(*range(10_000))
+        records = Records(*range(10_000))
         with JWKSClient(
             resolve=records,
             clock=clock,
-            http=httpx.Client(transport=network),
+            http=httpx.Client(transport=shared.transport),
             cache=CachePolicy(ttl=3600),
         ) as client:
             in_use = [shared.issue(iss=name(number), expires_in=10_000) for number in range(200)]
@@ -341,7 +304,7 @@ class TestMany:
                 clock.advance(0.2)
                 assert client.verify(token).provider
             clock.advance(60)
-            network.hosts.clear()
+            loaded = len(hosts(shared))
             began, turn = clock.monotonic(), 0
             for second in range(50):
                 for _ in range(200):
@@ -353,9 +316,10 @@ class TestMany:
                 assert all(client.verify(token) for token in in_use), second
                 clock.advance(1)
             took = clock.monotonic() - began
-            fresh = [host for host in network.hosts if int(host.split(".")[0].split("-")[1]) >= 200]
+            asked = hosts(shared)[loaded:]
+            fresh = [host for host in asked if int(host.split(".")[0].split("-")[1]) >= 200]
             assert 20 <= len(fresh) <= 20 + 5 * took
-            assert len(network.hosts) == len(fresh)  # nobody in use was fetched again
+            assert len(asked) == len(fresh)  # nobody in use was fetched again
             assert len(client.health()) <= 256
             assert {name(number) for number in range(200)} <= set(client.health())
 
@@ -364,7 +328,7 @@ class TestMany:
         fakes = {name(number): FakeProvider(name(number), algorithm="ES256") for number in range(2)}
         records = Records(0, 1)
         with JWKSClient(
-            resolve=records, http=httpx.Client(transport=Network(fakes[name(0)], fakes))
+            resolve=records, http=httpx.Client(transport=ByHost([*fakes.values()]))
         ) as client:
             tokens = [
                 (issuer, fake.issue(sub=str(n)))
@@ -398,14 +362,9 @@ class TestMany:
             assert not any(one.is_alive() for one in threads)
             assert wrong == []
 
-    def test_a_herd_of_one_new_tenant_asks_and_fetches_once(self, drive, shared, clock):
+    def test_a_herd_of_one_new_tenant_asks_and_fetches_once(self, drive, shared):
         """Everybody who comes meanwhile waits for the same call and the same flight."""
-        records, network, gate, here = (
-            Records(1),
-            Network(shared),
-            threading.Event(),
-            threading.Event(),
-        )
+        records, gate, here = Records(1), threading.Event(), threading.Event()
 
         def slow(issuer):
             here.set()
@@ -413,19 +372,19 @@ class TestMany:
             return records.look_up(issuer)
 
         records.answer = slow
-        client = open_client(drive, records, network, clock)
+        client = open_client(drive, records, shared)
         client._tenants._patience = PATIENCE
         calls = [drive.start("verify", shared.issue(iss=name(1), sub=str(n))) for n in range(30)]
         assert here.wait(PATIENCE)
         gate.set()
         assert {call.result(PATIENCE).provider for call in calls} == {name(1)}
         assert records.asked == [name(1)]
-        assert network.hosts == ["tenant-1.test"]
+        assert hosts(shared) == ["tenant-1.test"]
 
-    def test_a_resolver_that_hangs_harms_only_the_token_that_asked(self, drive, shared, clock):
+    def test_a_resolver_that_hangs_harms_only_the_token_that_asked(self, drive, shared):
         """Loaded tenants are served while it hangs, and the token that waits gets a 503 in the end."""
         records, gate, here = Records(1, 2), threading.Event(), threading.Event()
-        client = open_client(drive, records, Network(shared), clock)
+        client = open_client(drive, records, shared)
         drive.verify(shared.issue(iss=name(1)))
 
         def hanging(issuer):

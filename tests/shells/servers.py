@@ -7,8 +7,6 @@ end has shown that the client gave up by itself, and nobody reads a clock.
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import socket
 import socketserver
 import ssl
@@ -16,13 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import Any
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 PATIENCE = 10.0  # real seconds after which what works is long done
 DRIP = 0.3  # real seconds between two bytes
@@ -213,57 +205,3 @@ def crowded() -> Iterator[str]:
             waiting.setblocking(False)
             waiting.connect_ex(listening.getsockname())
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/jwks"
-
-
-def make_authority(folder: Path) -> tuple[str, ssl.SSLContext]:
-    """A private CA: the PEM file that trusts it, and the TLS of a server at 127.0.0.1 it vouches for."""
-    authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a private CA")])
-    identifier = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
-    begin = (
-        x509.CertificateBuilder()
-        .issuer_name(name)
-        .not_valid_before(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
-        .not_valid_after(dt.datetime(2099, 1, 1, tzinfo=dt.UTC))
-    )
-    signs = dict.fromkeys(
-        (
-            *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
-            *("key_agreement", "crl_sign", "encipher_only", "decipher_only"),
-        ),
-        False,
-    )
-    authority = (
-        begin.subject_name(name)
-        .serial_number(1)
-        .public_key(authority_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.KeyUsage(key_cert_sign=True, **signs), critical=True)
-        .add_extension(identifier, critical=False)
-        .sign(authority_key, hashes.SHA256())
-    )
-    host = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    certificate = (
-        begin.subject_name(x509.Name([]))
-        .serial_number(2)
-        .public_key(server_key.public_key())
-        .add_extension(x509.SubjectAlternativeName([host]), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier),
-            critical=False,
-        )
-        .sign(authority_key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    ca_file, chain = folder / "authority.pem", folder / "server.pem"
-    ca_file.write_bytes(authority.public_bytes(pem))
-    chain.write_bytes(
-        server_key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + certificate.public_bytes(pem)
-    )
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(chain)
-    return str(ca_file), tls

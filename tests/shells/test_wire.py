@@ -19,10 +19,11 @@ from typing import Any
 import httpx
 import pytest
 from driver import Driver
-from servers import PATIENCE, Peer, Server, answering, crowded, http, make_authority, serving
+from servers import PATIENCE, Peer, Server, answering, crowded, http, serving
 
 from jwks_client import FetchPolicy, KeysUnavailableError, Provider, __version__
 from jwks_client.testing import FakeProvider
+from jwks_client.testing._certificates import authority as kit_authority
 
 FAR = 60  # seconds: a limit that must not be what ends it
 SHORT = FetchPolicy(connect_timeout=FAR, attempt_timeout=FAR, deadline=0.8)
@@ -34,10 +35,11 @@ def key_set(idp: FakeProvider) -> bytes:
     return json.dumps(idp.jwks()).encode()
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ssl.SSLContext]:
-    """A private CA's file, and the TLS of a server that it vouches for."""
-    return make_authority(tmp_path_factory.mktemp("authority"))
+@pytest.fixture
+def authority() -> tuple[str, ssl.SSLContext]:
+    """The kit's private CA: its file, and the TLS of a server that it vouches for."""
+    own = kit_authority()
+    return own.ca_file, own.server_context()
 
 
 def at(url: str, **fields: Any) -> Provider:
@@ -572,12 +574,20 @@ class TestTLS:
             assert server.requests == []
 
     def test_another_name(
-        self, drive: Driver, key_set: bytes, authority: tuple[str, ssl.SSLContext]
+        self,
+        drive: Driver,
+        key_set: bytes,
+        authority: tuple[str, ssl.SSLContext],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """A good certificate of another host is none."""
         ca_file, tls = authority
+        real = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda _, *rest, **options: real("127.0.0.1", *rest, **options)
+        )
         with serving(answering(http(key_set)), tls=tls) as server:
-            url = server.url.replace("127.0.0.1", "localhost")
+            url = server.url.replace("127.0.0.1", "another.test")
             drive.client(at(url), fetch=FetchPolicy(ca_file=ca_file))
             error = failure(drive)
             assert any(isinstance(one, ssl.SSLCertVerificationError) for one in causes(error))

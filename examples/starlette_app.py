@@ -1,0 +1,104 @@
+"""Protect a Starlette app: a middleware for all of it, `requires` for what a route asks.
+
+Shows an open path, a sync and an async route, a class-based endpoint and a WebSocket. The
+middleware loads the keys at the start and closes the client at the end.
+
+    pip install "jwks-client-sdk[starlette,cli]"       # cli brings uvicorn
+    export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
+    python examples/starlette_app.py
+    curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/orders
+
+Settings: OIDC_ISSUER, OIDC_AUDIENCE and PORT (0: any free one). As it stands it works with the
+provider that ``jwks-client serve`` runs on this machine. The token comes with each request.
+"""
+
+import contextlib
+import os
+import sys
+
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from jwks_client import AsyncJWKSClient, providers
+from jwks_client.asgi import JWKSMiddleware, current_token
+from jwks_client.decorators import requires
+
+
+def subject() -> str | None:
+    """Whose token it is; deep inside an app this needs no request."""
+    token = current_token()
+    return None if token is None else token.subject
+
+
+async def health(_: Request) -> JSONResponse:
+    """Answer everybody: the middleware excludes it."""
+    return JSONResponse({"status": "ok"})
+
+
+def me(_: Request) -> JSONResponse:
+    """Answer whoever has a token, in Starlette's thread pool."""
+    return JSONResponse({"sub": subject()})
+
+
+class Orders(HTTPEndpoint):
+    """Each method asks for its own scope."""
+
+    @requires("orders:read")
+    async def get(self, _: Request) -> JSONResponse:
+        """Tell the orders."""
+        return JSONResponse({"orders of": subject()})
+
+    @requires("orders:write", claims={"email_verified": True})
+    async def post(self, _: Request) -> JSONResponse:
+        """Take an order of somebody whose address is known."""
+        return JSONResponse({"ordered by": subject()}, status_code=201)
+
+
+@requires("orders:read")
+async def live(websocket: WebSocket) -> None:
+    """Tell the orders as they come."""
+    await websocket.accept()
+    await websocket.send_json({"orders of": subject()})
+    await websocket.close()
+
+
+def make_app() -> Starlette:
+    """The app as the environment configures it; also for ``uvicorn --factory``."""
+    provider = providers.oidc(
+        os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
+        audience=os.environ.get("OIDC_AUDIENCE", "api"),
+    )
+    return Starlette(
+        routes=[
+            Route("/health", health),
+            Route("/me", me),
+            Route("/orders", Orders),
+            WebSocketRoute("/live", live),
+        ],
+        middleware=[
+            Middleware(
+                JWKSMiddleware,
+                client=AsyncJWKSClient(provider),
+                exclude=["/health"],
+                close_client=True,
+            )
+        ],
+    )
+
+
+def main() -> int:
+    """Serve on loopback until Ctrl-C."""
+    import uvicorn
+
+    with contextlib.suppress(KeyboardInterrupt):  # older releases raise it again at their end
+        uvicorn.run(make_app(), host="127.0.0.1", port=int(os.environ.get("PORT", "8000")))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""Protect any ASGI app: a middleware that verifies each request before the app sees it.
+
+    app = JWKSMiddleware(app, AsyncJWKSClient(providers.stytch("project-live-…")))
+
+Owns: the order of what happens to a connection, from its scope to the app and back. May not know:
+frameworks; how credentials are read or errors answered (`_edge.guard`), how keys are had (the
+client).
+
+What a connection costs beside ``verify``: one copy of its scope, no task, and nothing for its body,
+which is never touched. Scopes other than ``http``, ``websocket`` and ``lifespan`` pass through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from . import VerifiedToken
+from ._core.bearer import Answer, Location, UnverifiedRequest
+from ._edge.exclusions import Exclusions
+from ._edge.guard import Guard, OnError, Refusal, WarmUp, is_refusal
+from ._edge.identity import current, current_token
+from ._edge.lifespan import Lifespan
+from ._edge.protected_resource import ProtectedResource
+from ._edge.scope import (
+    ASGIApp,
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    admitted,
+    is_preflight,
+    request_of,
+    route_path,
+    seen_by_app,
+    send_answer,
+    token_in,
+)
+from .errors import JWKSError
+from .protocols import AsyncVerifier
+
+__all__ = [
+    "Answer",
+    "JWKSMiddleware",
+    "ProtectedResource",
+    "Refusal",
+    "current_token",
+    "get_token",
+]
+
+_SERVED: Final = ("http", "websocket")
+
+
+class JWKSMiddleware:
+    """Lets a request reach the app with a verified token only, and answers all others itself.
+
+    The app finds the token by `get_token` or `current_token`, and ``scope["user"]`` and
+    ``scope["auth"].scopes`` as Starlette's own middleware leaves them. A refusal is answered as
+    RFC 6750 says, with a problem (RFC 9457) whose ``code`` is the error's: 401 without credentials
+    or with a token that is refused, 400 for credentials that cannot be read, 503 when the keys are
+    not to be had. An error of this library that the app raises, from
+    ``token.require("orders:read")`` say, is answered likewise (403) if no answer has begun.
+
+    Arguments:
+        app: the ASGI app.
+        client: an `AsyncJWKSClient`.
+        optional: let requests without credentials pass; bad ones are refused all the same.
+        exclude: what needs no credentials: exact paths, ``"/docs/*"`` for all below,
+            ``"GET /path"`` for one method, compiled patterns for the whole path. Without where the
+            app is mounted.
+        locations: where credentials stand, in order; None: where the client's providers say.
+        realm: shown in challenges.
+        on_error: renders answers of one's own: given a `Refusal`, gives an `Answer`, or None.
+        resource_metadata: the URL of RFC 9728 metadata for challenges, or a `ProtectedResource`,
+            which is then served too.
+        trusted_origins: origins whose pages may send requests with a cookie.
+        warm_up: at the server's start load keys in the ``"background"``, or wait until they are
+            there and fail the start if they are not in ten seconds (``"required"``), or None.
+        close_client: close the client when the server ends.
+
+    Raises ConfigurationError naming the setting.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        client: AsyncVerifier,
+        *,
+        optional: bool = False,
+        exclude: Iterable[str | re.Pattern[str]] = (),
+        locations: Collection[Location] | None = None,
+        realm: str | None = None,
+        on_error: OnError | None = None,
+        resource_metadata: str | ProtectedResource | None = None,
+        trusted_origins: Collection[str] = (),
+        warm_up: WarmUp = "background",
+        close_client: bool = False,
+    ) -> None:
+        self.app = app
+        self._guard = Guard(
+            client,
+            asynchronous=True,
+            locations=locations,
+            optional=optional,
+            realm=realm,
+            on_error=on_error,
+            resource_metadata=resource_metadata,
+            trusted_origins=trusted_origins,
+        )
+        self._read = self._guard.read
+        self._verify = client.verify
+        self._exclusions = Exclusions(exclude)
+        self._resource = (
+            resource_metadata if isinstance(resource_metadata, ProtectedResource) else None
+        )
+        self._some_are_open = self._exclusions.any or self._resource is not None
+        self._lifespan = Lifespan(app, client, warm_up=warm_up, close_client=close_client)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        kind = scope["type"]
+        if kind not in _SERVED:
+            await (self._lifespan if kind == "lifespan" else self.app)(scope, receive, send)
+            return
+        # Each request comes this way, so its common part is told in one piece.
+        if (self._some_are_open or scope.get("method") == "OPTIONS") and self._is_open(scope):
+            await self._serve_openly(scope, receive, send)
+            return
+        request = request_of(scope)
+        try:
+            raw = self._read(request)
+            token = None if raw is None else await self._verify(raw)
+        except JWKSError as error:
+            await self._refuse(error, request, scope, send)
+            return
+        seen, reply = admitted(scope, token), Reply(send)
+        if kind == "websocket":
+            seen, reply = self._without_tokens(request, seen, send)
+        before = current.set(token)
+        try:
+            await self.app(seen, receive, reply)
+        except Exception as error:
+            if reply.begun or not is_refusal(error):
+                await reply.release()
+                raise
+            await self._refuse(error, request, scope, send)
+        else:
+            if reply.holds:
+                await reply.release()
+        finally:
+            current.reset(before)
+
+    def _without_tokens(
+        self, request: UnverifiedRequest, seen: Scope, send: Send
+    ) -> tuple[Scope, Reply]:
+        handshake = self._guard.reader.without_tokens(request)
+        if handshake.request is not request:
+            seen = seen_by_app(seen, handshake)
+        return seen, Reply(send, handshake.echo)
+
+    async def _refuse(
+        self, error: JWKSError, request: UnverifiedRequest, scope: Scope, send: Send
+    ) -> None:
+        if not is_refusal(error):
+            raise error
+        await send_answer(self._guard.refuse(error, request, scope["path"]), scope, send)
+
+    def _is_open(self, scope: Scope) -> bool:
+        """Whether a request needs no credentials."""
+        # A handshake's method would be GET, and is not what "GET /path" means.
+        method = scope["method"] if scope["type"] == "http" else "WEBSOCKET"
+        if self._exclusions.any and self._exclusions.match(method, route_path(scope)):
+            return True
+        return is_preflight(scope) or self._is_metadata(scope)
+
+    def _is_metadata(self, scope: Scope) -> bool:
+        resource = self._resource
+        return resource is not None and scope["type"] == "http" and scope["path"] == resource.path
+
+    async def _serve_openly(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._resource is not None and self._is_metadata(scope):
+            await self._resource(scope, receive, send)
+        else:
+            # What another middleware found out stands.
+            seen = scope if "auth" in scope else admitted(scope, None)
+            await self.app(seen, receive, send)
+
+
+def get_token(scope_or_request: object) -> VerifiedToken | None:
+    """The token of a request that `JWKSMiddleware` let through, or None without credentials.
+
+    Arguments:
+        scope_or_request: an ASGI scope, or whatever has it as ``scope`` (a Starlette ``Request``).
+
+    Raises TypeError for anything else.
+    """
+    return token_in(scope_or_request)

@@ -1,0 +1,287 @@
+"""`requires`: protect a function by what its caller's token must have.
+
+    @requires("orders:read")                          # under JWKSMiddleware
+    async def orders(request): ...
+
+    @requires("orders:read", client=client)           # no middleware: verifies here
+    async def orders(request): ...
+
+    @requires("orders:write", client=client, token=lambda message: message["token"])
+    async def consume(message): ...                   # no HTTP at all
+
+Owns: how a function is wrapped, and where its token comes from. May not know: frameworks (what a
+connection looks like is `_edge.connection`'s), what is asked of a token (`_edge.requirement`).
+
+The wrapped function is called only with a token that has what is asked for; `current_token()` and
+``get_token(request)`` give it inside. Without a client an error is raised, and the middleware
+answers it. With one the answer is given here: a response is returned where the function was handed
+a plain request, and sent where it was handed a WebSocket or is an ASGI app itself. With ``token=``
+there is nobody to answer, so the error is raised.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Collection, Coroutine, MutableMapping
+from typing import Any, NoReturn, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack, cast, overload
+
+from ._edge.connection import Connection, GuardSettings
+from ._edge.guard import Guard
+from ._edge.identity import current, current_token
+from ._edge.requirement import ClaimsRule, Requirement
+from .errors import ConfigurationError, CredentialsError, JWKSError
+from .protocols import AsyncVerifier, Verifier
+
+__all__ = ["requires"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+FindToken: TypeAlias = Callable[..., str | bytes | None]
+Handler: TypeAlias = Callable[..., Any]
+
+
+class Decorator(Protocol):
+    """Gives back what it is given, protected: the same arguments, the same result."""
+
+    def __call__(self, handler: Callable[P, R], /) -> Callable[P, R]:
+        """Protect a function."""
+        ...
+
+
+class AsyncDecorator(Protocol):
+    """The same for coroutine functions alone."""
+
+    def __call__(
+        self, handler: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> Callable[P, Coroutine[Any, Any, R]]:
+        """Protect a coroutine function."""
+        ...
+
+
+@overload
+def requires(
+    *scopes: str,
+    any_of: Collection[str] = (),
+    claims: ClaimsRule | None = None,
+    provider: str | None = None,
+) -> Decorator: ...
+@overload
+def requires(
+    *scopes: str,
+    client: AsyncVerifier,
+    any_of: Collection[str] = (),
+    claims: ClaimsRule | None = None,
+    provider: str | None = None,
+    token: FindToken | None = None,
+    **settings: Unpack[GuardSettings],
+) -> AsyncDecorator: ...
+@overload
+def requires(
+    *scopes: str,
+    client: Verifier,
+    any_of: Collection[str] = (),
+    claims: ClaimsRule | None = None,
+    provider: str | None = None,
+    token: FindToken | None = None,
+    **settings: Unpack[GuardSettings],
+) -> Decorator: ...
+def requires(
+    *scopes: str,
+    client: AsyncVerifier | Verifier | None = None,
+    any_of: Collection[str] = (),
+    claims: ClaimsRule | None = None,
+    provider: str | None = None,
+    token: FindToken | None = None,
+    **settings: Unpack[GuardSettings],
+) -> Decorator | AsyncDecorator:
+    """Let a function be called only for a token that is good and has what is asked for.
+
+    On functions and methods, sync and async, ``functools.partial``, static and class methods. On a
+    generator function what is asked is asked when it is called.
+
+    Arguments:
+        scopes: the token has all of them.
+        client: verifies here, with no middleware: an `AsyncJWKSClient` for coroutine functions, a
+            `JWKSClient` for others. The connection is found among the arguments: Starlette's
+            ``Request`` or ``WebSocket``, or the scope of an ASGI app.
+        any_of: the token has one of them.
+        claims: the token's claims have these JSON values (a set means any one of its members); or a
+            plain function of the `VerifiedToken`, which returns True to accept it.
+        provider: the token is of the provider of this name.
+        token: with ``client``: finds the token itself, given all arguments of the function; None,
+            or whatever it raises, means that there is none.
+        settings: with ``client`` and without ``token``: ``locations``, ``realm``, ``on_error``,
+            ``resource_metadata``, ``trusted_origins``, as `JWKSMiddleware` takes them.
+
+    Raises ConfigurationError naming the setting, here or where a function is decorated. The
+    decorated function raises, or answers, what ``verify`` raises; CredentialsError
+    ``missing_credentials`` (401) without a token; TokenError (401) ``wrong_issuer`` for another
+    provider's, ``missing_claim``, ``invalid_claim`` or ``rejected_by_check`` by its claims;
+    InsufficientScopeError (403). TypeError if it needs a connection and was handed none.
+    """
+    requirement = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
+    if client is None and (token is not None or settings):
+        raise ConfigurationError("client", "is missing: the other settings are for it")
+    if token is not None and settings:
+        raise ConfigurationError("token", f"leaves no use for {', '.join(settings)}")
+    if token is not None and (not callable(token) or inspect.iscoroutinefunction(token)):
+        raise ConfigurationError("token", "takes a plain function of the handler's arguments")
+
+    def decorate(handler: Handler) -> Handler:
+        if isinstance(handler, (staticmethod, classmethod)):
+            kind = cast("Callable[[Handler], Handler]", type(handler))
+            return kind(decorate(handler.__func__))
+        if not callable(handler) or inspect.isclass(handler):
+            raise ConfigurationError("requires", "decorates functions and methods")
+        awaits = _is_coroutine_function(handler)
+        if client is None:
+            wrapped = _under_middleware(handler, requirement, awaits=awaits)
+        else:
+            guard: Guard[Any] = Guard(client, asynchronous=awaits, **settings)
+            _check_handler(handler, finds_connection=token is None)
+            if token is None:
+                wrapped = _by_connection(handler, requirement, guard, awaits=awaits)
+            else:
+                wrapped = _by_token(handler, requirement, client, token, awaits=awaits)
+        return functools.update_wrapper(wrapped, handler)
+
+    return cast("Decorator", decorate)
+
+
+# Each of these is written twice, with and without await; so are the two clients.
+
+
+def _under_middleware(handler: Handler, requirement: Requirement, *, awaits: bool) -> Handler:
+    """The token is there already."""
+
+    def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        connection = Connection.among(args, kwargs)
+        requirement.check(current_token() if connection is None else connection.token)
+
+    async def call_async(*args: Any, **kwargs: Any) -> Any:
+        check(args, kwargs)
+        return await handler(*args, **kwargs)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        check(args, kwargs)
+        return handler(*args, **kwargs)
+
+    return call_async if awaits else call
+
+
+def _by_connection(
+    handler: Handler, requirement: Requirement, guard: Guard[Any], *, awaits: bool
+) -> Handler:
+    """The token is in a request, and whoever sent that is answered here."""
+
+    async def call_async(*args: Any, **kwargs: Any) -> Any:
+        connection = Connection.among(args, kwargs)
+        if connection is None:
+            return await handler(*args, **kwargs) if _is_lifespan(args) else _not_found(handler)
+        try:
+            token = requirement.check(await guard.client.verify(guard.read(connection.request)))
+        except JWKSError as error:
+            return await connection.refuse(guard, error)
+        connection.admit(guard, token)
+        before = current.set(token)
+        try:
+            result = await handler(*connection.placed_in(args), **kwargs)
+        except JWKSError as error:
+            return await connection.refuse(guard, error)
+        except Exception:
+            await connection.release()
+            raise
+        finally:
+            current.reset(before)
+        await connection.release()
+        return result
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        connection = Connection.among(args, kwargs)
+        if connection is None:
+            return _not_found(handler)
+        try:
+            token = requirement.check(guard.client.verify(guard.read(connection.request)))
+        except JWKSError as error:
+            return connection.refused(guard, error)
+        connection.admit(guard, token)
+        before = current.set(token)
+        try:
+            return handler(*args, **kwargs)
+        except JWKSError as error:
+            return connection.refused(guard, error)
+        finally:
+            current.reset(before)
+
+    return call_async if awaits else call
+
+
+def _by_token(
+    handler: Handler, requirement: Requirement, client: Any, find: FindToken, *, awaits: bool
+) -> Handler:
+    """The token is where the application says."""
+
+    async def call_async(*args: Any, **kwargs: Any) -> Any:
+        token = requirement.check(await client.verify(_found(find, args, kwargs)))
+        before = current.set(token)
+        try:
+            return await handler(*args, **kwargs)
+        finally:
+            current.reset(before)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        token = requirement.check(client.verify(_found(find, args, kwargs)))
+        before = current.set(token)
+        try:
+            return handler(*args, **kwargs)
+        finally:
+            current.reset(before)
+
+    return call_async if awaits else call
+
+
+def _found(find: FindToken, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | bytes:
+    try:
+        found = find(*args, **kwargs)
+    except JWKSError:
+        raise
+    except Exception as error:
+        raise CredentialsError("missing_credentials", "token= raised: there is none") from error
+    if found is None:
+        raise CredentialsError("missing_credentials", "token= found none")
+    return found
+
+
+def _is_coroutine_function(handler: Handler) -> bool:
+    """Whether calling it gives a coroutine: of functions, partials, and objects with a call."""
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    called: Any = getattr(type(handler), "__call__", None)  # noqa: B004 (a callable object's own)
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(called)
+
+
+def _check_handler(handler: Handler, *, finds_connection: bool) -> None:
+    if inspect.isasyncgenfunction(handler):
+        raise ConfigurationError("client", "cannot be awaited by an async generator function")
+    if finds_connection and not inspect.signature(handler).parameters:
+        raise ConfigurationError("client", "finds no connection among no arguments; take a request")
+
+
+def _is_lifespan(args: tuple[Any, ...]) -> bool:
+    """Whether an ASGI app is called for what is no request: only a server can do that."""
+    last = args[-3:]
+    return (
+        len(last) == 3
+        and isinstance(last[0], MutableMapping)
+        and last[0].get("type") not in (None, "http", "websocket")
+        and all(map(callable, last[1:]))
+    )
+
+
+def _not_found(handler: Handler) -> NoReturn:
+    name = getattr(handler, "__qualname__", repr(handler))
+    raise TypeError(
+        f"{name} was handed no connection: it takes a Starlette Request or WebSocket, or it is an "
+        "ASGI app; or tell by token= where its token is"
+    )

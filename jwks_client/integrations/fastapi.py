@@ -1,0 +1,147 @@
+"""FastAPI: the caller's token as a dependency, told to the OpenAPI document.
+
+    auth = JWKSAuth(AsyncJWKSClient(providers.stytch("project-live-…")))
+
+    @app.get("/orders")
+    async def orders(token: Annotated[VerifiedToken, Security(auth, scopes=["orders:read"])]): ...
+
+Owns: the shape that FastAPI reads a dependency by. May not know: how credentials are read or errors
+answered (`_edge.guard`), what is asked (`_edge.requirement`), what the document says (`_openapi`).
+
+Nothing has to be installed: errors of ours are answered in any app where a `JWKSAuth` was asked,
+unless the app has an ``exception_handler`` for ``JWKSError`` of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from inspect import Parameter, Signature
+from typing import Final, TypeVar, Unpack, cast
+
+try:
+    from fastapi import Depends
+    from fastapi.requests import HTTPConnection
+    from fastapi.security import SecurityScopes
+except ImportError as error:
+    raise ImportError('FastAPI is not installed: pip install "jwks-client-sdk[fastapi]"') from error
+
+from .. import VerifiedToken
+from .._core.provider import BEARER
+from .._edge.connection import Connection, GuardSettings, let_errors_be_answered
+from .._edge.guard import Guard, checked_flag
+from .._edge.identity import current_token
+from .._edge.requirement import ClaimsRule, Requirement
+from ..errors import ConfigurationError, CredentialsError
+from ..protocols import AsyncVerifier
+from ._openapi import schemes
+
+__all__ = ["JWKSAuth"]
+
+T = TypeVar("T")
+
+_FOUND: Final = "jwks_client.found"
+
+
+class JWKSAuth:
+    """A dependency that gives the `VerifiedToken`: ``Depends(auth)``, ``Security(auth, scopes=…)``.
+
+    For routes, routers, whole apps and WebSockets. It is also in ``get_token(request)``.
+
+    Arguments:
+        client: an `AsyncJWKSClient`; None: the token is the one that `JWKSMiddleware`, which must
+            be around the app, has verified.
+        optional: give None to requests without credentials; bad ones are refused all the same.
+        openid_connect_url: the provider's discovery document, for the page with the documentation.
+        scheme_name: put before the names of the security schemes, where an app has several.
+        settings: ``locations``, ``realm``, ``on_error``, ``resource_metadata``,
+            ``trusted_origins``, as `JWKSMiddleware` takes them; without a client ``locations``
+            alone, for the document.
+
+    Raises ConfigurationError naming the setting.
+    """
+
+    __signature__: Signature
+
+    def __init__(
+        self,
+        client: AsyncVerifier | None = None,
+        *,
+        optional: bool = False,
+        openid_connect_url: str | None = None,
+        scheme_name: str = "",
+        **settings: Unpack[GuardSettings],
+    ) -> None:
+        if client is None and settings.keys() - {"locations"}:
+            raise ConfigurationError("client", "is missing: the other settings are for it")
+        self._optional = checked_flag("optional", optional)
+        self._guard = (
+            None
+            if client is None
+            else Guard(client, asynchronous=True, optional=optional, **settings)
+        )
+        locations = settings.get("locations") or ((BEARER,) if client is None else client.locations)
+        # What FastAPI sees: the connection, the scopes of a Security(), and what documents itself.
+        self.__signature__ = Signature(
+            [
+                Parameter("connection", Parameter.KEYWORD_ONLY, annotation=HTTPConnection),
+                Parameter("scopes", Parameter.KEYWORD_ONLY, annotation=SecurityScopes),
+                *(
+                    Parameter(f"scheme_{at}", Parameter.KEYWORD_ONLY, default=Depends(scheme))
+                    for at, scheme in enumerate(schemes(locations, openid_connect_url, scheme_name))
+                ),
+            ]
+        )
+
+    async def __call__(
+        self, *, connection: HTTPConnection, scopes: SecurityScopes, **_: None
+    ) -> VerifiedToken | None:
+        """The token of a connection, or None of an anonymous one."""
+        token = await self._token_of(Connection(connection.scope, connection))
+        if token is None and (scopes.scopes or not self._optional):
+            raise CredentialsError("missing_credentials", "the request carries no credentials")
+        return None if token is None else token.require(*scopes.scopes)
+
+    def requires(
+        self,
+        *scopes: str,
+        any_of: Collection[str] = (),
+        claims: ClaimsRule | None = None,
+        provider: str | None = None,
+    ) -> Callable[..., Awaitable[VerifiedToken]]:
+        """A dependency that gives the token if it has what is asked, as the decorator takes it."""
+        requirement = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
+        ours = Depends(self)
+
+        async def required(token: VerifiedToken | None = ours) -> VerifiedToken:
+            return requirement.check(token)
+
+        return required
+
+    def claims_as(self, kind: type[T]) -> Callable[..., Awaitable[T | None]]:
+        """A dependency that gives the claims as a type of one's own; None of an anonymous request.
+
+        Arguments:
+            kind: a dataclass, TypedDict, or msgspec or pydantic type.
+
+        Claims that do not fit it are a TokenError ``missing_claim`` or ``invalid_claim``.
+        """
+        ours = Depends(self)
+
+        async def typed(token: VerifiedToken | None = ours) -> T | None:
+            return None if token is None else token.claims_as(kind)
+
+        return typed
+
+    async def _token_of(self, connection: Connection) -> VerifiedToken | None:
+        guard, scope = self._guard, connection.scope
+        if guard is None:
+            return current_token()
+        by, token = scope.get(_FOUND, (None, None))
+        if by is guard:  # for another dependency of this route
+            return cast("VerifiedToken | None", token)
+        let_errors_be_answered(scope, guard)
+        raw = guard.read(connection.request)
+        token = None if raw is None else await guard.client.verify(raw)
+        connection.admit(guard, token)
+        scope[_FOUND] = guard, token
+        return token

@@ -1,0 +1,280 @@
+"""Protect any WSGI app: the middleware of `jwks_client.asgi`, for threads and the sync client.
+
+    app = JWKSMiddleware(app, JWKSClient(providers.stytch("project-live-…")))
+
+Owns: WSGI (PEP 3333): environ, start_response, bodies that are made as they are sent. May not know:
+frameworks; how credentials are read or errors answered (`_edge.guard`), how keys are had (the
+client).
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import re
+import sys
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from . import VerifiedToken
+from ._core.bearer import Answer, Location, UnverifiedRequest
+from ._edge.exclusions import Exclusions
+from ._edge.guard import Guard, OnError, Refusal, WarmUp, checked_flag, checked_warm_up, is_refusal
+from ._edge.identity import TOKEN_KEY, current, current_token
+from ._edge.protected_resource import ProtectedResource
+from .errors import JWKSError
+from .protocols import Verifier
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from _typeshed import OptExcInfo
+
+__all__ = [
+    "Answer",
+    "JWKSMiddleware",
+    "ProtectedResource",
+    "Refusal",
+    "current_token",
+    "get_token",
+]
+
+_log = logging.getLogger("jwks_client")
+
+
+class JWKSMiddleware:
+    """Lets a request reach the app with a verified token only, and answers all others itself.
+
+    The app finds the token by `get_token` or `current_token`, also while its body is iterated.
+    Everything else is as in `jwks_client.asgi.JWKSMiddleware`, but for the start and the end, which
+    WSGI does not tell of.
+
+    Arguments:
+        app: the WSGI app.
+        client: a `JWKSClient`.
+        optional, exclude, locations, realm, on_error, resource_metadata, trusted_origins: as there.
+        warm_up: load keys when the middleware is made: in a thread in the ``"background"``, or
+            waiting (``"required"``), or None.
+        close_client: close the client when the interpreter exits.
+
+    Raises ConfigurationError naming the setting; with ``warm_up="required"`` KeysUnavailableError.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        client: Verifier,
+        *,
+        optional: bool = False,
+        exclude: Iterable[str | re.Pattern[str]] = (),
+        locations: Collection[Location] | None = None,
+        realm: str | None = None,
+        on_error: OnError | None = None,
+        resource_metadata: str | ProtectedResource | None = None,
+        trusted_origins: Collection[str] = (),
+        warm_up: WarmUp = "background",
+        close_client: bool = False,
+    ) -> None:
+        self.app = app
+        self._guard = Guard(
+            client,
+            asynchronous=False,
+            locations=locations,
+            optional=optional,
+            realm=realm,
+            on_error=on_error,
+            resource_metadata=resource_metadata,
+            trusted_origins=trusted_origins,
+        )
+        self._exclusions = Exclusions(exclude)
+        self._resource = (
+            resource_metadata if isinstance(resource_metadata, ProtectedResource) else None
+        )
+        # Sorted, so that one request is read in one way in every process.
+        self._headers = tuple(
+            (name.encode(), f"HTTP_{name.upper().replace('-', '_')}")
+            for name in sorted(self._guard.reader.header_names)
+        )
+        closes = checked_flag("close_client", close_client)
+        _warm_up(client, checked_warm_up(warm_up))
+        if closes:
+            atexit.register(client.close)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        if self._resource is not None and _path_of(environ) == self._resource.path:
+            answer = self._resource.answer(environ["REQUEST_METHOD"])
+            return _send(answer, environ, start_response, None)
+        if self._is_open(environ):
+            return self.app(environ, start_response)
+        try:
+            raw = self._guard.read(self._request_of(environ))
+            token = None if raw is None else self._guard.client.verify(raw)
+        except JWKSError as error:
+            return self._refuse(error, environ, start_response)
+        return self._serve(environ, start_response, token)
+
+    def _serve(
+        self, environ: WSGIEnvironment, start_response: StartResponse, token: VerifiedToken | None
+    ) -> Iterable[bytes]:
+        environ[TOKEN_KEY] = token
+        before = current.set(token)
+        try:
+            body = self.app(environ, start_response)
+        except JWKSError as error:
+            return self._refuse(error, environ, start_response, raised=True)
+        finally:
+            current.reset(before)
+        file_wrapper = environ.get("wsgi.file_wrapper")
+        if isinstance(body, (list, tuple)) or (
+            isinstance(file_wrapper, type) and isinstance(body, file_wrapper)
+        ):
+            return body  # which a server sends faster if it sees what it is
+        return _Body(
+            body, token, lambda error: self._refuse(error, environ, start_response, raised=True)
+        )
+
+    def _refuse(
+        self,
+        error: JWKSError,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        *,
+        raised: bool = False,
+    ) -> list[bytes]:
+        if not is_refusal(error):
+            raise error
+        answer = self._guard.refuse(error, self._request_of(environ), _path_of(environ))
+        # With what was raised, a server replaces headers it was given, or if it has sent them
+        # raises that again.
+        return _send(answer, environ, start_response, sys.exc_info() if raised else None)
+
+    def _is_open(self, environ: WSGIEnvironment) -> bool:
+        """Whether a request needs no credentials: excluded, or a CORS preflight."""
+        method = environ["REQUEST_METHOD"]
+        if self._exclusions.any and self._exclusions.match(
+            method, _text(environ.get("PATH_INFO", ""))
+        ):
+            return True
+        return (
+            method == "OPTIONS"
+            and "HTTP_ORIGIN" in environ
+            and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+        )
+
+    def _request_of(self, environ: WSGIEnvironment) -> UnverifiedRequest:
+        # Latin-1 as PEP 3333 says; what is not becomes a "?", which no token has.
+        headers = tuple(
+            (name, environ[key].encode("latin-1", "replace"))
+            for name, key in self._headers
+            if key in environ
+        )
+        return UnverifiedRequest("http", environ["REQUEST_METHOD"], headers)
+
+
+class _Body:
+    """A body that is made as it is sent: the token is the current one meanwhile, and only then."""
+
+    def __init__(
+        self,
+        body: Iterable[bytes],
+        token: VerifiedToken | None,
+        refuse: Callable[[JWKSError], list[bytes]],
+    ) -> None:
+        self._body = body
+        self._chunks: Iterator[bytes] | None = None
+        self._token = token
+        self._refuse = refuse
+        self._begun = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        before = current.set(self._token)
+        try:
+            if self._chunks is None:
+                self._chunks = iter(self._body)
+            chunk = next(self._chunks)
+        except JWKSError as error:
+            if self._begun:
+                raise
+            self._chunks = iter(self._refuse(error))
+            chunk = next(self._chunks)
+        finally:
+            current.reset(before)
+        self._begun = self._begun or bool(chunk)
+        return chunk
+
+    def close(self) -> None:
+        """Close the app's own body, as the server does at the end."""
+        before = current.set(self._token)
+        try:
+            getattr(self._body, "close", _nothing)()
+        finally:
+            current.reset(before)
+
+
+def _nothing() -> None:
+    pass
+
+
+def get_token(environ_or_request: object) -> VerifiedToken | None:
+    """The token of a request that `JWKSMiddleware` let through, or None without credentials.
+
+    Arguments:
+        environ_or_request: a WSGI environ, or whatever has it as ``environ`` (Flask) or ``META``
+            (Django).
+
+    Raises TypeError for anything else.
+    """
+    given = environ_or_request
+    found = getattr(given, "environ", getattr(given, "META", given))
+    if not isinstance(found, Mapping):
+        raise TypeError(f"takes an environ, or a request with one, not {type(given).__name__}")
+    token = found.get(TOKEN_KEY)
+    return token if isinstance(token, VerifiedToken) else None
+
+
+def _path_of(environ: WSGIEnvironment) -> str:
+    return _text(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
+
+
+def _text(path: str) -> str:
+    """A path as its UTF-8 says, out of PEP 3333's way to carry bytes."""
+    return path.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _send(
+    answer: Answer,
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    raised: OptExcInfo | None,
+) -> list[bytes]:
+    headers = [
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers_to_send
+    ]
+    status = f"{answer.status} {answer.phrase}"
+    if raised is None:
+        start_response(status, headers)
+    else:
+        start_response(status, headers, raised)
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
+
+
+def _warm_up(client: Verifier, how: WarmUp) -> None:
+    if how == "required":
+        client.warm_up()
+    elif how == "background":
+        threading.Thread(
+            target=_load, args=(client,), name="jwks-client warm-up", daemon=True
+        ).start()
+
+
+def _load(client: Verifier) -> None:
+    try:
+        client.warm_up()
+    except Exception as error:  # noqa: BLE001 (no reason not to start: the first request tries again)
+        told = str(error) if isinstance(error, JWKSError) else type(error).__name__
+        _log.warning("keys could not be loaded: %s", told)

@@ -1,0 +1,111 @@
+"""What the examples of frameworks, queues and functions do on a real wire."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import fastapi  # noqa: F401 (reads the environment when it is loaded, which no example does)
+import httpx
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from jwks_client.testing import FakeProvider
+
+
+def ask(base_url: str, path: str, token: str | None = None, method: str = "GET") -> httpx.Response:
+    """The answer to one request."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return httpx.request(method, f"{base_url}{path}", headers=headers, trust_env=False)
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    """The status and the code of a problem."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    return answer.status_code, answer.json()["code"]
+
+
+def heard(base_url: str, token: str | None) -> Any:
+    """What the WebSocket ``/live`` sends first, or the status of its denial."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    url = base_url.replace("http://", "ws://") + "/live"
+    try:
+        with connect(url, additional_headers=headers, proxy=None) as socket:
+            return json.loads(socket.recv(timeout=20))
+    except InvalidStatus as error:
+        return error.response.status_code
+
+
+def check_fastapi_app(idp: FakeProvider, base_url: str) -> None:
+    """Scopes, typed claims, a WebSocket; the document has the sign-in; /health is open."""
+    good = idp.issue(sub="u7", scope="orders:read", name="Una")
+    assert ask(base_url, "/orders", good).json() == {"orders of": "u7"}
+    assert ask(base_url, "/me", good).json() == {"sub": "u7", "name": "Una"}
+    assert ask(base_url, "/health").json() == {"oidc": "fresh"}
+    assert refusal(ask(base_url, "/orders")) == (401, "missing_credentials")
+    assert refusal(ask(base_url, "/orders", idp.issue())) == (403, "insufficient_scope")
+    assert refusal(ask(base_url, "/me", idp.issue(sub=None))) == (401, "missing_claim")
+    assert heard(base_url, good) == {"orders of": "u7"}
+    assert heard(base_url, None) in (401, 403)  # whether the server can send a denial
+    document = ask(base_url, "/openapi.json").json()
+    assert document["components"]["securitySchemes"]["openid"] == {
+        "type": "openIdConnect",
+        "openIdConnectUrl": f"{idp.issuer}/.well-known/openid-configuration",
+    }
+
+
+def check_starlette_app(idp: FakeProvider, base_url: str) -> None:
+    """Each route and method asks for its own; /health is open, what is not there is not told."""
+    reader, writer = (idp.issue(sub="u7", scope=f"orders:{one}") for one in ("read", "write"))
+    known = idp.issue(sub="u7", scope="orders:write", email_verified=True)
+    assert ask(base_url, "/health").json() == {"status": "ok"}
+    assert ask(base_url, "/me", writer).json() == {"sub": "u7"}
+    assert ask(base_url, "/orders", reader).json() == {"orders of": "u7"}
+    assert ask(base_url, "/orders", known, "POST").status_code == 201
+    assert refusal(ask(base_url, "/orders", writer)) == (403, "insufficient_scope")
+    assert refusal(ask(base_url, "/orders", reader, "POST")) == (401, "missing_claim")
+    assert refusal(ask(base_url, "/nowhere")) == (401, "missing_credentials")
+    assert ask(base_url, "/nowhere", reader).status_code == 404
+    assert heard(base_url, reader) == {"orders of": "u7"}
+    assert heard(base_url, writer) == 403
+
+
+def check_two_providers_app(partner: FakeProvider, base_url: str) -> None:
+    """Partners are served whatever becomes of the other provider, and only where they may be."""
+    token = partner.issue(sub="p1", scope="stock:read")
+    assert ask(base_url, "/whoami", token).json() == {"sub": "p1", "of": "partners"}
+    assert ask(base_url, "/stock", token).json() == {"stock for": "p1"}
+    assert refusal(ask(base_url, "/basket", token)) == (401, "wrong_issuer")
+    assert refusal(ask(base_url, "/stock", partner.issue())) == (403, "insufficient_scope")
+    other = partner.issue(iss="https://else.test")
+    assert refusal(ask(base_url, "/whoami", other)) == (401, "unknown_issuer")
+    assert ask(base_url, "/health").json() == {"people": "cold", "partners": "fresh"}
+
+
+def queue_of(idp: FakeProvider) -> str:
+    """Messages of every kind, a line each."""
+
+    def message(**claims: Any) -> str:
+        return json.dumps({"token": idp.issue(**claims), "order": "tea"})
+
+    lines = [
+        message(sub="u7", scope="orders:write"),
+        message(scope="orders:read"),
+        message(scope="orders:write", expires_in=-60),
+        '{"order": "tea"}',
+        json.dumps({"token": idp.issue(scope="orders:write")}),
+        "[]",
+        "no JSON",
+    ]
+    return "\n".join(lines)
+
+
+CONSUMED = (
+    "ack: u7 orders tea\n"
+    "reject: insufficient_scope\n"
+    "reject: token_expired\n"
+    "reject: missing_credentials\n"
+    "reject: not a message for this queue\n"
+    "reject: missing_credentials\n"
+    "reject: not a message for this queue\n"
+)

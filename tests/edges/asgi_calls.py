@@ -1,0 +1,142 @@
+"""ASGI apps called without a server, and a client that is none."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from jwks_client import AsyncJWKSClient, events
+from jwks_client.providers import Header
+from jwks_client.testing import FakeProvider
+
+PATIENCE = 20.0  # real seconds after which what works is long done
+
+
+def client_of(idp: FakeProvider, **settings: Any) -> AsyncJWKSClient:
+    """A client of a fake provider, without sockets."""
+    http = httpx.AsyncClient(transport=idp.transport)
+    return AsyncJWKSClient(idp.provider, http=http, clock=idp.clock, **settings)
+
+
+def http_scope(token: str | None = None, path: str = "/", **members: Any) -> dict[str, Any]:
+    """The scope of a GET with a token."""
+    headers = [(b"host", b"api.test")]
+    if token is not None:
+        headers.append((b"authorization", f"Bearer {token}".encode()))
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "root_path": "",
+        "query_string": b"",
+        "headers": headers,
+        "scheme": "http",
+        "server": ("api.test", 80),
+        "client": ("127.0.0.1", 1),
+        "http_version": "1.1",
+        "asgi": {"version": "3.0"},
+        "state": {},
+    }
+    return scope | members
+
+
+def ws_scope(token: str | None = None, path: str = "/", **members: Any) -> dict[str, Any]:
+    """The scope of a handshake with a token, at a server that can send denials."""
+    scope = http_scope(token, path, type="websocket", subprotocols=[], scheme="ws")
+    del scope["method"]
+    return scope | {"extensions": {"websocket.http.response": {}}} | members
+
+
+class Call:
+    """What an app sent to the server in one call; the server says what ``received`` holds."""
+
+    def __init__(self, *received: dict[str, Any]) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self._received = list(received)
+
+    async def receive(self) -> dict[str, Any]:
+        await asyncio.sleep(0)  # as a server would, so that other tasks have their turn
+        if self._received:
+            return self._received.pop(0)
+        await asyncio.get_running_loop().create_future()  # the server has nothing to say
+        raise AssertionError
+
+    async def send(self, message: dict[str, Any]) -> None:
+        self.sent.append(message)
+
+    async def to(self, app: Any, scope: dict[str, Any]) -> Call:
+        """Make the call."""
+        await asyncio.wait_for(app(scope, self.receive, self.send), PATIENCE)
+        return self
+
+    @property
+    def status(self) -> int:
+        return self.sent[0]["status"]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name.decode(): value.decode("latin-1") for name, value in self.sent[0]["headers"]}
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message["body"] for message in self.sent[1:])
+
+    @property
+    def code(self) -> str:
+        return json.loads(self.body)["code"]
+
+
+def call(app: Any, scope: dict[str, Any], *received: dict[str, Any]) -> Call:
+    """Call an app in an event loop of its own."""
+    return asyncio.run(Call(*received).to(app, scope))
+
+
+async def fine(scope: Any, receive: Any, send: Any) -> None:
+    """An app that answers 200 ``fine`` to whatever reaches it."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"fine"})
+
+
+def raising(error: BaseException, *before: dict[str, Any]) -> Callable[..., Any]:
+    """An app that sends some messages and then raises."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for message in before:
+            await send(message)
+        raise error
+
+    return app
+
+
+class StandIn:
+    """A client that is none: says what it was asked for, and does what it is told."""
+
+    def __init__(self, *, warm_up: BaseException | None = None, close: BaseException | None = None):
+        self.locations = (Header("Authorization", scheme="Bearer"),)
+        self.asked: list[str] = []
+        self.told: list[events.Event] = []
+        self._warm_up = warm_up
+        self._close = close
+
+    def tell(self, event: events.Event) -> None:
+        self.told.append(event)
+
+    async def verify(self, token: str, *, provider: str | None = None) -> Any:
+        raise NotImplementedError
+
+    async def warm_up(self, timeout: float = 10) -> None:  # noqa: ASYNC109 (the contract's name)
+        self.asked.append(f"warm_up {timeout}")
+        if self._warm_up is not None:
+            raise self._warm_up
+
+    async def aclose(self) -> None:
+        self.asked.append("aclose")
+        if self._close is not None:
+            raise self._close

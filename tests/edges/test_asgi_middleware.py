@@ -1,0 +1,517 @@
+"""The ASGI middleware, called without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+from asgi_calls import (
+    PATIENCE,
+    Call,
+    StandIn,
+    call,
+    client_of,
+    fine,
+    http_scope,
+    raising,
+    ws_scope,
+)
+
+from jwks_client import JWKSClient
+from jwks_client.asgi import JWKSMiddleware, current_token, get_token
+from jwks_client.errors import (
+    ConfigurationError,
+    CredentialsError,
+    InsufficientScopeError,
+    JWKSError,
+    KeysUnavailableError,
+    TokenError,
+)
+from jwks_client.providers import Cookie, Subprotocol
+
+START = {"type": "http.response.start", "status": 200, "headers": []}
+FAILED = {"type": "http.response.start", "status": 500, "headers": []}
+BODY = {"type": "http.response.body", "body": b"oops"}
+
+
+def seeing(app_sees: list[Any]) -> Any:
+    """An app that notes the scope it is called with."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        app_sees.append((scope, receive, send))
+        await fine(scope, receive, send)
+
+    return app
+
+
+# What passes, and what is left of it.
+
+
+def test_what_is_neither_request_nor_handshake_nor_lifespan_passes(idp):
+    """A scope of another kind reaches the app as it is: the very objects."""
+    seen: list[Any] = []
+    app = JWKSMiddleware(seeing(seen), client_of(idp))
+    scope = {"type": "webtransport", "status": 0}
+    one = Call()
+    asyncio.run(one.to(app, scope))
+    assert seen[0][0] is scope
+    assert seen[0][1:] == (one.receive, one.send)
+
+
+def test_the_body_and_the_servers_scope_are_not_touched(idp):
+    """The app is handed the server's own receive; the server's scope stays as it was."""
+    seen: list[Any] = []
+    app = JWKSMiddleware(seeing(seen), client_of(idp))
+    scope = http_scope(idp.issue())
+    before = dict(scope)
+    one = Call()
+    asyncio.run(one.to(app, scope))
+    assert one.body == b"fine"
+    assert seen[0][1] == one.receive
+    assert scope == before
+    assert scope["headers"] is seen[0][0]["headers"]
+
+
+def test_no_task_is_started_for_a_request(idp):
+    """With keys at hand a request is served by the task that the server called with."""
+    counted: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        counted.append(len(asyncio.all_tasks()))
+        await fine(scope, receive, send)
+
+    async def story() -> None:
+        client = client_of(idp)
+        await client.warm_up()
+        one = Call()
+        await JWKSMiddleware(app, client)(http_scope(idp.issue()), one.receive, one.send)
+
+    asyncio.run(story())
+    assert counted == [1]
+
+
+def test_the_app_finds_token_user_and_permissions(idp):
+    """get_token, scope["user"] and scope["auth"] say who it is, as Starlette's own would."""
+    seen: list[Any] = []
+    app = JWKSMiddleware(seeing(seen), client_of(idp))
+    call(app, http_scope(idp.issue(sub="u7", scope="b a", name="Ada")))
+    scope = seen[0][0]
+    token = get_token(scope)
+    assert token is not None
+    assert (token.subject, token.raw.count(".")) == ("u7", 2)
+    assert scope["auth"].scopes == ["a", "b"]
+    user = scope["user"]
+    assert (user.is_authenticated, user.identity, user.display_name) == (True, "u7", "Ada")
+    call(app, http_scope(idp.issue(sub=None, name=7, preferred_username="ada")))
+    assert (seen[1][0]["user"].identity, seen[1][0]["user"].display_name) == ("", "ada")
+    call(app, http_scope(idp.issue(sub="u7")))
+    assert seen[2][0]["user"].display_name == "u7"
+
+
+def test_an_anonymous_request_has_a_user_who_is_nobody(idp):
+    """Where credentials are optional or not needed, the same names are there and say no."""
+    seen: list[Any] = []
+    client = client_of(idp)
+    call(JWKSMiddleware(seeing(seen), client, optional=True), http_scope())
+    call(JWKSMiddleware(seeing(seen), client, exclude=["/"]), http_scope())
+    call(JWKSMiddleware(seeing(seen), client, exclude=["/"]), ws_scope())
+    for scope, _, _ in seen:
+        assert get_token(scope) is None
+        assert scope["auth"].scopes == []
+        user = scope["user"]
+        assert (user.is_authenticated, user.identity, user.display_name) == (False, "", "")
+
+
+def test_starlettes_own_requires_works_under_the_middleware(idp):
+    """A handler that is decorated with starlette.authentication.requires is let in by its scopes."""
+    applications = pytest.importorskip("starlette.applications")
+    from starlette.authentication import requires
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+
+    @requires("orders:read")
+    async def orders(request: Any) -> Any:
+        return PlainTextResponse(request.user.identity)
+
+    app = applications.Starlette(routes=[Route("/", orders)])
+    app.add_middleware(JWKSMiddleware, client=client_of(idp), optional=True)
+    assert call(app, http_scope(idp.issue(scope="orders:read"))).body == b"u1"
+    assert call(app, http_scope(idp.issue())).status == 403
+    assert call(app, http_scope()).status == 403
+
+
+def test_get_token_takes_a_scope_or_what_has_one(idp):
+    """A mapping or an object with one; anything else is a mistake that is told."""
+
+    class Request:
+        def __init__(self, scope: Any) -> None:
+            self.scope = scope
+
+    seen: list[Any] = []
+    call(JWKSMiddleware(seeing(seen), client_of(idp)), http_scope(idp.issue()))
+    scope = seen[0][0]
+    assert get_token(Request(scope)) is get_token(scope)
+    assert get_token({}) is None
+    assert get_token({"jwks_client.token": "forged"}) is None
+    for wrong in (None, "x", Request(None), object()):
+        with pytest.raises(TypeError):
+            get_token(wrong)
+
+
+def test_the_current_token_is_this_requests_in_threads_too(idp):
+    """current_token() is right in the handler, in its threads and tasks, and gone after it."""
+    found: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        found.extend(
+            [
+                current_token(),
+                await asyncio.to_thread(current_token),
+                await asyncio.create_task(_asked()),
+            ]
+        )
+        await fine(scope, receive, send)
+
+    async def _asked() -> Any:
+        return current_token()
+
+    async def story() -> None:
+        protected = JWKSMiddleware(app, client_of(idp))
+        for sub in ("u1", "u2"):
+            # No task of its own: what is left behind would be seen here.
+            await protected(http_scope(idp.issue(sub=sub)), Call().receive, Call().send)
+            assert current_token() is None
+        failing = JWKSMiddleware(raising(ValueError()), client_of(idp))
+        with pytest.raises(ValueError):
+            await failing(http_scope(idp.issue()), Call().receive, Call().send)
+        assert current_token() is None
+
+    asyncio.run(story())
+    assert [token.subject for token in found] == ["u1"] * 3 + ["u2"] * 3
+
+
+def test_requests_side_by_side_have_their_own_current_token(idp):
+    """Two requests that are served at once do not see each other's."""
+    found: dict[str, str] = {}
+
+    async def story() -> None:
+        both_in = asyncio.Barrier(2)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await both_in.wait()
+            found[scope["path"]] = current_token().subject
+            await fine(scope, receive, send)
+
+        protected = JWKSMiddleware(app, client_of(idp))
+        await asyncio.gather(
+            Call().to(protected, http_scope(idp.issue(sub="a"), "/a")),
+            Call().to(protected, http_scope(idp.issue(sub="b"), "/b")),
+        )
+
+    asyncio.run(story())
+    assert found == {"/a": "a", "/b": "b"}
+
+
+def test_one_middleware_may_serve_in_one_loop_after_another(idp):
+    """Two loops, as async_to_sync makes one a call: keys fetched in the first serve in the second."""
+    app = JWKSMiddleware(fine, client_of(idp))
+    assert call(app, http_scope(idp.issue())).status == 200
+    assert call(app, http_scope(idp.issue())).status == 200
+    assert idp.fetches == 1
+    idp.rotate()
+    assert call(app, http_scope(idp.issue())).status == 200
+
+
+def test_what_an_outer_middleware_found_out_stands_where_nothing_is_asked(idp):
+    """On an excluded path the token of a middleware around this one is still there."""
+    seen: list[Any] = []
+    inner = JWKSMiddleware(seeing(seen), client_of(idp), exclude=["/"])
+    call(JWKSMiddleware(inner, client_of(idp)), http_scope(idp.issue()))
+    assert get_token(seen[0][0]) is not None
+    inner = JWKSMiddleware(seeing(seen), client_of(idp), optional=True)
+    call(JWKSMiddleware(inner, client_of(idp)), http_scope(idp.issue()))
+    assert get_token(seen[1][0]) is not None
+
+
+def test_the_innermost_middleware_says_who_it_is(idp):
+    """What one around it found out is no answer to its own question."""
+    seen: list[Any] = []
+    inner = JWKSMiddleware(
+        seeing(seen), client_of(idp), optional=True, locations=[Cookie("session")]
+    )
+    call(JWKSMiddleware(inner, client_of(idp)), http_scope(idp.issue()))
+    assert get_token(seen[0][0]) is None
+    assert not seen[0][0]["user"].is_authenticated
+
+
+# Paths.
+
+
+@pytest.mark.parametrize(
+    ("path", "root_path", "is_open"),
+    [
+        ("/health", "", True),
+        ("/api/health", "/api", True),
+        ("/health", "/api", True),
+        ("/apihealth", "/api", False),
+        ("/api", "/api", False),
+        ("/other/health", "/api", False),
+        ("/api/api/health", "/api", False),
+    ],
+)
+def test_excluded_is_what_the_app_routes_by(idp, path, root_path, is_open):
+    """Where an app is mounted is not part of the path, whether or not the server leaves it in."""
+    app = JWKSMiddleware(fine, client_of(idp), exclude=["/health", re.compile("health")])
+    scope = http_scope(None, path, root_path=root_path)
+    assert call(app, scope).status == (200 if is_open else 401)
+
+
+def test_a_mounted_app_excludes_its_own_paths(idp):
+    """Under Starlette's Mount the path is the one that the mounted app itself routes by."""
+    applications = pytest.importorskip("starlette.applications")
+    from starlette.routing import Mount
+
+    protected = JWKSMiddleware(fine, client_of(idp), exclude=["/health"])
+    app = applications.Starlette(routes=[Mount("/api", app=protected)])
+    assert call(app, http_scope(None, "/api/health")).status == 200
+    assert call(app, http_scope(None, "/api/orders")).status == 401
+    assert call(app, http_scope(None, "/api/api/health")).status == 401
+
+
+def test_a_handshake_is_excluded_by_its_path_and_not_by_a_method(idp):
+    """A WebSocket is no GET of a page."""
+    app = JWKSMiddleware(fine, client_of(idp), exclude=["/open", "GET /feed"])
+    assert call(app, ws_scope(None, "/open")).sent == [{"type": "websocket.accept"}]
+    assert call(app, ws_scope(None, "/feed")).status == 401
+    assert call(app, http_scope(None, "/feed")).status == 200
+
+
+# Errors of ours from inside the app.
+
+OURS = [
+    (TokenError("token_expired", "m"), 401),
+    (InsufficientScopeError(["a"]), 403),
+    (KeysUnavailableError("fetch_failed", "m", retry_after=5), 503),
+    (CredentialsError("invalid_request", "m"), 400),
+    (CredentialsError("missing_credentials", "m"), 401),
+]
+
+
+@pytest.mark.parametrize(("error", "status"), OURS)
+@pytest.mark.parametrize("before", [(), (FAILED, BODY), (FAILED,)])
+def test_an_error_of_ours_from_inside_is_answered(idp, error, status, before):
+    """So is one for which a framework has sent its plain 500 before raising it on."""
+    answered = call(
+        JWKSMiddleware(raising(error, *before), client_of(idp)), http_scope(idp.issue())
+    )
+    assert (answered.status, answered.code) == (status, error.code)
+    assert len(answered.sent) == 2
+
+
+@pytest.mark.parametrize(("error", "status"), OURS)
+def test_an_error_of_ours_under_starlette_is_answered(idp, error, status):
+    """Starlette's outermost layer answers 500 and raises on; the error's own answer is sent."""
+    applications = pytest.importorskip("starlette.applications")
+    from starlette.routing import Route
+
+    async def handler(request: Any) -> Any:
+        raise error
+
+    app = JWKSMiddleware(applications.Starlette(routes=[Route("/", handler)]), client_of(idp))
+    answered = call(app, http_scope(idp.issue()))
+    assert (answered.status, answered.code) == (status, error.code)
+
+
+@pytest.mark.parametrize("begun", [(START,), (START, BODY), ({**FAILED, "status": 501},)])
+def test_an_error_of_ours_after_the_answer_has_begun_is_raised(idp, begun):
+    """Two answers to one request would be worse than none: the server sees the error."""
+    error = TokenError("token_expired", "m")
+    one = Call()
+    with pytest.raises(TokenError):
+        asyncio.run(
+            one.to(JWKSMiddleware(raising(error, *begun), client_of(idp)), http_scope(idp.issue()))
+        )
+    assert one.sent == list(begun)
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigurationError("x", "m"), ValueError("theirs"), JWKSError("x", "m")]
+)
+@pytest.mark.parametrize("before", [(), (FAILED, BODY), (START,)])
+def test_what_is_not_about_the_request_is_the_servers_to_handle(idp, error, before):
+    """A ConfigurationError is a bug of the app's, and its own errors are its own; the 500 is sent."""
+    one = Call()
+    with pytest.raises(type(error)):
+        asyncio.run(
+            one.to(JWKSMiddleware(raising(error, *before), client_of(idp)), http_scope(idp.issue()))
+        )
+    assert one.sent == list(before)
+
+
+def test_an_answer_500_of_the_apps_own_is_sent(idp):
+    """Held until the app returns, whole or in pieces, and never lost."""
+
+    def sending(*messages: Any) -> Any:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            for message in messages:
+                await send(message)
+
+        return app
+
+    more = {**BODY, "more_body": True}
+    for messages in [(FAILED, BODY), (FAILED, more, BODY), (FAILED, more, more, BODY)]:
+        app = JWKSMiddleware(sending(*messages), client_of(idp))
+        assert call(app, http_scope(idp.issue())).sent == list(messages)
+
+
+def test_a_streamed_answer_500_is_not_held_back(idp):
+    """Only a whole small answer waits: the first piece of a stream sends what is held."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(FAILED)
+        assert one.sent == []
+        await send({**BODY, "more_body": True})
+        assert one.sent == [FAILED, {**BODY, "more_body": True}]
+        raise TokenError("token_expired", "m")
+
+    one = Call()
+    with pytest.raises(TokenError):
+        asyncio.run(one.to(JWKSMiddleware(app, client_of(idp)), http_scope(idp.issue())))
+
+
+def test_what_precedes_an_answer_is_no_answer(idp):
+    """An early hint or a note for tests does not keep an error from being answered."""
+    hint = {"type": "http.response.early_hint", "links": []}
+    debug = {"type": "http.response.debug", "info": {}}
+    app = JWKSMiddleware(raising(InsufficientScopeError("a"), debug, hint), client_of(idp))
+    sent = call(app, http_scope(idp.issue())).sent
+    assert sent[:2] == [debug, hint]
+    assert sent[2]["status"] == 403
+
+
+# WebSockets.
+
+
+def test_a_handshake_is_denied_with_the_answer_where_the_server_can_send_one(idp):
+    """The ASGI denial response carries status, challenge and problem."""
+    denied = call(JWKSMiddleware(fine, client_of(idp)), ws_scope())
+    assert [message["type"] for message in denied.sent] == [
+        "websocket.http.response.start",
+        "websocket.http.response.body",
+    ]
+    assert (denied.status, denied.code) == (401, "missing_credentials")
+    assert denied.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("extensions", [{}, None, {"websocket.http.responses": {}}])
+def test_a_handshake_is_closed_with_1008_where_it_cannot(idp, extensions):
+    """Older servers answer a close before the accept with 403."""
+    denied = call(JWKSMiddleware(fine, client_of(idp)), ws_scope(extensions=extensions))
+    assert denied.sent == [{"type": "websocket.close", "code": 1008}]
+    scope = ws_scope()
+    del scope["extensions"]
+    assert call(JWKSMiddleware(fine, client_of(idp)), scope).sent == denied.sent
+
+
+def test_an_error_of_ours_before_the_accept_denies(idp):
+    """And after it, it is raised: the server closes the connection."""
+    error = InsufficientScopeError("a")
+    accept = {"type": "websocket.accept"}
+    denied = call(JWKSMiddleware(raising(error), client_of(idp)), ws_scope(idp.issue()))
+    assert (denied.status, denied.code) == (403, "insufficient_scope")
+    one = Call()
+    with pytest.raises(InsufficientScopeError):
+        asyncio.run(
+            one.to(JWKSMiddleware(raising(error, accept), client_of(idp)), ws_scope(idp.issue()))
+        )
+    assert one.sent == [accept]
+
+
+@pytest.mark.parametrize("as_header", [True, False])
+@pytest.mark.parametrize(("chosen", "accepted"), [(None, "bearer"), ("chat", "chat")])
+def test_the_marker_is_echoed_unless_the_app_chooses(idp, as_header, chosen, accepted):
+    """A browser gives up where nothing it offered comes back; the token itself is never seen."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope)
+        await send({"type": "websocket.accept", "subprotocol": chosen})
+        await send({"type": "websocket.send", "text": "hello"})
+
+    token = idp.issue()
+    scope = ws_scope(subprotocols=["bearer", token, "chat"])
+    if as_header:  # some servers leave only the list
+        scope["headers"].append((b"sec-websocket-protocol", f"bearer, {token}, chat".encode()))
+    protected = JWKSMiddleware(app, client_of(idp), locations=[Subprotocol("bearer")])
+    sent = call(protected, scope).sent
+    assert sent[0] == {"type": "websocket.accept", "subprotocol": accepted}
+    assert sent[1] == {"type": "websocket.send", "text": "hello"}
+    assert seen[0]["subprotocols"] == ["bearer", "chat"]
+    assert token not in str(seen[0])
+    assert token in scope["subprotocols"], "the server's own scope is left alone"
+
+
+# Fetches that take their time.
+
+
+def test_a_request_that_is_cancelled_in_a_fetch_cancels_nothing_else(idp):
+    """Cancellation passes through, nothing is sent, and the fetch ends for those who come after."""
+
+    async def story() -> None:
+        app = JWKSMiddleware(fine, client_of(idp))
+        one, two = Call(), Call()
+        with idp.hold() as held:
+            task = asyncio.create_task(one.to(app, http_scope(idp.issue())))
+            await held.wait_async()
+            task.cancel()
+            await asyncio.wait([task], timeout=PATIENCE)
+            assert task.cancelled()
+            assert one.sent == []
+        await two.to(app, http_scope(idp.issue()))
+        assert two.status == 200
+        assert idp.fetches == 1
+
+    asyncio.run(story())
+
+
+# Settings.
+
+
+def test_the_wrong_client_is_told_at_once(idp):
+    """A sync client would block the event loop: it is refused when the middleware is made."""
+    for wrong in (JWKSClient(idp.provider), object(), None, "client", AsyncNothing):
+        with pytest.raises(ConfigurationError) as caught:
+            JWKSMiddleware(fine, wrong)
+        assert caught.value.field == "client"
+    JWKSMiddleware(fine, StandIn())
+
+
+class AsyncNothing:
+    verify = None
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("optional", 1),
+        ("exclude", "/health"),
+        ("exclude", ["health"]),
+        ("locations", ()),
+        ("locations", "Authorization"),
+        ("realm", "a\nb"),
+        ("on_error", "x"),
+        ("on_error", fine),
+        ("resource_metadata", "/metadata"),
+        ("trusted_origins", ["*"]),
+        ("warm_up", "yes"),
+        ("warm_up", True),
+        ("close_client", None),
+    ],
+)
+def test_settings_are_checked_when_they_are_given(idp, setting, value):
+    """Each wrong value is a ConfigurationError that names the setting."""
+    with pytest.raises(ConfigurationError) as caught:
+        JWKSMiddleware(fine, client_of(idp), **{setting: value})
+    assert caught.value.field == setting

@@ -1,0 +1,72 @@
+"""Callers who go away while their request waits for a fetch, under real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from typing import Any
+
+import pytest
+from asgi_calls import client_of, fine
+from edge_running import ASGI_SERVERS, PATIENCE, serving
+
+from jwks_client.asgi import JWKSMiddleware
+
+
+def send_request(port: int, token: str) -> socket.socket:
+    """A connection on which a request has been sent."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    head = f"GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\n\r\n"
+    connection.sendall(head.encode())
+    return connection
+
+
+@pytest.mark.parametrize("server", ASGI_SERVERS)
+def test_a_caller_who_goes_away_in_a_fetch_harms_nobody(idp, server, caplog):
+    """The fetch goes on and serves those who wait beside, and nothing is logged as an error."""
+    caplog.set_level(logging.WARNING)
+    ended = threading.Event()
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await protected(scope, receive, send)
+        finally:
+            if (b"x-gone", b"1") in scope.get("headers", []):
+                ended.set()
+
+    protected = JWKSMiddleware(fine, client_of(idp), warm_up=None)
+    with serving(noting, server) as port:
+        with idp.hold() as held:
+            gone = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+            gone.sendall(
+                b"GET / HTTP/1.1\r\nHost: h\r\nX-Gone: 1\r\nAuthorization: Bearer "
+                + idp.issue(sub="gone").encode()
+                + b"\r\n\r\n"
+            )
+            held.wait()
+            gone.close()
+            beside = send_request(port, idp.issue(sub="beside"))
+        with beside:
+            assert beside.recv(12) == b"HTTP/1.1 200"
+        assert ended.wait(PATIENCE), "the request of whoever is gone comes to its end"
+        with send_request(port, idp.issue()) as after:
+            assert after.recv(12) == b"HTTP/1.1 200"
+    assert idp.fetches == 1
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_a_server_that_raises_on_sending_to_nobody_is_heard(idp):
+    """Newer servers raise OSError from send: it is theirs, and is not taken for an answer."""
+
+    async def send(message: Any) -> None:
+        raise OSError("the client is gone")
+
+    async def receive() -> Any:
+        raise AssertionError("nothing of the body is read")
+
+    app = JWKSMiddleware(fine, client_of(idp))
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    with pytest.raises(OSError, match="gone"):
+        asyncio.run(app(scope, receive, send))

@@ -1,0 +1,501 @@
+"""`JWKSAuth`: what FastAPI makes of it, beyond what the table of requests says."""
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pytest
+from asgi_calls import StandIn, call, client_of, http_scope, ws_scope
+from fastapi import APIRouter, Depends, FastAPI, Request, Security, WebSocket
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from jwks_client import AsyncJWKSClient, JWKSClient, JWKSError, TokenError, VerifiedToken
+from jwks_client.asgi import JWKSMiddleware, get_token
+from jwks_client.decorators import requires
+from jwks_client.errors import ConfigurationError, InsufficientScopeError
+from jwks_client.integrations.fastapi import JWKSAuth
+from jwks_client.providers import Cookie, Header, Query, Subprotocol
+from jwks_client.testing import FakeProvider
+
+CONNECT = {"type": "websocket.connect"}
+
+
+def subject_of(token: VerifiedToken | None) -> str | None:
+    """What the routes here answer with."""
+    return None if token is None else token.subject
+
+
+def body_of(app: Any, scope: Any) -> Any:
+    """The JSON that an app answers with."""
+    answer = call(app, scope, {"type": "http.request"})
+    assert answer.status == 200, answer.body
+    return json.loads(answer.body)
+
+
+# The document.
+
+
+def document_of(auth: JWKSAuth) -> dict[str, Any]:
+    """The OpenAPI document of an app whose routes ask for a token in every way there is."""
+    app = FastAPI(dependencies=[Depends(auth)])
+    router = APIRouter(dependencies=[Security(auth, scopes=["router"])])
+
+    @app.get("/plain")
+    def plain(token: Annotated[VerifiedToken, Depends(auth)], limit: int = 10) -> None: ...
+
+    @app.get("/scoped")
+    def scoped(token: Annotated[VerifiedToken, Security(auth, scopes=["a"])]) -> None: ...
+
+    @app.get("/required")
+    def required(
+        token: Annotated[
+            VerifiedToken,
+            Depends(auth.requires("a", any_of=("b",), claims={"c": 1}, provider="p")),
+        ],
+    ) -> None: ...
+
+    @app.get("/typed")
+    def typed(claims: Annotated[Any, Depends(auth.claims_as(Claims))]) -> None: ...
+
+    @router.post("/routed")
+    def routed(connection: Request) -> None: ...
+
+    app.include_router(router)
+    return app.openapi()
+
+
+@dataclass
+class Claims:
+    """Claims of one's own."""
+
+    sub: str
+    org_id: str
+
+
+def test_the_document_names_no_parameter_of_ours(idp):
+    """Connection, scopes, schemes, policies: none is taken for a parameter of the request."""
+    document = document_of(JWKSAuth(client_of(idp)))
+    named = {
+        (path, parameter["name"])
+        for path, item in document["paths"].items()
+        for operation in item.values()
+        for parameter in operation.get("parameters", [])
+    }
+    assert named == {("/plain", "limit")}
+    assert not any(
+        "requestBody" in one for item in document["paths"].values() for one in item.values()
+    )
+
+
+def test_the_document_says_where_the_token_goes(idp):
+    """Each place is a scheme, which the page's Authorize button knows; any of them will do."""
+    auth = JWKSAuth(
+        client_of(idp),
+        locations=[
+            Header("Authorization", scheme="Bearer"),
+            Header("X-Token"),
+            Cookie("session~1"),
+            Query("t"),
+            Subprotocol("bearer"),
+        ],
+        openid_connect_url="https://issuer.test/.well-known/openid-configuration",
+    )
+    document = document_of(auth)
+    assert document["components"]["securitySchemes"] == {
+        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+        "header-X-Token": {"type": "apiKey", "in": "header", "name": "X-Token"},
+        "cookie-session_1": {"type": "apiKey", "in": "cookie", "name": "session~1"},
+        "openid": {
+            "type": "openIdConnect",
+            "openIdConnectUrl": "https://issuer.test/.well-known/openid-configuration",
+        },
+    }
+    for path, item in document["paths"].items():
+        (operation,) = item.values()
+        names = {name for one in operation["security"] for name in one}
+        assert names == set(document["components"]["securitySchemes"]), path
+
+
+def test_several_providers_have_schemes_of_their_own(idp):
+    """scheme_name keeps them apart; without a client the place is told all the same."""
+    app = FastAPI()
+    for name in ("people", "machines"):
+        auth = JWKSAuth(scheme_name=f"{name}-", locations=[Cookie(name)])
+        app.get(f"/{name}", dependencies=[Depends(auth)])(lambda: None)
+    app.get("/")(requires("x")(lambda: None))
+    schemes = app.openapi()["components"]["securitySchemes"]
+    assert {name: one["name"] for name, one in schemes.items()} == {
+        "people-cookie-people": "people",
+        "machines-cookie-machines": "machines",
+    }
+
+
+# Settings.
+
+
+@pytest.mark.parametrize(
+    ("client", "settings", "field"),
+    [
+        (None, {"realm": "x"}, "client"),
+        ("sync", {}, "client"),
+        ("async", {"locations": ()}, "locations"),
+        ("async", {"optional": 1}, "optional"),
+        (None, {"optional": 1}, "optional"),
+        ("async", {"trusted_origins": ["app.test"]}, "trusted_origins"),
+    ],
+)
+def test_a_wrong_setting_is_told_where_it_is_written(idp, client, settings, field):
+    """Nothing waits for the first request: it is a ConfigurationError that names the setting."""
+    made = {None: None, "sync": JWKSClient(idp.provider), "async": client_of(idp)}[client]
+    with pytest.raises(ConfigurationError) as caught:
+        JWKSAuth(made, **settings)
+    assert caught.value.field == field
+
+
+def test_a_wrong_requirement_is_told_where_it_is_written(idp):
+    """auth.requires checks what it is given as the decorator does."""
+    with pytest.raises(ConfigurationError) as caught:
+        JWKSAuth().requires("a b")
+    assert caught.value.field == "scopes"
+
+
+# Dependencies.
+
+
+def test_requirements_are_dependencies(idp):
+    """auth.requires takes scopes, one of several, claims and a provider, as the decorator does."""
+    auth = JWKSAuth(client_of(idp))
+    app = FastAPI()
+    admin = auth.requires(any_of=("admin", "owner"), claims={"org_id": "o1"})
+
+    @app.get("/")
+    def route(token: Annotated[VerifiedToken, Depends(admin)]) -> Any:
+        return subject_of(token)
+
+    def code(**claims: Any) -> str:
+        return call(app, http_scope(idp.issue(**claims))).code
+
+    assert body_of(app, http_scope(idp.issue(sub="u1", scope="owner", org_id="o1"))) == "u1"
+    assert code(scope="user", org_id="o1") == "insufficient_scope"
+    assert code(scope="owner", org_id="o2") == "invalid_claim"
+    assert code(scope="owner") == "missing_claim"
+
+
+class Model(BaseModel):
+    """Claims as FastAPI's users have them."""
+
+    sub: str
+    org_id: str
+
+
+@pytest.mark.parametrize("kind", [Claims, Model])
+def test_claims_come_as_a_type_of_ones_own(idp, kind):
+    """With scopes too; claims that do not fit the type are a 401 that names none of them."""
+    auth = JWKSAuth(client_of(idp), optional=True)
+    app = FastAPI()
+
+    @app.get("/")
+    def route(claims: Annotated[Any, Depends(auth.claims_as(kind))]) -> Any:
+        assert claims is None or isinstance(claims, kind)
+        return None if claims is None else claims.org_id
+
+    @app.get("/scoped")
+    def scoped(claims: Annotated[Any, Security(auth.claims_as(kind), scopes=["a"])]) -> Any:
+        return claims.org_id
+
+    assert body_of(app, http_scope(idp.issue(org_id="o1"))) == "o1"
+    assert body_of(app, http_scope()) is None
+    assert call(app, http_scope(idp.issue(org_id=7))).code == "invalid_claim"
+    assert call(app, http_scope(idp.issue())).code == "missing_claim"
+    assert body_of(app, http_scope(idp.issue(org_id="o1", scope="a"), "/scoped")) == "o1"
+    assert call(app, http_scope(idp.issue(org_id="o1"), "/scoped")).code == "insufficient_scope"
+    assert call(app, http_scope(path="/scoped")).code == "missing_credentials"
+
+
+class Counting(StandIn):
+    """A client that notes what it verifies."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__()
+        self.verified: list[str] = []
+        self._client = client
+
+    async def verify(self, token: str, *, provider: str | None = None) -> Any:
+        self.verified.append(token)
+        return await self._client.verify(token, provider=provider)
+
+
+def asking_often(app: FastAPI, auth: JWKSAuth) -> FastAPI:
+    """A route with four dependencies on one token."""
+
+    @app.get("/", dependencies=[Depends(auth), Security(auth, scopes=["a"])])
+    def route(
+        request: Request,
+        claims: Annotated[Any, Depends(auth.requires(any_of="a"))],
+        token: Annotated[VerifiedToken, Security(auth, scopes=["b"])],
+    ) -> Any:
+        assert get_token(request) == token
+        return token.subject
+
+    return app
+
+
+def test_a_token_is_verified_once_a_request(idp):
+    """However many dependencies ask for it."""
+    client = Counting(client_of(idp))
+    app = asking_often(FastAPI(), JWKSAuth(client))
+    token = idp.issue(sub="u1", scope="a b")
+    assert body_of(app, http_scope(token)) == "u1"
+    assert client.verified == [token]
+    assert body_of(app, http_scope(token)) == "u1"
+    assert len(client.verified) == 2
+
+
+def test_under_the_middleware_nothing_is_verified_again(idp):
+    """JWKSAuth() takes what JWKSMiddleware found, and asks for scopes as always."""
+    client = Counting(client_of(idp))
+    app = asking_often(FastAPI(), JWKSAuth())
+    app.add_middleware(JWKSMiddleware, client=client, warm_up=None)
+    token = idp.issue(sub="u1", scope="a b")
+    assert body_of(app, http_scope(token)) == "u1"
+    assert client.verified == [token]
+    assert call(app, http_scope(idp.issue(scope="a"))).code == "insufficient_scope"
+
+
+def test_the_same_client_in_the_middleware_and_in_a_dependency_is_no_harm(idp):
+    """JWKSAuth(client) verifies itself, by the client's memory; a token is let in by both."""
+    client = client_of(idp)
+    app = asking_often(FastAPI(), JWKSAuth(client))
+    app.add_middleware(JWKSMiddleware, client=client, warm_up=None)
+    assert body_of(app, http_scope(idp.issue(sub="u1", scope="a b"))) == "u1"
+    assert call(app, http_scope()).code == "missing_credentials"
+
+
+def test_without_the_middleware_nobody_is_let_in_by_what_it_found(idp):
+    """JWKSAuth() in an app that has no middleware around it: no token, so no entry."""
+    app = asking_often(FastAPI(), JWKSAuth())
+    with pytest.raises(JWKSError) as caught:
+        call(app, http_scope(idp.issue(scope="a b")))
+    assert caught.value.code == "missing_credentials"
+
+
+def test_two_providers_on_one_route_are_not_mixed_up(clock):
+    """Each dependency gives the token of its own client and place, or none, asked again or not."""
+    people, machines = (
+        FakeProvider(issuer=f"https://{name}.test", clock=clock) for name in ("people", "machines")
+    )
+    user = JWKSAuth(client_of(people))
+    machine = JWKSAuth(client_of(machines), optional=True, locations=[Header("X-Machine")])
+    app = FastAPI()
+
+    def again(token: Annotated[VerifiedToken | None, Security(machine)]) -> Any:
+        return subject_of(token)
+
+    @app.get("/")
+    def route(
+        one: Annotated[VerifiedToken, Depends(user)],
+        two: Annotated[VerifiedToken | None, Depends(machine)],
+        three: Annotated[Any, Depends(again)],
+        four: Annotated[VerifiedToken, Depends(user.requires())],
+        five: Annotated[VerifiedToken | None, Depends(machine, use_cache=False)],
+    ) -> Any:
+        return [subject_of(one), subject_of(two), three, subject_of(four), subject_of(five)]
+
+    scope = http_scope(people.issue(sub="u1"))
+    assert body_of(app, scope) == ["u1", None, None, "u1", None]
+    scope = http_scope(people.issue(sub="u1"))
+    scope["headers"].append((b"x-machine", machines.issue(sub="m1").encode()))
+    assert body_of(app, scope) == ["u1", "m1", "m1", "u1", "m1"]
+    scope = http_scope(machines.issue(sub="m1"))
+    assert call(app, scope).code == "bad_signature"
+
+
+def test_what_another_middleware_found_stands(clock):
+    """An anonymous caller of one client is no anonymous caller of another; and no other's caller."""
+    people, machines = (
+        FakeProvider(issuer=f"https://{name}.test", clock=clock) for name in ("people", "machines")
+    )
+    by_middleware = JWKSAuth()
+    machine = JWKSAuth(client_of(machines), optional=True, locations=[Header("X-Machine")])
+    app = FastAPI()
+
+    @app.get("/")
+    def route(
+        request: Request,
+        one: Annotated[VerifiedToken | None, Depends(machine)],
+        two: Annotated[VerifiedToken, Depends(by_middleware)],
+    ) -> Any:
+        return [subject_of(one), two.subject, get_token(request).subject, request.user.identity]
+
+    app.add_middleware(JWKSMiddleware, client=client_of(people), warm_up=None)
+    scope = http_scope(people.issue(sub="u1"))
+    assert body_of(app, scope) == [None, "u1", "u1", "u1"]
+    scope["headers"].append((b"x-machine", machines.issue(sub="m1").encode()))
+    assert body_of(app, scope) == ["m1", "u1", "m1", "m1"]
+
+
+def test_a_dependency_is_overridden_as_fastapi_does_it(idp):
+    """app.dependency_overrides[auth] gives tests a token without a request that has one."""
+    auth = JWKSAuth(client_of(idp))
+    app = FastAPI()
+
+    @app.get("/")
+    def route(token: Annotated[VerifiedToken, Depends(auth)]) -> Any:
+        return subject_of(token)
+
+    token = JWKSClient(idp.provider, clock=idp.clock, http=_http(idp)).verify(idp.issue(sub="t"))
+    app.dependency_overrides[auth] = lambda: token
+    assert body_of(app, http_scope()) == "t"
+    app.dependency_overrides.clear()
+    assert call(app, http_scope()).code == "missing_credentials"
+
+
+def _http(idp: FakeProvider) -> Any:
+    import httpx
+
+    return httpx.Client(transport=idp.transport)
+
+
+# Errors, answered where nothing was installed.
+
+
+def test_errors_in_a_mounted_app_are_answered_there(idp):
+    """A sub-application has handlers of its own, and nothing is to be installed in it."""
+    auth = JWKSAuth(client_of(idp), realm="sub")
+    app, sub = FastAPI(), FastAPI()
+
+    @sub.get("/x")
+    def route(token: Annotated[VerifiedToken, Depends(auth)]) -> Any:
+        return token.require("deep").subject
+
+    app.mount("/sub", sub)
+    refused = call(app, http_scope(path="/sub/x"))
+    assert refused.headers["www-authenticate"] == 'Bearer realm="sub"'
+    assert call(app, http_scope(idp.issue(), "/sub/x")).code == "insufficient_scope"
+
+
+def test_an_apps_own_handler_comes_first(idp):
+    """Who handles JWKSError, or one of its kinds, is asked instead of us."""
+    auth = JWKSAuth(client_of(idp))
+    app = FastAPI()
+
+    @app.exception_handler(JWKSError)
+    async def ours(request: Request, error: JWKSError) -> JSONResponse:
+        return JSONResponse({"mine": error.code}, error.http_status)
+
+    @app.get("/", dependencies=[Depends(auth)])
+    def route() -> None: ...
+
+    refused = call(app, http_scope())
+    assert (refused.status, json.loads(refused.body)) == (401, {"mine": "missing_credentials"})
+
+
+def test_on_error_renders_answers_of_ones_own(idp):
+    """As with the middleware: the body is the app's, the challenge stays."""
+    auth = JWKSAuth(client_of(idp), on_error=lambda refusal: refusal.answer.with_body(b'"go away"'))
+    app = FastAPI(dependencies=[Depends(auth)])
+    app.get("/")(lambda: None)
+    refused = call(app, http_scope("junk"))
+    assert (refused.status, refused.body) == (401, b'"go away"')
+    assert refused.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+
+
+def test_what_unprotected_routes_raise_is_never_answered(idp):
+    """Before and after a protected route was asked: an error of ours elsewhere is the app's own."""
+    auth = JWKSAuth(client_of(idp))
+    app = FastAPI()
+
+    @app.get("/open")
+    def unprotected() -> None:
+        raise InsufficientScopeError(["x"])
+
+    app.get("/", dependencies=[Depends(auth)])(lambda: None)
+    for _ in range(2):
+        with pytest.raises(InsufficientScopeError):
+            call(app, http_scope(path="/open"))
+        assert call(app, http_scope()).code == "missing_credentials"
+
+
+def test_an_accepted_websocket_gets_no_second_answer(idp):
+    """An error of ours after the accept is raised, for the server to close."""
+    auth = JWKSAuth(client_of(idp))
+    app = FastAPI()
+
+    @app.websocket("/")
+    async def socket(
+        websocket: WebSocket, token: Annotated[VerifiedToken, Security(auth, scopes=["chat"])]
+    ) -> None:
+        await websocket.accept()
+        token.require("deep")
+
+    assert call(app, ws_scope(idp.issue()), CONNECT).code == "insufficient_scope"
+    assert call(app, ws_scope(extensions={})).sent == [{"type": "websocket.close", "code": 1008}]
+    with pytest.raises(InsufficientScopeError):
+        call(app, ws_scope(idp.issue(scope="chat")), CONNECT)
+
+
+def test_a_framework_that_keeps_its_handlers_elsewhere_still_refuses(idp):
+    """Where the place of the handlers is not known, the error is raised, and nobody let in."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        from fastapi.security import SecurityScopes
+
+        auth = JWKSAuth(client_of(idp))
+        await auth(connection=Request(scope), scopes=SecurityScopes())
+
+    with pytest.raises(TokenError):
+        call(app, http_scope("junk"))
+    call(app, http_scope(idp.issue()))
+
+
+# The decorator on FastAPI's routes.
+
+
+def test_the_decorator_answers_in_a_fastapi_route(idp):
+    """With a client and a request among the parameters; the route's own model stays."""
+    app = FastAPI()
+
+    @app.get("/", response_model=Model)
+    @requires("a", client=client_of(idp))
+    async def route(request: Request, org_id: str = "o1") -> Any:
+        return {"sub": get_token(request).subject, "org_id": org_id}
+
+    token = idp.issue(sub="u1", scope="a")
+    assert body_of(app, http_scope(token, query_string=b"org_id=o2")) == {
+        "sub": "u1",
+        "org_id": "o2",
+    }
+    refused = call(app, http_scope(idp.issue()))
+    assert (refused.status, refused.code) == (403, "insufficient_scope")
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
+def test_the_decorator_finds_what_the_dependency_found(idp):
+    """Under a router's JWKSAuth `requires` needs no client, and its error is answered."""
+    app = FastAPI(dependencies=[Depends(JWKSAuth(client_of(idp)))])
+
+    @app.get("/")
+    @requires("a")
+    def route(request: Request) -> Any:
+        return get_token(request).subject
+
+    assert body_of(app, http_scope(idp.issue(sub="u1", scope="a"))) == "u1"
+    assert call(app, http_scope(idp.issue())).code == "insufficient_scope"
+
+
+def test_an_app_serves_one_event_loop_after_another():
+    """As async_to_sync does: one client, a fetch in each of two loops."""
+    idp = FakeProvider(issuer=None)
+    with idp.serve():
+        auth = JWKSAuth(AsyncJWKSClient(idp.provider))
+        app = FastAPI()
+
+        @app.get("/")
+        def route(token: Annotated[VerifiedToken, Depends(auth)]) -> Any:
+            return token.subject
+
+        assert body_of(app, http_scope(idp.issue(sub="u1"))) == "u1"
+        idp.rotate()
+        assert body_of(app, http_scope(idp.issue(sub="u2"))) == "u2"
+    assert idp.fetches == 2

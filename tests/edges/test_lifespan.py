@@ -1,0 +1,308 @@
+"""Start and end: keys are loaded, the client is closed, whoever takes part in lifespan or does not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from typing import Any
+
+import httpx
+import pytest
+from asgi_calls import PATIENCE, Call, StandIn, client_of, fine, http_scope
+from edge_running import ASGI_SERVERS, serving
+
+from jwks_client import AsyncJWKSClient
+from jwks_client.asgi import JWKSMiddleware
+from jwks_client.errors import KeysUnavailableError
+
+SCOPE = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+STARTUP, SHUTDOWN = {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}
+STARTED, ENDED = {"type": "lifespan.startup.complete"}, {"type": "lifespan.shutdown.complete"}
+AWAY = KeysUnavailableError("fetch_timeout", "not all key sets came in time for the start")
+
+
+def living(notes: list[str], *, started: Any = STARTED, ended: Any = ENDED) -> Any:
+    """An app that takes part, and notes what it is told."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        notes.append((await receive())["type"])
+        await send(started)
+        if started is STARTED:
+            notes.append((await receive())["type"])
+            await send(ended)
+
+    return app
+
+
+async def only_http(scope: Any, receive: Any, send: Any) -> None:
+    """An app that does not know lifespan, and says so as the specification asks."""
+    assert scope["type"] == "http"
+    await fine(scope, receive, send)
+
+
+async def silent(scope: Any, receive: Any, send: Any) -> None:
+    """An app that does not know it, and returns."""
+
+
+def live(app: Any, client: Any, **settings: Any) -> list[dict[str, Any]]:
+    """What the server is sent in one life."""
+    one = Call(STARTUP, SHUTDOWN)
+    asyncio.run(one.to(JWKSMiddleware(app, client, **settings), dict(SCOPE)))
+    return one.sent
+
+
+@pytest.mark.parametrize("how", ["background", "required", None])
+@pytest.mark.parametrize("closes", [True, False])
+def test_the_app_lives_as_ever_with_the_clients_part_beside_it(how, closes):
+    """Keys are loaded as asked, the client closed only if asked; the app sees both messages."""
+    notes: list[str] = []
+    client = StandIn()
+    sent = live(living(notes), client, warm_up=how, close_client=closes)
+    assert sent == [STARTED, ENDED]
+    assert notes == ["lifespan.startup", "lifespan.shutdown"]
+    assert ("warm_up 10" in client.asked) is (how is not None)
+    assert client.asked.count("aclose") == closes
+
+
+@pytest.mark.parametrize("app", [only_http, silent, fine])
+@pytest.mark.parametrize("how", ["background", "required"])
+def test_an_app_that_takes_no_part_is_answered_for(app, how):
+    """The server hears of a start and an end all the same, and the client has its part of both."""
+    client = StandIn()
+    assert live(app, client, warm_up=how, close_client=True) == [STARTED, ENDED]
+    assert client.asked == ["warm_up 10", "aclose"]
+
+
+def test_an_app_that_takes_no_part_is_left_alone_where_there_is_nothing_to_do():
+    """Without warm-up and close the server is told by the app itself."""
+    with pytest.raises(AssertionError):
+        live(only_http, StandIn(), warm_up=None)
+    assert live(silent, StandIn(), warm_up=None) == []
+
+
+@pytest.mark.parametrize("error", [AWAY, RuntimeError("a stand-in's")])
+def test_a_required_warm_up_that_fails_fails_the_start(error):
+    """The app is not even begun, the server is told why, and the client is closed if it is to be."""
+    notes: list[str] = []
+    client = StandIn(warm_up=error)
+    (sent,) = live(living(notes), client, warm_up="required", close_client=True)
+    assert sent["type"] == "lifespan.startup.failed"
+    assert sent["message"].startswith("keys could not be loaded: ")
+    assert notes == []
+    assert client.asked == ["warm_up 10", "aclose"]
+
+
+@pytest.mark.parametrize("error", [AWAY, RuntimeError("a stand-in's")])
+def test_a_background_warm_up_that_fails_is_logged_and_no_more(error, caplog):
+    """The first request tries again."""
+    told: list[asyncio.Event] = []
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told[0].set()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        told.append(asyncio.Event())
+        await receive()
+        await send(STARTED)
+        await told[0].wait()
+        await receive()
+        await send(ENDED)
+
+    logger, handler = logging.getLogger("jwks_client"), Told()
+    logger.addHandler(handler)
+    try:
+        assert live(app, StandIn(warm_up=error)) == [STARTED, ENDED]
+    finally:
+        logger.removeHandler(handler)
+    assert "keys could not be loaded" in caplog.text
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_the_background_warm_up_keeps_nobody_waiting(idp, closes):
+    """The start is complete while the keys are still on their way, and the end does not wait either."""
+    held_back: list[Any] = []
+
+    async def story() -> None:
+        client = client_of(idp)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await receive()
+            await send(STARTED)
+            await held.wait_async()  # the fetch is in the air
+            held_back.append(client.health()["issuer.test"].state)
+            await receive()
+            await send(ENDED)
+
+        with idp.hold() as held:
+            one = Call(STARTUP, SHUTDOWN)
+            await one.to(JWKSMiddleware(app, client, close_client=closes), dict(SCOPE))
+            assert one.sent == [STARTED, ENDED]
+            left = {task.get_name() for task in asyncio.all_tasks()}
+            assert "jwks-client warm-up" not in left, "it does not outlive the end"
+
+    asyncio.run(story())
+    assert held_back == ["cold"]
+
+
+def test_the_required_warm_up_is_done_before_the_app_starts(idp):
+    """The app finds the keys loaded."""
+    states: list[str] = []
+
+    async def story() -> None:
+        client = client_of(idp)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            states.append(client.health()["issuer.test"].state)
+            await living([])(scope, receive, send)
+
+        await Call(STARTUP, SHUTDOWN).to(
+            JWKSMiddleware(app, client, warm_up="required"), dict(SCOPE)
+        )
+
+    asyncio.run(story())
+    assert states == ["fresh"]
+
+
+def test_the_app_may_use_the_client_to_its_last(idp):
+    """The client is closed when the app has ended, before the server is told."""
+    client = StandIn()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send(STARTED)
+        await receive()
+        client.asked.append("the app's last")
+        await send(ENDED)
+        client.asked.append("told")
+
+    live(app, client, close_client=True)
+    assert client.asked == ["warm_up 10", "the app's last", "aclose", "told"]
+
+
+def test_a_client_that_cannot_be_closed_does_not_keep_the_server(caplog):
+    """The end is told all the same, and the failure logged."""
+    client = StandIn(close=RuntimeError("stuck"))
+    assert live(living([]), client, close_client=True) == [STARTED, ENDED]
+    assert "could not be closed" in caplog.text
+
+
+def test_an_app_that_fails_its_start_fails_it():
+    """Its message reaches the server, and the client's part ends with it."""
+    failed = {"type": "lifespan.startup.failed", "message": "no database"}
+    client = StandIn()
+    sent = live(living([], started=failed), client, warm_up="required", close_client=True)
+    assert sent == [failed]
+    assert client.asked == ["warm_up 10", "aclose"]
+
+
+def test_an_app_that_raises_in_mid_life_is_heard():
+    """What it raises after its start is the server's, and the client is closed."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send(STARTED)
+        raise ValueError("theirs")
+
+    client = StandIn()
+    with pytest.raises(ValueError):
+        live(app, client, warm_up="required", close_client=True)
+    assert client.asked == ["warm_up 10", "aclose"]
+
+
+def test_a_server_that_is_cancelled_while_it_starts_closes_the_client():
+    """Cancellation in the app's life passes through, and nothing of the client's is left."""
+    client = StandIn()
+
+    async def story() -> None:
+        one = Call(STARTUP)  # and then nothing
+        begun = asyncio.Event()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await receive()
+            await send(STARTED)
+            begun.set()
+            await receive()
+
+        protected = JWKSMiddleware(app, client, close_client=True)
+        task = asyncio.create_task(protected(dict(SCOPE), one.receive, one.send))
+        await begun.wait()
+        task.cancel()
+        await asyncio.wait([task], timeout=PATIENCE)
+        assert task.cancelled()
+
+    asyncio.run(story())
+    assert client.asked[-1] == "aclose"
+
+
+# Under real servers.
+
+
+def ask(port: int, token: str) -> int:
+    """The status of a request."""
+    answer = httpx.get(
+        f"http://127.0.0.1:{port}/", headers={"Authorization": f"Bearer {token}"}, trust_env=False
+    )
+    return answer.status_code
+
+
+@pytest.mark.parametrize("server", ASGI_SERVERS)
+@pytest.mark.parametrize("app", [only_http, fine, silent])
+def test_servers_run_an_app_that_takes_no_part(idp, server, app, caplog):
+    """The keys are loaded at the start and the client closed at the end, whatever the app knows."""
+    caplog.set_level(logging.WARNING)
+    client = client_of(idp)
+    protected = JWKSMiddleware(app, client, warm_up="required", close_client=True)
+    with serving(protected, server) as port:
+        if app is not silent:
+            assert ask(port, idp.issue()) == 200
+        else:
+            assert ask(port, "junk") == 401
+        assert idp.fetches == 1
+    idp.rotate()
+    with pytest.raises(KeysUnavailableError, match="closed"):
+        asyncio.run(client.refresh())
+    assert caplog.records == []
+
+
+def test_without_lifespan_the_first_request_loads_the_keys(idp):
+    """A server that calls nothing at its start (uvicorn --lifespan off, many a test client)."""
+    one = Call()
+    asyncio.run(one.to(JWKSMiddleware(fine, client_of(idp)), http_scope(idp.issue())))
+    assert (one.status, idp.fetches) == (200, 1)
+
+
+def test_a_required_warm_up_within_its_time_limit_only(idp, monkeypatch):
+    """A provider that never answers fails the start when the client's limit is over."""
+    client = client_of(idp)
+    real = client.warm_up
+
+    async def impatient() -> None:
+        await real(timeout=0)
+
+    monkeypatch.setattr(client, "warm_up", impatient)
+    with idp.hold():
+        (sent,) = live(living([]), client, warm_up="required")
+    assert sent["type"] == "lifespan.startup.failed"
+    assert "fetch_timeout" in sent["message"]
+
+
+def test_a_server_does_not_start_without_the_keys_it_requires(idp):
+    """uvicorn ends with its start failed, and never listens to a request."""
+    uvicorn = pytest.importorskip("uvicorn")
+    idp.fail(503)
+    client: AsyncJWKSClient = client_of(idp)
+    app = JWKSMiddleware(fine, client, warm_up="required")
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
+    thread = threading.Thread(target=_run, args=(server,))
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert not server.started
+
+
+def _run(server: Any) -> None:
+    with contextlib.suppress(SystemExit):  # some releases leave by it
+        server.run()

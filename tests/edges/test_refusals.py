@@ -1,0 +1,240 @@
+"""What becomes of a refused request: the application's own answers, the event and the log record."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from typing import Any
+
+import httpx
+import pytest
+from asgi_calls import call, client_of, fine, http_scope, ws_scope
+
+from jwks_client import AsyncJWKSClient, events
+from jwks_client.asgi import Answer, JWKSMiddleware, Refusal
+from jwks_client.errors import JWKSError, KeysUnavailableError, TokenError
+from jwks_client.testing import FakeProvider
+
+
+def told_of(idp: FakeProvider, scope: dict[str, Any], **settings: Any) -> events.RequestRefused:
+    """The one event of a refused request."""
+    told: list[events.RequestRefused] = []
+
+    def listen(event: events.Event) -> None:
+        if isinstance(event, events.RequestRefused):
+            told.append(event)
+
+    call(JWKSMiddleware(fine, client_of(idp, listeners=[listen]), **settings), scope)
+    (event,) = told
+    return event
+
+
+# on_error
+
+
+def test_on_error_renders_answers_of_ones_own(idp):
+    """It is given the error and the default answer, whose status and challenge it may keep."""
+    given: list[Refusal] = []
+
+    def render(refusal: Refusal) -> Answer:
+        given.append(refusal)
+        return refusal.answer.with_body(json.dumps({"oh": refusal.error.code}).encode())
+
+    answered = call(JWKSMiddleware(fine, client_of(idp), on_error=render), http_scope(None, "/a"))
+    assert (answered.status, json.loads(answered.body)) == (401, {"oh": "missing_credentials"})
+    assert answered.headers["www-authenticate"] == "Bearer"
+    assert answered.headers["content-type"] == "application/json"
+    assert answered.headers["content-length"] == str(len(answered.body))
+    assert (given[0].path, given[0].request.method) == ("/a", "GET")
+
+
+def test_on_error_may_send_a_browser_elsewhere_and_is_asked_for_handshakes_too(idp):
+    """Another status and other headers are fine; the event says what was answered."""
+
+    def render(refusal: Refusal) -> Answer:
+        return Answer(status=303, headers=((b"location", b"/login"),), body=b"")
+
+    app = JWKSMiddleware(fine, client_of(idp), on_error=render)
+    answered = call(app, http_scope())
+    assert (answered.status, answered.headers["location"]) == (303, "/login")
+    assert call(app, ws_scope()).status == 303
+    assert told_of(idp, http_scope(), on_error=render).status == 303
+
+
+def _raise(refusal: Refusal) -> Answer:
+    raise LookupError("on_error is broken")
+
+
+DEFAULT = Answer(status=401, headers=(), body=b"")
+
+
+@pytest.mark.parametrize(
+    "render",
+    [
+        _raise,
+        lambda refusal: None,
+        lambda refusal: "no answer",
+        lambda refusal: (200, [], b""),
+        lambda refusal: dataclasses.replace(DEFAULT, status=101),
+        lambda refusal: dataclasses.replace(DEFAULT, status=600),
+        lambda refusal: dataclasses.replace(DEFAULT, status="200"),
+        lambda refusal: dataclasses.replace(DEFAULT, body="text"),
+        lambda refusal: dataclasses.replace(DEFAULT, headers=((b"x", b"a\r\nSet-Cookie: b"),)),
+        lambda refusal: dataclasses.replace(DEFAULT, headers=((b"x y", b"a"),)),
+        lambda refusal: dataclasses.replace(DEFAULT, headers=(("x", "a"),)),
+        lambda refusal: dataclasses.replace(DEFAULT, headers=(b"x",)),
+        lambda refusal: dataclasses.replace(DEFAULT, headers=None),
+    ],
+)
+def test_an_on_error_that_fails_never_opens_the_door(idp, render, caplog):
+    """Whatever it raises or gives, the request is refused with the default answer."""
+    reached: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        reached.append(scope)
+
+    protected = JWKSMiddleware(app, client_of(idp), on_error=render)
+    for scope in (http_scope(), http_scope("junk"), ws_scope()):
+        answered = call(protected, scope)
+        assert answered.status == 401
+        assert answered.headers["content-type"] == "application/problem+json"
+    assert reached == []
+
+
+def test_an_on_error_that_fails_is_logged(idp, caplog):
+    """Its traceback is for whoever wrote it."""
+    call(JWKSMiddleware(fine, client_of(idp), on_error=_raise), http_scope())
+    assert "LookupError: on_error is broken" in caplog.text
+
+
+# The record.
+
+
+def test_a_refusal_is_one_event(idp):
+    """Code, status, provider, kid, method and path, as far as they are known."""
+    assert told_of(idp, http_scope(None, "/orders/7")) == events.RequestRefused(
+        code="missing_credentials",
+        status=401,
+        provider=None,
+        kid=None,
+        method="GET",
+        path="/orders/7",
+    )
+    expired = http_scope(idp.issue(expires_in=-3600), method="DELETE", query_string=b"a=secret")
+    assert told_of(idp, expired) == events.RequestRefused(
+        code="token_expired",
+        status=401,
+        provider="issuer.test",
+        kid=idp.kid,
+        method="DELETE",
+        path="/",
+    )
+    assert told_of(idp, ws_scope()).method == "WEBSOCKET"
+
+
+def test_what_is_told_of_a_request_is_escaped_and_cut(idp):
+    """One printable line of 200 characters at most: no forged log lines, no floods in one record."""
+    event = told_of(
+        idp, http_scope(None, "/a\r\nfake: line\x1b[31m\xe9\u2028\ud800" + "x" * 10_000)
+    )
+    assert event.path.startswith("/a\\r\\nfake: line\\x1b[31m\\xe9\\u2028\\ud800xxx")
+    assert (len(event.path), event.path.isprintable()) == (200, True)
+    event = told_of(idp, http_scope(method="GET\nx" + "y" * 1000))
+    assert (event.method[:8], len(event.method)) == ("GET\\nxyy", 200)
+
+
+def test_a_refusal_is_logged_without_any_configuration(idp, caplog):
+    """The logger jwks_client.requests has one structured record of each."""
+    caplog.set_level(logging.INFO, logger="jwks_client.requests")
+    token = idp.issue(sub="secret-subject", expires_in=-3600)
+    scope = http_scope(token, "/orders", query_string=b"secret=1")
+    call(JWKSMiddleware(fine, client_of(idp)), scope)
+    (record,) = caplog.records
+    assert record.name == "jwks_client.requests"
+    fields = vars(record)
+    assert (fields["jwks_event"], fields["jwks_code"]) == ("RequestRefused", "token_expired")
+    assert (fields["jwks_path"], fields["jwks_kid"]) == ("/orders", idp.kid)
+    assert "secret" not in caplog.text + str(fields)
+    assert token not in caplog.text + str(fields)
+
+
+def test_a_flood_of_refusals_is_no_flood_of_records(idp, caplog):
+    """Ten at once, then one a second; each refusal is answered all the same."""
+    caplog.set_level(logging.INFO, logger="jwks_client.requests")
+    app = JWKSMiddleware(fine, client_of(idp))
+    for _ in range(200):
+        assert call(app, http_scope("junk")).status == 401
+    assert 10 <= len(caplog.records) < 50
+
+
+def test_listeners_that_raise_change_no_answer(idp):
+    """Nor does a client, or a logging filter, that raises when it is told."""
+
+    def broken(event: events.Event) -> None:
+        raise RuntimeError("listener")
+
+    client = client_of(idp, listeners=[broken])
+    assert call(JWKSMiddleware(fine, client), http_scope("junk")).status == 401
+    assert call(JWKSMiddleware(fine, client), http_scope(idp.issue())).status == 200
+
+    class Client:
+        locations = client.locations
+        tell = staticmethod(broken)
+
+        async def verify(self, token: str, *, provider: str | None = None) -> Any:
+            raise KeysUnavailableError("fetch_failed", "m")
+
+        async def aclose(self) -> None: ...
+        async def warm_up(self) -> None: ...
+
+    logger = logging.getLogger("jwks_client.requests")
+    logger.addFilter(broken)
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    try:
+        assert call(JWKSMiddleware(fine, Client()), http_scope("junk")).status == 503
+    finally:
+        logger.removeFilter(broken)
+        logger.setLevel(level)
+
+
+def test_nothing_of_hosts_causes_or_tokens_is_answered(idp):
+    """A 503 says that keys are missing, not whose or why; a 401 says the code and no more."""
+    away = FakeProvider(issuer="https://secret-host.test", clock=idp.clock)
+    away.fail(ConnectionError("secret-host refused"))
+    answered = call(JWKSMiddleware(fine, client_of(away)), http_scope(away.issue(sub="secret")))
+    assert answered.status == 503
+    assert "secret" not in str(answered.sent)
+    assert "www-authenticate" not in answered.headers
+    refused = call(JWKSMiddleware(fine, client_of(idp)), http_scope(idp.issue(aud="secret")))
+    assert (refused.status, refused.code) == (401, "wrong_audience")
+    assert "secret" not in str(refused.sent)
+    assert "api" not in str(refused.sent)
+
+
+def test_an_error_of_an_applications_own_check_is_answered_by_its_status(idp):
+    """A check may raise any JWKSError; 4xx and 503 are answered, the rest is the server's."""
+
+    class Banned(JWKSError):
+        http_status = 451
+
+    raised: list[JWKSError] = []
+
+    def check(token: Any) -> None:
+        raise raised[-1]
+
+    provider = dataclasses.replace(idp.provider, checks=[check])
+    http = httpx.AsyncClient(transport=idp.transport)
+    app = JWKSMiddleware(fine, AsyncJWKSClient(provider, http=http, clock=idp.clock))
+    for error, status in [
+        (TokenError("rejected_by_check", "banned"), 401),
+        (Banned("banned", "by law"), 451),
+        (KeysUnavailableError("fetch_failed", "no database"), 503),
+    ]:
+        raised.append(error)
+        answered = call(app, http_scope(idp.issue()))
+        assert (answered.status, answered.code) == (status, error.code)
+    raised.append(JWKSError("bug", "theirs"))
+    with pytest.raises(JWKSError, match="theirs"):
+        call(app, http_scope(idp.issue()))

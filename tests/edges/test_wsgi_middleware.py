@@ -1,0 +1,448 @@
+"""The WSGI middleware, called without a server."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from wsgiref.util import FileWrapper, setup_testing_defaults
+from wsgiref.validate import validator
+
+import httpx
+import pytest
+
+from jwks_client import AsyncJWKSClient, JWKSClient
+from jwks_client.errors import (
+    ConfigurationError,
+    CredentialsError,
+    InsufficientScopeError,
+    KeysUnavailableError,
+    TokenError,
+)
+from jwks_client.providers import Cookie, Header
+from jwks_client.testing import FakeProvider
+from jwks_client.wsgi import JWKSMiddleware, ProtectedResource, current_token, get_token
+
+PATIENCE = 20.0  # real seconds after which what works is long done
+
+
+def client_of(idp: FakeProvider, **settings: Any) -> JWKSClient:
+    """A client of a fake provider, without sockets."""
+    http = httpx.Client(transport=idp.transport)
+    return JWKSClient(idp.provider, http=http, clock=idp.clock, **settings)
+
+
+def protect(app: Any, client: Any, **settings: Any) -> JWKSMiddleware:
+    """An app under the middleware, with no thread beside it."""
+    return JWKSMiddleware(app, client, **{"warm_up": None, **settings})
+
+
+def environ_of(token: str | None = None, path: str = "/", **members: Any) -> dict[str, Any]:
+    """The environ of a GET with a token."""
+    environ: dict[str, Any] = {}
+    setup_testing_defaults(environ)
+    environ |= {"PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": ""}
+    if token is not None:
+        environ["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return environ | members
+
+
+class Called:
+    """What an app answered; it is called as the standard library's validator allows."""
+
+    def __init__(self, app: Any, environ: dict[str, Any], *, checked: bool = True) -> None:
+        self.started: list[tuple[str, dict[str, str]]] = []
+        self.environ = environ
+        body = (validator(app) if checked else app)(environ, self._start)
+        try:
+            self.chunks = list(body)
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+
+    def _start(self, status: str, headers: list[tuple[str, str]], raised: Any = None) -> Any:
+        self.started.append((status, dict(headers)))
+        return lambda data: None
+
+    @property
+    def status(self) -> str:
+        return self.started[-1][0]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self.started[-1][1]
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.chunks)
+
+    @property
+    def code(self) -> str:
+        return json.loads(self.body)["code"]
+
+
+def fine(environ: Any, start_response: Any) -> Any:
+    """An app that answers 200 ``fine`` to whatever reaches it."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"fine"]
+
+
+def test_the_app_finds_the_token(idp):
+    """get_token takes an environ, or a request that has it as Flask's or Django's does."""
+
+    class Flask:
+        def __init__(self, environ: Any) -> None:
+            self.environ = environ
+
+    class Django:
+        def __init__(self, environ: Any) -> None:
+            self.META = environ
+
+    called = Called(protect(fine, client_of(idp)), environ_of(idp.issue(sub="u7")))
+    token = get_token(called.environ)
+    assert token is not None
+    assert (called.status, token.subject) == ("200 OK", "u7")
+    assert get_token(Flask(called.environ)) is token
+    assert get_token(Django(called.environ)) is token
+    assert get_token({}) is None
+    for wrong in (None, "x", Flask(None), object()):
+        with pytest.raises(TypeError):
+            get_token(wrong)
+
+
+def test_a_refusal_is_an_answer_that_any_server_takes(idp):
+    """Status with its phrase, headers as text, a problem as body; HEAD has none."""
+    app = protect(fine, client_of(idp))
+    called = Called(app, environ_of())
+    assert (called.status, called.code) == ("401 Unauthorized", "missing_credentials")
+    assert called.headers["www-authenticate"] == "Bearer"
+    assert called.headers["content-length"] == str(len(called.body))
+    assert Called(app, environ_of(REQUEST_METHOD="HEAD"), checked=False).body == b""
+
+
+def test_nothing_but_the_headers_that_count_is_read(idp):
+    """Each place is found, under the name that WSGI gives its header."""
+    places = (Header("Cf-Access-Jwt-Assertion"), Cookie("session"))
+    app = protect(fine, client_of(idp), locations=places)
+    token = idp.issue()
+    assert Called(app, environ_of(HTTP_CF_ACCESS_JWT_ASSERTION=token)).status == "200 OK"
+    assert Called(app, environ_of(HTTP_COOKIE=f"session={token}")).status == "200 OK"
+    foreign = environ_of(
+        HTTP_COOKIE=f"session={token}", REQUEST_METHOD="POST", HTTP_SEC_FETCH_SITE="cross-site"
+    )
+    assert Called(app, foreign).code == "cross_site_cookie"
+    assert Called(app, environ_of(token)).code == "missing_credentials"
+
+
+def test_headers_that_are_no_latin_1_are_refused(idp):
+    """A server that breaks PEP 3333 gets an answer, not an exception."""
+    app = protect(fine, client_of(idp))
+    environ = environ_of(HTTP_AUTHORIZATION="Bearer \u20ac")
+    assert Called(app, environ).code == "invalid_request"
+    environ = environ_of(None, "/\u20ac")
+    assert Called(app, environ, checked=False).code == "missing_credentials"
+
+
+def test_paths_are_compared_as_their_utf_8_says(idp):
+    """PEP 3333 carries bytes as Latin-1; SCRIPT_NAME, where the app is mounted, is no part of it."""
+    app = protect(fine, client_of(idp), exclude=["/ol\xe9", "GET /prices"])
+    raw = "/ol\xe9".encode().decode("latin-1")
+    assert Called(app, environ_of(None, raw, SCRIPT_NAME="/api")).status == "200 OK"
+    assert Called(app, environ_of(None, "/ol\xe9")).status == "401 Unauthorized"
+    assert Called(app, environ_of(None, "/prices")).status == "200 OK"
+    assert Called(app, environ_of(None, "/prices", REQUEST_METHOD="POST")).code
+    told: list[Any] = []
+    app = protect(fine, client_of(idp, listeners=[told.append]))
+    Called(app, environ_of(None, raw, SCRIPT_NAME="/api"))
+    assert told[0].path == "/api/ol\\xe9"
+
+
+def test_a_preflight_passes(idp):
+    """And OPTIONS without what makes it one does not."""
+    app = protect(fine, client_of(idp))
+    asked = {"HTTP_ORIGIN": "https://a.test", "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "POST"}
+    assert Called(app, environ_of(REQUEST_METHOD="OPTIONS", **asked)).status == "200 OK"
+    for left_out in asked:
+        less = {name: value for name, value in asked.items() if name != left_out}
+        assert Called(app, environ_of(REQUEST_METHOD="OPTIONS", **less)).code
+
+
+def test_optional_credentials(idp):
+    """Nobody is let through as nobody; bad credentials are refused."""
+    app = protect(fine, client_of(idp), optional=True)
+    called = Called(app, environ_of())
+    assert (called.status, get_token(called.environ)) == ("200 OK", None)
+    assert called.environ["jwks_client.token"] is None
+    assert Called(app, environ_of("junk")).code == "malformed_token"
+
+
+def test_the_innermost_middleware_says_who_it_is(idp):
+    """What one around it found out is no answer to its own question."""
+    inner = protect(fine, client_of(idp), optional=True, locations=[Cookie("session")])
+    called = Called(protect(inner, client_of(idp)), environ_of(idp.issue()))
+    assert (called.status, get_token(called.environ)) == ("200 OK", None)
+
+
+def test_the_metadata_is_served(idp):
+    """As by the ASGI middleware."""
+    resource = ProtectedResource(resource="https://api.test")
+    app = protect(fine, client_of(idp), resource_metadata=resource)
+    called = Called(app, environ_of(None, resource.path))
+    assert json.loads(called.body)["resource"] == "https://api.test"
+    assert resource.url in Called(app, environ_of()).headers["www-authenticate"]
+    assert Called(app, environ_of(None, resource.path, REQUEST_METHOD="POST")).status == (
+        "405 Method Not Allowed"
+    )
+
+
+# The current token.
+
+
+def test_the_current_token_is_there_while_app_and_body_run(idp):
+    """In the call, in each piece of the body, and in its close; gone in between and afterwards."""
+    found: list[Any] = []
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            found.append(current_token())
+            yield b"a"
+            found.append(current_token())
+            yield b"b"
+
+        def close(self) -> None:
+            found.append(current_token())
+
+    def app(environ: Any, start_response: Any) -> Any:
+        found.append(current_token())
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return Body()
+
+    environ = environ_of(idp.issue(sub="u7"))
+    body = protect(app, client_of(idp))(environ, lambda status, headers: None)
+    assert current_token() is None
+    chunks = iter(body)
+    assert next(chunks) == b"a"
+    assert current_token() is None
+    assert list(chunks) == [b"b"]
+    body.close()
+    assert current_token() is None
+    assert [token.subject for token in found] == ["u7"] * 4
+
+
+def test_the_current_token_is_gone_after_an_error(idp):
+    """The next request of this thread starts with none."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        raise ValueError("theirs")
+
+    with pytest.raises(ValueError):
+        protect(app, client_of(idp))(environ_of(idp.issue()), lambda *_: None)
+    assert current_token() is None
+
+
+def test_threads_have_their_own_current_token(idp):
+    """Requests in several threads at once do not see each other's."""
+    all_in = threading.Barrier(4)
+
+    def app(environ: Any, start_response: Any) -> Any:
+        all_in.wait(PATIENCE)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [current_token().subject.encode()]
+
+    protected = protect(app, client_of(idp))
+    subjects = ["a", "b", "c", "d"]
+    with ThreadPoolExecutor(4) as pool:
+        bodies = pool.map(
+            lambda sub: Called(protected, environ_of(idp.issue(sub=sub)), checked=False).body,
+            subjects,
+        )
+        assert list(bodies) == [b"a", b"b", b"c", b"d"]
+
+
+def test_bodies_that_servers_know_are_handed_on_as_they_are(idp):
+    """A list keeps its length, a file the server's own way to send it."""
+    bodies: list[Any] = [[b"a"], (b"a",), FileWrapper(io.BytesIO(b"a"))]
+    for body in bodies:
+
+        def app(environ: Any, start_response: Any, body: Any = body) -> Any:
+            start_response("200 OK", [])
+            return body
+
+        environ = environ_of(idp.issue(), **{"wsgi.file_wrapper": FileWrapper})
+        assert protect(app, client_of(idp))(environ, lambda *_: None) is body
+
+
+# Errors of ours from inside the app.
+
+OURS = [
+    (TokenError("token_expired", "m"), "401 Unauthorized"),
+    (InsufficientScopeError(["a"]), "403 Forbidden"),
+    (KeysUnavailableError("fetch_failed", "m"), "503 Service Unavailable"),
+    (CredentialsError("invalid_request", "m"), "400 Bad Request"),
+]
+
+
+@pytest.mark.parametrize(("error", "status"), OURS)
+@pytest.mark.parametrize("where", ["call", "call, started", "body", "body, empty piece"])
+def test_an_error_of_ours_from_inside_is_answered(idp, error, status, where):
+    """Also where the app had named a status already, as long as nothing of a body went out."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        if where != "call":
+            start_response("200 OK", [("Content-Type", "text/plain")])
+        if where.startswith("call"):
+            raise error
+        return pieces()
+
+    def pieces() -> Iterator[bytes]:
+        if where == "body, empty piece":
+            yield b""
+        raise error
+
+    called = Called(protect(app, client_of(idp)), environ_of(idp.issue()), checked=False)
+    assert (called.status, called.code) == (status, error.code)
+
+
+def test_a_server_is_told_what_was_raised_so_that_it_can_object(idp):
+    """PEP 3333: with headers sent, start_response raises the error again instead of answering twice."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])(b"written")
+        raise InsufficientScopeError("a")
+
+    def start(status: str, headers: Any, raised: Any = None) -> Any:
+        if raised is not None:
+            raise raised[1].with_traceback(raised[2])
+        return lambda data: None
+
+    with pytest.raises(InsufficientScopeError):
+        protect(app, client_of(idp))(environ_of(idp.issue()), start)
+
+
+def test_an_error_of_ours_after_the_body_began_is_raised(idp):
+    """The server breaks the answer off."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        yield b"a"
+        raise TokenError("token_expired", "m")
+
+    body = protect(app, client_of(idp))(environ_of(idp.issue()), lambda *_: None)
+    chunks = iter(body)
+    assert next(chunks) == b"a"
+    with pytest.raises(TokenError):
+        next(chunks)
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("x", "m"), ValueError("theirs")])
+def test_what_is_not_about_the_request_is_the_servers_to_handle(idp, error):
+    """A bug of the app's is raised on, from its call and from its body."""
+
+    def early(environ: Any, start_response: Any) -> Any:
+        raise error
+
+    def late(environ: Any, start_response: Any) -> Any:
+        yield from ()
+        raise error
+
+    for app in (early, late):
+        with pytest.raises(type(error)):
+            list(protect(app, client_of(idp))(environ_of(idp.issue()), lambda *_: None))
+
+
+# Start, end, settings.
+
+
+def test_keys_are_loaded_before_the_app_is_there_if_required(idp):
+    """With the provider away making the middleware fails, and so the start of the server."""
+    JWKSMiddleware(fine, client_of(idp), warm_up="required")
+    assert idp.fetches == 1
+    idp.fail(503)
+    with pytest.raises(KeysUnavailableError):
+        JWKSMiddleware(fine, client_of(idp), warm_up="required")
+
+
+def test_keys_are_loaded_in_the_background(idp, caplog):
+    """In a thread that keeps nobody waiting; if it fails that is logged, and the first request tries."""
+    with idp.hold() as held:
+        JWKSMiddleware(fine, client_of(idp))
+        held.wait()
+    _join_warm_ups()
+    assert caplog.records == []
+    idp.fail(503)
+    JWKSMiddleware(fine, client_of(idp))
+    _join_warm_ups()
+    assert "keys could not be loaded: fetch_failed" in caplog.text
+
+    class Broken:
+        locations = (Header("Authorization", "Bearer"),)
+
+        def verify(self, token: str) -> Any: ...
+        def warm_up(self) -> None:
+            raise RuntimeError("secret")
+
+    JWKSMiddleware(fine, Broken())
+    _join_warm_ups()
+    assert "keys could not be loaded: RuntimeError" in caplog.text
+
+
+def _join_warm_ups() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "jwks-client warm-up":
+            thread.join(PATIENCE)
+
+
+def test_the_client_is_closed_at_the_interpreters_exit_if_asked():
+    """WSGI has no end of its own."""
+    script = """
+from jwks_client.wsgi import JWKSMiddleware
+class Client:
+    locations = __import__("jwks_client").providers.generic("https://i.test/k", issuer="i", audience="a").locations
+    def verify(self, token): ...
+    def warm_up(self): ...
+    def close(self): print("closed")
+JWKSMiddleware(print, Client(), warm_up=None, close_client={!r})
+print("end of the script")
+"""
+    for asked in (True, False):
+        run = subprocess.run(
+            [sys.executable, "-c", script.format(asked)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        assert run.stdout.splitlines() == ["end of the script"] + ["closed"] * asked
+
+
+def test_the_wrong_client_is_told_at_once(idp):
+    """An async client's verify would never be awaited: it is refused when the middleware is made."""
+    for wrong in (AsyncJWKSClient(idp.provider), object(), None):
+        with pytest.raises(ConfigurationError) as caught:
+            JWKSMiddleware(fine, wrong)
+        assert caught.value.field == "client"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("warm_up", "yes"), ("close_client", 1), ("exclude", "/"), ("optional", 0)],
+)
+def test_settings_are_checked_when_they_are_given(idp, setting, value):
+    """Each wrong value is a ConfigurationError that names the setting, and nothing is fetched."""
+    with pytest.raises(ConfigurationError) as caught:
+        JWKSMiddleware(fine, client_of(idp), **{setting: value})
+    assert caught.value.field == setting
+    assert idp.fetches == 0
+
+
+def test_a_refusal_is_logged(idp, caplog):
+    """As by the ASGI middleware."""
+    caplog.set_level(logging.INFO, logger="jwks_client.requests")
+    Called(protect(fine, client_of(idp)), environ_of(None, "/orders"))
+    assert vars(caplog.records[0])["jwks_path"] == "/orders"
