@@ -1,0 +1,66 @@
+"""The list of attacks in README.md says what is in this folder, and leaves out no class that must be there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent
+SECTION = re.compile(r"^## (.+)$")
+TEST = re.compile(r"^- `(test_\w+\.py)::(test_\w+)`$")
+# What suites and lists of attacks that others keep have as regressions; each has tests of its own.
+REGRESSIONS = {
+    "Unsigned copy",
+    "Public key as a secret",
+    "Key brought along",
+    "Kid as more than a name",
+    "Signature damaged or borrowed",
+    "Algorithm renamed",
+    "Empty secret",
+    "Neighbour at the same host",
+}
+
+
+def listed():
+    """The classes of the list, each with its tests."""
+    classes = {}
+    tests = []
+    for line in (FOLDER / "README.md").read_text().splitlines():
+        if section := SECTION.match(line):
+            tests = classes.setdefault(section[1], [])
+        elif test := TEST.match(line):
+            tests.append((test[1], test[2]))
+    return classes
+
+
+def there():
+    """The tests of this folder, but for those of the list itself."""
+    return [
+        (path.name, node.name)
+        for path in sorted(FOLDER.glob("test_*.py"))
+        if path.name != Path(__file__).name
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+
+
+def test_every_attack_is_listed_once_and_nothing_else_is():
+    """No test without its class, and no class that boasts of a test which is gone."""
+    names = [one for tests in listed().values() for one in tests]
+    assert sorted(names) == sorted(there())
+
+
+def test_every_class_has_tests():
+    """Those that others keep as regressions, and those that were added here."""
+    classes = listed()
+    assert classes.keys() >= REGRESSIONS
+    assert [name for name, tests in classes.items() if not tests] == []
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
+def test_a_file_of_attacks_can_be_read_in_one_sitting(path):
+    """400 lines at most."""
+    assert path.read_text().count("\n") <= 400

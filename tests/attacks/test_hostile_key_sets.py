@@ -1,0 +1,307 @@
+"""Key sets with keys that must verify nothing: for encryption, weak, broken, private, of another kind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from forging import (
+    EC,
+    ED,
+    MALLORY,
+    RSA,
+    Stand,
+    b64,
+    claims_of,
+    document,
+    entry_of,
+    header_of,
+    made_by,
+    number,
+    own_key,
+    rsa_key,
+    unb64,
+)
+
+from jwks_client import KeysUnavailableError
+from jwks_client.testing._keys import SigningKey
+
+ODD = {name: own_key(name, "odd") for name in ("RS256", "ES256", "Ed25519")}
+
+
+def refused_beside(drive, idp, entry, token, *, reason=None):
+    """An entry verifies nothing, and costs the honest key beside it nothing, wherever it stands."""
+    for entries in ((entry, entry_of(idp)), (entry_of(idp), entry)):
+        stand = Stand(drive, idp, jwks=document(*entries))
+        stand.refuses_all([token], "unknown_key")
+        (unusable,) = stand.drive.keys().unusable
+        assert reason is None or unusable.code == reason
+    return stand
+
+
+def truly(idp, key, **members):
+    """A token that the key of an odd entry signed, truly."""
+    return made_by(key.sign, header_of(idp, kid=key.kid, **members), claims_of(idp, sub="admin"))
+
+
+NOT_FOR_SIGNATURES = {
+    "use enc": {"use": "enc"},
+    "use tls": {"use": "tls"},
+    "use empty": {"use": ""},
+    "use SIG": {"use": "SIG"},
+    "use list": {"use": ["sig"]},
+    "use null": {"use": None},
+    "use true": {"use": True},
+    "ops encrypt": {"key_ops": ["encrypt"]},
+    "ops wrapKey": {"key_ops": ["wrapKey", "unwrapKey"]},
+    "ops sign": {"key_ops": ["sign"]},
+    "ops deriveKey": {"key_ops": ["deriveKey", "deriveBits"]},
+    "ops empty": {"key_ops": []},
+    "ops text": {"key_ops": "verify"},
+    "ops null": {"key_ops": None},
+    "ops Verify": {"key_ops": ["Verify"]},
+    "ops with a number": {"key_ops": ["verify", 1]},
+    "ops twice": {"key_ops": ["verify", "verify"]},
+    "ops object": {"key_ops": {"verify": True}},
+    "enc and verify": {"use": "enc", "key_ops": ["verify"]},
+    "sig and encrypt": {"use": "sig", "key_ops": ["encrypt"]},
+    "alg RSA-OAEP": {"alg": "RSA-OAEP"},
+    "alg ECDH-ES": {"alg": "ECDH-ES"},
+    "alg of another kind": {"alg": "HS256"},
+    "alg null": {"alg": None},
+    "alg list": {"alg": ["ES256"]},
+}
+
+
+FINE = [{}, {"use": ...}, {"key_ops": ["verify"]}, {"key_ops": ["sign", "verify"]}, {"alg": ...}]
+
+
+@pytest.mark.parametrize("members", FINE, ids=repr)
+@pytest.mark.parametrize("algorithm", ODD)
+def test_a_key_that_is_for_signatures_verifies_them(drive, algorithm, members):
+    """So what follows is refused for what it says, and for nothing else."""
+    idp, key = {"RS256": RSA, "ES256": EC, "Ed25519": ED}[algorithm], ODD[algorithm]
+    entry = {name: value for name, value in {**key.jwk(), **members}.items() if value is not ...}
+    Stand(drive, idp, jwks=document(entry_of(idp), entry)).accepts(truly(idp, key))
+
+
+@pytest.mark.parametrize("members", NOT_FOR_SIGNATURES.values(), ids=NOT_FOR_SIGNATURES)
+@pytest.mark.parametrize("algorithm", ODD)
+def test_a_key_that_is_not_for_signatures_verifies_none(drive, algorithm, members):
+    """What says that it is for encryption, or does not say plainly that it is for this, is not used."""
+    idp, key = {"RS256": RSA, "ES256": EC, "Ed25519": ED}[algorithm], ODD[algorithm]
+    refused_beside(drive, idp, {**key.jwk(), **members}, truly(idp, key))
+
+
+def rsa_jwk(n, e, **members):
+    size = max((n.bit_length() + 7) // 8, 1)
+    exponent = e.to_bytes(max((e.bit_length() + 7) // 8, 1), "big")
+    return {
+        "kty": "RSA",
+        "kid": "odd",
+        "n": b64(n.to_bytes(size, "big")),
+        "e": b64(exponent),
+        **members,
+    }
+
+
+@pytest.mark.parametrize("bits", [512, 768, 1024, 2040, 2047])
+def test_a_short_rsa_key_is_refused(drive, bits):
+    """Under 2048 bits nothing is verified, be the signature ever so true."""
+    if bits < 1024:  # which nobody can make here any more
+        entry = rsa_jwk(2**bits - 1, 65537)
+        refused_beside(drive, RSA, entry, truly(RSA, ODD["RS256"]), reason="weak_key")
+        return
+    key = rsa_key(bits)
+    refused_beside(drive, RSA, key.jwk(), truly(RSA, key), reason="weak_key")
+    padded = {**key.jwk(), "n": b64(b"\0" * 64 + unb64(key.jwk()["n"]))}
+    refused_beside(drive, RSA, padded, truly(RSA, key), reason="weak_key")
+
+
+def test_a_huge_rsa_key_is_refused(drive):
+    """Beyond 8192 bits a verification would cost too much; the entry is not used."""
+    for bits in (8193, 16_384, 100_000):
+        refused_beside(drive, RSA, rsa_jwk(2**bits - 1, 65537), truly(RSA, ODD["RS256"]))
+
+
+@pytest.mark.parametrize("e", [0, 1, 2, 4, 65536, 2**32, 2**32 + 1, 2**64 + 1, 2**2047 + 1])
+def test_an_rsa_exponent_that_proves_nothing_is_refused(drive, e):
+    """With e = 1 the padded digest is its own signature; even ones and giants are no better."""
+    n = number(ODD["RS256"].jwk()["n"])
+    refused_beside(drive, RSA, rsa_jwk(n, e), truly(RSA, ODD["RS256"]))
+
+
+def test_with_an_exponent_of_1_anybody_signs(drive):
+    """And that signature, made without any key, is refused here."""
+    n = number(ODD["RS256"].jwk()["n"])
+    info = bytes.fromhex("3031300d060960864801650304020105000420")
+
+    def sign(message):
+        tail = b"\0" + info + hashlib.sha256(message).digest()
+        return b"\0\1" + b"\xff" * (254 - len(tail)) + tail
+
+    token = made_by(sign, header_of(RSA, kid="odd"), claims_of(RSA, sub="admin"))
+    refused_beside(drive, RSA, rsa_jwk(n, 1), token, reason="weak_key")
+
+
+BROKEN_RSA = {
+    "no n": {"n": ...},
+    "no e": {"e": ...},
+    "n empty": {"n": ""},
+    "e empty": {"e": ""},
+    "n number": {"n": 5},
+    "e number": {"e": 65537},
+    "n not base64": {"n": "!!!"},
+    "n decimal": {"n": str(number(ODD["RS256"].jwk()["n"]))},
+    "n list": {"n": [1]},
+    "n null": {"n": None},
+    "n zero": {"n": b64(bytes(256))},
+    "kty EC": {"kty": "EC"},
+    "kty oct": {"kty": "oct"},
+    "kty rsa": {"kty": "rsa"},
+    "kty list": {"kty": ["RSA"]},
+    "kty null": {"kty": None},
+    "no kty": {"kty": ...},
+}
+
+
+@pytest.mark.parametrize("members", BROKEN_RSA.values(), ids=BROKEN_RSA)
+def test_a_broken_rsa_entry_verifies_nothing(drive, members):
+    """And raises nothing."""
+    entry = {n: v for n, v in {**ODD["RS256"].jwk(), **members}.items() if v is not ...}
+    refused_beside(drive, RSA, entry, truly(RSA, ODD["RS256"]))
+
+
+X, Y = (ODD["ES256"].jwk()[one] for one in ("x", "y"))
+PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1
+
+
+def coordinate(value):
+    return b64(value.to_bytes(32, "big"))
+
+
+BROKEN_EC = {
+    "off the curve": {"y": X},
+    "infinity": {"x": coordinate(0), "y": coordinate(0)},
+    "y changed": {"y": coordinate(number(Y) ^ 1)},
+    "x beyond the field": {"x": coordinate(2**256 - 1)},
+    "x of p": {"x": coordinate(PRIME), "y": Y},
+    "no x": {"x": ...},
+    "no y": {"y": ...},
+    "y empty": {"y": ""},
+    "x too long": {"x": b64(b"\1" + unb64(X))},
+    "x twice": {"x": b64(unb64(X) * 2)},
+    "other curve": {"crv": "P-384"},
+    "Koblitz": {"crv": "secp256k1"},
+    "Ed25519": {"crv": "Ed25519"},
+    "old name": {"crv": "P-256K"},
+    "small": {"crv": "P-192"},
+    "lower case": {"crv": "p-256"},
+    "no curve": {"crv": ...},
+    "curve list": {"crv": ["P-256"]},
+    "curve of its own": {"crv": {"p": 23, "a": 1, "b": 1}},
+    "alg of another curve": {"alg": "ES384"},
+    "kty OKP": {"kty": "OKP"},
+}
+
+
+@pytest.mark.parametrize("members", BROKEN_EC.values(), ids=BROKEN_EC)
+def test_a_point_that_is_none_verifies_nothing(drive, members):
+    """Off its curve, beyond the field, on another curve: the entry is not used, and nothing is raised."""
+    entry = {n: v for n, v in {**ODD["ES256"].jwk(), **members}.items() if v is not ...}
+    refused_beside(drive, EC, entry, truly(EC, ODD["ES256"]))
+
+
+BROKEN_OKP = {
+    "X25519": {"crv": "X25519"},
+    "X448": {"crv": "X448"},
+    "Ed448": {"crv": "Ed448"},
+    "too short": {"x": b64(b"\1" * 31)},
+    "too long": {"x": b64(b"\1" * 33)},
+    "empty": {"x": ""},
+    "no x": {"x": ...},
+    "lower case": {"crv": "ed25519"},
+    "kty EC": {"kty": "EC"},
+    "alg of another kind": {"alg": "ES256"},
+}
+
+
+@pytest.mark.parametrize("members", BROKEN_OKP.values(), ids=BROKEN_OKP)
+def test_a_curve_that_does_not_sign_verifies_nothing(drive, members):
+    """X25519 is for agreement; an Ed25519 key has 32 octets."""
+    entry = {n: v for n, v in {**ODD["Ed25519"].jwk(), **members}.items() if v is not ...}
+    refused_beside(drive, ED, entry, truly(ED, ODD["Ed25519"]))
+
+
+PRIVATE = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"]
+
+
+@pytest.mark.parametrize("member", PRIVATE)
+def test_a_key_whose_secret_is_out_verifies_nothing(drive, member):
+    """Whoever reads the set could sign with it; and nobody is told the secret."""
+    secret = b64(b"the-secret-that-was-published")
+    for name, idp in {"RS256": RSA, "ES256": EC, "Ed25519": ED}.items():
+        entry = {**ODD[name].jwk(), member: secret}
+        stand = refused_beside(drive, idp, entry, truly(idp, ODD[name]), reason="private_key")
+        token = truly(idp, ODD[name])
+        told = f"{stand.drive.keys().unusable!r}{stand.events!r}{stand.drive.explain(token)}"
+        assert secret not in told
+
+
+@pytest.mark.parametrize(
+    "curve", [ec.SECP384R1, ec.SECP521R1, ec.SECP256K1], ids=lambda one: one.name
+)
+def test_a_key_of_another_curve_under_a_token_s_kid_is_no_key_for_it(drive, curve):
+    """The set's key decides which algorithm there is; a token for ES256 finds none that fits."""
+    name = {"secp384r1": "ES384", "secp521r1": "ES512", "secp256k1": "ES256K"}[curve.name]
+    key = SigningKey("odd", name, ec.generate_private_key(curve()))
+    entry = {n: v for n, v in key.jwk().items() if n != "alg"}
+    stand = Stand(drive, EC, jwks=document(entry_of(EC), entry))
+    stand.refuses(truly(EC, key), "algorithm_not_allowed")
+    stand.refuses(truly(EC, key, alg=name), "algorithm_not_allowed")
+
+
+USELESS = {
+    "empty": [],
+    "null": [None],
+    "number": [1],
+    "text": ["x"],
+    "list": [[]],
+    "object": [{}],
+    "oct": [{"kty": "oct", "k": ""}],
+    "kid": [{"kid": "key-1"}],
+    "RSA": [{"kty": "RSA"}],
+    "none": [{"kty": "none", "alg": "none"}],
+    "for encryption": [{**MALLORY["ES256"].jwk(), "use": "enc"}],
+}
+
+
+@pytest.mark.parametrize("entries", USELESS.values(), ids=USELESS)
+def test_a_set_without_a_usable_key_is_none(drive, idp, entries):
+    """It replaces nothing: the keys that were there go on, and a cold client says that nobody knows."""
+    drive.client(idp)
+    good = idp.issue()
+    idp.fail(json.dumps({"keys": entries}).encode())
+    with pytest.raises(KeysUnavailableError) as caught:
+        drive.verify(good)
+    assert caught.value.code == "bad_key_set"
+    idp.recover()
+    drive.refresh()
+    assert drive.verify(good).subject == "u1"
+    idp.fail(json.dumps({"keys": entries}).encode())
+    with pytest.raises(KeysUnavailableError):
+        drive.refresh()
+    assert drive.verify(good).subject == "u1"
+
+
+def test_two_keys_of_one_kid_are_both_tried_and_no_third(drive):
+    """The same name twice with other material: a signature of either holds, of nobody else's."""
+    twin = own_key("ES256", "key-1")
+    stand = Stand(drive, EC, jwks=document(twin.jwk(), entry_of(EC)))
+    stand.accepts(made_by(twin.sign, header_of(EC), claims_of(EC)))
+    stand.refuses(made_by(MALLORY["ES256"].sign, header_of(EC), claims_of(EC)), "bad_signature")
+    enc = {**twin.jwk(), "use": "enc"}
+    only = Stand(drive, EC, jwks=document(enc, entry_of(EC)))
+    only.refuses(made_by(twin.sign, header_of(EC), claims_of(EC)), "bad_signature")
