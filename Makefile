@@ -4,14 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Apart, because what the benchmarks compare with brings its own versions of what we depend on.
 BENCH_VENV := .venv-bench
+FUZZ_VENV := .venv-fuzz
+FUZZ_SECONDS ?= 60
+MUTANTS_VENV := .venv-mutants
+MUTANTS_JOBS ?= 2
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 # The core is covered by its own tests, which are pure; what else runs it does not count.
 CORE_TESTS ?= tests/core
 
-.PHONY: test check format coverage demo bench clean
+.PHONY: test check format coverage demo bench fuzz mutants clean
 
-test: $(VENV)/.installed  ## all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.installed  ## all tests; PYTEST_ARGS="-n 2" for two at a time
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.installed  ## all that reads the code and does not run it
 	$(BIN)/ruff check .
@@ -35,8 +39,14 @@ demo: $(VENV)/.installed  ## the library at work, on this machine alone
 bench: $(BENCH_VENV)/.installed  ## this library beside others
 	$(BENCH_VENV)/bin/python -m benchmarks
 
+fuzz: $(FUZZ_VENV)/.installed  ## each parser for FUZZ_SECONDS, guided by coverage
+	$(FUZZ_VENV)/bin/python -m fuzz --seconds $(FUZZ_SECONDS)
+
+mutants: $(MUTANTS_VENV)/.installed  ## would the core's tests notice a broken core? (ten minutes and more)
+	$(MUTANTS_VENV)/bin/python tools/mutants --jobs $(MUTANTS_JOBS)
+
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(FUZZ_VENV) $(MUTANTS_VENV) dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed: pyproject.toml
@@ -47,4 +57,14 @@ $(VENV)/.installed: pyproject.toml
 $(BENCH_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/python $(INSTALL) '.[bench]'
+	touch $@
+
+$(FUZZ_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(FUZZ_VENV)
+	$(FUZZ_VENV)/bin/python $(INSTALL) '.[fuzz]'
+	touch $@
+
+$(MUTANTS_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(MUTANTS_VENV)
+	$(MUTANTS_VENV)/bin/python $(INSTALL) '.[test,mutants]'
 	touch $@

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 # The workshop's own extras may always be the newest; all others are promises to users.
-WORKSHOP = {"test", "dev", "bench"}
+WORKSHOP = {"test", "dev", "bench", "fuzz", "mutants"}
 LOWER_BOUND = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^]]*\])?>=(?P<version>[0-9][0-9.]*)")
 
 

@@ -139,6 +139,13 @@ _LASTING_REFUSALS = frozenset(
 )
 
 
+def _is_lasting(refused: Attempt) -> bool:
+    """Whether a candidate would refuse the token again, whatever the clock says."""
+    if refused.rules.asks_the_application:  # which may change its mind, and names any code it likes
+        return False
+    return refused.error is not None and refused.error.code in _LASTING_REFUSALS
+
+
 def remembered(
     facts: TokenFacts,
     rules: Rules,
@@ -152,7 +159,7 @@ def remembered(
     """
     before: tuple[tuple[KeySource, KeySet | None], ...] = ()
     if earlier:
-        if any(one.error is None or one.error.code not in _LASTING_REFUSALS for one in earlier):
+        if not all(_is_lasting(one) for one in earlier):
             return None
         before = tuple([(one.source, one.source.cache.key_set) for one in earlier])
     earliest, latest = rules.lasting(facts)

@@ -62,8 +62,8 @@ _EC = {
     "secp256k1": ("ES256K", 32),
 }
 _OKP = {"Ed25519": 32, "Ed448": 57}
-# RFC 7748, section 4.1: the prime. Whatever the y of a point of small order can be written as: under
-# such a key anybody can sign, for one message in eight at least.
+# RFC 7748, section 4.1: the prime. Below it, whatever the y of a point of small order can be
+# written as: under such a key anybody can sign, one message in eight at least.
 _P_25519: Final = 2**255 - 19
 _Y_OF_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SMALL_ORDER: Final = frozenset(

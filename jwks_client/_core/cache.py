@@ -102,7 +102,7 @@ class KeyCache:
     fresh_until: float = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        share = 1.0 if self.due_share is None else min(self.due_share, 1.0)
+        share = 1.0 if self.due_share is None else self.due_share
         until = -_ALWAYS if self.key_set is None else self.asked_at + self.life * share
         object.__setattr__(self, "fresh_until", until)
 

@@ -181,17 +181,20 @@ class Rules:
         self, claims: dict[str, Any], now: float
     ) -> tuple[float | None, float | None, float | None]:
         """``exp``, ``iat`` and ``nbf``."""
-        if self._max_age is None and "exp" in claims and "iat" in claims:
-            expires_at, issued_at = claims["exp"], claims["iat"]
-            not_before = claims["nbf"] if "nbf" in claims else issued_at  # noqa: SIM401 (no call)
-            if (
-                type(expires_at) is type(issued_at) is type(not_before) is int
-                and 0 <= issued_at <= expires_at <= LATEST
-                and now < expires_at + self._leeway
-                and issued_at <= now + self._leeway
-                and 0 <= not_before <= now + self._leeway
-            ):
-                return expires_at, issued_at, not_before if "nbf" in claims else None
+        if (
+            self._max_age is None
+            and "exp" in claims
+            and type(expires_at := claims["exp"]) is int
+            and now < expires_at + self._leeway
+            and "iat" in claims
+            and type(issued_at := claims["iat"]) is int
+            and 0 <= issued_at <= expires_at <= LATEST
+            and issued_at <= (soon := now + self._leeway)
+        ):
+            if "nbf" not in claims:
+                return expires_at, issued_at, None
+            if type(not_before := claims["nbf"]) is int and 0 <= not_before <= soon:
+                return expires_at, issued_at, not_before
         expires_at = self._check_expiry(claims, now)
         return expires_at, *self._check_times(claims, expires_at, now)
 

@@ -8,6 +8,7 @@ would say the same again.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from .jwk import KeySet
@@ -54,16 +55,18 @@ class Remembered(NamedTuple):
 
     def counts(self, wall: float, now: float) -> bool:
         """Whether it still says what the whole way would say, at these two times."""
-        if not self.earliest <= wall < self.latest or now >= self.until:
+        # Unpacked at once: to read the fields of a named tuple one by one takes longer.
+        facts, _, holder, earlier, earliest, latest, until = self
+        if not earliest <= wall < latest or now >= until:
             return False
-        cache = self.holder.cache
-        if now >= cache.fresh_until or cache.key_set is None:
+        cache = holder.cache
+        newest = cache.key_set
+        if now >= cache.fresh_until or newest is None:
             return False
-        if self.facts.key not in cache.key_set:
+        if facts.key not in newest:
             return False
-        return not self.earlier or all(
-            holder.cache.key_set is key_set and now < holder.cache.fresh_until
-            for holder, key_set in self.earlier
+        return not earlier or all(
+            one.cache.key_set is before and now < one.cache.fresh_until for one, before in earlier
         )
 
 
@@ -89,13 +92,16 @@ class Memo:
         return self._size > 0
 
     def remember(self, key: Hashable, entry: Remembered) -> None:
-        """Keep an entry; the oldest goes for it. Only where it keeps tokens, under a lock."""
+        """Keep an entry; the oldest go for it. Only where it keeps tokens, under a lock."""
         entries = self.entries
         if key in entries:
             del entries[key]  # so that it becomes the newest
         entries[key] = entry
-        while len(entries) > self._size:
-            del entries[next(iter(entries))]
+        if len(entries) > self._size:
+            # Several at once where there are many: to find its first entry a dict is walked from
+            # its start, past the places of all that went before.
+            for old in list(islice(entries, 1 + self._size // 64)):
+                del entries[old]
 
     def drop(self, unwanted: Callable[[Remembered], bool]) -> None:
         """Let go of all entries of a kind. The caller holds a lock."""

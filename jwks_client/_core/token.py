@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, final
 
 from ..errors import InsufficientScopeError, TokenError
-from .encoding import decode_segment, strict_object
+from .encoding import decode_both, decode_segment, strict_object
 from .provider import SUPPORTED_ALGORITHMS, plain_token_type
 
 if TYPE_CHECKING:
@@ -98,11 +98,10 @@ def parse(
             raise TokenError("malformed_token", "a signed token is three segments of ASCII")
     is_known = header_segment in known
     header = known[header_segment] if is_known else _read_header(header_segment, max_header)
-    payload = decode_segment(payload_segment)
+    payload, signature = decode_both(payload_segment, signature_segment)
     claims = None if payload is None else strict_object(payload)
     if payload is None or claims is None:
         raise TokenError("malformed_token", "its payload is not base64url of one JSON object")
-    signature = decode_segment(signature_segment)
     if signature is None:
         raise TokenError("malformed_token", "its signature is not base64url")
     if not is_known:
@@ -209,20 +208,20 @@ class VerifiedToken:
     _header: dict[str, Any]
 
     def __init__(self, facts: TokenFacts, claims: dict[str, Any] | None = None) -> None:
-        _set(self, "_facts", facts)
+        _set_facts(self, facts)
         if claims is not None:
-            _set(self, "_claims", claims)
+            _set_claims(self, claims)
 
     @property
     def claims(self) -> dict[str, Any]:
         if not hasattr(self, "_claims"):  # read only where they are asked for
-            _set(self, "_claims", json.loads(self._facts.payload))
+            _set_claims(self, json.loads(self._facts.payload))
         return self._claims
 
     @property
     def header(self) -> dict[str, Any]:
         if not hasattr(self, "_header"):
-            _set(self, "_header", copy.deepcopy(self._facts.header))
+            _set_header(self, copy.deepcopy(self._facts.header))
         return self._header
 
     @property
@@ -326,7 +325,10 @@ class VerifiedToken:
         return _unpickle, (tuple(self._facts._replace(raw="", key=None)),)
 
 
-_set = object.__setattr__
+# Past `__setattr__`, and without looking the names up: one is made for each verification.
+_set_facts: Final[Any] = VerifiedToken.__dict__["_facts"].__set__
+_set_claims: Final[Any] = VerifiedToken.__dict__["_claims"].__set__
+_set_header: Final[Any] = VerifiedToken.__dict__["_header"].__set__
 # A named tuple's own constructor takes twice as long, and some are made for each token.
 new_tuple: Final[Any] = tuple.__new__
 

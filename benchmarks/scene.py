@@ -1,0 +1,102 @@
+"""A provider that is served on loopback, tokens of it, and tokens that nobody may accept."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from jwks_client import JWKSClient, Provider, providers
+from jwks_client.testing import FakeProvider
+
+CLAIMS = {"scope": "orders:read orders:write", "roles": ["a", "b"], "expires_in": 7200}
+
+
+class Scene(NamedTuple):
+    idp: FakeProvider
+    algorithm: str
+    issuer: str
+    audience: str
+    jwks_url: str
+    tokens: list[bytes]
+    bad: dict[str, str]
+
+    @property
+    def provider(self) -> Provider:
+        return providers.generic(
+            self.jwks_url,
+            issuer=self.issuer,
+            audience=self.audience,
+            algorithms=(self.algorithm,),
+        )
+
+    def issue(self, count: int) -> list[bytes]:
+        return issued(self.idp, count)
+
+
+def issued(idp: FakeProvider, count: int) -> list[bytes]:
+    return [
+        idp.issue(sub=f"user-{number}", jti=f"{number:032x}", **CLAIMS).encode()
+        for number in range(count)
+    ]
+
+
+@contextmanager
+def scene(algorithm: str, count: int) -> Iterator[Scene]:
+    idp = FakeProvider(issuer=None, algorithm=algorithm)
+    idp.answer_headers = {"Cache-Control": "max-age=3600"}
+    with idp.serve() as base_url:
+        yield Scene(
+            idp,
+            algorithm,
+            base_url,
+            "api",
+            f"{base_url}/.well-known/jwks.json",
+            issued(idp, count),
+            refused(idp, base_url),
+        )
+
+
+def refused(idp: FakeProvider, issuer: str) -> dict[str, str]:
+    """What a verifier must refuse, or it is not doing what it is timed for."""
+    header, _, signature = idp.issue(sub="one").split(".")
+    other = idp.issue(sub="another").split(".")[1]
+    forger = FakeProvider(issuer=issuer, algorithm=idp.algorithm)
+    return {
+        "another payload": f"{header}.{other}.{signature}",
+        "another's signature": forger.issue(sub="one"),
+        "expired": idp.issue(sub="one", expires_in=-3600),
+        "another audience": idp.issue(sub="one", aud="elsewhere"),
+        "another issuer": idp.issue(sub="one", iss="https://elsewhere.test"),
+    }
+
+
+def decoded(token: bytes, algorithm: str) -> tuple[bytes, bytes]:
+    """The signature, as cryptography takes it, and what was signed."""
+    signed, _, text = token.rpartition(b".")
+    signature = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+    if algorithm == "ES256":
+        r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+        signature = encode_dss_signature(r, s)
+    return signature, signed
+
+
+def raw(scene: Scene) -> Callable[[tuple[bytes, bytes]], object]:
+    """The signature alone: cryptography's own ``verify``, with everything laid out beforehand."""
+    with JWKSClient(scene.provider) as client:
+        key: Any = client.get_signing_key_from_jwt(scene.tokens[0]).key
+    verify, digest = key.verify, hashes.SHA256()
+    match scene.algorithm:
+        case "RS256":
+            pkcs1 = padding.PKCS1v15()
+            return lambda one: verify(one[0], one[1], pkcs1, digest)
+        case "ES256":
+            ecdsa = ec.ECDSA(digest)
+            return lambda one: verify(one[0], one[1], ecdsa)
+        case _:
+            return lambda one: verify(*one)

@@ -1,0 +1,123 @@
+"""What one verification costs, beside the signature alone and beside others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from jwks_client import AsyncJWKSClient, JWKSClient
+
+from .measuring import (
+    Contestant,
+    Measure,
+    as_texts,
+    each,
+    each_awaited,
+    each_inside,
+    in_turn,
+    interleaved,
+)
+from .peers import examined, peers
+from .report import Row, Section, at_least, at_most, micro, times
+from .scene import Scene, decoded, raw, scene
+
+RAW = "the signature alone (cryptography)"
+DISTINCT = "distinct tokens, no memory"
+FIRST = "distinct tokens, each remembered"
+AGAIN = "the same token again"
+AGAIN_READ = "… and its claims read"
+AWAITED = "distinct tokens, awaited"
+INSIDE = "distinct tokens, not awaited"
+PYJWKCLIENT = "PyJWKClient and jwt.decode"
+GOALS = {"RS256": 1.45, "ES256": 1.16, "EdDSA": 1.11}
+NAMES = {"EdDSA": "Ed25519"}
+
+
+def verification(measure: Measure, algorithm: str) -> tuple[Section, dict[str, float]]:
+    """The table of one algorithm, and the seconds for a token in it."""
+    loop = asyncio.new_event_loop()
+    try:
+        with scene(algorithm, measure.tokens) as here:
+            contestants, left_out = _contestants(here, measure, loop)
+            fetched = here.idp.fetches
+            found = interleaved(contestants, measure.rounds)
+            assert here.idp.fetches == fetched, "somebody had no keys at hand"
+    finally:
+        loop.close()
+    text = f"Left out: {'; '.join(left_out)}." if left_out else ""
+    name = NAMES.get(algorithm, algorithm)
+    return Section(name, text, "beside the signature", _rows(found, algorithm)), found
+
+
+def _contestants(
+    here: Scene, measure: Measure, loop: asyncio.AbstractEventLoop
+) -> tuple[dict[str, Contestant], list[str]]:
+    chunk, provider = measure.chunk, here.provider
+    plain = JWKSClient(provider, token_cache_size=0)
+    # Half of the tokens: each is forgotten before it comes again, so each is written anew.
+    writing = JWKSClient(provider, token_cache_size=len(here.tokens) // 2)
+    remembering = JWKSClient(provider)
+    awaited = AsyncJWKSClient(provider, token_cache_size=0)
+    for client in (plain, writing, remembering):
+        examined(_claims_of(client), here, loop)
+    loop.run_until_complete(awaited.verify(here.tokens[0]))
+    pairs = [decoded(token, here.algorithm) for token in here.tokens]
+
+    def distinct() -> Callable[[], list[Any]]:
+        return as_texts(in_turn(here.tokens, chunk))
+
+    same = as_texts(in_turn(here.tokens[:1], chunk))
+    found = {
+        RAW: Contestant(in_turn(pairs, chunk), each(raw(here))),
+        DISTINCT: Contestant(distinct(), each(plain.verify)),
+        FIRST: Contestant(distinct(), each(writing.verify)),
+        AGAIN: Contestant(same, each(remembering.verify)),
+        AGAIN_READ: Contestant(same, each(_claims_of(remembering))),
+        INSIDE: Contestant(distinct(), each_inside(plain.verify, loop)),
+        AWAITED: Contestant(distinct(), each_awaited(awaited.verify, loop)),
+    }
+    others, left_out = peers(here, loop)
+    for name, peer in others.items():
+        run = each_awaited(peer.verify, loop) if peer.asynchronous else each(peer.verify)
+        found[name] = Contestant(distinct(), run)
+    return found, left_out
+
+
+def _claims_of(client: JWKSClient) -> Callable[[str], Any]:
+    return lambda token: client.verify(token).claims
+
+
+def _rows(found: dict[str, float], algorithm: str) -> list[Row]:
+    floor, goal = found[RAW], GOALS[algorithm]
+    rsa = algorithm == "RS256"
+    goals = {
+        DISTINCT: at_most(found[DISTINCT] / floor, goal),
+        FIRST: at_most(found[FIRST] / floor, goal),
+        AGAIN: at_most(found[AGAIN] / floor, 0.08) if rsa else "",
+        AGAIN_READ: at_most(found[AGAIN_READ] / floor, 0.25) if rsa else "",
+    }
+    rows = [
+        Row(_whose(name), micro(one), times(one / floor), goals.get(name, ""))
+        for name, one in found.items()
+        if name not in {INSIDE, AWAITED}
+    ]
+    awaited = found[AWAITED] / found[INSIDE]
+    rows.append(
+        Row(
+            "`await client.verify` beside `client.verify`",
+            "",
+            times(awaited),
+            at_most(awaited, 1.05),
+        )
+    )
+    if rsa and PYJWKCLIENT in found:
+        faster = found[PYJWKCLIENT] / found[DISTINCT]
+        rows.append(
+            Row(f"{PYJWKCLIENT} beside {DISTINCT}", "", times(faster), at_least(faster, 4.8))
+        )
+    return rows
+
+
+def _whose(name: str) -> str:
+    return f"jwks_client, {name}" if name in {DISTINCT, FIRST, AGAIN} else name

@@ -1,0 +1,243 @@
+"""What protecting an app costs: calls of the bare ASGI app, and requests to a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from jwks_client import JWKSClient
+
+from .measuring import Contestant, Feed, Measure, each_awaited, in_turn, interleaved
+from .report import Row, Section, at_most, micro, times
+from .scene import issued
+from .web_apps import apps, provider_of
+
+WHAT = {
+    "/open": "an app without auth",
+    "/cached": "under JWKSMiddleware, the same token again",
+    "/signature": "under a middleware that checks signatures only, distinct tokens",
+    "/distinct": "under JWKSMiddleware, distinct tokens",
+}
+CONNECTIONS = 16
+# As `pip install uvicorn` brings it, and as `uvicorn[standard]` does.
+SERVERS = (
+    (("uvicorn",), "h11", "asyncio"),
+    (("uvicorn", "httptools", "uvloop"), "httptools", "uvloop"),
+)
+
+
+class Web(NamedTuple):
+    tokens: list[bytes]
+    asked: dict[str, Any]
+
+
+def web(measure: Measure) -> list[Section]:
+    from jwks_client.testing import FakeProvider
+
+    idp = FakeProvider()
+    here = Web(
+        issued(idp, measure.tokens),
+        {
+            "issuer": idp.issuer,
+            "audience": "api",
+            "jwks": idp.jwks(),
+            "tokens": measure.tokens,
+        },
+    )
+    sections = [called(here, measure)]
+    for needed, parser, loop in SERVERS:
+        if all(map(find_spec, needed)):
+            sections.append(served(here, measure, parser, loop))
+    return sections
+
+
+def _rows(measured: dict[str, str], seconds: dict[str, float], *, goals: bool = False) -> list[Row]:
+    cached = seconds["/cached"] / seconds["/open"]
+    distinct = seconds["/distinct"] / seconds["/signature"]
+    return [
+        *(
+            Row(
+                what,
+                measured[path],
+                times(seconds[path] / seconds["/open"]),
+                at_most(cached, 1.25) if goals and path == "/cached" else "",
+            )
+            for path, what in WHAT.items()
+        ),
+        Row(
+            "distinct tokens: JWKSMiddleware beside signatures only",
+            "",
+            times(distinct),
+            at_most(distinct, 1.35) if goals else "",
+        ),
+    ]
+
+
+# --- called as a function, without a server
+
+
+def called(here: Web, measure: Measure) -> Section:
+    provider = provider_of(here.asked)
+    key = JWKSClient(provider).get_signing_key(here.asked["jwks"]["keys"][0]["kid"]).key
+    loop = asyncio.new_event_loop()
+    contestants = {
+        path: Contestant(
+            _scopes(path, here.tokens[:1] if path == "/cached" else here.tokens, measure),
+            each_awaited(_caller(one), loop),
+        )
+        for path, one in apps(provider, key, measure.tokens).items()
+    }
+    seconds = interleaved(contestants, measure.rounds)
+    loop.close()
+    return Section(
+        "An ASGI app, called by itself",
+        "Without a server: all that a request costs here is the app and what stands before it.",
+        "beside the open app",
+        _rows({path: micro(one) for path, one in seconds.items()}, seconds),
+    )
+
+
+def _scopes(path: str, tokens: list[bytes], measure: Measure) -> Feed:
+    feed = in_turn(tokens, measure.chunk)
+    return lambda: [_scope(path, token) for token in feed()]
+
+
+def _scope(path: str, token: bytes) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [
+            (b"host", b"127.0.0.1"),
+            (b"accept", b"*/*"),
+            (b"authorization", b"Bearer " + token),
+        ],
+        "client": ("127.0.0.1", 50_000),
+        "server": ("127.0.0.1", 8000),
+        "state": {},
+    }
+
+
+def _caller(one: Any) -> Any:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent[:] = [message]
+
+    async def call(scope: dict[str, Any]) -> None:
+        await one(scope, receive, send)
+        assert sent[0]["body"] == b'{"fine":true}'
+
+    return call
+
+
+# --- served by uvicorn, in a process of its own
+
+
+def served(here: Web, measure: Measure, parser: str, loop: str) -> Section:
+    with _server(here, parser, loop) as port:
+        used, waited = asyncio.run(_loaded(here, port, measure))
+    measured = {
+        path: f"{1 / waited[path]:.0f} requests/s, {micro(used[path])} of CPU each" for path in WHAT
+    }
+    return Section(
+        f"An ASGI app, served by uvicorn with {parser} and {loop}",
+        f"One process, asked over {CONNECTIONS} connections that are kept alive, by a process of "
+        "its own. The ratios are of the server's CPU time, which no slow load generator can hide.",
+        "CPU time beside the open app",
+        _rows(measured, used, goals=True),
+    )
+
+
+@contextmanager
+def _server(here: Web, parser: str, loop: str) -> Iterator[int]:
+    command = [sys.executable, "-m", "benchmarks.web_apps", parser, loop]
+    server = subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    try:
+        server.stdin.write(json.dumps(here.asked))
+        server.stdin.close()
+        yield int(server.stdout.readline())
+    finally:
+        server.terminate()
+        server.wait()
+        server.stdout.close()
+
+
+async def _loaded(
+    here: Web, port: int, measure: Measure
+) -> tuple[dict[str, float], dict[str, float]]:
+    """For each path the server's CPU seconds for a request, and the seconds on the clock."""
+    connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)]
+    feeds = {
+        path: in_turn(here.tokens[:1] if path == "/cached" else here.tokens, measure.requests)
+        for path in WHAT
+    }
+    used: dict[str, list[float]] = {path: [] for path in WHAT}
+    waited: dict[str, list[float]] = {path: [] for path in WHAT}
+    for number in range(max(3, measure.rounds // 8)):
+        for path, feed in feeds.items():
+            requests = [_request(path, token) for token in feed()]
+            before = json.loads(await _ask(*connections[0], _request("/cpu", b"none")))
+            begun = perf_counter()
+            await asyncio.gather(
+                *(
+                    _ask_all(*connection, requests[place::CONNECTIONS])
+                    for place, connection in enumerate(connections)
+                )
+            )
+            took = perf_counter() - begun
+            after = json.loads(await _ask(*connections[0], _request("/cpu", b"none")))
+            if number:  # the first warms up
+                used[path].append((after - before) / len(requests))
+                waited[path].append(took / len(requests))
+    for _, writer in connections:
+        writer.close()
+        await writer.wait_closed()
+    return (
+        {path: statistics.median(some) for path, some in used.items()},
+        {path: statistics.median(some) for path, some in waited.items()},
+    )
+
+
+def _request(path: str, token: bytes) -> bytes:
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nAuthorization: Bearer ".encode()
+        + token
+        + b"\r\n\r\n"
+    )
+
+
+async def _ask_all(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, requests: list[bytes]
+) -> None:
+    for request in requests:
+        assert await _ask(reader, writer, request) == b'{"fine":true}'
+
+
+async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 "), head.partition(b"\r\n")[0]
+    length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+    return await reader.readexactly(int(length))

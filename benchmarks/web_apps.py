@@ -1,0 +1,117 @@
+"""The ASGI apps that are compared, and a server of them all for `web.py`.
+
+One app answers everything; under ``/open`` nothing stands before it, elsewhere a middleware does.
+``/cpu`` tells the CPU seconds of the server's process. Run as a module it reads from its input what
+it needs to know, and prints the port that it serves at.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import sys
+import time
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from jwks_client import AsyncJWKSClient, Provider
+from jwks_client.asgi import JWKSMiddleware
+
+START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", b"application/json"), (b"content-length", b"13")],
+}
+BODY = {"type": "http.response.body", "body": b'{"fine":true}'}
+
+
+async def app(_scope: Any, _receive: Any, send: Any) -> None:
+    await send(START)
+    await send(BODY)
+
+
+class SignatureOnly:
+    """A middleware that checks the signature and nothing else: no claims, no kid, no answer 503."""
+
+    def __init__(self, inner: Any, key: Any) -> None:
+        self.app = inner
+        self.verify = key.verify
+        self.padding, self.digest = PKCS1v15(), SHA256()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        value = dict(scope["headers"])[b"authorization"]
+        signed, _, text = value[7:].rpartition(b".")
+        signature = base64.urlsafe_b64decode(text + b"==")
+        try:
+            self.verify(signature, signed, self.padding, self.digest)
+        except InvalidSignature:
+            raise PermissionError("a signature that does not hold") from None
+        await self.app(scope, receive, send)
+
+
+def apps(provider: Provider, key: Any, tokens: int) -> dict[str, Any]:
+    """By path; ``tokens`` is how many distinct ones will come, in turn."""
+    return {
+        "/open": app,
+        "/cached": JWKSMiddleware(app, AsyncJWKSClient(provider)),
+        # Each is forgotten before it comes again, so each is verified and remembered anew.
+        "/distinct": JWKSMiddleware(
+            app, AsyncJWKSClient(provider, token_cache_size=max(1, tokens // 2))
+        ),
+        "/signature": SignatureOnly(app, key),
+    }
+
+
+class Served:
+    """All of them behind one server, so that they share its fortune."""
+
+    def __init__(self, by_path: dict[str, Any]) -> None:
+        self.by_path = by_path
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/cpu":
+            body = json.dumps(time.process_time()).encode()
+            length = str(len(body)).encode()
+            await send({**START, "headers": [(b"content-length", length)]})
+            await send({**BODY, "body": body})
+        else:
+            await self.by_path[scope["path"]](scope, receive, send)
+
+
+def provider_of(asked: dict[str, Any]) -> Provider:
+    """The keys are given, so that none of the apps has to fetch any."""
+    return Provider(
+        name="benchmark", issuer=asked["issuer"], audience=asked["audience"], jwks=asked["jwks"]
+    )
+
+
+def main() -> None:
+    import uvicorn
+
+    from jwks_client import JWKSClient
+
+    asked = json.loads(sys.stdin.read())
+    provider = provider_of(asked)
+    key = JWKSClient(provider).get_signing_key(asked["jwks"]["keys"][0]["kid"]).key
+    # Said to be TCP, as uvicorn's own is, or asyncio would not turn off Nagle's algorithm.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(128)
+    config = uvicorn.Config(
+        Served(apps(provider, key, asked["tokens"])),
+        http=sys.argv[1],
+        loop=sys.argv[2],
+        access_log=False,
+        log_level="error",
+        lifespan="off",
+    )
+    print(listening.getsockname()[1], flush=True)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""A request of any octets: it has no credentials, bad ones, or a token that stands in it.
+
+Owns: what must hold of one input. May not know: atheris; `python -m fuzz` and tests call `check`.
+
+An input is the query string of a handshake on its first line, empty for a plain request, and then a
+header on each line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final, Literal
+
+from jwks_client import JWKSError, TokenError
+from jwks_client._core.bearer import Answers, CredentialsReader, UnverifiedRequest
+from jwks_client.errors import CredentialsError
+from jwks_client.providers import Cookie, Header, Query, Subprotocol
+
+READERS: Final = [
+    CredentialsReader([Header("Authorization", scheme="Bearer")]),
+    CredentialsReader(
+        [
+            Header("Authorization", scheme="Bearer"),
+            Cookie("session"),
+            Subprotocol("bearer"),
+            Query("access_token"),
+            Header("X-Token"),
+        ],
+        trusted_origins=["https://app.test"],
+    ),
+    CredentialsReader([Subprotocol("bearer"), Query("access_token")]),
+]
+IN_QUERY: Final = CredentialsReader([Query("access_token")])
+ANSWERS: Final = Answers(realm='a "realm"', resource_metadata="https://api.test/.well-known/x")
+# RFC 6750, section 2.1: b64token.
+TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+
+
+def check(data: bytes) -> None:
+    """Read an input's credentials, and answer what is wrong with them."""
+    request = _request(data)
+    for reader in READERS:
+        try:
+            token = reader.read(request)
+        except (CredentialsError, TokenError) as error:
+            _check_answer(error, data)
+        else:
+            assert token is None or TOKEN.fullmatch(token)
+            assert token is None or token.encode() in request.query + data or b"%" in request.query
+        if request.kind == "websocket":
+            _check_handshake(reader, request)
+
+
+def _request(data: bytes) -> UnverifiedRequest:
+    query, *lines = data.split(b"\n")
+    pairs = [line.partition(b":") for line in lines]
+    headers = [(name.strip().lower(), value.strip()) for name, _, value in pairs]
+    kind: Literal["http", "websocket"] = "websocket" if query else "http"
+    method = "POST" if len(lines) % 2 and not query else "GET"
+    return UnverifiedRequest(kind, method, headers, query.removeprefix(b"?"))
+
+
+def _check_handshake(reader: CredentialsReader, request: UnverifiedRequest) -> None:
+    """The app finds no token in the query, and no subprotocol that was not offered."""
+    seen = reader.without_tokens(request).request
+    if reader is not READERS[0]:
+        assert IN_QUERY.read(seen) is None
+    assert set(_offered(seen)) <= set(_offered(request))
+    assert seen.method == request.method
+
+
+def _offered(request: UnverifiedRequest) -> list[bytes]:
+    values = request.values(b"sec-websocket-protocol")
+    return [entry.strip(b" \t") for value in values for entry in value.split(b",")]
+
+
+def _check_answer(error: JWKSError, data: bytes) -> None:
+    """It is well formed, and nothing of the request is in it."""
+    answer = ANSWERS.to(error)
+    assert answer.status in {400, 401}
+    for name, value in answer.headers:
+        assert re.fullmatch(rb"[a-z0-9-]+", name)
+        assert re.fullmatch(rb"[ -~]*", value), "a header is broken"
+    shown = answer.body + b"".join(value for _, value in answer.headers)
+    fresh = Answers(realm='a "realm"', resource_metadata="https://api.test/.well-known/x")
+    same_code = type(error)(error.code, "another message")
+    assert json.loads(answer.body)["code"] == error.code
+    assert fresh.to(same_code) == answer, "the answer depends on more than the code"
+    assert data not in shown or len(data) < 16

@@ -1,0 +1,122 @@
+"""A token of any octets: it is refused with an error of ours, or says what any JSON reader reads.
+
+Owns: what must hold of one input. May not know: atheris; `python -m fuzz` and tests call `check`.
+
+An input is a token as it came, or ``sign``, a header and a payload on a line each, which are then
+truly signed: so that the claim checks are reached, where no fuzzer could forge a signature.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from jwks_client import IssuerTemplate, JWKSClient, JWKSError, Provider, TokenError
+from jwks_client._core.token import parse
+from jwks_client.testing import FakeClock
+from jwks_client.testing._keys import SigningKey
+
+NOW: Final = 1_700_000_000
+ISSUER: Final = "https://issuer.test"
+#: Always the same one, so that a good token in the corpus stays good.
+KEY: Final = SigningKey("k1", "EdDSA", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+USUAL: Final[dict[str, Any]] = {"jwks": {"keys": [KEY.jwk()]}, "audience": "api"}
+
+# One that checks nearly nothing, and several that check nearly all: together every line is reached.
+CLIENTS: Final = [
+    JWKSClient(
+        Provider(
+            **{**USUAL, "audience": None},
+            name="open",
+            issuer=None,
+            require_expiry=False,
+            bound_tokens="checked_elsewhere",
+            token_types=(None, "jwt", "at+jwt", "other"),
+        ),
+        clock=FakeClock(NOW),
+        token_cache_size=8,
+    ),
+    JWKSClient(
+        Provider(**USUAL, name="usual", issuer=ISSUER),
+        Provider(
+            **USUAL,
+            name="strict",
+            issuer=(ISSUER, "https://b.test"),
+            max_age=60,
+            required_claims=("sub", "org"),
+            claim_values={"org": frozenset({"a", 1})},
+            forbidden_claims=("act",),
+            scope_claim="scp",
+        ),
+        Provider(
+            **USUAL,
+            name="tenants",
+            issuer=IssuerTemplate("https://{tid}.test", allowed=lambda tid: tid != "issuer"),
+        ),
+        clock=FakeClock(NOW),
+        token_cache_size=8,
+    ),
+]
+
+
+def check(data: bytes) -> None:
+    """Verify an input, and hold what comes of it against plain base64 and `json`."""
+    token = _signed(data)
+    verdicts = [_verdict(client, token) for client in CLIENTS]
+    try:
+        text = token.decode()
+    except UnicodeDecodeError:
+        assert all(isinstance(one, str) for one in verdicts), "no text, and accepted"
+        return
+    assert verdicts == [_verdict(client, text) for client in CLIENTS], "octets and text differ"
+    try:
+        parsed = parse(text, 4096)
+    except TokenError as error:
+        assert all(isinstance(one, str) for one in verdicts), f"accepted in spite of {error.code}"
+        return
+    header, payload, _ = (_canonical(segment) for segment in token.split(b"."))
+    _same(parsed.header, header)
+    _same(parsed.claims, payload)
+    for one in verdicts:
+        if not isinstance(one, str):
+            _same(one, payload)
+
+
+def _signed(data: bytes) -> bytes:
+    mark, _, rest = data.partition(b"\n")
+    if mark != b"sign":
+        return data
+    header, _, payload = rest.partition(b"\n")
+    return KEY.sign_compact(header, payload).encode()
+
+
+def _verdict(client: JWKSClient, token: str | bytes) -> Any:
+    """The claims, or the code of the error; any other error comes out."""
+    try:
+        return client.verify(token).claims
+    except JWKSError as error:
+        assert isinstance(error, TokenError), "keys are at hand"
+        assert error.__cause__ is error.__context__ is None
+        return error.code
+
+
+def _canonical(segment: bytes) -> bytes:
+    octets = base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
+    assert base64.urlsafe_b64encode(octets).rstrip(b"=") == segment, "two texts for these octets"
+    return octets
+
+
+def _same(read: dict[str, Any], octets: bytes) -> None:
+    """What was read is what Python's own reader reads, and no member stands twice."""
+    plain = json.loads(octets.decode(), object_pairs_hook=_once)
+    # Neither NaN nor infinity, and no lone surrogate, is in what other readers can be handed.
+    written = json.dumps(read, sort_keys=True, allow_nan=False, ensure_ascii=False).encode()
+    assert written == json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    assert len({name for name, _ in pairs}) == len(pairs), "a member stands twice"
+    return dict(pairs)

@@ -1,0 +1,231 @@
+"""Small promises that nothing else would notice broken: each test here was a mutant that lived."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from keys import jwk
+from tokens import KEY, token, unverified, verified
+
+from jwks_client import CachePolicy, TokenError
+from jwks_client._core.bearer import Answers, CredentialsReader, UnverifiedRequest
+from jwks_client._core.cache import Budget, Fetch, KeyCache, Need, Refuse, selected
+from jwks_client._core.fetch import Failed, Fetched, Validators
+from jwks_client._core.freshness import Freshness
+from jwks_client._core.jwk import Found, KeySet, read_key_set
+from jwks_client._core.provider import Cookie, Header, Query
+from jwks_client._core.token import Header as TokenHeader
+from jwks_client._core.token import parse, text_of
+from jwks_client.errors import CredentialsError, JWKSError, KeysUnavailableError
+
+ASKED_AT, LIFE, STALE_FOR = 1000.0, 100.0, 50.0
+SET = KeySet((KEY,))
+NEED = Need(KEY.kid, "ES256")
+FAILURE = Failed(code="fetch_failed", message="no answer", requests=1)
+VALIDATORS = Validators("https://i.test/jwks", '"1"', None)
+
+
+def late() -> KeyCache:
+    """A set that was asked for long after the clock began."""
+    empty = KeyCache(policy=CachePolicy(), due_share=0.5)
+    brought = Fetched(
+        key_set=SET,
+        freshness=Freshness(LIFE, STALE_FOR),
+        validators=VALIDATORS,
+        discovered=None,
+        requests=1,
+    )
+    return empty.fetched(1, brought, began_at=ASKED_AT)
+
+
+class TestCache:
+    @pytest.mark.parametrize(
+        ("age", "state"),
+        [
+            (0, "fresh"),
+            (49, "fresh"),
+            (50, "due"),
+            (99, "due"),
+            (100, "stale"),
+            (149, "stale"),
+            (150, "expired"),
+        ],
+    )
+    def test_ages_count_from_when_the_set_was_asked_for(self, age, state):
+        """Not from the clock's beginning."""
+        assert late().state(ASKED_AT + age) == state
+
+    @pytest.mark.parametrize("now", [ASKED_AT - 1e6, ASKED_AT, ASKED_AT + 1e6])
+    def test_a_cold_set_that_rests_is_waited_for_where_a_flight_is_in_the_air(self, now):
+        """And only there."""
+        resting = replace(
+            KeyCache(policy=CachePolicy(), due_share=None), failure=FAILURE, retry_at=now + 1
+        )
+        assert resting.look_up(NEED, now, in_air=True) == Fetch(Budget.ROUTINE)
+        assert resting.look_up(NEED, now) == Refuse(known=False)
+
+    def test_an_expired_set_that_rests_is_waited_for_where_a_flight_is_in_the_air(self):
+        """As if there were none."""
+        now = ASKED_AT + 1000
+        resting = replace(late(), failure=FAILURE, retry_at=now + 1)
+        assert resting.look_up(NEED, now, in_air=True) == Fetch(Budget.ROUTINE)
+        assert resting.look_up(NEED, now) == Refuse(known=False)
+
+    def test_a_doubt_is_allowed_again_after_the_interval(self):
+        """Counted from the last one."""
+        doubted = late().paid(Budget.BAD_SIGNATURE, ASKED_AT)
+        assert not doubted.may_doubt(ASKED_AT + 59)
+        assert doubted.may_doubt(ASKED_AT + 60)
+
+    def test_what_a_fetch_brought_is_kept_whole(self):
+        """Validators for the next one, and no backoff of before."""
+        before = replace(late(), failure=FAILURE, failures=3, retry_at=ASKED_AT + 9)
+        brought = Fetched(key_set=SET, freshness=None, validators=None, discovered=None, requests=1)
+        assert late().validators is VALIDATORS
+        after = before.fetched(2, brought, began_at=ASKED_AT + 1)
+        assert (after.validators, after.failure, after.failures, after.retry_at) == (
+            None,
+            None,
+            0,
+            0.0,
+        )
+        assert after.newest == 2
+
+    def test_a_failure_counts_as_the_newest_that_ended(self):
+        """So that an older flight that ends after it changes nothing."""
+        failed = late().failed(3, FAILURE, ASKED_AT + 1, draw=0.0)
+        assert failed.newest == 3
+        assert failed.failed(2, FAILURE, ASKED_AT + 2, draw=0.0) is failed
+
+    def test_an_algorithm_of_its_own_is_part_of_what_a_key_is(self):
+        """The same material under another alg is a change."""
+        named, nameless = Found((replace(KEY, alg="ES256"),)), Found((replace(KEY, alg=None),))
+        assert selected(named) == ((KEY.thumbprint, "ES256"),)
+        assert selected(nameless) == ((KEY.thumbprint, ""),)
+
+
+class TestToken:
+    def test_a_header_that_is_known_is_not_read_again(self):
+        """What was read of it before is what counts."""
+        text = token()
+        segment = text.split(".")[0].encode()
+        known = {segment: TokenHeader({"alg": "ES256"}, "ES256", "remembered", None)}
+        assert parse(text, 4096, known).kid == "remembered"
+        assert parse(text, 4096).kid == KEY.kid
+
+    def test_no_repr_shows_what_was_read(self):
+        """To the letter."""
+        assert repr(unverified()) == "<UnverifiedToken>"
+        assert repr(verified()._facts) == "<TokenFacts>"
+
+    @pytest.mark.parametrize(
+        ("raw", "said"),
+        [
+            (5, "malformed_token: a token is str or bytes"),
+            (b"\xff", "malformed_token: a token is ASCII"),
+            ("a" * 17, "token_too_large: a token is at most 16 characters (max_token)"),
+        ],
+    )
+    def test_what_is_no_text_is_told_in_words(self, raw, said):
+        """For the log."""
+        with pytest.raises(TokenError) as caught:
+            text_of(raw, 16)
+        assert str(caught.value) == said
+
+
+class TestKeySet:
+    def test_a_choice_is_made_once(self):
+        """And is the same one after that."""
+        keys = read_key_set({"keys": [jwk("ES256", kid="a")]}, max_keys=9)
+        first = keys.select("a", "ES256")
+        assert keys.chosen == {("a", "ES256"): first}
+        assert keys.select("a", "ES256") is first
+
+    def test_sets_that_differ_have_other_hashes(self):
+        """As far as a hash can tell."""
+        one, other = (read_key_set({"keys": [jwk("ES256", kid=kid)]}, max_keys=9) for kid in "ab")
+        assert hash(one) != hash(other)
+
+    def test_a_key_is_what_cryptography_verifies_with(self):
+        """`Key.key` is not for show."""
+        (key,) = read_key_set({"keys": [jwk("ES256")]}, max_keys=9)
+        assert key.key.curve.name == "secp256r1"
+
+    def test_an_issuer_that_is_no_text_is_nobody_s(self):
+        """Not even that of an issuer with an odd name."""
+        (key,) = read_key_set({"keys": [jwk("ES256", issuer=5)]}, max_keys=9)
+        assert key.issuer == ""
+
+
+class TestBearer:
+    @pytest.mark.parametrize("value", ["X", "XX", "aX", "XX=", "X==", "a=="])
+    def test_padding_is_what_ends_a_b64token_and_nothing_else(self, value):
+        """RFC 6750, section 2.1."""
+        sent = UnverifiedRequest("http", "GET", ((b"authorization", b"Bearer " + value.encode()),))
+        assert CredentialsReader([Header("Authorization", scheme="Bearer")]).read(sent) == value
+
+    @pytest.mark.parametrize(
+        ("sent", "said"),
+        [
+            (
+                ((b"authorization", b"Bearer a"), (b"authorization", b"Bearer b")),
+                "one place holds two credentials",
+            ),
+            (
+                ((b"authorization", b"Bearer \xff"),),
+                "the credentials are no b64token (RFC 6750, 2.1)",
+            ),
+            (
+                (
+                    (b"cookie", b"session=a"),
+                    (b"origin", b"https://evil.test"),
+                    (b"host", b"a.test"),
+                ),
+                "another site may have caused this request",
+            ),
+        ],
+    )
+    def test_what_is_wrong_with_credentials_is_told_in_words(self, sent, said):
+        """For the log."""
+        reader = CredentialsReader([Header("Authorization", scheme="Bearer"), Cookie("session")])
+        with pytest.raises(CredentialsError) as caught:
+            reader.read(UnverifiedRequest("http", "POST", sent))
+        assert caught.value.message == said
+
+    def test_a_token_in_two_ways_is_told_in_words(self):
+        """For the log."""
+        reader = CredentialsReader([Header("Authorization", scheme="Bearer"), Query("token")])
+        sent = UnverifiedRequest("websocket", "GET", ((b"authorization", b"Bearer a"),), b"token=b")
+        with pytest.raises(CredentialsError) as caught:
+            reader.read(sent)
+        assert caught.value.message == "a token in the query and another elsewhere"
+
+    def test_a_503_says_when_to_come_again(self):
+        """Even where nobody can say: in a second."""
+        error = KeysUnavailableError("fetch_failed", "m")
+        error.retry_after = None
+        assert (b"retry-after", b"1") in Answers().to(error).headers
+
+    def test_another_error_that_knows_when_says_it_too(self):
+        """Whatever its status."""
+
+        class Slow(JWKSError):
+            http_status = 429
+
+        assert (b"retry-after", b"3") in Answers().to(Slow("slow", "m", retry_after=3)).headers
+        assert not any(
+            name == b"retry-after" for name, _ in Answers().to(Slow("slow", "m")).headers
+        )
+
+    def test_a_problem_says_in_words_what_its_kind_is(self):
+        """A sentence for people, the same for every token."""
+        assert (
+            b'"detail": "The token is not accepted."'
+            in Answers().to(TokenError("bad_signature", "m")).body
+        )
+
+    def test_a_realm_may_hold_whatever_is_printable(self):
+        """From the blank to the tilde."""
+        answer = Answers("a ~").to(CredentialsError("missing_credentials", "m"))
+        assert (b"www-authenticate", b'Bearer realm="a ~"') in answer.headers

@@ -1,0 +1,27 @@
+"""How many calls something makes: the same on every run and machine, where times are not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+def calls_of(function: Callable[..., object], *args: object) -> int:
+    """Calls of Python and C functions that calling a function makes, its own among them.
+
+    Only what this thread does is counted. What an interpreter calls without an event (slots,
+    specialised instructions) is no call here.
+    """
+    seen = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal seen
+        seen += event in {"call", "c_call"}
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        function(*args)
+    finally:
+        sys.setprofile(before)
+    return seen - 1  # the last is of setprofile itself
