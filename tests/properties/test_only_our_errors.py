@@ -69,7 +69,7 @@ def test_anything_may_be_given_for_a_token(drive, method):
         | st.integers(16_000, 17_000).map(lambda size: "." * size)
     )
 
-    @steady(100)
+    @steady(100, drive.kind, method)
     @given(anything)
     @example(Text(good))
     @example(Octets(good.encode()))
@@ -117,7 +117,7 @@ def test_any_body_may_be_served_as_a_key_set(drive):
     drive.client(served)
     tokens = [idp.issue() for idp in SIGNERS]
 
-    @steady(120)
+    @steady(120, drive.kind)
     @given(octets)
     def only_ours(body):
         served.fail(body)
@@ -133,7 +133,7 @@ def test_any_document_may_be_put_in_hand(drive):
     """As octets, as text or as an object; what is no key set is a ConfigurationError, and loud."""
     tokens = [idp.issue() for idp in SIGNERS]
 
-    @steady(120)
+    @steady(120, drive.kind)
     @given(
         octets | bodies | st.dictionaries(st.just("keys") | st.text(max_size=3), values) | documents
     )
