@@ -163,7 +163,8 @@ class TestMemory:
             client.verify(idp.issue(jti=str(number)))
             sizes[len(client._memo)] += 1
         assert max(sizes) == 256
-        assert sizes[256] == 2000 - 255
+        # The oldest go a few at a time, so that finding them costs nothing.
+        assert sum(sizes[size] for size in range(252, 257)) == 2000 - 251
 
     def test_nothing_is_remembered_of_a_refused_token(self, idp, clock):
         """What does not verify leaves no trace in the token memory."""
