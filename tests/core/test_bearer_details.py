@@ -66,5 +66,5 @@ def test_locations_that_are_none_are_told_what_they_take(locations):
 
 def test_a_realm_that_no_header_can_hold_is_told_which_header():
     """The one it would stand in."""
-    with pytest.raises(ConfigurationError, match="realm.*'WWW-Authenticate'"):
+    with pytest.raises(ConfigurationError, match=r"realm.*'WWW-Authenticate'"):
         Answers(realm="two\nlines")

@@ -210,3 +210,20 @@ def test_headers_are_few():
     assert len(memo.headers) == MOST_HEADERS
     assert b"199" in memo.headers
     assert b"0" not in memo.headers
+
+
+def test_what_is_unwanted_goes_and_the_rest_stays():
+    """Dropping is by what an entry says; the others keep their places."""
+    memo, gone, kept = Memo(3), remembered(), remembered()
+    for key, entry in (("a", gone), ("b", kept), ("c", gone)):
+        memo.remember(key, entry)
+    memo.drop(lambda entry: entry is gone)
+    assert list(memo.entries) == ["b"]
+
+
+def test_a_large_memory_lets_go_of_a_few_at_once():
+    """The oldest ones, and never more than one in sixty-four beside the one that has to go."""
+    memo, entry = Memo(128), remembered()
+    for number in range(129):
+        memo.remember(number, entry)
+    assert list(memo.entries) == list(range(3, 129))
