@@ -189,6 +189,8 @@ class TenantTable(Generic[S]):
         self.leeway = USUAL_LEEWAY
         self._held: dict[str, Tenant[S]] = {}
         self._absent: dict[str, _Absent] = {}  # the oldest first
+        # The newest answer of each issuer, the oldest first: an older one is never taken in again.
+        self._newest: dict[str, int] = {}
         self._permits = BURST
         self._permits_at = 0.0
         self._turns = itertools.count(1)
@@ -273,6 +275,10 @@ class TenantTable(Generic[S]):
         tenant.number, tenant.asked_at, tenant.epoch = number, asked_at, self._epoch
         tenant.due_at = asked_at + self.policy.resolve_ttl * share
         tenant.failure, tenant.failures = None, 0
+        self._newest.pop(tenant.issuer, None)
+        self._newest[tenant.issuer] = number
+        if len(self._newest) > MOST_ABSENT:
+            del self._newest[next(iter(self._newest))]
         self.leeway = max(self.leeway, tenant.provider.leeway)
         self._absent.pop(tenant.issuer, None)
         return left + self._hold(tenant)
@@ -334,6 +340,7 @@ class TenantTable(Generic[S]):
             return []
         if (
             tenant.epoch != self._epoch
+            or self._newest.get(tenant.issuer) != tenant.number
             or now >= tenant.asked_at + REFUSED_FOR
             or tenant.issuer in self._absent
             or tenant.issuer in self._held
