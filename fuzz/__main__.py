@@ -26,7 +26,7 @@ SECONDS_A_CASE = 10  # an input that takes longer is a hang
 def main() -> int:
     """Run every target that is named in a process of its own; 1 if any of them failed."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("targets", nargs="*", default=TARGETS, choices=[*TARGETS, []])
+    parser.add_argument("targets", nargs="*", help=f"of {', '.join(TARGETS)}; else all")
     parser.add_argument("--seconds", type=int, default=60, help="how long each target runs")
     parser.add_argument("--keep", type=Path, help="where to keep what is found")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
@@ -35,7 +35,7 @@ def main() -> int:
         fuzz(given.targets[0], given.seconds, given.keep)
         return 0
     failed = []
-    for target in given.targets:
+    for target in given.targets or TARGETS:
         with tempfile.TemporaryDirectory() as found:
             keep = given.keep / target if given.keep else Path(found)
             keep.mkdir(parents=True, exist_ok=True)
