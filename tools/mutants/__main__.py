@@ -71,7 +71,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         work = Path(folder)
         _copy_to(work, modules)
-        _mutmut(work, "run", "--max-children", str(given.jobs), shown=True)
+        # Its progress is thousands of lines where nobody watches.
+        watched = sys.stdout.isatty()
+        _mutmut(work, "run", "--max-children", str(given.jobs), shown=watched)
         outcomes = _outcomes(work)
         survivors = [_survivor(work, name) for name, how in outcomes.items() if how not in NOTICED]
     proofs = _proofs(modules)
