@@ -191,7 +191,7 @@ def test_whatever_pyjwt_refuses_is_refused(drive):
 
 
 def test_no_two_texts_are_one_token(drive):
-    """A token that was accepted is accepted as that text alone, so it can be told again by it."""
+    """Written in another way, with the same signature, a token that was accepted is refused."""
     drive.client(provider(), clock=CLOCK)
     good = IDP.issue()
     drive.verify(good)

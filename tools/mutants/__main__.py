@@ -76,11 +76,16 @@ def main() -> int:
         _mutmut(work, "run", "--max-children", str(given.jobs), shown=watched)
         outcomes = _outcomes(work)
         survivors = [_survivor(work, name) for name, how in outcomes.items() if how not in NOTICED]
-    proofs = _proofs(modules)
-    equivalent = [one for one in survivors if _is_wording(one) or one in proofs]
-    left = [one for one in survivors if one not in equivalent]
+    stale = _proofs(modules)  # in the end, those that no survivor has used up
+    equivalent: list[Survivor] = []
+    left: list[Survivor] = []
+    for one in survivors:
+        if one in stale:
+            stale.remove(one)
+            equivalent.append(one)
+        else:
+            (equivalent if _is_wording(one) else left).append(one)
     enough = [_tell_score(module, outcomes, equivalent, left) for module in modules]
-    stale = [one for one in proofs if one not in survivors]
     for title, some in (("Survived", left), ("Said to be equivalent, but gone or noticed", stale)):
         for one in some:
             print(f"\n{title}: {one}")
