@@ -16,7 +16,7 @@ from ._core.token import UnverifiedToken, signer
 from ._resolution import Resolution
 from ._source import MOST_ROUNDS, Flight, KeySource
 from .errors import JWKSError, KeysUnavailableError, TokenError
-from .events import Event, ServingStale, UnknownKid
+from .events import Event, ServingStale, UnknownKid, shown_kid
 
 if TYPE_CHECKING:
     from ._core.claim_values import Wanted
@@ -146,7 +146,7 @@ class Attempt:
         self.error = TokenError("unknown_key", "the provider publishes no such key")
         if kid is not None and source.came_since(self.seen):
             source.note_absent(kid)
-            self._shell.tell(UnknownKid(provider=self.rules.name, kid=shown(kid)))
+            self._shell.tell(UnknownKid(provider=self.rules.name, kid=shown_kid(kid)))
 
     def _use(self, decision: Use, *, doubtful: bool) -> None:
         if decision.refresh:
@@ -304,8 +304,3 @@ def judge_at_hand(
     attempt = Attempt(shell, token, rules, source, more)
     attempt.look_up()
     return attempt
-
-
-def shown(text: str) -> str:
-    """Text of an attacker's for events and logs: printable ASCII, cut to 64 characters."""
-    return text[:64].encode("unicode_escape").decode("ascii")[:128]

@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from . import _arguments as arguments
 from ._clock import SystemClock
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from .protocols import Clock, Listener
 
 _log = logging.getLogger("jwks_client")
-JITTER: Final = 0.1
 
 
 class BaseClient:
@@ -69,8 +68,7 @@ class BaseClient:
         self._cache_policy = cache
         self._fetch_policy = fetch
         self._max_token, self._max_header = fetch.max_token, fetch.max_header
-        self._keeps_tokens = settings.whole("token_cache_size", token_cache_size) > 0
-        self._memo = Memo(token_cache_size)
+        self._memo = Memo(settings.whole("token_cache_size", token_cache_size))
         self._memo_lock = threading.Lock()
         self._listeners = arguments.listeners(listeners)
         self.clock: Clock = SystemClock() if clock is None else arguments.clock(clock)

@@ -107,12 +107,8 @@ class Directory:
         """
         if isinstance(pin, Rules):
             return Candidates(self._pairs((pin,)))
-        if self._tenants is None:
-            return Candidates(
-                self._pairs(self._routes.candidates(token)), settled=self._routes.settled
-            )
-        issuer = self._asked_about(token, pin)
-        if issuer is None:
+        issuer = None if self._tenants is None else self._asked_about(token, pin)
+        if self._tenants is None or issuer is None:
             return Candidates(
                 self._pairs(self._routes.candidates(token)), settled=self._routes.settled
             )

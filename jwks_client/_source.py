@@ -21,7 +21,7 @@ from ._core.cache import Budget, Decision, KeyCache, Need, change_between
 from ._core.fetch import Failed, Fetched, Outcome, Plan, Talk
 from ._core.settings import header
 from .errors import ConfigurationError, KeysUnavailableError
-from .events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged
+from .events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, shown
 
 if TYPE_CHECKING:
     from ._core.jwk import KeySet
@@ -233,7 +233,7 @@ def _told(failure: Failed) -> str | None:
         return None
     kind = type(cause).__name__
     text = kind if failure.private or not str(cause) else f"{kind}: {cause}"
-    return text[:200].encode("unicode_escape").decode("ascii")
+    return shown(text, 200)
 
 
 def _quiet(failed: Failed) -> Failed:

@@ -11,7 +11,7 @@ from collections.abc import Generator, Hashable, Mapping
 from typing import Any
 
 from . import _arguments as arguments
-from ._attempt import Attempt, Want, judge_at_hand, shown
+from ._attempt import Attempt, Want, judge_at_hand
 from ._base import BaseClient
 from ._by_hand import loaded, signing_key
 from ._core.claim_values import Wanted
@@ -22,10 +22,9 @@ from ._core.memo import Remembered
 from ._core.token import TokenFacts, UnverifiedToken, VerifiedToken, parse, text_of
 from ._directory import Candidates, Pin
 from ._source import KeySource
-from ._tenants import Loaded
 from ._verification import Accepted, Way, remembered, run_checks, steps
 from .errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
-from .events import TokenRefused, TokenUndecided
+from .events import TokenRefused, TokenUndecided, shown_kid
 
 
 class VerifyingClient(BaseClient):
@@ -138,15 +137,13 @@ class VerifyingClient(BaseClient):
     ) -> None:
         memo, tenant = self._memo, candidates.tenant
         entry: Remembered | None = None
-        # Where it depends on more than the token who names its issuer, another provider might come
-        # first tomorrow.
-        if self._keeps_tokens and candidates.settled:
-            if tenant is None:
-                entry = remembered(facts, rules, source, earlier, self.clock.monotonic())
-            elif rules is tenant.rules:
-                entry = remembered(facts, rules, tenant, earlier, self.clock.monotonic())
-        if tenant is not None and rules is tenant.rules:
-            self._tenants_verified(tenant)
+        # Where it depends on more than the token who names its issuer, or on a tenant that refused
+        # it, another provider might come first tomorrow.
+        if memo.keeps_tokens and candidates.settled and (tenant is None or rules is tenant.rules):
+            holder = source if tenant is None else tenant
+            entry = remembered(facts, rules, holder, earlier, self.clock.monotonic())
+        if self._tenants is not None and tenant is not None and rules is tenant.rules:
+            self._tenants.verified(tenant)
         if entry is None and parsed.header_segment in memo.headers:
             return
         with self._memo_lock:
@@ -154,10 +151,6 @@ class VerifyingClient(BaseClient):
                 memo.remember(key, entry)
             if parsed.header_segment not in memo.headers:  # one call less for nearly every token
                 memo.remember_header(parsed)
-
-    def _tenants_verified(self, tenant: Loaded) -> None:
-        if self._tenants is not None:
-            self._tenants.verified(tenant)
 
     def _told(
         self,
@@ -167,7 +160,7 @@ class VerifyingClient(BaseClient):
         candidates: Candidates | None,
     ) -> JWKSError:
         """The error of a refusal, once listeners were told of it."""
-        error.kid = None if parsed is None or parsed.kid is None else shown(parsed.kid)
+        error.kid = None if parsed is None or parsed.kid is None else shown_kid(parsed.kid)
         if isinstance(pin, Rules):
             error.provider = pin.name
         elif candidates is not None and len(candidates.pairs) == 1:
@@ -221,8 +214,9 @@ class VerifyingClient(BaseClient):
 
     def _cold_sources(self) -> list[KeySource]:
         now = self.clock.monotonic()
-        known = (one for one in self._fetched_sources())
-        return [one for one in known if one.cache.state(now) not in ("fresh", "due")]
+        return [
+            one for one in self._fetched_sources() if one.cache.state(now) not in ("fresh", "due")
+        ]
 
     def _signing_key(
         self, kid: str | None, alg: str | None, provider: str | None

@@ -111,9 +111,7 @@ class JWKSMiddleware:
         self._read = self._guard.read
         self._verify = client.verify
         self._exclusions = Exclusions(exclude)
-        self._resource = (
-            resource_metadata if isinstance(resource_metadata, ProtectedResource) else None
-        )
+        self._resource = self._guard.resource
         self._some_are_open = self._exclusions.any or self._resource is not None
         self._lifespan = Lifespan(app, client, warm_up=warm_up, close_client=close_client)
 

@@ -28,7 +28,7 @@ from typing import Any, NoReturn, ParamSpec, Protocol, TypeAlias, TypeVar, Unpac
 
 from ._edge.connection import Connection, GuardSettings
 from ._edge.guard import Guard
-from ._edge.identity import current, current_token
+from ._edge.identity import current_token, serving
 from ._edge.requirement import ClaimsRule, Requirement
 from .errors import ConfigurationError, CredentialsError, JWKSError
 from .protocols import AsyncVerifier, Verifier
@@ -184,16 +184,14 @@ def _by_connection(
         except JWKSError as error:
             return await connection.refuse(guard, error)
         connection.admit(guard, token)
-        before = current.set(token)
-        try:
-            result = await handler(*connection.placed_in(args), **kwargs)
-        except JWKSError as error:
-            return await connection.refuse(guard, error)
-        except Exception:
-            await connection.release()
-            raise
-        finally:
-            current.reset(before)
+        with serving(token):
+            try:
+                result = await handler(*connection.placed_in(args), **kwargs)
+            except JWKSError as error:
+                return await connection.refuse(guard, error)
+            except Exception:
+                await connection.release()
+                raise
         await connection.release()
         return result
 
@@ -206,13 +204,11 @@ def _by_connection(
         except JWKSError as error:
             return connection.refused(guard, error)
         connection.admit(guard, token)
-        before = current.set(token)
-        try:
-            return handler(*args, **kwargs)
-        except JWKSError as error:
-            return connection.refused(guard, error)
-        finally:
-            current.reset(before)
+        with serving(token):
+            try:
+                return handler(*args, **kwargs)
+            except JWKSError as error:
+                return connection.refused(guard, error)
 
     return call_async if awaits else call
 
@@ -224,19 +220,13 @@ def _by_token(
 
     async def call_async(*args: Any, **kwargs: Any) -> Any:
         token = requirement.check(await client.verify(_found(find, args, kwargs)))
-        before = current.set(token)
-        try:
+        with serving(token):
             return await handler(*args, **kwargs)
-        finally:
-            current.reset(before)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         token = requirement.check(client.verify(_found(find, args, kwargs)))
-        before = current.set(token)
-        try:
+        with serving(token):
             return handler(*args, **kwargs)
-        finally:
-            current.reset(before)
 
     return call_async if awaits else call
 

@@ -253,6 +253,22 @@ class LoggingListener:
         return bucket.suppressed
 
 
+def shown(text: str, longest: int, *, escaped: int | None = None) -> str:
+    """Text of a stranger's for events and logs: printable ASCII on one line.
+
+    Arguments:
+        text: the text.
+        longest: characters of it that are shown.
+        escaped: characters that those may become, since what is not printable takes several.
+    """
+    return text[:longest].encode("unicode_escape").decode("ascii")[:escaped]
+
+
+def shown_kid(kid: str) -> str:
+    """A kid that a token brought, as events and errors tell it."""
+    return shown(kid, 64, escaped=128)
+
+
 class _Bucket(NamedTuple):
     permits: float
     at: float

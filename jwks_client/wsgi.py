@@ -20,8 +20,17 @@ from typing import TYPE_CHECKING
 from . import VerifiedToken
 from ._core.bearer import Answer, Location, UnverifiedRequest
 from ._edge.exclusions import Exclusions
-from ._edge.guard import Guard, OnError, Refusal, WarmUp, checked_flag, checked_warm_up, is_refusal
-from ._edge.identity import TOKEN_KEY, current, current_token
+from ._edge.guard import (
+    Guard,
+    OnError,
+    Refusal,
+    WarmUp,
+    checked_flag,
+    checked_warm_up,
+    is_refusal,
+    told_of_warm_up,
+)
+from ._edge.identity import TOKEN_KEY, current, current_token, serving
 from ._edge.protected_resource import ProtectedResource
 from .errors import JWKSError
 from .protocols import Verifier
@@ -88,9 +97,7 @@ class JWKSMiddleware:
             trusted_origins=trusted_origins,
         )
         self._exclusions = Exclusions(exclude)
-        self._resource = (
-            resource_metadata if isinstance(resource_metadata, ProtectedResource) else None
-        )
+        self._resource = self._guard.resource
         # Sorted, so that one request is read in one way in every process.
         self._headers = tuple(
             (name.encode(), f"HTTP_{name.upper().replace('-', '_')}")
@@ -119,13 +126,11 @@ class JWKSMiddleware:
         self, environ: WSGIEnvironment, start_response: StartResponse, token: VerifiedToken | None
     ) -> Iterable[bytes]:
         environ[TOKEN_KEY] = token
-        before = current.set(token)
-        try:
-            body = self.app(environ, start_response)
-        except JWKSError as error:
-            return self._refuse(error, environ, start_response, raised=True)
-        finally:
-            current.reset(before)
+        with serving(token):
+            try:
+                body = self.app(environ, start_response)
+            except JWKSError as error:
+                return self._refuse(error, environ, start_response, raised=True)
         file_wrapper = environ.get("wsgi.file_wrapper")
         if isinstance(body, (list, tuple)) or (
             isinstance(file_wrapper, type) and isinstance(body, file_wrapper)
@@ -209,11 +214,8 @@ class _Body:
 
     def close(self) -> None:
         """Close the app's own body, as the server does at the end."""
-        before = current.set(self._token)
-        try:
+        with serving(self._token):
             getattr(self._body, "close", _nothing)()
-        finally:
-            current.reset(before)
 
 
 def _nothing() -> None:
@@ -276,5 +278,4 @@ def _load(client: Verifier) -> None:
     try:
         client.warm_up()
     except Exception as error:  # noqa: BLE001 (no reason not to start: the first request tries again)
-        told = str(error) if isinstance(error, JWKSError) else type(error).__name__
-        _log.warning("keys could not be loaded: %s", told)
+        _log.warning("%s", told_of_warm_up(error))

@@ -75,21 +75,20 @@ class Memo:
 
     Arguments:
         size: the most entries; 0 remembers nothing.
+
+    Attributes:
+        keeps_tokens: whether tokens are remembered at all.
     """
 
-    __slots__ = ("_size", "entries", "headers")
+    __slots__ = ("_size", "entries", "headers", "keeps_tokens")
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self.keeps_tokens = size > 0
         # Read without a lock; an entry counts only if it says so (`Remembered.counts`).
         self.entries: dict[Hashable, Remembered] = {}
         # What header segments say, of tokens whose signature held: no verdict, and few.
         self.headers: dict[bytes, Header] = {}
-
-    @property
-    def keeps_tokens(self) -> bool:
-        """Whether tokens are remembered at all."""
-        return self._size > 0
 
     def remember(self, key: Hashable, entry: Remembered) -> None:
         """Keep an entry; the oldest go for it. Only where it keeps tokens, under a lock."""

@@ -24,7 +24,7 @@ from typing import Final, Generic, Literal, TypeAlias, TypeGuard, TypeVar
 
 from .._core.bearer import Answer, Answers, CredentialsReader, Location, UnverifiedRequest
 from ..errors import ConfigurationError, CredentialsError, JWKSError
-from ..events import LoggingListener, RequestRefused
+from ..events import LoggingListener, RequestRefused, shown
 from ..protocols import AnyVerifier
 from .protected_resource import ProtectedResource
 
@@ -83,10 +83,13 @@ class Guard(Generic[ClientT]):
         resource_metadata: the URL of RFC 9728 metadata, or a `ProtectedResource`, for challenges.
         trusted_origins: origins whose pages may send requests with a cookie.
 
+    Attributes:
+        resource: the `ProtectedResource`, where that was given: a middleware serves it too.
+
     Raises ConfigurationError naming the setting.
     """
 
-    __slots__ = ("_answers", "_on_error", "_write", "client", "optional", "reader")
+    __slots__ = ("_answers", "_on_error", "_write", "client", "optional", "reader", "resource")
 
     def __init__(
         self,
@@ -111,7 +114,9 @@ class Guard(Generic[ClientT]):
         ):
             raise ConfigurationError("on_error", "takes a plain function of a Refusal")
         self._on_error = on_error
+        self.resource: ProtectedResource | None = None
         if isinstance(resource_metadata, ProtectedResource):
+            self.resource = resource_metadata
             resource_metadata = resource_metadata.url
         self._answers = Answers(realm, resource_metadata)
         self._write = LoggingListener(_log)
@@ -137,8 +142,8 @@ class Guard(Generic[ClientT]):
                 status=answer.status,
                 provider=error.provider,
                 kid=error.kid,
-                method=shown(request.method if request.kind == "http" else "WEBSOCKET"),
-                path=shown(path),
+                method=_shown(request.method if request.kind == "http" else "WEBSOCKET"),
+                path=_shown(path),
             )
         )
         return answer
@@ -165,9 +170,8 @@ class Guard(Generic[ClientT]):
                 _log.debug("a refusal could not be told", exc_info=True)
 
 
-def shown(text: str) -> str:
-    """Text of a stranger's for records: printable ASCII on one line, cut to 200 characters."""
-    return text[:_MOST_SHOWN].encode("unicode_escape").decode("ascii")[:_MOST_SHOWN]
+def _shown(text: str) -> str:
+    return shown(text, _MOST_SHOWN, escaped=_MOST_SHOWN)
 
 
 def checked_flag(field: str, value: object) -> bool:
@@ -183,6 +187,12 @@ def checked_warm_up(value: object) -> WarmUp:
         if value == known:
             return known
     raise ConfigurationError("warm_up", f"takes 'background', 'required' or None, not {value!r}")
+
+
+def told_of_warm_up(error: Exception) -> str:
+    """What is said of a warm-up that failed; of what is not ours, no more than its type."""
+    told = str(error) if isinstance(error, JWKSError) else type(error).__name__
+    return f"keys could not be loaded: {told}"
 
 
 def _check_client(client: object, *, asynchronous: bool) -> None:

@@ -7,12 +7,14 @@ both places, so that ``starlette.authentication.requires`` works; Starlette is n
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
 from .. import VerifiedToken
 
-__all__ = ["TOKEN_KEY", "User", "current", "current_token"]
+__all__ = ["TOKEN_KEY", "User", "current", "current_token", "serving"]
 
 #: Where the token is, in an ASGI scope and in a WSGI environ.
 TOKEN_KEY: Final = "jwks_client.token"  # noqa: S105 (a name)
@@ -27,6 +29,16 @@ def current_token() -> VerifiedToken | None:
     asyncio, anyio and Starlette do.
     """
     return current.get()
+
+
+@contextmanager
+def serving(token: VerifiedToken | None) -> Generator[None]:
+    """Run a block for the caller whose token this is: `current_token` gives it inside."""
+    before = current.set(token)
+    try:
+        yield
+    finally:
+        current.reset(before)
 
 
 class User:

@@ -15,9 +15,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from ..errors import JWKSError
 from ..protocols import AsyncVerifier
-from .guard import WarmUp, checked_flag, checked_warm_up
+from .guard import WarmUp, checked_flag, checked_warm_up, told_of_warm_up
 from .scope import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Lifespan"]
@@ -77,10 +76,8 @@ class Lifespan:
         """Load keys; what is wrong if that fails."""
         try:
             await self._client.warm_up()
-        except JWKSError as error:
-            return f"keys could not be loaded: {error}"
         except Exception as error:  # noqa: BLE001 (a stand-in's: fail the start all the same)
-            return f"keys could not be loaded: {type(error).__name__}"
+            return told_of_warm_up(error)
         return None
 
     async def _load(self) -> None:

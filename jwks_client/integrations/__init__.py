@@ -13,13 +13,9 @@ the application run inside `serving`, and answers errors that are refusals (`Gua
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-
-from .. import VerifiedToken
 from .._core.bearer import Answer, UnverifiedRequest
 from .._edge.guard import Guard, OnError, Refusal, is_refusal
-from .._edge.identity import TOKEN_KEY, User, current, current_token
+from .._edge.identity import TOKEN_KEY, User, current_token, serving
 from .._edge.requirement import ClaimsRule, Requirement
 
 __all__ = [
@@ -36,13 +32,3 @@ __all__ = [
     "is_refusal",
     "serving",
 ]
-
-
-@contextmanager
-def serving(token: VerifiedToken | None) -> Generator[None]:
-    """Run a block for the caller whose token this is: `current_token` gives it inside."""
-    before = current.set(token)
-    try:
-        yield
-    finally:
-        current.reset(before)

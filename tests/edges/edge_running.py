@@ -178,6 +178,16 @@ def rows(*, websockets: bool) -> list[Row]:
     return [row for row in ROWS if websockets or not row.websocket]
 
 
+def handler_rows() -> list[Row]:
+    """The rows for what protects handlers: no excluded paths, no preflights, which are a middleware's."""
+    excluded = ("/open", "/Open", "/opened", "/docs", "/prices", "/%6f")
+    return [
+        row
+        for row in rows(websockets=True)
+        if row.method != "OPTIONS" and not row.path.startswith(excluded)
+    ]
+
+
 def row_id(row: Row) -> str:
     """What pytest shows of a row."""
     return quote(row.name.replace(" ", "-"), safe="-:,")

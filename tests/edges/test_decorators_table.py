@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from edge_running import ASGI_SERVERS, Table, row_id, rows, running
+from edge_running import ASGI_SERVERS, Table, handler_rows, row_id, running
 from test_table_asgi import app
 
 from jwks_client.decorators import requires
-
-OPEN = ("/open", "/Open", "/opened", "/docs", "/prices", "/%6f")
 
 
 @pytest.fixture(scope="module", params=ASGI_SERVERS)
@@ -26,11 +24,7 @@ def table(request: pytest.FixtureRequest) -> Iterator[Table]:
 
 @pytest.mark.parametrize(
     "row",
-    [
-        row
-        for row in rows(websockets=True)
-        if row.setup != "optional" and row.method != "OPTIONS" and not row.path.startswith(OPEN)
-    ],
+    [row for row in handler_rows() if row.setup != "optional"],
     ids=row_id,
 )
 def test_a_decorated_asgi_app_answers_as_the_table_says(table, row):

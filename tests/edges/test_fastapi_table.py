@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import pytest
-from edge_running import Table, row_id, rows, running
+from edge_running import Table, handler_rows, row_id, rows, running
 from fastapi import APIRouter, Depends, FastAPI, Request, Security, WebSocket
 
 from jwks_client import VerifiedToken
@@ -13,7 +13,6 @@ from jwks_client.integrations.fastapi import JWKSAuth
 
 METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 # Those that are about what the middleware excludes.
-OPEN = ("/open", "/Open", "/opened", "/docs", "/prices", "/%6f")
 
 
 def seen_of(connection: Any, token: VerifiedToken | None) -> dict[str, Any]:
@@ -82,11 +81,7 @@ def table(request: pytest.FixtureRequest) -> Iterator[Table]:
 
 @pytest.mark.parametrize(
     "row",
-    [
-        row
-        for row in rows(websockets=True)
-        if row.method != "OPTIONS" and not row.path.startswith(OPEN)
-    ],
+    handler_rows(),
     ids=row_id,
 )
 def test_the_dependency_answers_as_the_table_says(table, row):

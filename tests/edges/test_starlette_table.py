@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from edge_running import Table, row_id, rows, running
+from edge_running import Table, handler_rows, row_id, rows, running
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 # Those that are about what the middleware excludes.
-OPEN = ("/open", "/Open", "/opened", "/docs", "/prices", "/%6f")
 
 
 def seen_of(connection: HTTPConnection) -> dict[str, Any]:
@@ -144,11 +143,7 @@ def decorator_table(request: pytest.FixtureRequest) -> Iterator[Table]:
 
 @pytest.mark.parametrize(
     "row",
-    [
-        row
-        for row in rows(websockets=True)
-        if row.setup != "optional" and row.method != "OPTIONS" and not row.path.startswith(OPEN)
-    ],
+    [row for row in handler_rows() if row.setup != "optional"],
     ids=row_id,
 )
 def test_a_handler_that_is_decorated_with_a_client_answers_as_the_table_says(decorator_table, row):
@@ -166,10 +161,8 @@ def backend_table() -> Iterator[Table]:
     "row",
     [
         row
-        for row in rows(websockets=True)
-        if row.method != "OPTIONS"
-        and not row.path.startswith(OPEN)
-        and not (row.websocket and (row.setup == "websocket" or row.code is not None))
+        for row in handler_rows()
+        if not (row.websocket and (row.setup == "websocket" or row.code is not None))
     ],
     ids=row_id,
 )
