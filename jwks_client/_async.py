@@ -12,7 +12,6 @@ import asyncio
 import contextvars
 import importlib
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
@@ -222,7 +221,7 @@ class AsyncJWKSClient(VerifyingClient):
         except RuntimeError:
             return None
         flight = self._flights.get((loop, source))
-        if flight is None or flight.done.is_set() or time.monotonic() >= flight.overdue_at:
+        if flight is None or flight.done.is_set() or not flight.left:
             return None
         return flight
 

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from ._core.jwk import KeySet
     from .protocols import Clock
 
-MOST_ROUNDS: Final = (
-    3  # flights that one caller waits for, should they vanish (cancelled, loop closed)
-)
+# Flights that one caller waits for, should they vanish (cancelled, loop closed).
+MOST_ROUNDS: Final = 3
+# Seconds past its deadline that a flight's end may be in coming: a timer ends it, on a busy machine
+# a little late. Who asks in between waits for that end, and begins no flight beside it.
+_GRACE: Final = 1.0
 
 
 class Flight:
@@ -38,7 +40,7 @@ class Flight:
     Arguments:
         number: its place among all flights of the key set.
         began_at: by the client's clock, monotonic.
-        overdue_at: by the system's monotonic clock; after it this is no flight any more.
+        overdue_at: its deadline, by the system's monotonic clock; what it brings later is dropped.
         doubts: the kid whose signature failed, where that caused it.
     """
 
@@ -49,6 +51,15 @@ class Flight:
         self.began_at = began_at
         self.overdue_at = overdue_at
         self.doubts = doubts
+
+    @property
+    def left(self) -> float:
+        """Seconds until its end must have come.
+
+        At 0 it is lost, and nobody waits for it: an interrupt came before its timer, or the machine
+        slept.
+        """
+        return max(self.overdue_at + _GRACE - time.monotonic(), 0.0)
 
 
 class KeySource:

@@ -214,7 +214,7 @@ class JWKSClient(VerifyingClient):
             error = None
             if isinstance(want, ThreadFlight):
                 # Its timer ends it; should an interrupt have come before that, nobody hangs.
-                if not want.done.wait(max(want.overdue_at - time.monotonic(), 0) + 1):
+                if not want.done.wait(want.left):
                     want.done.set()
             elif isinstance(want, Resolution):
                 want.wait()
@@ -248,7 +248,7 @@ class JWKSClient(VerifyingClient):
     def flight_of(self, source: KeySource) -> ThreadFlight | None:
         """The flight that all threads share, if one is in the air."""
         flight = self._flights.get(source)
-        if flight is None or flight.done.is_set() or time.monotonic() >= flight.overdue_at:
+        if flight is None or flight.done.is_set() or not flight.left:
             return None
         return flight
 

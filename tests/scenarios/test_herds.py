@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from contextlib import suppress
 
 import httpx
@@ -284,3 +285,31 @@ class TestOrderOfAnswers:
 async def _swallow(awaitable) -> None:
     with suppress(KeysUnavailableError):
         await awaitable
+
+
+class TestALateEnd:
+    """A flight past its deadline whose end, on a busy machine, has not been noted yet."""
+
+    @pytest.fixture
+    def flight(self, drive, idp):
+        """One that is in the air, held by the provider; the client is ``drive.current``."""
+        client = drive.client(idp, fetch=FetchPolicy(deadline=60))
+        with idp.hold() as held:
+            drive.start("verify", idp.issue())
+            held.wait()
+            yield next(iter(client._flights.values()))
+
+    def current(self, drive):
+        """The flight that a newcomer would wait for."""
+        (source,) = drive.current._sources.values()
+        return drive.call("flight_of", source)
+
+    def test_nobody_begins_another_beside_it(self, drive, flight):
+        """Who comes just then waits for that end too: an outage sees no second request for it."""
+        flight.overdue_at = time.monotonic() - 0.001
+        assert self.current(drive) is flight
+
+    def test_one_whose_end_never_came_is_lost(self, drive, flight):
+        """A second later it is no flight any more (the machine slept), and the next caller begins one."""
+        flight.overdue_at = time.monotonic() - 1.001
+        assert self.current(drive) is None
