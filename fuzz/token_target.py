@@ -78,7 +78,7 @@ def check(data: bytes) -> None:
         assert all(isinstance(one, str) for one in verdicts), f"accepted in spite of {error.code}"
         return
     header, payload, _ = (_canonical(segment) for segment in token.split(b"."))
-    _same(parsed.header, header)
+    _same(parsed.header.members, header)
     _same(parsed.claims, payload)
     for one in verdicts:
         if not isinstance(one, str):

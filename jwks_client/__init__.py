@@ -1,7 +1,8 @@
 """Verify JWTs with a provider's published keys: fetched, cached by ``kid``, rotated with it."""
 
+from typing import TYPE_CHECKING, Any
+
 from . import errors, events, providers
-from ._async import AsyncJWKSClient
 from ._core.jwk import Key, KeySet
 from ._core.policy import CachePolicy, FetchPolicy
 from ._core.provider import IssuerTemplate, Provider
@@ -15,6 +16,9 @@ from .errors import (
     KeysUnavailableError,
     TokenError,
 )
+
+if TYPE_CHECKING:
+    from ._async import AsyncJWKSClient
 
 __all__ = [
     "AsyncJWKSClient",
@@ -36,3 +40,14 @@ __all__ = [
     "events",
     "providers",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Asyncio is a fifth of all that is imported: an application that has no use for it need not
+    # wait for it.
+    if name == "AsyncJWKSClient":
+        from ._async import AsyncJWKSClient
+
+        globals()[name] = AsyncJWKSClient
+        return AsyncJWKSClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

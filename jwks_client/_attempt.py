@@ -276,17 +276,17 @@ def judge_at_hand(
     Returns what was proved, where the candidate accepts the token and has no checks of its own;
     else the attempt, which tells why not, or what may yet be done. The arguments are an attempt's.
     """
-    cache = source.cache
-    key_set, wanted = cache.key_set, (token.kid, token.algorithm)
+    cache, header = source.cache, token.header
+    key_set = cache.key_set
     # The short way of nearly every token: what a fresh set chose before for its kid and algorithm
     # is what `KeyCache.look_up` would say. Whatever is not so goes the long way.
     if (
         key_set is not None
-        and wanted in key_set.chosen
-        and type(found := key_set.chosen[wanted]) is Found
+        and header.wanted in key_set.chosen
+        and type(found := key_set.chosen[header.wanted]) is Found
         and shell.clock.monotonic() < cache.fresh_until
-        and token.algorithm in rules.algorithms
-        and token.token_type in rules.types
+        and header.algorithm in rules.algorithms
+        and header.token_type in rules.types
         and not rules.checks
     ):
         key = signer(token, found.keys)

@@ -6,10 +6,8 @@ how a caller waits; the two shells add that (`_sync.JWKSClient`, `_async.AsyncJW
 
 from __future__ import annotations
 
-import logging
 import os
 import random
-import ssl
 import threading
 import time
 import weakref
@@ -23,20 +21,19 @@ from ._core.cache import Budget, Fetch, Need
 from ._core.memo import Memo, Remembered
 from ._core.policy import CachePolicy, FetchPolicy
 from ._core.provider import Location, Provider
-from ._core.tenants import Tenant, TenantPolicy
 from ._directory import Directory
 from ._health import Health, health_of
-from ._resolver import Resolve
 from ._source import Flight, KeySource
 from ._sources import Sources, due_share
-from ._tenants import Tenants
 from .errors import ConfigurationError, KeysUnavailableError
 from .events import Event, TenantDropped
 
 if TYPE_CHECKING:
-    from .protocols import Clock, Listener
+    import ssl
 
-_log = logging.getLogger("jwks_client")
+    from ._resolver import Resolve
+    from ._tenants import Tenants
+    from .protocols import Clock, Listener
 
 
 class BaseClient:
@@ -108,7 +105,7 @@ class BaseClient:
         if self._fetch_policy.ca_file is not None:
             try:
                 context.load_verify_locations(cafile=self._fetch_policy.ca_file)
-            except (OSError, ssl.SSLError) as error:
+            except OSError as error:  # an SSLError is one
                 raise ConfigurationError(
                     "ca_file", "takes a readable PEM file of certificate authorities"
                 ) from error
@@ -123,6 +120,11 @@ class BaseClient:
     def _make_tenants(
         self, make: Sources, resolve: Resolve | None, max_resolved: int, resolve_ttl: float
     ) -> Tenants | None:
+        if resolve is None:
+            return None
+        from ._core.tenants import TenantPolicy
+        from ._tenants import Tenants
+
         cache = self._cache_policy
         policy = TenantPolicy(
             max_resolved=max_resolved,
@@ -131,8 +133,6 @@ class BaseClient:
             backoff=cache.failure_backoff,
             ask_ahead=cache.refresh_ahead is not None,
         )
-        if resolve is None:
-            return None
         return Tenants(
             resolve,
             policy,
@@ -246,8 +246,11 @@ class BaseClient:
         for listener in self._listeners:
             try:
                 listener(event)
-            except Exception:  # noqa: BLE001 (the application's code)
-                _log.debug("a listener raised over %s", type(event).__name__, exc_info=True)
+            except Exception:
+                import logging
+
+                log = logging.getLogger("jwks_client")
+                log.debug("a listener raised over %s", type(event).__name__, exc_info=True)
 
     def after_fork(self) -> None:
         """In the child: new locks (a lost thread may hold the old), no flights, own jitter."""
@@ -263,7 +266,7 @@ class BaseClient:
 
 
 def _of_nobody(entry: Remembered) -> bool:
-    return isinstance(entry.holder, Tenant) and not entry.holder.held
+    return not entry.holder.held
 
 
 _living: weakref.WeakSet[BaseClient] = weakref.WeakSet()

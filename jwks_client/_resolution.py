@@ -7,14 +7,16 @@ cancels nothing.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._core.tenants import Failure, Tenant
+    import asyncio
+
+    from ._core.resolving import Failure
+    from ._core.tenants import Tenant
     from ._source import KeySource
 
 
@@ -72,6 +74,8 @@ class Resolution:
 
     async def waited(self) -> None:
         """Wait in this task, on whatever event loop, until it has ended or is overdue."""
+        import asyncio
+
         future = asyncio.get_running_loop().create_future()
         with self._lock:
             if self.ended:

@@ -21,7 +21,7 @@ from pathlib import PurePath
 from typing import Any, Final, TypeAlias, cast
 
 from ._core.provider import Provider
-from ._core.tenants import Failure
+from ._core.resolving import Failure
 from ._resolution import Resolution
 from .errors import ConfigurationError
 

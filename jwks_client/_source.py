@@ -85,6 +85,9 @@ class KeySource:
         self.cache = cache
         self.begun = 0
         self.lock = threading.Lock()
+        # It is a provider's own: no answer of a resolver ends what is remembered of its tokens.
+        self.held = True
+        self.due_at = math.inf
         self._clock = clock
         self._tell = tell
         self._draw = draw

@@ -8,7 +8,6 @@ flight per key set; it ends at its deadline whatever the network does.
 from __future__ import annotations
 
 import inspect
-import ssl
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from ._attempt import Want
 from ._by_hand import first_failure
 from ._core.cache import Budget
-from ._core.explain import Explanation
 from ._core.fetch import Broken, Failed, Outcome, Request, Response
 from ._core.jwk import Key, KeySet
 from ._core.policy import CachePolicy, FetchPolicy
@@ -32,6 +30,9 @@ from ._wire import Line, read_answer, timed_out, timeouts
 from .errors import KeysUnavailableError
 
 if TYPE_CHECKING:
+    import ssl
+
+    from ._core.explain import Explanation
     from .protocols import Clock, HTTPClient, Listener
 
 T = TypeVar("T")

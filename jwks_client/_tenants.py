@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 from . import _arguments as arguments
 from ._core.claims import Rules
 from ._core.provider import Provider
-from ._core.resolving import read_answer
+from ._core.resolving import Failure, read_answer
 from ._core.tenants import (
     Ask,
     Busy,
     Decision,
-    Failure,
     Tenant,
     TenantPolicy,
     TenantTable,

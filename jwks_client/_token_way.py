@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Hashable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _arguments as arguments
 from ._attempt import Attempt, Want, judge_at_hand
@@ -16,21 +16,23 @@ from ._base import BaseClient
 from ._by_hand import loaded, signing_key
 from ._core.claim_values import Wanted
 from ._core.claims import Rules
-from ._core.explain import Explanation, explain, refused_at_sight
 from ._core.jwk import Key, KeySet
-from ._core.memo import Remembered
-from ._core.token import TokenFacts, UnverifiedToken, VerifiedToken, parse, text_of
+from ._core.memo import LONGEST, Remembered
+from ._core.token import TokenFacts, UnverifiedToken, VerifiedToken, new_tuple, parse, text_of
 from ._directory import Candidates, Pin
 from ._source import KeySource
-from ._verification import Accepted, Way, remembered, run_checks, steps
+from ._verification import Accepted, Way, is_lasting, run_checks, steps
 from .errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
 from .events import TokenRefused, TokenUndecided, shown_kid
+
+if TYPE_CHECKING:
+    from ._core.explain import Explanation
 
 
 class VerifyingClient(BaseClient):
     """A client that can verify tokens, but for the waiting."""
 
-    def _begin(  # noqa: C901 (each token comes this way, so it is told in one piece)
+    def _begin(  # noqa: C901, PLR0912 (each token comes this way, so it is told in one piece)
         self, token: object, provider: str | None, claim_values: Mapping[str, Any] | None
     ) -> VerifiedToken | Way:
         """Verify a token with what is at hand.
@@ -53,12 +55,13 @@ class VerifyingClient(BaseClient):
             else:
                 text = text_of(token, self._max_token)
             key = text if by_the_call is None else (text, by_the_call)
-            found = self._memo.entries.get(key)
+            memo = self._memo
+            found = memo.entries.get(key) if memo.keeps_tokens else None
             if found is not None and found.counts(self.clock.time(), self.clock.monotonic()):
                 if not found.rules.asks_the_application:
                     return VerifiedToken(found.facts)
                 return self._ask_again(found, text, key, pin, more)
-            parsed = parse(text, self._max_header, self._memo.headers)
+            parsed = parse(text, self._max_header, memo.headers)
             if candidates is None:
                 candidates = self._directory.at_hand(parsed, pin)
                 if candidates is None:
@@ -67,7 +70,8 @@ class VerifyingClient(BaseClient):
             for rules, source in candidates.pairs:
                 judged = judge_at_hand(self, parsed, rules, source, more)
                 if type(judged) is not Attempt:
-                    self._remember(key, parsed, judged, rules, source, attempts, candidates)
+                    if memo.keeps_tokens or parsed.header_segment not in memo.headers:
+                        self._remember(key, parsed, judged, rules, source, attempts, candidates)
                     # The claims that were parsed become this caller's own.
                     return VerifiedToken(judged, parsed.claims)
                 attempts = [*attempts, judged]
@@ -137,11 +141,25 @@ class VerifyingClient(BaseClient):
     ) -> None:
         memo, tenant = self._memo, candidates.tenant
         entry: Remembered | None = None
+        holder = source if tenant is None else tenant
+        now = self.clock.monotonic()
         # Where it depends on more than the token who names its issuer, or on a tenant that refused
         # it, another provider might come first tomorrow.
-        if memo.keeps_tokens and candidates.settled and (tenant is None or rules is tenant.rules):
-            holder = source if tenant is None else tenant
-            entry = remembered(facts, rules, holder, earlier, self.clock.monotonic())
+        if (
+            memo.keeps_tokens
+            and candidates.settled
+            and (tenant is None or rules is tenant.rules)
+            and now < holder.due_at
+            and (not earlier or all(map(is_lasting, earlier)))
+        ):
+            before: tuple[tuple[KeySource, KeySet | None], ...] = ()
+            if earlier:
+                before = tuple([(one.source, one.source.cache.key_set) for one in earlier])
+            earliest, latest = rules.lasting(facts)
+            until = now + LONGEST
+            if until > holder.due_at:  # noqa: PLR1730 (no call)
+                until = holder.due_at
+            entry = new_tuple(Remembered, (facts, rules, holder, before, earliest, latest, until))
         if self._tenants is not None and tenant is not None and rules is tenant.rules:
             self._tenants.verified(tenant)
         if entry is None and parsed.header_segment in memo.headers:
@@ -176,6 +194,8 @@ class VerifyingClient(BaseClient):
 
     def _explained(self, token: object) -> Generator[Want, object, Explanation]:
         """Go the whole way, and tell of it instead of raising."""
+        from ._core.explain import explain, refused_at_sight
+
         try:
             parsed = parse(text_of(token, self._max_token), self._max_header)
             candidates = yield from self._directory.asked(parsed, None)

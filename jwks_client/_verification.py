@@ -17,19 +17,15 @@ from collections.abc import Awaitable, Generator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from ._attempt import Attempt, Shell, Want
-from ._core.memo import LONGEST, Remembered
 from ._core.route import verdict
-from ._core.tenants import Tenant
-from ._core.token import TokenFacts, UnverifiedToken, VerifiedToken, new_tuple
+from ._core.token import TokenFacts, UnverifiedToken, VerifiedToken
 from ._source import KeySource
 from .errors import JWKSError, TokenError
 
 if TYPE_CHECKING:
     from ._core.claim_values import Wanted
     from ._core.claims import Rules
-    from ._core.jwk import KeySet
     from ._directory import Candidates
-    from ._tenants import Loaded
 
 Way: TypeAlias = Generator[Want, object, VerifiedToken]
 
@@ -139,38 +135,11 @@ _LASTING_REFUSALS = frozenset(
 )
 
 
-def _is_lasting(refused: Attempt) -> bool:
+def is_lasting(refused: Attempt) -> bool:
     """Whether a candidate would refuse the token again, whatever the clock says."""
     if refused.rules.asks_the_application:  # which may change its mind, and names any code it likes
         return False
     return refused.error is not None and refused.error.code in _LASTING_REFUSALS
-
-
-def remembered(
-    facts: TokenFacts,
-    rules: Rules,
-    holder: KeySource | Loaded,
-    earlier: list[Attempt],
-    now: float,
-) -> Remembered | None:
-    """What may be remembered of a verification that ended at ``now`` (monotonic), if anything.
-
-    ``holder`` is of the key: a key set, or the tenant that the application described.
-    """
-    before: tuple[tuple[KeySource, KeySet | None], ...] = ()
-    if earlier:
-        if not all(_is_lasting(one) for one in earlier):
-            return None
-        before = tuple([(one.source, one.source.cache.key_set) for one in earlier])
-    earliest, latest = rules.lasting(facts)
-    until = now + LONGEST
-    if type(holder) is Tenant and holder.due_at < until:
-        if holder.due_at <= now:
-            return None
-        until = holder.due_at
-    return new_tuple(  # type: ignore[no-any-return]
-        Remembered, (facts, rules, holder, before, earliest, latest, until)
-    )
 
 
 def _name_of(check: Any) -> str:

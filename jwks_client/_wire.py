@@ -5,7 +5,6 @@ Owns: the few facts of httpx's shape. May not know: key sets. It imports no HTTP
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -99,6 +98,8 @@ class Line:
     def _shut(self) -> None:
         if self._stream is None:
             return
+        import socket  # which is loaded: there is a stream
+
         with suppress(OSError):
             connection = self._stream.get_extra_info("socket")
             if isinstance(connection, socket.socket):

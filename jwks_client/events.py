@@ -8,11 +8,13 @@ stands in an event only once the application vouched for it.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    import logging
 
 __all__ = [
     "Event",
@@ -174,19 +176,22 @@ Event: TypeAlias = (
     | ResolverFailed
 )
 
+# The levels of `logging`, which is imported where a listener is made: `import jwks_client` need not
+# pay for it.
+_DEBUG, _INFO, _WARNING = 10, 20, 30
 _LEVELS: Final[Mapping[type[Event], int]] = {
-    KeysFetched: logging.INFO,
-    KeysUnchanged: logging.DEBUG,
-    KeysRotated: logging.INFO,
-    FetchFailed: logging.WARNING,
-    ServingStale: logging.WARNING,
-    UnknownKid: logging.INFO,
-    TokenRefused: logging.INFO,
-    TokenUndecided: logging.WARNING,
-    RequestRefused: logging.INFO,
-    TenantResolved: logging.INFO,
-    TenantDropped: logging.INFO,
-    ResolverFailed: logging.WARNING,
+    KeysFetched: _INFO,
+    KeysUnchanged: _DEBUG,
+    KeysRotated: _INFO,
+    FetchFailed: _WARNING,
+    ServingStale: _WARNING,
+    UnknownKid: _INFO,
+    TokenRefused: _INFO,
+    TokenUndecided: _WARNING,
+    RequestRefused: _INFO,
+    TenantResolved: _INFO,
+    TenantDropped: _INFO,
+    ResolverFailed: _WARNING,
 }
 # What tokens cause, and so a flood of them could drive: so many at once, then one a second.
 _DRIVEN_BY_TOKENS: Final = frozenset(
@@ -221,6 +226,8 @@ class LoggingListener:
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        import logging
+
         self._logger = logging.getLogger("jwks_client") if logger is None else logger
         self._monotonic = monotonic
         # Without a lock, which a fork could leave held for ever: a race costs one record too many.

@@ -62,7 +62,7 @@ def own_calls(scene: Scene, token: str) -> int:
     return calls_of(scene.client.verify, token) - signature
 
 
-@pytest.mark.parametrize(("algorithm", "most"), [("RS256", 39), ("ES256", 43), ("EdDSA", 38)])
+@pytest.mark.parametrize(("algorithm", "most"), [("RS256", 36), ("ES256", 37), ("EdDSA", 35)])
 def test_a_new_token_costs_few_calls(algorithm, most):
     """A token that was never seen is verified, and remembered, in a few dozen calls beyond the signature's own."""
     scene = warm(algorithm)
@@ -72,13 +72,13 @@ def test_a_new_token_costs_few_calls(algorithm, most):
 def test_a_new_token_costs_fewer_calls_without_the_memory():
     """Who turns the memory off does not pay for writing it."""
     scene = warm(token_cache_size=0)
-    assert own_calls(scene, scene.tokens[0]) <= 33
+    assert own_calls(scene, scene.tokens[0]) <= 29
 
 
 def test_a_new_token_and_its_signature_stay_within_the_budget():
-    """All in all, cryptography's own calls included, RS256 takes at most 48."""
+    """All in all, cryptography's own calls included, RS256 takes at most 45."""
     scene = warm()
-    assert calls_of(scene.client.verify, scene.tokens[0]) <= 48
+    assert calls_of(scene.client.verify, scene.tokens[0]) <= 45
 
 
 def test_a_token_seen_before_costs_next_to_nothing():

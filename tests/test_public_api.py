@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import jwks_client
 
 NAMES = [
@@ -48,6 +50,20 @@ def test_the_import_is_light():
     """`import jwks_client` loads neither HTTP, nor cryptography, nor any framework."""
     heavy = {"httpx", "jwt", "cryptography", "starlette", "fastapi", "uvicorn", "click", "rich"}
     assert loaded_by("import jwks_client").isdisjoint(heavy)
+
+
+def test_the_import_loads_no_asyncio():
+    """Nor what asyncio brings along: who names the async client pays for it, and has it from then on."""
+    heavy = {"asyncio", "ssl", "logging"}
+    assert loaded_by("from jwks_client import JWKSClient, providers").isdisjoint(heavy)
+    named = "import jwks_client; same = jwks_client.AsyncJWKSClient is jwks_client.AsyncJWKSClient"
+    assert "asyncio" in loaded_by(f"{named}; assert same")
+
+
+def test_no_other_name_is_there():
+    """A name that is misspelt is an AttributeError that says so."""
+    with pytest.raises(AttributeError, match="'AsyncJWKClient'"):
+        jwks_client.AsyncJWKClient  # noqa: B018
 
 
 def test_making_a_client_pays_for_the_imports():

@@ -9,6 +9,7 @@ key: PyJWT lays them out once per signature.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -125,16 +126,39 @@ def _pss_verifier(key: RSAPublicKey, digest: HashAlgorithm) -> Verify:
 def _ecdsa_verifier(key: EllipticCurvePublicKey, digest: HashAlgorithm) -> Verify:
     verify, ecdsa = key.verify, ECDSA(digest)
     width = (key.curve.key_size + 7) // 8
+    around = _around_numbers(width)
 
     def holds(signature: bytes, signed: bytes) -> None:
         # RFC 7518, section 3.4: both numbers at full width, one after the other.
         if len(signature) != 2 * width:
             raise ValueError("the signature has another length than its curve's")
-        r = int.from_bytes(signature[:width], "big")
-        s = int.from_bytes(signature[width:], "big")
-        verify(encode_dss_signature(r, s), signed, ecdsa)
+        first, second = signature[0], signature[width]
+        if first and second:
+            before, between = around[first > 127, second > 127]
+            encoded = before + signature[:width] + between + signature[width:]
+        else:  # a number that begins with zeros: one token in 128
+            r = int.from_bytes(signature[:width], "big")
+            s = int.from_bytes(signature[width:], "big")
+            encoded = encode_dss_signature(r, s)
+        verify(encoded, signed, ecdsa)
 
     return holds
+
+
+def _around_numbers(width: int) -> dict[tuple[bool, bool], tuple[bytes, bytes]]:
+    """What stands in DER before and between two numbers of full width.
+
+    That depends on nothing but whether each begins with a 1 bit. Laid out beforehand, since to ask
+    `encode_dss_signature` for each token costs 1 % of a verification.
+    """
+    found: dict[tuple[bool, bool], tuple[bytes, bytes]] = {}
+    for first, second in product((1, 255), repeat=2):
+        zeros = 8 * (width - 1)
+        encoded = encode_dss_signature(first << zeros, second << zeros)
+        head = encoded[:-width]  # without the second number
+        place = head.index(bytes([first]) + bytes(width - 1))
+        found[first > 127, second > 127] = head[:place], head[place + width :]
+    return found
 
 
 def build(jwk: dict[str, Any]) -> Built:

@@ -34,6 +34,7 @@ class Rules:
 
     __slots__ = (
         "_audiences",
+        "_checks_audience",
         "_forbidden",
         "_issuers",
         "_leeway",
@@ -47,6 +48,7 @@ class Rules:
         "algorithms",
         "asks_the_application",
         "checks",
+        "checks_issuer",
         "name",
         "provider",
         "types",
@@ -59,13 +61,16 @@ class Rules:
         self.algorithms = frozenset(provider.algorithms)
         self.checks = tuple(provider.checks)
         self._template: IssuerTemplate | None = None
+        #: False where the application knowingly does not check the issuer.
+        self.checks_issuer = issuer is not None
+        self._checks_audience = provider.audience is not None
         # Each by itself: what is remembered of many tokens holds one text, not its copies.
-        self._issuers: dict[str, str] | None = None
+        self._issuers: dict[str, str] = {}
         if isinstance(issuer, IssuerTemplate):
             self._template = issuer
         elif issuer is not None:
             self._issuers = {one: one for one in _several(issuer)}
-        self._audiences: dict[str, tuple[str]] | None = None
+        self._audiences: dict[str, tuple[str, ...]] = {}
         if provider.audience is not None:
             self._audiences = {one: (one,) for one in _several(provider.audience)}
         self.types = frozenset(provider.token_types)
@@ -83,17 +88,12 @@ class Rules:
             self._template is not None and callable(self._template.allowed)
         )
 
-    @property
-    def checks_issuer(self) -> bool:
-        """False where the application knowingly does not check the issuer."""
-        return self._issuers is not None or self._template is not None
-
     def names(self, issuer: str) -> bool:
         """Whether this provider names an issuer, by its unverified text."""
         if self._template is not None:
             value = self._template.value_in(issuer)
             return value is not None and self._template.allows(value)
-        return self._issuers is not None and issuer in self._issuers
+        return issuer in self._issuers
 
     def admit(self, token: UnverifiedToken) -> None:
         """Judge ``alg`` and ``typ``, before any key is looked for (RFC 8725, 3.1 and 3.11).
@@ -132,43 +132,65 @@ class Rules:
 
         Returns the facts; raises TokenError.
         """
-        claims = token.claims
-        issuer = claims["iss"] if "iss" in claims else None  # noqa: SIM401 (no call)
-        if self._issuers is not None and type(issuer) is str and issuer in self._issuers:
-            issuer = self._issuers[issuer]
-        else:
+        # Unpacked at once: to read the fields of a named tuple one by one takes longer.
+        raw, header, claims, payload, _, _, _ = token
+        soon = now + self._leeway
+        issuer: str | None = None
+        subject: str | None = None
+        audience: tuple[str, ...] = ()
+        expires_at: float | None = None
+        issued_at: float | None = None
+        not_before: float | None = None
+        try:
+            issuer, audience = self._issuers[claims["iss"]], self._audiences[claims["aud"]]
+            subject, expires_at, issued_at = claims["sub"], claims["exp"], claims["iat"]
+            is_plain = (
+                type(subject) is str
+                and type(expires_at) is int
+                and type(issued_at) is int
+                and now < expires_at + self._leeway
+                and 0 <= issued_at <= expires_at <= LATEST
+                and issued_at <= soon
+                and ("jti" not in claims or type(claims["jti"]) is str)
+                and (
+                    "nbf" not in claims
+                    or (type(not_before := claims["nbf"]) is int and 0 <= not_before <= soon)
+                )
+                and "cnf" not in claims
+                and self._max_age is None
+            )
+        except (KeyError, TypeError):  # not there, or nothing that a name could be looked up by
+            is_plain = False
+        if not is_plain:
             issuer = self._check_issuer(claims, key)
-        expires_at, issued_at, not_before = self._times(claims, now)
-        audience = claims["aud"] if "aud" in claims else None  # noqa: SIM401 (no call)
-        several: tuple[str, ...]
-        if self._audiences is not None and type(audience) is str and audience in self._audiences:
-            several = self._audiences[audience]
-        else:
-            several = self._check_audience(claims)
-        subject = claims["sub"] if "sub" in claims else None  # noqa: SIM401 (no call)
-        if "sub" in claims and type(subject) is not str:
-            self._check_string(claims, "sub")
-        if "jti" in claims and type(claims["jti"]) is not str:
+            expires_at = self._check_expiry(claims, now)
+            issued_at, not_before = self._check_times(claims, expires_at, now)
+            audience = self._check_audience(claims)
+            subject = self._check_string(claims, "sub")
             self._check_string(claims, "jti")
-        if "cnf" in claims:
             self._check_binding(claims)
         if self._required or self._forbidden:
             self._check_presence(claims)
         if self._wanted or more:
             check_values(claims, self._wanted + more)
-        scopes = self._scopes(claims)
+        scopes: frozenset[str] = frozenset()
+        for name in self._scope_claims:
+            if name in claims:
+                value = claims[name]
+                words = words_of(value) if type(value) is str else _words(name, value)
+                scopes = scopes | words if scopes else words
         return new_tuple(  # type: ignore[no-any-return]
             TokenFacts,
             (
-                token.raw,
-                token.header,
-                token.payload,
+                raw,
+                header.members,
+                payload,
                 self.name,
                 key.kid,
-                token.algorithm,
+                header.algorithm,
                 issuer,
                 subject,
-                several,
+                audience,
                 scopes,
                 expires_at,
                 issued_at,
@@ -176,27 +198,6 @@ class Rules:
                 key,
             ),
         )
-
-    def _times(
-        self, claims: dict[str, Any], now: float
-    ) -> tuple[float | None, float | None, float | None]:
-        """``exp``, ``iat`` and ``nbf``."""
-        if (
-            self._max_age is None
-            and "exp" in claims
-            and type(expires_at := claims["exp"]) is int
-            and now < expires_at + self._leeway
-            and "iat" in claims
-            and type(issued_at := claims["iat"]) is int
-            and 0 <= issued_at <= expires_at <= LATEST
-            and issued_at <= (soon := now + self._leeway)
-        ):
-            if "nbf" not in claims:
-                return expires_at, issued_at, None
-            if type(not_before := claims["nbf"]) is int and 0 <= not_before <= soon:
-                return expires_at, issued_at, not_before
-        expires_at = self._check_expiry(claims, now)
-        return expires_at, *self._check_times(claims, expires_at, now)
 
     def each_check(
         self, token: UnverifiedToken, key: Key | None, now: float
@@ -216,7 +217,10 @@ class Rules:
         yield "key binding", lambda: self._check_binding(claims)
         yield "required and forbidden claims", lambda: self._check_presence(claims)
         yield "claim values", lambda: check_values(claims, self._wanted)
-        yield "scopes", lambda: self._scopes(claims)
+        yield (
+            "scopes",
+            lambda: [_words(name, claims[name]) for name in self._scope_claims if name in claims],
+        )
 
     def lasting(self, facts: TokenFacts) -> tuple[float, float]:
         """From when until when (seconds since the epoch) the verdict stays the same."""
@@ -241,15 +245,15 @@ class Rules:
                 raise TokenError("missing_claim", "it lacks a required claim", claim="iss")
         if not isinstance(issuer, str):
             raise TokenError("invalid_claim", "its issuer is no string", claim="iss")
-        if self._issuers is not None and issuer not in self._issuers:
+        if self._template is not None:
+            self._check_template(self._template, issuer, claims, key)
+        elif self.checks_issuer and issuer not in self._issuers:
             raise TokenError(
                 "wrong_issuer",
                 "it is of another issuer",
                 claim="iss",
                 expected=self._expected_issuer,
             )
-        if self._template is not None:
-            self._check_template(self._template, issuer, claims, key)
         return issuer
 
     def _check_template(
@@ -300,10 +304,9 @@ class Rules:
 
     def _check_audience(self, claims: dict[str, Any]) -> tuple[str, ...]:
         audience = claims.get("aud", ABSENT)
-        expected = self._audiences
-        if audience is ABSENT and expected is None:
+        if audience is ABSENT and not self._checks_audience:
             return ()
-        wanted_here = expected is not None or "aud" in self._required
+        wanted_here = self._checks_audience or "aud" in self._required
         if audience is ABSENT or (audience is None and wanted_here):
             raise TokenError(
                 "missing_claim", "it has no audience", claim="aud", expected=self.provider.audience
@@ -313,7 +316,7 @@ class Rules:
             raise TokenError(
                 "invalid_claim", "its audience is neither string nor list of strings", claim="aud"
             )
-        if expected is not None and expected.keys().isdisjoint(several):
+        if self._checks_audience and self._audiences.keys().isdisjoint(several):
             raise TokenError(
                 "wrong_audience",
                 "it is for another audience",
@@ -352,29 +355,20 @@ class Rules:
                     "forbidden_claim", "it has a claim that must not be there", claim=name
                 )
 
-    def _scopes(self, claims: dict[str, Any]) -> frozenset[str]:
-        found: frozenset[str] = frozenset()
-        for name in self._scope_claims:
-            if name not in claims:
-                continue
-            value = claims[name]
-            if type(value) is str:
-                found = found | words_of(value) if found else words_of(value)
-            elif value is not None:
-                found |= self._listed_scopes(name, value)
-        return found
 
-    @staticmethod
-    def _listed_scopes(name: str, value: object) -> frozenset[str]:
-        several = strings_of(value)
-        if several is not None:
-            return frozenset(several) - {""}
-        if name == "scope":
-            # RFC 8693, section 4.2 gives it one type; the others are vendors' own.
-            raise TokenError(
-                "invalid_claim", "its scope is neither string nor list of strings", claim=name
-            )
-        return frozenset()
+def _words(name: str, value: object) -> frozenset[str]:
+    """The scopes in a claim."""
+    if type(value) is str:
+        return words_of(value)
+    several = strings_of(value)
+    if several is not None:
+        return frozenset(several) - {""}
+    if name == "scope" and value is not None:
+        # RFC 8693, section 4.2 gives it one type; the others are vendors' own.
+        raise TokenError(
+            "invalid_claim", "its scope is neither string nor list of strings", claim=name
+        )
+    return frozenset()
 
 
 def _several(value: str | tuple[str, ...]) -> frozenset[str]:

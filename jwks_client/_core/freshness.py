@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from .policy import CachePolicy
@@ -92,6 +90,10 @@ def _seconds(value: str | None) -> float | None:
 
 
 def _date(value: str) -> float | None:
+    # Imported by httpx before any answer comes; `import jwks_client` need not pay for them.
+    from datetime import UTC
+    from email.utils import parsedate_to_datetime
+
     try:
         date = parsedate_to_datetime(value[:_LONGEST_HEADER])
     except (ValueError, TypeError, OverflowError, IndexError):

@@ -10,7 +10,6 @@ narrows the choice and never widens it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -324,4 +323,6 @@ def _algorithms_of(named: str | None, fitting: frozenset[str]) -> frozenset[str]
 def thumbprint(members: Mapping[str, str]) -> str:
     """The SHA-256 thumbprint over the required members of a key (RFC 7638, section 3)."""
     text = json.dumps(members, sort_keys=True, separators=(",", ":"))
+    import hashlib  # cryptography needs it too, when a client is made
+
     return to_base64url(hashlib.sha256(text.encode()).digest())

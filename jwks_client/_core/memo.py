@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from .jwk import KeySet
-from .token import Header, TokenFacts, UnverifiedToken
+from .token import TokenFacts, UnverifiedHeader, UnverifiedToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -25,7 +25,17 @@ MOST_HEADERS: Final = 64
 
 
 class Holder(Protocol):
-    """Whoever holds the facts of a key set, at any moment the newest."""
+    """Whoever holds the facts of a key set, at any moment the newest: a key set, or a tenant."""
+
+    @property
+    def held(self) -> bool:
+        """Whether it still counts: a tenant may have been forgotten."""
+        ...
+
+    @property
+    def due_at(self) -> float:
+        """Monotonic seconds at which what is remembered of its tokens ends."""
+        ...
 
     @property
     def cache(self) -> KeyCache:
@@ -88,7 +98,7 @@ class Memo:
         # Read without a lock; an entry counts only if it says so (`Remembered.counts`).
         self.entries: dict[Hashable, Remembered] = {}
         # What header segments say, of tokens whose signature held: no verdict, and few.
-        self.headers: dict[bytes, Header] = {}
+        self.headers: dict[bytes, UnverifiedHeader] = {}
 
     def remember(self, key: Hashable, entry: Remembered) -> None:
         """Keep an entry; the oldest go for it. Only where it keeps tokens, under a lock."""
@@ -113,9 +123,7 @@ class Memo:
             return
         while len(self.headers) >= MOST_HEADERS:
             del self.headers[next(iter(self.headers))]
-        self.headers[token.header_segment] = Header(
-            token.header, token.algorithm, token.kid, token.token_type
-        )
+        self.headers[token.header_segment] = token.header
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -5,15 +5,31 @@ Owns: the conditions on both. May not know: which tenants are loaded, how the re
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..errors import TokenError
 from .claim_values import time_of
 from .provider import Provider
-from .tenants import Failure
 
 LONGEST_ISSUER: Final = 512  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a call of the resolver brought no answer that counts.
+
+    Arguments:
+        message: for people; it holds no claim of a token.
+        cause: what was raised; its text may hold the issuer, which is an attacker's.
+        told: of the cause what may be told in events: its type and place.
+        slow: it cost its callers the whole wait, so that no other should try at once.
+    """
+
+    message: str
+    cause: BaseException | None = None
+    told: str | None = None
+    slow: bool = False
 
 
 def askable(issuer: str) -> bool:

@@ -29,6 +29,7 @@ from . import settings
 from .cache import KeyCache
 from .policy import CachePolicy
 from .provider import Provider
+from .resolving import Failure
 
 if TYPE_CHECKING:
     from .claims import Rules
@@ -70,23 +71,6 @@ class TenantPolicy:
     def __post_init__(self) -> None:
         settings.whole("max_resolved", self.max_resolved, minimum=1, maximum=100_000)
         settings.number("resolve_ttl", self.resolve_ttl, minimum=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a call of the resolver brought no answer that counts.
-
-    Arguments:
-        message: for people; it holds no claim of a token.
-        cause: what was raised; its text may hold the issuer, which is an attacker's.
-        told: of the cause what may be told in events: its type and place.
-        slow: it cost its callers the whole wait, so that no other should try at once.
-    """
-
-    message: str
-    cause: BaseException | None = None
-    told: str | None = None
-    slow: bool = False
 
 
 class Tenant(Generic[S]):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, final
 
 from ..errors import InsufficientScopeError, TokenError
-from .encoding import decode_both, decode_segment, strict_object
+from .encoding import decode_segment, read_segments, strict_object
 from .provider import SUPPORTED_ALGORITHMS, plain_token_type
 
 if TYPE_CHECKING:
@@ -25,31 +26,45 @@ T = TypeVar("T")
 MAX_KID: Final = 1024
 
 
-class UnverifiedToken(NamedTuple):
-    """What the bytes say: every value in it may be an attacker's."""
-
-    raw: str
-    header: dict[str, Any]
-    claims: dict[str, Any]
-    payload: bytes
-    header_segment: bytes
-    signing_input: bytes
-    signature: bytes
-    algorithm: str
-    kid: str | None
-    token_type: str | None
-
-    def __repr__(self) -> str:
-        return "<UnverifiedToken>"
-
-
-class Header(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class UnverifiedHeader:
     """What a header segment says. It may be kept and shared; nobody changes it."""
 
     members: dict[str, Any]
     algorithm: str
     kid: str | None
     token_type: str | None
+    wanted: tuple[str | None, str]  # kid and algorithm, as keys are chosen by them
+
+    def __repr__(self) -> str:
+        return "<UnverifiedHeader>"
+
+
+class UnverifiedToken(NamedTuple):
+    """What the bytes say: every value in it may be an attacker's."""
+
+    raw: str
+    header: UnverifiedHeader
+    claims: dict[str, Any]
+    payload: bytes
+    header_segment: bytes
+    signing_input: bytes
+    signature: bytes
+
+    @property
+    def algorithm(self) -> str:
+        return self.header.algorithm
+
+    @property
+    def kid(self) -> str | None:
+        return self.header.kid
+
+    @property
+    def token_type(self) -> str | None:
+        return self.header.token_type
+
+    def __repr__(self) -> str:
+        return "<UnverifiedToken>"
 
 
 def text_of(raw: object, max_token: int) -> str:
@@ -71,7 +86,7 @@ def text_of(raw: object, max_token: int) -> str:
 
 
 def parse(
-    raw: str, max_header: int, known: Mapping[bytes, Header] = MappingProxyType({})
+    raw: str, max_header: int, known: Mapping[bytes, UnverifiedHeader] = MappingProxyType({})
 ) -> UnverifiedToken:
     """Read a compact JWS whose payload is a claims object; nothing is verified.
 
@@ -84,48 +99,46 @@ def parse(
     ``unsupported_critical_header`` or ``algorithm_not_allowed``.
     """
     try:
-        octets = raw.encode("ascii")
+        octets = raw.encode()
     except UnicodeEncodeError:
-        octets = b""  # which is no token either
-    match octets.split(b".", 5):
-        case [header_segment, payload_segment, signature_segment]:
+        octets = b""  # a lone surrogate: no token either
+    # What is no ASCII, or more than three segments, no segment's alphabet holds: it is found when
+    # they are decoded, and need not be looked for in every token.
+    signing_input, _, signature_segment = octets.rpartition(b".")
+    header_segment, _, payload_segment = signing_input.partition(b".")
+    if header_segment in known:
+        header = known[header_segment]
+    else:
+        _count_segments(octets)
+        header = _read_header(header_segment, max_header)
+    payload, claims, signature = read_segments(payload_segment, signature_segment)
+    if payload is None or claims is None or signature is None:
+        _count_segments(octets)
+        part = "its payload is not base64url of one JSON object"
+        if claims is not None:
+            part = "its signature is not base64url"
+        raise TokenError("malformed_token", part)
+    if header_segment not in known:
+        _check_algorithm(header)
+    return new_tuple(  # type: ignore[no-any-return]
+        UnverifiedToken,
+        (raw, header, claims, payload, header_segment, signing_input, signature),
+    )
+
+
+def _count_segments(octets: bytes) -> None:
+    match octets.count(b"."):
+        case 2:
             pass
-        case [_, _, _, _, _]:
+        case 4:
             raise TokenError(
                 "encrypted_token", "five segments: an encrypted token, which no key set opens"
             )
         case _:
             raise TokenError("malformed_token", "a signed token is three segments of ASCII")
-    is_known = header_segment in known
-    header = known[header_segment] if is_known else _read_header(header_segment, max_header)
-    payload, signature = decode_both(payload_segment, signature_segment)
-    claims = None if payload is None else strict_object(payload)
-    if payload is None or claims is None:
-        raise TokenError("malformed_token", "its payload is not base64url of one JSON object")
-    if signature is None:
-        raise TokenError("malformed_token", "its signature is not base64url")
-    if not is_known:
-        _check_algorithm(header)
-    signing_input = header_segment + b"." + payload_segment
-    members, algorithm, kid, token_type = header
-    return new_tuple(  # type: ignore[no-any-return]
-        UnverifiedToken,
-        (
-            raw,
-            members,
-            claims,
-            payload,
-            header_segment,
-            signing_input,
-            signature,
-            algorithm,
-            kid,
-            token_type,
-        ),
-    )
 
 
-def _read_header(segment: bytes, max_header: int) -> Header:
+def _read_header(segment: bytes, max_header: int) -> UnverifiedHeader:
     if len(segment) > max_header:
         raise TokenError(
             "token_too_large", f"a header is at most {max_header} characters (max_header)"
@@ -143,10 +156,11 @@ def _read_header(segment: bytes, max_header: int) -> Header:
         raise TokenError("malformed_token", f"its kid is longer than {MAX_KID} octets")
     if not isinstance(typ, str) and (typ is not None or "typ" in members):
         raise TokenError("malformed_token", "its typ is no string")
-    return Header(members, algorithm, kid, None if typ is None else plain_token_type(typ))
+    token_type = None if typ is None else plain_token_type(typ)
+    return UnverifiedHeader(members, algorithm, kid, token_type, (kid, algorithm))
 
 
-def _check_algorithm(header: Header) -> None:
+def _check_algorithm(header: UnverifiedHeader) -> None:
     # RFC 7515, section 4.1.11: an extension that is not understood must be refused, and none is.
     if "crit" in header.members:
         raise TokenError(
@@ -342,9 +356,10 @@ def signer(token: UnverifiedToken, keys: tuple[Key, ...]) -> Key | None:
 
     Whatever is raised over hostile bytes is a no.
     """
+    algorithm = token.header.algorithm
     for key in keys:
         try:
-            if key.verifiers[token.algorithm](token.signature, token.signing_input) is None:
+            if key.verifiers[algorithm](token.signature, token.signing_input) is None:
                 return key
         except Exception:  # noqa: BLE001, S112 (fail closed)
             continue

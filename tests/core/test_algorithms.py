@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from types import SimpleNamespace
+
 import pytest
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding
@@ -83,6 +86,21 @@ class TestSignatures:
         ]
         for signature in bad:
             assert holds(algorithm, jwk(algorithm), signature) is False
+
+    @pytest.mark.parametrize("algorithm", EC)
+    def test_ecdsa_s_two_numbers_are_told_as_the_library_tells_them(self, algorithm):
+        """Whatever octets the two numbers begin with, cryptography is given their one DER form."""
+        told: list[bytes] = []
+        key = build(jwk(algorithm)).key
+        given = SimpleNamespace(curve=key.curve, verify=lambda der, *_: told.append(der))
+        verify, width = verifier(given, algorithm), EC[algorithm]
+        rest = bytes(range(1, width))
+        numbers = [bytes([first]) + rest for first in (0, 1, 127, 128, 255)]
+        numbers += [bytes(width), bytes(2) + rest[1:], b"\1" + bytes(width - 1)]
+        for one, two in itertools.product(numbers, repeat=2):
+            verify(one + two, MESSAGE)
+            as_numbers = (int.from_bytes(octets, "big") for octets in (one, two))
+            assert told.pop() == encode_dss_signature(*as_numbers)
 
     @pytest.mark.parametrize("algorithm", ALL)
     def test_a_signature_by_another_key_does_not_hold(self, algorithm):

@@ -731,7 +731,7 @@ def test_the_facts_are_of_the_token_its_key_and_its_provider():
     given = parse(raw, MAX_HEADER)
     facts = rules(name="q").judge(given, KEY, NOW)
     assert facts.raw == raw
-    assert facts.header == given.header
+    assert facts.header == given.header.members
     assert facts.payload == given.payload
     assert (facts.provider, facts.key_id, facts.algorithm) == ("q", "k1", "ES256")
     assert (facts.issuer, facts.subject, facts.audience) == (ISSUER, CLAIMS["sub"], (AUDIENCE,))

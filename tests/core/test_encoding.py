@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from keys import to_text
 
+from jwks_client._core import encoding
 from jwks_client._core.encoding import (
     Repeated,
-    decode_segment,
-    strict_object,
+    read_segments,
     to_base64url,
     tolerant_json,
     tolerant_octets,
@@ -21,6 +21,23 @@ from jwks_client._core.encoding import (
 
 ALPHABET = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_").encode()
 BOM = b"\xef\xbb\xbf"
+
+
+def decode_segment(segment: bytes) -> bytes | None:
+    """A segment by itself and in a token, in either place: the ways of reading it must agree."""
+    octets = encoding.decode_segment(segment)
+    claims = None if octets is None else encoding.strict_object(octets)
+    assert read_segments(segment, b"AA") == (octets, claims, b"\0")
+    assert read_segments(b"e30", segment) == (b"{}", {}, octets)
+    return octets
+
+
+def strict_object(raw: bytes) -> dict[str, object] | None:
+    """An object by itself and as the payload of a token: the two ways of reading it must agree."""
+    value = encoding.strict_object(raw)
+    payload, claims, signature = read_segments(to_base64url(raw).encode(), b"AA")
+    assert (payload, repr(claims), signature) == (raw, repr(value), b"\0")
+    return value
 
 
 def decoded_bit_by_bit(segment: bytes) -> bytes | None:

@@ -11,7 +11,7 @@ from jwks_client import CachePolicy, KeySet
 from jwks_client._core.cache import KeyCache
 from jwks_client._core.jwk import read_key_set
 from jwks_client._core.memo import LONGEST, MOST_HEADERS, Memo, Remembered
-from jwks_client._core.token import UnverifiedToken
+from jwks_client._core.token import UnverifiedHeader, UnverifiedToken
 from jwks_client.testing._keys import make_key
 
 LIFE, DUE = 300.0, 240.0
@@ -187,15 +187,12 @@ def test_size_0_turns_it_off():
 def _with_segment(segment: bytes) -> UnverifiedToken:
     return UnverifiedToken(
         raw="",
-        header={"alg": "ES256"},
+        header=UnverifiedHeader({"alg": "ES256"}, "ES256", None, None, (None, "ES256")),
         claims={},
         payload=b"",
         header_segment=segment,
         signing_input=b"",
         signature=b"",
-        algorithm="ES256",
-        kid=None,
-        token_type=None,
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jwks_client import IssuerTemplate, Provider, TokenError
-from jwks_client._core.resolving import askable, condemn, read_answer
-from jwks_client._core.tenants import Failure
+from jwks_client._core.resolving import Failure, askable, condemn, read_answer
 
 ISSUER = "https://a.test"
 

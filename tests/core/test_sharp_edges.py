@@ -15,8 +15,7 @@ from jwks_client._core.fetch import Failed, Fetched, Validators
 from jwks_client._core.freshness import Freshness
 from jwks_client._core.jwk import Found, KeySet, read_key_set
 from jwks_client._core.provider import Cookie, Header, Query
-from jwks_client._core.token import Header as TokenHeader
-from jwks_client._core.token import parse, text_of
+from jwks_client._core.token import UnverifiedHeader, parse, text_of
 from jwks_client.errors import CredentialsError, JWKSError, KeysUnavailableError
 
 ASKED_AT, LIFE, STALE_FOR = 1000.0, 100.0, 50.0
@@ -110,7 +109,11 @@ class TestToken:
         """What was read of it before is what counts."""
         text = token()
         segment = text.split(".")[0].encode()
-        known = {segment: TokenHeader({"alg": "ES256"}, "ES256", "remembered", None)}
+        known = {
+            segment: UnverifiedHeader(
+                {"alg": "ES256"}, "ES256", "remembered", None, ("remembered", "ES256")
+            )
+        }
         assert parse(text, 4096, known).kid == "remembered"
         assert parse(text, 4096).kid == KEY.kid
 

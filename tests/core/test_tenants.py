@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from jwks_client import CachePolicy, ConfigurationError, Provider
 from jwks_client._core.cache import KeyCache
 from jwks_client._core.jwk import KeySet
+from jwks_client._core.resolving import Failure
 from jwks_client._core.tenants import (
     BURST,
     MOST_ABSENT,
@@ -17,7 +18,6 @@ from jwks_client._core.tenants import (
     REFUSED_FOR,
     Ask,
     Busy,
-    Failure,
     Tenant,
     TenantPolicy,
     TenantTable,
