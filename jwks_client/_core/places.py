@@ -35,7 +35,8 @@ class HeaderPlace:
 
     def find(self, request: UnverifiedRequest) -> list[bytes]:
         """The token of the one header; both values of two headers, whatever their schemes."""
-        values = [value for name, value in request.headers if name == self.name]
+        wanted = self.name
+        values = [value for name, value in request.headers if name == wanted]
         if len(values) != 1:
             return values
         value = values[0].strip(_BLANKS)

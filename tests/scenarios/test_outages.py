@@ -20,8 +20,8 @@ CALLERS = 200
 EVERYBODY = [str(number) for number in range(CALLERS)]
 # Long enough that a flight which hangs never ends by itself while a test looks at it.
 PATIENT = FetchPolicy(connect_timeout=60, attempt_timeout=60, deadline=120, retries=0)
-# Short enough that a test can see one end by itself.
-HASTY = FetchPolicy(connect_timeout=0.2, attempt_timeout=0.2, deadline=0.3, retries=0)
+# Short enough that a test can see one end by itself, and long enough for a busy machine to fetch in.
+HASTY = FetchPolicy(connect_timeout=1, attempt_timeout=1, deadline=1.5, retries=0)
 
 
 @pytest.fixture(params=["sync", "async"])

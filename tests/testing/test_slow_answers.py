@@ -175,7 +175,7 @@ def test_the_deadline_of_a_client_ends_a_drip(idp):
     """What the drip is for: the client's total deadline holds, whatever trickles in."""
     idp.drip(octets=1, every=0.05)
     with idp.serve():
-        policy = FetchPolicy(deadline=0.3, attempt_timeout=0.2, connect_timeout=0.2, retries=0)
+        policy = FetchPolicy(deadline=1.5, attempt_timeout=1, connect_timeout=1, retries=0)
         with JWKSClient(idp.provider, fetch=policy, clock=idp.clock) as client:
             with pytest.raises(KeysUnavailableError) as caught:
                 client.verify(idp.issue())
