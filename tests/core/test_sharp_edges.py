@@ -120,6 +120,7 @@ class TestToken:
     def test_no_repr_shows_what_was_read(self):
         """To the letter."""
         assert repr(unverified()) == "<UnverifiedToken>"
+        assert repr(unverified().header) == "<UnverifiedHeader>"
         assert repr(verified()._facts) == "<TokenFacts>"
 
     @pytest.mark.parametrize(

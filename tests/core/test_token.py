@@ -129,8 +129,9 @@ def test_the_header_limit_is_the_longest_that_passes():
 @pytest.mark.parametrize("count", [0, 1, 2, 4, 6, 7, 1000])
 @pytest.mark.parametrize("content", ["", "e30"])
 def test_a_signed_token_has_three_segments(count, content):
-    """Fewer or more are malformed, whatever they hold."""
-    refused("malformed_token", read, ".".join([content] * count))
+    """Fewer or more are malformed, whatever they hold, and whoever reads the message learns that."""
+    error = refused("malformed_token", read, ".".join([content] * count))
+    assert "three segments" in error.message
 
 
 def test_three_empty_segments_are_malformed():
@@ -148,6 +149,37 @@ def test_five_segments_are_an_encrypted_token(raw):
 def test_a_good_token_with_more_behind_it_is_malformed(suffix):
     """Nothing may follow the signature."""
     refused("malformed_token", read, token() + suffix)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda first, second, third: first, "malformed_token"),
+        (lambda first, second, third: f"{first}.{third}", "malformed_token"),
+        (lambda first, second, third: f"{first}..{third}", "malformed_token"),
+        (lambda first, second, third: f"{first}.{second}", "malformed_token"),
+        (lambda first, second, third: f"{first}.{second}.{third}.", "malformed_token"),
+        (lambda first, second, third: f"{first}.{second}.{second}.{third}", "malformed_token"),
+        (lambda first, second, third: f"{first}.{second}.{third}.{third}.", "encrypted_token"),
+        (lambda first, second, third: f"{first}....{third}", "encrypted_token"),
+        (lambda first, second, third: f"{first}.{second}.{third}\u00e9", "malformed_token"),
+        (lambda first, second, third: f"{first}.{second}\ud800.{third}", "malformed_token"),
+    ],
+)
+def test_a_header_that_is_known_makes_no_other_number_of_segments_a_token(change, code):
+    """Its bytes were part of a good token once; what follows them now is read as strictly."""
+    raw = token()
+    good = parse(raw, MAX_HEADER)
+    known = {good.header_segment: good.header}
+    assert parse(raw, MAX_HEADER, known) == good
+    refused(code, parse, change(*raw.split(".")), MAX_HEADER, known)
+
+
+def test_the_message_names_the_part_that_cannot_be_read():
+    """Payload or signature: who mends a client looks there first."""
+    first, second, third = token().split(".")
+    assert "payload" in refused("malformed_token", read, f"{first}.{second}!.{third}").message
+    assert "signature" in refused("malformed_token", read, f"{first}.{second}.{third}!").message
 
 
 @pytest.mark.parametrize(
@@ -278,6 +310,7 @@ def test_what_was_read():
     assert read_token.signing_input == f"{first}.{second}".encode()
     assert segment(read_token.signature) == third
     assert (read_token.algorithm, read_token.kid, read_token.token_type) == ("ES256", "k1", "jwt")
+    assert read_token.header.wanted == ("k1", "ES256")
 
 
 def test_an_unverified_token_shows_nothing_of_itself():
