@@ -229,7 +229,8 @@ class VerifiedToken:
     @property
     def claims(self) -> dict[str, Any]:
         if not hasattr(self, "_claims"):  # read only where they are asked for
-            _set_claims(self, json.loads(self._facts.payload))
+            # As text: json would first find out the encoding of octets, which is known to be UTF-8.
+            _set_claims(self, json.loads(self._facts.payload.decode()))
         return self._claims
 
     @property
@@ -288,7 +289,7 @@ class VerifiedToken:
         """
         from .typed_claims import convert
 
-        return convert(json.loads(self._facts.payload), kind)
+        return convert(json.loads(self._facts.payload.decode()), kind)
 
     def require(self, *scopes: str, any_of: Collection[str] = ()) -> VerifiedToken:
         """Return this token if it has all ``scopes``, and one of ``any_of`` where that is given.
