@@ -37,6 +37,8 @@ def tokens() -> dict[str, bytes]:
         payload = json.dumps(CLAIMS)[:-1] + f', "x": {text}}}'
         seeds[f"sign_{name}"] = b"\n".join([b"sign", json.dumps(HEADER).encode(), payload.encode()])
     seeds |= {f"sign_{name}": _to_sign(*pair) for name, pair in signed.items()}
+    # What told text and octets apart once: five segments, and no ASCII.
+    seeds["encrypted_beyond_ascii"] = seeds["encrypted"] + "\u01d1".encode()
     good = KEY.sign_compact(json.dumps(HEADER).encode(), json.dumps(CLAIMS).encode())
     return {**seeds, "good": good.encode()}
 

@@ -99,11 +99,11 @@ def parse(
     ``unsupported_critical_header`` or ``algorithm_not_allowed``.
     """
     try:
-        octets = raw.encode()
+        octets = raw.encode("ascii")
     except UnicodeEncodeError:
-        octets = b""  # a lone surrogate: no token either
-    # What is no ASCII, or more than three segments, no segment's alphabet holds: it is found when
-    # they are decoded, and need not be looked for in every token.
+        octets = b""  # which is no token either
+    # A dot too many is in no segment's alphabet: it is found when they are decoded, and need not be
+    # looked for in every token.
     signing_input, _, signature_segment = octets.rpartition(b".")
     header_segment, _, payload_segment = signing_input.partition(b".")
     if header_segment in known:

@@ -145,6 +145,16 @@ def test_five_segments_are_an_encrypted_token(raw):
     refused("encrypted_token", read, raw)
 
 
+@pytest.mark.parametrize("way", [str, lambda raw: raw.encode("utf-8", "surrogatepass")])
+@pytest.mark.parametrize("character", ["\u00e9", "\u01d1", "\ud800"])
+@pytest.mark.parametrize("segments", [1, 2, 3, 4, 5, 6])
+def test_what_is_no_ascii_is_no_token_of_any_sort(way, character, segments):
+    """Octets and text are told the same: not even an encrypted token is seen in it (found by fuzzing)."""
+    refused("malformed_token", read, way(".".join(["e30"] * segments) + character))
+    long = way(character + ".".join(["A" * 200] * segments))
+    refused("malformed_token", read, long, max_header=100)
+
+
 @pytest.mark.parametrize("suffix", [".", ".e30", "..."])
 def test_a_good_token_with_more_behind_it_is_malformed(suffix):
     """Nothing may follow the signature."""
