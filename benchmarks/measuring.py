@@ -27,6 +27,7 @@ class Contestant(NamedTuple):
 class Measure(NamedTuple):
     """How long is measured: the scale of a whole run."""
 
+    layouts: int  # processes that share the rounds of verification; see there
     rounds: int  # of verification
     chunk: int  # tokens a round, for each contestant
     tokens: int  # distinct ones, which the rounds go through in turn
@@ -37,8 +38,8 @@ class Measure(NamedTuple):
     requests: int  # HTTP requests a round
 
 
-FULL = Measure(120, 100, 1000, 10_000, 1000, 10_000, 15, 1500)
-QUICK = Measure(10, 30, 150, 150, 200, 1000, 2, 150)
+FULL = Measure(5, 120, 100, 1000, 10_000, 1000, 10_000, 15, 1500)
+QUICK = Measure(1, 10, 30, 150, 150, 200, 1000, 2, 150)
 
 
 def each(verify: Callable[[Any], object]) -> Callable[[list[Any]], float]:

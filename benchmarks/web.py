@@ -152,15 +152,22 @@ def _caller(one: Any) -> Any:
 
 
 def served(here: Web, measure: Measure, parser: str, loop: str) -> Section:
-    with _server(here, parser, loop) as port:
-        used, waited = asyncio.run(_loaded(here, port, measure))
+    rounds: list[tuple[dict[str, float], dict[str, float]]] = []
+    for _ in range(measure.layouts):  # as for verification
+        with _server(here, parser, loop) as port:
+            rounds += asyncio.run(_loaded(here, port, measure))
+    used, waited = (
+        {path: statistics.median(one[kind][path] for one in rounds) for path in WHAT}
+        for kind in (0, 1)
+    )
     measured = {
         path: f"{1 / waited[path]:.0f} requests/s, {micro(used[path])} of CPU each" for path in WHAT
     }
     return Section(
         f"An ASGI app, served by uvicorn with {parser} and {loop}",
         f"One process, asked over {CONNECTIONS} connections that are kept alive, by a process of "
-        "its own. The ratios are of the server's CPU time, which no slow load generator can hide.",
+        "its own. The ratios are of the server's CPU time, which no slow load generator can hide; "
+        f"the median of {measure.layouts} servers, one after the other.",
         "CPU time beside the open app",
         _rows(measured, used, goals=True),
     )
@@ -186,16 +193,18 @@ def _server(here: Web, parser: str, loop: str) -> Iterator[int]:
 
 async def _loaded(
     here: Web, port: int, measure: Measure
-) -> tuple[dict[str, float], dict[str, float]]:
-    """For each path the server's CPU seconds for a request, and the seconds on the clock."""
+) -> list[tuple[dict[str, float], dict[str, float]]]:
+    """By round and path the server's CPU seconds for a request, and the seconds on the clock."""
     connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)]
     feeds = {
         path: in_turn(here.tokens[:1] if path == "/cached" else here.tokens, measure.requests)
         for path in WHAT
     }
-    used: dict[str, list[float]] = {path: [] for path in WHAT}
-    waited: dict[str, list[float]] = {path: [] for path in WHAT}
-    for number in range(max(3, measure.rounds // 8)):
+    rounds: list[tuple[dict[str, float], dict[str, float]]] = []
+    for _ in range(1 + max(2, measure.rounds // measure.layouts // 8)):
+        used: dict[str, float] = {}
+        waited: dict[str, float] = {}
+        rounds.append((used, waited))
         for path, feed in feeds.items():
             requests = [_request(path, token) for token in feed()]
             before = json.loads(await _ask(*connections[0], _request("/cpu", b"none")))
@@ -208,16 +217,12 @@ async def _loaded(
             )
             took = perf_counter() - begun
             after = json.loads(await _ask(*connections[0], _request("/cpu", b"none")))
-            if number:  # the first warms up
-                used[path].append((after - before) / len(requests))
-                waited[path].append(took / len(requests))
+            used[path] = (after - before) / len(requests)
+            waited[path] = took / len(requests)
     for _, writer in connections:
         writer.close()
         await writer.wait_closed()
-    return (
-        {path: statistics.median(some) for path, some in used.items()},
-        {path: statistics.median(some) for path, some in waited.items()},
-    )
+    return rounds[1:]  # the first warms up
 
 
 def _request(path: str, token: bytes) -> bytes:
