@@ -246,7 +246,7 @@ class BaseClient:
         for listener in self._listeners:
             try:
                 listener(event)
-            except Exception:
+            except Exception:  # the application's code
                 import logging
 
                 log = logging.getLogger("jwks_client")

@@ -70,7 +70,11 @@ class VerifyingClient(BaseClient):
             for rules, source in candidates.pairs:
                 judged = judge_at_hand(self, parsed, rules, source, more)
                 if type(judged) is not Attempt:
-                    if memo.keeps_tokens or parsed.header_segment not in memo.headers:
+                    if (
+                        memo.keeps_tokens
+                        or candidates.tenant is not None
+                        or parsed.header_segment not in memo.headers
+                    ):
                         self._remember(key, parsed, judged, rules, source, attempts, candidates)
                     # The claims that were parsed become this caller's own.
                     return VerifiedToken(judged, parsed.claims)

@@ -106,11 +106,15 @@ def parse(
     # looked for in every token.
     signing_input, _, signature_segment = octets.rpartition(b".")
     header_segment, _, payload_segment = signing_input.partition(b".")
-    if header_segment in known:
-        header = known[header_segment]
-    else:
+    try:  # not `in` and then `[]`: another thread may let go of it in between
+        known_header = known[header_segment]
+    except KeyError:
+        known_header = None
+    if known_header is None:
         _count_segments(octets)
         header = _read_header(header_segment, max_header)
+    else:
+        header = known_header
     payload, claims, signature = read_segments(payload_segment, signature_segment)
     if payload is None or claims is None or signature is None:
         _count_segments(octets)
@@ -118,7 +122,7 @@ def parse(
         if claims is not None:
             part = "its signature is not base64url"
         raise TokenError("malformed_token", part)
-    if header_segment not in known:
+    if known_header is None:
         _check_algorithm(header)
     return new_tuple(  # type: ignore[no-any-return]
         UnverifiedToken,

@@ -323,6 +323,20 @@ class TestMany:
             assert len(client.health()) <= 256
             assert {name(number) for number in range(200)} <= set(client.health())
 
+    @pytest.mark.parametrize("token_cache_size", [0, 1024])
+    def test_a_tenant_whose_keys_a_forger_had_fetched_outlasts_others_once_it_verifies(
+        self, drive, shared, clock, token_cache_size
+    ):
+        """Whoever brought it in, and whether tokens are remembered or not: from its first good token on."""
+        open_client(
+            drive, Records(1, 2, 3), shared, max_resolved=2, token_cache_size=token_cache_size
+        )
+        drive.verify(shared.issue(iss=name(1)))
+        assert code(drive.verify, forged(name(2), clock)) == "bad_signature"
+        drive.verify(shared.issue(iss=name(2)))
+        assert code(drive.verify, forged(name(3), clock)) == "bad_signature"
+        assert set(drive.health()) == {name(1), name(2)}
+
     def test_same_kid_other_keys_never_one_wrong_verdict(self):
         """Two tenants whose keys have the same names, interleaved from 16 threads."""
         fakes = {name(number): FakeProvider(name(number), algorithm="ES256") for number in range(2)}
