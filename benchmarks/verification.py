@@ -30,9 +30,10 @@ from .measuring import (
 )
 from .peers import examined, peers
 from .report import Row, Section, at_least, at_most, micro, times
-from .scene import Scene, decoded, raw, scene
+from .scene import Scene, bare, decoded, raw, scene
 
 RAW = "the signature alone (cryptography)"
+BARE = "the signature, base64 and JSON, and no check"
 DISTINCT = "distinct tokens, no memory"
 FIRST = "distinct tokens, each remembered"
 AGAIN = "the same token again"
@@ -94,6 +95,7 @@ def _contestants(
     same = as_texts(in_turn(here.tokens[:1], chunk))
     found = {
         RAW: Contestant(in_turn(pairs, chunk), each(raw(here))),
+        BARE: Contestant(distinct(), each(bare(here))),
         DISTINCT: Contestant(distinct(), each(plain.verify)),
         FIRST: Contestant(distinct(), each(writing.verify)),
         AGAIN: Contestant(same, each(remembering.verify)),
