@@ -34,6 +34,13 @@ SERVERS = (
 )
 
 
+class Round(NamedTuple):
+    """By path the server's CPU seconds for a request, and the seconds on the clock."""
+
+    used: dict[str, float]
+    waited: dict[str, float]
+
+
 class Web(NamedTuple):
     tokens: list[bytes]
     asked: dict[str, Any]
@@ -152,14 +159,12 @@ def _caller(one: Any) -> Any:
 
 
 def served(here: Web, measure: Measure, parser: str, loop: str) -> Section:
-    rounds: list[tuple[dict[str, float], dict[str, float]]] = []
+    rounds: list[Round] = []
     for _ in range(measure.layouts):  # as for verification
         with _server(here, parser, loop) as port:
             rounds += asyncio.run(_loaded(here, port, measure))
-    used, waited = (
-        {path: statistics.median(one[kind][path] for one in rounds) for path in WHAT}
-        for kind in (0, 1)
-    )
+    used = {path: statistics.median(one.used[path] for one in rounds) for path in WHAT}
+    waited = {path: statistics.median(one.waited[path] for one in rounds) for path in WHAT}
     measured = {
         path: f"{1 / waited[path]:.0f} requests/s, {micro(used[path])} of CPU each" for path in WHAT
     }
@@ -191,20 +196,16 @@ def _server(here: Web, parser: str, loop: str) -> Iterator[int]:
         server.stdout.close()
 
 
-async def _loaded(
-    here: Web, port: int, measure: Measure
-) -> list[tuple[dict[str, float], dict[str, float]]]:
-    """By round and path the server's CPU seconds for a request, and the seconds on the clock."""
+async def _loaded(here: Web, port: int, measure: Measure) -> list[Round]:
     connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)]
     feeds = {
         path: in_turn(here.tokens[:1] if path == "/cached" else here.tokens, measure.requests)
         for path in WHAT
     }
-    rounds: list[tuple[dict[str, float], dict[str, float]]] = []
+    rounds: list[Round] = []
     for _ in range(1 + max(2, measure.rounds // measure.layouts // 8)):
-        used: dict[str, float] = {}
-        waited: dict[str, float] = {}
-        rounds.append((used, waited))
+        this = Round({}, {})
+        rounds.append(this)
         for path, feed in feeds.items():
             requests = [_request(path, token) for token in feed()]
             before = json.loads(await _ask(*connections[0], _request("/cpu", b"none")))
@@ -217,8 +218,8 @@ async def _loaded(
             )
             took = perf_counter() - begun
             after = json.loads(await _ask(*connections[0], _request("/cpu", b"none")))
-            used[path] = (after - before) / len(requests)
-            waited[path] = took / len(requests)
+            this.used[path] = (after - before) / len(requests)
+            this.waited[path] = took / len(requests)
     for _, writer in connections:
         writer.close()
         await writer.wait_closed()

@@ -162,13 +162,9 @@ class Rules:
         except (KeyError, TypeError):  # not there, or nothing that a name could be looked up by
             is_plain = False
         if not is_plain:
-            issuer = self._check_issuer(claims, key)
-            expires_at = self._check_expiry(claims, now)
-            issued_at, not_before = self._check_times(claims, expires_at, now)
-            audience = self._check_audience(claims)
-            subject = self._check_string(claims, "sub")
-            self._check_string(claims, "jti")
-            self._check_binding(claims)
+            issuer, expires_at, issued_at, not_before, audience, subject = self._one_by_one(
+                claims, key, now
+            )
         if self._required or self._forbidden:
             self._check_presence(claims)
         if self._wanted or more:
@@ -198,6 +194,19 @@ class Rules:
                 key,
             ),
         )
+
+    def _one_by_one(
+        self, claims: dict[str, Any], key: Key, now: float
+    ) -> tuple[str | None, float | None, float | None, float | None, tuple[str, ...], str | None]:
+        """Issuer, ``exp``, ``iat``, ``nbf``, audience and subject, where a glance does not do."""
+        issuer = self._check_issuer(claims, key)
+        expires_at = self._check_expiry(claims, now)
+        issued_at, not_before = self._check_times(claims, expires_at, now)
+        audience = self._check_audience(claims)
+        subject = self._check_string(claims, "sub")
+        self._check_string(claims, "jti")
+        self._check_binding(claims)
+        return issuer, expires_at, issued_at, not_before, audience, subject
 
     def each_check(
         self, token: UnverifiedToken, key: Key | None, now: float

@@ -120,23 +120,31 @@ def read_segments(
     What is not plain goes piece by piece, which decides.
     """
     rest, other = len(payload_segment) & 3, len(signature_segment) & 3
-    if (not rest or payload_segment[-1] in _LAST[rest]) and (
-        not other or signature_segment[-1] in _LAST[other]
+    if (rest and payload_segment[-1] not in _LAST[rest]) or (
+        other and signature_segment[-1] not in _LAST[other]
     ):
-        try:
-            payload = a2b_base64(
-                payload_segment.translate(_STRICT) + _PADDING[rest], strict_mode=True
-            )
-            signature = a2b_base64(
-                signature_segment.translate(_STRICT) + _PADDING[other], strict_mode=True
-            )
-            outline, text = payload.translate(_OUTLINE).decode(), payload.decode()
-            if "\\" not in text and _LONG_RUN not in outline and outline.count("(") <= MAX_DEPTH:
-                claims, end = _scan(text, 0)
-                if type(claims) is dict and not text[end:]:
-                    return payload, claims, signature
-        except (ValueError, RecursionError, StopIteration):
-            pass
+        return _piece_by_piece(payload_segment, signature_segment)
+    try:
+        payload = a2b_base64(payload_segment.translate(_STRICT) + _PADDING[rest], strict_mode=True)
+        signature = a2b_base64(
+            signature_segment.translate(_STRICT) + _PADDING[other], strict_mode=True
+        )
+    except binascii.Error:
+        return _piece_by_piece(payload_segment, signature_segment)
+    try:
+        outline, text = payload.translate(_OUTLINE).decode(), payload.decode()
+        if "\\" not in text and _LONG_RUN not in outline and outline.count("(") <= MAX_DEPTH:
+            claims, end = _scan(text, 0)
+            if type(claims) is dict and not text[end:]:
+                return payload, claims, signature
+    except (ValueError, RecursionError, StopIteration):
+        pass
+    return payload, strict_object(payload), signature
+
+
+def _piece_by_piece(
+    payload_segment: bytes, signature_segment: bytes
+) -> tuple[bytes | None, dict[str, Any] | None, bytes | None]:
     octets = decode_segment(payload_segment)
     claims = None if octets is None else strict_object(octets)
     return octets, claims, decode_segment(signature_segment)

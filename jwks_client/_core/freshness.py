@@ -90,7 +90,7 @@ def _seconds(value: str | None) -> float | None:
 
 
 def _date(value: str) -> float | None:
-    # Imported by httpx before any answer comes; `import jwks_client` need not pay for them.
+    # Loaded with PyJWT, when a client is made; `import jwks_client` need not pay for them.
     from datetime import UTC
     from email.utils import parsedate_to_datetime
 

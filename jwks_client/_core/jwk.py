@@ -322,7 +322,7 @@ def _algorithms_of(named: str | None, fitting: frozenset[str]) -> frozenset[str]
 
 def thumbprint(members: Mapping[str, str]) -> str:
     """The SHA-256 thumbprint over the required members of a key (RFC 7638, section 3)."""
-    text = json.dumps(members, sort_keys=True, separators=(",", ":"))
-    import hashlib  # cryptography needs it too, when a client is made
+    import hashlib  # PyJWT needs it too, when a client is made
 
+    text = json.dumps(members, sort_keys=True, separators=(",", ":"))
     return to_base64url(hashlib.sha256(text.encode()).digest())
