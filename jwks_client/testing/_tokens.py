@@ -75,9 +75,9 @@ def draft_of(wish: Wish, shape: Shape, *, key: SigningKey, issuer: str | None, n
 
 
 def to_json(members: Mapping[str, object]) -> bytes:
-    """A JSON object; members that are None are left out."""
+    """A JSON object without blanks, as issuers write it; members that are None are left out."""
     given = {name: value for name, value in members.items() if value is not None}
-    return json.dumps(given).encode("ascii")
+    return json.dumps(given, separators=(",", ":")).encode("ascii")
 
 
 def _audience(shape: Shape) -> object:
