@@ -16,6 +16,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 PACKAGES = (
     *("jwks-client-sdk", "cryptography", "PyJWT", "httpx", "cachetools", "joserfc", "Authlib"),
     *("python-jose", "jwcrypto", "pyjwt-key-fetcher", "fastmcp", "uvicorn", "httptools", "uvloop"),
+    *("pybase64", "orjson"),
 )
 
 

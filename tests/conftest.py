@@ -9,12 +9,17 @@ from pathlib import Path
 import pytest
 from driver import Driver, driving
 
+from jwks_client._core import encoding
 from jwks_client.testing import FakeClock, FakeProvider
 
 # A proxy of the machine's would be asked for loopback addresses too.
 for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
     os.environ.pop(_name, None)
     os.environ.pop(_name.lower(), None)
+
+# As without the extra `fast`; what is said of that in particular is tested all the same.
+if os.environ.get("JWKS_PLAIN"):
+    encoding._quick_octets = encoding._quick_object = None
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from quick_readers import reading
 
 from jwks_client import JWKSClient
 from jwks_client.testing import FakeProvider
@@ -62,23 +63,31 @@ def own_calls(scene: Scene, token: str) -> int:
     return calls_of(scene.client.verify, token) - signature
 
 
-@pytest.mark.parametrize(("algorithm", "most"), [("RS256", 36), ("ES256", 37), ("EdDSA", 35)])
-def test_a_new_token_costs_few_calls(algorithm, most):
+@pytest.fixture(params=["fast", "plain"])
+def spared(request):
+    """The calls that the extra `fast` spares: each test runs with it and without."""
+    quickly = request.param == "fast"
+    with reading(quickly=quickly):
+        yield 2 if quickly else 0
+
+
+@pytest.mark.parametrize(("algorithm", "most"), [("RS256", 34), ("ES256", 37), ("EdDSA", 35)])
+def test_a_new_token_costs_few_calls(algorithm, most, spared):
     """A token that was never seen is verified, and remembered, in a few dozen calls beyond the signature's own."""
     scene = warm(algorithm)
-    assert own_calls(scene, scene.tokens[0]) <= most
+    assert own_calls(scene, scene.tokens[0]) <= most - spared
 
 
-def test_a_new_token_costs_fewer_calls_without_the_memory():
+def test_a_new_token_costs_fewer_calls_without_the_memory(spared):
     """Who turns the memory off does not pay for writing it."""
     scene = warm(token_cache_size=0)
-    assert own_calls(scene, scene.tokens[0]) <= 29
+    assert own_calls(scene, scene.tokens[0]) <= 27 - spared
 
 
-def test_a_new_token_and_its_signature_stay_within_the_budget():
-    """All in all, cryptography's own calls included, RS256 takes at most 45."""
+def test_a_new_token_and_its_signature_stay_within_the_budget(spared):
+    """All in all, cryptography's own calls included, RS256 takes at most 43."""
     scene = warm()
-    assert calls_of(scene.client.verify, scene.tokens[0]) <= 45
+    assert calls_of(scene.client.verify, scene.tokens[0]) <= 43 - spared
 
 
 def test_a_token_seen_before_costs_next_to_nothing():

@@ -7,14 +7,13 @@ token offers. May not know: providers, keys at hand, time. `parse` is a pure fun
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, final
 
 from ..errors import InsufficientScopeError, TokenError
-from .encoding import decode_segment, read_segments, strict_object
+from .encoding import decode_segment, read_again, read_segments, strict_object
 from .provider import SUPPORTED_ALGORITHMS, plain_token_type
 
 if TYPE_CHECKING:
@@ -233,8 +232,7 @@ class VerifiedToken:
     @property
     def claims(self) -> dict[str, Any]:
         if not hasattr(self, "_claims"):  # read only where they are asked for
-            # As text: json would first find out the encoding of octets, which is known to be UTF-8.
-            _set_claims(self, json.loads(self._facts.payload.decode()))
+            _set_claims(self, read_again(self._facts.payload))
         return self._claims
 
     @property
@@ -293,7 +291,7 @@ class VerifiedToken:
         """
         from .typed_claims import convert
 
-        return convert(json.loads(self._facts.payload.decode()), kind)
+        return convert(read_again(self._facts.payload), kind)
 
     def require(self, *scopes: str, any_of: Collection[str] = ()) -> VerifiedToken:
         """Return this token if it has all ``scopes``, and one of ``any_of`` where that is given.

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import string
+import sys
+from unittest.mock import patch
 
+import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from keys import to_text
+from quick_readers import BY_ORJSON, reading
 
 from jwks_client._core import encoding
 from jwks_client._core.encoding import (
     Repeated,
-    read_segments,
+    read_again,
     to_base64url,
     tolerant_json,
     tolerant_octets,
@@ -21,6 +25,16 @@ from jwks_client._core.encoding import (
 
 ALPHABET = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_").encode()
 BOM = b"\xef\xbb\xbf"
+
+
+def read_segments(payload: bytes, signature: bytes):
+    """Two segments, with the extra `fast` and without: they must say the same."""
+    found = []
+    for quickly in (True, False):
+        with reading(quickly=quickly):
+            found.append(encoding.read_segments(payload, signature))
+    assert repr(found[0]) == repr(found[1])  # which tells 1, 1.0 and true apart
+    return found[0]
 
 
 def decode_segment(segment: bytes) -> bytes | None:
@@ -37,6 +51,9 @@ def strict_object(raw: bytes) -> dict[str, object] | None:
     value = encoding.strict_object(raw)
     payload, claims, signature = read_segments(to_base64url(raw).encode(), b"AA")
     assert (payload, repr(claims), signature) == (raw, repr(value), b"\0")
+    for quickly in (True, False) if value is not None else ():
+        with reading(quickly=quickly):
+            assert repr(read_again(raw)) == repr(value)
     return value
 
 
@@ -117,10 +134,21 @@ class TestSegments:
         """A compact token has no padding, right or wrong."""
         assert decode_segment(segment) is None
 
+    def test_each_octet_outside_the_alphabet_is_refused_in_a_long_segment(self):
+        """A decoder that takes many characters at once sees each of them: no place in its stride is blind."""
+        segment = b"A_-z" * 48
+        with reading(quickly=True):
+            for octet in set(range(256)) - set(ALPHABET):
+                for at in range(len(segment)):
+                    wrong = segment[:at] + bytes([octet]) + segment[at + 1 :]
+                    assert encoding.read_segments(b"e30", wrong)[2] is None
+            assert encoding.read_segments(b"e30", segment)[2] == decoded_bit_by_bit(segment)
+
     @settings(deadline=None)
     @given(
         st.one_of(
             st.binary(max_size=40),
+            st.lists(st.sampled_from(ALPHABET), min_size=100, max_size=400).map(bytes),
             st.lists(st.sampled_from(ALPHABET), max_size=40).map(bytes),
             st.lists(st.sampled_from(ALPHABET + b"+/=\n "), max_size=12).map(bytes),
         )
@@ -420,6 +448,73 @@ class TestStrictObjects:
         assert strict_object(raw) is None
 
 
+class TestOrjson:
+    """What is left to orjson (docs/decisions.md, 22). Every test above goes both ways, too."""
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b'{"iss":"https://idp.test/","aud":["a","b"],"exp":1700000000,"admin":false,"n":null}',
+            b'{"iat":1700000000.25,"realm_access":{"roles":["a",{"deep":[]}]}}',
+            '{"name":"\u00e4\U0001f600","quoted":"a\\"b\\\\c\\n"}'.encode(),
+            b'{"most":18446744073709551615,"least":-9223372036854775808,"small":-0.0}',
+        ],
+    )
+    def test_what_issuers_write_is_read_by_it(self, raw):
+        """JSON without blanks and needless escapes takes the quick way, and says the same."""
+        assert repr(BY_ORJSON(raw)) == repr(strict_object(raw)) == repr(json.loads(raw))
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b'{"a": 1}',
+            b'{"a":1}\n',
+            rb'{"a":"\u0061"}',
+            rb'{"a":"\/"}',
+            b'{"a":1e3}',
+            b'{"a":1.50}',
+            b'{"a":18446744073709551616}',
+            b'{"a":-9223372036854775809}',
+            b'{"a":0.1000000000000000055511151231257827}',
+            b'{"a":[' + b"[]," * 32 + b"[]]}",
+        ],
+    )
+    def test_what_it_would_write_otherwise_is_left_to_the_strict_reader(self, raw):
+        """Blanks, escapes, exponents, large numbers and many brackets are no fault, and not orjson's to read."""
+        assert BY_ORJSON(raw) is None
+        assert strict_object(raw) == json.loads(raw)
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b'{"a":1,"a":1}',
+            b'{"a":1,"b":2,"a":3}',
+            b'{"b":[{"a":1,"a":1}]}',
+            rb'{"a":1,"\u0061":1}',
+            b'{"":{},"":{}}',
+        ],
+    )
+    def test_a_member_that_stands_twice_is_seen_although_orjson_says_nothing(self, raw):
+        """It reads such an object, and then writes it shorter: so it is not believed."""
+        assert isinstance(orjson.loads(raw), dict)
+        assert BY_ORJSON(raw) is None
+
+    def test_it_is_not_asked_about_more_brackets_than_levels_are_read(self):
+        """However they are spread: how deep it goes does not depend on orjson's own limit."""
+        with patch.object(orjson, "loads") as loads, patch.object(orjson, "dumps"):
+            reader = encoding.object_by_orjson()
+            assert reader(holding("[" * 32 + "]" * 32)) is None
+            loads.assert_not_called()
+            reader(holding("[" * 31 + "]" * 31))
+            loads.assert_called_once()
+
+    def test_neither_it_nor_pybase64_is_needed(self):
+        """Where one is not installed, there is no such reader."""
+        with patch.dict(sys.modules, {"orjson": None, "pybase64": None}):
+            assert encoding.object_by_orjson() is None
+            assert encoding.octets_by_pybase64() is None
+
+
 JSON_VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -472,6 +567,14 @@ JSON_PIECES = st.lists(
 )
 
 
+def as_written(members: list[tuple[str, object]]) -> bytes:
+    """An object of these members in this order, without blanks."""
+    write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    return (
+        "{" + ",".join(f"{write(name)}:{write(value)}" for name, value in members) + "}"
+    ).encode()
+
+
 def levels_of(value: object) -> int:
     match value:
         case dict():
@@ -483,10 +586,14 @@ def levels_of(value: object) -> int:
 
 
 @settings(deadline=None)
-@given(st.dictionaries(st.text(), JSON_VALUES, max_size=5), st.booleans())
-def test_every_good_object_is_read(value, ascii_only):
-    """What a JSON writer wrote of an object within the limits is read back, escaped or not."""
-    raw = json.dumps(value, ensure_ascii=ascii_only).encode()
+@given(
+    st.dictionaries(st.text(), JSON_VALUES, max_size=5),
+    st.booleans(),
+    st.sampled_from([(",", ":"), (", ", ": ")]),
+)
+def test_every_good_object_is_read(value, ascii_only, separators):
+    """What a JSON writer wrote of an object within the limits is read back, however it is escaped and spaced."""
+    raw = json.dumps(value, ensure_ascii=ascii_only, separators=separators).encode()
     assert strict_object(raw) == (value if levels_of(value) <= 32 else None)
 
 
@@ -497,6 +604,8 @@ def test_every_good_object_is_read(value, ascii_only):
         JSON_PIECES.map(lambda pieces: "".join(pieces).encode()),
         JSON_PIECES.map(lambda pieces: ('{"a":' + "".join(pieces) + "}").encode()),
         JSON_VALUES.map(lambda value: json.dumps(value).encode()),
+        # As orjson would write it, and one member more than once.
+        st.lists(st.tuples(st.text(max_size=1), JSON_VALUES)).map(as_written),
     )
 )
 @example(b'{"a":NaN}')
