@@ -223,9 +223,9 @@ def examined(verify: Callable[[str], Any], scene: Scene, loop: asyncio.AbstractE
     for number, token in enumerate(scene.tokens[:3]):
         claims = loop.run_until_complete(asked(token.decode()))
         assert claims["sub"] == f"user-{number}", "it finds another subject"
-    for what, token in scene.bad.items():
+    for what, bad in scene.bad.items():
         try:
-            loop.run_until_complete(asked(token))
+            loop.run_until_complete(asked(bad))
         except Exception:  # noqa: BLE001, S112 (each has errors of its own)
             continue
         raise AssertionError(f"it accepts a token with {what}")

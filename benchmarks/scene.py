@@ -16,7 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from jwks_client import JWKSClient, Provider, providers
 from jwks_client.testing import FakeProvider
 
-CLAIMS = {"scope": "orders:read orders:write", "roles": ["a", "b"], "expires_in": 7200}
+CLAIMS: dict[str, Any] = {
+    "scope": "orders:read orders:write",
+    "roles": ["a", "b"],
+    "expires_in": 7200,
+}
 
 
 class Scene(NamedTuple):
