@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, assert_
 from .jwk import Chosen, Found, KeySet, Missing, Selection
 
 if TYPE_CHECKING:
-    from .fetch import Discovered, Failed, Fetched, Validators
+    from .discovery import Discovered
+    from .fetch import Failed, Fetched, Validators
     from .policy import CachePolicy
 
 State: TypeAlias = Literal["cold", "fresh", "due", "stale", "expired"]

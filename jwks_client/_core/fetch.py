@@ -1,34 +1,35 @@
 """The conversation that fetches a key set, as a generator that talks and does not know the wire.
 
 Owns: what is asked, in which order, and what answer counts: metadata where the provider has it
-(OpenID Connect Discovery; RFC 8414) with its issuer compared exactly, then the key set; one retry
-where one may help. May not know: sockets, threads, clocks. A driver takes each `Request` to the
-wire and sends back a `Response` or a `Broken`; the generator returns an `Outcome` and never raises
-for anything an outsider sent.
+(`discovery`), then the key set; one retry where one may help. May not know: sockets, threads,
+clocks. A driver takes each `Request` to the wire and sends back a `Response` or a `Broken`; the
+generator returns an `Outcome` and never raises for anything an outsider sent.
 """
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, cast
-from urllib.parse import urlsplit
+from typing import Final, TypeAlias, cast
 
 from ..errors import KeysUnavailableCode
 from . import settings
-from .encoding import Repeated, tolerant_json
+from .discovery import (
+    DISCOVERY_LAST,
+    DISCOVERY_LIFE,
+    BadMetadata,
+    Discovered,
+    jwks_uri,
+    oauth_metadata_url,
+)
 from .freshness import Freshness, read_freshness, retry_after
 from .jwk import BadKeySet, KeySet, read_key_set
 from .policy import CachePolicy, FetchPolicy
-from .provider import IssuerTemplate, Provider
+from .provider import Provider
 
 ACCEPT: Final = "application/jwk-set+json, application/json"
 _TRY_AGAIN = frozenset({408, 429})
-_OPENID = "/.well-known/openid-configuration"
-_OAUTH = "/.well-known/oauth-authorization-server"
-DISCOVERY_LIFE: Final = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,6 @@ class Broken:
 
     cause: BaseException
     timed_out: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Discovered:
-    """Where the provider's metadata says the key set is, and when (monotonic seconds)."""
-
-    jwks_url: str
-    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,34 +140,42 @@ class Talk:
         if configured is not None:
             answer = yield from self._ask(configured, for_keys=True)
             return self._read_keys(configured, answer, None)
-        discovered = self.discovered
-        if discovered is not None and self.now - discovered.at < DISCOVERY_LIFE:
-            answer = yield from self._ask(discovered.jwks_url, for_keys=True)
+        known = self.discovered
+        if known is not None and self.now - known.at < DISCOVERY_LIFE:
+            answer = yield from self._ask(known.jwks_url, for_keys=True)
             if answer.status not in {404, 410}:
-                return self._read_keys(discovered.jwks_url, answer, discovered)
-            # The provider may have moved its keys: ask its metadata again.
-        found = Discovered((yield from self._discover()), self.now)
+                return self._read_keys(known.jwks_url, answer, known)
+            known = None  # the provider may have moved its keys: ask its metadata again
+        elif known is not None and self.now - known.at >= DISCOVERY_LAST:
+            known = None
+        try:
+            found = Discovered((yield from self._discover(once=known is not None)), self.now)
+        except _Failure as failure:
+            if known is None or not failure.passing:
+                raise
+            found = known
         answer = yield from self._ask(found.jwks_url, for_keys=True)
         return self._read_keys(found.jwks_url, answer, found)
 
-    def _ask(self, url: str, *, for_keys: bool) -> Generator[Request, Response | Broken, Response]:
+    def _ask(
+        self, url: str, *, for_keys: bool, once: bool = False
+    ) -> Generator[Request, Response | Broken, Response]:
         request = Request(url, self._headers_for(url, for_keys=for_keys), for_keys)
-        retries = 0 if self.last_failed else self.plan.fetch.retries
+        retries = 0 if self.last_failed or once else self.plan.fetch.retries
         while True:
             self.requests += for_keys
             answer = yield request
             may_help = isinstance(answer, Broken) or (
-                (answer.status in _TRY_AGAIN or answer.status >= 500)
-                and "retry-after" not in answer.headers
+                _is_passing(answer.status) and "retry-after" not in answer.headers
             )
             if not may_help or retries == 0:
                 break
             retries -= 1
         if isinstance(answer, Broken):
             what = "the key set" if for_keys else "the provider's metadata"
-            if answer.timed_out:
-                raise _Failure("fetch_timeout", f"{what} did not come in time", cause=answer.cause)
-            raise _Failure("fetch_failed", f"{what} could not be fetched", cause=answer.cause)
+            code: KeysUnavailableCode = "fetch_timeout" if answer.timed_out else "fetch_failed"
+            how = "did not come in time" if answer.timed_out else "could not be fetched"
+            raise _Failure(code, f"{what} {how}", cause=answer.cause, passing=True)
         return answer
 
     def _headers_for(self, url: str, *, for_keys: bool) -> tuple[tuple[str, str], ...]:
@@ -240,48 +241,25 @@ class Talk:
             requests=self.requests,
         )
 
-    def _discover(self) -> Generator[Request, Response | Broken, str]:
+    def _discover(self, *, once: bool) -> Generator[Request, Response | Broken, str]:
         url = cast("str", self.plan.provider.discovery_url)
-        answer = yield from self._ask(url, for_keys=False)
-        other = _oauth_metadata_url(url)
+        answer = yield from self._ask(url, for_keys=False, once=once)
+        other = oauth_metadata_url(url)
         if answer.status in {404, 410} and other is not None:
-            answer = yield from self._ask(other, for_keys=False)
+            answer = yield from self._ask(other, for_keys=False, once=once)
         if answer.status != 200:
-            wait = retry_after(answer.headers, self.wall)
             raise _Failure(
                 "discovery_failed",
                 _told("the provider's metadata", answer.status),
-                retry_after=wait,
+                retry_after=retry_after(answer.headers, self.wall),
+                passing=_is_passing(answer.status),
             )
         try:
-            document = tolerant_json(self._body(answer))
-        except ValueError:
-            raise _Failure("discovery_failed", "the provider's metadata is not JSON") from None
+            return jwks_uri(self._body(answer), self.plan.provider)
+        except BadMetadata as bad:
+            raise _Failure("discovery_failed", str(bad)) from None
         except _Failure as failure:
             raise _Failure("discovery_failed", failure.failed.message) from None
-        if not isinstance(document, dict) or isinstance(document, Repeated):
-            raise _Failure(
-                "discovery_failed", "the provider's metadata is no JSON object, or repeats a member"
-            )
-        return self._jwks_uri(cast("dict[str, Any]", document))
-
-    def _jwks_uri(self, document: dict[str, Any]) -> str:
-        issuer = self.plan.provider.issuer
-        if not _is_issuer(document.get("issuer"), issuer):
-            # OpenID Connect Discovery, section 4.3; RFC 8414, section 3.3.
-            raise _Failure(
-                "discovery_failed", "the provider's metadata names another issuer than configured"
-            )
-        url = document.get("jwks_uri")
-        if not isinstance(url, str):
-            raise _Failure("discovery_failed", "the provider's metadata has no jwks_uri")
-        if not may_ask(url, self.plan.provider):
-            raise _Failure(
-                "discovery_failed",
-                "the provider's metadata names a jwks_uri that may not be asked: "
-                "https is wanted, and no private address",
-            )
-        return url
 
 
 class _Failure(Exception):
@@ -292,62 +270,15 @@ class _Failure(Exception):
         *,
         cause: BaseException | None = None,
         retry_after: float | None = None,
+        passing: bool = False,
     ) -> None:
         super().__init__(message)
+        self.passing = passing  # nothing was said that is wrong: no answer came, or "not now"
         self.failed = Failed(code=code, message=message, cause=cause, retry_after=retry_after)
 
 
-def may_ask(url: str, provider: Provider) -> bool:
-    """Whether a ``jwks_uri`` may be fetched: no document may point us into a private net.
-
-    https (plain http on loopback if the issuer is there, or with ``allow_http``); an address
-    literal only where it is public or the configured host is a private literal too.
-    """
-    parts, home = settings.split_url(url), settings.split_url(provider.discovery_url)
-    if parts is None or home is None:
-        return False
-    # A trailing dot names the same host to a resolver.
-    host = (parts.hostname or "").removesuffix(".")
-    home_host = (home.hostname or "").removesuffix(".")
-    loopback = settings.is_loopback(host)
-    if loopback and not settings.is_loopback(home_host):
-        return False
-    if parts.scheme != "https" and not (loopback or provider.allow_http):
-        return False
-    address, home_address = settings.ip_literal(host), settings.ip_literal(home_host)
-    if address is None:
-        # "2130706433" and "0x7f.1" are addresses to a resolver (WHATWG URL, section 3.5).
-        last = host.rpartition(".")[2]
-        return not (last.isdigit() or last.startswith("0x"))
-    if loopback or settings.is_public(address):
-        return True
-    return home_address is not None and not settings.is_public(home_address)
-
-
-def _is_issuer(found: object, configured: str | tuple[str, ...] | IssuerTemplate | None) -> bool:
-    match configured:
-        case None:
-            return True
-        case str():
-            return found == configured
-        case IssuerTemplate():
-            # A template's metadata names one issuer of it, or the template itself, whatever its
-            # placeholder is called there (Entra ID).
-            before, _, after = configured.template.partition(f"{{{configured.claim}}}")
-            template = re.escape(before) + r"\{\w{1,64}\}" + re.escape(after)
-            return isinstance(found, str) and (
-                configured.value_in(found) is not None or re.fullmatch(template, found) is not None
-            )
-        case _:
-            return found in configured
-
-
-def _oauth_metadata_url(url: str) -> str | None:
-    """Where RFC 8414, section 3.1 puts what OpenID Connect Discovery puts at ``url``."""
-    parts = urlsplit(url)
-    if not parts.path.endswith(_OPENID) or parts.query:
-        return None
-    return f"{parts.scheme}://{parts.netloc}{_OAUTH}{parts.path.removesuffix(_OPENID)}"
+def _is_passing(status: int) -> bool:
+    return status in _TRY_AGAIN or status >= 500
 
 
 def _told(what: str, status: int) -> str:

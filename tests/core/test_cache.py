@@ -19,7 +19,8 @@ from jwks_client._core.cache import (
     change_between,
     selected,
 )
-from jwks_client._core.fetch import Discovered, Failed, Fetched, Validators
+from jwks_client._core.discovery import Discovered
+from jwks_client._core.fetch import Failed, Fetched, Validators
 from jwks_client._core.freshness import Freshness
 from jwks_client._core.jwk import Found, Key, KeySet, Missing, Unfit, UnusableKey
 

@@ -24,17 +24,8 @@ from conversations import (
 )
 
 from jwks_client import IssuerTemplate, Provider, providers
-from jwks_client._core.fetch import (
-    DISCOVERY_LIFE,
-    Broken,
-    Discovered,
-    Failed,
-    Fetched,
-    Request,
-    Response,
-    Validators,
-    may_ask,
-)
+from jwks_client._core.discovery import DISCOVERY_LAST, DISCOVERY_LIFE, Discovered, may_ask
+from jwks_client._core.fetch import Broken, Failed, Fetched, Request, Response, Validators
 
 
 class TestDiscovery:
@@ -67,6 +58,50 @@ class TestDiscovery:
         assert [request.url for request in asked] == [METADATA, KEYS]
         assert isinstance(outcome, Fetched)
         assert outcome.discovered == Discovered(KEYS, NOW)
+
+    OLD = Discovered("https://keys.example.com/old", NOW - DISCOVERY_LIFE)
+
+    @pytest.mark.parametrize(
+        "silence",
+        [Broken(OSError(), False), Broken(OSError(), True), *map(answer, (408, 429, 500, 503))],
+    )
+    def test_metadata_that_cannot_be_had_does_not_take_the_keys_with_it(self, silence) -> None:
+        """After a day it is asked for once, and if nothing comes, what it said last counts for this time."""
+        asked, outcome = play(talk(BY_METADATA, discovered=self.OLD), silence, ok())
+        assert [request.url for request in asked] == [METADATA, self.OLD.jwks_url]
+        assert isinstance(outcome, Fetched)
+        assert outcome.discovered == self.OLD  # so it is asked for again the next time
+
+    def test_what_it_said_last_counts_for_a_week_at_most(self) -> None:
+        """Then its own failure is the outcome, with a retry as for the first time."""
+        last = Discovered(KEYS, NOW - DISCOVERY_LAST + 1)
+        assert fetched(talk(BY_METADATA, discovered=last), answer(500), ok()).discovered == last
+        assert DISCOVERY_LAST == 7 * DISCOVERY_LIFE
+        ancient = Discovered(KEYS, NOW - DISCOVERY_LAST)
+        outcome = failed(talk(BY_METADATA, discovered=ancient), answer(500), answer(500))
+        assert outcome.code == "discovery_failed"
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            answer(403),
+            answer(302),
+            ok(b"<html>"),
+            metadata(issuer="https://other.example.com"),
+            metadata(jwks_uri=None),
+            metadata(jwks_uri="http://10.0.0.1/keys"),
+        ],
+        ids=range(6),
+    )
+    def test_metadata_that_says_something_wrong_does(self, said) -> None:
+        """What was known before is no way around an answer that may not be followed."""
+        assert failed(talk(BY_METADATA, discovered=self.OLD), said).code == "discovery_failed"
+
+    def test_a_key_set_that_is_gone_is_not_asked_for_again_at_the_same_place(self) -> None:
+        """404 says that the place is wrong: then metadata that cannot be had is a failure."""
+        known = Discovered(KEYS, NOW - 60)
+        one = talk(BY_METADATA, discovered=known)
+        assert failed(one, answer(404), answer(500), answer(500)).code == "discovery_failed"
 
     @pytest.mark.parametrize("status", [404, 410])
     def test_a_key_set_that_is_gone_is_looked_for_anew(self, status: int) -> None:

@@ -32,9 +32,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jwks_client import CachePolicy, FetchPolicy, Provider, providers
+from jwks_client._core.discovery import Discovered
 from jwks_client._core.fetch import (
     Broken,
-    Discovered,
     Failed,
     Fetched,
     Request,
