@@ -149,10 +149,7 @@ class Attempt:
             self._shell.tell(UnknownKid(provider=self.rules.name, kid=shown_kid(kid)))
 
     def _use(self, decision: Use, *, doubtful: bool) -> None:
-        if decision.refresh:
-            self._shell.refresh_behind(self.source)
-        if decision.stale:
-            self._tell_stale()
+        attend(self._shell, self.rules.name, self.source, decision)
         self._choose(decision.selection, doubtful=doubtful)
 
     def _choose(self, selection: Found | Unfit | Unusable | Ambiguous, *, doubtful: bool) -> None:
@@ -261,11 +258,16 @@ class Attempt:
         if isinstance(selection, Found) and selected(selection) != selected(tried):
             self._try_keys(selection, doubtful=False)
 
-    def _tell_stale(self) -> None:
-        cache = self.source.cache
-        age = self._shell.clock.monotonic() - cache.asked_at
+
+def attend(shell: Shell, provider: str, source: KeySource, decision: Use) -> None:
+    """Do what the use of a key asks for beside it: fetch behind it, tell that it is stale."""
+    if decision.refresh:
+        shell.refresh_behind(source)
+    if decision.stale:
+        cache = source.cache
+        age = shell.clock.monotonic() - cache.asked_at
         code = "" if cache.failure is None else cache.failure.code
-        self._shell.tell(ServingStale(provider=self.rules.name, age=age, code=code))
+        shell.tell(ServingStale(provider=provider, age=age, code=code))
 
 
 def judge_at_hand(

@@ -7,54 +7,86 @@ verification, it yields the flights to wait for.
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import TYPE_CHECKING, assert_never
 
-from ._attempt import Shell, Want
-from ._core.cache import Budget, Fetch, Need
+from ._attempt import Shell, Want, attend
+from ._core.cache import Budget, Fetch, Need, Refuse, Use
 from ._core.jwk import Found, Key, KeySet, Missing, Unusable
 from ._source import MOST_ROUNDS, KeySource
 from .errors import KeysUnavailableError, TokenError
+
+if TYPE_CHECKING:
+    from ._core.claims import Rules
 
 _ANY = Need(None, "")
 
 
 def signing_key(
-    shell: Shell, source: KeySource, kid: str | None, algorithms: tuple[str, ...]
+    shell: Shell, rules: Rules, source: KeySource, kid: str | None, algorithms: tuple[str, ...]
 ) -> Generator[Want, object, Key]:
-    """The one key for a kid that fits one of the algorithms, fetched if need be.
+    """The one key for a kid that fits one of the algorithms, as `verify` would find it.
 
     Raises TokenError ``unknown_key``, ``ambiguous_key`` or ``algorithm_not_allowed``;
     KeysUnavailableError.
     """
     seen = source.begun
-    need = Need(kid, algorithms[0])
-    for _ in range(MOST_ROUNDS):
-        decision = source.look_up(need, in_air=shell.flight_of(source) is not None, seen=seen)
-        if not isinstance(decision, Fetch):
-            break
-        flight = shell.begin_flight(source, decision.budget, need, seen)
-        if flight is not None:
-            yield flight
-    if isinstance(source.look_up(need, in_air=False, seen=seen), Fetch):
-        raise source.unavailable()
-    return _choose(source, kid, algorithms, seen)
+    for rounds in range(MOST_ROUNDS + 1):
+        is_last = rounds == MOST_ROUNDS  # its flights vanished (cancelled, loop closed)
+        in_air = not is_last and shell.flight_of(source) is not None
+        need = _need(source, kid, algorithms)
+        decision = source.look_up(need, in_air=in_air, seen=seen)
+        match decision:
+            case Use():
+                attend(shell, rules.name, source, decision)
+                return _choose(source, kid, algorithms)
+            case Refuse():
+                raise _refusal(source, kid, decision, seen)
+            case Fetch():
+                if is_last:
+                    break
+                flight = shell.begin_flight(source, decision.budget, need, seen)
+                if flight is not None:
+                    yield flight
+            case _:
+                assert_never(decision)
+    raise source.unavailable()
 
 
-def _choose(source: KeySource, kid: str | None, algorithms: tuple[str, ...], seen: int) -> Key:
+def is_at_hand(source: KeySource, kid: str | None, algorithm: str) -> bool:
+    """Whether a key for it can be had without a fetch."""
+    decision = source.look_up(Need(kid, algorithm), in_air=False, seen=source.begun)
+    return isinstance(decision, Use) and isinstance(decision.selection, Found)
+
+
+def _need(source: KeySource, kid: str | None, algorithms: tuple[str, ...]) -> Need:
+    """What is looked up: the first algorithm for which the set has anything to say."""
     key_set = source.cache.key_set
-    if key_set is None:
-        raise source.unavailable()
+    if key_set is not None:
+        for one in algorithms:
+            if not isinstance(key_set.select(kid, one), Missing):
+                return Need(kid, one)
+    return Need(kid, algorithms[0])
+
+
+def _refusal(
+    source: KeySource, kid: str | None, refuse: Refuse, seen: int
+) -> TokenError | KeysUnavailableError:
+    if not refuse.known:
+        return source.unavailable()
+    if kid is not None and source.came_since(seen):
+        source.note_absent(kid)
+    return TokenError("unknown_key", "the provider publishes no such key")
+
+
+def _choose(source: KeySource, kid: str | None, algorithms: tuple[str, ...]) -> Key:
+    key_set = source.cache.key_set
+    assert key_set is not None  # noqa: S101 (it was looked up just now, and a set is never lost)
     selections = [key_set.select(kid, algorithm) for algorithm in algorithms]
     found = {id(key): key for one in selections if isinstance(one, Found) for key in one.keys}
     if len(found) == 1:
         return next(iter(found.values()))
     if found:
         raise TokenError("ambiguous_key", "several keys fit; name one by kid or alg")
-    if all(isinstance(one, Missing) for one in selections):
-        if source.cache.failure is not None:
-            raise source.unavailable()
-        if kid is not None and source.came_since(seen):
-            source.note_absent(kid)
-        raise TokenError("unknown_key", "the provider publishes no such key")
     if any(isinstance(one, Unusable) for one in selections):
         raise TokenError("unknown_key", "the key of that kid is unusable")
     raise TokenError("algorithm_not_allowed", "the key of that kid fits none of the algorithms")

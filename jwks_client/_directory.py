@@ -153,19 +153,19 @@ class Directory:
 
     # --- key sets by name
 
-    def source_of(self, name: str) -> Generator[Resolution, object, KeySource]:
-        """The key set of a provider, for which the application may have to be asked.
+    def named(self, name: str) -> Generator[Resolution, object, tuple[Rules, KeySource]]:
+        """A provider with its key set, for which the application may have to be asked.
 
         Raises ValueError if there is no such provider; KeysUnavailableError ``resolver_failed``.
         """
         pin = self.pin(name)
         if isinstance(pin, Rules):
-            return self.sources[pin.name]
+            return pin, self.sources[pin.name]
         assert self._tenants is not None  # noqa: S101 (only then a pin is an issuer)
         try:
             tenant = yield from self._tenants.resolved(pin)
         except TokenError:
             pass
         else:
-            return tenant.source
+            return tenant.rules, tenant.source
         raise ValueError("no provider is configured or resolved by that name")

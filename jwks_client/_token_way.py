@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from . import _arguments as arguments
 from ._attempt import Attempt, Want, judge_at_hand
 from ._base import BaseClient
-from ._by_hand import loaded, signing_key
+from ._by_hand import is_at_hand, loaded, signing_key
 from ._core.claim_values import Wanted
 from ._core.claims import Rules
 from ._core.jwk import Key, KeySet
 from ._core.memo import LONGEST, Remembered
+from ._core.route import verdict
 from ._core.token import TokenFacts, UnverifiedToken, VerifiedToken, new_tuple, parse, text_of
 from ._directory import Candidates, Pin
 from ._source import KeySource
@@ -216,19 +217,21 @@ class VerifyingClient(BaseClient):
 
     # --- keys by hand
 
-    def _source(self, provider: str | None) -> Generator[Want, object, KeySource]:
+    def _named(self, provider: str | None) -> Generator[Want, object, tuple[Rules, KeySource]]:
         if provider is not None:
-            return (yield from self._directory.source_of(provider))
-        if len(self._sources) != 1 or self._tenants is not None:
+            return (yield from self._directory.named(provider))
+        only = self._directory.only
+        if only is None:
             raise ConfigurationError("provider", "must be named, since the client has several")
-        return next(iter(self._sources.values()))
+        return only.pairs[0]
 
     def _loaded(self, provider: str | None) -> Generator[Want, object, KeySet]:
-        return (yield from loaded(self, (yield from self._source(provider))))
+        _, source = yield from self._named(provider)
+        return (yield from loaded(self, source))
 
     def _sources_of(self, provider: str | None) -> Generator[Want, object, list[KeySource]]:
         if provider is not None:
-            source = yield from self._source(provider)
+            _, source = yield from self._named(provider)
             return [] if source.fixed else [source]
         return self._fetched_sources()
 
@@ -245,16 +248,31 @@ class VerifyingClient(BaseClient):
     def _signing_key(
         self, kid: str | None, alg: str | None, provider: str | None
     ) -> Generator[Want, object, Key]:
-        source = yield from self._source(provider)
-        algorithms = tuple(source.plan.provider.algorithms) if alg is None else (alg,)
-        return (yield from signing_key(self, source, kid, algorithms))
+        rules, source = yield from self._named(provider)
+        algorithms = tuple(rules.provider.algorithms) if alg is None else (alg,)
+        return (yield from signing_key(self, rules, source, kid, algorithms))
 
     def _key_of_token(self, token: str | bytes) -> Generator[Want, object, Key]:
         parsed = parse(text_of(token, self._max_token), self._max_header)
         candidates = yield from self._directory.asked(parsed, None)
-        rules, source = candidates.pairs[0]
-        rules.admit(parsed)
-        return (yield from signing_key(self, source, parsed.kid, (parsed.algorithm,)))
+        errors: list[JWKSError] = [] if candidates.refusal is None else [candidates.refusal]
+        admitted: list[tuple[Rules, KeySource]] = []
+        for rules, source in candidates.pairs:
+            try:
+                rules.admit(parsed)
+            except TokenError as error:
+                errors.append(error)
+            else:
+                admitted.append((rules, source))
+        # As for a verification: keys at hand come before any fetch, else the order given.
+        admitted.sort(key=lambda pair: not is_at_hand(pair[1], parsed.kid, parsed.algorithm))
+        for rules, source in admitted:
+            wanted = (parsed.algorithm,)
+            try:
+                return (yield from signing_key(self, rules, source, parsed.kid, wanted))
+            except (TokenError, KeysUnavailableError) as error:
+                errors.append(error)
+        raise verdict((), errors)
 
 
 def _as_key(claim_values: Mapping[str, Any] | None) -> str | None:
