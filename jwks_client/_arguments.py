@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ._core.claim_values import Wanted, wanted
@@ -35,8 +36,11 @@ def claim_values(values: Mapping[str, Any] | None) -> Wanted:
 def listeners(given: Iterable[Listener]) -> tuple[Listener, ...]:
     """The listeners: callables."""
     several = tuple(given) if isinstance(given, Iterable) else None  # pyright: ignore[reportUnnecessaryIsInstance]
-    if several is None or not all(callable(one) for one in several):
-        raise ConfigurationError("listeners", "takes a collection of callables")
+    # A class is callable too, and would be made anew for each event, and told of none.
+    if several is None or not all(callable(one) and not isinstance(one, type) for one in several):
+        raise ConfigurationError(
+            "listeners", "takes a collection of callables, such as LoggingListener()"
+        )
     return several
 
 
@@ -66,6 +70,19 @@ def check_http(given: object, fetch: FetchPolicy, *, asynchronous: bool) -> None
     if not shaped or (blocks if asynchronous else awaits):
         kind = "httpx.AsyncClient" if asynchronous else "httpx.Client"
         raise ConfigurationError("http", f"takes an {kind}, or a client of its shape")
+
+
+def check_proxy(fetch: FetchPolicy) -> None:
+    """Refuse a SOCKS proxy where httpx lacks what it needs for one, which it says only in use."""
+    if fetch.proxy is not None and fetch.proxy.startswith("socks") and find_spec("socksio") is None:
+        raise ConfigurationError("proxy", "wants socksio for SOCKS: pip install 'httpx[socks]'")
+
+
+def patience(timeout: object) -> float:
+    """Seconds that a call may wait, an hour at most; ValueError for what is no such number."""
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
+        raise ValueError("timeout takes a number of seconds, at least 0")
+    return min(timeout, 3600.0)
 
 
 def check_checks(providers: Iterable[Provider], *, asynchronous: bool) -> None:

@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
+from . import _arguments as arguments
 from ._attempt import Want
 from ._by_hand import first_failure
 from ._core.cache import Budget
@@ -138,7 +139,7 @@ class AsyncJWKSClient(VerifyingClient):
         """Load all providers side by side; see `JWKSClient.warm_up`."""
         sources = self._cold_sources()
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(arguments.patience(timeout)):
                 await self._fly_all(sources)
         except TimeoutError:
             raise KeysUnavailableError(

@@ -68,13 +68,14 @@ class Attempt:
         facts: what was proved, where signature and claims held. The application's own ``checks``
             are asked after that (`steps`).
         error: why the candidate refuses the token; None where it does not.
+        asked: the application's own checks that were, by name, and the error of who refused.
         held: a key of this candidate made the signature.
         retry: what may be tried once something was waited for, where anything may.
     """
 
     __slots__ = (
         *("_more", "_shell", "_token", "_tried"),
-        *("error", "facts", "held", "retry", "rules", "seen", "source"),
+        *("asked", "error", "facts", "held", "retry", "rules", "seen", "source"),
     )
 
     def __init__(
@@ -93,6 +94,7 @@ class Attempt:
         self.seen = source.begun
         self.error: JWKSError | None = None
         self.facts: TokenFacts | None = None
+        self.asked: list[tuple[str, JWKSError | None]] = []
         self.held = False
         self.retry: Callable[[], Generator[Want, object]] | None = None
         self._tried: Found | None = None

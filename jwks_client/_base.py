@@ -19,7 +19,7 @@ from ._clock import SystemClock
 from ._core import settings
 from ._core.cache import Budget, Fetch, Need
 from ._core.memo import Memo, Remembered
-from ._core.policy import CachePolicy, FetchPolicy
+from ._core.policy import CachePolicy, FetchPolicy, TenantPolicy
 from ._core.provider import Location, Provider
 from ._directory import Directory
 from ._health import Health, health_of
@@ -62,6 +62,7 @@ class BaseClient:
         if not isinstance(fetch, FetchPolicy):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError("fetch", "takes a FetchPolicy")
         arguments.check_http(http, fetch, asynchronous=self._asynchronous)
+        arguments.check_proxy(fetch)
         self._cache_policy = cache
         self._fetch_policy = fetch
         self._max_token, self._max_header = fetch.max_token, fetch.max_header
@@ -120,11 +121,6 @@ class BaseClient:
     def _make_tenants(
         self, make: Sources, resolve: Resolve | None, max_resolved: int, resolve_ttl: float
     ) -> Tenants | None:
-        if resolve is None:
-            return None
-        from ._core.tenants import TenantPolicy
-        from ._tenants import Tenants
-
         cache = self._cache_policy
         policy = TenantPolicy(
             max_resolved=max_resolved,
@@ -133,6 +129,10 @@ class BaseClient:
             backoff=cache.failure_backoff,
             ask_ahead=cache.refresh_ahead is not None,
         )
+        if resolve is None:
+            return None
+        from ._tenants import Tenants
+
         return Tenants(
             resolve,
             policy,

@@ -92,6 +92,8 @@ class Directory:
 
     def pin(self, name: str) -> Pin:
         """The provider of a name; ValueError if there can be none, a mistake of the caller."""
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError("provider takes the name of a provider")  # noqa: TRY004 (the contract)
         if self._tenants is not None and name not in self.sources:
             if askable(name):
                 return name

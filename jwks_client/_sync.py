@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
+from . import _arguments as arguments
 from ._attempt import Want
 from ._by_hand import first_failure
 from ._core.cache import Budget
@@ -167,11 +168,11 @@ class JWKSClient(VerifyingClient):
         """Load all providers side by side, for start-up; tries all, then raises the first failure.
 
         Arguments:
-            timeout: seconds to wait at most.
+            timeout: seconds to wait at most, from 0; an hour at most is waited.
 
-        Raises KeysUnavailableError.
+        Raises KeysUnavailableError; ValueError if the timeout is no such number.
         """
-        self._fly_all(self._cold_sources(), time.monotonic() + timeout)
+        self._fly_all(self._cold_sources(), time.monotonic() + arguments.patience(timeout))
 
     def explain(self, token: str | bytes) -> Explanation:
         """Every key considered and every check with its outcome, for people; never for responses.

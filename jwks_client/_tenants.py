@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from . import _arguments as arguments
 from ._core.claims import Rules
+from ._core.policy import TenantPolicy
 from ._core.provider import Provider
 from ._core.resolving import Failure, read_answer
 from ._core.tenants import (
@@ -23,7 +24,6 @@ from ._core.tenants import (
     Busy,
     Decision,
     Tenant,
-    TenantPolicy,
     TenantTable,
     Unknown,
     Use,

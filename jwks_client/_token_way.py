@@ -206,10 +206,15 @@ class VerifyingClient(BaseClient):
             candidates = yield from self._directory.asked(parsed, None)
         except JWKSError as error:
             return refused_at_sight(error)
-        outcome = yield from steps(self, parsed, candidates, (), [])
+        attempts: list[Attempt] = []
+        outcome = yield from steps(self, parsed, candidates, (), attempts)
+        asked = {one.rules.name: one.asked for one in attempts}
         return explain(
             parsed,
-            [(rules, source.cache) for rules, source in candidates.pairs],
+            [
+                (rules, source.cache, asked.get(rules.name, ()))
+                for rules, source in candidates.pairs
+            ],
             None if isinstance(outcome, Accepted) else outcome,
             outcome.rules.name if isinstance(outcome, Accepted) else None,
             (self.clock.time(), self.clock.monotonic()),

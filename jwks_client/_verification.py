@@ -25,6 +25,7 @@ from .errors import JWKSError, TokenError
 if TYPE_CHECKING:
     from ._core.claim_values import Wanted
     from ._core.claims import Rules
+    from ._core.provider import Check
     from ._directory import Candidates
 
 Way: TypeAlias = Generator[Want, object, VerifiedToken]
@@ -89,35 +90,50 @@ def _holds(attempt: Attempt) -> Generator[Want, object, bool]:
     """Whether signature and claims held, and the application's own checks accept."""
     if attempt.facts is None or not attempt.rules.checks:
         return attempt.facts is not None
-    refusal = yield from run_checks(attempt.rules, VerifiedToken(attempt.facts))
+    refusal = yield from run_checks(attempt.rules, VerifiedToken(attempt.facts), attempt.asked)
     if refusal is not None:
         attempt.facts, attempt.error = None, refusal
     return refusal is None
 
 
-def run_checks(rules: Rules, token: VerifiedToken) -> Generator[Want, object, JWKSError | None]:
+def run_checks(
+    rules: Rules, token: VerifiedToken, asked: list[tuple[str, JWKSError | None]] | None = None
+) -> Generator[Want, object, JWKSError | None]:
     """Run the application's own checks. Returns the error of the first that refuses, or None.
 
-    None or True accepts; a JWKSError passes as it is; all else is ``rejected_by_check``.
+    Arguments:
+        rules: whose checks.
+        token: what they are given.
+        asked: takes the name of each that was asked, with its error.
     """
     for check in rules.checks:
-        cause: Exception | None = None
-        outcome: object = False
-        try:
-            outcome = check(token)
-            if inspect.isawaitable(outcome):
-                outcome = yield cast("Awaitable[object]", outcome)
-        except Exception as raised:  # noqa: BLE001 (the application's code refuses)
-            cause = raised
-        if isinstance(cause, JWKSError):
-            return cause
-        if cause is not None or (outcome is not None and outcome is not True):
-            refused = TokenError(
-                "rejected_by_check", f"the application's check {_name_of(check)} refused it"
-            )
-            refused.__cause__ = cause
-            return refused
+        refusal = yield from _asked(check, token)
+        if asked is not None:
+            asked.append((_name_of(check), refusal))
+        if refusal is not None:
+            return refusal
     return None
+
+
+def _asked(check: Check, token: VerifiedToken) -> Generator[Want, object, JWKSError | None]:
+    """None or True accepts; a JWKSError passes as it is; all else is ``rejected_by_check``."""
+    cause: Exception | None = None
+    outcome: object = False
+    try:
+        outcome = check(token)
+        if inspect.isawaitable(outcome):
+            outcome = yield cast("Awaitable[object]", outcome)
+    except Exception as raised:  # noqa: BLE001 (the application's code refuses)
+        cause = raised
+    if isinstance(cause, JWKSError):
+        return cause
+    if cause is None and (outcome is None or outcome is True):
+        return None
+    refused = TokenError(
+        "rejected_by_check", f"the application's check {_name_of(check)} refused it"
+    )
+    refused.__cause__ = cause
+    return refused
 
 
 # Refusals that hold whatever the clock says, as long as the key sets stay: what a later candidate

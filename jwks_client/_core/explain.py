@@ -8,16 +8,20 @@ hold it shows no claim, only which check it failed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from ..errors import JWKSError, TokenError
+from ..errors import JWKSError, KeysUnavailableError, TokenError
 from .cache import KeyCache, State
 from .claims import Rules
 from .jwk import MAX_CANDIDATES, Found, Key
 from .token import UnverifiedToken, signer
 
 __all__ = ["CandidateExplained", "CheckExplained", "Explanation", "KeyExplained"]
+
+# The application's own checks that were asked, by name, and the error of the one that refused.
+Asked: TypeAlias = Sequence[tuple[str, JWKSError | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,8 @@ class CandidateExplained:
         provider: its name.
         state: of its key set, after the verification.
         keys: every entry of its key set.
-        checks: every check, in order; those after a failed one too.
+        checks: every check, in order; those after a failed one too. Of the application's own, those
+            that were asked: after a failed one none is.
     """
 
     provider: str
@@ -113,7 +118,7 @@ def refused_at_sight(error: JWKSError) -> Explanation:
 
 def explain(
     token: UnverifiedToken,
-    candidates: Iterable[tuple[Rules, KeyCache]],
+    candidates: Iterable[tuple[Rules, KeyCache, Asked]],
     error: JWKSError | None,
     accepted_by: str | None,
     times: tuple[float, float],
@@ -122,12 +127,13 @@ def explain(
 
     Arguments:
         token: as it was parsed.
-        candidates: the providers that were asked, with the facts of their keys.
+        candidates: the providers that were asked, with the facts of their keys, and which of the
+            application's own checks were asked.
         error: the verdict, or None if the token is accepted.
         accepted_by: the provider that accepted it.
         times: seconds since the epoch, and monotonic seconds.
     """
-    told = tuple(_candidate(token, rules, cache, error, times) for rules, cache in candidates)
+    told = tuple(_candidate(token, candidate, error, times) for candidate in candidates)
     if error is None:
         message = "the signature and every claim hold"
         return Explanation(code=None, message=message, provider=accepted_by, candidates=told)
@@ -136,29 +142,19 @@ def explain(
 
 def _candidate(
     token: UnverifiedToken,
-    rules: Rules,
-    cache: KeyCache,
+    candidate: tuple[Rules, KeyCache, Asked],
     error: JWKSError | None,
     times: tuple[float, float],
 ) -> CandidateExplained:
+    rules, cache, asked = candidate
     wall, now = times
     keys, made_by = _keys(token, cache)
     checks = [_check(name, run) for name, run in rules.each_check(token, made_by, wall)]
-    code = None if made_by is not None else "bad_signature" if _tried(keys) else "unknown_key"
-    message = "" if code is None else "no key of the provider made it"
-    # Where `verify` has it: after alg and typ, before the claims.
-    checks.insert(1, CheckExplained(name="signature", code=code, claim=None, message=message))
-    for check in rules.checks:
-        if isinstance(error, TokenError) and error.code == "rejected_by_check":
-            name = getattr(check, "__qualname__", type(check).__qualname__)
-            checks.append(
-                CheckExplained(
-                    name=f"the application's {name}",
-                    code=error.code if name in error.message else None,
-                    claim=None,
-                    message=error.message,
-                )
-            )
+    # Where `verify` has it: after alg and typ, before the claims. A token that they condemn causes
+    # no fetch, and of a signature that nobody had a key for there is nothing to tell.
+    if cache.key_set is not None or isinstance(error, KeysUnavailableError):
+        checks.insert(1, _signature(keys, made_by, cache, error))
+    checks.extend(_own(name, refusal) for name, refusal in asked)
     return CandidateExplained(
         provider=rules.name, state=cache.state(now), keys=keys, checks=tuple(checks)
     )
@@ -170,6 +166,26 @@ def _check(name: str, run: Callable[[], object]) -> CheckExplained:
     except TokenError as error:
         return CheckExplained(name=name, code=error.code, claim=error.claim, message=error.message)
     return CheckExplained(name=name, code=None, claim=None, message="")
+
+
+def _signature(
+    keys: Iterable[KeyExplained], made_by: Key | None, cache: KeyCache, error: JWKSError | None
+) -> CheckExplained:
+    code, message = None, ""
+    if cache.key_set is None and error is not None:
+        code, message = error.code, error.message
+    elif made_by is None:
+        code = "bad_signature" if _tried(keys) else "unknown_key"
+        message = "no key of the provider made it"
+    return CheckExplained(name="signature", code=code, claim=None, message=message)
+
+
+def _own(name: str, refusal: JWKSError | None) -> CheckExplained:
+    name = f"the application's {name}"
+    if refusal is None:
+        return CheckExplained(name=name, code=None, claim=None, message="")
+    claim = refusal.claim if isinstance(refusal, TokenError) else None
+    return CheckExplained(name=name, code=refusal.code, claim=claim, message=refusal.message)
 
 
 def _tried(keys: Iterable[KeyExplained]) -> bool:

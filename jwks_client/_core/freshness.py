@@ -84,9 +84,11 @@ def _cache_control(value: str) -> dict[str, str]:
 
 
 def _seconds(value: str | None) -> float | None:
-    # RFC 9111, section 1.2.2: a number beyond counting is a very large one.
     within = value is not None and len(value) <= _LONGEST_HEADER
-    return float(value) if value and within and _SECONDS.fullmatch(value) else None
+    if not value or not within or not _SECONDS.fullmatch(value):
+        return None
+    # RFC 9111, section 1.2.2: a number beyond counting is this one, and never infinity.
+    return min(float(value), 2.0**31)
 
 
 def _date(value: str) -> float | None:

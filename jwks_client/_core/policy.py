@@ -1,7 +1,7 @@
-"""How long keys live and how they are fetched, as values that are checked when they are made.
+"""How long keys and tenants live and how keys are fetched, as values, checked when they are made.
 
-Owns: the defaults and bounds of caching and fetching. May not know: providers, tokens, or how any
-of this is carried out. All times are seconds.
+Owns: the defaults and bounds of caching, fetching and resolving. May not know: providers, tokens,
+or how any of this is carried out. All times are seconds.
 """
 
 from __future__ import annotations
@@ -129,3 +129,30 @@ class FetchPolicy:
                 "proxy",
                 "takes an http, https, socks5 or socks5h URL such as http://proxy.internal:3128",
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantPolicy:
+    """How long an answer of the resolver stands, and how many are kept.
+
+    Arguments:
+        max_resolved: tenants that are kept (1 to 100 000).
+        resolve_ttl: seconds (at least 1) that an answer stands.
+        stale_if_error: seconds past that in which it stands while the resolver fails.
+        backoff: first and longest wait in seconds after a failed call; doubles in between, half of
+            it fixed and half drawn.
+        ask_ahead: ask in the background once 0.8 of ``resolve_ttl`` are over, and after a failure;
+            False for no background work at all.
+
+    Raises `ConfigurationError` naming the setting.
+    """
+
+    max_resolved: int = 256
+    resolve_ttl: float = 300
+    stale_if_error: float = 3600
+    backoff: tuple[float, float] = (1, 30)
+    ask_ahead: bool = True
+
+    def __post_init__(self) -> None:
+        settings.whole("max_resolved", self.max_resolved, minimum=1, maximum=100_000)
+        settings.number("resolve_ttl", self.resolve_ttl, minimum=1)

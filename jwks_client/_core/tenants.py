@@ -25,9 +25,8 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
-from . import settings
 from .cache import KeyCache
-from .policy import CachePolicy
+from .policy import CachePolicy, TenantPolicy
 from .provider import Provider
 from .resolving import Failure
 
@@ -44,33 +43,6 @@ REFUSED_FOR: Final = 10.0  # seconds that None is remembered
 MOST_ABSENT: Final = 1024  # issuers without a tenant that are remembered
 USUAL_LEEWAY: Final = 30.0  # of a Provider, in seconds
 _NO_KEYS: Final = KeyCache(policy=CachePolicy(), due_share=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TenantPolicy:
-    """How long an answer of the resolver stands, and how many are kept.
-
-    Arguments:
-        max_resolved: tenants that are kept (1 to 100 000).
-        resolve_ttl: seconds (at least 1) that an answer stands.
-        stale_if_error: seconds past that in which it stands while the resolver fails.
-        backoff: first and longest wait in seconds after a failed call; doubles in between, half of
-            it fixed and half drawn.
-        ask_ahead: ask in the background once 0.8 of ``resolve_ttl`` are over, and after a failure;
-            False for no background work at all.
-
-    Raises `ConfigurationError` naming the setting.
-    """
-
-    max_resolved: int = 256
-    resolve_ttl: float = 300
-    stale_if_error: float = 3600
-    backoff: tuple[float, float] = (1, 30)
-    ask_ahead: bool = True
-
-    def __post_init__(self) -> None:
-        settings.whole("max_resolved", self.max_resolved, minimum=1, maximum=100_000)
-        settings.number("resolve_ttl", self.resolve_ttl, minimum=1)
 
 
 class Tenant(Generic[S]):

@@ -28,11 +28,27 @@ if TYPE_CHECKING:
 __all__ = ["verify"]
 
 
+def _not_empty(_context: click.Context, _option: click.Parameter, value: Any) -> Any:
+    """Nothing is a variable that is not set, and no way to leave a check out."""
+    if value == "" or (isinstance(value, tuple) and "" in value):
+        raise click.BadParameter("takes a text that is not empty")
+    return value
+
+
 @click.command()
 @token_argument
-@click.option("--issuer", metavar="URL", help="The accepted iss, exactly as tokens spell it.")
 @click.option(
-    "--audience", "audiences", multiple=True, help="An accepted aud; may be given several times."
+    "--issuer",
+    metavar="URL",
+    callback=_not_empty,
+    help="The accepted iss, exactly as tokens spell it.",
+)
+@click.option(
+    "--audience",
+    "audiences",
+    multiple=True,
+    callback=_not_empty,
+    help="An accepted aud; may be given several times.",
 )
 @click.option("--any-audience", is_flag=True, help="Knowingly do not check aud.")
 @click.option(

@@ -174,6 +174,11 @@ def test_leeway_and_algorithm_are_as_told(idp):
         (("--issuer", "https://i.example", "--audience", "a", "--leeway", "-1"), "leeway"),
         (("--issuer", "https://i.example", "--audience", "a", "--ca", "no-such-file"), "--ca"),
         (("--isuer", "https://i.example"), "--isuer"),
+        # As of a variable that is not set: never a way to leave a check out.
+        (("--issuer", "https://i.example", "--audience", ""), "--audience"),
+        (("--issuer", "https://i.example", "--audience", "a", "--audience", ""), "--audience"),
+        (("--issuer", "", "--audience", "a", "--jwks-url", "https://i.example/k"), "--issuer"),
+        (("--provider", "auth0:acme.eu.auth0.com", "--audience", ""), "--audience"),
     ],
 )
 def test_wrong_usage_names_the_option(idp, options, named):

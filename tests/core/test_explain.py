@@ -81,6 +81,50 @@ def test_the_first_failing_check_is_what_verify_says(drive, idp, strict, fault):
     assert "FAILED" in str(explained)
 
 
+def test_the_application_s_own_checks_are_told_by_what_they_said(drive, idp):
+    """Each that was asked with its own outcome, whatever their names; those after a refusal were not asked."""
+
+    def check(token) -> None: ...
+
+    def check_two(token) -> None:
+        if token.subject == "u2":
+            token.require("admin")
+
+    def check_three(token) -> bool:
+        return token.subject != "u3"
+
+    drive.client(
+        replace(idp.provider, checks=(check, check_two, check_three)),
+        transport=idp.transport,
+        clock=idp.clock,
+    )
+
+    def told(subject: str) -> list[tuple[str, str | None]]:
+        [candidate] = drive.explain(idp.issue(sub=subject)).candidates
+        own = [one for one in candidate.checks if one.name.startswith("the application's")]
+        return [(one.name.rpartition(".")[2], one.code) for one in own]
+
+    passed = [("check", None), ("check_two", None)]
+    assert told("u1") == [*passed, ("check_three", None)]
+    assert told("u2") == [("check", None), ("check_two", "insufficient_scope")]
+    assert drive.explain(idp.issue(sub="u2")).first_failed.code == "insufficient_scope"
+    assert told("u3") == [*passed, ("check_three", "rejected_by_check")]
+    assert drive.explain(idp.issue(sub="u3")).first_failed.name.endswith("check_three")
+
+
+def test_a_signature_that_nobody_had_a_key_for_is_not_told_of(drive, idp):
+    """A token that its claims condemn causes no fetch, so nothing is known of its signature; if a fetch fails, that is."""
+    drive.client(idp)
+    explained = drive.explain(idp.issue(iss="https://other.test"))
+    [candidate] = explained.candidates
+    assert "signature" not in [one.name for one in candidate.checks]
+    assert explained.first_failed.code == explained.code == "wrong_issuer"
+    idp.fail(503)
+    explained = drive.explain(idp.issue())
+    assert explained.first_failed.name == "signature"
+    assert explained.first_failed.code == explained.code == "fetch_failed"
+
+
 def test_a_bad_signature_shows_no_claim(drive, idp):
     """Of a token whose signature did not hold the explanation tells checks, not values."""
     drive.client(idp)

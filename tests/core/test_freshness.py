@@ -67,6 +67,13 @@ class TestLife:
         """``max-age`` sets the life, never below ``min_ttl`` or above ``max_ttl``."""
         assert life(cache_control=told) == expected
 
+    def test_numbers_beyond_counting_keep_it_within_the_bounds(self) -> None:
+        """Two of them, one less the other, are no life that never begins or never ends."""
+        endless = "9" * 400
+        assert life(cache_control=f"max-age={endless}") == 3600
+        assert life(cache_control=f"max-age={endless}", age=endless) == 60
+        assert life(cache_control="max-age=600", age=endless) == 60
+
     @pytest.mark.parametrize(
         "told",
         [

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from jwks_client import CachePolicy, ConfigurationError, Provider
 from jwks_client._core.cache import KeyCache
 from jwks_client._core.jwk import KeySet
+from jwks_client._core.policy import TenantPolicy
 from jwks_client._core.resolving import Failure
 from jwks_client._core.tenants import (
     BURST,
@@ -19,7 +20,6 @@ from jwks_client._core.tenants import (
     Ask,
     Busy,
     Tenant,
-    TenantPolicy,
     TenantTable,
     Unknown,
     Use,

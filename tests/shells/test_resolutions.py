@@ -22,8 +22,8 @@ from jwks_client import (
     TokenError,
 )
 from jwks_client._core.cache import KeyCache
+from jwks_client._core.policy import TenantPolicy
 from jwks_client._core.resolving import Failure
-from jwks_client._core.tenants import TenantPolicy
 from jwks_client._resolution import Resolution
 from jwks_client._resolver import MOST_FOR_NEW
 from jwks_client._tenants import PATIENCE, Tenants

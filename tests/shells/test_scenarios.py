@@ -495,6 +495,15 @@ class TestByHand:
             assert starting.exception(PATIENCE).code == "fetch_timeout"
         drive.settle()
 
+    def test_warm_up_takes_any_number_of_seconds(self, drive, idp):
+        """For ever is no error, and what is no such number is one, with both clients."""
+        drive.client(idp)
+        for wrong in (None, "5", -1, float("nan"), True):
+            with pytest.raises(ValueError, match="seconds"):
+                drive.warm_up(timeout=wrong)
+        drive.warm_up(timeout=float("inf"))
+        assert drive.health(NAME).state == "fresh"
+
     def test_keys(self, drive, idp):
         """The set as cached, fetched if there is none: usable keys, and the others with a reason."""
         drive.client(idp)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 
@@ -16,6 +18,7 @@ from jwks_client import (
     TokenError,
     providers,
 )
+from jwks_client.events import LoggingListener
 from jwks_client.testing import FakeProvider
 
 
@@ -77,6 +80,9 @@ class TestRouting:
         assert refused(drive, one.issue(), provider="two.test") == "wrong_issuer"
         with pytest.raises(ValueError, match="no provider is named 'three'"):
             drive.verify(one.issue(), provider="three")
+        for name in (5, b"one.test", ["one.test"], one.provider):
+            with pytest.raises(ValueError, match="name of a provider"):
+                drive.verify(one.issue(), provider=name)
 
     def test_the_pin_is_part_of_the_memory(self, drive, one, two):
         """A token that is remembered for one question is not the answer to another."""
@@ -199,8 +205,11 @@ class TestConfiguration:
             ("token_cache_size", True),
             ("listeners", 5),
             ("listeners", [5]),
+            ("listeners", [LoggingListener]),  # and not LoggingListener(): it would never be told
             ("clock", 5),
             ("http", 5),
+            ("max_resolved", 0),  # also where nobody resolves
+            ("resolve_ttl", "x"),
         ],
     )
     def test_a_wrong_setting_is_named(self, drive, one, setting, value):
@@ -215,6 +224,15 @@ class TestConfiguration:
             with pytest.raises(ConfigurationError) as caught:
                 drive.client(one, fetch=fetch)
             assert caught.value.field == "http"
+
+    def test_a_socks_proxy_that_cannot_work_is_refused_when_made(self, drive, one):
+        """httpx would say only at each fetch that it lacks what SOCKS needs."""
+        with (
+            patch.dict(sys.modules, {"socksio": None}),
+            pytest.raises(ConfigurationError, match=r"httpx\[socks\]") as caught,
+        ):
+            drive.client(one.provider, fetch=FetchPolicy(proxy="socks5://proxy.test:1"))
+        assert caught.value.field == "proxy"
 
     def test_something_else_than_a_provider(self, drive):
         """A URL where a provider is wanted is an error that says so."""
