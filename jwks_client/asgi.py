@@ -122,19 +122,24 @@ class JWKSMiddleware:
             await (self._lifespan if kind == "lifespan" else self.app)(scope, receive, send)
             return
         # Each request comes this way, so its common part is told in one piece.
-        if (self._some_are_open or scope.get("method") == "OPTIONS") and self._is_open(scope):
-            await self._serve_openly(scope, receive, send)
-            return
         request = request_of(scope)
-        try:
-            raw = self._read(request)
-            token = None if raw is None else await self._verify(raw)
-        except JWKSError as error:
-            await self._refuse(error, request, scope, send)
-            return
-        seen, reply = admitted(scope, token), Reply(send)
-        if kind == "websocket":
-            seen, reply = self._without_tokens(request, seen, send)
+        if (self._some_are_open or scope.get("method") == "OPTIONS") and self._is_open(scope):
+            if self._resource is not None and self._is_metadata(scope):
+                await self._resource(scope, receive, send)
+                return
+            # What another middleware found out stands.
+            token = token_in(scope)
+            seen, reply = scope if "auth" in scope else admitted(scope, None), Reply(send)
+        else:
+            try:
+                raw = self._read(request)
+                token = None if raw is None else await self._verify(raw)
+            except JWKSError as error:
+                await self._refuse(error, request, scope, send)
+                return
+            seen, reply = admitted(scope, token), Reply(send)
+            if kind == "websocket":
+                seen, reply = self._without_tokens(request, seen, send)
         before = current.set(token)
         try:
             await self.app(seen, receive, reply)
@@ -175,14 +180,6 @@ class JWKSMiddleware:
     def _is_metadata(self, scope: Scope) -> bool:
         resource = self._resource
         return resource is not None and scope["type"] == "http" and scope["path"] == resource.path
-
-    async def _serve_openly(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._resource is not None and self._is_metadata(scope):
-            await self._resource(scope, receive, send)
-        else:
-            # What another middleware found out stands.
-            seen = scope if "auth" in scope else admitted(scope, None)
-            await self.app(seen, receive, send)
 
 
 def get_token(scope_or_request: object) -> VerifiedToken | None:

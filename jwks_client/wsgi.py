@@ -114,7 +114,8 @@ class JWKSMiddleware:
             answer = self._resource.answer(environ["REQUEST_METHOD"])
             return _send(answer, environ, start_response, None)
         if self._is_open(environ):
-            return self.app(environ, start_response)
+            # What another middleware found out stands.
+            return self._serve(environ, start_response, get_token(environ))
         try:
             raw = self._guard.read(self._request_of(environ))
             token = None if raw is None else self._guard.client.verify(raw)

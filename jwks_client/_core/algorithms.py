@@ -64,13 +64,17 @@ _EC = {
     "secp256k1": ("ES256K", 32),
 }
 _OKP = {"Ed25519": 32, "Ed448": 57}
-# RFC 7748, section 4.1: the prime. Below it, whatever the y of a point of small order can be
+# RFC 7748, section 4: the primes. Below each, whatever the y of a point of small order can be
 # written as: under such a key anybody can sign, one message in eight at least.
 _P_25519: Final = 2**255 - 19
+_P_448: Final = 2**448 - 2**224 - 1
 _Y_OF_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
-_SMALL_ORDER: Final = frozenset(
-    {0, 1, _P_25519 - 1, _P_25519, _P_25519 + 1, _Y_OF_ORDER_8, _P_25519 - _Y_OF_ORDER_8}
-)
+_SMALL_ORDER: Final = {
+    "Ed25519": frozenset(
+        {0, 1, _P_25519 - 1, _P_25519, _P_25519 + 1, _Y_OF_ORDER_8, _P_25519 - _Y_OF_ORDER_8}
+    ),
+    "Ed448": frozenset({0, 1, _P_448 - 1, _P_448, _P_448 + 1}),
+}
 _ML_DSA: Final[dict[str, tuple[Callable[[bytes], PublicKey], int]]] = {
     "ML-DSA-44": (mldsa.MLDSA44PublicKey.from_public_bytes, 1312),
     "ML-DSA-65": (mldsa.MLDSA65PublicKey.from_public_bytes, 1952),
@@ -250,8 +254,8 @@ def _build_okp(jwk: dict[str, Any]) -> Built:
     octets = _octets(jwk, "x", _OKP[curve])
     members = {"crv": curve, "kty": "OKP", "x": to_base64url(octets)}
     key = _from_jwk(OKPAlgorithm.from_jwk, members)
-    y = int.from_bytes(octets, "little") & (2**255 - 1)  # without the sign of x
-    if curve == "Ed25519" and y in _SMALL_ORDER:
+    y = int.from_bytes(octets, "little") & (2 ** (8 * len(octets) - 1) - 1)  # no sign of x
+    if y in _SMALL_ORDER[curve]:
         raise Unbuildable("weak_key", "a point of small order: anybody can sign under such a key")
     # RFC 9864: EdDSA and the curve's own name are one algorithm for a key of that curve.
     return Built(key, members, frozenset({"EdDSA", curve}))

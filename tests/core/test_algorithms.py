@@ -405,12 +405,16 @@ class TestCurves:
         for bad in (octets[:-1], octets[1:], octets + b"\0", b"\0" + octets, octets * 2, b"\0"):
             assert unbuildable(jwk(curve, x=to_text(bad))).code == "malformed_key"
 
-    @pytest.mark.parametrize("sign", [0, 1 << 255])
-    def test_a_point_of_small_order_makes_no_key(self, sign):
-        """The eight points of Ed25519 under which anybody can sign, and what else they can be written as."""
-        for y in algorithms._SMALL_ORDER:
-            octets = (y | sign).to_bytes(32, "little")
-            assert unbuildable(jwk("Ed25519", x=to_text(octets))).code == "weak_key"
+    @pytest.mark.parametrize("signed", [False, True])
+    @pytest.mark.parametrize("curve", OKP)
+    def test_a_point_of_small_order_makes_no_key(self, curve, signed):
+        """The points under which anybody can sign, and what else they can be written as, with either sign of x."""
+        width = OKP[curve]
+        sign = int(signed) << (8 * width - 1)
+        assert len(algorithms._SMALL_ORDER[curve]) == (7 if curve == "Ed25519" else 5)
+        for y in algorithms._SMALL_ORDER[curve]:
+            octets = (y | sign).to_bytes(width, "little")
+            assert unbuildable(jwk(curve, x=to_text(octets))).code == "weak_key"
 
     def test_an_okp_key_under_the_other_curve_makes_no_key(self):
         """The curve's name and the length of the key agree."""

@@ -21,6 +21,7 @@ from asgi_calls import (
 
 from jwks_client import JWKSClient
 from jwks_client.asgi import JWKSMiddleware, current_token, get_token
+from jwks_client.decorators import requires
 from jwks_client.errors import (
     ConfigurationError,
     CredentialsError,
@@ -286,6 +287,29 @@ def test_a_handshake_is_excluded_by_its_path_and_not_by_a_method(idp):
     assert call(app, ws_scope(None, "/open")).sent == [{"type": "websocket.accept"}]
     assert call(app, ws_scope(None, "/feed")).status == 401
     assert call(app, http_scope(None, "/feed")).status == 200
+
+
+PREFLIGHT = [(b"origin", b"https://a.test"), (b"access-control-request-method", b"POST")]
+OPEN = {
+    "an excluded path": http_scope(None, "/docs/a"),
+    "a preflight": http_scope(None, "/orders", method="OPTIONS", headers=PREFLIGHT),
+    "an excluded handshake": ws_scope(None, "/docs/a"),
+}
+
+
+@pytest.mark.parametrize("kind", OPEN)
+def test_a_handler_may_ask_for_more_than_an_open_path_does(idp, kind):
+    """What it raises is answered as anywhere else: nobody gets a 500 for coming without credentials."""
+    told: list[Any] = []
+    client = client_of(idp, listeners=[told.append])
+    handler = requires("orders:read")(fine)
+    app = JWKSMiddleware(handler, client, exclude=["/docs/*"])
+    answer = call(app, OPEN[kind])
+    assert (answer.status, told[-1].code) == (401, "missing_credentials")
+    app = JWKSMiddleware(raising(KeyError("bug")), client, exclude=["/docs/*"])
+    with pytest.raises(KeyError):
+        call(app, OPEN[kind])
+    assert current_token() is None
 
 
 # Errors of ours from inside the app.

@@ -163,6 +163,24 @@ def test_paths_are_compared_as_their_utf_8_says(idp):
     assert told[0].path == "/api/ol\\xe9"
 
 
+def test_a_handler_may_ask_for_more_than_an_open_path_does(idp):
+    """What it raises is answered as anywhere else; what another middleware found out stands."""
+
+    def handler(environ: Any, start_response: Any) -> Any:
+        if get_token(environ) is None:
+            raise CredentialsError("missing_credentials", "m")
+        assert current_token() is get_token(environ)
+        return fine(environ, start_response)
+
+    inner = protect(handler, client_of(idp), exclude=["/docs/*"])
+    assert Called(inner, environ_of(None, "/docs/a")).code == "missing_credentials"
+    preflight = {"HTTP_ORIGIN": "https://a.test", "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "POST"}
+    asked = environ_of(None, "/", REQUEST_METHOD="OPTIONS", **preflight)
+    assert Called(inner, asked).code == "missing_credentials"
+    outer = protect(inner, client_of(idp))
+    assert Called(outer, environ_of(idp.issue(), "/docs/a")).status == "200 OK"
+
+
 def test_a_preflight_passes(idp):
     """And OPTIONS without what makes it one does not."""
     app = protect(fine, client_of(idp))
