@@ -176,7 +176,8 @@ class Attempt:
                 assert_never(selection)
 
     def _try_keys(self, found: Found, *, doubtful: bool) -> None:
-        key = signer(self._token, found.keys)
+        keys = self.rules.likeliest_first(found.keys, self._token.claims)
+        key = signer(self._token, keys)
         if key is None:
             self.not_signed(found, doubtful=doubtful)
             return
@@ -301,7 +302,9 @@ def judge_at_hand(
                 attempt = Attempt(shell, token, rules, source, more)
                 attempt.held = True
                 attempt.refuse(error)
-                return attempt
+            if len(found.keys) > 1:  # another entry of the key may be the one of this issuer
+                attempt.look_up()
+            return attempt
         attempt = Attempt(shell, token, rules, source, more)
         attempt.not_signed(found, doubtful=True)
         return attempt

@@ -95,6 +95,19 @@ class Rules:
             return value is not None and self._template.allows(value)
         return issuer in self._issuers
 
+    def likeliest_first(self, keys: tuple[Key, ...], claims: dict[str, Any]) -> tuple[Key, ...]:
+        """Keys in the order to try them: who says to be another issuer's comes last.
+
+        One key may stand in a set several times, for several issuers of a template.
+        """
+        issuer = claims.get("iss")
+        if self._template is None or not isinstance(issuer, str):
+            return keys
+        value = self._template.value_in(issuer)
+        if value is None:
+            return keys
+        return tuple(sorted(keys, key=lambda key: not key.may_be_of(issuer, value)))
+
     def admit(self, token: UnverifiedToken) -> None:
         """Judge ``alg`` and ``typ``, before any key is looked for (RFC 8725, 3.1 and 3.11).
 
@@ -273,7 +286,7 @@ class Rules:
             raise TokenError(
                 "wrong_issuer", "it is of another issuer", claim="iss", expected=template.template
             )
-        if key is not None and key.issuer is not None and _filled(key.issuer, value) != issuer:
+        if key is not None and not key.may_be_of(issuer, value):
             raise TokenError("wrong_issuer", "its key is another issuer's", claim="iss")
 
     @property
@@ -382,10 +395,3 @@ def _words(name: str, value: object) -> frozenset[str]:
 
 def _several(value: str | tuple[str, ...]) -> frozenset[str]:
     return frozenset((value,) if isinstance(value, str) else value)
-
-
-def _filled(template: str, value: str) -> str:
-    """A key's own issuer with the tenant in place of its one ``{…}``, whatever that is called."""
-    before, brace, rest = template.partition("{")
-    _, closing, after = rest.partition("}")
-    return before + value + after if brace and closing else template

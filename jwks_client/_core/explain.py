@@ -148,7 +148,7 @@ def _candidate(
 ) -> CandidateExplained:
     rules, cache, asked = candidate
     wall, now = times
-    keys, made_by = _keys(token, cache)
+    keys, made_by = _keys(token, rules, cache)
     checks = [_check(name, run) for name, run in rules.each_check(token, made_by, wall)]
     # Where `verify` has it: after alg and typ, before the claims. A token that they condemn causes
     # no fetch, and of a signature that nobody had a key for there is nothing to tell.
@@ -192,16 +192,17 @@ def _tried(keys: Iterable[KeyExplained]) -> bool:
     return any(key.outcome.startswith("tried") for key in keys)
 
 
-def _keys(token: UnverifiedToken, cache: KeyCache) -> tuple[tuple[KeyExplained, ...], Key | None]:
+def _keys(
+    token: UnverifiedToken, rules: Rules, cache: KeyCache
+) -> tuple[tuple[KeyExplained, ...], Key | None]:
     if cache.key_set is None:
         return (), None
     selection = cache.key_set.select(token.kid, token.algorithm)
     found = selection.keys if isinstance(selection, Found) else ()
+    made_by = signer(token, rules.likeliest_first(found, token.claims))
     told: list[KeyExplained] = []
-    made_by: Key | None = None
     for key in cache.key_set:
-        made = key in found and made_by is None and signer(token, (key,)) is not None
-        made_by = key if made else made_by
+        made = key is made_by
         told.append(
             KeyExplained(
                 kid=key.kid,

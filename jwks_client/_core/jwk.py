@@ -55,6 +55,19 @@ class Key:
         default_factory=dict[str, "Verify"], repr=False, compare=False
     )
 
+    def may_be_of(self, issuer: str, value: str) -> bool:
+        """Whether its own ``issuer``, if it has one, leaves it to an issuer of a template.
+
+        Arguments:
+            issuer: that issuer.
+            value: the tenant in it; it stands in place of one ``{…}``, whatever that is called.
+        """
+        if self.issuer is None:
+            return True
+        before, brace, rest = self.issuer.partition("{")
+        _, closing, after = rest.partition("}")
+        return (before + value + after if brace and closing else self.issuer) == issuer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnusableKey:

@@ -244,6 +244,18 @@ def test_a_key_s_own_issuer_must_match_too(own, code):
         assert refused(code, judged, claims, key=key, issuer=TEMPLATE).claim == "iss"
 
 
+def test_keys_that_say_to_be_another_issuer_s_are_tried_last():
+    """Those that may be of the token's issuer keep their order; without a template all do."""
+    owns = [TENANT.replace("{tid}", "t2"), None, TENANT, TENANT.replace("{tid}", "t1")]
+    keys = tuple(replace(KEY, issuer=own) for own in owns)
+    claims = {"iss": "https://login.test/t1/v2.0"}
+    first = rules(issuer=TEMPLATE).likeliest_first
+    assert [key.issuer for key in first(keys, claims)] == [*owns[1:], owns[0]]
+    for others in ({}, {"iss": 5}, {"iss": "https://login.test/v2.0"}):
+        assert first(keys, others) == keys
+    assert rules(issuer=ISSUER).likeliest_first(keys, {"iss": ISSUER}) == keys
+
+
 @pytest.mark.parametrize(
     ("own", "matches"),
     [("{tid}", True), ("{x}", True), ("t1", True), ("", False), ("{tid", False), ("tid}", False)],

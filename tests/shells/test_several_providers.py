@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from itertools import permutations, product
 from unittest.mock import patch
 
 import pytest
@@ -324,6 +325,25 @@ class TestTemplates:
         drive.client(two.provider, provider, transport=Both(one, two), clock=one.clock)
         assert drive.verify(one.issue(iss="https://id.test/t1/v2", tid="t1")).provider == "one.test"
         assert refused(drive, one.issue(iss="https://id.test/t2/v2", tid="t2")) == "unknown_issuer"
+
+    def test_one_key_under_several_entries(self, drive, one):
+        """It counts for each issuer that one of its entries names, in whatever order they stand, with and without kid."""
+        [jwk] = one.jwks()["keys"]
+        owns = ["https://id.test/t2/v2", "https://id.test/{tenantid}/v2", "https://id.test/t3/v2"]
+        for some, kid in product(permutations(owns), ("key-1", None)):
+            keys = [{**jwk, "issuer": own} for own in some]
+            held = self.provider(one, {"t1", "t2", "t3"}, jwks_url=None, jwks={"keys": keys})
+            drive.client(held, clock=one.clock)
+            for tid in ("t1", "t2", "t3"):
+                token = one.issue(iss=f"https://id.test/{tid}/v2", tid=tid, headers={"kid": kid})
+                assert drive.verify(token).claims["tid"] == tid
+                assert drive.explain(token).first_failed is None
+            expired = one.issue(iss="https://id.test/t1/v2", tid="t1", expires_in=-60)
+            assert refused(drive, expired) == "token_expired"
+            keys = [{**jwk, "issuer": own} for own in owns if "{" not in own]
+            drive.client(replace(held, jwks={"keys": keys}), clock=one.clock)
+            token = one.issue(iss="https://id.test/t1/v2", tid="t1")
+            assert refused(drive, token) == "wrong_issuer"
 
     def test_a_key_that_belongs_to_another_tenant(self, drive, one):
         """A key's own issuer must be the token's, any placeholder standing for the tenant (Entra)."""
