@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Coroutine, MutableMapping
+from collections.abc import Callable, Collection, Coroutine, Mapping, MutableMapping
 from typing import Any, NoReturn, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack, cast, overload
 
 from ._edge.connection import Connection, GuardSettings
@@ -120,13 +120,8 @@ def requires(
     provider's, ``missing_claim``, ``invalid_claim`` or ``rejected_by_check`` by its claims;
     InsufficientScopeError (403). TypeError if it needs a connection and was handed none.
     """
+    _check_settings(scopes, client, token, settings)
     requirement = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
-    if client is None and (token is not None or settings):
-        raise ConfigurationError("client", "is missing: the other settings are for it")
-    if token is not None and settings:
-        raise ConfigurationError("token", f"leaves no use for {', '.join(settings)}")
-    if token is not None and (not callable(token) or inspect.iscoroutinefunction(token)):
-        raise ConfigurationError("token", "takes a plain function of the handler's arguments")
 
     def decorate(handler: Handler) -> Handler:
         if isinstance(handler, (staticmethod, classmethod)):
@@ -149,6 +144,22 @@ def requires(
     return cast("Decorator", decorate)
 
 
+def _check_settings(
+    scopes: Collection[object], client: object, token: object, settings: Mapping[str, object]
+) -> None:
+    if any(map(callable, scopes)):
+        raise ConfigurationError("scopes", "takes strings; for none it is written @requires()")
+    unknown = settings.keys() - GuardSettings.__annotations__.keys()
+    if unknown:
+        raise ConfigurationError(min(unknown), "is no setting of requires")
+    if client is None and (token is not None or settings):
+        raise ConfigurationError("client", "is missing: the other settings are for it")
+    if token is not None and settings:
+        raise ConfigurationError("token", f"leaves no use for {', '.join(settings)}")
+    if token is not None and (not callable(token) or inspect.iscoroutinefunction(token)):
+        raise ConfigurationError("token", "takes a plain function of the handler's arguments")
+
+
 # Each of these is written twice, with and without await; so are the two clients.
 
 
@@ -157,7 +168,14 @@ def _under_middleware(handler: Handler, requirement: Requirement, *, awaits: boo
 
     def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         connection = Connection.among(args, kwargs)
-        requirement.check(current_token() if connection is None else connection.token)
+        token = current_token() if connection is None else connection.token
+        if token is None and (connection is None or not connection.is_known):
+            raise CredentialsError(
+                "missing_credentials",
+                "there is no token here: the request has no credentials, or no JWKSMiddleware has "
+                "seen it; that, or client=, is what finds one",
+            )
+        requirement.check(token)
 
     async def call_async(*args: Any, **kwargs: Any) -> Any:
         check(args, kwargs)

@@ -72,7 +72,7 @@ def text_of(raw: object, max_token: int) -> str:
     Raises TokenError ``malformed_token`` for any other type, ``token_too_large``.
     """
     if not isinstance(raw, (str, bytes)):
-        raise TokenError("malformed_token", "a token is str or bytes")
+        raise TokenError("malformed_token", f"a token is str or bytes, not {type(raw).__name__}")
     if len(raw) > max_token:
         raise TokenError(
             "token_too_large", f"a token is at most {max_token} characters (max_token)"
@@ -131,12 +131,14 @@ def parse(
 
 def _count_segments(octets: bytes) -> None:
     match octets.count(b"."):
-        case 2:
-            pass
         case 4:
             raise TokenError(
                 "encrypted_token", "five segments: an encrypted token, which no key set opens"
             )
+        case _ if b"".join(octets.split()) != octets:
+            raise TokenError("malformed_token", 'it has blanks; a token is what follows "Bearer "')
+        case 2:
+            pass
         case _:
             raise TokenError("malformed_token", "a signed token is three segments of ASCII")
 

@@ -86,6 +86,11 @@ class Connection:
         return request_of(self.scope)
 
     @property
+    def is_known(self) -> bool:
+        """Whether an integration has looked for its token."""
+        return TOKEN_KEY in self.scope
+
+    @property
     def token(self) -> VerifiedToken | None:
         """The token that it was let through with."""
         return token_in(self.scope) if TOKEN_KEY in self.scope else current_token()

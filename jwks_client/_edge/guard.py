@@ -198,6 +198,8 @@ def told_of_warm_up(error: Exception) -> str:
 def _check_client(client: object, *, asynchronous: bool) -> None:
     verify = getattr(client, "verify", None)
     wanted = "an AsyncJWKSClient" if asynchronous else "a JWKSClient"
+    if isinstance(client, type):
+        raise ConfigurationError("client", f"takes {wanted} that was made, not the class")
     if not callable(verify) or inspect.iscoroutinefunction(verify) is not asynchronous:
         raise ConfigurationError("client", f"takes {wanted}, not {type(client).__name__}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from .._core.provider import Provider
+from ..errors import ConfigurationError
 from ._identifiers import base_url as base
 from ._identifiers import segment
 from ._make import make
@@ -33,6 +34,10 @@ def keycloak(
     Checked against: keycloak/keycloak issues 14794 and 15114, jpadilla/pyjwt issue 722.
     Not known: roles. They stand in the claims ``realm_access`` and ``resource_access``.
     """
+    if isinstance(base_url, str) and "/realms/" in base_url:
+        raise ConfigurationError(
+            "base_url", "takes where Keycloak is, without /realms/ and the realm"
+        )
     name = segment("realm", realm, "the realm's name", dots=True)
     issuer = (
         f"{base('base_url', base_url, allow_http=options.get('allow_http', False))}/realms/{name}"

@@ -62,7 +62,8 @@ def draft_of(wish: Wish, shape: Shape, *, key: SigningKey, issuer: str | None, n
     claims["sub"] = shape.subject if wish.sub == SUBJECT else wish.sub
     claims |= shape.claims
     claims |= {name: now + later for name, later in shape.dated.items()}
-    claims["iat"] = now
+    # A token that is over was issued before that, or it would be refused for another reason.
+    claims["iat"] = now if wish.expires_in is None else min(now, now + wish.expires_in)
     if wish.scope is not None:
         claims[shape.scope_claim] = _scopes(wish.scope, shape)
     if wish.expires_in is not None:

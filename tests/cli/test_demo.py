@@ -157,7 +157,9 @@ def test_a_server_that_does_not_start_is_one_line():
     """What a server said before it failed is told, and no process is left."""
 
     async def start():
-        async with Server.running("jwks_client.cli", "serve", "--algorithm", "HS256"):
+        async with Server.running(
+            "jwks_client.cli", "serve", "--port", "0", "--algorithm", "HS256"
+        ):
             raise AssertionError("it runs")
 
     with pytest.raises(StageError, match="HS256"):

@@ -126,12 +126,29 @@ def test_the_header_limit_is_the_longest_that_passes():
 # Shape
 
 
+@pytest.mark.parametrize("raw", [None, 5, {}, ["a"], object()])
+def test_what_is_no_text_hears_what_it_is(raw):
+    """Its type is named, and never what it holds."""
+    error = refused("malformed_token", text_of, raw, 100)
+    assert error.message == f"a token is str or bytes, not {type(raw).__name__}"
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 4, 6, 7, 1000])
 @pytest.mark.parametrize("content", ["", "e30"])
 def test_a_signed_token_has_three_segments(count, content):
     """Fewer or more are malformed, whatever they hold, and whoever reads the message learns that."""
     error = refused("malformed_token", read, ".".join([content] * count))
     assert "three segments" in error.message
+
+
+@pytest.mark.parametrize(
+    "around", ["Bearer {}", "{}\n", " {}", "{}\r\n", "\t{}", "{} x", "Bearer  x"]
+)
+def test_a_token_with_blanks_hears_of_them(around):
+    """What is read from a header or a file often has some, and nothing else is wrong with it."""
+    for good in (token(), "x.y.z"):
+        error = refused("malformed_token", read, around.format(good))
+        assert 'what follows "Bearer "' in error.message
 
 
 def test_three_empty_segments_are_malformed():

@@ -154,6 +154,14 @@ def test_nobody_is_let_in_without_a_token(given):
     assert (caught.value.code, caught.value.http_status) == ("missing_credentials", 401)
 
 
+def test_a_middleware_that_was_forgotten_is_told_of():
+    """Without one a good token is not found: the message says so, where an anonymous request's does not."""
+    handler = requires("a")(lambda: None)
+    with pytest.raises(CredentialsError, match="no JWKSMiddleware has seen it") as caught:
+        handler()
+    assert caught.value.code == "missing_credentials"
+
+
 # Settings.
 
 
@@ -191,6 +199,8 @@ async def no_arguments() -> None:
         ({"provider": 1}, plain, "provider"),
         ({"token": plain}, plain, "client"),
         ({"realm": "x"}, plain, "client"),
+        ({"anyof": ["a"]}, plain, "anyof"),
+        ({"client": "sync", "anyof": ["a"]}, plain, "anyof"),
         ({"client": "sync", "token": plain, "realm": "x"}, plain, "token"),
         ({"client": "sync", "token": "t"}, plain, "token"),
         ({"client": "sync", "token": awaited}, plain, "token"),
@@ -203,6 +213,7 @@ async def no_arguments() -> None:
         ({"client": "sync"}, streamed, "client"),
         ({"client": "async"}, no_arguments, "client"),
         ({"client": object()}, plain, "client"),
+        ({"client": JWKSClient}, plain, "client"),
         ({}, Given, "requires"),
         ({}, "orders:read", "requires"),
     ],

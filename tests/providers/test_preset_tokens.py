@@ -379,6 +379,7 @@ def test_where_tokens_stand(name, locations):
         ("project_id", lambda: providers.firebase("https://my-project")),
         ("realm", lambda: providers.keycloak("https://id.example.com", "a/b", audience="a")),
         ("base_url", lambda: providers.keycloak("id.example.com", "a", audience="a")),
+        ("base_url", lambda: providers.keycloak("https://id.test/realms/a", "a", audience="a")),
         ("frontend_api", lambda: providers.clerk("https://c.example", authorized_parties="a")),
         ("authorized_parties", lambda: providers.clerk("c.example", authorized_parties=())),
         ("project_ref", lambda: providers.supabase("abc.supabase.co")),
