@@ -8,7 +8,8 @@ and without the decorator.
     python examples/queue_consumer.py < messages.jsonl     # each {"token": "…", "order": "…"}
 
 Standard input stands for the queue, and a printed line for what the broker is told. As it stands it
-works with the provider that ``jwks-client serve`` runs on this machine.
+works with the provider that ``jwks-client serve`` runs on this machine, and tokens of the scope
+orders:write.
 Settings: OIDC_ISSUER and OIDC_AUDIENCE.
 """
 

@@ -8,8 +8,9 @@ is requeued until its token has expired is rejected then, so nothing goes round 
     python examples/queue_worker.py < messages.jsonl     # {"token": "…", "order": "…"} in each line
 
 Standard input stands for the queue, and a printed line for what the broker is told. As it stands it
-works with the provider that ``jwks-client serve`` runs on this machine. A message that waits for
-long needs a token that lives for long, or verify it where it is enqueued.
+works with the provider that ``jwks-client serve`` runs on this machine, and tokens of the scope
+orders:write. A message that waits for long needs a token that lives for long, or verify it where it
+is enqueued.
 Settings: OIDC_ISSUER and OIDC_AUDIENCE.
 """
 

@@ -178,9 +178,9 @@ class KeySource:
             if new.key_set is not old.key_set and self._absent is not None:
                 self._absent.clear()
             self.cache = new
-        self._tell(self._event(old, new, now))
+        self._tell(self._event(old, new, now, outcome))
 
-    def _event(self, old: KeyCache, new: KeyCache, now: float) -> Event:
+    def _event(self, old: KeyCache, new: KeyCache, now: float, outcome: Outcome) -> Event:
         name = self.name
         if new.failure is not None:
             return FetchFailed(
@@ -191,21 +191,27 @@ class KeySource:
                 failures=new.failures,
                 retry_in=max(new.retry_at - now, 0.0),
             )
-        assert new.key_set is not None  # noqa: S101 (a success left a set)
+        assert new.key_set is not None and isinstance(outcome, Fetched)  # noqa: S101, PT018 (a success)
+        called = None if outcome.content_type is None else shown(outcome.content_type, 100)
         if old.key_set is None:
             kids = tuple(key.kid for key in new.key_set if key.kid is not None)
             return KeysFetched(
-                provider=name, kids=kids, unusable=len(new.key_set.unusable), life=new.life
+                provider=name,
+                kids=kids,
+                unusable=len(new.key_set.unusable),
+                life=new.life,
+                content_type=called,
             )
         change = change_between(old.key_set, new.key_set)
         if not any(change):
-            return KeysUnchanged(provider=name, life=new.life)
+            return KeysUnchanged(provider=name, life=new.life, content_type=called)
         return KeysRotated(
             provider=name,
             added=change.added,
             withdrawn=change.withdrawn,
             swapped=change.swapped,
             life=new.life,
+            content_type=called,
         )
 
     def unavailable(self) -> KeysUnavailableError:

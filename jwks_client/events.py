@@ -36,12 +36,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysFetched:
-    """The first key set of a provider came."""
+    """The first key set of a provider came.
+
+    ``content_type`` is what the answer was called; nothing hangs on it.
+    """
 
     provider: str
     kids: tuple[str, ...]
     unusable: int
     life: float
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,7 @@ class KeysUnchanged:
 
     provider: str
     life: float
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,7 @@ class KeysRotated:
     withdrawn: tuple[str, ...]
     swapped: tuple[str, ...]
     life: float
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,23 @@ class JWKSMiddleware:
             return self._refuse(error, environ, start_response)
         return self._serve(environ, start_response, token)
 
+    def answer_to(self, error: JWKSError) -> WSGIApplication:
+        """The answer to an error of this library, for a framework that answers all errors itself.
+
+            app.wsgi_app = protected = JWKSMiddleware(app.wsgi_app, client)
+            app.register_error_handler(JWKSError, protected.answer_to)  # Flask
+
+        Arguments:
+            error: what the app raised, such as `InsufficientScopeError`.
+
+        Returns a WSGI app that gives it; what is no refusal is raised there.
+        """
+
+        def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            return self._refuse(error, environ, start_response)
+
+        return answer
+
     def _serve(
         self, environ: WSGIEnvironment, start_response: StartResponse, token: VerifiedToken | None
     ) -> Iterable[bytes]:

@@ -18,6 +18,7 @@ def test_fields_are_structured(caplog):
     [record] = caplog.records
     assert record.getMessage() == (
         "KeysRotated provider='p' added=('b',) withdrawn=('a',) swapped=() life=300.0"
+        " content_type=None"
     )
     assert (record.jwks_event, record.jwks_added, record.jwks_suppressed) == (
         "KeysRotated",

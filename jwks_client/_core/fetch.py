@@ -77,6 +77,7 @@ class Fetched:
     validators: Validators
     discovered: Discovered | None
     requests: int
+    content_type: str | None = None  # what the answer says it is: recorded, not relied on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +240,7 @@ class Talk:
             validators=Validators(url, _field(etag), _field(modified)),
             discovered=discovered,
             requests=self.requests,
+            content_type=answer.headers.get("content-type"),
         )
 
     def _discover(self, *, once: bool) -> Generator[Request, Response | Broken, str]:

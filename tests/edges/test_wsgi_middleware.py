@@ -181,6 +181,17 @@ def test_a_handler_may_ask_for_more_than_an_open_path_does(idp):
     assert Called(outer, environ_of(idp.issue(), "/docs/a")).status == "200 OK"
 
 
+def test_a_framework_that_answers_all_errors_itself_has_the_answer(idp):
+    """`answer_to` is a WSGI app with what the middleware would answer, told to the listeners likewise."""
+    told: list[Any] = []
+    app = protect(fine, client_of(idp, listeners=[told.append]))
+    called = Called(app.answer_to(InsufficientScopeError(["a"])), environ_of(None, "/orders"))
+    assert (called.status, called.code) == ("403 Forbidden", "insufficient_scope")
+    assert [(one.code, one.path) for one in told] == [("insufficient_scope", "/orders")]
+    with pytest.raises(ConfigurationError):
+        Called(app.answer_to(ConfigurationError("name", "m")), environ_of())
+
+
 def test_a_preflight_passes(idp):
     """And OPTIONS without what makes it one does not."""
     app = protect(fine, client_of(idp))

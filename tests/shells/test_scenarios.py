@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 
 import httpx
@@ -494,6 +495,28 @@ class TestByHand:
             held.wait()
             assert starting.exception(PATIENCE).code == "fetch_timeout"
         drive.settle()
+
+    def test_what_an_answer_is_called_is_told_and_nothing_hangs_on_it(self, drive, idp):
+        """The content type is an outsider's text: cut, escaped, and no reason to refuse a key set."""
+        called = ["text/html; a=\xe9" + 300 * "x", None, "application/jwk-set+json"]
+
+        def answer(_):
+            content_type = called[len(told)]
+            named = [] if content_type is None else [content_type.encode("latin-1")]
+            headers = [(b"content-type", one) for one in named]
+            return httpx.Response(200, content=document[len(told) > 1], headers=headers)
+
+        told: list = []
+        document = [json.dumps(idp.jwks()).encode()]
+        idp.rotate()
+        document.append(json.dumps(idp.jwks()).encode())
+        transport = httpx.MockTransport(answer)
+        drive.client(idp.provider, transport=transport, clock=idp.clock, listeners=[told.append])
+        for _ in called:
+            drive.refresh()
+        assert kinds(told) == [KeysFetched, KeysUnchanged, KeysRotated]
+        assert told[0].content_type == "text/html; a=\\xe9" + 86 * "x"
+        assert [one.content_type for one in told[1:]] == [None, "application/jwk-set+json"]
 
     def test_warm_up_takes_any_number_of_seconds(self, drive, idp):
         """For ever is no error, and what is no such number is one, with both clients."""

@@ -1,0 +1,124 @@
+"""Writes ``reference.md`` out of the docstrings of what users set and are told.
+
+    python docs/reference.py          # bring the page up to date
+    python docs/reference.py --check  # exit 1 if it is not
+
+So that the page cannot say anything else than the code does, a test runs the check.
+"""  # noqa: INP001 (a script, no package)
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+from jwks_client import CachePolicy, FetchPolicy, JWKSClient, Provider, VerifiedToken, events
+from jwks_client._health import Health
+
+PAGE = Path(__file__).with_name("reference.md")
+HEAD = """# Reference
+
+Every setting, what a token and a client tell, and every event. Written out of the docstrings by
+`python docs/reference.py`; times are seconds. The errors and their codes stand in the
+[README](../README.md#errors-and-what-your-api-answers), what a setting of the cache is for in
+[how keys live](how-keys-live.md).
+"""
+EVENTS = """## Events
+
+What each listener of `listeners=[…]` is given; `events.LoggingListener()` writes them to the logger
+`jwks_client`."""
+_SECTION = re.compile(r"^(?:Arguments|Attributes):\n((?:(?: {4}.*)?\n?)+)", re.MULTILINE)
+_ENTRY = re.compile(r"^ {4}(?=\S)", re.MULTILINE)
+
+
+def rendered() -> str:
+    """The page as it should be."""
+    told = [
+        _settings("JWKSClient and AsyncJWKSClient", JWKSClient, _defaults_of_init(JWKSClient)),
+        *(_settings(kind.__name__, kind, _defaults(kind)) for kind in (Provider, CachePolicy)),
+        _settings("FetchPolicy", FetchPolicy, _defaults(FetchPolicy)),
+        _attributes("VerifiedToken", VerifiedToken),
+        _attributes("Health, one of `client.health()`", Health),
+        EVENTS,
+        _table(("event", "fields", "when"), [_event(kind) for kind in get_args(events.Event)]),
+    ]
+    return "\n\n".join([HEAD.rstrip(), *told]) + "\n"
+
+
+def _settings(title: str, kind: type, defaults: dict[str, str]) -> str:
+    entries = _entries(kind)
+    rows = [(f"`{name}`", defaults.get(name, ""), text) for name, text in entries.items()]
+    return f"## {title}\n\n{_summary(kind)}\n\n{_table(('setting', 'default', ''), rows)}"
+
+
+def _attributes(title: str, kind: type) -> str:
+    rows = [(f"`{name}`", text) for name, text in _entries(kind).items()]
+    return f"## {title}\n\n{_summary(kind)}\n\n{_table(('attribute', ''), rows)}"
+
+
+def _event(kind: Any) -> tuple[str, str, str]:
+    fields = ", ".join(f"`{one.name}`" for one in dataclasses.fields(kind))
+    text = re.sub(r"\s+", " ", inspect.getdoc(kind) or "")
+    return f"`{kind.__name__}`", fields, _plain(text)
+
+
+def _summary(kind: type) -> str:
+    return _plain((inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " "))
+
+
+def _entries(kind: type) -> dict[str, str]:
+    """What a docstring says of each argument or attribute; several may share a text."""
+    doc = (inspect.getdoc(kind) or "") + "\n"
+    found = _SECTION.search(doc)
+    assert found, f"{kind.__name__} has no list of its settings"  # noqa: S101 (a script's own check)
+    entries: dict[str, str] = {}
+    for entry in _ENTRY.split(found[1])[1:]:
+        names, _, text = entry.partition(":")
+        entries[names] = _plain(re.sub(r"\s+", " ", text).strip())
+    return {one: text for names, text in entries.items() for one in names.split(", ")}
+
+
+def _defaults(kind: Any) -> dict[str, str]:
+    return {one.name: _default(one) for one in dataclasses.fields(kind)}
+
+
+def _default(one: dataclasses.Field[Any]) -> str:
+    if one.default_factory is not dataclasses.MISSING:
+        return f"`{one.default_factory()!r}`"
+    if one.default is dataclasses.MISSING:
+        return "must be said"
+    return _shown(one.default)
+
+
+def _defaults_of_init(kind: type) -> dict[str, str]:
+    return {
+        name: _shown(one.default)
+        for name, one in inspect.signature(kind).parameters.items()
+        if one.default is not inspect.Parameter.empty
+    }
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, (CachePolicy, FetchPolicy)):
+        return f"`{type(value).__name__}()`"
+    return f"`{value!r}`"
+
+
+def _plain(text: str) -> str:
+    """A docstring's text as Markdown: one kind of quotes for code."""
+    return text.replace("``", "`").replace("|", "\\|")
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    page = rendered()
+    if sys.argv[1:] == ["--check"]:
+        sys.exit(PAGE.read_text("utf-8") != page)
+    PAGE.write_text(page, "utf-8")
