@@ -74,7 +74,8 @@ def check_http(given: object, fetch: FetchPolicy, *, asynchronous: bool) -> None
 
 def check_proxy(fetch: FetchPolicy) -> None:
     """Refuse a SOCKS proxy where httpx lacks what it needs for one, which it says only in use."""
-    if fetch.proxy is not None and fetch.proxy.startswith("socks") and find_spec("socksio") is None:
+    socks = fetch.proxy is not None and fetch.proxy.lower().startswith("socks")
+    if socks and find_spec("socksio") is None:
         raise ConfigurationError("proxy", "wants socksio for SOCKS: pip install 'httpx[socks]'")
 
 

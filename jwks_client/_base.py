@@ -6,6 +6,7 @@ how a caller waits; the two shells add that (`_sync.JWKSClient`, `_async.AsyncJW
 
 from __future__ import annotations
 
+import codecs
 import os
 import random
 import threading
@@ -56,6 +57,8 @@ class BaseClient:
     ) -> None:
         # Heavy imports are paid here, at start-up, and neither by the import nor by a request.
         from ._core import algorithms as _algorithms  # noqa: F401
+
+        codecs.lookup("unicode_escape")  # a module of its own, which events show text by
 
         if not isinstance(cache, CachePolicy):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError("cache", "takes a CachePolicy")

@@ -87,6 +87,8 @@ def _choose(source: KeySource, kid: str | None, algorithms: tuple[str, ...]) -> 
         return next(iter(found.values()))
     if found:
         raise TokenError("ambiguous_key", "several keys fit; name one by kid or alg")
+    if all(isinstance(one, Missing) for one in selections):  # a flight landed since the look-up
+        raise TokenError("unknown_key", "the provider publishes no such key")
     if any(isinstance(one, Unusable) for one in selections):
         raise TokenError("unknown_key", "the key of that kid is unusable")
     raise TokenError("algorithm_not_allowed", "the key of that kid fits none of the algorithms")

@@ -140,7 +140,7 @@ class TestToken:
     @pytest.mark.parametrize(
         ("raw", "said"),
         [
-            (5, "malformed_token: a token is str or bytes"),
+            (5, "malformed_token: a token is str or bytes, not int"),
             (b"\xff", "malformed_token: a token is ASCII"),
             ("a" * 17, "token_too_large: a token is at most 16 characters (max_token)"),
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from jwks_client import CachePolicy, KeysUnavailableError, Provider, TokenError
+from jwks_client import CachePolicy, KeysUnavailableError, Provider, TokenError, _by_hand
 from jwks_client.events import ServingStale
 from jwks_client.testing import FakeProvider
 
@@ -151,6 +151,18 @@ class TestAnIssuerWithSeveralKeySets:
             drive.get_signing_key_from_jwt(idp.issue(headers={"kid": "b"}))
         assert caught.value.code == "unknown_key"
         assert caught.value.__context__ is caught.value.__cause__ is None
+
+
+def test_a_key_that_goes_between_look_up_and_choice_is_unknown(idp):
+    """Another caller's fetch may land at any moment; that is no misfit of algorithms."""
+    client = idp.client()
+    client.get_signing_key("key-1")
+    [source] = client._sources.values()
+    idp.rotate(overlap=False)
+    client.refresh()
+    with pytest.raises(TokenError) as caught:
+        _by_hand._choose(source, "key-1", ("RS256", "ES256"))
+    assert caught.value.code == "unknown_key"
 
 
 def test_a_key_without_kid_is_found_without_a_permit(drive, clock, two):

@@ -232,7 +232,7 @@ class TestConfiguration:
             patch.dict(sys.modules, {"socksio": None}),
             pytest.raises(ConfigurationError, match=r"httpx\[socks\]") as caught,
         ):
-            drive.client(one.provider, fetch=FetchPolicy(proxy="socks5://proxy.test:1"))
+            drive.client(one.provider, fetch=FetchPolicy(proxy="SOCKS5://proxy.test:1"))
         assert caught.value.field == "proxy"
 
     def test_something_else_than_a_provider(self, drive):
