@@ -56,6 +56,26 @@ def test_an_issuer_in_another_form_is_nobodys():
     assert key.issuer == ""
 
 
+@pytest.mark.parametrize(
+    ("own", "issuer", "may"),
+    [
+        (None, "https://i.test/t1", True),
+        ("https://i.test/t1", "https://i.test/t1", True),
+        ("https://i.test/t2", "https://i.test/t1", False),
+        ("https://i.test/{a}", "https://i.test/t1", True),
+        ("https://i.test/{a", "https://i.test/{a", True),
+        ("https://i.test/a}", "https://i.test/a}", True),
+        ("{a}/{b}", "t1/{b}", True),  # the first placeholder, and it alone
+        ("{a}/{b}", "{a}/t1", False),
+        ("{a}}", "t1}", True),
+    ],
+)
+def test_a_key_s_own_issuer_leaves_it_to_one_issuer(own, issuer, may):
+    """Its one placeholder stands for the tenant; half a placeholder stands for itself."""
+    (key,) = read(rsa_jwk(**({} if own is None else {"issuer": own})))
+    assert key.may_be_of(issuer, "t1") is may
+
+
 def test_an_answer_once_given_is_given_again():
     """The very object, for keys that fit and for keys that do not; it is what ``chosen`` holds."""
     key_set = read(GOOD)
