@@ -37,8 +37,10 @@ def signing_key(
         decision = source.look_up(need, in_air=in_air, seen=seen)
         match decision:
             case Use():
-                attend(shell, rules.name, source, decision)
-                return _choose(source, kid, algorithms)
+                try:  # chosen first: what is fetched behind it may land before this goes on
+                    return _choose(source, kid, algorithms)
+                finally:
+                    attend(shell, rules.name, source, decision)
             case Refuse():
                 raise _refusal(source, kid, decision, seen)
             case Fetch():

@@ -74,6 +74,18 @@ def test_a_due_key_is_refreshed_behind_the_call(drive, idp, clock):
     assert caught.value.code == "unknown_key"
 
 
+def test_a_fetch_behind_that_lands_at_once_takes_no_key_away(idp, clock, monkeypatch):
+    """Who was to use a key gets it, however soon the fetch behind the call lands."""
+    client = idp.client()
+    client.get_signing_key("key-1")
+    idp.rotate(overlap=False)
+    clock.advance(LIFE - 1)
+    monkeypatch.setattr(client, "refresh_behind", lambda _: client.refresh())
+    assert client.get_signing_key("key-1").kid == "key-1"
+    [after] = client.keys()
+    assert after.kid == "key-2"
+
+
 def test_a_stale_key_is_told_of_and_refreshed_once_the_provider_is_back(drive, idp, clock):
     """After an outage the withdrawn key goes with the first fetch behind a call."""
     told = []
