@@ -30,6 +30,7 @@ EVENTS = """## Events
 
 What each listener of `listeners=[…]` is given; `events.LoggingListener()` writes them to the logger
 `jwks_client`."""
+_KINDS = (Provider, CachePolicy, FetchPolicy)
 _SECTION = re.compile(r"^(?:Arguments|Attributes):\n((?:(?: {4}.*)?\n?)+)", re.MULTILINE)
 _ENTRY = re.compile(r"^ {4}(?=\S)", re.MULTILINE)
 
@@ -38,8 +39,7 @@ def rendered() -> str:
     """The page as it should be."""
     told = [
         _settings("JWKSClient and AsyncJWKSClient", JWKSClient, _defaults_of_init(JWKSClient)),
-        *(_settings(kind.__name__, kind, _defaults(kind)) for kind in (Provider, CachePolicy)),
-        _settings("FetchPolicy", FetchPolicy, _defaults(FetchPolicy)),
+        *(_settings(kind.__name__, kind, _defaults(kind)) for kind in _KINDS),
         _attributes("VerifiedToken", VerifiedToken),
         _attributes("Health, one of `client.health()`", Health),
         EVENTS,

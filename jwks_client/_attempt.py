@@ -146,8 +146,7 @@ class Attempt:
             self.error = source.unavailable()
             return
         self.error = TokenError("unknown_key", "the provider publishes no such key")
-        if kid is not None and source.came_since(self.seen):
-            source.note_absent(kid)
+        if kid is not None and source.note_absent(kid, self.seen):
             self._shell.tell(UnknownKid(provider=self.rules.name, kid=shown_kid(kid)))
 
     def _use(self, decision: Use, *, doubtful: bool) -> None:

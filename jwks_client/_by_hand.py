@@ -75,8 +75,7 @@ def _refusal(
 ) -> TokenError | KeysUnavailableError:
     if not refuse.known:
         return source.unavailable()
-    if kid is not None and source.came_since(seen):
-        source.note_absent(kid)
+    source.note_absent(kid, seen)
     return TokenError("unknown_key", "the provider publishes no such key")
 
 

@@ -136,12 +136,18 @@ class KeySource:
             until = self._absent.get(kid)
         return until is not None and now < until
 
-    def note_absent(self, kid: str) -> None:
-        """Remember for a while that a fetch which began after its look-up lacked a kid."""
+    def note_absent(self, kid: str | None, seen: int) -> bool:
+        """Remember a kid for a while, if a fetch that began after the first ``seen`` lacked it.
+
+        Returns whether one did.
+        """
+        if kid is None or not self.came_since(seen):
+            return False
         if self._absent is not None:
             until = self._clock.monotonic() + self.cache.policy.negative_kid_ttl
             with self.lock:
                 self._absent[kid] = until
+        return True
 
     def pay(self, budget: Budget) -> None:
         """Note that a flight was begun at a budget's expense. The caller holds the lock."""
