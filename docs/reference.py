@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from jwks_client import CachePolicy, FetchPolicy, JWKSClient, Provider, VerifiedToken, events
-from jwks_client._health import Health
+from jwks_client._client.health import Health
 
 PAGE = Path(__file__).with_name("reference.md")
 HEAD = """# Reference

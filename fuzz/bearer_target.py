@@ -13,7 +13,8 @@ import re
 from typing import Final, Literal
 
 from jwks_client import JWKSError, TokenError
-from jwks_client._core.bearer import Answers, CredentialsReader, UnverifiedRequest
+from jwks_client._core.credentials.answers import Answers
+from jwks_client._core.credentials.reader import CredentialsReader, UnverifiedRequest
 from jwks_client.errors import CredentialsError
 from jwks_client.providers import Cookie, Header, Query, Subprotocol
 

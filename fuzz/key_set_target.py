@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from jwks_client import ConfigurationError, JWKSClient, Provider
-from jwks_client._core.jwk import BadKeySet, Key, KeySet, read_key_set
+from jwks_client._core.keysets.jwk import BadKeySet, Key, KeySet, read_key_set
 
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
 

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from jwks_client import IssuerTemplate, JWKSClient, JWKSError, Provider, TokenError
 from jwks_client._core.encoding import decode_segment, read_segments, strict_object
-from jwks_client._core.token import parse
+from jwks_client._core.tokens.unverified import parse
 from jwks_client.testing import FakeClock
-from jwks_client.testing._keys import SigningKey
+from jwks_client.testing._keys.signing_key import SigningKey
 
 NOW: Final = 1_700_000_000
 ISSUER: Final = "https://issuer.test"

@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from . import errors, events, providers
-from ._core.jwk import Key, KeySet
+from ._client.sync import JWKSClient
+from ._core.keysets.jwk import Key, KeySet
 from ._core.policy import CachePolicy, FetchPolicy
 from ._core.provider import IssuerTemplate, Provider
-from ._core.token import VerifiedToken
-from ._sync import JWKSClient
+from ._core.tokens.verified import VerifiedToken
 from ._version import __version__
 from .errors import (
     ConfigurationError,
@@ -18,7 +18,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from ._async import AsyncJWKSClient
+    from ._client.aio import AsyncJWKSClient
 
 __all__ = [
     "AsyncJWKSClient",
@@ -46,7 +46,7 @@ def __getattr__(name: str) -> Any:
     # Asyncio is a fifth of all that is imported: an application that has no use for it need not
     # wait for it.
     if name == "AsyncJWKSClient":
-        from ._async import AsyncJWKSClient
+        from ._client.aio import AsyncJWKSClient
 
         globals()[name] = AsyncJWKSClient
         return AsyncJWKSClient

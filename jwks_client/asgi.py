@@ -3,7 +3,7 @@
     app = JWKSMiddleware(app, AsyncJWKSClient(providers.stytch("project-live-…")))
 
 Owns: the order of what happens to a connection, from its scope to the app and back. May not know:
-frameworks; how credentials are read or errors answered (`_edge.guard`), how keys are had (the
+frameworks; how credentials are read or errors answered (`_web.guard`), how keys are had (the
 client).
 
 What a connection costs beside ``verify``: one copy of its scope, no task, and nothing for its body,
@@ -17,13 +17,10 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from . import VerifiedToken
-from ._core.bearer import Answer, Location, UnverifiedRequest
-from ._edge.exclusions import Exclusions
-from ._edge.guard import Guard, OnError, Refusal, WarmUp, is_refusal
-from ._edge.identity import current, current_token
-from ._edge.lifespan import Lifespan
-from ._edge.protected_resource import ProtectedResource
-from ._edge.scope import (
+from ._core.credentials.answers import Answer
+from ._core.credentials.reader import Location, UnverifiedRequest
+from ._web.asgi_lifespan import Lifespan
+from ._web.asgi_scope import (
     ASGIApp,
     Receive,
     Reply,
@@ -37,6 +34,10 @@ from ._edge.scope import (
     send_answer,
     token_in,
 )
+from ._web.exclusions import Exclusions
+from ._web.guard import Guard, OnError, Refusal, WarmUp, is_refusal
+from ._web.identity import current, current_token
+from ._web.protected_resource import ProtectedResource
 from .errors import JWKSError
 from .protocols import AsyncVerifier
 

@@ -10,7 +10,8 @@
     async def consume(message): ...                   # no HTTP at all
 
 Owns: how a function is wrapped, and where its token comes from. May not know: frameworks (what a
-connection looks like is `_edge.connection`'s), what is asked of a token (`_edge.requirement`).
+connection looks like is `_web.starlette_connection`'s), what is asked of a token
+(`_web.requirement`).
 
 The wrapped function is called only with a token that has what is asked for; `current_token()` and
 ``get_token(request)`` give it inside. Without a client an error is raised, and the middleware
@@ -26,10 +27,10 @@ import inspect
 from collections.abc import Callable, Collection, Coroutine, Mapping, MutableMapping
 from typing import Any, NoReturn, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack, cast, overload
 
-from ._edge.connection import Connection, GuardSettings
-from ._edge.guard import Guard
-from ._edge.identity import current_token, serving
-from ._edge.requirement import ClaimsRule, Requirement
+from ._web.guard import Guard
+from ._web.identity import current_token, serving
+from ._web.requirement import ClaimsRule, Requirement
+from ._web.starlette_connection import Connection, GuardSettings
 from .errors import ConfigurationError, CredentialsError, JWKSError
 from .protocols import AsyncVerifier, Verifier
 

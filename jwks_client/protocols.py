@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from ._core.provider import Location
-from ._core.token import VerifiedToken
+from ._core.locations import Location
+from ._core.tokens.verified import VerifiedToken
 from .events import Event
 
 __all__ = ["AsyncHTTPClient", "AsyncVerifier", "Clock", "HTTPClient", "Listener", "Verifier"]

@@ -3,7 +3,7 @@
     app = JWKSMiddleware(app, JWKSClient(providers.stytch("project-live-…")))
 
 Owns: WSGI (PEP 3333): environ, start_response, bodies that are made as they are sent. May not know:
-frameworks; how credentials are read or errors answered (`_edge.guard`), how keys are had (the
+frameworks; how credentials are read or errors answered (`_web.guard`), how keys are had (the
 client).
 """
 
@@ -18,9 +18,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from . import VerifiedToken
-from ._core.bearer import Answer, Location, UnverifiedRequest
-from ._edge.exclusions import Exclusions
-from ._edge.guard import (
+from ._core.credentials.answers import Answer
+from ._core.credentials.reader import Location, UnverifiedRequest
+from ._web.exclusions import Exclusions
+from ._web.guard import (
     Guard,
     OnError,
     Refusal,
@@ -30,8 +31,8 @@ from ._edge.guard import (
     is_refusal,
     told_of_warm_up,
 )
-from ._edge.identity import TOKEN_KEY, current, current_token, serving
-from ._edge.protected_resource import ProtectedResource
+from ._web.identity import TOKEN_KEY, current, current_token, serving
+from ._web.protected_resource import ProtectedResource
 from .errors import JWKSError
 from .protocols import Verifier
 

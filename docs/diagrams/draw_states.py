@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from jwks_client import CachePolicy
-from jwks_client._core.cache import Budget, Decision, Fetch, KeyCache, Need, Refuse, Use
-from jwks_client._core.fetch import Failed, Fetched, Validators
-from jwks_client._core.freshness import Freshness
-from jwks_client._core.jwk import Key, KeySet
+from jwks_client._core.keysets.cache import Budget, Decision, Fetch, KeyCache, Need, Refuse, Use
+from jwks_client._core.keysets.fetch import Failed, Fetched, Validators
+from jwks_client._core.keysets.freshness import Freshness
+from jwks_client._core.keysets.jwk import Key, KeySet
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "key-states.md"
 BEGIN: Final = "<!-- drawn by docs/diagrams/draw_states.py: begin -->"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..errors import ConfigurationError
-from . import settings
+from . import addresses, settings
 
 __all__ = ["CachePolicy", "FetchPolicy"]
 
@@ -123,7 +123,7 @@ class FetchPolicy:
             settings.whole(name, getattr(self, name), minimum=1, maximum=most)
         if self.ca_file is not None:
             settings.text("ca_file", self.ca_file)
-        if self.proxy is not None and settings.split_proxy(self.proxy) is None:
+        if self.proxy is not None and addresses.split_proxy(self.proxy) is None:
             # The URL may hold a password, so it is not shown.
             raise ConfigurationError(
                 "proxy",

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from ..errors import ConfigurationError
 from . import settings
-from .encoding import MAX_DEPTH
+from .json_values import any_of, is_json
+from .locations import BEARER, Cookie, Header, Location, Query, Subprotocol
 
 __all__ = [
     "Cookie",
@@ -34,52 +35,6 @@ SUPPORTED_ALGORITHMS: Final = frozenset(
 )
 DEFAULT_TOKEN_TYPES: Final = (None, "jwt", "at+jwt")
 
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """A request header; with ``scheme`` the token follows that word (``Bearer …``)."""
-
-    name: str
-    scheme: str | None = None
-
-    def __post_init__(self) -> None:
-        settings.header_name("locations", self.name)
-        if self.scheme is not None:
-            settings.header_name("locations", self.scheme)
-
-
-@dataclass(frozen=True, slots=True)
-class Cookie:
-    """A cookie of exactly this name."""
-
-    name: str
-
-    def __post_init__(self) -> None:
-        settings.header_name("locations", self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Subprotocol:
-    """WebSocket only: the entry after ``name`` in ``Sec-WebSocket-Protocol``."""
-
-    name: str
-
-    def __post_init__(self) -> None:
-        settings.header_name("locations", self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """WebSocket only: a parameter of the query string."""
-
-    name: str
-
-    def __post_init__(self) -> None:
-        settings.text("locations", self.name, longest=64)
-
-
-Location: TypeAlias = Header | Cookie | Subprotocol | Query
-BEARER: Final = Header("Authorization", scheme="Bearer")
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,63})\}")
 _TENANT = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -278,28 +233,6 @@ class Provider:
         )
         if not self.locations:
             raise ConfigurationError("locations", "must not be empty")
-
-
-def any_of(value: object) -> tuple[object, ...]:
-    """The values of which one must be there: a set's members, or the one value itself."""
-    return tuple(value) if isinstance(value, (set, frozenset)) else (value,)
-
-
-def is_json(value: object, levels: int = MAX_DEPTH - 1) -> bool:
-    """Whether a value can stand in a token's claims (RFC 8259), so that a claim can equal it."""
-    match value:
-        case None | bool() | int() | str():
-            return True
-        case float():
-            return value - value == 0  # neither infinite nor NaN
-        case list():
-            return levels > 0 and all(is_json(one, levels - 1) for one in value)
-        case dict():
-            return levels > 0 and all(
-                isinstance(name, str) and is_json(one, levels - 1) for name, one in value.items()
-            )
-        case _:
-            return False
 
 
 def plain_token_type(typ: str) -> str:

@@ -12,13 +12,13 @@ from __future__ import annotations
 import click
 
 from .. import __version__
-from ._decode import decode
+from ._commands.decode import decode
+from ._commands.keys import keys
+from ._commands.verify import verify
 from ._demo import demo
 from ._doctor import doctor
-from ._ending import Group
-from ._keys import keys
-from ._serve import serve
-from ._verify import verify
+from ._errors import Group
+from ._serve.command import serve
 
 __all__ = ["commands"]
 

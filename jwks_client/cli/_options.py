@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from ._ending import Refused
+from ._errors import Refused
 from ._presets import complete_preset
 
 __all__ = [

@@ -26,8 +26,8 @@ from click.shell_completion import CompletionItem
 
 from .. import Provider, providers
 from ..errors import ConfigurationError
-from ._ending import wrong_setting
-from ._shown import printable, without_tokens
+from ._errors import wrong_setting
+from ._output import printable, without_tokens
 
 __all__ = ["complete_preset", "preset_names", "provider_of"]
 

@@ -13,10 +13,11 @@ the application run inside `serving`, and answers errors that are refusals (`Gua
 
 from __future__ import annotations
 
-from .._core.bearer import Answer, UnverifiedRequest
-from .._edge.guard import Guard, OnError, Refusal, is_refusal
-from .._edge.identity import TOKEN_KEY, User, current_token, serving
-from .._edge.requirement import ClaimsRule, Requirement
+from .._core.credentials.answers import Answer
+from .._core.credentials.reader import UnverifiedRequest
+from .._web.guard import Guard, OnError, Refusal, is_refusal
+from .._web.identity import TOKEN_KEY, User, current_token, serving
+from .._web.requirement import ClaimsRule, Requirement
 
 __all__ = [
     "TOKEN_KEY",

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi.openapi import models
 from fastapi.security.base import SecurityBase
 
-from .._core.provider import Cookie, Header, Location
+from .._core.locations import Cookie, Header, Location
 
 __all__ = ["Scheme", "schemes"]
 

@@ -6,7 +6,7 @@
     async def orders(token: Annotated[VerifiedToken, Security(auth, scopes=["orders:read"])]): ...
 
 Owns: the shape that FastAPI reads a dependency by. May not know: how credentials are read or errors
-answered (`_edge.guard`), what is asked (`_edge.requirement`), what the document says (`_openapi`).
+answered (`_web.guard`), what is asked (`_web.requirement`), what the document says (`_openapi`).
 
 Nothing has to be installed: errors of ours are answered in any app where a `JWKSAuth` was asked,
 unless the app has an ``exception_handler`` for ``JWKSError`` of its own.
@@ -26,11 +26,11 @@ except ImportError as error:
     raise ImportError('FastAPI is not installed: pip install "jwks-client-sdk[fastapi]"') from error
 
 from .. import VerifiedToken
-from .._core.provider import BEARER
-from .._edge.connection import Connection, GuardSettings, let_errors_be_answered
-from .._edge.guard import Guard, checked_flag
-from .._edge.identity import current_token
-from .._edge.requirement import ClaimsRule, Requirement
+from .._core.locations import BEARER
+from .._web.guard import Guard, checked_flag
+from .._web.identity import current_token
+from .._web.requirement import ClaimsRule, Requirement
+from .._web.starlette_connection import Connection, GuardSettings, let_errors_be_answered
 from ..errors import ConfigurationError, CredentialsError
 from ..protocols import AsyncVerifier
 from ._openapi import schemes

@@ -13,7 +13,7 @@ For applications that have that middleware already. All others take `JWKSMiddlew
 more: it answers handshakes as they should be, excludes paths, warms up, and sets `current_token`.
 
 Owns: the translation between Starlette's words and ours. May not know: how credentials are read or
-errors answered (`_edge.guard`).
+errors answered (`_web.guard`).
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ except ImportError as error:
         'Starlette is not installed: pip install "jwks-client-sdk[starlette]"'
     ) from error
 
-from .._core.provider import Cookie, Header
-from .._edge.connection import Connection, GuardSettings, response_of
-from .._edge.guard import Guard, is_refusal
-from .._edge.identity import User
+from .._core.locations import Cookie, Header
+from .._web.guard import Guard, is_refusal
+from .._web.identity import User
+from .._web.starlette_connection import Connection, GuardSettings, response_of
 from ..errors import ConfigurationError, JWKSError
 from ..protocols import AsyncVerifier
 

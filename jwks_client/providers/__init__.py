@@ -4,7 +4,7 @@ Owns: the facts about providers. May not know: clients. A factory takes what is 
 domain, an audience) and any field of `Provider` by keyword, as ``_make`` merges them.
 """
 
-from .._core.provider import Cookie, Header, Query, Subprotocol
+from .._core.locations import Cookie, Header, Query, Subprotocol
 from ._auth0 import auth0
 from ._authentik import authentik
 from ._clerk import clerk

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from .._core.provider import Cookie, Header, Provider
+from .._core.locations import Cookie, Header
+from .._core.provider import Provider
 from ._identifiers import segment
 from ._make import make
 from ._options import OptionsBesideAudience

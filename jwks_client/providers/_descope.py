@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from .._core.provider import BEARER, Cookie, Provider
+from .._core.locations import BEARER, Cookie
+from .._core.provider import Provider
 from ._checks import ClaimIsNot
 from ._identifiers import segment
 from ._make import make

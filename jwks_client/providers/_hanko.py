@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from .._core.provider import BEARER, Cookie, Provider
+from .._core.locations import BEARER, Cookie
+from .._core.provider import Provider
 from ._identifiers import base_url as base
 from ._identifiers import host, segment
 from ._make import make

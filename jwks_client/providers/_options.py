@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypedDict
 
-from .._core.provider import Check, IssuerTemplate, Location, RequestHeaders
+from .._core.locations import Location
+from .._core.provider import Check, IssuerTemplate, RequestHeaders
 
 
 # A factory's own parameter may not be repeated by what it unpacks (PEP 692), so the options are a

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final, TypedDict, Unpack
 
-from .._core.provider import BEARER, Cookie, Provider
+from .._core.locations import BEARER, Cookie
+from .._core.provider import Provider
 from ..errors import ConfigurationError
 from ._checks import ClaimPrefix
 from ._identifiers import host, segment

@@ -9,7 +9,7 @@ the length of a block, as the pytest fixtures have it. None of it is for product
 
 from ._clock import FakeClock
 from ._context import provider
-from ._forged import ForgedToken
+from ._forge.forged_token import ForgedToken
 from ._provider import FakeProvider
 
 __all__ = ["FakeClock", "FakeProvider", "ForgedToken", "provider"]

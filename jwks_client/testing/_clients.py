@@ -18,7 +18,7 @@ from ..protocols import Clock, Listener
 
 if TYPE_CHECKING:
     from ._provider import FakeProvider
-    from ._transport import FakeTransport
+    from ._serving.transport import FakeTransport
 
 __all__ = ["ClientSettings", "Router", "async_client", "route", "sync_client"]
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .. import Provider
-from .._clock import SystemClock
+from .._client.clock import SystemClock
 from ..protocols import Clock
 from ._clock import FakeClock
 from ._provider import FakeProvider

@@ -14,7 +14,7 @@ from ._identity import path_of
 
 if TYPE_CHECKING:
     from ._identity import Identity
-    from ._responder import Document
+    from ._serving.responder import Document
 
 __all__ = ["Documents", "documents_of"]
 

@@ -13,11 +13,11 @@ from dataclasses import replace
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from .._clock import SystemClock
+from .._client.clock import SystemClock
 from .._core.provider import IssuerTemplate, Provider
 from ..protocols import Clock
-from ._keyring import KeyRing
-from ._shape import Shape
+from ._keys.ring import KeyRing
+from ._shapes.shape import Shape
 
 __all__ = ["NOWHERE", "Identity", "path_of"]
 
@@ -150,7 +150,7 @@ class Identity:
 
         An unknown name is a ValueError; otherwise the errors are the factory's.
         """
-        from ._shapes import algorithm_of, named, shape_of
+        from ._shapes.known import algorithm_of, named, shape_of
 
         if isinstance(which, Provider):
             if arguments or options:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .._core.provider import Cookie, Header, Provider, Query, Subprotocol
+from .._core.locations import Cookie, Header, Query, Subprotocol
+from .._core.provider import Provider
 from ._identity import Identity
-from ._shape import Shape
-from ._tokens import SUBJECT, Draft, Wish, draft_of
+from ._shapes.drafts import SUBJECT, Draft, Wish, draft_of
+from ._shapes.shape import Shape
 
 if TYPE_CHECKING:
-    from ._forge import Forge
+    from ._forge.forge import Forge
 
 __all__ = ["Issuer"]
 
@@ -74,7 +75,7 @@ class Issuer(Identity):
                 its ``checks`` only those of this library's factories are known.
             sub, scope, expires_in, headers, claims: as for `issue`.
         """
-        from ._shapes import shape_of
+        from ._shapes.known import shape_of
 
         if self.algorithm not in provider.algorithms:
             raise ValueError(
@@ -118,7 +119,7 @@ class Issuer(Identity):
     @property
     def forge(self) -> Forge:
         """Makes tokens that must be refused: ``idp.forge.expired()``, ``idp.forge.all()``."""
-        from ._forge import Forge
+        from ._forge.forge import Forge
 
         return Forge(
             provider=self.provider,

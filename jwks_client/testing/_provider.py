@@ -17,16 +17,16 @@ from ..protocols import Clock
 from ._documents import Documents, documents_of
 from ._identity import NOWHERE
 from ._issuer import Issuer
-from ._responder import Document, Failure, Responder
-from ._shape import Shape
+from ._serving.responder import Document, Failure, Responder
+from ._shapes.shape import Shape
 
 if TYPE_CHECKING:
     from .. import AsyncJWKSClient, JWKSClient
     from ._clients import ClientSettings, Router
-    from ._gate import Hold
-    from ._responder import Request, Turn
-    from ._transport import FakeTransport
-    from ._wire import FakeApp
+    from ._serving.gate import Hold
+    from ._serving.responder import Request, Turn
+    from ._serving.servers import FakeApp
+    from ._serving.transport import FakeTransport
 
 __all__ = ["FakeProvider"]
 
@@ -209,14 +209,14 @@ class FakeProvider(Issuer):
     @property
     def transport(self) -> FakeTransport:
         """A transport for ``httpx.Client`` and ``httpx.AsyncClient``; it answers for any host."""
-        from ._transport import FakeTransport
+        from ._serving.transport import FakeTransport
 
         return FakeTransport(self._turn_for)
 
     @property
     def app(self) -> FakeApp:
         """An ASGI app; where nobody gives up, a hanging request ends with `recover`."""
-        from ._wire import FakeApp
+        from ._serving.servers import FakeApp
 
         return FakeApp(self._turn_for)
 
@@ -235,11 +235,11 @@ class FakeProvider(Issuer):
 
         A provider is served once at a time; again inside the block is a RuntimeError.
         """
-        from ._wire import serve
+        from ._serving.servers import serve
 
         context = None
         if tls:
-            from ._certificates import authority
+            from ._keys.certificates import authority
 
             context = authority().server_context()
         with serve(self._turn_for, port, context) as base_url:
@@ -258,14 +258,14 @@ class FakeProvider(Issuer):
     @property
     def ca_file(self) -> str:
         """A PEM file of the authority behind ``serve(tls=True)``, there until the process ends."""
-        from ._certificates import authority
+        from ._keys.certificates import authority
 
         return authority().ca_file
 
     @property
     def ca_pem(self) -> str:
         """The same as text. One authority, made on first use, serves the whole process."""
-        from ._certificates import authority
+        from ._keys.certificates import authority
 
         return authority().pem
 

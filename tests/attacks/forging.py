@@ -22,7 +22,7 @@ from driver import ByHost
 
 from jwks_client import JWKSError, Provider, TokenError
 from jwks_client.testing import FakeClock, FakeProvider
-from jwks_client.testing._keys import SigningKey, make_key
+from jwks_client.testing._keys.signing_key import SigningKey, make_key
 
 NOW = 1_700_000_000
 CLOCK = FakeClock(NOW)

@@ -32,7 +32,7 @@ from forging import (
 )
 
 from jwks_client import TokenError
-from jwks_client.testing._certificates import self_signed
+from jwks_client.testing._keys.certificates import self_signed
 
 HMACS = ("HS256", "HS384", "HS512")
 PEM, DER, SPKI = Encoding.PEM, Encoding.DER, PublicFormat.SubjectPublicKeyInfo

@@ -34,7 +34,7 @@ from forging import (
 
 from jwks_client import ConfigurationError, Provider
 from jwks_client.testing import FakeProvider
-from jwks_client.testing._certificates import self_signed
+from jwks_client.testing._keys.certificates import self_signed
 
 HMACS = ("HS256", "HS384", "HS512")
 

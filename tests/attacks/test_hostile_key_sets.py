@@ -26,7 +26,7 @@ from forging import (
 )
 
 from jwks_client import KeysUnavailableError
-from jwks_client.testing._keys import SigningKey
+from jwks_client.testing._keys.signing_key import SigningKey
 
 ODD = {name: own_key(name, "odd") for name in ("RS256", "ES256", "Ed25519")}
 

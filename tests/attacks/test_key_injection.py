@@ -24,7 +24,7 @@ from forging import (
     signed,
 )
 
-from jwks_client.testing._certificates import self_signed
+from jwks_client.testing._keys.certificates import self_signed
 
 EVIL = "https://attacker.test"
 PLACES = [

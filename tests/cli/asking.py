@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from jwks_client.cli._development import DevelopmentApp, DevelopmentProvider
+from jwks_client.cli._serve.app import DevelopmentApp, DevelopmentProvider
 
 BASE_URL = "http://127.0.0.1:8400"
 

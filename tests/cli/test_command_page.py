@@ -34,8 +34,8 @@ def test_the_page_lists_every_finding(page):
         path.read_text(encoding="utf-8")
         for path in [
             *(package / "_doctor").glob("*.py"),
-            package / "_network.py",
-            package / "_target.py",
+            package / "_probe" / "network.py",
+            package / "_probe" / "target.py",
         ]
     )
     table = page.partition("| code | severity |")[2].partition("\n\n")[0]

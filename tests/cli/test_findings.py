@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from serving import certificate, codes_at, findings_at, invoke, make_tls, served
 
 from jwks_client.cli._doctor.examination import examine
-from jwks_client.cli._entries import read_entries
-from jwks_client.cli._network import Visit
-from jwks_client.cli._target import Look
+from jwks_client.cli._probe.entries import read_entries
+from jwks_client.cli._probe.network import Visit
+from jwks_client.cli._probe.target import Look
 from jwks_client.testing import FakeProvider
 
 NOW = 1_700_000_000.0

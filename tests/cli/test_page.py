@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 import pytest
 from asking import BASE_URL, Asker, part
 
-from jwks_client.cli._page.form import Issued
-from jwks_client.cli._page.markup import Markup, fill
-from jwks_client.cli._page.token import validity
+from jwks_client.cli._serve.page.form import Issued
+from jwks_client.cli._serve.page.markup import Markup, fill
+from jwks_client.cli._serve.page.token import validity
 
 OWN = {"origin": BASE_URL}
 FORM = {"content-type": "application/x-www-form-urlencoded"}

@@ -13,8 +13,8 @@ from running import connect, is_listening, run, running, wait_for_end
 
 from jwks_client import JWKSClient, providers
 from jwks_client.cli._app import commands
-from jwks_client.cli._development import _METHODS
-from jwks_client.cli._loopback import listen
+from jwks_client.cli._serve.app import _METHODS
+from jwks_client.cli._serve.server import listen
 
 
 def issue(base_url, **order):

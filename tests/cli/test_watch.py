@@ -10,8 +10,8 @@ from serving import served
 
 from jwks_client.cli._doctor.examination import examine
 from jwks_client.cli._doctor.watch import Report, watch
-from jwks_client.cli._network import Asker, fetch_policy
-from jwks_client.cli._target import look_at
+from jwks_client.cli._probe.network import Asker, fetch_policy
+from jwks_client.cli._probe.target import look_at
 from jwks_client.testing import FakeProvider
 
 

@@ -10,7 +10,7 @@ from vectors import claims_of, load, octets, serving, verdict
 
 from jwks_client import Provider, TokenError
 from jwks_client.testing import FakeClock
-from jwks_client.testing._keys import to_base64url
+from jwks_client.testing._keys.signing_key import to_base64url
 
 FILES = ("aws-jwt-verify/ms-token-data.json",)
 ISSUED_AT, EXPIRES_AT = 1537231048, 1537234948

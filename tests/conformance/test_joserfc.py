@@ -25,7 +25,7 @@ from vectors import (
 )
 
 from jwks_client import ConfigurationError, Key
-from jwks_client.testing._keys import make_key, to_base64url
+from jwks_client.testing._keys.signing_key import make_key, to_base64url
 
 FILES = tuple(
     f"joserfc/{name}.json"

@@ -28,7 +28,7 @@ from vectors import (
 
 from jwks_client import TokenError
 from jwks_client.testing import FakeClock
-from jwks_client.testing._keys import make_key
+from jwks_client.testing._keys.signing_key import make_key
 
 JWKS, TOKENS, SIGNED = "jwks_parse_cases", "jwt_parse_cases", "verify_cases"
 FILES = tuple(f"jwt_verify_lib/{name}.json" for name in (JWKS, TOKENS, SIGNED))

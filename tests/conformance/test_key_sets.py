@@ -30,7 +30,7 @@ from vectors import (
 
 from jwks_client import Key, KeysUnavailableError, TokenError, providers
 from jwks_client.testing import FakeClock
-from jwks_client.testing._keys import SigningKey, make_key
+from jwks_client.testing._keys.signing_key import SigningKey, make_key
 
 USABLE = None  # the code of an entry that is read
 NOT_FOR_SIGNATURES = "not_for_signatures"

@@ -12,7 +12,7 @@ from vectors import key_set, load, provider, read_entries, verdict
 
 from jwks_client import Key, Provider, TokenError
 from jwks_client.testing import FakeClock
-from jwks_client.testing._keys import SigningKey, make_key
+from jwks_client.testing._keys.signing_key import SigningKey, make_key
 
 CLAIM_SETS = (
     "RequiredClaims",

@@ -29,7 +29,7 @@ from vectors import (
     verified,
 )
 
-from jwks_client.testing._keys import to_base64url
+from jwks_client.testing._keys.signing_key import to_base64url
 
 FAILS = "the signature does not hold"
 SHORT = "not three segments"

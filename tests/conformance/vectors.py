@@ -19,9 +19,9 @@ import httpx
 
 from jwks_client import JWKSError, Key, KeySet, KeysUnavailableError, Provider
 from jwks_client._core.encoding import decode_segment, strict_object
-from jwks_client._core.jwk import Found, UnusableKey
+from jwks_client._core.keysets.jwk import Found, UnusableKey
 from jwks_client._core.provider import SUPPORTED_ALGORITHMS
-from jwks_client.testing._keys import make_key
+from jwks_client.testing._keys.signing_key import make_key
 
 ACCEPTED = "accepted"
 HOLDS = "the signature holds"

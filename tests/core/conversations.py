@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jwks_client import CachePolicy, FetchPolicy, Provider, providers
-from jwks_client._core.fetch import (
+from jwks_client._core.keysets.fetch import (
     Broken,
     Conversation,
     Failed,

@@ -7,7 +7,7 @@ import functools
 import json
 from typing import Any
 
-from jwks_client.testing._keys import SigningKey, make_key
+from jwks_client.testing._keys.signing_key import SigningKey, make_key
 
 
 @functools.cache

@@ -14,7 +14,8 @@ import pytest
 
 from jwks_client import IssuerTemplate, Provider, providers
 from jwks_client._core.encoding import strict_object
-from jwks_client._core.provider import any_of, is_json, plain_token_type
+from jwks_client._core.json_values import any_of, is_json
+from jwks_client._core.provider import plain_token_type
 from jwks_client.errors import ConfigurationError
 from jwks_client.providers._options import ProviderOptions
 

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from jwks_client._core import settings
+from jwks_client._core import addresses, settings
 from jwks_client.errors import ConfigurationError
 
 HUGE = 10**400  # more than a float can hold
@@ -291,7 +291,7 @@ def test_url_refuses_what_two_readers_could_read_differently(value, allow_http):
     assert "takes an absolute https URL, not " in refused(
         settings.url, value, allow_http=allow_http
     )
-    assert settings.split_url(value) is None
+    assert addresses.split_url(value) is None
 
 
 @pytest.mark.parametrize("value", ["https://user:s3cret@issuer.test/", "https://:s3cret@[::1]/"])
@@ -339,7 +339,7 @@ def _bracketed(host: str) -> str:
 @pytest.mark.parametrize("host", LOOPBACK)
 def test_plain_http_is_for_loopback(host):
     """http to this machine is fine: nobody is on the way."""
-    assert settings.is_loopback(host)
+    assert addresses.is_loopback(host)
     value = f"http://{_bracketed(host)}:8080/jwks"
     assert settings.url("f", value) == value
 
@@ -352,7 +352,7 @@ def test_a_host_is_loopback_whatever_its_case():
 @pytest.mark.parametrize("host", NOT_LOOPBACK)
 def test_nothing_that_merely_looks_like_loopback_is(host):
     """Another host is not this machine, however it is spelled."""
-    assert not settings.is_loopback(host)
+    assert not addresses.is_loopback(host)
 
 
 @pytest.mark.parametrize("host", [host for host in NOT_LOOPBACK if host])
@@ -385,13 +385,13 @@ def test_plain_http_elsewhere_needs_allow_http(host):
 )
 def test_an_address_literal_is_read_and_unwrapped(host, address):
     """An IPv4-mapped address is that address, other forms only look like it; a name is none."""
-    assert settings.ip_literal(host) == (address and ipaddress.ip_address(address))
+    assert addresses.ip_literal(host) == (address and ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "172.15.0.1", "172.32.0.1"])
 def test_a_public_address_may_be_anybodys(address):
     """What is routed on the internet is public."""
-    assert settings.is_public(ipaddress.ip_address(address))
+    assert addresses.is_public(ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize(
@@ -412,7 +412,7 @@ def test_a_public_address_may_be_anybodys(address):
 )
 def test_all_other_addresses_are_not_public(address):
     """Private, link-local, site-local, multicast, reserved, and tunnels that could lead anywhere."""
-    assert not settings.is_public(ipaddress.ip_address(address))
+    assert not addresses.is_public(ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize(
@@ -427,7 +427,7 @@ def test_all_other_addresses_are_not_public(address):
 )
 def test_a_proxy_may_have_a_user_and_a_password(value):
     """A proxy's URL is http, https or socks5, and may hold credentials."""
-    parts = settings.split_proxy(value)
+    parts = addresses.split_proxy(value)
     assert parts is not None
     assert parts.geturl() == value
 
@@ -453,7 +453,7 @@ def test_a_proxy_may_have_a_user_and_a_password(value):
 )
 def test_what_is_no_proxy_is_none(value):
     """Another scheme, no host, a bad port or a character beyond visible ASCII is no proxy."""
-    assert settings.split_proxy(value) is None
+    assert addresses.split_proxy(value) is None
 
 
 @pytest.mark.parametrize(
@@ -469,7 +469,7 @@ def test_what_is_no_proxy_is_none(value):
 )
 def test_an_origin_is_scheme_host_and_port(url, origin):
     """The port is the scheme's own where none is written, and the host has no case."""
-    assert settings.origin(url) == origin
+    assert addresses.origin(url) == origin
 
 
 @pytest.mark.parametrize("check", [settings.number, settings.whole])

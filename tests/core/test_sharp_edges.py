@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import pytest
 from keys import jwk
-from tokens import KEY, token, unverified, verified
+from signed_tokens import KEY, token, unverified, verified
 
 from jwks_client import CachePolicy, TokenError
-from jwks_client._core.bearer import Answers, CredentialsReader, UnverifiedRequest
-from jwks_client._core.cache import Budget, Fetch, KeyCache, Need, Refuse, selected
-from jwks_client._core.fetch import Failed, Fetched, Validators
-from jwks_client._core.freshness import Freshness
-from jwks_client._core.jwk import Found, KeySet, read_key_set
-from jwks_client._core.provider import Cookie, Header, Query
-from jwks_client._core.token import UnverifiedHeader, parse, text_of
+from jwks_client._core.credentials.answers import Answers
+from jwks_client._core.credentials.reader import CredentialsReader, UnverifiedRequest
+from jwks_client._core.keysets.cache import Budget, Fetch, KeyCache, Need, Refuse, selected
+from jwks_client._core.keysets.fetch import Failed, Fetched, Validators
+from jwks_client._core.keysets.freshness import Freshness
+from jwks_client._core.keysets.jwk import Found, KeySet, read_key_set
+from jwks_client._core.locations import Cookie, Header, Query
+from jwks_client._core.tokens.unverified import UnverifiedHeader, parse, text_of
 from jwks_client.errors import CredentialsError, JWKSError, KeysUnavailableError
 
 ASKED_AT, LIFE, STALE_FOR = 1000.0, 100.0, 50.0

@@ -22,7 +22,7 @@ from virtual import OK, Client, forged, play, same_bytes_once, with_kid
 
 from jwks_client import Provider
 from jwks_client.testing import FakeClock, FakeProvider
-from jwks_client.testing._keys import SigningKey, make_key
+from jwks_client.testing._keys.signing_key import SigningKey, make_key
 
 TIMELINES = ("apple", "entra-common", "facebook", "google", "spotify", "yahoo")
 A_YEAR = 366 * 86_400

@@ -12,7 +12,7 @@ from measured import A_YEAR, es256
 from virtual import OK, forged, play, with_kid
 
 from jwks_client import AsyncJWKSClient, JWKSClient, KeysUnavailableError, TokenError
-from jwks_client._clock import SystemClock
+from jwks_client._client.clock import SystemClock
 
 PATIENCE = 10.0  # real seconds after which what works is long done
 NAME = "issuer.test"

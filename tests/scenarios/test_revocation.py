@@ -9,7 +9,8 @@ import pytest
 from measured import A_YEAR
 from virtual import OK, play
 
-from jwks_client import CachePolicy, JWKSClient, TokenError, _attempt
+from jwks_client import CachePolicy, JWKSClient, TokenError
+from jwks_client._client.verify import attempt as _attempt
 from jwks_client.testing import FakeClock, FakeProvider
 
 LIFE, STALE = 300, 3600

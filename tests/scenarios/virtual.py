@@ -21,14 +21,9 @@ from unittest import mock
 import httpx
 from driver import FLIGHT_PREFIX, PATIENCE
 
-from jwks_client import (
-    AsyncJWKSClient,
-    JWKSClient,
-    KeysUnavailableError,
-    TokenError,
-    _attempt,
-    _token_way,
-)
+from jwks_client import AsyncJWKSClient, JWKSClient, KeysUnavailableError, TokenError
+from jwks_client._client.verify import attempt as _attempt
+from jwks_client._client.verify import client as _token_way
 
 T = TypeVar("T")
 Client = JWKSClient | AsyncJWKSClient

@@ -11,7 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import mldsa
 
 from jwks_client import ConfigurationError
-from jwks_client.testing import FakeClock, FakeProvider, _keys
+from jwks_client.testing import FakeClock, FakeProvider
+from jwks_client.testing._keys import signing_key as _keys
 
 NOW = 1_700_000_000
 ALGORITHMS = [

@@ -12,8 +12,8 @@ import pytest
 
 from jwks_client import JWKSClient, JWKSError, Provider, TokenError, providers
 from jwks_client.testing import FakeClock, FakeProvider, ForgedToken
-from jwks_client.testing._forge import Forge
-from jwks_client.testing._forged import Trick
+from jwks_client.testing._forge.forge import Forge
+from jwks_client.testing._forge.forged_token import Trick
 
 ALGORITHMS = [
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),

@@ -18,7 +18,7 @@ from jwks_client import (
     TokenError,
     providers,
 )
-from jwks_client._clock import SystemClock
+from jwks_client._client.clock import SystemClock
 from jwks_client.testing import FakeClock, FakeProvider, provider
 
 

@@ -110,8 +110,8 @@ def test_the_file_is_gone_with_the_process():
         "folder = pathlib.Path(idp.ca_file).parent\n"
         "assert [one.name for one in folder.iterdir()] == ['ca.pem']\n"
         "import subprocess, sys\n"
-        "from jwks_client.testing import _certificates\n"
-        "_certificates._remove(folder, os.getpid() + 1)\n"
+        "from jwks_client.testing._keys import certificates\n"
+        "certificates._remove(folder, os.getpid() + 1)\n"
         "assert folder.exists()\n"
         "print(folder)\n"
     )

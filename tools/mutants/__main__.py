@@ -25,7 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("token", "jwk", "cache", "bearer")
+MODULES = (
+    *("tokens.unverified", "tokens.verified", "keysets.jwk", "keysets.cache"),
+    *("credentials.reader", "credentials.answers"),
+)
 ENOUGH = 95.0  # per cent of the mutants that count
 NOTICED = {"killed", "timeout", "segfault", "caught by type check"}
 SETTINGS = """
@@ -34,15 +37,15 @@ source_paths = ["jwks_client/"]
 only_mutate = [{paths}]
 # What is left out is slow and about modules that are not mutated.
 pytest_add_cli_args = [
-    "-p", "no:cacheprovider", "--ignore=tests/core/test_claims_at_a_glance.py",
-    "--ignore=tests/core/test_tenants.py", "--ignore=tests/core/test_fetch.py",
+    "-p", "no:cacheprovider", "--ignore=tests/core/tokens/test_claims_at_a_glance.py",
+    "--ignore=tests/core/issuers/test_tenants.py", "--ignore=tests/core/keysets/test_fetch.py",
 ]
 pytest_add_cli_args_test_selection = ["tests/core"]
 process_isolation = "forkserver"  # with fork, Hypothesis would see each test run twice
 use_git_change_detection = false
 """
-# jwks_client._core.jwk.xǁKeySetǁselect__mutmut_8, or jwks_client._core.jwk.x__entries__mutmut_11
-NAME = re.compile(r"jwks_client\._core\.(\w+)\.x(?:ǁ(\w+)ǁ|_)(\w+)__mutmut_\d+")
+# jwks_client._core.keysets.jwk.xǁKeySetǁselect__mutmut_8, or ….jwk.x__entries__mutmut_11
+NAME = re.compile(r"jwks_client\._core\.([\w.]+)\.x(?:ǁ(\w+)ǁ|_)(\w+)__mutmut_\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,9 @@ class Survivor:
 def main() -> int:
     """Mutate, test, tell. 0 if enough of the mutants of every module were noticed."""
     parser = argparse.ArgumentParser(prog="python tools/mutants", description=__doc__)
-    parser.add_argument("modules", nargs="*", help=f"of jwks_client/_core; else {MODULES}")
+    parser.add_argument(
+        "modules", nargs="*", help=f"of jwks_client/_core, such as keysets.jwk; else {MODULES}"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="mutants that are tested at a time")
     given = parser.parse_args()
     modules = tuple(given.modules) or MODULES
@@ -96,7 +101,7 @@ def _copy_to(work: Path, modules: tuple[str, ...]) -> None:
     junk = shutil.ignore_patterns("__pycache__", ".hypothesis")
     for name in ("jwks_client", "tests"):
         shutil.copytree(ROOT / name, work / name, ignore=junk)
-    paths = ", ".join(f'"jwks_client/_core/{one}.py"' for one in modules)
+    paths = ", ".join(f'"jwks_client/_core/{one.replace(".", "/")}.py"' for one in modules)
     settings = (ROOT / "pyproject.toml").read_text() + SETTINGS.format(paths=paths)
     (work / "pyproject.toml").write_text(settings)
 

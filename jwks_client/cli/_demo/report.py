@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 from rich.text import Text
 
-from .._shown import say_json
+from .._output import say_json
 
 __all__ = ["Finding", "RecordedReport", "Report", "at_least", "at_most", "note", "same"]
 

@@ -63,9 +63,9 @@ def doctor(
     """  # noqa: D301 (click wants the character behind \\b)
     import sys
 
-    from ..._clock import SystemClock
-    from .._network import Asker, fetch_policy
-    from .._visiting import look, place_of
+    from ..._client.clock import SystemClock
+    from .._probe.network import Asker, fetch_policy
+    from .._probe.visit import look, place_of
     from .examination import examine
     from .watch import Report, watch
 
@@ -94,7 +94,7 @@ def _waiting_for(interval: float) -> Callable[[], bool]:
 
 
 def _status(report: Report) -> int:
-    from .._ending import KEYS_UNAVAILABLE
+    from .._errors import KEYS_UNAVAILABLE
 
     if report.look.entries is None:
         return KEYS_UNAVAILABLE
@@ -102,7 +102,7 @@ def _status(report: Report) -> int:
 
 
 def _show_json(report: Report, changes: list[str] | None) -> None:
-    from .._shown import say_json
+    from .._output import say_json
     from .finding import as_json
 
     told: dict[str, object] = {
@@ -113,7 +113,7 @@ def _show_json(report: Report, changes: list[str] | None) -> None:
 
 
 def _show(report: Report, changes: list[str] | None) -> None:
-    from .._shown import printable, say
+    from .._output import printable, say
 
     if changes is not None:
         for change in changes:
@@ -147,6 +147,6 @@ def _summed_up(report: Report) -> str:
 def _time_of_day() -> str:
     from datetime import datetime
 
-    from ..._clock import SystemClock
+    from ..._client.clock import SystemClock
 
     return f"{datetime.fromtimestamp(SystemClock().time()).astimezone():%H:%M:%S}"

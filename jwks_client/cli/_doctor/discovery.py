@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from .._shown import printable
-from .._target import Look, metadata_of
+from .._output import printable
+from .._probe.target import Look, metadata_of
 from .finding import Finding
 
 __all__ = ["of_metadata"]

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ..._core.jwk import MAX_CANDIDATES
-from .._certificates import THUMBPRINTS
-from .._entries import Entry
-from .._network import Trouble
-from .._shown import printable
-from .._target import Look
+from ..._core.keysets.jwk import MAX_CANDIDATES
+from .._output import printable
+from .._probe.certificates import THUMBPRINTS
+from .._probe.entries import Entry
+from .._probe.network import Trouble
+from .._probe.target import Look
 from .discovery import of_metadata
 from .finding import Finding, Severity, worst_first
 from .material import of_entry

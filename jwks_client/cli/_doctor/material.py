@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ..._core.encoding import tolerant_octets
-from .._certificates import THUMBPRINTS, Certificate, Unreadable, leaf_of, spelling_of
-from .._entries import Entry
-from .._shown import printable
+from .._output import printable
+from .._probe.certificates import THUMBPRINTS, Certificate, Unreadable, leaf_of, spelling_of
+from .._probe.entries import Entry
 from .finding import Finding, Severity
 
 __all__ = ["of_entry"]

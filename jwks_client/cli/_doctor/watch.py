@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from .._shown import printable
-from .._target import Look
+from .._output import printable
+from .._probe.target import Look
 from .finding import Finding
 
 __all__ = ["Report", "changes_between", "watch"]

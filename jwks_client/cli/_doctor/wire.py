@@ -11,10 +11,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ... import CachePolicy, FetchPolicy
-from ..._core import settings
-from .._life import life_told
-from .._network import Visit
-from .._shown import printable
+from ..._core import addresses
+from .._output import printable
+from .._probe.lifetime import life_told
+from .._probe.network import Visit
 from .finding import Finding, Severity
 
 __all__ = ["of_life", "of_wire"]
@@ -56,7 +56,7 @@ def of_wire(visit: Visit, now: float) -> Iterator[Finding]:
 
 def _of_scheme(url: str) -> Iterator[Finding]:
     parts = urlsplit(url)
-    if parts.scheme == "http" and not settings.is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not addresses.is_loopback(parts.hostname or ""):
         yield Finding(
             code="plain_http",
             severity="error",

@@ -1,0 +1,1 @@
+"""The two clients: carry out what the core decides."""

@@ -1,0 +1,101 @@
+"""What the clients' constructors and calls take, checked where it arrives.
+
+Owns: the checks of arguments that are no policy of their own. May not know: what is done with them.
+A wrong setting is a `ConfigurationError`; a wrong argument of one call is a mistake of the caller.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from .._core.json_values import is_json
+from .._core.policy import FetchPolicy
+from .._core.provider import Provider
+from .._core.tokens.claim_values import Wanted, wanted
+from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ..protocols import Clock, Listener
+
+
+def claim_values(values: Mapping[str, Any] | None) -> Wanted:
+    """The claim values of one call. ValueError, the caller's mistake, if they are no JSON."""
+    if values is None:
+        return ()
+    good = isinstance(values, Mapping) and all(  # pyright: ignore[reportUnnecessaryIsInstance]
+        isinstance(name, str) and is_json(value)  # pyright: ignore[reportUnnecessaryIsInstance]
+        for name, value in values.items()
+    )
+    if not good:
+        raise ValueError("claim_values takes a mapping of claim names to JSON values")
+    return wanted(values)
+
+
+def listeners(given: Iterable[Listener]) -> tuple[Listener, ...]:
+    """The listeners: callables."""
+    several = tuple(given) if isinstance(given, Iterable) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+    # A class is callable too, and would be made anew for each event, and told of none.
+    if several is None or not all(callable(one) and not isinstance(one, type) for one in several):
+        raise ConfigurationError(
+            "listeners", "takes a collection of callables, such as LoggingListener()"
+        )
+    return several
+
+
+def clock(given: Clock) -> Clock:
+    """A clock: what has both times."""
+    if not callable(getattr(given, "time", None)) or not callable(
+        getattr(given, "monotonic", None)
+    ):
+        raise ConfigurationError("clock", "takes an object with time() and monotonic()")
+    return given
+
+
+def check_http(given: object, fetch: FetchPolicy, *, asynchronous: bool) -> None:
+    """Refuse what has not the shape of httpx's client, or is the one for the other kind of code."""
+    if given is None:
+        return
+    if fetch.ca_file is not None or fetch.proxy is not None:
+        raise ConfigurationError(
+            "http",
+            "brings its own TLS and proxy settings: ca_file and proxy would not count",
+        )
+    shaped = callable(getattr(given, "build_request", None)) and callable(
+        getattr(given, "send", None)
+    )
+    awaits = hasattr(given, "aclose") or inspect.iscoroutinefunction(getattr(given, "send", None))
+    blocks = hasattr(given, "close") and not awaits
+    if not shaped or (blocks if asynchronous else awaits):
+        kind = "httpx.AsyncClient" if asynchronous else "httpx.Client"
+        raise ConfigurationError("http", f"takes an {kind}, or a client of its shape")
+
+
+def check_proxy(fetch: FetchPolicy) -> None:
+    """Refuse a SOCKS proxy where httpx lacks what it needs for one, which it says only in use."""
+    socks = fetch.proxy is not None and fetch.proxy.lower().startswith("socks")
+    if socks and find_spec("socksio") is None:
+        raise ConfigurationError("proxy", "wants socksio for SOCKS: pip install 'httpx[socks]'")
+
+
+def patience(timeout: object) -> float:
+    """Seconds that a call may wait, an hour at most; ValueError for what is no such number."""
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
+        raise ValueError("timeout takes a number of seconds, at least 0")
+    return min(timeout, 3600.0)
+
+
+def check_checks(providers: Iterable[Provider], *, asynchronous: bool) -> None:
+    """Refuse coroutine functions among the checks of a client that cannot await them."""
+    if asynchronous:
+        return
+    for provider in providers:
+        for check in provider.checks:
+            called: Any = getattr(type(check), "__call__", None)  # noqa: B004 (a callable object's own)
+            if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(called):
+                raise ConfigurationError(
+                    "checks",
+                    "the sync client cannot await; give AsyncJWKSClient a coroutine function",
+                )

@@ -1,0 +1,286 @@
+"""What both clients share: settings, the way of a token up to the wait, health, events.
+
+Owns: everything of a client that needs neither thread nor task. May not know: how a flight flies or
+how a caller waits; the two shells add that (`sync.JWKSClient`, `aio.AsyncJWKSClient`).
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import random
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from .._core import settings
+from .._core.keysets.cache import Budget, Fetch, Need
+from .._core.locations import Location
+from .._core.policy import CachePolicy, FetchPolicy, TenantPolicy
+from .._core.provider import Provider
+from .._core.tokens.memo import Memo, Remembered
+from ..errors import ConfigurationError, KeysUnavailableError
+from ..events import Event, TenantDropped
+from . import arguments
+from .clock import SystemClock
+from .health import Health, health_of
+from .issuers.directory import Directory
+from .keysets.flight import Flight
+from .keysets.pool import Sources, due_share
+from .keysets.source import KeySource
+
+if TYPE_CHECKING:
+    import ssl
+
+    from ..protocols import Clock, Listener
+    from .issuers.resolver import Resolve
+    from .issuers.tenants import Tenants
+
+
+class BaseClient:
+    """Settings and rules of a client; see the two clients for the arguments."""
+
+    _asynchronous = False
+
+    def __init__(
+        self,
+        *providers: Provider,
+        cache: CachePolicy,
+        fetch: FetchPolicy,
+        token_cache_size: int,
+        http: object,
+        listeners: Iterable[Listener],
+        clock: Clock | None,
+        resolve: Resolve | None,
+        max_resolved: int,
+        resolve_ttl: float,
+    ) -> None:
+        # Heavy imports are paid here, at start-up, and neither by the import nor by a request.
+        from .._core.keysets import algorithms as _algorithms  # noqa: F401
+
+        codecs.lookup("unicode_escape")  # a module of its own, which events show text by
+
+        if not isinstance(cache, CachePolicy):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError("cache", "takes a CachePolicy")
+        if not isinstance(fetch, FetchPolicy):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError("fetch", "takes a FetchPolicy")
+        arguments.check_http(http, fetch, asynchronous=self._asynchronous)
+        arguments.check_proxy(fetch)
+        self._cache_policy = cache
+        self._fetch_policy = fetch
+        self._max_token, self._max_header = fetch.max_token, fetch.max_header
+        self._memo = Memo(settings.whole("token_cache_size", token_cache_size))
+        self._memo_lock = threading.Lock()
+        self._listeners = arguments.listeners(listeners)
+        self.clock: Clock = SystemClock() if clock is None else arguments.clock(clock)
+        self._closed = False
+        self._random = random.SystemRandom()
+        make = Sources(cache, fetch, self.clock, self.tell, self._random)
+        self._tenants = self._make_tenants(make, resolve, max_resolved, resolve_ttl)
+        self._directory = Directory(providers, make, self._tenants, self.clock)
+        arguments.check_checks(providers, asynchronous=self._asynchronous)
+        self._tls: ssl.SSLContext | None = None
+        if fetch.ca_file is not None:
+            self._tls = self._make_tls()
+        _living.add(self)
+
+    # --- what the shells add
+
+    def flight_of(self, source: KeySource) -> Flight | None:
+        """The flight in the air, where this caller could wait for it."""
+        raise NotImplementedError
+
+    def _new_flight(self, source: KeySource, number: int, doubts: str | None) -> Flight:
+        """Make a flight and put it in the air; the lock is held, so it does not start yet."""
+        raise NotImplementedError
+
+    def _start(self, source: KeySource, flight: Flight) -> None:
+        """Start a flight that was put in the air."""
+        raise NotImplementedError
+
+    def _public_trust(self) -> ssl.SSLContext:
+        """A context that trusts the public authorities, as httpx makes it."""
+        raise NotImplementedError
+
+    # --- making a client
+
+    def _make_tls(self) -> ssl.SSLContext:
+        context = self._public_trust()
+        if self._fetch_policy.ca_file is not None:
+            try:
+                context.load_verify_locations(cafile=self._fetch_policy.ca_file)
+            except OSError as error:  # an SSLError is one
+                raise ConfigurationError(
+                    "ca_file", "takes a readable PEM file of certificate authorities"
+                ) from error
+        return context
+
+    def _tls_context(self) -> ssl.SSLContext:
+        """The one SSL context of this client; made at the first fetch (tens of milliseconds)."""
+        if self._tls is None:
+            self._tls = self._make_tls()
+        return self._tls
+
+    def _make_tenants(
+        self, make: Sources, resolve: Resolve | None, max_resolved: int, resolve_ttl: float
+    ) -> Tenants | None:
+        cache = self._cache_policy
+        policy = TenantPolicy(
+            max_resolved=max_resolved,
+            resolve_ttl=resolve_ttl,
+            stale_if_error=cache.stale_if_error,
+            backoff=cache.failure_backoff,
+            ask_ahead=cache.refresh_ahead is not None,
+        )
+        if resolve is None:
+            return None
+        from .issuers.tenants import Tenants
+
+        return Tenants(
+            resolve,
+            policy,
+            asynchronous=self._asynchronous,
+            clock=self.clock,
+            make_source=make.of_tenant,
+            tell=self._tell_of_tenant,
+            draw=self._random.random,
+        )
+
+    # --- flights
+
+    def begin_flight(
+        self, source: KeySource, budget: Budget, need: Need | None, seen: int
+    ) -> Flight | None:
+        """Join the flight in the air or begin one; None if the facts no longer ask for it.
+
+        Arguments:
+            source: the key set.
+            budget: what pays for it.
+            need: what the token asks for; None to fetch whatever the facts say (a refresh by hand),
+                but for an unknown-kid fetch, which always takes a permit.
+            seen: how many flights had begun when the caller first looked.
+        """
+        with source.lock:
+            flight = self.flight_of(source)
+            if flight is not None:
+                return flight
+            if self._closed:
+                raise KeysUnavailableError("fetch_failed", "the client is closed")
+            if not self._still_wanted(source, budget, need, seen):
+                return None
+            doubts = need.kid if need is not None and budget is Budget.BAD_SIGNATURE else None
+            flight = self._claim(source, budget, doubts)
+        self._start(source, flight)
+        return flight
+
+    def _still_wanted(
+        self, source: KeySource, budget: Budget, need: Need | None, seen: int
+    ) -> bool:
+        """Under the lock: whether nobody has answered, or spent the permit, in the meantime."""
+        now = self.clock.monotonic()
+        cache = source.cache
+        if budget is Budget.BAD_SIGNATURE:
+            return cache.may_doubt(now)
+        if need is not None:
+            return isinstance(cache.look_up(need, now, just_came=source.came_since(seen)), Fetch)
+        return budget is Budget.ROUTINE or (cache.has_permit(now) and not cache.in_backoff(now))
+
+    def _claim(self, source: KeySource, budget: Budget, doubts: str | None) -> Flight:
+        source.pay(budget)
+        source.begun += 1
+        return self._new_flight(source, source.begun, doubts)
+
+    def refresh_behind(self, source: KeySource) -> None:
+        """Begin a flight that nobody waits for, if none is in the air."""
+        with source.lock:
+            if self._closed or self.flight_of(source) is not None:
+                return
+            now = self.clock.monotonic()
+            # Another's flight may have landed, well or badly, since this caller looked.
+            if source.cache.in_backoff(now) or source.cache.state(now) == "fresh":
+                return
+            flight = self._claim(source, Budget.ROUTINE, None)
+        self._start(source, flight)
+
+    def _overdue_at(self) -> float:
+        return time.monotonic() + self._fetch_policy.deadline
+
+    # --- state and events
+
+    @property
+    def _sources(self) -> Mapping[str, KeySource]:
+        return self._directory.sources
+
+    @property
+    def locations(self) -> tuple[Location, ...]:
+        """Where the providers' tokens may stand in a request, each once, in the order given."""
+        return self._directory.locations
+
+    def health(self) -> Mapping[str, Health]:
+        """How each provider's key set is doing, by provider name. Never does I/O.
+
+        Tenants that are loaded are among them, by issuer.
+        """
+        now, wall = self.clock.monotonic(), self.clock.time()
+        everyone = self._directory.everyone()
+        return {name: health_of(source.cache, now, wall) for name, source in everyone.items()}
+
+    def forget(self, issuer: str) -> None:
+        """Drop a tenant that ``resolve`` answered for: its keys and tokens, or its refusal.
+
+        The next token of the issuer asks ``resolve`` again. Never waits; for webhooks.
+
+        Arguments:
+            issuer: whose; one that is not loaded is no error.
+        """
+        if self._tenants is not None:
+            self._tenants.forget(issuer)
+
+    def _tell_of_tenant(self, event: Event) -> None:
+        # Who is evicted has not verified a token, or not lately: it is not worth the search.
+        if isinstance(event, TenantDropped) and event.reason != "evicted":
+            # What is remembered of a tenant that is gone counts no more. This only makes room.
+            with self._memo_lock:
+                self._memo.drop(_of_nobody)
+        self.tell(event)
+
+    def tell(self, event: Event) -> None:
+        """Give an event to every listener; what one raises harms nobody."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:  # the application's code
+                import logging
+
+                log = logging.getLogger("jwks_client")
+                log.debug("a listener raised over %s", type(event).__name__, exc_info=True)
+
+    def after_fork(self) -> None:
+        """In the child: new locks (a lost thread may hold the old), no flights, own jitter."""
+        self._memo_lock = threading.Lock()
+        if self._tenants is not None:
+            self._tenants.after_fork()
+        for source in self._directory.everyone().values():
+            source.after_fork(due_share(self._cache_policy, self._random))
+
+    def __repr__(self) -> str:
+        resolved = () if self._tenants is None else ("resolved tenants",)
+        return f"<{type(self).__name__} of {', '.join((*self._directory.names, *resolved))}>"
+
+
+def _of_nobody(entry: Remembered) -> bool:
+    return not entry.holder.held
+
+
+_living: weakref.WeakSet[BaseClient] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for client in list(_living):
+        client.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch (not on Windows)
+    os.register_at_fork(after_in_child=_after_fork_in_child)

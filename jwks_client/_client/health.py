@@ -1,0 +1,60 @@
+"""How a provider's key set is doing, as a value for dashboards and readiness probes.
+
+Owns: `Health` and how it is read from the facts. May not know: how keys are fetched.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .._core.keysets.cache import KeyCache, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How one provider's key set is doing.
+
+    Attributes:
+        state: ``cold``, ``fresh``, ``due``, ``stale`` or ``expired``.
+        key_count: usable keys in memory.
+        age: seconds since the set was asked for; None for none, or for one in hand (``jwks=``).
+        last_success, last_failure: seconds since the epoch, or None.
+        last_error: the code of the last attempt's failure, or None if it succeeded.
+        next_attempt: seconds since the epoch before which nobody fetches, or None.
+        fetches: GETs of the key set so far.
+    """
+
+    state: State
+    key_count: int
+    age: float | None
+    last_success: float | None
+    last_failure: float | None
+    last_error: str | None
+    next_attempt: float | None
+    fetches: int
+
+
+def health_of(cache: KeyCache, now: float, wall: float) -> Health:
+    """Read the health of a key set.
+
+    Arguments:
+        cache: its facts.
+        now: monotonic seconds.
+        wall: seconds since the epoch.
+    """
+    fetched = cache.key_set is not None and math.isfinite(cache.life)  # else none, or one in hand
+
+    def at(moment: float) -> float:
+        return wall - (now - moment)
+
+    return Health(
+        state=cache.state(now),
+        key_count=0 if cache.key_set is None else len(cache.key_set),
+        age=now - cache.asked_at if fetched else None,
+        last_success=at(cache.asked_at) if fetched else None,
+        last_failure=None if cache.failed_at is None else at(cache.failed_at),
+        last_error=None if cache.failure is None else cache.failure.code,
+        next_attempt=at(cache.retry_at) if cache.in_backoff(now) else None,
+        fetches=cache.requests,
+    )

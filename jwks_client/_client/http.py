@@ -1,0 +1,109 @@
+"""What both shells need to know of an HTTP client: time limits, failures, header names.
+
+Owns: the few facts of httpx's shape. May not know: key sets. It imports no HTTP library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from .._core.keysets.fetch import Response
+from .._core.policy import FetchPolicy
+
+if TYPE_CHECKING:
+    from ..protocols import HTTPResponse
+
+
+def timeouts(policy: FetchPolicy) -> dict[str, float]:
+    """Limits of one attempt as httpx's ``timeout`` extension takes them, per operation."""
+    attempt = policy.attempt_timeout
+    connect = min(policy.connect_timeout, attempt)
+    return {"connect": connect, "read": attempt, "write": attempt, "pool": attempt}
+
+
+def timed_out(error: BaseException) -> bool:
+    """Whether an HTTP client's exception says that time ran out, whichever client it is."""
+    return isinstance(error, TimeoutError) or any(
+        kind.__name__ == "TimeoutException" for kind in type(error).__mro__
+    )
+
+
+def lower_names(headers: Mapping[str, str]) -> dict[str, str]:
+    """An answer's headers with names in lower case."""
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def read_answer(response: HTTPResponse, line: Line, max_body: int) -> Response:
+    """Read an answer in a thread, at most so many raw bytes; TimeoutError if its line was cut."""
+    headers = lower_names(response.headers)
+    if response.is_stream_consumed:  # read whole already: a mock transport's answer
+        return Response(response.status_code, headers, response.content, decoded=True)
+    body = bytearray()
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > max_body:
+            return Response(response.status_code, headers, None)
+        if line.is_cut:
+            break
+    if line.is_cut:  # the end of the body may be where it was cut
+        raise TimeoutError("the answer did not come in time")
+    return Response(response.status_code, headers, bytes(body))
+
+
+class Line:
+    """The connection under a request, so that it can be cut from outside.
+
+    httpx's time limits are per operation: a server that drips one byte before each limit is never
+    late. And a task that is cancelled in a TLS handshake leaves the socket behind. httpx's
+    ``trace`` extension tells of each connection that is made; shutting its socket down ends both.
+    """
+
+    __slots__ = ("_is_cut", "_stream")
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+        self._is_cut = False
+
+    def trace(self, _name: str, info: Mapping[str, Any]) -> None:
+        """Take note of a connection; the ``trace`` extension of a sync client."""
+        stream = info.get("return_value")
+        if hasattr(stream, "get_extra_info"):
+            self._stream = stream
+        if self._is_cut:
+            self._shut()
+
+    async def trace_async(self, name: str, info: Mapping[str, Any]) -> None:
+        """The same for an async client."""
+        self.trace(name, info)
+
+    def cut(self) -> None:
+        """End whatever the connection waits for."""
+        self._is_cut = True
+        self._shut()
+
+    async def cut_async(self) -> None:
+        """The same for a task that was cancelled, which may have left the connection open."""
+        self.cut()
+        if self._stream is not None:
+            with suppress(Exception):  # it is gone either way, and the cause is another
+                await self._stream.aclose()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it was cut, so that the failure which follows is a timeout."""
+        return self._is_cut
+
+    def _shut(self) -> None:
+        if self._stream is None:
+            return
+        import socket  # which is loaded: there is a stream
+
+        with suppress(OSError):
+            connection = self._stream.get_extra_info("socket")
+            if isinstance(connection, socket.socket):
+                # Not SSLSocket.shutdown, which would take the TLS object from the reading thread.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+            elif hasattr(connection, "shutdown"):  # asyncio's view of a socket
+                connection.shutdown(socket.SHUT_RDWR)

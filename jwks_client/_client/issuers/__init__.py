@@ -1,0 +1,1 @@
+"""Which issuer a token belongs to: configured providers and resolved tenants."""

@@ -1,0 +1,296 @@
+"""The tenants that the application resolves: one call at a time for each issuer, and its outcome.
+
+Owns: the lock around the table, the calls that are in the air, what becomes of their ends. May not
+know: tokens beyond their issuer, how the resolver is run, or how keys are fetched. Shared by both
+clients. The lock guards the table and the claim of a call; it is never held across the resolver, a
+listener or a wait. The token of a tenant that is loaded and not due takes none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
+
+from ..._core.issuers.resolver_answers import Failure, read_answer
+from ..._core.issuers.tenants import Ask, Busy, Decision, Tenant, TenantTable, Unknown, Use
+from ..._core.policy import TenantPolicy
+from ..._core.provider import Provider
+from ..._core.tokens.claims import Rules
+from ...errors import KeysUnavailableError, TokenError
+from ...events import Event, ResolverFailed, TenantDropped, TenantResolved
+from .. import arguments
+from ..keysets.flight import MOST_ROUNDS
+from ..keysets.source import KeySource
+from .resolver import BROKEN_OFF, TOO_LATE, Resolve, Resolver
+from .resolver_call import Resolution
+
+if TYPE_CHECKING:
+    from ...protocols import Clock
+
+PATIENCE: Final = 2.0  # seconds after which an answer is dropped
+Loaded: TypeAlias = Tenant[KeySource]
+
+
+class Tenants:
+    """The tenants of one client, and the application's resolver that knows them.
+
+    Arguments:
+        resolve: given an issuer; returns its provider, or None if there is no such tenant.
+        policy: how long answers stand.
+        asynchronous: the resolver may be a coroutine function, or return an awaitable.
+        clock: the client's.
+        make_source: makes the key source of a provider. It is given the former one of that tenant,
+            if any, which it may return where the keys come from the same place in the same way.
+        tell: given each event.
+        draw: gives a random number from 0 to 1.
+        patience: seconds after which an answer is dropped.
+
+    Raises `ConfigurationError` if the resolver cannot be called by this kind of client.
+    """
+
+    def __init__(
+        self,
+        resolve: Resolve,
+        policy: TenantPolicy,
+        *,
+        asynchronous: bool,
+        clock: Clock,
+        make_source: Callable[[Provider, KeySource | None], KeySource],
+        tell: Callable[[Event], object],
+        draw: Callable[[], float],
+        patience: float = PATIENCE,
+    ) -> None:
+        self._resolver = Resolver(
+            resolve,
+            asynchronous=asynchronous,
+            most_known=policy.max_resolved,
+            on_end=self._answered,
+        )
+        self._asynchronous = asynchronous
+        self._clock = clock
+        self._make_source = make_source
+        self._tell = tell
+        self._draw = draw
+        self._patience = patience
+        self._table: TenantTable[KeySource] = TenantTable(policy)
+        self._lock = threading.Lock()
+        # By issuer, and by event loop where the resolver is awaited there.
+        self._in_air: dict[tuple[asyncio.AbstractEventLoop | None, str], Resolution] = {}
+        self._begun = 0
+        self._closed = False
+
+    # --- what a client asks
+
+    @property
+    def leeway(self) -> float:
+        """Seconds past its expiry in which a token of an unknown tenant is still worth a call."""
+        return self._table.leeway
+
+    @property
+    def loaded(self) -> tuple[Loaded, ...]:
+        """The tenants that are loaded, for ``health()`` and for what is done by hand."""
+        with self._lock:
+            return self._table.tenants
+
+    def at_once(self, issuer: str) -> Loaded | None:
+        """The tenant of an issuer if it is at hand and nothing else is called for. No lock."""
+        return self._table.at_once(issuer, self._clock.monotonic())
+
+    def resolved(self, issuer: str) -> Generator[Resolution, object, Loaded]:
+        """The tenant of an issuer, for which the resolver may have to be asked.
+
+        Yields calls to wait for, by `Resolution.wait` or `Resolution.waited`. Raises TokenError
+        ``unknown_issuer``; KeysUnavailableError ``resolver_failed``, or ``fetch_failed`` on a
+        closed client.
+        """
+        for _ in range(MOST_ROUNDS):
+            found = self._find(issuer)
+            if isinstance(found, Tenant):
+                return found
+            yield found
+            if found.tenant is not None:
+                return found.tenant
+            if found.failure is not None and self._table.held(issuer) is None:
+                raise _unavailable(found.failure, 0)
+        raise KeysUnavailableError(
+            "resolver_failed", "the calls of the application's resolver were broken off"
+        )
+
+    def verified(self, tenant: Loaded) -> None:
+        """Note that a tenant has verified a token, so that it outlasts those that have not."""
+        if tenant.held and tenant.verified:
+            return
+        with self._lock:
+            left = self._table.verified(tenant, self._clock.monotonic())
+        self._tell_all(_evicted(left))
+
+    def forget(self, issuer: str) -> None:
+        """Drop a tenant, what is remembered of its tokens, and its remembered refusal, at once.
+
+        The answer of a call that began before is dropped; its callers ask again.
+        """
+        with self._lock:
+            tenant = self._table.forget(issuer)
+            for call in [one for one in self._in_air.values() if one.issuer == issuer]:
+                self._give_up(call)
+        if tenant is not None:
+            self._tell(TenantDropped(provider=issuer, reason="forgotten"))
+
+    def close(self) -> list[asyncio.Task[None]]:
+        """Ask no more, and wake who waits. Returns this event loop's cancelled tasks, to await."""
+        with self._lock:
+            self._closed = True
+            for call in list(self._in_air.values()):
+                self._give_up(call)
+        return self._resolver.close()
+
+    def after_fork(self) -> None:
+        """In the child: a new lock (a lost thread may hold the old), and no calls."""
+        self._lock = threading.Lock()
+        self._in_air = {}
+        self._resolver.after_fork()
+
+    # --- claiming a call
+
+    def _find(self, issuer: str) -> Loaded | Resolution:
+        """The tenant to use, or the call to wait for, which is begun if need be."""
+        place = (asyncio.get_running_loop() if self._resolver.as_task else None, issuer)
+        overdue = self._in_air.get(place)
+        if overdue is not None and overdue.left <= 0:
+            self._land(overdue, TOO_LATE)  # this caller waited, or nobody did
+        now = self._clock.monotonic()
+        begun: Resolution | None = None
+        with self._lock:
+            in_air = self._in_air.get(place)
+            decision = self._table.look_up(issuer, now, in_air=in_air is not None)
+            if isinstance(decision, Ask) and self._closed:
+                raise KeysUnavailableError("fetch_failed", "the client is closed")
+            new = self._table.held(issuer) is None
+            if self._begins(decision, in_air):
+                if isinstance(decision, Ask) and decision.pays:
+                    self._table.pay(now)
+                begun = self._begin(place, now)
+        if begun is not None:
+            self._resolver.start(begun, new=new)
+        match decision:
+            case Use():
+                return decision.tenant
+            case Ask():
+                waited = in_air or begun
+                assert waited is not None  # noqa: S101 (who is to ask has joined or begun a call)
+                return waited
+            case Unknown():
+                raise TokenError(
+                    "unknown_issuer", "its issuer is none that is resolved", claim="iss"
+                )
+            case Busy():
+                raise _unavailable(decision.failure, decision.retry_after)
+            case _:
+                assert_never(decision)
+
+    def _begins(self, decision: Decision[KeySource], in_air: Resolution | None) -> bool:
+        """Whether a decision means that a call begins."""
+        if isinstance(decision, Use):
+            return decision.ask_behind and not self._closed
+        return isinstance(decision, Ask) and in_air is None
+
+    def _begin(self, place: tuple[asyncio.AbstractEventLoop | None, str], now: float) -> Resolution:
+        """Put a call in the air; the lock is held, so it does not start yet."""
+        for one in list(self._in_air):
+            if one[0] is not None and one[0].is_closed():
+                del self._in_air[one]  # a loop that is gone takes its calls along
+        self._begun += 1
+        loop = asyncio.get_running_loop() if self._asynchronous else None
+        overdue_at = time.monotonic() + self._patience
+        call = Resolution(place[1], loop, self._begun, now, overdue_at)
+        self._in_air[place] = call
+        return call
+
+    # --- what becomes of its end
+
+    def _answered(self, call: Resolution, answer: object) -> None:
+        """Take what the resolver answered. In any thread."""
+        if answer is BROKEN_OFF:
+            with self._lock:
+                self._give_up(call)
+        elif not call.ended:
+            self._land(call, answer if isinstance(answer, Failure) else self._read(call, answer))
+
+    def _read(self, call: Resolution, answer: object) -> Loaded | Failure | None:
+        """What an answer means, with a key source where that is needed."""
+        try:
+            provider = read_answer(call.issuer, answer)
+            if not isinstance(provider, Provider):
+                return provider
+            known = self._table.held(call.issuer)
+            if known is not None and known.provider == provider:
+                return known
+            arguments.check_checks((provider,), asynchronous=self._asynchronous)
+            source = self._make_source(provider, None if known is None else known.source)
+            return Tenant(provider, Rules(provider), source)
+        except Exception as error:  # noqa: BLE001 (what an application describes may be anything)
+            error.__traceback__ = None  # it is kept, the frames are not
+            message = "the provider that the application's resolver gave cannot be used"
+            return Failure(message, error, type(error).__name__)
+
+    def _land(self, call: Resolution, outcome: Loaded | Failure | None) -> None:
+        """Record what a call brought, once; a late answer is dropped. Tells the listeners."""
+        if call.left <= 0:
+            outcome = TOO_LATE
+        with self._lock:
+            if call.ended:
+                return
+            news = self._table.is_news(call.issuer, call.number)
+            events = self._record(call, outcome) if news else []
+            self._give_up(call)
+        self._tell_all(events)
+
+    def _record(self, call: Resolution, outcome: Loaded | Failure | None) -> list[Event]:
+        table, issuer, now = self._table, call.issuer, self._clock.monotonic()
+        if outcome is None:
+            gone = table.refuse(issuer, call.number, now)
+            return [] if gone is None else [TenantDropped(provider=issuer, reason="refused")]
+        known = table.held(issuer)
+        if isinstance(outcome, Failure):
+            call.failure = outcome
+            rest = table.fail(issuer, call.number, outcome, now, self._draw())
+            failed = ResolverFailed(
+                provider=None if known is None else issuer,
+                message=outcome.message,
+                cause=outcome.told,
+                retry_in=rest,
+            )
+            return [failed]
+        call.tenant = outcome
+        left = table.admit(outcome, call.number, call.began_at)
+        told = _evicted(one for one in left if one.issuer != issuer)
+        return told if outcome is known else [TenantResolved(provider=issuer), *told]
+
+    def _give_up(self, call: Resolution) -> None:
+        """Take a call out of the air and wake who waits for it. The lock is held."""
+        for place, one in list(self._in_air.items()):
+            if one is call:
+                del self._in_air[place]
+        call.end()
+
+    def _tell_all(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._tell(event)
+
+
+def _evicted(left: Iterable[Loaded]) -> list[Event]:
+    return [TenantDropped(provider=one.issuer, reason="evicted") for one in left]
+
+
+def _unavailable(failure: Failure | None, retry_after: float) -> KeysUnavailableError:
+    message = (
+        "too many new issuers at once; tenants that are loaded are served"
+        if failure is None
+        else failure.message
+    )
+    error = KeysUnavailableError("resolver_failed", message, retry_after=max(retry_after, 1.0))
+    error.__cause__ = None if failure is None else failure.cause
+    return error

@@ -1,0 +1,1 @@
+"""The key sets of a client and the flights that fetch them."""

@@ -1,0 +1,1 @@
+"""One verification, from the token to its verdict."""

@@ -1,0 +1,62 @@
+"""The application's own checks of a token: run in order, and the first refusal counts.
+
+Owns: what a check's outcome means. Must not depend on: keys, candidates, flights.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Generator
+from typing import TYPE_CHECKING, Any, cast
+
+from ..._core.tokens.verified import VerifiedToken
+from ...errors import JWKSError, TokenError
+from .shell import Want
+
+if TYPE_CHECKING:
+    from ..._core.provider import Check
+    from ..._core.tokens.claims import Rules
+
+
+def run_checks(
+    rules: Rules, token: VerifiedToken, asked: list[tuple[str, JWKSError | None]] | None = None
+) -> Generator[Want, object, JWKSError | None]:
+    """Run the application's own checks. Returns the error of the first that refuses, or None.
+
+    Arguments:
+        rules: whose checks.
+        token: what they are given.
+        asked: takes the name of each that was asked, with its error.
+    """
+    for check in rules.checks:
+        refusal = yield from _asked(check, token)
+        if asked is not None:
+            asked.append((_name_of(check), refusal))
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _asked(check: Check, token: VerifiedToken) -> Generator[Want, object, JWKSError | None]:
+    """None or True accepts; a JWKSError passes as it is; all else is ``rejected_by_check``."""
+    cause: Exception | None = None
+    outcome: object = False
+    try:
+        outcome = check(token)
+        if inspect.isawaitable(outcome):
+            outcome = yield cast("Awaitable[object]", outcome)
+    except Exception as raised:  # noqa: BLE001 (the application's code refuses)
+        cause = raised
+    if isinstance(cause, JWKSError):
+        return cause
+    if cause is None and (outcome is None or outcome is True):
+        return None
+    refused = TokenError(
+        "rejected_by_check", f"the application's check {_name_of(check)} refused it"
+    )
+    refused.__cause__ = cause
+    return refused
+
+
+def _name_of(check: Any) -> str:
+    return str(getattr(check, "__qualname__", None) or type(check).__qualname__)

@@ -1,0 +1,1 @@
+"""Where in the request are the credentials?"""

@@ -1,0 +1,144 @@
+"""The HTTP answer to a request that is refused: status, challenge and body (RFC 6750, RFC 9457).
+
+Owns: how an error becomes an answer. Must not depend on: servers, frameworks, clients. Nothing of a
+request reaches an answer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from http import HTTPStatus
+
+from ...errors import (
+    CredentialsError,
+    InsufficientScopeError,
+    JWKSError,
+    KeysUnavailableError,
+    TokenError,
+)
+from .. import settings
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The answer to a request that is refused.
+
+    Attributes:
+        status: the HTTP status.
+        headers: names in lower case and values; Content-Length is added as it is sent.
+        body: the whole body.
+    """
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+    def with_body(self, body: bytes, media_type: str = "application/json") -> Answer:
+        """The same answer, challenge and all, with another body."""
+        others = [(name, value) for name, value in self.headers if name != b"content-type"]
+        headers = ((b"content-type", media_type.encode("latin-1")), *others)
+        return dataclasses.replace(self, headers=headers, body=body)
+
+    @property
+    def headers_to_send(self) -> list[tuple[bytes, bytes]]:
+        """The headers with Content-Length, where there may be one (RFC 9110, section 8.6)."""
+        if self.status in (204, 304):
+            return list(self.headers)
+        return [*self.headers, (b"content-length", str(len(self.body)).encode())]
+
+    @property
+    def phrase(self) -> str:
+        """The status in words (RFC 9110, section 15)."""
+        try:
+            return HTTPStatus(self.status).phrase
+        except ValueError:  # an error of the application's own, with a status of its own
+            return "Refused"
+
+
+class Answers:
+    """How errors are answered: status, challenge, problem (RFC 6750, 3; RFC 9457; RFC 9728, 5.1).
+
+    Arguments:
+        realm: shown in each challenge; printable ASCII.
+        resource_metadata: the URL of the protected resource's metadata, likewise; https, or http on
+            loopback.
+
+    Raises ConfigurationError ``realm`` or ``resource_metadata``.
+    """
+
+    __slots__ = ("_after", "_before")
+
+    def __init__(self, realm: str | None = None, resource_metadata: str | None = None) -> None:
+        self._before: tuple[str, ...] = ()
+        self._after: tuple[str, ...] = ()
+        if realm is not None:
+            settings.header("realm", "WWW-Authenticate", realm)
+            self._before = (_parameter("realm", realm),)
+        if resource_metadata is not None:
+            settings.url("resource_metadata", resource_metadata)
+            self._after = (_parameter("resource_metadata", resource_metadata),)
+
+    def to(self, error: JWKSError) -> Answer:
+        """The answer to an error: its code, nothing of its message, causes or token."""
+        status, challenge, detail = error.http_status, self._challenge_for(error), _detail(error)
+        headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+        if challenge is not None:
+            headers.append((b"www-authenticate", challenge.encode("ascii")))
+        if error.retry_after is not None or status == 503:
+            seconds = max(1, math.ceil(error.retry_after or 1))
+            headers.append((b"retry-after", str(seconds).encode()))
+        answer = Answer(status=status, headers=tuple(headers), body=b"")
+        problem: dict[str, object] = {
+            "type": "about:blank",
+            "title": answer.phrase,
+            "status": status,
+            "code": error.code,
+        }
+        if detail is not None:
+            problem["detail"] = detail
+        return dataclasses.replace(answer, body=json.dumps(problem).encode())
+
+    def _challenge_for(self, error: JWKSError) -> str | None:
+        match error:
+            case TokenError():
+                return self._challenge('error="invalid_token"')
+            case InsufficientScopeError():
+                wanted = _parameter("scope", " ".join(error.required))
+                return self._challenge('error="insufficient_scope"', wanted)
+            case CredentialsError(code="invalid_request"):
+                return self._challenge('error="invalid_request"')
+            case JWKSError(http_status=401):  # RFC 9110, section 15.5.2: each 401 has a challenge
+                return self._challenge()
+            case _:
+                return None
+
+    def _challenge(self, *parameters: str) -> str:
+        return " ".join(("Bearer", ", ".join((*self._before, *parameters, *self._after)))).rstrip()
+
+
+def _parameter(name: str, value: str) -> str:
+    """A parameter as a quoted string (RFC 9110, section 5.6.4); what it cannot hold is a ``?``."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    held = "".join(one if " " <= one <= "~" else "?" for one in escaped)
+    return f'{name}="{held}"'
+
+
+def _detail(error: JWKSError) -> str | None:
+    """A sentence for people that says no more than the class of the error."""
+    match error:
+        case CredentialsError(code="missing_credentials"):
+            return "The request carries no credentials."
+        case CredentialsError(code="cross_site_cookie"):
+            return "A cookie does not count in a request that another site may have caused."
+        case CredentialsError():
+            return "The credentials of the request cannot be read."
+        case TokenError():
+            return "The token is not accepted."
+        case InsufficientScopeError():
+            return "The token lacks a required scope."
+        case KeysUnavailableError():
+            return "The token cannot be checked at the moment; try again later."
+        case _:
+            return None

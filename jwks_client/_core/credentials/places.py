@@ -1,0 +1,155 @@
+"""The places of a request where a token may stand, and what stands there.
+
+Owns: how each `Location` is looked at, and how a token is taken out of it. May not know: which
+place decides, or what is done about what was found. A place tells every candidate that it holds as
+it stands there, an empty one if the place is taken and the token is missing; whoever asks counts
+and judges them.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Final, TypeAlias, assert_never
+from urllib.parse import unquote_to_bytes
+
+from ..locations import Cookie, Header, Location, Query, Subprotocol
+from .request import UnverifiedRequest
+
+__all__ = ["CookiePlace", "HeaderPlace", "Place", "QueryPlace", "SubprotocolPlace", "place_of"]
+
+_BLANKS: Final = b" \t"  # RFC 9110, section 5.6.3
+_SCHEME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]*")
+_PROTOCOLS: Final = b"sec-websocket-protocol"
+
+
+class HeaderPlace:
+    """A header, whose value follows a scheme (RFC 6750, section 2.1) or is the token itself."""
+
+    __slots__ = ("_begins", "_scheme", "name")
+
+    def __init__(self, location: Header) -> None:
+        self.name = location.name.lower().encode()
+        self._scheme = None if location.scheme is None else location.scheme.lower().encode()
+        self._begins = b"" if self._scheme is None else self._scheme + b" "
+
+    def find(self, request: UnverifiedRequest) -> list[bytes]:
+        """The token of the one header; both values of two headers, whatever their schemes."""
+        wanted = self.name
+        values = [value for name, value in request.headers if name == wanted]
+        if len(values) != 1:
+            return values
+        value = values[0].strip(_BLANKS)
+        if self._scheme is None:
+            return [value] if value else []
+        begins = self._begins
+        if value[: len(begins)].lower() == begins:
+            return [value[len(begins) :].lstrip(b" ")]
+        # Either another scheme, which is not for us, or ours with no token that could be one.
+        word = _SCHEME.match(value)
+        ours = word is not None and word[0].lower() == self._scheme
+        return [b""] if ours else []
+
+
+class CookiePlace:
+    """A cookie of exactly one name (RFC 6265, section 4.2)."""
+
+    __slots__ = ("_pattern",)
+
+    def __init__(self, location: Cookie) -> None:
+        # Linear in whatever is sent, and no list of other cookies is made.
+        self._pattern = re.compile(
+            rb"(?:^|;)[ \t]*" + re.escape(location.name.encode()) + rb"=([^;]*)"
+        )
+
+    def find(self, request: UnverifiedRequest) -> list[bytes]:
+        """Its values, equal ones once; an empty cookie alone, as a logout leaves it, is none."""
+        # HTTP/2 may send each cookie in a header of its own (RFC 9113, section 8.2.3).
+        values = {
+            value.strip(_BLANKS)
+            for header in request.values(b"cookie")
+            for value in self._pattern.findall(header)
+        }
+        return [] if values == {b""} else list(values)
+
+
+class SubprotocolPlace:
+    """WebSocket: the entry after a marker among the offered subprotocols (RFC 6455, 4.1)."""
+
+    __slots__ = ("_marker", "name")
+
+    def __init__(self, location: Subprotocol) -> None:
+        self.name = location.name
+        self._marker = location.name.encode()
+
+    def find(self, request: UnverifiedRequest) -> list[bytes]:
+        """The entry after each marker; an empty one where nothing follows."""
+        pairs = pairwise([*_protocols(request), b""])
+        return [after for entry, after in pairs if entry == self._marker]
+
+    def offered(self, request: UnverifiedRequest) -> bool:
+        """Whether the marker is among the offers."""
+        return self._marker in _protocols(request)
+
+    def taken_out(self, request: UnverifiedRequest) -> UnverifiedRequest:
+        """The request without what follows a marker."""
+        if not self.offered(request):
+            return request
+        kept: list[bytes] = []
+        after_marker = False
+        for entry in _protocols(request):
+            if not after_marker:
+                kept.append(entry)
+            after_marker = entry == self._marker
+        others = [(name, value) for name, value in request.headers if name != _PROTOCOLS]
+        return request._replace(headers=(*others, (_PROTOCOLS, b", ".join(kept))))
+
+
+class QueryPlace:
+    """WebSocket: a parameter of the query string."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, location: Query) -> None:
+        self._name = location.name.encode()
+
+    def find(self, request: UnverifiedRequest) -> list[bytes]:
+        """Its values; an empty one is none."""
+        found = (_pair(one) for one in request.query.split(b"&"))
+        return [value for name, value in found if name == self._name and value]
+
+    def taken_out(self, request: UnverifiedRequest) -> UnverifiedRequest:
+        """The request without the parameter, however it was spelt."""
+        pairs = request.query.split(b"&")
+        kept = [one for one in pairs if _pair(one)[0] != self._name]
+        return request if len(kept) == len(pairs) else request._replace(query=b"&".join(kept))
+
+
+Place: TypeAlias = HeaderPlace | CookiePlace | SubprotocolPlace | QueryPlace
+
+
+def place_of(location: Location) -> Place:
+    """How a location is looked at."""
+    match location:
+        case Header():
+            return HeaderPlace(location)
+        case Cookie():
+            return CookiePlace(location)
+        case Subprotocol():
+            return SubprotocolPlace(location)
+        case Query():
+            return QueryPlace(location)
+        case _:
+            assert_never(location)
+
+
+def _protocols(request: UnverifiedRequest) -> list[bytes]:
+    return [
+        entry.strip(_BLANKS) for value in request.values(_PROTOCOLS) for entry in value.split(b",")
+    ]
+
+
+def _pair(text: bytes) -> tuple[bytes, bytes]:
+    """A parameter's name and value as an app's parser reads them (WHATWG URL, section 5.1)."""
+    name, _, value = text.replace(b"+", b" ").partition(b"=")
+    return unquote_to_bytes(name), unquote_to_bytes(value)

@@ -1,0 +1,1 @@
+"""Which issuer does the token belong to?"""

@@ -1,0 +1,333 @@
+"""Which tenants are loaded, and when the application is asked about an issuer: facts and ``now``.
+
+Owns: the table of issuers that the application's resolver answered for, and the bucket that pays
+for new ones. May not know: clocks, locks, threads, how the resolver is run, how keys are fetched.
+The caller locks, but for what says that it needs none.
+
+Theory of operation. Facts are stored and states derived, as in `cache`:
+
+    unknown ──answer──→ loaded ──0.8 of resolve_ttl──→ due ──resolve_ttl──→ past ──→ expired
+       └─ None ─→ refused for 10 s                                └─ stale_if_error ─┘
+
+A token of a loaded tenant waits for the resolver only past ``resolve_ttl``, and not even then if
+the last call failed: a resolver that hangs costs one wait for each tenant, then the backoff parts
+the calls. An unknown issuer takes one permit, which pays for the call and the first fetch. Calls
+are numbered as they begin; what an older one says never overwrites what a newer one said.
+
+Room. A tenant that has verified a token outlasts every tenant that has not, also one that is just
+coming: who forges issuers can push out other newcomers only. A newcomer without room still serves
+the token that brought it, and is taken in if that token verifies (`TenantTable.verified`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+
+from ..keysets.cache import KeyCache
+from ..policy import CachePolicy, TenantPolicy
+from ..provider import Provider
+from .resolver_answers import Failure
+
+if TYPE_CHECKING:
+    from ..tokens.claims import Rules
+    from ..tokens.memo import Holder
+
+S = TypeVar("S", bound="Holder")
+
+BURST: Final = 20.0  # permits for new issuers at once
+PER_SECOND: Final = 5.0  # permits that come back
+DUE_SHARE: Final = 0.8  # of resolve_ttl, after which the resolver is asked in the background
+REFUSED_FOR: Final = 10.0  # seconds that None is remembered
+MOST_ABSENT: Final = 1024  # issuers without a tenant that are remembered
+USUAL_LEEWAY: Final = 30.0  # of a Provider, in seconds
+_NO_KEYS: Final = KeyCache(policy=CachePolicy(), due_share=None)
+
+
+class Tenant(Generic[S]):
+    """A tenant as the application described it. What is not an argument, the table alone writes.
+
+    Arguments:
+        issuer: its issuer, which is also its name.
+        provider: what the resolver answered, under that name.
+        rules: the provider's.
+        source: of its keys.
+
+    Attributes:
+        due_at: monotonic seconds until which its answer is at hand without a second thought; what
+            is remembered of its tokens ends then.
+        held: it is in the table: neither forgotten, refused, replaced nor without room.
+    """
+
+    __slots__ = (
+        *("asked_at", "due_at", "epoch", "failure", "failures", "held", "issuer", "number"),
+        *("provider", "retry_at", "rules", "source", "turn", "turns", "verified"),
+    )
+
+    def __init__(self, provider: Provider, rules: Rules, source: S) -> None:
+        self.issuer = provider.name
+        self.provider = provider
+        self.rules = rules
+        self.source = source
+        self.asked_at = self.due_at = self.retry_at = 0.0
+        self.number = self.epoch = self.failures = self.turn = 0
+        self.failure: Failure | None = None  # of the last call; None if it succeeded
+        self.held = self.verified = False
+        self.turns = itertools.count()
+
+    @property
+    def cache(self) -> KeyCache:
+        """The facts of its key set, or those of an empty one if it is not held any more.
+
+        What is remembered of its tokens reads this on each use. So one assignment ends all of it at
+        once, what is being remembered at this moment included, and each reading is a use.
+        """
+        if not self.held:
+            return _NO_KEYS
+        self.turn = next(self.turns)
+        return self.source.cache
+
+
+@dataclass(frozen=True, slots=True)
+class Use(Generic[S]):
+    """Use this tenant now. ``ask_behind``: begin one call that nobody waits for."""
+
+    tenant: Tenant[S]
+    ask_behind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Call the resolver, or join the call under way, and wait. ``pays``: it takes a permit."""
+
+    pays: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The application has no such tenant: it said so a moment ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Nobody can know for ``retry_after`` seconds: no permit, or backoff after ``failure``."""
+
+    retry_after: float
+    failure: Failure | None = None
+
+
+Decision: TypeAlias = Use[S] | Ask | Unknown | Busy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Absent:
+    """An issuer without a tenant: refused until then if there is no failure, else in backoff."""
+
+    number: int
+    until: float
+    failure: Failure | None = None
+    failures: int = 0
+
+
+class TenantTable(Generic[S]):
+    """What is known of resolved issuers. All times are monotonic seconds.
+
+    Arguments:
+        policy: the rules it keeps.
+
+    Attributes:
+        leeway: seconds; the largest of any answer so far, at least a provider's usual one.
+    """
+
+    def __init__(self, policy: TenantPolicy) -> None:
+        self.policy = policy
+        self.leeway = USUAL_LEEWAY
+        self._held: dict[str, Tenant[S]] = {}
+        self._absent: dict[str, _Absent] = {}  # the oldest first
+        # The newest answer of each issuer, the oldest first: an older one is never taken in again.
+        self._newest: dict[str, int] = {}
+        self._permits = BURST
+        self._permits_at = 0.0
+        self._turns = itertools.count(1)
+        self._epoch = 0  # how often an issuer was forgotten
+
+    @property
+    def tenants(self) -> tuple[Tenant[S], ...]:
+        """The tenants that are loaded."""
+        return tuple(self._held.values())
+
+    def held(self, issuer: str) -> Tenant[S] | None:
+        """The loaded tenant of an issuer, whatever its age. Needs no lock."""
+        return self._held.get(issuer)
+
+    def at_once(self, issuer: str, now: float) -> Tenant[S] | None:
+        """The tenant, where nothing but its use is called for. Needs no lock."""
+        tenant = self._held.get(issuer)
+        if tenant is None or now >= tenant.due_at:
+            return None
+        tenant.turn = next(self._turns)
+        return tenant
+
+    def look_up(self, issuer: str, now: float, *, in_air: bool) -> Decision[S]:
+        """Decide for a token of an issuer. ``in_air``: a call for it is under way to be joined."""
+        tenant = self._held.get(issuer)
+        if tenant is None:
+            return self._without_tenant(issuer, now, in_air=in_air)
+        tenant.turn = next(self._turns)
+        if now < tenant.due_at:
+            return Use(tenant)
+        policy, age = self.policy, now - tenant.asked_at
+        resting = tenant.failure is not None and now < tenant.retry_at
+        may_ask = in_air or not resting
+        if age < policy.resolve_ttl:
+            return Use(tenant, ask_behind=not resting and not in_air)
+        if tenant.failure is not None and age < policy.resolve_ttl + policy.stale_if_error:
+            if may_ask and not policy.ask_ahead:
+                return Ask(pays=False)  # no background work: callers carry it
+            return Use(tenant, ask_behind=policy.ask_ahead and not resting and not in_air)
+        return Ask(pays=False) if may_ask else Busy(tenant.retry_at - now, tenant.failure)
+
+    def _without_tenant(self, issuer: str, now: float, *, in_air: bool) -> Decision[S]:
+        absent = self._absent.get(issuer)
+        if absent is not None and now < absent.until:
+            if absent.failure is None:
+                return Unknown()
+            if not in_air:
+                return Busy(absent.until - now, absent.failure)
+        if in_air:
+            return Ask(pays=False)
+        lacking = 1 - self._permits_now(now)
+        return Busy(lacking / PER_SECOND) if lacking > 0 else Ask(pays=True)
+
+    def _permits_now(self, now: float) -> float:
+        return min(self._permits + (now - self._permits_at) * PER_SECOND, BURST)
+
+    def pay(self, now: float) -> None:
+        """Take the permit of a call that begins now, which `look_up` found to be there."""
+        self._permits = self._permits_now(now) - 1
+        self._permits_at = now
+
+    # --- what a call brought
+
+    def is_news(self, issuer: str, number: int) -> bool:
+        """Whether nothing newer than call ``number`` was said of an issuer; ask before the rest."""
+        known = self._held.get(issuer) or self._absent.get(issuer)
+        return known is None or number > known.number
+
+    def admit(self, tenant: Tenant[S], number: int, asked_at: float) -> list[Tenant[S]]:
+        """Record a tenant, new or as it was, that call ``number``, begun at ``asked_at``, brought.
+
+        Returns the tenants that are not held any more for it: the former one of its issuer, and who
+        had to make room, which may be itself.
+        """
+        left: list[Tenant[S]] = []
+        former = self._held.get(tenant.issuer)
+        if former is not None and former is not tenant:
+            former.held = False
+            tenant.verified = former.verified
+            left.append(former)
+        share = DUE_SHARE if self.policy.ask_ahead else 1.0
+        tenant.number, tenant.asked_at, tenant.epoch = number, asked_at, self._epoch
+        tenant.due_at = asked_at + self.policy.resolve_ttl * share
+        tenant.failure, tenant.failures = None, 0
+        self._newest.pop(tenant.issuer, None)
+        self._newest[tenant.issuer] = number
+        if len(self._newest) > MOST_ABSENT:
+            del self._newest[next(iter(self._newest))]
+        self.leeway = max(self.leeway, tenant.provider.leeway)
+        self._absent.pop(tenant.issuer, None)
+        return left + self._hold(tenant)
+
+    def refuse(self, issuer: str, number: int, now: float) -> Tenant[S] | None:
+        """Record that the application has no such tenant. Returns the one that goes for it."""
+        self._note_absent(issuer, _Absent(number=number, until=now + REFUSED_FOR))
+        return self._let_go(issuer)
+
+    def fail(self, issuer: str, number: int, failure: Failure, now: float, draw: float) -> float:
+        """Record that call ``number`` failed; a loaded tenant stays.
+
+        Arguments:
+            issuer, number, failure: which call, and why.
+            now: monotonic seconds.
+            draw: a random number from 0 to 1, for the jitter.
+
+        Returns the seconds until the issuer is asked about again.
+        """
+        tenant = self._held.get(issuer)
+        if tenant is not None:
+            tenant.failures += 1
+            rest = self._rest(tenant.failures, draw)
+            tenant.number, tenant.failure, tenant.retry_at = number, failure, now + rest
+            return rest
+        former = self._absent.get(issuer)
+        # A failure of long ago says nothing of how long this one may last.
+        recent = former is not None and now < former.until + self.policy.backoff[1]
+        failures = 1 + (former.failures if former is not None and recent else 0)
+        # Where the answer came quickly, only the token that asked is harmed: the next one may ask
+        # again, and pays for it. From then on the issuer rests.
+        rest = self._rest(failures, draw) if failure.slow or failures > 1 else 0.0
+        self._note_absent(
+            issuer, _Absent(number=number, until=now + rest, failure=failure, failures=failures)
+        )
+        return rest
+
+    def _rest(self, failures: int, draw: float) -> float:
+        first, longest = self.policy.backoff
+        # The exponent is bounded, for a float is.
+        return min(first * 2.0 ** min(failures - 1, 64), longest) * (0.5 + draw / 2)
+
+    def _note_absent(self, issuer: str, absent: _Absent) -> None:
+        self._absent.pop(issuer, None)  # so that it becomes the newest
+        self._absent[issuer] = absent
+        while len(self._absent) > MOST_ABSENT:
+            del self._absent[next(iter(self._absent))]
+
+    # --- who is held
+
+    def verified(self, tenant: Tenant[S], now: float) -> list[Tenant[S]]:
+        """Note that a tenant has verified a token. Returns who had to make room for it.
+
+        One that found no room is taken in now, if nothing was said of its issuer since: it is young
+        enough that a refusal would still be remembered, and none was forgotten.
+        """
+        if tenant.held:
+            tenant.verified = True
+            return []
+        if (
+            tenant.epoch != self._epoch
+            or self._newest.get(tenant.issuer) != tenant.number
+            or now >= tenant.asked_at + REFUSED_FOR
+            or tenant.issuer in self._absent
+            or tenant.issuer in self._held
+        ):
+            return []
+        tenant.verified = True
+        return self._hold(tenant)
+
+    def forget(self, issuer: str) -> Tenant[S] | None:
+        """Drop all that is known of an issuer, a refusal too. Returns the tenant that goes."""
+        self._epoch += 1
+        self._absent.pop(issuer, None)
+        return self._let_go(issuer)
+
+    def _hold(self, tenant: Tenant[S]) -> list[Tenant[S]]:
+        tenant.turns = self._turns
+        tenant.turn = next(self._turns)
+        tenant.held = True
+        self._held[tenant.issuer] = tenant
+        left: list[Tenant[S]] = []
+        while len(self._held) > self.policy.max_resolved:
+            # Newcomers are as rare as permits, so to look at each tenant here costs less than to
+            # keep them in order for each token.
+            last = min(self._held.values(), key=lambda one: (one.verified, one.turn))
+            del self._held[last.issuer]
+            last.held = False
+            left.append(last)
+        return left
+
+    def _let_go(self, issuer: str) -> Tenant[S] | None:
+        tenant = self._held.pop(issuer, None)
+        if tenant is not None:
+            tenant.held = False
+        return tenant

@@ -1,0 +1,309 @@
+"""The memory of one key set as a decision table: facts and ``now`` in, Use, Fetch or Refuse out.
+
+Owns: the facts (what came, when, for how long; what failed, when) and the three budgets. May not
+know: clocks, threads, flights, HTTP. A `KeyCache` is immutable: each event makes a new one, so
+readers need no lock and no reader sees half a change.
+
+Theory of operation. Facts are stored and states derived, so no state can contradict the clock:
+
+    cold ──came──→ fresh ──refresh_ahead──→ due ──life──→ past ──stale_if_error──→ expired
+
+A look-up crosses that state with "is the key there?" (`KeyCache.look_up` is the table, row by row).
+Times are monotonic seconds. Flights are numbered by the shell as they begin; a fact from a flight
+that is older than the newest one that ended is dropped, so a late answer never overwrites a newer
+one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, assert_never
+
+from .jwk import Chosen, Found, KeySet, Missing, Selection
+
+if TYPE_CHECKING:
+    from ..policy import CachePolicy
+    from .discovery import Discovered
+    from .fetch import Failed, Fetched, Validators
+
+State: TypeAlias = Literal["cold", "fresh", "due", "stale", "expired"]
+_ALWAYS: Final = float("inf")
+
+
+class Need(NamedTuple):
+    """What a token asks of a key set."""
+
+    kid: str | None
+    algorithm: str
+
+
+class Budget(Enum):
+    """What pays for a fetch."""
+
+    ROUTINE = "routine"  # the set is cold, due, or past its life: bounded by life and backoff
+    UNKNOWN_KID = "unknown_kid"  # the token bucket
+    BAD_SIGNATURE = "bad_signature"  # one per interval
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Use this selection now. ``refresh``: begin one flight that nobody waits for."""
+
+    selection: Chosen
+    stale: bool = False
+    refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Begin a flight, or join the one in the air, and look again when it has ended."""
+
+    budget: Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The key is not to be had. ``known``: the provider answered last, so it is not there."""
+
+    known: bool
+
+
+Decision: TypeAlias = Use | Fetch | Refuse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyCache:
+    """All that is known of one key set, at one moment.
+
+    Arguments:
+        policy: the rules it lives by.
+        due_share: the share of the life after which it is due (``refresh_ahead`` with this
+            process's jitter), or None for never.
+    """
+
+    policy: CachePolicy
+    due_share: float | None
+    key_set: KeySet | None = None
+    asked_at: float = 0.0  # when the flight that brought or renewed the set began
+    life: float = 0.0
+    stale_for: float = 0.0
+    validators: Validators | None = None
+    discovered: Discovered | None = None
+    newest: int = 0  # number of the newest flight that ended
+    failure: Failed | None = None  # of the last attempt; None if it succeeded or there was none
+    failures: int = 0  # in a row
+    failed_at: float | None = None
+    retry_at: float = 0.0
+    requests: int = 0  # GETs of the key set so far
+    permits: float = field(default=-1.0)  # in the unknown-kid bucket at permits_at; -1: full
+    permits_at: float = 0.0
+    doubted_at: float | None = None  # when a bad signature last paid for a fetch
+    # Until when the set is fresh, not even due; read for every token, so it is worked out once.
+    fresh_until: float = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        share = 1.0 if self.due_share is None else self.due_share
+        until = -_ALWAYS if self.key_set is None else self.asked_at + self.life * share
+        object.__setattr__(self, "fresh_until", until)
+
+    def state(self, now: float) -> State:
+        """Where the set is in its life."""
+        if self.key_set is None:
+            return "cold"
+        if now < self.fresh_until:
+            return "fresh"
+        age = now - self.asked_at
+        if age < self.life:
+            return "due"
+        return "stale" if age < self.life + self.stale_for else "expired"
+
+    def in_backoff(self, now: float) -> bool:
+        """Whether the last attempt failed and its time is not over: nobody fetches."""
+        return self.failure is not None and now < self.retry_at
+
+    def has_permit(self, now: float) -> bool:
+        """Whether the unknown-kid bucket holds a token."""
+        return self._permits(now) >= 1
+
+    def _permits(self, now: float) -> float:
+        burst = float(self.policy.unknown_kid_burst)
+        if self.permits < 0:
+            return burst
+        refilled = max(now - self.permits_at, 0.0) / self.policy.unknown_kid_interval
+        return min(self.permits + refilled, burst)
+
+    def look_up(
+        self,
+        need: Need,
+        now: float,
+        *,
+        missed: bool = False,
+        in_air: bool = False,
+        just_came: bool = False,
+    ) -> Decision:
+        """Decide what to do for a token.
+
+        Arguments:
+            need: the kid and algorithm of the token.
+            now: monotonic seconds.
+            missed: the kid is remembered as not being there.
+            in_air: a flight is under way; joining it costs nothing.
+            just_came: the caller waited for a flight that began after it first looked, and it
+                brought
+                or renewed the set: whatever its age by now, that answer is this caller's.
+        """
+        if self.key_set is None:
+            return self._fetch_or_refuse(now, in_air=in_air)
+        selection = self.key_set.select(need.kid, need.algorithm)
+        state: State = "fresh" if just_came else self.state(now)
+        if isinstance(selection, Missing):
+            return self._without_key(state, now, missed=missed, in_air=in_air, just_came=just_came)
+        return self._with_key(selection, state, now, in_air=in_air)
+
+    def _with_key(
+        self,
+        selection: Chosen,
+        state: State,
+        now: float,
+        *,
+        in_air: bool,
+    ) -> Decision:
+        resting = self.in_backoff(now)
+        match state:
+            case "fresh":
+                return Use(selection)
+            case "due":
+                return Use(selection, refresh=not resting and not in_air)
+            case "stale":
+                if self.failure is None:
+                    return Fetch(Budget.ROUTINE)
+                if self.policy.refresh_ahead is None and (in_air or not resting):
+                    return Fetch(Budget.ROUTINE)  # no background work: callers carry it
+                return Use(selection, stale=True, refresh=not resting and not in_air)
+            case "expired":
+                return self._fetch_or_refuse(now, in_air=in_air)
+            case "cold":  # pragma: no cover (look_up has answered for a cold set)
+                return Fetch(Budget.ROUTINE)
+            case _:
+                assert_never(state)
+
+    def _without_key(
+        self, state: State, now: float, *, missed: bool, in_air: bool, just_came: bool
+    ) -> Decision:
+        if state in ("stale", "expired"):
+            return self._fetch_or_refuse(now, in_air=in_air)
+        if just_came or missed:
+            return self._refuse()
+        if in_air or (self.has_permit(now) and not self.in_backoff(now)):
+            return Fetch(Budget.UNKNOWN_KID)
+        return self._refuse()
+
+    def _fetch_or_refuse(self, now: float, *, in_air: bool) -> Decision:
+        return self._refuse() if self.in_backoff(now) and not in_air else Fetch(Budget.ROUTINE)
+
+    def _refuse(self) -> Refuse:
+        return Refuse(known=self.failure is None)
+
+    def may_doubt(self, now: float) -> bool:
+        """Whether a bad signature on a known kid may cause a fetch: a permit, and no backoff."""
+        interval = self.policy.bad_signature_interval
+        waited = self.doubted_at is None or now - self.doubted_at >= interval
+        return waited and not self.in_backoff(now)
+
+    def paid(self, budget: Budget, now: float) -> KeyCache:
+        """These facts after a flight was begun at a budget's expense."""
+        match budget:
+            case Budget.ROUTINE:
+                return self
+            case Budget.UNKNOWN_KID:
+                return replace(self, permits=max(self._permits(now) - 1, 0.0), permits_at=now)
+            case Budget.BAD_SIGNATURE:
+                return replace(self, doubted_at=now)
+            case _:
+                assert_never(budget)
+
+    def fetched(self, number: int, came: Fetched, began_at: float) -> KeyCache:
+        """These facts after flight ``number``, begun at ``began_at``, brought a set or a 304."""
+        if number <= self.newest:
+            return self
+        life, stale_for = self.life, self.stale_for
+        if came.freshness is not None:
+            life, stale_for = came.freshness.life, came.freshness.stale_for
+        return replace(
+            self,
+            key_set=self._newest_set(came.key_set),
+            asked_at=began_at,
+            life=life,
+            stale_for=stale_for,
+            validators=came.validators,
+            discovered=came.discovered,
+            newest=number,
+            failure=None,
+            failures=0,
+            retry_at=0.0,
+            requests=self.requests + came.requests,
+        )
+
+    def _newest_set(self, came: KeySet | None) -> KeySet | None:
+        # An equal set keeps its identity, and with it what is bound to it.
+        return self.key_set if came is None or came == self.key_set else came
+
+    def failed(self, number: int, failure: Failed, now: float, draw: float) -> KeyCache:
+        """These facts after flight ``number`` failed.
+
+        Arguments:
+            number: of the flight.
+            failure: why.
+            now: monotonic seconds.
+            draw: a random number from 0 to 1, for the jitter (half of the wait is fixed, half is
+                drawn).
+        """
+        if number <= self.newest:
+            return self
+        first, longest = self.policy.failure_backoff
+        # The exponent is bounded: a year of failures must not overflow a float.
+        wait = min(first * 2.0 ** min(self.failures, 64), longest)
+        wait = max(wait * (0.5 + draw / 2), failure.retry_after or 0.0)
+        return replace(
+            self,
+            newest=number,
+            failure=failure,
+            failures=self.failures + 1,
+            failed_at=now,
+            retry_at=now + wait,
+            requests=self.requests + failure.requests,
+        )
+
+
+class Change(NamedTuple):
+    """How one key set differs from the one before it, by kid; keys without kid by thumbprint."""
+
+    added: tuple[str, ...]
+    withdrawn: tuple[str, ...]
+    swapped: tuple[str, ...]
+
+
+def change_between(old: KeySet | None, new: KeySet) -> Change:
+    """The kids that came, went, or stayed with other material."""
+    before, after = _by_name(old or ()), _by_name(new)
+    return Change(
+        added=tuple(sorted(after.keys() - before.keys())),
+        withdrawn=tuple(sorted(before.keys() - after.keys())),
+        swapped=tuple(
+            sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
+        ),
+    )
+
+
+def _by_name(keys: KeySet | tuple[()]) -> dict[str, set[str]]:
+    named: dict[str, set[str]] = {}
+    for key in keys:
+        named.setdefault(key.thumbprint if key.kid is None else key.kid, set()).add(key.thumbprint)
+    return named
+
+
+def selected(selection: Selection) -> tuple[tuple[str, str], ...]:
+    """The material a selection stands for, to see whether a fetch changed it."""
+    keys = selection.keys if isinstance(selection, Found) else ()
+    return tuple((key.thumbprint, key.alg or "") for key in keys)

@@ -1,0 +1,115 @@
+"""What a provider's metadata says: where its key set is, and whether that place may be asked.
+
+Owns: the reading of metadata (OpenID Connect Discovery; RFC 8414) with its issuer compared exactly,
+and how long what it said counts. May not know: requests and answers (`fetch`). Metadata is an
+outsider's text: it may not point the application's network at itself.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+from .. import addresses
+from ..encoding import Repeated, tolerant_json
+from ..provider import IssuerTemplate, Provider
+
+_OPENID = "/.well-known/openid-configuration"
+_OAUTH = "/.well-known/oauth-authorization-server"
+#: Seconds after which metadata is asked for again.
+DISCOVERY_LIFE: Final = 24 * 3600.0
+#: Seconds for which it counts where it cannot be had: its outage does not become one of the keys.
+DISCOVERY_LAST: Final = 7 * DISCOVERY_LIFE
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """Where the provider's metadata says the key set is, and when (monotonic seconds)."""
+
+    jwks_url: str
+    at: float
+
+
+class BadMetadata(ValueError):
+    """A document that is no metadata of this provider; its text says why, and names no host."""
+
+
+def jwks_uri(body: bytes, provider: Provider) -> str:
+    """The ``jwks_uri`` of a provider's metadata.
+
+    Raises `BadMetadata`: no JSON object, another issuer, or a place that may not be asked.
+    """
+    try:
+        document = tolerant_json(body)
+    except ValueError:
+        raise BadMetadata("the provider's metadata is not JSON") from None
+    if not isinstance(document, dict) or isinstance(document, Repeated):
+        raise BadMetadata("the provider's metadata is no JSON object, or repeats a member")
+    members = cast("dict[str, Any]", document)
+    if not _is_issuer(members.get("issuer"), provider.issuer):
+        # OpenID Connect Discovery, section 4.3; RFC 8414, section 3.3.
+        raise BadMetadata("the provider's metadata names another issuer than configured")
+    url = members.get("jwks_uri")
+    if not isinstance(url, str):
+        raise BadMetadata("the provider's metadata has no jwks_uri")
+    if not may_ask(url, provider):
+        raise BadMetadata(
+            "the provider's metadata names a jwks_uri that may not be asked: "
+            "https is wanted, and no private address"
+        )
+    return url
+
+
+def may_ask(url: str, provider: Provider) -> bool:
+    """Whether a ``jwks_uri`` may be fetched: no document may point us into a private net.
+
+    https (plain http on loopback if the issuer is there, or with ``allow_http``); an address
+    literal only where it is public or the configured host is a private literal too.
+    """
+    parts, home = addresses.split_url(url), addresses.split_url(provider.discovery_url)
+    if parts is None or home is None:
+        return False
+    # A trailing dot names the same host to a resolver.
+    host = (parts.hostname or "").removesuffix(".")
+    home_host = (home.hostname or "").removesuffix(".")
+    loopback = addresses.is_loopback(host)
+    if loopback and not addresses.is_loopback(home_host):
+        return False
+    if parts.scheme != "https" and not (loopback or provider.allow_http):
+        return False
+    address, home_address = addresses.ip_literal(host), addresses.ip_literal(home_host)
+    if address is None:
+        # "2130706433" and "0x7f.1" are addresses to a resolver (WHATWG URL, section 3.5).
+        last = host.rpartition(".")[2]
+        return not (last.isdigit() or last.startswith("0x"))
+    if loopback or addresses.is_public(address):
+        return True
+    return home_address is not None and not addresses.is_public(home_address)
+
+
+def _is_issuer(found: object, configured: str | tuple[str, ...] | IssuerTemplate | None) -> bool:
+    match configured:
+        case None:
+            return True
+        case str():
+            return found == configured
+        case IssuerTemplate():
+            # A template's metadata names one issuer of it, or the template itself, whatever its
+            # placeholder is called there (Entra ID).
+            before, _, after = configured.template.partition(f"{{{configured.claim}}}")
+            template = re.escape(before) + r"\{\w{1,64}\}" + re.escape(after)
+            return isinstance(found, str) and (
+                configured.value_in(found) is not None or re.fullmatch(template, found) is not None
+            )
+        case _:
+            return found in configured
+
+
+def oauth_metadata_url(url: str) -> str | None:
+    """Where RFC 8414, section 3.1 puts what OpenID Connect Discovery puts at ``url``."""
+    parts = urlsplit(url)
+    if not parts.path.endswith(_OPENID) or parts.query:
+        return None
+    return f"{parts.scheme}://{parts.netloc}{_OAUTH}{parts.path.removesuffix(_OPENID)}"

@@ -1,0 +1,310 @@
+"""The conversation that fetches a key set, as a generator that talks and does not know the wire.
+
+Owns: what is asked, in which order, and what answer counts: metadata where the provider has it
+(`discovery`), then the key set; one retry where one may help. May not know: sockets, threads,
+clocks. A driver takes each `Request` to the wire and sends back a `Response` or a `Broken`; the
+generator returns an `Outcome` and never raises for anything an outsider sent.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias, cast
+
+from ...errors import KeysUnavailableCode
+from .. import addresses
+from ..policy import CachePolicy, FetchPolicy
+from ..provider import Provider
+from .discovery import (
+    DISCOVERY_LAST,
+    DISCOVERY_LIFE,
+    BadMetadata,
+    Discovered,
+    jwks_uri,
+    oauth_metadata_url,
+)
+from .freshness import Freshness, read_freshness, retry_after
+from .jwk import BadKeySet, KeySet, read_key_set
+
+ACCEPT: Final = "application/jwk-set+json, application/json"
+_TRY_AGAIN = frozenset({408, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One GET to be made: the driver adds limits and follows no redirect."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    for_keys: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer. ``body`` is as it came, or ``decoded`` already; None if it is over the limit."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | None
+    decoded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """No answer came."""
+
+    cause: BaseException
+    timed_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What the last answer offered for a conditional request (RFC 9110, section 8.8)."""
+
+    url: str
+    etag: str | None
+    last_modified: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A key set came. ``key_set`` is None where the provider said that ours is current (304)."""
+
+    key_set: KeySet | None
+    freshness: Freshness | None
+    validators: Validators
+    discovered: Discovered | None
+    requests: int
+    content_type: str | None = None  # what the answer says it is: recorded, not relied on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """No key set came, and why. ``message`` names no host; ``cause`` is for logs.
+
+    ``private``: the cause comes from the application's own code, and its text may hold a secret.
+    """
+
+    code: KeysUnavailableCode
+    message: str
+    cause: BaseException | None = None
+    retry_after: float | None = None
+    requests: int = 0
+    private: bool = False
+
+
+Outcome: TypeAlias = Fetched | Failed
+Conversation: TypeAlias = Generator[Request, Response | Broken, Outcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to fetch: the provider's side of a conversation, with the limits it runs under."""
+
+    provider: Provider
+    cache: CachePolicy
+    fetch: FetchPolicy
+    user_agent: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Talk:
+    """One conversation: what it starts from, and the count of requests for the key set it made."""
+
+    plan: Plan
+    now: float  # monotonic, for the age of what was discovered
+    wall: float  # since the epoch, for Expires and Retry-After
+    validators: Validators | None
+    discovered: Discovered | None
+    last_failed: bool
+    headers: tuple[tuple[str, str], ...]
+    requests: int = field(default=0, init=False)
+
+    def converse(self) -> Conversation:
+        """Talk until there is an outcome."""
+        try:
+            return (yield from self._converse())
+        except _Failure as failure:
+            failed = failure.failed
+        return Failed(
+            code=failed.code,
+            message=failed.message,
+            cause=failed.cause,
+            retry_after=failed.retry_after,
+            requests=self.requests,
+        )
+
+    def _converse(self) -> Conversation:
+        configured = self.plan.provider.jwks_url
+        if configured is not None:
+            answer = yield from self._ask(configured, for_keys=True)
+            return self._read_keys(configured, answer, None)
+        known = self.discovered
+        if known is not None and self.now - known.at < DISCOVERY_LIFE:
+            answer = yield from self._ask(known.jwks_url, for_keys=True)
+            if answer.status not in {404, 410}:
+                return self._read_keys(known.jwks_url, answer, known)
+            known = None  # the provider may have moved its keys: ask its metadata again
+        elif known is not None and self.now - known.at >= DISCOVERY_LAST:
+            known = None
+        try:
+            found = Discovered((yield from self._discover(once=known is not None)), self.now)
+        except _Failure as failure:
+            if known is None or not failure.passing:
+                raise
+            found = known
+        answer = yield from self._ask(found.jwks_url, for_keys=True)
+        return self._read_keys(found.jwks_url, answer, found)
+
+    def _ask(
+        self, url: str, *, for_keys: bool, once: bool = False
+    ) -> Generator[Request, Response | Broken, Response]:
+        request = Request(url, self._headers_for(url, for_keys=for_keys), for_keys)
+        retries = 0 if self.last_failed or once else self.plan.fetch.retries
+        while True:
+            self.requests += for_keys
+            answer = yield request
+            may_help = isinstance(answer, Broken) or (
+                _is_passing(answer.status) and "retry-after" not in answer.headers
+            )
+            if not may_help or retries == 0:
+                break
+            retries -= 1
+        if isinstance(answer, Broken):
+            what = "the key set" if for_keys else "the provider's metadata"
+            code: KeysUnavailableCode = "fetch_timeout" if answer.timed_out else "fetch_failed"
+            how = "did not come in time" if answer.timed_out else "could not be fetched"
+            raise _Failure(code, f"{what} {how}", cause=answer.cause, passing=True)
+        return answer
+
+    def _headers_for(self, url: str, *, for_keys: bool) -> tuple[tuple[str, str], ...]:
+        headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip", "User-Agent": self.plan.user_agent}
+        held = self.validators
+        if for_keys and held is not None and held.url == url:
+            if held.etag:
+                headers["If-None-Match"] = held.etag
+            if held.last_modified:
+                headers["If-Modified-Since"] = held.last_modified
+        provider = self.plan.provider
+        configured = provider.jwks_url or provider.discovery_url or ""
+        if addresses.origin(url) == addresses.origin(configured):
+            # The application's own headers, perhaps a secret, go where it pointed and nowhere else.
+            own = {name.lower() for name, _ in self.headers}
+            headers = {name: value for name, value in headers.items() if name.lower() not in own}
+            return (*headers.items(), *self.headers)
+        return tuple(headers.items())
+
+    def _body(self, answer: Response) -> bytes:
+        limit = self.plan.fetch.max_body
+        body = answer.body
+        if body is not None and not answer.decoded:
+            match answer.headers.get("content-encoding", "identity").strip().lower():
+                case "identity" | "":
+                    pass
+                case "gzip" | "x-gzip":
+                    body = _inflate(body, limit)
+                case _:
+                    raise _Failure(
+                        "bad_key_set", "the answer has a Content-Encoding that was not asked for"
+                    )
+        if body is None or len(body) > limit:
+            raise _Failure("bad_key_set", f"the answer is longer than {limit} bytes (max_body)")
+        return body
+
+    def _read_keys(self, url: str, answer: Response, discovered: Discovered | None) -> Outcome:
+        held = self.validators
+        key_set: KeySet | None = None
+        if answer.status == 304 and held is not None and held.url == url:
+            if not (held.etag or held.last_modified):
+                raise _Failure("fetch_failed", "the key set's URL answered 304 to no condition")
+        elif answer.status == 200:
+            try:
+                key_set = read_key_set(self._body(answer), max_keys=self.plan.fetch.max_keys)
+            except BadKeySet as bad:
+                raise _Failure("bad_key_set", f"the answer is no usable key set: {bad}") from None
+        else:
+            wait = retry_after(answer.headers, self.wall)
+            raise _Failure(
+                "fetch_failed", _told("the key set's URL", answer.status), retry_after=wait
+            )
+        etag, modified = answer.headers.get("etag"), answer.headers.get("last-modified")
+        if key_set is None and held is not None:  # a 304 need not repeat its validators
+            etag, modified = etag or held.etag, modified or held.last_modified
+        return Fetched(
+            key_set=key_set,
+            freshness=read_freshness(
+                answer.headers, self.plan.cache, self.wall, renewed=key_set is None
+            ),
+            validators=Validators(url, _field(etag), _field(modified)),
+            discovered=discovered,
+            requests=self.requests,
+            content_type=answer.headers.get("content-type"),
+        )
+
+    def _discover(self, *, once: bool) -> Generator[Request, Response | Broken, str]:
+        url = cast("str", self.plan.provider.discovery_url)
+        answer = yield from self._ask(url, for_keys=False, once=once)
+        other = oauth_metadata_url(url)
+        if answer.status in {404, 410} and other is not None:
+            answer = yield from self._ask(other, for_keys=False, once=once)
+        if answer.status != 200:
+            raise _Failure(
+                "discovery_failed",
+                _told("the provider's metadata", answer.status),
+                retry_after=retry_after(answer.headers, self.wall),
+                passing=_is_passing(answer.status),
+            )
+        try:
+            return jwks_uri(self._body(answer), self.plan.provider)
+        except BadMetadata as bad:
+            raise _Failure("discovery_failed", str(bad)) from None
+        except _Failure as failure:
+            raise _Failure("discovery_failed", failure.failed.message) from None
+
+
+class _Failure(Exception):
+    def __init__(
+        self,
+        code: KeysUnavailableCode,
+        message: str,
+        *,
+        cause: BaseException | None = None,
+        retry_after: float | None = None,
+        passing: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.passing = passing  # nothing was said that is wrong: no answer came, or "not now"
+        self.failed = Failed(code=code, message=message, cause=cause, retry_after=retry_after)
+
+
+def _is_passing(status: int) -> bool:
+    return status in _TRY_AGAIN or status >= 500
+
+
+def _told(what: str, status: int) -> str:
+    if status != 304 and 300 <= status < 400:
+        return f"{what} answered with a redirect ({status}), and none is followed"
+    return f"{what} answered {status}"
+
+
+def _inflate(raw: bytes, limit: int) -> bytes | None:
+    """Gunzip at most ``limit`` bytes; None if there are more or it is no gzip."""
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        body = inflater.decompress(raw, limit + 1)
+    except zlib.error:
+        raise _Failure("bad_key_set", "the answer says gzip and is not") from None
+    if len(body) > limit:
+        return None
+    if not inflater.eof:
+        raise _Failure("bad_key_set", "the answer's gzip is cut short")
+    return body
+
+
+def _field(value: str | None) -> str | None:
+    """A validator that can be sent back as a header, else None."""
+    return (
+        value if value and len(value) <= 256 and value.isascii() and value.isprintable() else None
+    )

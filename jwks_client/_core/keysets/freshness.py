@@ -1,0 +1,104 @@
+"""What an answer's headers say about its life (RFC 9111, RFC 5861) and about when to ask again.
+
+Owns: reading Cache-Control, Expires, Age and Retry-After, within the policy's bounds. May not know:
+what was answered. Header values are an outsider's: whatever does not read as it should counts as
+absent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ..policy import CachePolicy
+
+LONGEST_RETRY_AFTER: Final = 300.0
+_DIRECTIVE = re.compile(r'([!#$%&\'*+\-.^_`|~0-9a-z]+)(?:=(?:"([^"]*)"|([^\s",]*)))?')
+_SECONDS = re.compile(r"[0-9]+")
+_LONGEST_HEADER = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How long a set lives from when it was asked for, and how long after that in an outage."""
+
+    life: float
+    stale_for: float
+
+
+def read_freshness(
+    headers: Mapping[str, str], policy: CachePolicy, wall: float, *, renewed: bool
+) -> Freshness | None:
+    """The life that an answer gives its set, in seconds.
+
+    Arguments:
+        headers: of the answer, names in lower case.
+        policy: the bounds.
+        wall: now, in seconds since the epoch; used for Expires where the answer has no Date.
+        renewed: the answer is a 304, which need not repeat what it said before.
+
+    Returns None for a 304 that says nothing: the former life begins again.
+    """
+    directives = _cache_control(headers.get("cache-control", ""))
+    stale_for = policy.stale_if_error
+    wished = _seconds(directives.get("stale-if-error"))
+    if wished is not None:
+        stale_for = min(stale_for, wished)
+    told = _told_life(headers, directives, wall) if policy.honour_headers else None
+    if told is None:
+        return None if renewed and not directives else Freshness(policy.ttl, stale_for)
+    return Freshness(min(max(told, policy.min_ttl), policy.max_ttl), stale_for)
+
+
+def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
+    """Seconds that the provider asks to be left alone (RFC 9110, section 10.2.3), at most 300."""
+    value = headers.get("retry-after", "").strip()
+    wait = _seconds(value)
+    if wait is None:
+        at = _date(value)
+        wait = None if at is None else max(at - wall, 0.0)
+    return None if wait is None else min(wait, LONGEST_RETRY_AFTER)
+
+
+def _told_life(headers: Mapping[str, str], directives: dict[str, str], wall: float) -> float | None:
+    if "no-store" in directives or "no-cache" in directives:
+        return 0.0
+    if "max-age" in directives:
+        life = _seconds(directives["max-age"])
+        # RFC 9111, section 4.2.1: freshness that cannot be read is none.
+        return 0.0 if life is None else life - (_seconds(headers.get("age", "").strip()) or 0.0)
+    if "expires" not in headers:
+        return None
+    expires = _date(headers["expires"])
+    sent = _date(headers.get("date", ""))
+    return 0.0 if expires is None else expires - (wall if sent is None else sent)
+
+
+def _cache_control(value: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, quoted, plain in _DIRECTIVE.findall(value[:_LONGEST_HEADER].lower()):
+        found.setdefault(name, quoted or plain)
+    return found
+
+
+def _seconds(value: str | None) -> float | None:
+    within = value is not None and len(value) <= _LONGEST_HEADER
+    if not value or not within or not _SECONDS.fullmatch(value):
+        return None
+    # RFC 9111, section 1.2.2: a number beyond counting is this one, and never infinity.
+    return min(float(value), 2.0**31)
+
+
+def _date(value: str) -> float | None:
+    # Loaded with PyJWT, when a client is made; `import jwks_client` need not pay for them.
+    from datetime import UTC
+    from email.utils import parsedate_to_datetime
+
+    try:
+        date = parsedate_to_datetime(value[:_LONGEST_HEADER])
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    # HTTP's dates are in GMT, also in the form that does not say so (RFC 9110, section 5.6.7).
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,61 @@
+"""Where a token may stand in a request: `Header`, `Cookie`, `Subprotocol` and `Query`.
+
+Owns: the four kinds of location, checked when they are made. Must not depend on: how a request is
+read (`credentials`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from . import settings
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A request header; with ``scheme`` the token follows that word (``Bearer …``)."""
+
+    name: str
+    scheme: str | None = None
+
+    def __post_init__(self) -> None:
+        settings.header_name("locations", self.name)
+        if self.scheme is not None:
+            settings.header_name("locations", self.scheme)
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """A cookie of exactly this name."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        settings.header_name("locations", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Subprotocol:
+    """WebSocket only: the entry after ``name`` in ``Sec-WebSocket-Protocol``."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        settings.header_name("locations", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """WebSocket only: a parameter of the query string."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        settings.text("locations", self.name, longest=64)
+
+
+Location: TypeAlias = Header | Cookie | Subprotocol | Query
+
+
+BEARER: Final = Header("Authorization", scheme="Bearer")

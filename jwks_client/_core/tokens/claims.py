@@ -1,0 +1,398 @@
+"""What must hold of a token's header and claims: one provider's rules, and their verdict.
+
+Owns: the checks of DESIGN's verdict (RFC 7519, section 4.1; RFC 8725; RFC 9068, section 4) in their
+order. May not know: keys, caches, clocks. Called before a signature held, it only decides that
+nothing need be fetched (`Rules.condemn`); called after, it decides.
+
+Messages name the claim and what the application expects of it, never the value a token brought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ...errors import TokenError
+from ..keysets.jwk import Key
+from ..provider import IssuerTemplate, Provider
+from .claim_values import (
+    ABSENT,
+    LATEST,
+    Wanted,
+    check_values,
+    is_time,
+    strings_of,
+    time_of,
+    wanted,
+    words_of,
+)
+from .unverified import UnverifiedToken, new_tuple
+from .verified import TokenFacts
+
+
+class Rules:
+    """One provider's rules, laid out once for quick checks. Immutable by convention."""
+
+    __slots__ = (
+        "_audiences",
+        "_checks_audience",
+        "_forbidden",
+        "_issuers",
+        "_leeway",
+        "_max_age",
+        "_refuse_bound",
+        "_require_expiry",
+        "_required",
+        "_scope_claims",
+        "_template",
+        "_wanted",
+        "algorithms",
+        "asks_the_application",
+        "checks",
+        "checks_issuer",
+        "name",
+        "provider",
+        "types",
+    )
+
+    def __init__(self, provider: Provider) -> None:
+        issuer = provider.issuer
+        self.provider = provider
+        self.name = provider.name
+        self.algorithms = frozenset(provider.algorithms)
+        self.checks = tuple(provider.checks)
+        self._template: IssuerTemplate | None = None
+        #: False where the application knowingly does not check the issuer.
+        self.checks_issuer = issuer is not None
+        self._checks_audience = provider.audience is not None
+        # Each by itself: what is remembered of many tokens holds one text, not its copies.
+        self._issuers: dict[str, str] = {}
+        if isinstance(issuer, IssuerTemplate):
+            self._template = issuer
+        elif issuer is not None:
+            self._issuers = {one: one for one in _several(issuer)}
+        self._audiences: dict[str, tuple[str, ...]] = {}
+        if provider.audience is not None:
+            self._audiences = {one: (one,) for one in _several(provider.audience)}
+        self.types = frozenset(provider.token_types)
+        self._required = tuple(provider.required_claims)
+        self._forbidden = tuple(provider.forbidden_claims)
+        self._wanted = wanted(provider.claim_values)
+        self._leeway = provider.leeway
+        self._max_age = provider.max_age
+        self._require_expiry = provider.require_expiry
+        self._refuse_bound = provider.bound_tokens == "refuse"
+        own = provider.scope_claim
+        self._scope_claims = ("scope", "scp", "scopes") if own is None else (own,)
+        # Whether code of the application takes part in the verdict, and may change its mind.
+        self.asks_the_application = bool(self.checks) or (
+            self._template is not None and callable(self._template.allowed)
+        )
+
+    def names(self, issuer: str) -> bool:
+        """Whether this provider names an issuer, by its unverified text."""
+        if self._template is not None:
+            value = self._template.value_in(issuer)
+            return value is not None and self._template.allows(value)
+        return issuer in self._issuers
+
+    def likeliest_first(self, keys: tuple[Key, ...], claims: dict[str, Any]) -> tuple[Key, ...]:
+        """Keys in the order to try them: who says to be another issuer's comes last.
+
+        One key may stand in a set several times, for several issuers of a template.
+        """
+        issuer = claims.get("iss")
+        if self._template is None or not isinstance(issuer, str):
+            return keys
+        value = self._template.value_in(issuer)
+        if value is None:
+            return keys
+        return tuple(sorted(keys, key=lambda key: not key.may_be_of(issuer, value)))
+
+    def admit(self, token: UnverifiedToken) -> None:
+        """Judge ``alg`` and ``typ``, before any key is looked for (RFC 8725, 3.1 and 3.11).
+
+        Raises TokenError ``algorithm_not_allowed`` or ``wrong_token_type``.
+        """
+        if token.algorithm not in self.algorithms:
+            raise TokenError(
+                "algorithm_not_allowed",
+                "its alg is not among the provider's algorithms",
+                expected=self.provider.algorithms,
+            )
+        if token.token_type not in self.types:
+            raise TokenError(
+                "wrong_token_type",
+                "its typ is not among the provider's token types",
+                expected=self.provider.token_types,
+            )
+
+    def condemn(self, token: UnverifiedToken, now: float) -> None:
+        """Judge what makes a fetch pointless: issuer and expiry. Raises as `judge` does."""
+        self._check_issuer(token.claims, None)
+        self._check_expiry(token.claims, now)
+
+    def judge(self, token: UnverifiedToken, key: Key, now: float, more: Wanted = ()) -> TokenFacts:
+        """Judge all claims of a token whose signature held.
+
+        What every token has passes at a glance; where a glance does not suffice, the check itself
+        (`each_check` tells them in order) decides, and says what is wrong.
+
+        Arguments:
+            token: the token.
+            key: the key that verified it.
+            now: seconds since the epoch.
+            more: claim values asked for by this call.
+
+        Returns the facts; raises TokenError.
+        """
+        # Unpacked at once: to read the fields of a named tuple one by one takes longer.
+        raw, header, claims, payload, _, _, _ = token
+        soon = now + self._leeway
+        issuer: str | None = None
+        subject: str | None = None
+        audience: tuple[str, ...] = ()
+        expires_at: float | None = None
+        issued_at: float | None = None
+        not_before: float | None = None
+        try:
+            issuer, audience = self._issuers[claims["iss"]], self._audiences[claims["aud"]]
+            subject, expires_at, issued_at = claims["sub"], claims["exp"], claims["iat"]
+            is_plain = (
+                type(subject) is str
+                and type(expires_at) is int
+                and type(issued_at) is int
+                and now < expires_at + self._leeway
+                and 0 <= issued_at <= expires_at <= LATEST
+                and issued_at <= soon
+                and ("jti" not in claims or type(claims["jti"]) is str)
+                and (
+                    "nbf" not in claims
+                    or (type(not_before := claims["nbf"]) is int and 0 <= not_before <= soon)
+                )
+                and "cnf" not in claims
+                and self._max_age is None
+            )
+        except (KeyError, TypeError):  # not there, or nothing that a name could be looked up by
+            is_plain = False
+        if not is_plain:
+            issuer, expires_at, issued_at, not_before, audience, subject = self._one_by_one(
+                claims, key, now
+            )
+        if self._required or self._forbidden:
+            self._check_presence(claims)
+        if self._wanted or more:
+            check_values(claims, self._wanted + more)
+        scopes: frozenset[str] = frozenset()
+        for name in self._scope_claims:
+            if name in claims:
+                value = claims[name]
+                words = words_of(value) if type(value) is str else _words(name, value)
+                scopes = scopes | words if scopes else words
+        return new_tuple(  # type: ignore[no-any-return]
+            TokenFacts,
+            (
+                raw,
+                header.members,
+                payload,
+                self.name,
+                key.kid,
+                header.algorithm,
+                issuer,
+                subject,
+                audience,
+                scopes,
+                expires_at,
+                issued_at,
+                not_before,
+                key,
+            ),
+        )
+
+    def _one_by_one(
+        self, claims: dict[str, Any], key: Key, now: float
+    ) -> tuple[str | None, float | None, float | None, float | None, tuple[str, ...], str | None]:
+        """Issuer, ``exp``, ``iat``, ``nbf``, audience and subject, where a glance does not do."""
+        issuer = self._check_issuer(claims, key)
+        expires_at = self._check_expiry(claims, now)
+        issued_at, not_before = self._check_times(claims, expires_at, now)
+        audience = self._check_audience(claims)
+        subject = self._check_string(claims, "sub")
+        self._check_string(claims, "jti")
+        self._check_binding(claims)
+        return issuer, expires_at, issued_at, not_before, audience, subject
+
+    def each_check(
+        self, token: UnverifiedToken, key: Key | None, now: float
+    ) -> Iterator[tuple[str, Callable[[], object]]]:
+        """The checks of `admit` and `judge` one by one, in their order, for an explanation."""
+        claims = token.claims
+        expires_at = claims.get("exp") if is_time(claims.get("exp")) else None
+        yield "algorithm and token type", lambda: self.admit(token)
+        yield "issuer", lambda: self._check_issuer(claims, key)
+        yield "expiry", lambda: self._check_expiry(claims, now)
+        yield "other times", lambda: self._check_times(claims, expires_at, now)
+        yield "audience", lambda: self._check_audience(claims)
+        yield (
+            "subject and token ID",
+            lambda: [self._check_string(claims, name) for name in ("sub", "jti")],
+        )
+        yield "key binding", lambda: self._check_binding(claims)
+        yield "required and forbidden claims", lambda: self._check_presence(claims)
+        yield "claim values", lambda: check_values(claims, self._wanted)
+        yield (
+            "scopes",
+            lambda: [_words(name, claims[name]) for name in self._scope_claims if name in claims],
+        )
+
+    def lasting(self, facts: TokenFacts) -> tuple[float, float]:
+        """From when until when (seconds since the epoch) the verdict stays the same."""
+        earliest = facts.issued_at or 0
+        if facts.not_before is not None and facts.not_before > earliest:
+            earliest = facts.not_before
+        latest = LATEST if facts.expires_at is None else facts.expires_at
+        if self._max_age is not None and facts.issued_at is not None:
+            latest = min(latest, facts.issued_at + self._max_age)
+        return earliest - self._leeway, latest + self._leeway
+
+    def _check_issuer(self, claims: dict[str, Any], key: Key | None) -> str | None:
+        issuer = claims.get("iss", ABSENT)
+        if issuer is ABSENT or issuer is None:
+            if self.checks_issuer:
+                raise TokenError(
+                    "missing_claim", "it has no issuer", claim="iss", expected=self._expected_issuer
+                )
+            if issuer is ABSENT:
+                return None
+            if "iss" in self._required:
+                raise TokenError("missing_claim", "it lacks a required claim", claim="iss")
+        if not isinstance(issuer, str):
+            raise TokenError("invalid_claim", "its issuer is no string", claim="iss")
+        if self._template is not None:
+            self._check_template(self._template, issuer, claims, key)
+        elif self.checks_issuer and issuer not in self._issuers:
+            raise TokenError(
+                "wrong_issuer",
+                "it is of another issuer",
+                claim="iss",
+                expected=self._expected_issuer,
+            )
+        return issuer
+
+    def _check_template(
+        self, template: IssuerTemplate, issuer: str, claims: dict[str, Any], key: Key | None
+    ) -> None:
+        value = template.value_in(issuer)
+        if value is None or claims.get(template.claim) != value or not template.allows(value):
+            raise TokenError(
+                "wrong_issuer", "it is of another issuer", claim="iss", expected=template.template
+            )
+        if key is not None and not key.may_be_of(issuer, value):
+            raise TokenError("wrong_issuer", "its key is another issuer's", claim="iss")
+
+    @property
+    def _expected_issuer(self) -> object:
+        issuer = self.provider.issuer
+        return issuer.template if isinstance(issuer, IssuerTemplate) else issuer
+
+    def _check_expiry(self, claims: dict[str, Any], now: float) -> float | None:
+        expires_at = time_of(
+            claims, "exp", required=self._require_expiry or "exp" in self._required
+        )
+        if expires_at is not None and now >= expires_at + self._leeway:
+            raise TokenError("token_expired", "it has expired", claim="exp")
+        return expires_at
+
+    def _check_times(
+        self, claims: dict[str, Any], expires_at: float | None, now: float
+    ) -> tuple[float | None, float | None]:
+        issued_at = time_of(
+            claims, "iat", required=self._max_age is not None or "iat" in self._required
+        )
+        if issued_at is not None and expires_at is not None and issued_at > expires_at:
+            raise TokenError("invalid_claim", "it was issued after it expired", claim="iat")
+        not_before = time_of(claims, "nbf", required="nbf" in self._required)
+        if not_before is not None and not_before > now + self._leeway:
+            raise TokenError("token_not_yet_valid", "it is not valid yet", claim="nbf")
+        if issued_at is not None:
+            if issued_at > now + self._leeway:
+                raise TokenError(
+                    "token_issued_in_future", "it was issued in the future", claim="iat"
+                )
+            if self._max_age is not None and now >= issued_at + self._max_age + self._leeway:
+                raise TokenError(
+                    "token_too_old", "it is too old (max_age)", claim="iat", expected=self._max_age
+                )
+        return issued_at, not_before
+
+    def _check_audience(self, claims: dict[str, Any]) -> tuple[str, ...]:
+        audience = claims.get("aud", ABSENT)
+        if audience is ABSENT and not self._checks_audience:
+            return ()
+        wanted_here = self._checks_audience or "aud" in self._required
+        if audience is ABSENT or (audience is None and wanted_here):
+            raise TokenError(
+                "missing_claim", "it has no audience", claim="aud", expected=self.provider.audience
+            )
+        several = strings_of(audience)
+        if several is None:
+            raise TokenError(
+                "invalid_claim", "its audience is neither string nor list of strings", claim="aud"
+            )
+        if self._checks_audience and self._audiences.keys().isdisjoint(several):
+            raise TokenError(
+                "wrong_audience",
+                "it is for another audience",
+                claim="aud",
+                expected=self.provider.audience,
+            )
+        return several
+
+    def _check_string(self, claims: dict[str, Any], name: str) -> str | None:
+        value = claims.get(name, ABSENT)
+        if value is ABSENT:
+            return None
+        if value is None and name in self._required:
+            raise TokenError("missing_claim", "it lacks a required claim", claim=name)
+        if not isinstance(value, str):
+            raise TokenError("invalid_claim", "it must be a string", claim=name)
+        return value
+
+    def _check_binding(self, claims: dict[str, Any]) -> None:
+        # RFC 9449, section 7.2; RFC 8705, section 3: whoever stole a bound token must not use it
+        # here.
+        if self._refuse_bound and "cnf" in claims:
+            raise TokenError(
+                "invalid_claim",
+                "it is bound to a key, and nobody here checks the binding",
+                claim="cnf",
+            )
+
+    def _check_presence(self, claims: dict[str, Any]) -> None:
+        for name in self._required:
+            if claims.get(name) is None:
+                raise TokenError("missing_claim", "it lacks a required claim", claim=name)
+        for name in self._forbidden:
+            if name in claims:
+                raise TokenError(
+                    "forbidden_claim", "it has a claim that must not be there", claim=name
+                )
+
+
+def _words(name: str, value: object) -> frozenset[str]:
+    """The scopes in a claim."""
+    if type(value) is str:
+        return words_of(value)
+    several = strings_of(value)
+    if several is not None:
+        return frozenset(several) - {""}
+    if name == "scope" and value is not None:
+        # RFC 8693, section 4.2 gives it one type; the others are vendors' own.
+        raise TokenError(
+            "invalid_claim", "its scope is neither string nor list of strings", claim=name
+        )
+    return frozenset()
+
+
+def _several(value: str | tuple[str, ...]) -> frozenset[str]:
+    return frozenset((value,) if isinstance(value, str) else value)

@@ -1,0 +1,140 @@
+"""The start and the end of an ASGI app, with the client's own beside them.
+
+Owns: the lifespan protocol (ASGI, lifespan 2.0). May not know: requests.
+
+The start is the middleware's first: keys are loaded, or loading, when the app begins to. The end is
+the app's first: it may use the client to the last. Many apps do not take part, which they say by
+raising (or returning) before they have answered; the server is then answered for them, so that the
+client's part is carried out. A server that does not take part calls nothing of this: then the first
+request loads the keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from ..protocols import AsyncVerifier
+from .asgi_scope import ASGIApp, Message, Receive, Scope, Send
+from .guard import WarmUp, checked_flag, checked_warm_up, told_of_warm_up
+
+__all__ = ["Lifespan"]
+
+_log = logging.getLogger("jwks_client")
+
+
+class Lifespan:
+    """An app's lifespan with a client's.
+
+    Arguments:
+        app: the ASGI app.
+        client: whose keys are loaded.
+        warm_up: how.
+        close_client: whether it is closed at the end.
+    """
+
+    def __init__(
+        self, app: ASGIApp, client: AsyncVerifier, *, warm_up: WarmUp, close_client: bool
+    ) -> None:
+        self._app = app
+        self._client = client
+        self._warm_up = checked_warm_up(warm_up)
+        self._closes = checked_flag("close_client", close_client)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Live one life."""
+        if self._warm_up is None and not self._closes:
+            await self._app(scope, receive, send)
+            return
+        startup = await receive()
+        warming: asyncio.Task[None] | None = None
+        if self._warm_up == "required":
+            failure = await self._loaded()
+            if failure is not None:
+                await self._end(None)
+                await send({"type": "lifespan.startup.failed", "message": failure})
+                return
+        elif self._warm_up == "background":
+            warming = asyncio.create_task(self._load(), name="jwks-client warm-up")
+        life = _Life(startup, receive, send, lambda: self._end(warming))
+        try:
+            await self._app(scope, life.receive, life.send)
+        except Exception:
+            if life.answered:
+                raise
+            _log.info("the app takes no part in lifespan: answered for it", exc_info=True)
+        else:
+            if life.answered:
+                return
+        finally:
+            if life.answered:
+                await life.end()
+        await life.live_alone()
+
+    async def _loaded(self) -> str | None:
+        """Load keys; what is wrong if that fails."""
+        try:
+            await self._client.warm_up()
+        except Exception as error:  # noqa: BLE001 (a stand-in's: fail the start all the same)
+            return told_of_warm_up(error)
+        return None
+
+    async def _load(self) -> None:
+        failure = await self._loaded()
+        if failure is not None:  # no reason not to start: the first request tries again
+            _log.warning("%s", failure)
+
+    async def _end(self, warming: asyncio.Task[None] | None) -> None:
+        if warming is not None:
+            warming.cancel()
+            await asyncio.wait([warming])
+        if self._closes:
+            try:
+                await self._client.aclose()
+            except Exception:  # noqa: BLE001 (the server is to end whatever happens)
+                _log.exception("the client could not be closed")
+
+
+class _Life:
+    """One run of the protocol: passes messages between server and app, and ends once."""
+
+    def __init__(
+        self, startup: Message, receive: Receive, send: Send, end: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._first: Message | None = startup
+        self._receive = receive
+        self._send = send
+        self._end = end
+        self._ended = False
+        self.answered = False  # by the app
+
+    async def receive(self) -> Message:
+        """The start, which the middleware has received already, then what the server says."""
+        first, self._first = self._first, None
+        return await self._receive() if first is None else first
+
+    async def send(self, message: Message) -> None:
+        """Pass an answer of the app's on; nothing of the client's outlives the last one."""
+        if not message["type"].startswith("lifespan."):
+            # An app that answers whatever it is called with; a server would raise too.
+            raise RuntimeError(f"{message['type']} is no answer to a start or an end")
+        self.answered = True
+        if message["type"] != "lifespan.startup.complete":
+            await self.end()
+        await self._send(message)
+
+    async def end(self) -> None:
+        """End the client's part, once."""
+        if not self._ended:
+            self._ended = True
+            await self._end()
+
+    async def live_alone(self) -> None:
+        """Answer the server in the app's place."""
+        try:
+            await self._send({"type": "lifespan.startup.complete"})
+            await self._receive()
+        finally:
+            await self.end()
+        await self._send({"type": "lifespan.shutdown.complete"})

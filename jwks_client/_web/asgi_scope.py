@@ -1,0 +1,184 @@
+"""Between ASGI and the rules: what a scope says as pure data, and how answers are sent.
+
+Owns: the messages and keys of ASGI (version 3, with the WebSocket denial response). May not know:
+who verifies, what is excluded. All integrations on ASGI share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias
+
+from .. import VerifiedToken
+from .._core.credentials.answers import Answer
+from .._core.credentials.reader import Handshake, UnverifiedRequest
+from .._core.tokens.unverified import new_tuple
+from .identity import TOKEN_KEY, User
+
+__all__ = [
+    "ASGIApp",
+    "Message",
+    "Receive",
+    "Reply",
+    "Scope",
+    "Send",
+    "admitted",
+    "is_preflight",
+    "request_of",
+    "route_path",
+    "seen_by_app",
+    "send_answer",
+    "token_in",
+]
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_PROTOCOLS: Final = b"sec-websocket-protocol"
+_DENIAL: Final = "websocket.http.response"
+_POLICY_VIOLATION: Final = 1008  # RFC 6455, section 7.4.1
+
+
+def request_of(scope: Scope) -> UnverifiedRequest:
+    """What the rules see of an ``http`` or ``websocket`` scope."""
+    if scope["type"] == "http":
+        return new_tuple(  # type: ignore[no-any-return]
+            UnverifiedRequest, ("http", scope["method"], scope["headers"], b"")
+        )
+    headers = scope["headers"]
+    offers = scope.get("subprotocols")
+    # Some servers (uvicorn with wsproto) take this header out and leave the list alone.
+    if offers and not any(name == _PROTOCOLS for name, _ in headers):
+        headers = [*headers, (_PROTOCOLS, ", ".join(offers).encode("latin-1", "replace"))]
+    return UnverifiedRequest("websocket", "GET", headers, scope.get("query_string", b""))
+
+
+def route_path(scope: Scope) -> str:
+    """The path that an app routes by: without the place where it is mounted, if that is in it."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+        return path[len(root) :]
+    return path
+
+
+def is_preflight(scope: Scope) -> bool:
+    """Whether a browser asks for leave (CORS, Fetch 4.8): it never sends credentials with that."""
+    if scope["type"] != "http" or scope["method"] != "OPTIONS":
+        return False
+    names = {name for name, _ in scope["headers"]}
+    return b"origin" in names and b"access-control-request-method" in names
+
+
+def admitted(scope: Scope, token: VerifiedToken | None) -> Scope:
+    """The scope that the app sees; the server's own is left as it is."""
+    user = User(token)
+    return {**scope, TOKEN_KEY: token, "user": user, "auth": user}
+
+
+def token_in(scope: object) -> VerifiedToken | None:
+    """The token of a scope, or of a request or connection that has one; None without a token.
+
+    Raises TypeError for anything else.
+    """
+    found = getattr(scope, "scope", scope)
+    if not isinstance(found, MutableMapping):
+        raise TypeError(f"takes a scope, or a request with one, not {type(scope).__name__}")
+    token = found.get(TOKEN_KEY)
+    return token if isinstance(token, VerifiedToken) else None
+
+
+def seen_by_app(scope: Scope, handshake: Handshake) -> Scope:
+    """The scope of a handshake without the tokens that stood in subprotocols or query."""
+    request = handshake.request
+    protocols = request.values(_PROTOCOLS)
+    return {
+        **scope,
+        "headers": list(request.headers),
+        "query_string": request.query,
+        "subprotocols": [
+            one.strip().decode("latin-1")
+            for value in protocols
+            for one in value.split(b",")
+            if one.strip()
+        ],
+    }
+
+
+class Reply:
+    """A ``send`` that knows whether an answer has begun, and can still be taken back if not.
+
+    A plain answer 500 is held until the app returns. Frameworks (Starlette's outermost layer) send
+    it for any error and then raise that error on: if it is one of ours, it has an answer of its
+    own.
+
+    Arguments:
+        send: the server's.
+        echo: the subprotocol to accept a WebSocket with, where the app names none.
+    """
+
+    __slots__ = ("_echo", "_held", "_send", "begun")
+
+    def __init__(self, send: Send, echo: str | None = None) -> None:
+        self._send = send
+        self._echo = echo
+        self._held: list[Message] = []
+        self.begun = False
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        """Send one message."""
+        if self.begun or (message["type"] == "http.response.start" and message["status"] != 500):
+            self.begun = True
+            return self._send(message)
+        return self._first(message)
+
+    @property
+    def holds(self) -> bool:
+        """Whether something is held."""
+        return bool(self._held)
+
+    async def _first(self, message: Message) -> None:
+        match message["type"]:
+            case "http.response.start" if message["status"] == 500 and not self._held:
+                self._held.append(message)
+                return
+            case "http.response.body" if len(self._held) == 1 and not message.get("more_body"):
+                self._held.append(message)
+                return
+            case "websocket.accept" if self._echo is not None and not message.get("subprotocol"):
+                message = {**message, "subprotocol": self._echo}
+            case _:
+                pass
+        await self.release()
+        self.begun = message["type"] not in _BEFORE_ANY_ANSWER
+        await self._send(message)
+
+    async def release(self) -> None:
+        """Send what is held, if anything is."""
+        held, self._held = self._held, []
+        for message in held:
+            self.begun = True
+            await self._send(message)
+
+
+# What may precede the start of an answer, or say nothing of one.
+_BEFORE_ANY_ANSWER: Final = frozenset(
+    {"http.response.debug", "http.response.push", "http.response.early_hint"}
+)
+
+
+async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
+    """Answer a request; deny a handshake, by the answer itself where the server can send it."""
+    headers = answer.headers_to_send
+    if scope["type"] == "http":
+        body = b"" if scope["method"] == "HEAD" else answer.body
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+    elif _DENIAL in (scope.get("extensions") or {}):
+        await send({"type": f"{_DENIAL}.start", "status": answer.status, "headers": headers})
+        await send({"type": f"{_DENIAL}.body", "body": answer.body})
+    else:
+        await send({"type": "websocket.close", "code": _POLICY_VIOLATION})

@@ -1,0 +1,87 @@
+"""``jwks-client decode``: what a token says, of which nothing is verified.
+
+Owns: saying that loudly. May not know: keys. Header and claims are read as strictly as for a
+verification, under any alg, since the point is to see why a token is refused. The signature is
+never shown: without it what is shown is no token that anybody could use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from .._options import as_json_option, read_token, token_argument
+
+if TYPE_CHECKING:
+    from ..._core.policy import FetchPolicy
+
+__all__ = ["decode"]
+
+_WARNING: Final = "NOT VERIFIED: anyone can write such a token. Believe none of this; see verify."
+
+
+@click.command()
+@token_argument
+@as_json_option
+def decode(*, words: tuple[str, ...], as_json: bool) -> None:
+    """Show what TOKEN says. Nothing is verified: anyone can write such a token.
+
+    TOKEN is read from standard input where it is - or left out, so that it stays out of the shell's
+    history. Its signature is not shown.
+
+    \b
+      pbpaste | jwks-client decode
+      jwks-client decode - --json < token.txt
+
+    Exit status: 0 it could be read, 1 it could not, 2 wrong usage.
+    """  # noqa: D301 (click wants the character behind \\b)
+    from ... import FetchPolicy
+    from .._output import note, say, say_json
+
+    header, claims = _read(read_token(words), FetchPolicy())
+    if as_json:
+        note(_WARNING, "bold red")
+        say_json({"verified": False, "header": header, "claims": claims})
+        return
+    say((_WARNING, "bold red"))
+    say(("header (not verified)", "bold"))
+    _show(header)
+    say(("claims (not verified)", "bold"))
+    _show(claims)
+
+
+def _show(members: dict[str, Any]) -> None:
+    import json
+
+    from .._output import say
+
+    for line in json.dumps(members, indent=2).splitlines():
+        say(line)
+
+
+def _read(token: bytes, limits: FetchPolicy) -> tuple[dict[str, Any], dict[str, Any]]:
+    from ..._core.encoding import decode_segment, strict_object
+    from ..._core.tokens.unverified import text_of
+    from ...errors import TokenError
+    from .._errors import Refused
+
+    try:
+        text = text_of(token, limits.max_token)
+    except TokenError as error:
+        raise Refused(error.code, error.message) from None
+    segments = text.encode("ascii", "replace").split(b".")
+    if len(segments) == 5:
+        told = "five segments: an encrypted token, whose claims only its addressee can read"
+        raise Refused("encrypted_token", told)
+    if len(segments) != 3:
+        raise Refused("malformed_token", "a signed token has three segments")
+    read: list[dict[str, Any]] = []
+    for name, segment in zip(("header", "payload"), segments, strict=False):
+        octets = decode_segment(segment)
+        members = None if octets is None else strict_object(octets)
+        if members is None:
+            told = f"its {name} is not base64url of one JSON object"
+            raise Refused("malformed_token", told)
+        read.append(members)
+    return read[0], read[1]

@@ -1,0 +1,125 @@
+"""How a verdict on a token is shown: the token that held, and every step that led there.
+
+Owns: the look and the JSON of both. May not know: how the verdict came about.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from .._output import Cell, labelled, printable, say, table
+
+if TYPE_CHECKING:
+    from ... import VerifiedToken
+    from ..._core.tokens.explain import CandidateExplained, Explanation, KeyExplained
+
+__all__ = ["explanation_as_json", "show_explanation", "show_token", "token_as_json"]
+
+
+def show_token(token: VerifiedToken) -> None:
+    """What is known of a token that was verified."""
+    say(("verified", "bold green"), ": the signature and every claim hold")
+    labelled(
+        [
+            ("issuer", token.issuer or "-"),
+            ("subject", token.subject or "-"),
+            ("audience", " ".join(token.audience) or "-"),
+            ("scopes", " ".join(sorted(token.scopes)) or "-"),
+            ("expires", "-" if token.expires_at is None else _moment(token.expires_at)),
+            ("key", f"{token.key_id or '-'} ({token.algorithm})"),
+            ("provider", token.provider),
+        ]
+    )
+    say(("claims", "bold"))
+    for line in json.dumps(token.claims, indent=2).splitlines():
+        say(line)
+
+
+def token_as_json(token: VerifiedToken) -> dict[str, object]:
+    """The same for programs; the token itself is not in it."""
+    return {
+        "verified": True,
+        "provider": token.provider,
+        "issuer": token.issuer,
+        "subject": token.subject,
+        "audience": list(token.audience),
+        "scopes": sorted(token.scopes),
+        "expires_at": token.expires_at,
+        "issued_at": token.issued_at,
+        "key_id": token.key_id,
+        "algorithm": token.algorithm,
+        "header": token.header,
+        "claims": token.claims,
+    }
+
+
+def show_explanation(explanation: Explanation) -> None:
+    """Every key considered and every check, with its outcome."""
+    for candidate in explanation.candidates:
+        say()
+        say((f"provider {printable(candidate.provider)}", "bold"), f", keys {candidate.state}")
+        if candidate.keys:
+            table(("KEY", "TYPE", "ALG", "OUTCOME"), [_key_row(key) for key in candidate.keys])
+        say()
+        table(("CHECK", "OUTCOME"), _check_rows(candidate))
+    if not explanation.candidates:
+        say("It came to no provider and no key: it was refused at sight.")
+
+
+def explanation_as_json(explanation: Explanation) -> dict[str, object]:
+    """The same for programs."""
+    return {
+        "code": explanation.code,
+        "message": explanation.message,
+        "provider": explanation.provider,
+        "candidates": [
+            {
+                "provider": candidate.provider,
+                "state": str(candidate.state),
+                "keys": [
+                    {
+                        "kid": key.kid,
+                        "kty": key.kty,
+                        "alg": key.alg,
+                        "thumbprint": key.thumbprint,
+                        "outcome": key.outcome,
+                        "made_the_signature": key.made_the_signature,
+                    }
+                    for key in candidate.keys
+                ],
+                "checks": [
+                    {
+                        "name": check.name,
+                        "code": check.code,
+                        "claim": check.claim,
+                        "message": check.message,
+                    }
+                    for check in candidate.checks
+                ],
+            }
+            for candidate in explanation.candidates
+        ],
+    }
+
+
+def _key_row(key: KeyExplained) -> tuple[Cell, ...]:
+    style = "green" if key.made_the_signature else ""
+    words = [printable(word or "-", 128) for word in (key.kid, key.kty, key.alg)]
+    return (*words, (key.outcome, style))
+
+
+def _check_rows(candidate: CandidateExplained) -> list[tuple[Cell, ...]]:
+    rows: list[tuple[Cell, ...]] = []
+    for check in candidate.checks:
+        about = f" ({check.claim})" if check.claim else ""
+        told: Cell = ("ok", "green")
+        if check.code is not None:
+            told = (f"FAILED {check.code}{about}: {check.message}", "bold red")
+        rows.append((check.name, told))
+    return rows
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ").replace("+00:00", " UTC")

@@ -1,0 +1,186 @@
+"""``jwks-client verify``: is this token good, and if not, why.
+
+Owns: the way from options to a `Provider`, and how the verdict is shown. May not know: how tokens
+are verified; a `JWKSClient` does that, by the same rules as in an application.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .._options import (
+    as_json_option,
+    ca_option,
+    provider_option,
+    read_token,
+    timeout_option,
+    token_argument,
+)
+
+if TYPE_CHECKING:
+    from ... import Provider, VerifiedToken
+    from ..._core.tokens.explain import Explanation
+    from ...errors import JWKSError
+    from .._errors import Ended
+
+__all__ = ["verify"]
+
+
+def _not_empty(_context: click.Context, _option: click.Parameter, value: Any) -> Any:
+    """Nothing is a variable that is not set, and no way to leave a check out."""
+    if value == "" or (isinstance(value, tuple) and "" in value):
+        raise click.BadParameter("takes a text that is not empty")
+    return value
+
+
+@click.command()
+@token_argument
+@click.option(
+    "--issuer",
+    metavar="URL",
+    callback=_not_empty,
+    help="The accepted iss, exactly as tokens spell it.",
+)
+@click.option(
+    "--audience",
+    "audiences",
+    multiple=True,
+    callback=_not_empty,
+    help="An accepted aud; may be given several times.",
+)
+@click.option("--any-audience", is_flag=True, help="Knowingly do not check aud.")
+@click.option(
+    "--jwks-url", metavar="URL", help="Where the keys are.  [default: what the issuer publishes]"
+)
+@provider_option
+@click.option(
+    "--algorithm",
+    "algorithms",
+    multiple=True,
+    metavar="ALG",
+    help="An accepted alg, such as RS256; may be given several times.",
+)
+@click.option(
+    "--leeway", type=float, metavar="SECONDS", help="How far clocks may differ.  [default: 30]"
+)
+@click.option("--explain", is_flag=True, help="Show each key considered and each check.")
+@ca_option
+@timeout_option
+@as_json_option
+def verify(
+    *,
+    words: tuple[str, ...],
+    ca_file: str | None,
+    timeout: float,
+    explain: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Verify TOKEN: its signature with the provider's keys, its times, and whom it is from and for.
+
+    TOKEN is read from standard input where it is - or left out, so that it stays out of the shell's
+    history. Whom to trust is said by --issuer and --audience (and --jwks-url, where the issuer
+    publishes no metadata), or by --provider.
+
+    \b
+      pbpaste | jwks-client verify --issuer https://idp.example.com --audience api
+      jwks-client verify - --explain --issuer https://idp.example.com --audience api < token.txt
+      jwks-client verify --provider stytch:project-live-0a1b < token.txt
+      jwks-client verify --provider auth0:acme.eu.auth0.com --audience https://api.example.com
+
+    Exit status: 0 verified, 1 refused, 2 wrong usage, 3 nobody can know: no keys to be had.
+    """  # noqa: D301 (click wants the character behind \\b)
+    from contextlib import suppress
+
+    from ... import JWKSClient
+    from ...errors import JWKSError, KeysUnavailableError
+    from .._probe.network import Asker, fetch_policy
+    from .._probe.recorder import Recorder
+
+    provider = _provider(**settings)
+    token = read_token(words)
+    with Asker(fetch_policy(timeout), ca_file) as asker:
+        recorder = Recorder(asker)
+        with JWKSClient(provider, http=recorder, fetch=asker.policy) as client:
+            verified: VerifiedToken | None = None
+            error: JWKSError | None = None
+            if explain:
+                # An expired token is refused without its keys; who asks why wants them looked at.
+                with suppress(KeysUnavailableError):
+                    client.keys()
+            try:
+                verified = client.verify(token)
+            except JWKSError as refused:
+                error = refused
+            explanation = client.explain(token) if explain else None
+    _tell(verified, explanation, as_json=as_json)
+    if error is not None:
+        raise _ended(error, recorder, explanation)
+
+
+def _tell(
+    verified: VerifiedToken | None, explanation: Explanation | None, *, as_json: bool
+) -> None:
+    from .._output import say_json
+    from .verdict import explanation_as_json, show_explanation, show_token, token_as_json
+
+    if not as_json:
+        if verified is not None:
+            show_token(verified)
+        if explanation is not None:
+            show_explanation(explanation)
+    elif verified is not None:
+        more = {} if explanation is None else {"explanation": explanation_as_json(explanation)}
+        say_json({**token_as_json(verified), **more})
+
+
+def _ended(error: JWKSError, recorder: Any, explanation: Explanation | None) -> Ended:
+    from ...errors import KeysUnavailableError
+    from .._errors import KeysNotToBeHad, Refused
+    from .verdict import explanation_as_json
+
+    more: dict[str, object] = (
+        {} if explanation is None else {"explanation": explanation_as_json(explanation)}
+    )
+    if isinstance(error, KeysUnavailableError):
+        message = recorder.told(error)
+        return KeysNotToBeHad(error.code, message, more=more)
+    # With the claim and what was expected of it, which are the options' own words.
+    message = str(error).removeprefix(f"{error.code}: ")
+    return Refused(error.code, message, more=more)
+
+
+def _provider(
+    *,
+    issuer: str | None,
+    audiences: tuple[str, ...],
+    any_audience: bool,
+    jwks_url: str | None,
+    preset: str | None,
+    algorithms: tuple[str, ...],
+    leeway: float | None,
+) -> Provider:
+    from .._presets import provider_of
+
+    if audiences and any_audience:
+        raise click.UsageError("--audience and --any-audience exclude each other")
+    given: dict[str, list[str]] = {}
+    if issuer is not None:
+        given["issuer"] = [issuer]
+    if audiences or any_audience:
+        given["audience"] = list(audiences) or [""]
+    if jwks_url is not None:
+        given["jwks_url"] = [jwks_url]
+    if algorithms:
+        given["algorithms"] = list(algorithms)
+    if leeway is not None:
+        given["leeway"] = [str(leeway)]
+    if preset is not None:
+        return provider_of(preset, given)
+    if issuer is None:
+        raise click.UsageError("whose token is it? give --issuer, or --provider")
+    if "audience" not in given:
+        raise click.UsageError("for whom must it be? give --audience, or --any-audience")
+    return provider_of("oidc" if jwks_url is None else "generic", given)

@@ -1,0 +1,1 @@
+"""What a visit to a provider finds out."""

@@ -1,0 +1,1 @@
+"""`jwks-client serve`: a development provider."""

@@ -1,0 +1,198 @@
+"""``jwks-client serve``: a provider for development on this machine.
+
+Owns: the options, what is printed, and the refusal of what looks like production. May not know: how
+the provider answers (`_development`) or runs (`_loopback`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from urllib.parse import SplitResult, urlsplit
+
+import click
+
+from .._options import as_json_option
+
+__all__ = ["serve"]
+
+
+@click.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8400,
+    show_default=True,
+    help="Port to listen on; 0 is any free one.",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; one beyond this machine needs --allow-non-loopback.",
+)
+@click.option(
+    "--base-url",
+    help="Where it is reached, if that is not where it listens, such as http://idp:8400 among "
+    "containers; needs --allow-non-loopback too.",
+)
+@click.option(
+    "--allow-non-loopback",
+    is_flag=True,
+    help="Let other machines reach it, knowing that each of them then gets any token.",
+)
+@click.option("--issuer", help="The iss of its tokens.  [default: the base URL]")
+@click.option(
+    "--audience",
+    "audiences",
+    multiple=True,
+    default=("api",),
+    show_default=True,
+    help="The aud of its tokens; may be given several times.",
+)
+@click.option(
+    "--algorithm",
+    default="RS256",
+    show_default=True,
+    help="What its keys sign with: RS256, ES256, EdDSA, ML-DSA-65 …",
+)
+@click.option(
+    "--expires-in",
+    type=click.IntRange(1),
+    default=3600,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long its tokens live, if nothing else is asked for.",
+)
+@click.option(
+    "--until-stdin-ends",
+    is_flag=True,
+    help="End with standard input too: for a program that starts this one.",
+)
+@as_json_option
+def serve(
+    *,
+    port: int,
+    host: str,
+    base_url: str | None,
+    allow_non_loopback: bool,
+    issuer: str | None,
+    audiences: tuple[str, ...],
+    algorithm: str,
+    expires_in: int,
+    until_stdin_ends: bool,
+    as_json: bool,
+) -> None:
+    """Run a provider for development: it signs whatever it is asked to.
+
+    It listens on 127.0.0.1 only, publishes a key set and discovery metadata, and prints its base
+    URL as its first line (with --json an object of one line that says it). Ctrl-C ends it.
+
+    Open that URL in a browser to issue tokens, rotate or withdraw keys, and break it, by clicks.
+
+    \b
+    A token, with any claims (null leaves one out); Accept: text/plain for the token alone:
+      curl -H 'Content-Type: application/json' \\
+           -d '{"sub": "u1", "scope": "orders:read"}' http://127.0.0.1:8400/dev/token
+
+    \b
+    A token as a client gets it; any client ID and secret will do:
+      curl -u app:secret -d grant_type=client_credentials http://127.0.0.1:8400/token
+
+    \b
+    A new key, or one withdrawn; a failure (500, hang, empty, html), and its end:
+      curl -X POST -H 'Content-Type: application/json' http://127.0.0.1:8400/dev/rotate
+      curl -X POST -H 'Content-Type: application/json' http://127.0.0.1:8400/dev/revoke/key-1
+      curl -X POST -H 'Content-Type: application/json' http://127.0.0.1:8400/dev/fail/500
+      curl -X POST -H 'Content-Type: application/json' http://127.0.0.1:8400/dev/recover
+
+    \b
+    Its keys, and how often they were asked for:
+      curl http://127.0.0.1:8400/dev/state
+    """  # noqa: D301 (click wants the character behind \\b)
+    from .app import DevelopmentApp, DevelopmentProvider
+    from .server import base_url_of, listen, run
+
+    address = _checked_host(host, allowed=allow_non_loopback)
+    place = None if base_url is None else _checked_base_url(base_url, allowed=allow_non_loopback)
+    try:
+        listener = listen(port, address)
+    except OSError as error:
+        raise click.ClickException(
+            f"port {port} of {address} cannot be had ({error.strerror}); "
+            "--port 0 takes any free one"
+        ) from None
+    with listener:
+        place = place or base_url_of(listener)
+        try:
+            idp = DevelopmentProvider(
+                place,
+                issuer=issuer,
+                audience=audiences[0] if len(audiences) == 1 else audiences,
+                algorithm=algorithm,
+                expires_in=expires_in,
+            )
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--algorithm") from None
+        click.echo(json.dumps({"base_url": place, "issuer": idp.issuer}) if as_json else place)
+        _warn(place, address)
+        app = DevelopmentApp(idp, beyond_loopback=allow_non_loopback)
+        run(app, listener, until_stdin_ends=until_stdin_ends, at_end=idp.mend)
+
+
+def _checked_host(host: str, *, allowed: bool) -> str:
+    """The address to listen on. A name is none: what it leads to may change."""
+    address = "127.0.0.1" if host == "localhost" else host.strip("[]")
+    try:
+        is_loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        raise click.BadParameter("takes an IP address", param_hint="--host") from None
+    if not (is_loopback or allowed):
+        raise click.BadParameter(
+            f"{host} is reached from other machines, and each of them would get any token. "
+            "Never do that in production; for a container on a machine of your own there is "
+            "--allow-non-loopback.",
+            param_hint="--host",
+        )
+    return address
+
+
+def _checked_base_url(base_url: str, *, allowed: bool) -> str:
+    from .origin_guard import is_loopback
+
+    if (place := _place_in(base_url)) is None:
+        raise click.BadParameter(
+            "takes scheme, host and port, such as http://idp:8400", param_hint="--base-url"
+        )
+    if not (is_loopback(place.hostname) or allowed):
+        raise click.BadParameter(
+            "that is reached from other machines: --allow-non-loopback says that you know",
+            param_hint="--base-url",
+        )
+    return f"{place.scheme}://{place.netloc.lower()}"
+
+
+def _place_in(base_url: str) -> SplitResult | None:
+    """What is in a URL that has a scheme, a host, perhaps a port, and nothing else."""
+    try:
+        place = urlsplit(base_url)
+        is_place = place.scheme in ("http", "https") and bool(place.hostname) and place.port != 0
+    except ValueError:
+        return None
+    more = (place.path.strip("/"), place.query, place.fragment, place.username)
+    return place if is_place and not any(more) else None
+
+
+def _warn(base_url: str, address: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    warning = "For development only: whoever reaches this port gets any token. Never in production."
+    console.print(Text(warning, style="bold red"))
+    if not ipaddress.ip_address(address).is_loopback:
+        beyond = f"It listens on {address}: other machines may reach it."
+        console.print(Text(beyond, style="bold red"))
+    console.print(Text(f"In a browser: {base_url}/", style="dim"))
+    console.print(Text(f"Discovery: {base_url}/.well-known/openid-configuration", style="dim"))
+    console.print(Text("Tokens and keys: jwks-client serve --help", style="dim"))

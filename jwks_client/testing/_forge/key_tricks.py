@@ -1,0 +1,160 @@
+"""Tokens whose signature, algorithm or key must be refused.
+
+Owns: these tricks. May not know: claims.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from ..._core.provider import Provider
+from .._shapes.drafts import to_json
+from .forged_token import Bench, Draft, trick
+
+if TYPE_CHECKING:
+    from .._keys.signing_key import SigningKey
+
+__all__ = ["KeyTricks"]
+
+_ATTACKER: Final = "https://attacker.test"
+
+
+def _is_rsa(provider: Provider) -> bool:
+    return provider.algorithms != () and all(one[:2] in ("RS", "PS") for one in provider.algorithms)
+
+
+def _fits_into_a_header(provider: Provider) -> bool:
+    return "ML-DSA-87" not in provider.algorithms  # a key of it is larger than FetchPolicy allows
+
+
+class KeyTricks(Bench):
+    """What `Forge` does to signatures, algorithms and keys."""
+
+    __slots__ = ()
+
+    # Signatures.
+
+    @trick("bad_signature")
+    def tampered(self, draft: Draft) -> str:
+        """Its claims were changed after it was signed."""
+        good = draft.sign()
+        draft.claims["sub"] = "admin" if draft.claims["sub"] != "admin" else "root"
+        return _with_payload(good, to_json(draft.claims))
+
+    @trick("bad_signature")
+    def foreign_signature(self, draft: Draft) -> str:
+        """Another key signed it, under the kid of the right one."""
+        return self.signed_by_stranger(draft)
+
+    @trick("bad_signature")
+    def empty_signature(self, draft: Draft) -> str:
+        """Its signature was cut off; the algorithm still stands."""
+        return draft.sign().rpartition(".")[0] + "."
+
+    @trick("bad_signature")
+    def zero_signature(self, draft: Draft) -> str:
+        """Its signature is all zeros, at the right length (CVE-2022-21449)."""
+        from .._keys.signing_key import to_base64url
+
+        signature = draft.key.sign(b"for its length")
+        return f"{draft.sign().rpartition('.')[0]}.{to_base64url(bytes(len(signature)))}"
+
+    # Algorithms (RFC 8725, sections 2.1 and 3.1).
+
+    @trick("algorithm_not_allowed")
+    def unsigned(self, draft: Draft) -> str:
+        """Its ``alg`` is ``none``, and there is no signature."""
+        draft.header["alg"] = "none"
+        return draft.sign().rpartition(".")[0] + "."
+
+    @trick("algorithm_not_allowed")
+    def unsigned_in_disguise(self, draft: Draft) -> str:
+        """Its ``alg`` is ``nOnE``, for whoever refuses ``none`` by its spelling."""
+        draft.header["alg"] = "nOnE"
+        return draft.sign().rpartition(".")[0] + "."
+
+    @trick("algorithm_not_allowed")
+    def hmac_with_public_key(self, draft: Draft) -> str:
+        """An HS256 token whose secret is the public key, which everybody has."""
+        from .._keys.signing_key import to_base64url
+
+        draft.header["alg"] = "HS256"
+        message = draft.sign().rpartition(".")[0]
+        digest = hmac.digest(draft.key.public_octets(), message.encode(), hashlib.sha256)
+        return f"{message}.{to_base64url(digest)}"
+
+    @trick("algorithm_not_allowed")
+    def other_algorithm(self, draft: Draft) -> str:
+        """Its ``alg`` is one for another type of key than the kid names."""
+        draft.header["alg"] = "ES256" if draft.key.algorithm[:2] in ("RS", "PS") else "RS256"
+        return draft.sign()
+
+    @trick("algorithm_not_allowed", when=_is_rsa)
+    def other_padding(self, draft: Draft) -> str:
+        """Its ``alg`` is one for the same type of key, and not the key's own."""
+        algorithm = draft.key.algorithm
+        draft.header["alg"] = f"{'PS' if algorithm.startswith('RS') else 'RS'}{algorithm[2:]}"
+        return draft.sign()
+
+    # Keys that the token brings, or names (RFC 8725, sections 3.9 and 3.10).
+
+    @trick("unknown_key")
+    def unknown_kid(self, draft: Draft) -> str:
+        """It names a key that the provider does not publish."""
+        draft.header["kid"] = "no-such-key"
+        return self.signed_by_stranger(draft)
+
+    @trick("unknown_key")
+    def kid_as_path(self, draft: Draft) -> str:
+        """Its kid is the path of a file."""
+        draft.header["kid"] = "../../../../../../dev/null"
+        return self.signed_by_stranger(draft)
+
+    @trick("malformed_token")
+    def kid_as_number(self, draft: Draft) -> str:
+        """Its kid is no string (RFC 7515, section 4.1.4)."""
+        draft.header["kid"] = 1
+        return draft.sign()
+
+    @trick("bad_signature", when=_fits_into_a_header)
+    def embedded_jwk(self, draft: Draft) -> str:
+        """It brings the key that signed it, in ``jwk`` (CVE-2018-0114)."""
+        return self.signed_by_stranger(draft, lambda key: {"jwk": key.jwk()})
+
+    @trick("bad_signature", when=_is_rsa)
+    def embedded_certificate(self, draft: Draft) -> str:
+        """It brings a certificate of the key that signed it, in ``x5c``."""
+        return self.signed_by_stranger(draft, _certificate_of)
+
+    @trick("unknown_key")
+    def jku(self, draft: Draft) -> str:
+        """It says where its key set is: at the attacker's."""
+        draft.header.update({"jku": f"{_ATTACKER}/jwks.json", "kid": "attacker-1"})
+        return self.signed_by_stranger(draft)
+
+    @trick("unknown_key")
+    def x5u(self, draft: Draft) -> str:
+        """It says where its certificate is: at the attacker's."""
+        draft.header.update({"x5u": f"{_ATTACKER}/chain.pem", "kid": "attacker-1"})
+        return self.signed_by_stranger(draft)
+
+
+def _certificate_of(key: SigningKey) -> Mapping[str, object]:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from .._keys.certificates import self_signed
+
+    if not isinstance(key.private, RSAPrivateKey):
+        return {}
+    return {"x5c": [base64.b64encode(self_signed(key.private)).decode()]}
+
+
+def _with_payload(token: str, payload: bytes) -> str:
+    from .._keys.signing_key import to_base64url
+
+    header, _, signature = token.split(".")
+    return f"{header}.{to_base64url(payload)}.{signature}"

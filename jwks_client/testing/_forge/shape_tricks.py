@@ -1,0 +1,113 @@
+"""Tokens that are none, or that two readers would read differently.
+
+Owns: these tricks. May not know: whom a token is for.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from .._shapes.drafts import to_json
+from .forged_token import Bench, Draft, trick
+
+__all__ = ["ShapeTricks"]
+
+_MAX_TOKEN: Final = 16 * 1024  # FetchPolicy.max_token, by default
+
+
+class ShapeTricks(Bench):
+    """What `Forge` does to the octets of a token."""
+
+    __slots__ = ()
+
+    # Shape (RFC 7515, section 4.1.11; RFC 8725, section 2.4 to 2.7).
+
+    @trick("unsupported_critical_header")
+    def critical_header(self, draft: Draft) -> str:
+        """It demands, by ``crit``, what nobody has heard of."""
+        draft.header.update({"crit": ["https://attacker.test/x"], "https://attacker.test/x": True})
+        return draft.sign()
+
+    @trick("unsupported_critical_header")
+    def unencoded_payload(self, draft: Draft) -> str:
+        """It says ``b64: false`` (RFC 7797)."""
+        draft.header.update({"b64": False, "crit": ["b64"]})
+        return draft.sign()
+
+    @trick("malformed_token")
+    def duplicate_header_member(self, draft: Draft) -> str:
+        """Its header says ``alg`` twice."""
+        header, payload = draft.octets()
+        return draft.key.sign_compact(b'{"alg": "none", ' + header[1:], payload)
+
+    @trick("malformed_token")
+    def duplicate_claim(self, draft: Draft) -> str:
+        """It says ``iat`` twice."""
+        draft.claims["iat"] = self.now()
+        header, payload = draft.octets()
+        return draft.key.sign_compact(header, b'{"iat": 1, ' + payload[1:])
+
+    @trick("malformed_token")
+    def infinite_number(self, draft: Draft) -> str:
+        """It holds a number that JSON has not."""
+        draft.claims["level"] = float("inf")
+        return draft.sign()
+
+    @trick("malformed_token")
+    def deeply_nested(self, draft: Draft) -> str:
+        """Its claims are a thousand lists deep."""
+        header, payload = draft.octets()
+        nested = b"[" * 1000 + b"]" * 1000
+        return draft.key.sign_compact(header, b'{"deep": ' + nested + b", " + payload[1:])
+
+    @trick("malformed_token")
+    def not_an_object(self, draft: Draft) -> str:
+        """Its payload is JSON, and no object."""
+        return draft.key.sign_compact(to_json(draft.header), json.dumps("claims").encode())
+
+    @trick("malformed_token")
+    def stray_bits(self, draft: Draft) -> str:
+        """Its base64url has bits set that no octet holds, and is signed so."""
+        from .._keys.signing_key import to_base64url
+
+        header, payload = draft.octets()
+        payload += b" " * (-(len(payload) - 1) % 3)  # one octet is left: two characters, 4 bits
+        encoded = to_base64url(payload)
+        message = f"{to_base64url(header)}.{encoded[:-1]}{_next_letter(encoded[-1])}"
+        return f"{message}.{to_base64url(draft.key.sign(message.encode()))}"
+
+    @trick("malformed_token")
+    def padded(self, draft: Draft) -> str:
+        """Its last segment ends in ``=`` (RFC 7515, section 2)."""
+        return f"{draft.sign()}=="
+
+    @trick("malformed_token")
+    def two_segments(self, draft: Draft) -> str:
+        """It has no signature, not even an empty one."""
+        return draft.sign().rpartition(".")[0]
+
+    @trick("malformed_token")
+    def no_token(self, draft: Draft) -> str:  # noqa: ARG002 (as the others)
+        """It is a word."""
+        return "no-token"
+
+    @trick("encrypted_token")
+    def encrypted(self, draft: Draft) -> str:
+        """It has the five segments of an encrypted token (RFC 7516)."""
+        from .._keys.signing_key import to_base64url
+
+        header = {"alg": "RSA-OAEP-256", "enc": "A256GCM", "kid": draft.key.kid}
+        parts = [to_json(header), b"k" * 256, b"i" * 12, b"c" * 64, b"t" * 16]
+        return ".".join(map(to_base64url, parts))
+
+    @trick("token_too_large")
+    def huge(self, draft: Draft) -> str:
+        """It is larger than 16 KiB; some servers refuse the header before any app sees it."""
+        draft.claims["padding"] = "x" * _MAX_TOKEN
+        return draft.sign()
+
+
+def _next_letter(letter: str) -> str:
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return letters[letters.index(letter) + 1]

@@ -1,0 +1,1 @@
+"""Signing keys, rings of them and certificates."""

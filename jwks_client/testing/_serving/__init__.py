@@ -1,0 +1,1 @@
+"""A fake provider's responses, in process and over loopback."""

@@ -1,0 +1,246 @@
+"""What is asked of a `FakeProvider`, and what it answers: the one behaviour behind all its wires.
+
+Owns: the failure in force, the holds, the record of requests. May not know: how a request came in
+or how its answer goes out, which `_transport` (httpx), `_wire` (ASGI, loopback HTTP) do.
+
+A request is judged once, when it arrives: then it gets its `Turn`. What changes later changes
+nothing for it, as on a slow network. A turn with a gate is given only when that gate has opened.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+
+from .gate import Gate, Hold
+from .pace import Pace
+
+__all__ = ["Answer", "Document", "Failure", "Request", "Responder", "Silence", "Turn", "TurnFor"]
+
+Document: TypeAlias = Literal["jwks.json", "openid-configuration", "oauth-authorization-server"]
+Failure: TypeAlias = int | bytes | Literal["hang", "empty", "html"] | Exception | type[Exception]
+
+KEY_SET: Final[Document] = "jwks.json"
+_REMEMBERED: Final = 10_000  # requests, so that a development server does not grow for ever
+_JSON: Final = "application/json"
+_KEY_SET_TYPE: Final = "application/jwk-set+json"  # RFC 7517, section 8.5.2
+_PAGE: Final = b"<!doctype html><title>Sign in</title><p>This is not a key set.</p>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as it arrived; header names are in lower case."""
+
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    method: str = "GET"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole HTTP answer."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class Silence(NamedTuple):
+    """No answer: the request ends with this error, or (None) when whoever asked gives up."""
+
+    error: Exception | type[Exception] | None
+
+    def to_raise(self) -> Exception | None:
+        """The error as it is raised in the place of an answer, where there is one."""
+        if isinstance(self.error, type):
+            return self.error("the fake provider fails")
+        # One instance may be raised many times: it must not drag every traceback along.
+        return self.error and self.error.with_traceback(None)
+
+
+class Turn(NamedTuple):
+    """What a request gets, the gate it waits at before, and how slowly it then goes out."""
+
+    outcome: Answer | Silence
+    gate: Gate | None = None
+    pace: Pace | None = None
+
+
+TurnFor: TypeAlias = Callable[[Request], Turn]
+
+
+class _Broken(NamedTuple):
+    outcome: Answer | Silence
+    hangs: bool
+    only: Document | None
+
+
+class Responder:
+    """Answers requests from documents it is handed, or as it was told to fail.
+
+    Arguments:
+        lock: guards the state behind the documents too, so that an answer is of one moment.
+    """
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self.answer_headers: dict[str, str] = {}
+        self.usual_headers: Mapping[str, str] = {}  # of a good answer, under those
+        self._lock = lock
+        self._requests: deque[Request] = deque(maxlen=_REMEMBERED)
+        self._fetches = 0
+        self._broken: _Broken | None = None
+        self._recovered = Gate()
+        self._pace: Pace | None = None
+        self._holds: list[tuple[Hold, Document | None]] = []
+
+    @property
+    def requests(self) -> list[Request]:
+        with self._lock:
+            return list(self._requests)
+
+    @property
+    def fetches(self) -> int:
+        with self._lock:
+            return self._fetches
+
+    def fail(
+        self, how: Failure, *, headers: Mapping[str, str] | None, only: Document | None
+    ) -> None:
+        _check_document(only)
+        broken = _Broken(_outcome(how, headers or {}), how == "hang", only)
+        with self._lock:
+            self._broken = broken
+
+    def recover(self) -> None:
+        with self._lock:
+            self._broken = self._pace = None
+            recovered, self._recovered = self._recovered, Gate()
+        recovered.open()
+
+    def slow(self, *, delay: float | None = None, drip: tuple[int, float] | None = None) -> None:
+        with self._lock:
+            pace = self._pace or Pace(self._recovered)
+            if delay is not None:
+                pace = pace._replace(delay=_seconds("seconds", delay))
+            if drip is not None:
+                octets, every = drip
+                if octets < 1:
+                    raise ValueError(f"octets takes a number from 1, not {octets!r}")
+                pace = pace._replace(octets=octets, every=_seconds("every", every))
+            self._pace = pace
+
+    @contextmanager
+    def hold(self, *, only: Document | None) -> Generator[Hold]:
+        _check_document(only)
+        held = Hold()
+        with self._lock:
+            self._holds.append((held, only))
+        try:
+            yield held
+        finally:
+            held.release()
+
+    def turn_for(
+        self, request: Request, documents: Mapping[str, tuple[Document, Mapping[str, object]]]
+    ) -> Turn:
+        """Judge a request; ``documents`` are by path. The lock must be held."""
+        name, content = documents.get(request.path, (None, {}))
+        self._requests.append(request)
+        if name == KEY_SET and request.method == "GET":
+            self._fetches += 1
+        broken = self._broken
+        if broken is None or (broken.only is not None and broken.only != name):
+            return Turn(self._answer(request, name, content), self._hold_for(name), self._pace)
+        gate = self._hold_for(name)  # it has arrived, even if it then hangs
+        return Turn(broken.outcome, self._recovered if broken.hangs else gate, self._pace)
+
+    def _hold_for(self, name: Document | None) -> Gate | None:
+        self._holds = [one for one in self._holds if not one[0].gate.is_open]
+        for held, only in reversed(self._holds):
+            if only is None or only == name:
+                held.arrive()
+                return held.gate
+        return None
+
+    def _answer(
+        self, request: Request, name: Document | None, content: Mapping[str, object]
+    ) -> Answer:
+        if name is None:
+            return _json(404, {"error": f"nothing is served at {request.path}"})
+        if request.method != "GET":
+            return _json(405, {"error": "only GET is answered"}, {"allow": "GET"})
+        if name != KEY_SET:
+            return _json(200, content)
+        own = {**_lower(self.usual_headers), **_lower(self.answer_headers)}
+        if _is_known(request, own):
+            return _answer(304, b"", {}, own)
+        return _answer(200, json.dumps(content).encode(), {"content-type": _KEY_SET_TYPE}, own)
+
+
+def _is_known(request: Request, validators: Mapping[str, str]) -> bool:
+    # RFC 9110, section 13.1.3: If-Modified-Since counts only without If-None-Match.
+    if (known := request.headers.get("if-none-match")) is not None:
+        etag = validators.get("etag")
+        tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
+        return etag is not None and ("*" in tags or etag.removeprefix("W/") in tags)
+    modified = validators.get("last-modified")
+    return modified is not None and request.headers.get("if-modified-since") == modified
+
+
+def _outcome(how: Failure, headers: Mapping[str, str]) -> Answer | Silence:
+    match how:
+        case "hang":
+            return Silence(None)
+        case "empty":
+            return _answer(200, b'{"keys": []}', {"content-type": _KEY_SET_TYPE}, headers)
+        case "html":
+            return _answer(200, _PAGE, {"content-type": "text/html; charset=utf-8"}, headers)
+        case bytes():
+            return _answer(200, how, {"content-type": _KEY_SET_TYPE}, headers)
+        case int() if 200 <= how <= 599:
+            return _json(how, {"error": f"the fake provider answers {how}"}, headers)
+        case Exception():
+            return Silence(how)
+        case type() if issubclass(how, Exception):
+            return Silence(how)
+        case _:
+            raise ValueError(
+                "fail() takes a status from 200 to 599, an exception, 'hang', 'empty', 'html', "
+                f"or the bytes of a body, not {how!r}"
+            )
+
+
+def _json(
+    status: int, content: Mapping[str, object], headers: Mapping[str, str] | None = None
+) -> Answer:
+    return _answer(status, json.dumps(content).encode(), {"content-type": _JSON}, headers or {})
+
+
+def _answer(status: int, body: bytes, usual: Mapping[str, str], own: Mapping[str, str]) -> Answer:
+    named = {**usual, **_lower(own)}
+    if status in (204, 304):  # these have no body (RFC 9110, section 6.4.1)
+        named.pop("content-type", None)
+        return Answer(status=status, headers=tuple(named.items()), body=b"")
+    named["content-length"] = str(len(body))
+    return Answer(status=status, headers=tuple(named.items()), body=body)
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _seconds(name: str, value: float) -> float:
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} takes a finite number of seconds from 0, not {value!r}")
+    return value
+
+
+def _check_document(only: Document | None) -> None:
+    if only is not None and only not in get_args(Document):
+        raise ValueError(f"only takes one of {', '.join(get_args(Document))}, not {only!r}")

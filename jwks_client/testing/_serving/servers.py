@@ -1,0 +1,234 @@
+"""A `FakeProvider` as an ASGI app and as a real server on loopback.
+
+Owns: these two wires and what they leave open: sockets, threads. May not know: what is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import socketserver
+import ssl
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final, TypeAlias
+
+from .gate import PATIENCE, Gate, wait, wait_async
+from .pace import Pace
+from .responder import Answer, Request, Silence, Turn, TurnFor
+
+__all__ = ["FakeApp", "serve"]
+
+Message: TypeAlias = MutableMapping[str, Any]
+AsgiReceive: TypeAlias = Callable[[], Awaitable[Message]]
+AsgiSend: TypeAlias = Callable[[Message], Awaitable[None]]
+
+_POLL: Final = 0.05  # seconds until a server notices that it is to end
+
+
+class FakeApp:
+    """The provider as an ASGI app, to mount or to run under any server.
+
+    An ASGI app cannot close its connection without an answer: a failure that is an exception is
+    raised out of the app, and a hanging request that `FakeProvider.recover` ends is
+    ConnectionAbortedError.
+    """
+
+    def __init__(self, turn_for: TurnFor) -> None:
+        self._turn_for = turn_for
+
+    async def __call__(self, scope: Message, receive: AsgiReceive, send: AsgiSend) -> None:
+        """Answer one connection."""
+        match scope["type"]:
+            case "http":
+                await self._answer(scope, receive, send)
+            case "lifespan":
+                await _live(receive, send)
+            case other:
+                raise NotImplementedError(f"a FakeProvider speaks http, not {other}")
+
+    async def _answer(self, scope: Message, receive: AsgiReceive, send: AsgiSend) -> None:
+        turn = self._turn_for(_read_scope(scope))
+        if turn.gate is not None and not await _stayed(wait_async(turn.gate, within=None), receive):
+            return
+        pace = turn.pace or Pace(Gate())
+        if pace.delay and not await _stayed(pace.pause_async(pace.delay), receive):
+            return
+        match turn.outcome:
+            case Silence() as silence:
+                raise silence.to_raise() or ConnectionAbortedError("the fake provider is silent")
+            case answer:
+                await _send(answer, pace, send)
+
+
+def _read_scope(scope: Message) -> Request:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    # A mounted app is told where it is mounted, and paths that begin with that.
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    return Request(method=scope["method"], path=path, headers=headers)
+
+
+async def _send(answer: Answer, pace: Pace, send: AsgiSend) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    for piece in pace.pieces(answer.body) if pace.octets else ():
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await pace.pause_async(pace.every)
+    rest = b"" if pace.octets else answer.body
+    await send({"type": "http.response.body", "body": rest})
+
+
+async def _live(receive: AsgiReceive, send: AsgiSend) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+async def _stayed(waiting: Coroutine[Any, Any, bool], receive: AsgiReceive) -> bool:
+    """Wait; False if the other side went away meanwhile."""
+
+    async def gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    over = asyncio.ensure_future(waiting)
+    left = asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait({over, left}, return_when=asyncio.FIRST_COMPLETED)
+        return over.done()
+    finally:
+        for task in (over, left):
+            task.cancel()
+        await asyncio.gather(over, left, return_exceptions=True)
+
+
+@contextmanager
+def serve(turn_for: TurnFor, port: int, tls: ssl.SSLContext | None) -> Generator[str]:
+    """Serve on 127.0.0.1 and a port (0: any free one) until the block ends; gives the base URL.
+
+    When the block has ended, every connection is shut, and no thread and no socket is left.
+    """
+    server = _Server(turn_for, port, tls)
+    name = f"fake-provider-{server.server_port}"
+    accepting = threading.Thread(target=server.serve_forever, args=(_POLL,), name=name, daemon=True)
+    accepting.start()
+    try:
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
+    finally:
+        server.end()
+        accepting.join(PATIENCE)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256  # a herd that connects at once must not be turned away
+
+    def __init__(self, turn_for: TurnFor, port: int, tls: ssl.SSLContext | None) -> None:
+        self.ending: Final = Gate()
+        self._tls = tls
+        self._connections_lock = threading.Lock()
+        self._connections: dict[threading.Thread, socket.socket] = {}
+        super().__init__(("127.0.0.1", port), partial(_Connection, turn_for, self.ending))
+
+    def server_bind(self) -> None:
+        # http.server asks the name service for the name of its host here, which can take seconds.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        if self._tls is not None:
+            # The handshake is the connection's thread's: nobody's silence holds up the rest.
+            connection = self._tls.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        thread = threading.Thread(
+            target=self.process_request_thread,
+            args=(request, client_address),
+            name=f"fake-provider-{self.server_port}-connection",
+            daemon=True,
+        )
+        with self._connections_lock:
+            self._connections[thread] = request
+        thread.start()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._connections_lock:
+                del self._connections[threading.current_thread()]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError):  # the other side went away: nothing to tell
+            super().handle_error(request, client_address)
+
+    def end(self) -> None:
+        """Stop accepting, shut what is open, wait for the threads."""
+        self.ending.open()
+        self.shutdown()
+        self.server_close()
+        with self._connections_lock:
+            connections = dict(self._connections)
+        for connection in connections.values():
+            with suppress(OSError):  # closed meanwhile
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in connections:
+            thread.join(PATIENCE)
+
+
+class _Connection(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def __init__(self, turn_for: TurnFor, ending: Gate, *connection: Any) -> None:
+        self._turn_for = turn_for
+        self._ending = ending
+        super().__init__(*connection)  # which handles the whole connection
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        turn = self._turn_for(Request(method=self.command, path=path, headers=headers))
+        if self.command != "GET":
+            self.close_connection = True  # a body may follow that nobody reads
+        pace = turn.pace or Pace(Gate())
+        match self._outcome_of(turn, pace):
+            case Silence():
+                self.close_connection = True
+            case answer:
+                self._send(answer, pace)
+
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 (http.server's)
+
+    def _outcome_of(self, turn: Turn, pace: Pace) -> Answer | Silence:
+        if turn.gate is not None:
+            wait(turn.gate, self._ending, within=None)
+            if not turn.gate.is_open:
+                return Silence(None)
+        pace.pause(pace.delay, ending=self._ending)
+        return turn.outcome
+
+    def _send(self, answer: Answer, pace: Pace) -> None:
+        self.send_response_only(answer.status)
+        for name, value in answer.headers:
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            for piece in pace.pieces(answer.body):
+                self.wfile.write(piece)
+                pace.pause(pace.every, ending=self._ending)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (http.server's)
+        """Say nothing: what was asked is in ``FakeProvider.requests``."""

@@ -1,0 +1,145 @@
+"""The shape of a provider: how its tokens and its key set look from outside.
+
+Owns: `Shape`, and the one that follows from nothing but a `Provider`: what it demands is given.
+May not know: any provider by name (`_shapes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from ..._core.json_values import any_of
+from ..._core.provider import IssuerTemplate, Provider
+from ...providers._checks import ClaimPrefix
+
+if TYPE_CHECKING:
+    from .._keys.signing_key import SigningKey
+
+__all__ = ["Shape", "demanded_by"]
+
+_UUID: Final = "0a1b2c3d-0000-4000-8000-000000000001"
+# What stands in a claim that must be there and of which no more is known: by its usual type.
+_USUAL: Final[Mapping[str, object]] = {
+    "jti": _UUID,
+    "scope": "read",
+    "scp": ["read"],
+    "session_id": _UUID,
+    "sid": _UUID,
+}
+_DATED: Final = ("auth_time", "nbf")
+
+
+def _plain_kid(number: int, _algorithm: str) -> str:
+    return f"key-{number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How one provider's tokens and key set look.
+
+    Arguments:
+        provider: whose shape it is; None: nobody's, the fake's own.
+        issuer: the ``iss``; an `IssuerTemplate` is filled from the claim it names; None: none.
+        audience: the ``aud``; several are a list.
+        audience_is_list: whether one audience is a list too.
+        typ: the ``typ`` of its tokens, or None.
+        subject: the ``sub`` where nobody says another.
+        claims: further claims.
+        dated: claims that are a time, as seconds after the token's issue.
+        scope_claim, scopes_are_list: where scopes stand, and how.
+        kid: the name of its nth key, which has that algorithm.
+        key_members: what each key has over the usual members; None leaves one out.
+        other_keys: entries of the set that sign no token.
+        document_members: what the key set has beside ``keys``.
+        answer_headers: of the answer with the key set.
+    """
+
+    provider: Provider | None = None
+    issuer: str | IssuerTemplate | None = None
+    audience: str | tuple[str, ...] | None = None
+    audience_is_list: bool = False
+    typ: str | None = "JWT"
+    subject: str = "u1"
+    claims: Mapping[str, object] = field(default_factory=dict[str, object])
+    dated: Mapping[str, int] = field(default_factory=dict[str, int])
+    scope_claim: str = "scope"
+    scopes_are_list: bool = False
+    kid: Callable[[int, str], str] = _plain_kid
+    key_members: Callable[[SigningKey], Mapping[str, object]] = lambda _: {}
+    other_keys: Callable[[object], list[Mapping[str, object]]] = lambda _: []
+    document_members: Mapping[str, object] = field(default_factory=dict[str, object])
+    answer_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def demanded_by(provider: Provider, known: Shape | None = None) -> Shape:
+    """The shape whose tokens ``provider`` accepts.
+
+    Arguments:
+        provider: it decides; of its ``checks`` only those of this library's own factories are
+            understood.
+        known: what is known of it otherwise, and kept where the provider allows it.
+    """
+    known = known or Shape()
+    issuer = provider.issuer
+    scope_claim = provider.scope_claim or known.scope_claim
+    subject, claims = known.subject, _claims_for(provider, known)
+    dated = dict(known.dated)
+    dated |= {name: 0 for name in _DATED if name in provider.required_claims and name not in dated}
+    for name in provider.required_claims:
+        if name not in (*claims, *dated, "iss", "aud", "sub", "iat", "exp"):
+            claims[name] = _USUAL.get(name, f"fake-{name}")
+    for check in provider.checks:
+        match check:
+            case ClaimPrefix(claim="sub", prefix=prefix) if not subject.startswith(prefix):
+                subject = prefix + subject
+            case ClaimPrefix(claim=claim, prefix=prefix) if claim != "sub":
+                claims.setdefault(claim, f"{prefix}1")
+            case _:
+                pass  # the application's own, or one that is satisfied
+    for name in provider.forbidden_claims:
+        claims.pop(name, None)
+        dated.pop(name, None)
+    return replace(
+        known,
+        provider=provider,
+        issuer=issuer[0] if isinstance(issuer, tuple) else issuer,
+        audience=_audience(provider.audience, is_list=known.audience_is_list),
+        typ=_typ(provider, known.typ),
+        subject=subject,
+        claims=claims,
+        dated=dated,
+        scope_claim=scope_claim,
+        scopes_are_list=known.scopes_are_list and scope_claim == known.scope_claim,
+    )
+
+
+def _claims_for(provider: Provider, known: Shape) -> dict[str, object]:
+    claims = dict(known.claims)
+    for name, value in provider.claim_values.items():
+        options = any_of(value)
+        if name not in claims or claims[name] not in options:
+            claims[name] = min(options, key=repr)
+    issuer = provider.issuer
+    if isinstance(issuer, IssuerTemplate) and not callable(issuer.allowed):
+        claims.setdefault(issuer.claim, min(issuer.allowed))
+    return claims
+
+
+def _audience(
+    accepted: str | tuple[str, ...] | None, *, is_list: bool
+) -> str | tuple[str, ...] | None:
+    if accepted is None:
+        return () if is_list else None
+    first = accepted if isinstance(accepted, str) else accepted[0]
+    return (first,) if is_list else first
+
+
+def _typ(provider: Provider, known: str | None) -> str | None:
+    accepted = provider.token_types
+    if (None if known is None else known.lower()) in accepted:
+        return known
+    if "jwt" in accepted:
+        return "JWT"
+    return None if None in accepted else next(iter(accepted))

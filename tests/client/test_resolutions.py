@@ -1,0 +1,1014 @@
+"""The application's resolver is run: once at a time for an issuer, and two seconds at most.
+
+Each story is told of a plain function in both clients, and of a coroutine function.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import inspect
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from jwks_client import CachePolicy, ConfigurationError, KeysUnavailableError, Provider, TokenError
+from jwks_client._client.issuers.resolver import MOST_FOR_NEW
+from jwks_client._client.issuers.resolver_call import Resolution
+from jwks_client._client.issuers.tenants import PATIENCE, Tenants
+from jwks_client._core.issuers.resolver_answers import Failure
+from jwks_client._core.keysets.cache import KeyCache
+from jwks_client._core.policy import TenantPolicy
+from jwks_client.events import ResolverFailed, TenantDropped, TenantResolved
+from jwks_client.testing import FakeClock
+from jwks_client.testing._serving.gate import Gate, wait, wait_async
+
+A, B = "https://a.test", "https://b.test"
+TTL = 300.0
+DUE = 0.8 * TTL
+LONG = 10.0  # real seconds after which what works has long ended
+SHORT = 0.05  # the patience of clients whose resolver hangs
+
+
+def provider(issuer, **more):
+    return Provider(
+        name="one name for all", issuer=issuer, audience="api", jwks_url=f"{A}/jwks", **more
+    )
+
+
+class Keys:
+    """A key source, as far as tenants are concerned with it."""
+
+    def __init__(self, provider):
+        self.provider = provider
+        self.cache = KeyCache(policy=CachePolicy(), due_share=None)
+
+
+class Application:
+    """Its records, and a resolver that reads them; closed gates hold it up."""
+
+    def __init__(self):
+        self.records = {}
+        self.asked = []
+        self.began = {}  # by issuer, opened when the resolver is asked about it
+        self.gate = None
+        self.left = []  # for whom the resolver returned or was cancelled
+        self.lock = threading.Lock()
+
+    def note(self, issuer):
+        with self.lock:
+            self.asked.append(issuer)
+            self.began.setdefault(issuer, Gate()).open()
+
+    def wait_until_asked(self, issuer):
+        with self.lock:
+            began = self.began.setdefault(issuer, Gate())
+        assert wait(began, within=LONG)
+
+    def answer(self, issuer):
+        answer = self.records.get(issuer)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer(issuer) if callable(answer) else answer
+
+    def plain(self, issuer):
+        self.note(issuer)
+        try:
+            if (gate := self.gate) is not None:
+                wait(gate, within=LONG)
+            return self.answer(issuer)
+        finally:
+            self.left.append(issuer)
+
+    async def coroutine(self, issuer):
+        self.note(issuer)
+        try:
+            if (gate := self.gate) is not None:
+                await wait_async(gate, within=LONG)
+            return self.answer(issuer)
+        finally:
+            self.left.append(issuer)
+
+
+class Loop:
+    """An event loop in a thread of its own."""
+
+    def __init__(self):
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+
+    def begin(self, tenants, issuer):
+        return asyncio.run_coroutine_threadsafe(wait_for(tenants, issuer), self.loop)
+
+    def call(self, function, *arguments):
+        async def run():
+            return function(*arguments)
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(LONG)
+
+    def end(self):
+        if not self.loop.is_closed():
+            asyncio.run_coroutine_threadsafe(end_tasks(), self.loop).result(LONG)
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self.thread.join(LONG)
+            self.loop.close()
+
+
+async def end_tasks():
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def wait_for(tenants, issuer):
+    """As `AsyncJWKSClient` drives it."""
+    steps = tenants.resolved(issuer)
+    while True:
+        try:
+            call = next(steps)
+        except StopIteration as done:
+            return done.value
+        await call.waited()
+
+
+class Bench:
+    """Tenants of one kind of client, and callers of that kind."""
+
+    def __init__(self, kind):
+        self.kind = kind
+        self.clock = FakeClock()
+        self.application = Application()
+        self.events = []
+        self.made = []  # of each key source: whose, and the one before it
+        self.tenants = None
+        self.threads = ThreadPoolExecutor(80)
+        self.loop = None if kind == "threads" else Loop()
+
+    def open(self, resolve=None, *, patience=LONG, **policy):
+        usual = {
+            "task": self.application.coroutine,
+            "loop": self.application.plain,
+            "threads": self.application.plain,
+        }
+        self.tenants = Tenants(
+            usual[self.kind] if resolve is None else resolve,
+            TenantPolicy(**policy),
+            asynchronous=self.kind != "threads",
+            clock=self.clock,
+            make_source=self.make_source,
+            tell=self.events.append,
+            draw=lambda: 1.0,
+            patience=patience,
+        )
+        return self.tenants
+
+    def make_source(self, provider, former):
+        self.made.append((provider, former))
+        return Keys(provider)
+
+    def begin(self, issuer=A) -> Future:
+        """Begin to ask about an issuer, as a token of it would."""
+        if self.loop is not None:
+            return self.loop.begin(self.tenants, issuer)
+        return self.threads.submit(self.in_thread, issuer)
+
+    def in_thread(self, issuer):
+        """As `JWKSClient` drives it."""
+        steps = self.tenants.resolved(issuer)
+        while True:
+            try:
+                call = next(steps)
+            except StopIteration as done:
+                return done.value
+            call.wait()
+
+    def ask(self, issuer=A):
+        return self.begin(issuer).result(LONG)
+
+    def refusal(self, issuer=A):
+        return error_of(self.begin(issuer))
+
+    def close(self):
+        close = self.tenants.close
+        return close() if self.loop is None else self.loop.call(close)
+
+    def end(self):
+        if (gate := self.application.gate) is not None:
+            gate.open()
+        if self.loop is not None:
+            self.loop.end()
+        self.threads.shutdown()
+
+
+def error_of(begun):
+    with pytest.raises((TokenError, KeysUnavailableError)) as caught:
+        begun.result(LONG)
+    return caught.value
+
+
+@pytest.fixture
+def bench(request):
+    made = Bench(getattr(request, "param", "threads"))
+    yield made
+    made.end()
+
+
+of_each_kind = pytest.mark.parametrize("bench", ["threads", "loop", "task"], indirect=True)
+of_asyncio = pytest.mark.parametrize("bench", ["loop", "task"], indirect=True)
+of_threads_that_resolve = pytest.mark.parametrize("bench", ["threads", "loop"], indirect=True)
+
+
+# What it answers.
+
+
+def test_an_answer_is_waited_for_for_two_seconds():
+    """The contract's number; the stories below have a patience of their own."""
+    assert PATIENCE == 2
+
+
+@of_each_kind
+def test_a_tenant_is_resolved_once(bench):
+    """The resolver is given the issuer and nothing else; its answer stands until it is due."""
+    bench.application.records[A] = provider(A)
+    tenants = bench.open()
+    one = bench.ask()
+    assert (one.issuer, one.provider.name, one.provider.jwks_url) == (A, A, f"{A}/jwks")
+    assert one.source.provider is one.provider
+    bench.clock.advance(DUE - 1)
+    assert bench.ask() is one
+    assert tenants.at_once(A) is one
+    assert tenants.loaded == (one,)
+    assert bench.application.asked == [A]
+    assert bench.events == [TenantResolved(provider=A)]
+
+
+@of_each_kind
+def test_callers_of_one_issuer_share_one_call(bench):
+    """Fifty at once are answered by it; another issuer has its own."""
+    bench.application.records |= {A: provider(A), B: provider(B)}
+    bench.application.gate = Gate()
+    bench.open()
+    callers = [bench.begin() for _ in range(50)]
+    bench.application.wait_until_asked(A)
+    other = bench.begin(B)
+    bench.application.wait_until_asked(B)
+    bench.application.gate.open()
+    assert len({id(one.result(LONG)) for one in callers}) == 1
+    assert other.result(LONG).issuer == B
+    assert sorted(bench.application.asked) == [A, B]
+
+
+@of_each_kind
+def test_none_refuses_and_is_remembered(bench):
+    """For ten seconds nobody is asked again; the error is the token's, and names no issuer."""
+    bench.open()
+    for _ in range(3):
+        refused = bench.refusal()
+        assert (type(refused), refused.code, refused.claim) == (TokenError, "unknown_issuer", "iss")
+        assert A not in str(refused)
+    assert bench.application.asked == [A]
+    bench.application.records[A] = provider(A)
+    bench.clock.advance(10)
+    assert bench.ask().issuer == A
+    assert bench.events == [TenantResolved(provider=A)]
+
+
+@of_each_kind
+def test_an_exception_harms_only_the_token_that_asked(bench):
+    """It is the cause of that one's error, is told without its text, and the next token asks anew."""
+    bench.application.records[A] = LookupError(f"no database for {A}")
+    bench.open()
+    error = bench.refusal()
+    assert (error.code, error.http_status, error.retry_after) == ("resolver_failed", 503, 1)
+    assert error.__cause__ is bench.application.records[A]
+    assert error.__cause__.__traceback__ is None
+    assert A not in str(error)
+    (told,) = bench.events
+    assert (type(told), told.provider) == (ResolverFailed, None)
+    assert told.cause.startswith("LookupError at test_resolutions.py:")
+    assert A not in repr(told)
+    bench.application.records[A] = provider(A)
+    assert bench.ask().issuer == A
+
+
+@of_each_kind
+@pytest.mark.parametrize(
+    "answer",
+    [provider(B), "https://a.test/jwks", Exception, provider((A, B))],
+    ids=["another", "text", "class", "two"],
+)
+def test_an_answer_that_is_not_that_issuer_s_provider_is_a_failure(bench, answer):
+    """503 and not 401: it is a mistake of the application's, and says nothing of the token."""
+    bench.application.records[A] = answer
+    bench.open()
+    error = bench.refusal()
+    assert error.code == "resolver_failed"
+    assert A not in str(error)
+    assert bench.made == []
+    assert bench.tenants.loaded == ()
+
+
+@of_each_kind
+def test_a_provider_that_cannot_be_used_is_a_failure(bench):
+    """A key set in hand without a key, for example, is a wrong setting where it is configured."""
+
+    def make_source(provider, former):
+        raise ConfigurationError("jwks", "takes a JWK Set with a usable key")
+
+    bench.make_source = make_source
+    bench.application.records[A] = provider(A)
+    bench.open()
+    error = bench.refusal()
+    assert (error.code, type(error.__cause__)) == ("resolver_failed", ConfigurationError)
+
+
+def test_a_check_that_cannot_be_awaited_is_refused_here_too(bench):
+    """The sync client refuses coroutine functions among the checks of a resolved provider."""
+
+    async def check(token):
+        return True
+
+    bench.application.records[A] = provider(A, checks=(check,))
+    bench.open()
+    assert bench.refusal().code == "resolver_failed"
+
+
+@of_asyncio
+def test_the_async_client_takes_a_check_that_is_awaited(bench):
+    """As it does of a configured provider."""
+
+    async def check(token):
+        return True
+
+    bench.application.records[A] = provider(A, checks=(check,))
+    bench.open()
+    assert bench.ask().issuer == A
+
+
+@of_each_kind
+def test_an_equal_answer_keeps_the_keys_and_another_replaces_them(bench):
+    """The former key source is handed on, for a maker that knows the place to be the same."""
+    bench.application.records[A] = lambda issuer: provider(A, algorithms=["RS256"])
+    bench.open()
+    one = bench.ask()
+    bench.clock.advance(TTL)
+    assert bench.ask() is one
+    bench.application.records[A] = provider(A, algorithms=["RS256"], leeway=60)
+    bench.clock.advance(TTL)
+    other = bench.ask()
+    assert (other is one, one.held, other.held) == (False, False, True)
+    assert [former for _, former in bench.made] == [None, one.source]
+    assert bench.tenants.leeway == 60
+    assert bench.application.asked == [A] * 3
+    assert bench.events == [TenantResolved(provider=A)] * 2
+
+
+# When it is asked again.
+
+
+@of_each_kind
+def test_a_due_tenant_is_asked_about_while_nobody_waits(bench):
+    """Callers are served while the call is under way, and it is one call."""
+    bench.application.records[A] = provider(A)
+    bench.open()
+    one = bench.ask()
+    bench.clock.advance(DUE)
+    bench.application.gate = Gate()
+    for _ in range(5):
+        assert bench.ask() is one
+    assert wait_for_calls(bench, 2) == [A, A]
+    bench.application.records[A] = None
+    bench.application.gate.open()
+    until(lambda: not one.held)
+    assert bench.refusal().code == "unknown_issuer"
+    assert bench.events[1:] == [TenantDropped(provider=A, reason="refused")]
+
+
+@of_each_kind
+def test_past_resolve_ttl_a_removed_tenant_is_refused(bench):
+    """Callers wait for the answer then."""
+    bench.application.records[A] = provider(A)
+    bench.open()
+    one = bench.ask()
+    bench.application.records[A] = None
+    bench.clock.advance(TTL)
+    assert bench.refusal().code == "unknown_issuer"
+    assert not one.held
+
+
+@of_each_kind
+def test_with_a_resolver_that_hangs_nobody_waits_after_the_first(bench):
+    """A loaded tenant is served on within stale_if_error, with one call a backoff."""
+    bench.application.records[A] = provider(A)
+    tenants = bench.open(stale_if_error=1000)
+    one = bench.ask()
+    tenants._patience = SHORT
+    bench.application.gate = Gate()
+    bench.clock.advance(TTL)
+    assert bench.ask() is one  # waits, is told nothing, and is served on
+    for _ in range(100):
+        assert bench.ask() is one
+    assert bench.application.asked == [A, A]
+    assert bench.events[1:] == [
+        ResolverFailed(
+            provider=A,
+            message="the application's resolver took too long",
+            cause=None,
+            retry_in=1.0,
+        )
+    ]
+    bench.clock.advance(1)
+    assert bench.ask() is one  # one more call, behind
+    assert wait_for_calls(bench, 3) == [A] * 3
+    bench.clock.advance(1000)
+    assert bench.refusal().code == "resolver_failed"
+
+
+@of_each_kind
+def test_a_call_behind_that_hangs_ends_without_anybody_waiting_for_it(bench):
+    """The next token finds it overdue; a failure is noted, and the backoff begins."""
+    bench.application.records[A] = provider(A)
+    tenants = bench.open()
+    one = bench.ask()
+    tenants._patience = 0.0
+    bench.application.gate = Gate()
+    bench.clock.advance(DUE)
+    assert bench.ask() is one
+    wait_for_calls(bench, 2)
+    assert bench.ask() is one
+    until(lambda: one.failures == 1)
+    assert bench.application.left == [A] * (2 if bench.kind == "task" else 1)
+    assert bench.ask() is one
+    assert len(bench.application.asked) == 2
+
+
+@of_each_kind
+def test_an_answer_that_comes_too_late_is_none(bench):
+    """Also where nobody has noticed yet that its time is over."""
+    bench.application.records[A] = provider(A)
+    tenants = bench.open()
+    one = bench.ask()
+    tenants._patience = 0.0
+    bench.application.gate = Gate()
+    bench.clock.advance(DUE)
+    assert bench.ask() is one
+    bench.application.gate.open()
+    until(lambda: not tenants._resolver._running)
+    until(lambda: one.failures == 1)
+    assert one.asked_at == 0
+
+
+@of_each_kind
+def test_an_unknown_issuer_whose_call_hangs_costs_one_wait(bench):
+    """Who comes after that is answered at once, and a late answer is dropped."""
+    bench.application.records[A] = provider(A)
+    bench.application.gate = Gate()
+    bench.open(patience=SHORT)
+    for _ in range(20):
+        error = bench.refusal()
+        assert (error.code, error.retry_after) == ("resolver_failed", 1)
+    assert bench.application.asked == [A]
+    bench.application.gate.open()
+    until(lambda: bench.application.left == [A])
+    until(lambda: not bench.tenants._resolver._running)
+    assert bench.tenants.loaded == ()
+    bench.clock.advance(1)
+    bench.tenants._patience = LONG
+    assert bench.ask().issuer == A
+
+
+@of_each_kind
+def test_new_issuers_take_turns_and_loaded_tenants_notice_nothing(bench):
+    """Twenty calls at once; who is beyond that is told when to come back."""
+    bench.application.records[A] = provider(A)
+    bench.open()
+    one = bench.ask()
+    codes = [bench.refusal(f"https://x{n}.test").code for n in range(25)]
+    assert codes == ["unknown_issuer"] * 19 + ["resolver_failed"] * 6
+    error = bench.refusal(B)
+    assert (error.http_status, error.retry_after) == (503, 1)
+    assert error.__cause__ is None
+    bench.clock.advance(TTL)  # past its answer's time: asked again, at no cost
+    codes = [bench.refusal(f"https://y{n}.test").code for n in range(20)]
+    assert codes == ["unknown_issuer"] * 20
+    assert bench.ask() is one
+
+
+@of_threads_that_resolve
+def test_stuck_threads_are_bounded(bench):
+    """A thread cannot be ended from outside, so new issuers get no more than 32 of them."""
+    bench.application.gate = Gate()
+    bench.open(patience=0.0)
+    for number in range(50):
+        bench.clock.advance(1)
+        assert bench.refusal(f"https://x{number}.test").code == "resolver_failed"
+    until(lambda: len(bench.application.asked) == MOST_FOR_NEW)
+    assert len(bench.tenants._resolver._running) == MOST_FOR_NEW
+    bench.application.gate.open()
+    until(lambda: not bench.tenants._resolver._running)
+
+
+@of_threads_that_resolve
+def test_each_loaded_tenant_has_a_call_of_its_own(bench):
+    """However many are stuck: the bound on new issuers is not theirs."""
+    names = [f"https://t{n}.test" for n in range(MOST_FOR_NEW + 5)]
+    bench.application.records |= {name: provider(name) for name in names}
+    bench.open()
+    for name in names:
+        bench.clock.advance(1)
+        bench.ask(name)
+    bench.application.gate = Gate()
+    bench.clock.advance(DUE)
+    for name in names:
+        assert bench.ask(name).issuer == name
+    assert sorted(wait_for_calls(bench, 2 * len(names))) == sorted(names * 2)
+    assert bench.events == [TenantResolved(provider=name) for name in names]
+
+
+@of_threads_that_resolve
+def test_one_issuer_has_two_stuck_threads_at_most(bench):
+    """Whatever becomes of one tenant's records, the calls for the others go on."""
+    bench.application.records |= {A: provider(A), B: provider(B)}
+    tenants = bench.open(patience=LONG, stale_if_error=1e6)
+    one = bench.ask()
+    tenants._patience = 0.0
+    bench.application.gate = Gate()
+    for _ in range(20):
+        bench.clock.advance(TTL)
+        assert bench.ask() is one
+    until(lambda: bench.application.asked == [A] * 3)
+    bench.application.gate, stuck = None, bench.application.gate
+    tenants._patience = LONG
+    assert bench.ask(B).issuer == B
+    stuck.open()
+
+
+@of_each_kind
+def test_what_a_call_brought_is_recorded_once(bench):
+    """Who waited may find it overdue at the very moment its answer comes: one of the two counts.
+
+    Nor does an older call, of another event loop, undo what a newer one brought.
+    """
+    bench.application.records[A] = provider(A)
+    tenants = bench.open()
+    one = bench.ask()
+    bench.clock.advance(DUE)
+    bench.application.gate = Gate()
+    bench.ask()
+    bench.application.wait_until_asked(A)
+    (call,) = tenants._in_air.values()
+    bench.application.gate.open()
+    until(lambda: call.ended)
+    tenants._land(call, Failure("it came second"))
+    tenants._land(Resolution(A, None, 1, 0.0, float("inf")), None)
+    assert (one.failure, one.held) == (None, True)
+
+
+# Forgetting, closing, forking.
+
+
+@of_each_kind
+def test_forgetting_drops_a_tenant_at_once(bench):
+    """What is remembered of its tokens counts no more; one that is not loaded is no error."""
+    bench.application.records[A] = provider(A)
+    tenants = bench.open()
+    one = bench.ask()
+    tenants.forget(A)
+    tenants.forget(B)
+    assert (one.held, tenants.loaded, tenants.at_once(A)) == (False, (), None)
+    assert bench.events[1:] == [TenantDropped(provider=A, reason="forgotten")]
+    assert bench.ask() is not one
+
+
+@of_each_kind
+def test_forgetting_drops_a_remembered_refusal(bench):
+    """A tenant that was just set up need not wait ten seconds."""
+    tenants = bench.open()
+    bench.refusal()
+    bench.application.records[A] = provider(A)
+    tenants.forget(A)
+    assert bench.ask().issuer == A
+
+
+@of_each_kind
+def test_an_answer_from_before_it_was_forgotten_does_not_count(bench):
+    """Who waited for that call asks again, and its answer does not bring the tenant back."""
+    application = bench.application
+    application.records[A] = provider(A)
+    application.gate, first = Gate(), bench.application.gate
+    tenants = bench.open()
+    waiting = bench.begin()
+    application.wait_until_asked(A)
+    first, application.gate = application.gate, None
+    application.records[A] = None  # what the second call finds
+    tenants.forget(A)
+    assert error_of(waiting).code == "unknown_issuer"
+    application.records[A] = provider(A)  # what the first one returns
+    first.open()
+    until(lambda: len(application.left) == 2)
+    until(lambda: not tenants._resolver._running)
+    assert bench.refusal().code == "unknown_issuer"
+    assert (tenants.loaded, application.asked) == ((), [A, A])
+
+
+@of_each_kind
+def test_a_client_that_was_closed_asks_no_more(bench):
+    """Loaded tenants are used while their answers stand; whatever would ask is 503."""
+    bench.application.records[A] = provider(A)
+    bench.open()
+    one = bench.ask()
+    bench.application.gate = Gate()
+    waiting = bench.begin(B)
+    bench.application.wait_until_asked(B)
+    tasks = bench.close()
+    assert len(tasks) == (bench.kind == "task")
+    until(lambda: all(task.cancelled() for task in tasks))
+    assert error_of(waiting).code == "fetch_failed"
+    assert bench.refusal(B).code == "fetch_failed"
+    assert bench.ask() is one
+    bench.clock.advance(DUE)
+    assert bench.ask() is one
+    bench.clock.advance(TTL)
+    assert bench.refusal().code == "fetch_failed"
+    assert bench.application.asked == [A, B]
+
+
+@of_each_kind
+def test_a_child_process_begins_without_calls_and_with_a_free_lock(bench):
+    """The threads that held them are not in the child; what is loaded stays."""
+    bench.application.records[A] = provider(A)
+    bench.application.gate = Gate()
+    tenants = bench.open()
+    bench.begin()
+    bench.application.wait_until_asked(A)
+    tenants._lock.acquire()
+    bench.application.gate, parent = None, bench.application.gate
+    tenants.after_fork()
+    assert bench.ask().issuer == A
+    assert len(bench.application.asked) == 2
+    parent.open()
+
+
+@of_each_kind
+def test_listeners_are_told_without_a_lock_held(bench):
+    """One that asks about tenants, or forgets one, holds up nobody."""
+    bench.application.records[A] = provider(A)
+    tenants = bench.open()
+    tenants._tell = lambda event: (bench.events.append(event), tenants.forget(B), tenants.loaded)
+    bench.ask()
+    tenants.forget(A)
+    assert len(bench.events) == 2
+
+
+@of_each_kind
+def test_who_has_verified_is_kept_and_newcomers_come_and_go(bench):
+    """It is told who had to make room."""
+    c = "https://c.test"
+    bench.application.records |= {one: provider(one) for one in (A, B, c)}
+    tenants = bench.open(max_resolved=1)
+    first = bench.ask(A)
+    tenants.verified(first)
+    newcomer = bench.ask(B)
+    assert (tenants.at_once(A).issuer, tenants.at_once(B)) == (A, None)
+    tenants.verified(tenants.at_once(A))
+    tenants.verified(newcomer)
+    assert (tenants.at_once(A), tenants.at_once(B)) == (None, newcomer)
+    assert TenantDropped(provider=A, reason="evicted") in bench.events
+    tenants.verified(first)  # by a token that was on its way when it had to go
+    assert tenants.at_once(A) is first
+
+
+# How it is run.
+
+
+@of_each_kind
+def test_the_resolver_runs_in_the_caller_s_context(bench):
+    """Request ids and the like are there; what it sets stays its own."""
+    request = contextvars.ContextVar("request", default="none")
+    seen = []
+
+    def look(issuer):
+        seen.append(request.get())
+        request.set("the resolver's")
+        return provider(issuer)
+
+    bench.application.records[A] = look
+    bench.open()
+
+    async def in_task():
+        request.set("7")
+        await wait_for(bench.tenants, A)
+        return request.get()
+
+    def in_thread():
+        request.set("7")
+        bench.in_thread(A)
+        return request.get()
+
+    if bench.loop is None:
+        assert contextvars.copy_context().run(in_thread) == "7"
+    else:
+        assert asyncio.run_coroutine_threadsafe(in_task(), bench.loop.loop).result(LONG) == "7"
+    assert seen == ["7"]
+
+
+@of_threads_that_resolve
+def test_a_plain_function_runs_in_a_daemon_thread_of_its_own(bench):
+    """Neither a caller's thread nor the event loop is held up, and the process can end."""
+    seen = []
+    bench.application.records[A] = lambda issuer: seen.append(threading.current_thread())
+    bench.open()
+    bench.refusal()
+    assert [(one.name, one.daemon) for one in seen] == [("jwks-client resolver", True)]
+
+
+def test_a_thread_that_cannot_start_is_a_failure(bench, monkeypatch):
+    """No more threads, or the interpreter is ending: 503, and nothing is left behind."""
+    bench.open()
+
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        with pytest.raises(KeysUnavailableError) as caught:
+            bench.in_thread(A)
+    assert caught.value.code == "resolver_failed"
+    assert bench.tenants._resolver._running == {}
+
+
+@of_threads_that_resolve
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError()])
+def test_whatever_a_function_raises_is_a_failure(bench, error):
+    """Nobody else hears of it in its thread."""
+    bench.application.records[A] = error
+    bench.open()
+    raised = bench.refusal()
+    assert (raised.code, raised.__cause__) == ("resolver_failed", error)
+    assert bench.application.asked == [A]
+
+
+@pytest.mark.parametrize("bench", ["task"], indirect=True)
+def test_a_coroutine_that_always_ends_as_cancelled_is_given_up(bench):
+    """Its callers ask again, as they would after an event loop that ended; three times at most."""
+    bench.application.records[A] = asyncio.CancelledError()
+    bench.open()
+    assert bench.refusal().code == "resolver_failed"
+    assert bench.application.asked == [A] * 3
+    assert bench.tenants._resolver._running == {}
+
+
+def is_a_coroutine_function():
+    async def function(issuer):
+        return None
+
+    class Callable:
+        async def __call__(self, issuer):
+            return None
+
+    return [function, Callable(), functools.partial(function), functools.partial(Callable())]
+
+
+@pytest.mark.parametrize("resolve", [*is_a_coroutine_function()[:3], "https://a.test", 7])
+def test_what_the_sync_client_cannot_call_is_refused_when_it_is_made(bench, resolve):
+    """A coroutine function, in whatever dress, or no function at all."""
+    with pytest.raises(ConfigurationError) as caught:
+        bench.open(resolve)
+    assert caught.value.field == "resolve"
+
+
+@pytest.mark.parametrize("resolve", is_a_coroutine_function())
+@pytest.mark.parametrize("bench", ["loop"], indirect=True)
+def test_the_async_client_takes_a_coroutine_function_in_any_dress(bench, resolve):
+    """A function, an object, a partial of either."""
+    bench.open(resolve)
+    assert bench.refusal().code == "unknown_issuer"
+
+
+@pytest.mark.parametrize("bench", ["loop"], indirect=True)
+def test_a_function_may_return_an_awaitable(bench):
+    """Which is then awaited on the event loop that asked."""
+    application = bench.application
+    application.records[A] = provider(A)
+    bench.open(lambda issuer: application.coroutine(issuer))  # noqa: PLW0108 (no coroutine function)
+    assert bench.ask().issuer == A
+    application.gate = Gate()
+    bench.tenants._patience = SHORT
+    assert bench.refusal(B).code == "resolver_failed"
+    until(lambda: application.left == [A, B])
+
+
+def test_the_sync_client_cannot_await_what_a_function_returns(bench):
+    """It says so, and closes what will never run."""
+    application = bench.application
+    bench.open(lambda issuer: application.coroutine(issuer))  # noqa: PLW0108 (no coroutine function)
+    error = bench.refusal()
+    assert (error.code, "await" in error.message) == ("resolver_failed", True)
+    assert application.asked == []
+
+
+@pytest.mark.parametrize("bench", ["loop"], indirect=True)
+def test_an_awaitable_whose_event_loop_is_gone_is_dropped(bench):
+    """The loop that asked was closed before the function returned."""
+    application = bench.application
+    held = Gate()
+
+    def resolve(issuer):
+        application.note(issuer)
+        wait(held, within=LONG)
+        return application.coroutine(issuer)
+
+    tenants = bench.open(resolve)
+    bench.begin()
+    application.wait_until_asked(A)
+    bench.loop.end()
+    held.open()
+    until(lambda: not tenants._resolver._running)
+    assert application.asked == [A]
+
+
+@pytest.mark.parametrize("bench", ["loop"], indirect=True)
+def test_an_awaitable_that_nobody_came_to_await_is_closed(bench):
+    """The loop ended between the function's return and the first step: no warning at its end."""
+    resolver = bench.open()._resolver
+
+    async def cancel_at_once():
+        call = Resolution(A, asyncio.get_running_loop(), 1, 0.0, float("inf"))
+        answer = bench.application.coroutine(A)
+        resolver._await_answer(call, answer, contextvars.copy_context())
+        call.task.cancel()
+        await asyncio.wait([call.task])
+        await asyncio.sleep(0)
+        return inspect.getcoroutinestate(answer)
+
+    ended = asyncio.run_coroutine_threadsafe(cancel_at_once(), bench.loop.loop)
+    assert ended.result(LONG) == inspect.CORO_CLOSED
+
+
+@pytest.mark.parametrize("bench", ["task"], indirect=True)
+def test_a_coroutine_is_cancelled_when_its_time_is_over(bench):
+    """Its callers are told, and nothing of it runs on."""
+    bench.application.gate = Gate()
+    bench.open(patience=SHORT)
+    error = bench.refusal()
+    assert (error.code, error.__cause__) == ("resolver_failed", None)
+    until(lambda: bench.application.left == [A])
+    until(lambda: not bench.tenants._resolver._running)
+
+
+@pytest.mark.parametrize("bench", ["task"], indirect=True)
+def test_a_coroutine_that_will_not_be_cancelled_holds_up_nobody(bench):
+    """Its callers are answered when its time is over; its answer is dropped."""
+    gate, application = Gate(), bench.application
+
+    async def resolve(issuer):
+        application.note(issuer)
+        for _ in range(2):
+            try:
+                await wait_async(gate, within=LONG)
+            except asyncio.CancelledError:
+                continue
+        return provider(issuer)
+
+    tenants = bench.open(resolve, patience=SHORT)
+    assert bench.refusal().code == "resolver_failed"
+    gate.open()
+    until(lambda: not tenants._resolver._running)
+    assert tenants.loaded == ()
+
+
+@of_asyncio
+def test_a_caller_that_is_cancelled_cancels_nothing(bench):
+    """The others get the answer that it began to wait for."""
+    bench.application.records[A] = provider(A)
+    bench.application.gate = Gate()
+    bench.open()
+    first = bench.begin()
+    bench.application.wait_until_asked(A)
+    second = bench.begin()
+    first.cancel()
+    bench.application.gate.open()
+    assert second.result(LONG).issuer == A
+    assert bench.application.asked == [A]
+
+
+def test_waking_a_caller_that_is_cancelled_at_that_moment_is_no_error():
+    """Its event loop hears of both, in either order."""
+
+    async def both():
+        failures = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: failures.append(told))
+        call = Resolution(A, None, 1, 0.0, float("inf"))
+        waiting = asyncio.create_task(call.waited())
+        await asyncio.sleep(0)
+        call.end()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await asyncio.sleep(0)
+        return failures
+
+    assert asyncio.run(both()) == []
+
+
+@of_asyncio
+def test_each_event_loop_waits_for_what_it_can(bench):
+    """A thread's answer serves all loops; a coroutine is awaited on the loop that asked."""
+    bench.application.records[A] = provider(A)
+    bench.application.gate = Gate()
+    bench.open()
+    other = Loop()
+    try:
+        first = bench.begin()
+        bench.application.wait_until_asked(A)
+        second = other.begin(bench.tenants, A)
+        if bench.kind == "task":
+            wait_for_calls(bench, 2)
+        else:
+            until(lambda: len(next(iter(bench.tenants._in_air.values()))._waiting) == 2)
+        bench.application.gate.open()
+        assert first.result(LONG).issuer == second.result(LONG).issuer == A
+        assert len(bench.application.asked) == (2 if bench.kind == "task" else 1)
+        assert len(bench.tenants.loaded) == 1
+    finally:
+        other.end()
+
+
+@of_asyncio
+def test_an_event_loop_that_ends_takes_only_its_own_along(bench):
+    """On another loop the tenant is resolved all the same."""
+    bench.application.records[A] = provider(A)
+    bench.application.gate = Gate()
+    bench.open()
+    bench.begin()
+    bench.application.wait_until_asked(A)
+    bench.loop.end()
+    bench.application.gate.open()
+    bench.loop = Loop()
+    assert bench.ask().issuer == A
+    assert bench.tenants._in_air == {}
+
+
+@pytest.mark.parametrize("bench", ["task"], indirect=True)
+def test_a_task_that_never_began_leaves_nothing_behind(bench):
+    """Cancelled before its first step, as an ending loop does: the next caller asks again."""
+    bench.application.records[A] = provider(A)
+    tenants = bench.open()
+
+    async def begin_and_cancel():
+        steps = tenants.resolved(A)
+        call = next(steps)
+        call.task.cancel()
+        await call.waited()
+        with pytest.raises(StopIteration):
+            await next(steps).waited()
+            next(steps)
+
+    asyncio.run_coroutine_threadsafe(begin_and_cancel(), bench.loop.loop).result(LONG)
+    assert bench.application.asked == [A]
+    assert [one.issuer for one in tenants.loaded] == [A]
+
+
+def test_a_loop_that_was_stopped_in_the_middle_is_swept_up(bench):
+    """Without its tasks having been ended, they count neither as running nor as in the air."""
+    bench.kind = "task"
+    application = bench.application
+    application.gate = Gate()
+    tenants = bench.open()
+    loop = asyncio.new_event_loop()
+
+    async def begin():
+        next(tenants.resolved(A))
+
+    loop.run_until_complete(begin())
+    (call,) = tenants._in_air.values()
+    call.task._log_destroy_pending = False
+    call.task.get_coro().close()
+    loop.close()
+    application.gate = None
+    application.records[A] = provider(A)
+    bench.loop = Loop()
+    assert bench.ask().issuer == A
+    assert (tenants._in_air, tenants._resolver._running) == ({}, {})
+    call.end()
+
+
+# Waiting for what happens behind, without a sleep.
+
+
+def until(holds):
+    """Until something holds that a thread or a task is about to make so."""
+    tick = threading.Event()
+    for _ in range(int(LONG * 1000)):
+        if holds():
+            return
+        tick.wait(0.001)
+    raise AssertionError("it never held")
+
+
+def wait_for_calls(bench, number):
+    until(lambda: len(bench.application.asked) >= number)
+    return list(bench.application.asked)

@@ -1,0 +1,636 @@
+"""Credentials in a request, and answers to a request that is refused: pure data in, pure data out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from jwks_client._core.credentials.answers import Answer, Answers
+from jwks_client._core.credentials.reader import CredentialsReader, UnverifiedRequest
+from jwks_client.errors import (
+    ConfigurationError,
+    CredentialsError,
+    InsufficientScopeError,
+    JWKSError,
+    KeysUnavailableError,
+    TokenError,
+)
+from jwks_client.providers import Cookie, Header, Query, Subprotocol
+
+BEARER = Header("Authorization", scheme="Bearer")
+SESSION = Cookie("session")
+OFFER = Subprotocol("bearer")
+PARAMETER = Query("access_token")
+EVERYWHERE = (BEARER, SESSION, OFFER, PARAMETER)
+
+
+def request(*headers: tuple[str, str | bytes], method: str = "GET") -> UnverifiedRequest:
+    """An HTTP request with these headers."""
+    return UnverifiedRequest("http", method, _pairs(headers))
+
+
+def handshake(*headers: tuple[str, str | bytes], query: bytes = b"") -> UnverifiedRequest:
+    """A WebSocket handshake with these headers."""
+    return UnverifiedRequest("websocket", "GET", _pairs(headers), query)
+
+
+def _pairs(headers: Any) -> list[tuple[bytes, bytes]]:
+    return [
+        (name.lower().encode(), value if isinstance(value, bytes) else value.encode("latin-1"))
+        for name, value in headers
+    ]
+
+
+def read(sent: UnverifiedRequest, *locations: Any, trusted: Any = ()) -> str | None:
+    """The token that is found, None, or the code of the error."""
+    try:
+        return CredentialsReader(locations or (BEARER,), trusted).read(sent)
+    except (CredentialsError, TokenError) as error:
+        return error.code
+
+
+def authorization(value: str | bytes) -> UnverifiedRequest:
+    """A request with one Authorization header."""
+    return request(("Authorization", value))
+
+
+# The Authorization header.
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Bearer a.b-c_d~e+f/g==",
+        "bearer a.b-c_d~e+f/g==",
+        "BEARER a.b-c_d~e+f/g==",
+        "Bearer   a.b-c_d~e+f/g==",
+        " \tBearer a.b-c_d~e+f/g== \t",
+    ],
+)
+def test_a_bearer_token_is_read(value):
+    """The scheme is compared without case, blanks around and between are not part of the token."""
+    assert read(authorization(value)) == "a.b-c_d~e+f/g=="
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["Basic dTpw", "DPoP a.b.c", "Bearers a", "Bear", "", "Basic x, Bearer y", b"\xe4 Bearer x"],
+)
+def test_another_scheme_is_no_credentials(value):
+    """What is not Bearer is never read as it, and never refused as if it were malformed."""
+    assert read(authorization(value)) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Bearer",
+        "Bearer ",
+        "Bearer a b",
+        "Bearer a, Basic b",
+        "Bearer a,b",
+        "Bearer a\tb",
+        "Bearer\ta",
+        "Bearer \ta",
+        "Bearer\xa0a",
+        "Bearer,a",
+        "Bearer/a",
+        "Bearer=a",
+        "Bearer =a",
+        "Bearer ==",
+        "Bearer a=b",
+        'Bearer "a"',
+        "Bearer a\r\nb",
+        "Bearer a\0",
+        "Bearer ol\xe9",
+        b"Bearer \xe2\x82\xac",
+        "Bearer token=a",
+        "Bearer a:b",
+        "Bearer {}",
+        "Bearer a%20b",
+    ],
+)
+def test_credentials_that_cannot_be_read_are_refused(value):
+    """Bearer alone, two words, characters that no token has: 400, and never taken for none."""
+    assert read(authorization(value)) == "invalid_request"
+
+
+def test_no_header_is_no_credentials():
+    """A request without credentials has none; whether that is allowed is not decided here."""
+    assert read(request()) is None
+    assert read(request(("Cookie", "session=a"))) is None
+
+
+@pytest.mark.parametrize("second", ["Bearer a", "Bearer b", "Basic dTpw", ""])
+def test_two_authorization_headers_are_refused(second):
+    """Two headers are two readings of who asks, even if they agree."""
+    sent = request(("Authorization", "Bearer a"), ("Authorization", second))
+    assert read(sent) == "invalid_request"
+    sent = request(("Authorization", second), ("Authorization", "Bearer a"))
+    assert read(sent) == "invalid_request"
+
+
+def test_no_token_is_looked_at_beyond_the_most_that_one_can_have():
+    """Past 1 MiB a token is refused by its size alone; up to there the client's own limit counts."""
+    assert read(authorization("Bearer " + "a" * 1024 * 1024)) == "a" * 1024 * 1024
+    assert read(authorization("Bearer " + "\xe9" * (1024 * 1024 + 1))) == "token_too_large"
+
+
+def test_a_header_of_its_own_holds_the_token_itself():
+    """Without a scheme the whole value is the token; an empty one is no credentials."""
+    place = Header("Cf-Access-Jwt-Assertion")
+    assert read(request(("Cf-Access-Jwt-Assertion", " a.b.c ")), place) == "a.b.c"
+    assert read(request(("Cf-Access-Jwt-Assertion", "Bearer a")), place) == "invalid_request"
+    assert read(request(("Cf-Access-Jwt-Assertion", " ")), place) is None
+    twice = request(("Cf-Access-Jwt-Assertion", "a"), ("Cf-Access-Jwt-Assertion", "b"))
+    assert read(twice, place) == "invalid_request"
+
+
+# The order of places.
+
+
+def test_the_first_place_that_holds_credentials_decides_alone():
+    """The order of the locations counts, and a place that is malformed is not made good by another."""
+    both = request(("Authorization", "Bearer a"), ("Cookie", "session=b"))
+    assert read(both, BEARER, SESSION) == "a"
+    assert read(both, SESSION, BEARER) == "b"
+    bad = request(("Authorization", "Bearer"), ("Cookie", "session=b"))
+    assert read(bad, BEARER, SESSION) == "invalid_request"
+    other = request(("Authorization", "Basic x"), ("Cookie", "session=b"))
+    assert read(other, BEARER, SESSION) == "b"
+
+
+def test_no_repr_of_a_request_shows_what_is_in_it():
+    """Headers and queries hold tokens: nothing of them is shown."""
+    sent = handshake(("Authorization", "Bearer secret"), query=b"t=secret")
+    assert "secret" not in repr(sent)
+
+
+@pytest.mark.parametrize("locations", [(), "Bearer", ("Authorization",), None, (BEARER, 1), b"x"])
+def test_locations_are_checked(locations):
+    """What is no collection of places is a ConfigurationError that names the setting."""
+    with pytest.raises(ConfigurationError) as caught:
+        CredentialsReader(locations)
+    assert caught.value.field == "locations"
+
+
+def test_a_reader_says_which_headers_it_needs():
+    """An integration whose headers are costly hands over these only; the cross-site rule's too."""
+    assert CredentialsReader((BEARER, OFFER, PARAMETER)).header_names == {"authorization"}
+    assert CredentialsReader((Header("X-Token"), SESSION)).header_names == {
+        *("x-token", "cookie", "origin", "sec-fetch-site", "host")
+    }
+
+
+# Cookies.
+
+
+@pytest.mark.parametrize(
+    ("sent", "token"),
+    [
+        ("session=a", "a"),
+        ("x=1; session=a; y=2", "a"),
+        ("x=1;session=a;y=2", "a"),
+        ("session= a ; y", "a"),
+        ("session=a==", "a=="),
+        ("session=", None),
+        ("sessions=a", None),
+        ("xsession=a", None),
+        ("x-session=a", None),
+        ("Session=a", None),
+        ("session", None),
+        ("x=session=a", None),
+        ("session =a", None),
+        ("x session=a", None),
+        ("x;y session=a", None),
+        ('x="; session=a', "a"),
+        ("", None),
+    ],
+)
+def test_a_cookie_is_found_by_its_exact_name(sent, token):
+    """No prefix, suffix or other case will do; an empty cookie, as a logout leaves it, is none."""
+    assert read(request(("Cookie", sent)), SESSION) == token
+
+
+def test_a_name_with_characters_of_a_pattern_is_a_name():
+    """Names are compared as they are: a dot is a dot."""
+    assert read(request(("Cookie", "a.b=t")), Cookie("a.b")) == "t"
+    assert read(request(("Cookie", "axb=t")), Cookie("a.b")) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "outcome"),
+    [
+        (["session=a; session=b"], "invalid_request"),
+        (["session=a", "session=b"], "invalid_request"),
+        (["session=a; session="], "invalid_request"),
+        (["session=a; session=a"], "a"),
+        (["session=; session="], None),
+        (["x=1", "session=a", "y=2"], "a"),
+    ],
+)
+def test_one_cookie_name_with_two_values_is_refused(headers, outcome):
+    """Two values are two users; one value sent twice is one. HTTP/2 may part cookies into headers."""
+    sent = request(*(("Cookie", one) for one in headers))
+    assert read(sent, SESSION) == outcome
+
+
+@pytest.mark.parametrize("value", ['"a"', "a b", "ol\xe9", "a%2e"])
+def test_a_cookie_that_is_no_token_is_refused(value):
+    """The characters of a token are the same everywhere."""
+    assert read(request(("Cookie", f"session={value}")), SESSION) == "invalid_request"
+
+
+def test_a_huge_cookie_header_is_read_in_one_go():
+    """100 KB of other cookies change nothing and cost no list of them."""
+    crumbs = ";" * 50_000 + " ;" * 25_000
+    assert read(request(("Cookie", f"{crumbs}session=a")), SESSION) == "a"
+
+
+# The cross-site rule: one row a question.
+
+HERE = ("Host", "api.test")
+COOKIE = ("Cookie", "session=a")
+
+
+def rows_of_the_rule() -> list[Any]:
+    """Headers of a POST with a cookie, and whether the cookie counts."""
+    rows: list[tuple[str, list[tuple[str, str]], bool]] = [
+        ("no browser: neither header", [HERE], True),
+        ("no browser, no Host", [], True),
+        ("same origin", [HERE, ("Origin", "https://api.test")], True),
+        ("same origin, other case", [HERE, ("Origin", "https://API.test")], True),
+        ("same origin by its port", [("Host", "a.test:81"), ("Origin", "http://a.test:81")], True),
+        ("another port", [("Host", "a.test:81"), ("Origin", "http://a.test:82")], False),
+        ("another host", [HERE, ("Origin", "https://evil.test")], False),
+        ("a host that ends alike", [HERE, ("Origin", "https://xapi.test")], False),
+        ("a host that begins alike", [HERE, ("Origin", "https://api.test.evil.test")], False),
+        ("a host as user name", [HERE, ("Origin", "https://api.test@evil.test")], False),
+        ("a host in a path", [HERE, ("Origin", "https://evil.test/api.test")], False),
+        ("an opaque origin", [HERE, ("Origin", "null")], False),
+        ("an opaque origin that is the host", [("Host", "null"), ("Origin", "null")], False),
+        ("an empty origin", [("Host", ""), ("Origin", "")], False),
+        ("an origin without host", [("Host", ""), ("Origin", "https://")], False),
+        ("an origin and no Host", [("Origin", "https://api.test")], False),
+        ("two Hosts", [HERE, HERE, ("Origin", "https://api.test")], False),
+        ("two Origins", [HERE, *[("Origin", "https://api.test")] * 2], False),
+        ("a trusted origin", [HERE, ("Origin", "https://app.test")], True),
+        ("a trusted origin, other case", [HERE, ("Origin", "https://APP.test")], True),
+        ("a trusted host by http", [HERE, ("Origin", "http://app.test")], False),
+        ("a trusted host at another port", [HERE, ("Origin", "https://app.test:8443")], False),
+        ("a trusted origin twice", [HERE, *[("Origin", "https://app.test")] * 2], False),
+        ("a subdomain of a trusted one", [HERE, ("Origin", "https://x.app.test")], False),
+        ("an app of a phone", [HERE, ("Origin", "capacitor://localhost")], True),
+        ("fetch: same origin", [HERE, ("Sec-Fetch-Site", "same-origin")], True),
+        ("fetch: the user", [HERE, ("Sec-Fetch-Site", "none")], True),
+        ("fetch: same site", [HERE, ("Sec-Fetch-Site", "same-site")], False),
+        ("fetch: cross site", [HERE, ("Sec-Fetch-Site", "cross-site")], False),
+        ("fetch: what is unknown", [HERE, ("Sec-Fetch-Site", "Same-Origin")], False),
+        ("fetch: nothing", [HERE, ("Sec-Fetch-Site", "")], False),
+        ("fetch: twice", [HERE, *[("Sec-Fetch-Site", "same-origin")] * 2], False),
+        (
+            "fetch alone decides: cross site, own origin",
+            [HERE, ("Sec-Fetch-Site", "cross-site"), ("Origin", "https://api.test")],
+            False,
+        ),
+        (
+            "fetch alone decides: same origin, another origin",
+            [HERE, ("Sec-Fetch-Site", "same-origin"), ("Origin", "https://proxied.test")],
+            True,
+        ),
+        (
+            "a trusted origin before fetch",
+            [HERE, ("Sec-Fetch-Site", "cross-site"), ("Origin", "https://app.test")],
+            True,
+        ),
+    ]
+    return [pytest.param(headers, counts, id=name) for name, headers, counts in rows]
+
+
+TRUSTED = ("https://App.test:443", "capacitor://localhost")
+
+
+@pytest.mark.parametrize(("headers", "counts"), rows_of_the_rule())
+@pytest.mark.parametrize("how", ["POST", "PUT", "PATCH", "DELETE", "get", "websocket"])
+def test_a_cookie_counts_only_where_no_foreign_site_can_have_sent_it(how, headers, counts):
+    """Whatever changes something, and every WebSocket handshake, must be known not to be foreign."""
+    if how == "websocket":
+        sent = handshake(COOKIE, *headers)
+    else:
+        sent = request(COOKIE, *headers, method=how)
+    expected = "a" if counts else "cross_site_cookie"
+    assert read(sent, SESSION, trusted=TRUSTED) == expected
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize(("headers", "counts"), rows_of_the_rule())
+def test_a_cookie_counts_where_nothing_changes(method, headers, counts):
+    """Safe methods (RFC 9110, section 9.2.1) are let through wherever they come from."""
+    assert read(request(COOKIE, *headers, method=method), SESSION) == "a"
+
+
+def test_the_rule_is_of_cookies_alone():
+    """No foreign page can send an Authorization header unasked; one without a cookie has none."""
+    foreign = (HERE, ("Origin", "https://evil.test"), ("Sec-Fetch-Site", "cross-site"))
+    sent = request(("Authorization", "Bearer a"), COOKIE, *foreign, method="POST")
+    assert read(sent, BEARER, SESSION) == "a"
+    assert read(sent, SESSION, BEARER) == "cross_site_cookie"
+    assert read(request(*foreign, method="POST"), BEARER, SESSION) is None
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "null", "app.test", "https://app.test/", "https://*.app.test", "https://a b", "https://"],
+)
+def test_trusted_origins_are_checked(origin):
+    """What no browser would ever send is told when the setting is made."""
+    with pytest.raises(ConfigurationError) as caught:
+        CredentialsReader((SESSION,), [origin])
+    assert caught.value.field == "trusted_origins"
+    with pytest.raises(ConfigurationError):
+        CredentialsReader((SESSION,), "https://app.test")
+
+
+# WebSocket handshakes: subprotocols and the query.
+
+
+def test_subprotocol_and_query_are_of_handshakes_alone():
+    """In a plain request neither is a place: URLs are logged and shared."""
+    sent = UnverifiedRequest(
+        "http", "GET", [(b"sec-websocket-protocol", b"bearer, a")], b"access_token=a"
+    )
+    assert read(sent, OFFER, PARAMETER) is None
+
+
+@pytest.mark.parametrize(
+    ("offers", "outcome"),
+    [
+        (["bearer, a.b.c"], "a.b.c"),
+        (["bearer,a.b.c , chat"], "a.b.c"),
+        (["chat, bearer, a.b.c"], "a.b.c"),
+        (["bearer", "a.b.c"], "a.b.c"),
+        (["chat"], None),
+        (["Bearer, a.b.c"], None),
+        ([], None),
+        (["bearer"], "invalid_request"),
+        (["chat, bearer"], "invalid_request"),
+        (["bearer, "], "invalid_request"),
+        (["bearer, a, bearer, b"], "invalid_request"),
+        (["bearer, a b"], "invalid_request"),
+    ],
+)
+def test_a_token_follows_its_marker_among_the_subprotocols(offers, outcome):
+    """The marker is compared exactly; without a token after it, or twice, it cannot be read."""
+    sent = handshake(*(("Sec-WebSocket-Protocol", one) for one in offers))
+    assert read(sent, OFFER) == outcome
+
+
+@pytest.mark.parametrize(
+    ("query", "outcome"),
+    [
+        (b"access_token=a.b.c", "a.b.c"),
+        (b"x=1&access_token=a.b.c&y=2", "a.b.c"),
+        (b"access%5ftoken=a%2Eb", "a.b"),
+        (b"access_token=a%2Fb%3D", "a/b="),
+        (b"access_token=", None),
+        (b"access_token", None),
+        (b"Access_token=a", None),
+        (b"", None),
+        (b"access_token=a&access_token=b", "invalid_request"),
+        (b"access_token=a&access%5Ftoken=b", "invalid_request"),
+        (b"access_token=a+b", "invalid_request"),
+        (b"access_token=%FF", "invalid_request"),
+    ],
+)
+def test_a_token_may_stand_in_the_query_of_a_handshake(query, outcome):
+    """Names and values are read as an app's own parser reads them."""
+    assert read(handshake(query=query), PARAMETER) == outcome
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("Authorization", "Bearer a"),
+        ("Authorization", "Bearer"),
+        ("Cookie", "session=a"),
+        ("Sec-WebSocket-Protocol", "bearer, a"),
+    ],
+)
+def test_a_query_token_beside_another_place_is_refused(other):
+    """A link with a token in it must not be combined with who the browser says the user is."""
+    sent = handshake(other, query=b"access_token=a")
+    assert read(sent, *EVERYWHERE) == "invalid_request"
+    assert read(sent, *reversed(EVERYWHERE)) == "invalid_request"
+
+
+def test_other_places_beside_each_other_are_no_conflict():
+    """Without a query token, or where the other place is none of the locations, the order decides."""
+    sent = handshake(
+        ("Authorization", "Bearer a"), ("Cookie", "session=b"), ("Sec-WebSocket-Protocol", "x")
+    )
+    assert read(sent, *EVERYWHERE) == "a"
+    sent = handshake(("Cookie", "session=b"), query=b"access_token=a")
+    assert read(sent, BEARER, PARAMETER) == "a"
+
+
+@pytest.mark.parametrize(
+    ("offers", "seen"),
+    [
+        (["bearer, secret"], [b"bearer"]),
+        (["chat, bearer, secret, v2"], [b"chat, bearer, v2"]),
+        (["bearer", "secret", "chat"], [b"bearer, chat"]),
+        (["bearer, bearer, secret"], [b"bearer"]),
+        (["bearer"], [b"bearer"]),
+    ],
+)
+def test_the_app_sees_the_marker_and_not_the_token(offers, seen):
+    """The token is taken out of the subprotocols; the marker, which is to be echoed, stays."""
+    sent = handshake(("Host", "h"), *(("Sec-WebSocket-Protocol", one) for one in offers))
+    request_seen, echo = CredentialsReader(EVERYWHERE).without_tokens(sent)
+    assert request_seen.values(b"sec-websocket-protocol") == seen
+    assert request_seen.values(b"host") == [b"h"]
+    assert echo == "bearer"
+
+
+def test_the_first_marker_that_is_offered_is_echoed():
+    """With two markers configured, one that the browser offered is accepted."""
+    reader = CredentialsReader((Subprotocol("a"), Subprotocol("b"), Subprotocol("c")))
+    sent = handshake(("Sec-WebSocket-Protocol", "c, t, b, u"))
+    assert reader.without_tokens(sent).echo == "b"
+    assert reader.without_tokens(sent).request.values(b"sec-websocket-protocol") == [b"c, b"]
+
+
+@pytest.mark.parametrize(
+    ("query", "seen"),
+    [
+        (b"access_token=secret", b""),
+        (b"x=1&access_token=secret&y=%20", b"x=1&y=%20"),
+        (b"access%5ftoken=secret&x", b"x"),
+        (b"access_token=&x=1", b"x=1"),
+    ],
+)
+def test_the_app_sees_the_query_without_the_token(query, seen):
+    """The parameter is taken out, however it is spelt; the rest stays to the letter."""
+    handshake_seen = CredentialsReader(EVERYWHERE).without_tokens(handshake(query=query))
+    assert handshake_seen.request.query == seen
+    assert handshake_seen.echo is None
+
+
+def test_what_holds_no_token_is_seen_as_it_is():
+    """Nothing is copied where nothing is taken out: the very request is handed back."""
+    sent = handshake(
+        ("Sec-WebSocket-Protocol", "chat, v2"), ("Authorization", "Bearer a"), query=b"x=1"
+    )
+    assert CredentialsReader(EVERYWHERE).without_tokens(sent).request is sent
+    assert CredentialsReader(EVERYWHERE).without_tokens(sent).echo is None
+
+
+# Answers.
+
+
+def shown(answer: Answer) -> tuple[int, str | None, str | None]:
+    """Status, challenge, Retry-After."""
+    headers = dict(answer.headers)
+    challenge, retry = headers.get(b"www-authenticate"), headers.get(b"retry-after")
+    return (
+        answer.status,
+        None if challenge is None else challenge.decode(),
+        None if retry is None else retry.decode(),
+    )
+
+
+class Banned(JWKSError):
+    http_status = 499
+
+
+class Unknown(JWKSError):
+    http_status = 401
+
+
+ANSWERS = [
+    (CredentialsError("missing_credentials", "m"), 401, "Bearer", None),
+    (CredentialsError("invalid_request", "m"), 400, 'Bearer error="invalid_request"', None),
+    (CredentialsError("cross_site_cookie", "m"), 401, "Bearer", None),
+    (TokenError("token_expired", "m"), 401, 'Bearer error="invalid_token"', None),
+    (TokenError("malformed_token", "m"), 401, 'Bearer error="invalid_token"', None),
+    (
+        InsufficientScopeError(["b:w", "a"]),
+        403,
+        'Bearer error="insufficient_scope", scope="a b:w"',
+        None,
+    ),
+    (KeysUnavailableError("fetch_failed", "m"), 503, None, "1"),
+    (KeysUnavailableError("fetch_failed", "m", retry_after=0), 503, None, "1"),
+    (KeysUnavailableError("fetch_failed", "m", retry_after=7.2), 503, None, "8"),
+    (Banned("banned", "m"), 499, None, None),
+    (Unknown("who", "m"), 401, "Bearer", None),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "challenge", "retry"), ANSWERS)
+def test_each_error_has_its_status_and_challenge(error, status, challenge, retry):
+    """RFC 6750, section 3: which error the challenge names, and that it names none without one."""
+    assert shown(Answers().to(error)) == (status, challenge, retry)
+
+
+@pytest.mark.parametrize("error", [row[0] for row in ANSWERS])
+def test_the_body_is_a_problem_with_the_code(error):
+    """RFC 9457: type, title, status, code, and at most a sentence that says no more than these."""
+    answer = Answers().to(error)
+    headers = dict(answer.headers)
+    assert headers[b"content-type"] == b"application/problem+json"
+    assert headers[b"cache-control"] == b"no-store"
+    problem = json.loads(answer.body)
+    assert {**problem, "detail": ""} == {
+        "type": "about:blank",
+        "title": answer.phrase,
+        "status": error.http_status,
+        "code": error.code,
+        "detail": "",
+    }
+    assert ("detail" in problem) is (type(error) not in (Banned, Unknown))
+
+
+def test_a_status_of_the_applications_own_has_a_phrase_too():
+    """WSGI needs one with every status."""
+    assert Answers().to(TokenError("token_expired", "m")).phrase == "Unauthorized"
+    assert Answers().to(Banned("banned", "m")).phrase == "Refused"
+
+
+def test_nothing_of_causes_messages_or_expectations_is_answered():
+    """Hosts, keys and settings are for logs."""
+    cause = OSError("secret.host unreachable")
+    away = KeysUnavailableError("fetch_failed", "secret.host gave no answer")
+    away.__cause__ = cause
+    wrong = TokenError("wrong_audience", "secret wanted", claim="secret", expected="secret")
+    for error in (away, wrong):
+        assert b"secret" not in repr(Answers("r").to(error)).encode()
+
+
+def test_realm_and_resource_metadata_stand_in_every_challenge():
+    """RFC 9110, section 11.5, and RFC 9728, section 5.1; where there is no challenge, nowhere."""
+    answers = Answers("the api", "https://api.test/.well-known/oauth-protected-resource")
+    meta = 'resource_metadata="https://api.test/.well-known/oauth-protected-resource"'
+
+    def challenge(error: JWKSError) -> str | None:
+        return shown(answers.to(error))[1]
+
+    missing = CredentialsError("missing_credentials", "m")
+    assert challenge(missing) == f'Bearer realm="the api", {meta}'
+    assert challenge(TokenError("token_expired", "m")) == (
+        f'Bearer realm="the api", error="invalid_token", {meta}'
+    )
+    assert challenge(InsufficientScopeError("a")) == (
+        f'Bearer realm="the api", error="insufficient_scope", scope="a", {meta}'
+    )
+    assert challenge(KeysUnavailableError("fetch_failed", "m")) is None
+    assert shown(Answers(realm="r").to(missing))[1] == 'Bearer realm="r"'
+
+
+def test_values_in_a_challenge_are_escaped():
+    """Quotes and backslashes are escaped, and what no header may hold becomes a question mark."""
+    answers = Answers('say "hi" \\ bye')
+    error = InsufficientScopeError(['a"b', "c\\d", "e\r\nSet-Cookie: x", "ol\xe9"])
+    assert shown(answers.to(error))[1] == (
+        'Bearer realm="say \\"hi\\" \\\\ bye", error="insufficient_scope", '
+        'scope="a\\"b c\\\\d e??Set-Cookie: x ol?"'
+    )
+
+
+@pytest.mark.parametrize("realm", ["", "a\nb", "ol\xe9", 1, "a\r"])
+def test_the_realm_is_checked(realm):
+    """What no header can hold is told when the setting is made."""
+    with pytest.raises(ConfigurationError) as caught:
+        Answers(realm)
+    assert caught.value.field == "realm"
+
+
+@pytest.mark.parametrize(
+    "url", ["/metadata", "http://api.test/m", "https://a b", 1, "https://a/#f"]
+)
+def test_the_metadata_url_is_checked(url):
+    """It is an https URL; only loopback may be plain http."""
+    with pytest.raises(ConfigurationError) as caught:
+        Answers(resource_metadata=url)
+    assert caught.value.field == "resource_metadata"
+    assert Answers(resource_metadata="http://127.0.0.1:8000/m")
+
+
+def test_an_answer_takes_another_body():
+    """Status and challenge stay, body and media type change."""
+    answer = Answers().to(TokenError("token_expired", "m"))
+    page = answer.with_body(b"<p>no", "text/html")
+    assert shown(page) == shown(answer)
+    assert (page.body, dict(page.headers)[b"content-type"]) == (b"<p>no", b"text/html")
+    assert dict(answer.with_body(b"{}").headers)[b"content-type"] == b"application/json"
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_says_its_length_unless_it_must_not(status):
+    """RFC 9110, section 8.6: no Content-Length with a 204."""
+    answer = Answers().to(TokenError("token_expired", "m"))
+    assert dict(answer.headers_to_send)[b"content-length"] == str(len(answer.body)).encode()
+    empty = Answer(status=status, headers=((b"x", b"y"),), body=b"")
+    assert empty.headers_to_send == [(b"x", b"y")]

@@ -1,0 +1,98 @@
+"""What is asked of a token before the resolver is, and of the resolver's answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from jwks_client import IssuerTemplate, Provider, TokenError
+from jwks_client._core.issuers.resolver_answers import Failure, askable, condemn, read_answer
+
+ISSUER = "https://a.test"
+
+
+def provider(issuer, **more):
+    usual = {"name": "p", "issuer": issuer, "audience": "api", "jwks_url": "https://a.test/jwks"}
+    return Provider(**{**usual, **more})
+
+
+@pytest.mark.parametrize(
+    ("issuer", "asked"),
+    [
+        ("https://a.test/t/1", True),
+        ("stytch.com/project-live-1", True),
+        ("a b", True),
+        ("https://bücher.test", True),
+        ("x" * 512, True),
+        ("x" * 513, False),
+        ("", False),
+        ("https://a.test\n", False),
+        ("https://a.test\0", False),
+        ("\x1b[2J", False),
+        ("a\u2028b", False),
+        ("a\u202eb", False),  # turns the rest around
+        ("a\u200bb", False),  # cannot be seen
+        ("\ud800", False),
+    ],
+)
+def test_the_resolver_is_asked_about_printable_issuers_of_some_length(issuer, asked):
+    """1 to 512 characters, and none that a query or a log would not show."""
+    assert askable(issuer) is asked
+
+
+@pytest.mark.parametrize(
+    ("exp", "code"),
+    [
+        (None, None),
+        (71, None),
+        (70.5, None),
+        (70, "token_expired"),
+        (0, "token_expired"),
+        ("70", "invalid_claim"),
+        (True, "invalid_claim"),
+        (1e300, "invalid_claim"),
+    ],
+)
+def test_no_call_is_made_for_a_token_that_has_expired(exp, code):
+    """At 100 with a leeway of 30; a token without an expiry may be its tenant's usual kind."""
+    claims = {} if exp is None else {"exp": exp}
+    if code is None:
+        condemn(claims, 100, 30)
+        return
+    with pytest.raises(TokenError) as caught:
+        condemn(claims, 100, 30)
+    assert (caught.value.code, caught.value.claim) == (code, "exp")
+
+
+@pytest.mark.parametrize("issuer", [ISSUER, (ISSUER,)])
+def test_an_answer_is_known_by_its_issuer(issuer):
+    """Whatever name its factory gave it, since two tenants' would be the same."""
+    given = provider(issuer, leeway=7)
+    read = read_answer(ISSUER, given)
+    assert (read.name, read.issuer, read.leeway) == (ISSUER, issuer, 7)
+    assert given.name == "p"
+
+
+def test_none_is_a_refusal():
+    """The application has no such tenant."""
+    assert read_answer(ISSUER, None) is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        provider("https://b.test"),
+        provider(f"{ISSUER}/"),
+        provider(ISSUER.upper()),
+        provider((ISSUER, "https://b.test")),
+        provider(None),
+        provider(IssuerTemplate("https://{t}.test", allowed={"a"})),
+        "https://a.test/jwks",
+        True,
+        {"issuer": ISSUER},
+    ],
+)
+def test_an_answer_for_anything_but_that_very_issuer_is_a_failure(answer):
+    """Else a mistake in the application's look-up would let one tenant speak for another."""
+    read = read_answer(ISSUER, answer)
+    assert isinstance(read, Failure)
+    assert "a.test" not in read.message

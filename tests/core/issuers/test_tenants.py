@@ -1,0 +1,665 @@
+"""The table of resolved tenants: its rows one by one, its room, and a walk against a plain model."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from jwks_client import CachePolicy, ConfigurationError, Provider
+from jwks_client._core.issuers.resolver_answers import Failure
+from jwks_client._core.issuers.tenants import (
+    BURST,
+    MOST_ABSENT,
+    PER_SECOND,
+    REFUSED_FOR,
+    Ask,
+    Busy,
+    Tenant,
+    TenantTable,
+    Unknown,
+    Use,
+)
+from jwks_client._core.keysets.cache import KeyCache
+from jwks_client._core.keysets.jwk import KeySet
+from jwks_client._core.policy import TenantPolicy
+
+TTL, STALE = 300.0, 3600.0
+DUE = 0.8 * TTL
+QUICK, SLOW = Failure("it raised"), Failure("it hung", slow=True)
+
+
+class Keys:
+    """A tenant's key source, as far as the table looks at it."""
+
+    def __init__(self):
+        self.cache = KeyCache(
+            policy=CachePolicy(), due_share=None, key_set=KeySet(()), asked_at=0.0, life=1e9
+        )
+
+
+def tenant(issuer="a", **options):
+    provider = Provider(
+        name=issuer, issuer=issuer, audience="api", jwks_url="https://a.test/jwks", **options
+    )
+    return Tenant(provider, None, Keys())
+
+
+def table(**settings):
+    return TenantTable(TenantPolicy(**{"stale_if_error": STALE, **settings}))
+
+
+def loaded(issuer="a", at=0.0, **settings):
+    """A table with one tenant that call 1, begun at ``at``, brought."""
+    made, one = table(**settings), tenant(issuer)
+    assert made.admit(one, 1, at) == []
+    return made, one
+
+
+# The rows of the table.
+
+
+def test_the_defaults_are_the_contract_s():
+    """256 tenants, five minutes, twenty at once and five a second, ten seconds for a refusal."""
+    policy = TenantPolicy()
+    assert (policy.max_resolved, policy.resolve_ttl, policy.stale_if_error) == (256, 300, 3600)
+    assert (BURST, PER_SECOND, REFUSED_FOR, MOST_ABSENT) == (20, 5, 10, 1024)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("max_resolved", 0),
+        ("max_resolved", 100_001),
+        ("max_resolved", True),
+        ("max_resolved", 1.5),
+        ("resolve_ttl", 0),
+        ("resolve_ttl", float("inf")),
+        ("resolve_ttl", "300"),
+    ],
+)
+def test_a_wrong_setting_is_loud(field, value):
+    """It is refused when it is made, by its name."""
+    with pytest.raises(ConfigurationError) as caught:
+        TenantPolicy(**{field: value})
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("in_air", [False, True])
+def test_a_fresh_tenant_is_used(in_air):
+    """Until 0.8 of resolve_ttl nothing is asked, and no lock is needed."""
+    made, one = loaded(at=100)
+    for now in (100, 100 + DUE - 1):
+        assert made.look_up("a", now, in_air=in_air) == Use(one)
+        assert made.at_once("a", now) is one
+    assert made.at_once("a", 100 + DUE) is None
+    assert made.at_once("b", 100) is None
+
+
+def test_a_due_tenant_is_used_and_asked_about_behind():
+    """From 0.8 of resolve_ttl, by one call, and by none during backoff after a failure."""
+    made, one = loaded()
+    assert made.look_up("a", DUE, in_air=False) == Use(one, ask_behind=True)
+    assert made.look_up("a", DUE, in_air=True) == Use(one)
+    assert made.fail("a", 2, QUICK, DUE, 1.0) == 1
+    assert made.look_up("a", DUE + 0.9, in_air=False) == Use(one)
+    assert made.look_up("a", DUE + 1, in_air=False) == Use(one, ask_behind=True)
+
+
+def test_past_resolve_ttl_callers_wait_without_a_permit():
+    """Also where the bucket is empty: tenants that are loaded do not pay."""
+    made, _ = loaded()
+    for _ in range(20):
+        made.pay(TTL)
+    assert made.look_up("a", TTL - 0.1, in_air=False).ask_behind
+    assert made.look_up("a", TTL, in_air=False) == Ask(pays=False)
+    assert made.look_up("a", TTL, in_air=True) == Ask(pays=False)
+
+
+def test_while_the_resolver_fails_nobody_waits_after_the_first_failure():
+    """The tenant is used, and asked about behind once the backoff is over, for stale_if_error."""
+    made, one = loaded()
+    made.fail("a", 2, SLOW, TTL, 1.0)
+    assert made.look_up("a", TTL + 0.5, in_air=False) == Use(one)
+    assert made.look_up("a", TTL + 1, in_air=False) == Use(one, ask_behind=True)
+    assert made.look_up("a", TTL + 1, in_air=True) == Use(one)
+    assert made.look_up("a", TTL + STALE - 1, in_air=False) == Use(one, ask_behind=True)
+
+
+def test_past_stale_if_error_nobody_can_know():
+    """In backoff that is said at once, with the time to wait; after it callers ask, and join."""
+    made, _ = loaded()
+    now = TTL + STALE
+    made.fail("a", 2, SLOW, now, 1.0)
+    assert made.look_up("a", now, in_air=False) == Busy(1.0, SLOW)
+    assert made.look_up("a", now, in_air=True) == Ask(pays=False)
+    assert made.look_up("a", now + 1, in_air=False) == Ask(pays=False)
+
+
+def test_stale_if_error_of_0_fails_closed():
+    """The first failure past resolve_ttl ends the tenant's use."""
+    made, _ = loaded(stale_if_error=0)
+    made.fail("a", 2, QUICK, TTL, 1.0)
+    assert made.look_up("a", TTL, in_air=False) == Busy(1.0, QUICK)
+
+
+def test_without_background_work_callers_carry_the_call():
+    """Never due; past resolve_ttl callers wait, and in backoff they use what there is."""
+    made, one = loaded(ask_ahead=False)
+    assert made.at_once("a", TTL - 1) is one
+    assert made.look_up("a", TTL, in_air=False) == Ask(pays=False)
+    made.fail("a", 2, QUICK, TTL, 1.0)
+    assert made.look_up("a", TTL, in_air=False) == Use(one)
+    assert made.look_up("a", TTL, in_air=True) == Ask(pays=False)
+    assert made.look_up("a", TTL + 1, in_air=False) == Ask(pays=False)
+
+
+def test_an_answer_makes_a_tenant_fresh_again():
+    """It is counted from when the call began, and ends the row of failures."""
+    made, one = loaded()
+    made.fail("a", 2, QUICK, TTL, 1.0)
+    assert made.admit(one, 3, 400) == []
+    assert (one.failure, one.failures, one.due_at) == (None, 0, 400 + DUE)
+    assert made.at_once("a", 400 + DUE - 1) is one
+
+
+# Issuers without a tenant.
+
+
+def test_an_unknown_issuer_takes_a_permit():
+    """Twenty at once, then five a second; who joins a call pays nothing."""
+    made = table()
+    for _ in range(20):
+        assert made.look_up("x", 0, in_air=False) == Ask(pays=True)
+        made.pay(0)
+    assert made.look_up("x", 0, in_air=False) == Busy(pytest.approx(0.2))
+    assert made.look_up("x", 0.1, in_air=False) == Busy(pytest.approx(0.1))
+    assert made.look_up("x", 0, in_air=True) == Ask(pays=False)
+    assert made.look_up("x", 0.2, in_air=False) == Ask(pays=True)
+    made.pay(0.2)
+    assert isinstance(made.look_up("x", 0.2, in_air=False), Busy)
+
+
+def test_the_bucket_holds_twenty_however_long_nobody_asks():
+    """An idle day does not save up for a flood."""
+    made = table()
+    made.pay(0)
+    for _ in range(20):
+        assert made.look_up("x", 1e6, in_air=False) == Ask(pays=True)
+        made.pay(1e6)
+    assert isinstance(made.look_up("x", 1e6, in_air=False), Busy)
+
+
+def test_a_refusal_is_remembered_for_ten_seconds():
+    """It is known then without a call, also with an empty bucket, and while a call is under way."""
+    made = table()
+    assert made.refuse("x", 1, 50) is None
+    for _ in range(20):
+        made.pay(50)
+    for in_air in (False, True):
+        assert made.look_up("x", 59.9, in_air=in_air) == Unknown()
+    assert isinstance(made.look_up("x", 50, in_air=False), Unknown)
+    assert made.look_up("x", 60, in_air=False) == Ask(pays=True)
+
+
+def test_a_refusal_drops_the_tenant():
+    """At once, with all that is remembered of its tokens."""
+    made, one = loaded()
+    assert made.refuse("a", 2, DUE) is one
+    assert (one.held, made.tenants, made.held("a")) == (False, (), None)
+    assert made.look_up("a", DUE, in_air=False) == Unknown()
+
+
+def test_a_quick_failure_harms_only_the_token_that_asked():
+    """The next one may ask again, and pays; a second failure begins the backoff."""
+    made = table()
+    assert made.fail("x", 1, QUICK, 10, 1.0) == 0
+    assert made.look_up("x", 10, in_air=False) == Ask(pays=True)
+    assert made.fail("x", 2, QUICK, 10, 1.0) == 2
+    assert made.look_up("x", 11, in_air=False) == Busy(1.0, QUICK)
+    assert made.look_up("x", 11, in_air=True) == Ask(pays=False)
+    assert made.look_up("x", 12, in_air=False) == Ask(pays=True)
+
+
+def test_a_slow_failure_is_not_paid_for_by_every_caller():
+    """After the first the issuer rests, so that not each token waits for a resolver that hangs."""
+    made = table()
+    assert made.fail("x", 1, SLOW, 10, 0.0) == 0.5
+    assert made.look_up("x", 10, in_air=False) == Busy(0.5, SLOW)
+
+
+def test_backoff_doubles_to_its_longest():
+    """Half of it fixed and half drawn, for a loaded tenant and an unknown issuer alike."""
+    made, _ = loaded()
+    waits = [made.fail("a", 2 + n, SLOW, 0, 1.0) for n in range(80)]
+    assert waits[:7] == [1, 2, 4, 8, 16, 30, 30]
+    assert waits[-1] == 30
+    assert made.fail("a", 90, SLOW, 0, 0.0) == 15
+    assert [made.fail("x", 1 + n, SLOW, 0, 1.0) for n in range(6)] == [1, 2, 4, 8, 16, 30]
+
+
+def test_a_failure_of_long_ago_does_not_count():
+    """An issuer that failed yesterday begins anew with the shortest wait."""
+    made = table()
+    for number in range(6):
+        made.fail("x", 1 + number, SLOW, 0, 1.0)
+    assert made.fail("x", 7, SLOW, 60.0, 1.0) == 1
+    made.refuse("y", 1, 0)
+    assert made.fail("y", 2, SLOW, 10, 1.0) == 1
+
+
+def test_issuers_without_a_tenant_are_remembered_in_bounded_number():
+    """The oldest go, so that a flood of issuers cannot fill the memory."""
+    made = table()
+    for number in range(3000):
+        made.refuse(f"x{number}", 1, 0)
+    assert len(made._absent) == MOST_ABSENT
+    assert made.look_up("x2999", 0, in_air=False) == Unknown()
+    assert made.look_up("x0", 0, in_air=False) == Ask(pays=True)
+
+
+def test_what_is_said_again_is_the_newest():
+    """An issuer that is refused anew is not the next to be left out."""
+    made = table()
+    for number in range(MOST_ABSENT):
+        made.refuse(f"x{number}", 1, 0)
+    made.refuse("x0", 2, 0)
+    made.refuse("another", 1, 0)
+    assert made.look_up("x0", 0, in_air=False) == Unknown()
+    assert made.look_up("x1", 0, in_air=False) == Ask(pays=True)
+
+
+def test_an_answer_ends_what_was_remembered_of_the_issuer():
+    """A newcomer that had been refused before is taken in like any other when it verifies."""
+    made = table(max_resolved=1)
+    a, c = tenant("a"), tenant("c")
+    made.admit(a, 1, 0)
+    made.verified(a, 0)
+    made.refuse("c", 2, 0)
+    made.admit(c, 3, REFUSED_FOR)
+    assert made.verified(c, REFUSED_FOR) == [a]
+    assert made.tenants == (c,)
+
+
+# Who is newer.
+
+
+def test_an_older_call_says_nothing_new():
+    """Whatever the newest brought: a tenant, a refusal or a failure."""
+    made, _ = loaded()
+    assert not made.is_news("a", 1)
+    assert made.is_news("a", 2)
+    made.fail("a", 5, QUICK, 0, 1.0)
+    assert not made.is_news("a", 4)
+    made.refuse("a", 6, 0)
+    assert not made.is_news("a", 6)
+    assert made.is_news("a", 7)
+    assert made.is_news("never heard of", 1)
+
+
+# Room.
+
+
+def test_those_that_have_verified_a_token_outlast_those_that_have_not():
+    """Whatever was used last: the least recently used of the unverified goes first."""
+    made = table(max_resolved=3)
+    a, b, c, d, e = (tenant(name) for name in "abcde")
+    for number, one in enumerate((a, b, c)):
+        made.admit(one, number, 0)
+    assert made.verified(a, 0) == []
+    made.at_once("b", 1)
+    assert made.admit(d, 4, 0) == [c]
+    assert made.verified(d, 0) == []
+    assert made.admit(e, 5, 0) == [b]
+    assert set(made.tenants) == {a, d, e}
+    assert [one.held for one in (a, b, c, d, e)] == [True, False, False, True, True]
+
+
+def test_a_newcomer_never_pushes_out_who_has_verified():
+    """It finds no room, is taken in when its token verifies, and then the least used one goes."""
+    made = table(max_resolved=2)
+    a, b, c = (tenant(name) for name in "abc")
+    for number, one in enumerate((a, b)):
+        made.admit(one, number, 0)
+        made.verified(one, 0)
+    assert made.admit(c, 3, 0) == [c]
+    assert (set(made.tenants), c.held) == ({a, b}, False)
+    made.at_once("a", 1)
+    assert made.verified(c, 1) == [b]
+    assert set(made.tenants) == {a, c}
+    assert c.held
+
+
+def test_reading_what_is_remembered_of_a_tenant_is_a_use_of_it():
+    """A tenant whose tokens all come from memory is not the least recently used."""
+    made = table(max_resolved=2)
+    a, b, c = (tenant(name) for name in "abc")
+    for number, one in enumerate((a, b)):
+        made.admit(one, number, 0)
+        made.verified(one, 0)
+    assert a.cache is a.source.cache
+    made.admit(c, 3, 0)
+    assert made.verified(c, 0) == [b]
+
+
+def test_a_look_up_is_a_use():
+    """Also of a tenant that is due."""
+    made = table(max_resolved=2)
+    a, b, c = (tenant(name) for name in "abc")
+    made.admit(a, 1, 0)
+    made.admit(b, 2, 0)
+    made.look_up("a", DUE, in_air=False)
+    assert made.admit(c, 3, 0) == [b]
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "now"),
+    [
+        (lambda made: made.forget("c"), 1),
+        (lambda made: made.forget("a"), 1),
+        (lambda made: made.refuse("c", 9, 1), 1),
+        (lambda made: made.fail("c", 9, QUICK, 1, 1.0), 1),
+        (lambda made: None, REFUSED_FOR),  # a refusal might not be remembered any more
+    ],
+)
+def test_a_newcomer_without_room_is_not_taken_in_after_something_was_said(meanwhile, now):
+    """A tenant that was refused or forgotten meanwhile does not come back by the side door."""
+    made = table(max_resolved=1)
+    a, c = tenant("a"), tenant("c")
+    made.admit(a, 1, 0)
+    made.verified(a, 0)
+    made.admit(c, 2, 0)
+    meanwhile(made)
+    assert made.verified(c, now) == []
+    assert not c.held
+
+
+def test_a_newcomer_without_room_does_not_push_out_its_own_successor():
+    """Two tokens of one tenant may each have brought it; the one that is held stays."""
+    made = table(max_resolved=1)
+    first, second = tenant("c"), tenant("c")
+    made.admit(first, 1, 0)
+    made.admit(second, 2, 0)
+    assert made.verified(first, 0) == []
+    assert made.tenants == (second,)
+
+
+def test_a_tenant_that_a_newer_answer_replaced_is_never_taken_in_again():
+    """Not even where its successor had to make room, and a token of the old one verifies then."""
+    full = table(max_resolved=1)
+    old, new, other = tenant("a"), tenant("a", leeway=5), tenant("c")
+    full.admit(old, 1, 0.0)
+    full.admit(new, 2, 0.0)
+    full.admit(other, 3, 0.0)
+    assert full.verified(other, 0.0) == []
+    assert full.held("a") is None
+    assert full.verified(old, 1.0) == []
+    assert full.held("a") is None
+    assert not old.held
+
+
+def test_the_newest_answers_are_known_in_bounded_number():
+    """Whoever is beyond that is not taken in again."""
+    full = table(max_resolved=1)
+    first = tenant("first")
+    full.admit(first, 1, 0.0)
+    for number in range(MOST_ABSENT):
+        full.admit(tenant(f"n{number}"), number + 2, 0.0)
+    assert len(full._newest) == MOST_ABSENT
+    assert full.verified(first, 0.0) == []
+    assert not first.held
+
+
+def test_another_answer_replaces_the_tenant_and_keeps_its_standing():
+    """What is remembered under the former rules ends; that its issuer has verified does not."""
+    made, former = loaded(max_resolved=2)
+    made.verified(former, 0)
+    newer = tenant("a", leeway=5)
+    assert made.admit(newer, 2, 0) == [former]
+    assert (former.held, newer.held, newer.verified) == (False, True, True)
+    assert made.tenants == (newer,)
+
+
+def test_what_is_remembered_of_a_tenant_ends_with_it():
+    """Its keys are as none, for entries made before and after."""
+    made, one = loaded()
+    assert one.cache.key_set is not None
+    made.forget("a")
+    assert one.cache.key_set is None
+    assert one.cache.fresh_until < 0
+
+
+def test_forgetting_drops_all_that_is_known():
+    """The tenant, a refusal, a failure; and an issuer that nobody knows is no error."""
+    made, one = loaded()
+    assert made.forget("a") is one
+    assert made.look_up("a", 0, in_air=False) == Ask(pays=True)
+    made.refuse("a", 2, 0)
+    assert made.forget("a") is None
+    assert made.look_up("a", 0, in_air=False) == Ask(pays=True)
+    made.fail("a", 3, SLOW, 0, 1.0)
+    assert made.forget("a") is None
+    assert made.look_up("a", 0, in_air=False) == Ask(pays=True)
+    assert made.forget("never heard of") is None
+
+
+def test_the_leeway_for_unknown_issuers_is_the_largest_that_was_seen():
+    """At least a provider's usual one: a tenant's own is not known before it is resolved."""
+    made = table()
+    assert made.leeway == 30
+    made.admit(tenant("a", leeway=5), 1, 0)
+    assert made.leeway == 30
+    made.admit(tenant("b", leeway=120), 2, 0)
+    made.forget("b")
+    assert made.leeway == 120
+
+
+def test_forged_tokens_that_name_all_tenants_harm_none_that_is_in_use():
+    """10 000 allowed tenants, 256 slots, 200 in use: at most 20 + 5 t calls, and no wait or refusal."""
+    made = table()
+    in_use = [f"used{n}" for n in range(200)]
+    number = 0
+    for name in in_use:
+        number += 1
+        made.admit(tenant(name), number, 0)
+        made.verified(made.held(name), 0)
+    calls, seconds = 0, 60
+    for tick in range(seconds * 100):
+        now = tick / 100
+        forged = f"allowed{tick * 7919 % 10_000}"
+        decision = made.look_up(forged, now, in_air=False)
+        if isinstance(decision, Ask):
+            made.pay(now)
+            calls, number = calls + 1, number + 1
+            made.admit(tenant(forged), number, now)
+        else:
+            assert isinstance(decision, (Use, Busy))
+        if tick % 50 == 0:
+            assert all(made.at_once(name, now) for name in in_use)
+    assert 20 < calls <= 20 + 5 * seconds
+    assert len(made.tenants) == 256
+
+
+# A walk.
+
+ISSUERS = ["a", "b", "c", "d", "e"]
+STEPS = [0.0, 0.1, 0.5, 2.0, 5.0, 12.0, 60.0, 240.0, 300.0, 3600.0, 100_000.0]
+
+
+class Walk(RuleBasedStateMachine):
+    """Calls begin and end in any order; a plain model remembers what the newest of each issuer said."""
+
+    @initialize(
+        room=st.integers(1, 4), stale=st.sampled_from([0.0, 100.0, 3600.0]), ahead=st.booleans()
+    )
+    def begin(self, room: int, stale: float, ahead: bool) -> None:
+        self.table = table(max_resolved=room, stale_if_error=stale, ask_ahead=ahead)
+        self.room, self.stale, self.ahead = room, stale, ahead
+        self.now = 1000.0
+        self.number = 0
+        self.in_air: list[tuple[int, str, float]] = []
+        self.said: dict[str, tuple] = {}  # the newest word on an issuer: kind, number, time, tenant
+        self.failed: dict[str, tuple[float, float]] = {}  # when the last call failed, and its rest
+        self.paid: list[float] = []
+        self.forgot: dict[str, int] = {}  # the newest call when an issuer was forgotten
+        self.gone: list[Tenant] = []  # who may never count again
+        self.given: list[Tenant] = []
+
+    @rule(step=st.sampled_from(STEPS))
+    def time_passes(self, step: float) -> None:
+        self.now += step
+
+    def flying(self, issuer: str) -> bool:
+        return any(one == issuer for _, one, _ in self.in_air)
+
+    def take_off(self, issuer: str) -> None:
+        self.number += 1
+        self.in_air.append((self.number, issuer, self.now))
+
+    @rule(issuer=st.sampled_from(ISSUERS))
+    def a_token_comes(self, issuer: str) -> None:
+        in_air = self.flying(issuer)
+        one = self.table.held(issuer)
+        decision = self.table.look_up(issuer, self.now, in_air=in_air)
+        failing = self.failed.get(issuer)
+        resting = failing is not None and self.now < failing[0] + failing[1] - 1e-9
+        match decision:
+            case Use(tenant=used, ask_behind=behind):
+                assert used is one
+                age = self.now - one.asked_at
+                assert age < TTL or (failing is not None and age < TTL + self.stale)
+                assert not behind or (self.ahead and not in_air and age >= DUE - 1e-9)
+                if behind:
+                    assert not resting
+                    self.take_off(issuer)
+            case Ask(pays=pays):
+                assert pays == (one is None and not in_air)
+                assert in_air or not resting
+                if pays:
+                    self.paid.append(self.now)
+                    self.table.pay(self.now)
+                if not in_air:
+                    self.take_off(issuer)
+            case Unknown():
+                kind, _, at, _ = self.said[issuer]
+                assert kind == "refused"
+                assert self.now < at + REFUSED_FOR
+                assert one is None
+            case Busy(retry_after=wait, failure=failure):
+                assert wait > 0
+                assert not in_air
+                assert (failure is None) == (not resting)
+                if failure is None:
+                    assert one is None
+            case _:
+                raise AssertionError(decision)
+
+    def end(self, at: int) -> tuple[int, str, float] | None:
+        """Take a call out of the air; None if what it says is no news, which the table knows."""
+        number, issuer, began = self.in_air.pop(at % len(self.in_air))
+        if number <= self.forgot.get(issuer, 0):
+            return None  # the shell drops it: it began before the issuer was forgotten
+        known = self.said.get(issuer)
+        held = self.table.held(issuer)
+        news = self.table.is_news(issuer, number)
+        if held is not None or (known is not None and known[0] != "came"):
+            assert news == (known is None or number > known[1])
+        return (number, issuer, began) if news else None
+
+    @rule(at=st.integers(0, 9), again=st.booleans())
+    def a_tenant_comes(self, at: int, again: bool) -> None:
+        if not self.in_air or (call := self.end(at)) is None:
+            return
+        number, issuer, began = call
+        former = self.table.held(issuer)
+        one = former if again and former is not None else tenant(issuer)
+        verified = {one for one in self.table.tenants if one.verified}
+        left = self.table.admit(one, number, began)
+        if former is not None and one is not former:
+            assert former in left
+            self.gone.append(former)
+        others = [each for each in left if each is not former]
+        assert not any(each in verified for each in others)  # a newcomer pushes out newcomers
+        self.said[issuer] = ("came", number, self.now, one)
+        self.failed.pop(issuer, None)
+        self.made_room(left)
+        if one not in self.given:
+            self.given.append(one)
+
+    def made_room(self, left: list[Tenant]) -> None:
+        for one in left:  # its backoff goes with it: who comes back pays a permit for the next call
+            self.failed.pop(one.issuer, None)
+
+    @rule(at=st.integers(0, 9))
+    def there_is_no_such_tenant(self, at: int) -> None:
+        if not self.in_air or (call := self.end(at)) is None:
+            return
+        number, issuer, _ = call
+        former = self.table.held(issuer)
+        assert self.table.refuse(issuer, number, self.now) is former
+        self.gone += [one for one in self.given if one.issuer == issuer]
+        self.said[issuer] = ("refused", number, self.now, None)
+        self.failed.pop(issuer, None)
+
+    @rule(at=st.integers(0, 9), draw=st.floats(0, 1), failure=st.sampled_from([QUICK, SLOW]))
+    def a_call_fails(self, at: int, draw: float, failure: Failure) -> None:
+        if not self.in_air or (call := self.end(at)) is None:
+            return
+        number, issuer, _ = call
+        one = self.table.held(issuer)
+        rest = self.table.fail(issuer, number, failure, self.now, draw)
+        assert self.table.held(issuer) is one
+        assert rest <= 30
+        assert rest >= 0.5 or (rest == 0 and one is None and not failure.slow)
+        self.failed[issuer] = (self.now, rest)
+        self.said[issuer] = ("failed", number, self.now, one)
+
+    @rule(which=st.integers(0, 30))
+    def a_token_verifies(self, which: int) -> None:
+        if not self.given:
+            return
+        one = self.given[which % len(self.given)]
+        was_held = one.held
+        left = self.table.verified(one, self.now)
+        assert one.verified or not one.held
+        assert one not in left
+        self.made_room(left)
+        if was_held:
+            assert left == []
+        elif one.held:
+            assert one not in self.gone
+            assert self.now < one.asked_at + REFUSED_FOR
+
+    @rule(issuer=st.sampled_from(ISSUERS))
+    def it_is_forgotten(self, issuer: str) -> None:
+        one = self.table.held(issuer)
+        assert self.table.forget(issuer) is one
+        self.gone += [each for each in self.given if each.issuer == issuer]
+        self.said.pop(issuer, None)
+        self.failed.pop(issuer, None)
+        self.forgot[issuer] = self.number
+        self.in_air = [call for call in self.in_air if call[1] != issuer]
+
+    @invariant()
+    def there_is_room_for_so_many(self) -> None:
+        if hasattr(self, "table"):
+            assert len(self.table.tenants) <= self.room
+
+    @invariant()
+    def who_went_counts_no_more(self) -> None:
+        if hasattr(self, "table"):
+            assert not any(one.held or one.cache.key_set is not None for one in self.gone)
+            assert all(self.table.held(one.issuer) is one for one in self.given if one.held)
+
+    @invariant()
+    def new_issuers_stay_within_the_bucket(self) -> None:
+        for first in getattr(self, "paid", [])[-60:]:
+            within = [at for at in self.paid if first <= at]
+            assert len(within) <= BURST + PER_SECOND * (self.now - first) + 1e-6
+
+
+TestWalk = Walk.TestCase
+TestWalk.settings = settings(
+    max_examples=150, stateful_step_count=60, deadline=None, derandomize=True
+)

@@ -1,0 +1,336 @@
+"""What an answer's headers may say of its life, and what of that counts."""
+
+import time
+from collections.abc import Iterator
+from email.utils import formatdate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jwks_client import CachePolicy
+from jwks_client._core.keysets.freshness import Freshness, read_freshness, retry_after
+
+NOW = 1_700_000_000.0
+POLICY = CachePolicy()  # ttl 300, from 60 to 3600; stale for 3600
+
+
+def life(policy: CachePolicy = POLICY, *, wall: float = NOW, **headers: str) -> float:
+    """The life that a 200 with these headers has; ``_`` in a name stands for ``-``."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    fresh = read_freshness(named, policy, wall, renewed=False)
+    assert fresh is not None
+    return fresh.life
+
+
+def stale_for(cache_control: str, policy: CachePolicy = POLICY) -> float:
+    """How long past its life a 200 with this Cache-Control may serve."""
+    fresh = read_freshness({"cache-control": cache_control}, policy, NOW, renewed=False)
+    assert fresh is not None
+    return fresh.stale_for
+
+
+def date(offset: float) -> str:
+    """An HTTP date so many seconds from now."""
+    return formatdate(NOW + offset, usegmt=True)
+
+
+@pytest.fixture(params=["UTC0", "EST5", "IST-5:30"])
+def time_zone(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A machine that stands in one time zone, then in another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield request.param
+    time.tzset()
+
+
+class TestLife:
+    def test_silence_gives_the_policy_s_own_life(self) -> None:
+        """An answer that says nothing has the policy's life and time to serve an outage."""
+        policy = CachePolicy(ttl=111, stale_if_error=222)
+        assert read_freshness({}, policy, NOW, renewed=False) == Freshness(111, 222)
+
+    @pytest.mark.parametrize(
+        ("told", "expected"),
+        [
+            ("max-age=600", 600),
+            ("max-age=60", 60),
+            ("max-age=3600", 3600),
+            ("max-age=15", 60),  # Auth0 has said so
+            ("max-age=0", 60),
+            ("max-age=3601", 3600),
+            ("max-age=3801600", 3600),  # Okta has said so
+        ],
+    )
+    def test_max_age_counts_within_the_bounds(self, told: str, expected: float) -> None:
+        """``max-age`` sets the life, never below ``min_ttl`` or above ``max_ttl``."""
+        assert life(cache_control=told) == expected
+
+    def test_numbers_beyond_counting_keep_it_within_the_bounds(self) -> None:
+        """Two of them, one less the other, are no life that never begins or never ends."""
+        endless = "9" * 400
+        assert life(cache_control=f"max-age={endless}") == 3600
+        assert life(cache_control=f"max-age={endless}", age=endless) == 60
+        assert life(cache_control="max-age=600", age=endless) == 60
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            "Max-Age=600",
+            "MAX-AGE=600",
+            'max-age="600"',
+            "public, max-age=600, must-revalidate",
+            "public,max-age=600,immutable",
+            "  public ,\tmax-age=600 ",
+            ",,max-age=600,,",
+            "max-age=600, max-age=1200",
+            "s-maxage=5, max-age=600, proxy-revalidate",
+            "extension=no-store, max-age=600",
+            'extension="no-store, max-age=100", max-age=600',
+            "x-max-age=100, max-age=600",
+        ],
+    )
+    def test_cache_control_is_read_in_every_shape(self, told: str) -> None:
+        """Case, blanks, quotes, other directives and repeats (the first counts) change nothing."""
+        assert life(cache_control=told) == 600
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            "no-store",
+            "no-cache",
+            "No-Store",
+            "max-age=600, no-store",
+            "no-cache, max-age=600",
+            'no-cache="set-cookie", max-age=600',
+            "private, no-cache, no-store, max-age=0, must-revalidate",
+        ],
+    )
+    def test_a_set_that_may_not_be_stored_has_the_shortest_life(self, told: str) -> None:
+        """``no-store`` and ``no-cache`` give ``min_ttl``, whatever else is said."""
+        policy = CachePolicy(min_ttl=77)
+        assert life(policy, cache_control=told, expires=date(3000)) == 77
+
+    @pytest.mark.parametrize(
+        "told", ["max-age=", "max-age", "max-age=soon", "max-age=-1", "max-age=60.5", "max-age=1e9"]
+    )
+    def test_a_max_age_that_cannot_be_read_is_none(self, told: str) -> None:
+        """Freshness that cannot be read is none (RFC 9111, section 4.2.1): ``min_ttl``."""
+        assert life(cache_control=told, expires=date(3000)) == 60
+
+    @pytest.mark.parametrize("told", ["2147483648", "9999999999", "99999999999", "1" + "0" * 40])
+    def test_a_max_age_beyond_counting_is_long(self, told: str) -> None:
+        """However many digits, a large number is large (RFC 9111, section 1.2.2): ``max_ttl``."""
+        assert life(cache_control=f"max-age={told}") == 3600
+
+    @pytest.mark.parametrize(
+        ("age", "expected"),
+        [
+            ("0", 900),
+            ("100", 800),
+            (" 100 ", 800),
+            ("870", 60),
+            ("900", 60),
+            ("5000", 60),
+            ("99999999999", 60),
+            ("soon", 900),
+            ("-100", 900),
+            ("", 900),
+        ],
+    )
+    def test_age_is_taken_off(self, age: str, expected: float) -> None:
+        """What a cache on the way kept it for is gone; an Age that cannot be read counts as 0."""
+        assert life(cache_control="max-age=900", age=age) == expected
+
+    def test_expires_counts_from_the_answer_s_own_date(self) -> None:
+        """``Expires`` less ``Date`` is the life, so that the provider's clock may be wrong."""
+        assert life(expires=date(90_000 + 500), date=date(90_000)) == 500
+
+    @pytest.mark.parametrize("sent", ["", "yesterday", "0"])
+    def test_expires_without_a_date_counts_from_now(self, sent: str) -> None:
+        """Without a ``Date`` that can be read, the life is ``Expires`` less now."""
+        assert life(expires=date(500), date=sent) == 500
+        assert life(expires=date(500), wall=NOW + 100) == 400
+
+    @pytest.mark.parametrize("told", ["0", "-1", "", "never", "1700000900", date(-500)])
+    def test_expires_in_the_past_or_unreadable_is_over(self, told: str) -> None:
+        """An ``Expires`` that is no date has passed (RFC 9111, section 5.3): ``min_ttl``."""
+        assert life(expires=told) == 60
+
+    def test_max_age_beats_expires(self) -> None:
+        """With both, ``Expires`` is not looked at (RFC 9111, section 5.3)."""
+        assert life(cache_control="max-age=600", expires=date(1000), date=date(0)) == 600
+        assert life(cache_control="public", expires=date(1000), date=date(0)) == 1000
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"cache_control": "no-store"},
+            {"cache_control": "max-age=0"},
+            {"cache_control": "max-age=soon"},
+            {"cache_control": "max-age=600", "age": "700"},
+            {"expires": "never"},
+            {"expires": date(-500)},
+        ],
+    )
+    def test_a_policy_without_a_shortest_life_has_none(self, headers: dict[str, str]) -> None:
+        """With ``min_ttl=0`` what is over is over at once: exactly 0, and never less."""
+        assert life(CachePolicy(min_ttl=0), **headers) == 0
+
+    @pytest.mark.usefixtures("time_zone")
+    @pytest.mark.parametrize(
+        "told",
+        [
+            "Tue, 14 Nov 2023 22:21:40 GMT",
+            "Tuesday, 14-Nov-23 22:21:40 GMT",
+            "Tue Nov 14 22:21:40 2023",
+        ],
+    )
+    def test_dates_are_gmt_in_each_of_http_s_forms(self, told: str) -> None:
+        """The three forms of RFC 9110, section 5.6.7, mean GMT, wherever this machine stands."""
+        assert life(expires=told) == 500
+        assert retry_after({"retry-after": told}, NOW + 400) == 100
+
+    def test_headers_can_be_ignored(self) -> None:
+        """With ``honour_headers=False`` the life is ``ttl``, whatever the answer says."""
+        policy = CachePolicy(ttl=300, honour_headers=False)
+        assert life(policy, cache_control="max-age=600") == 300
+        assert life(policy, cache_control="no-store") == 300
+        assert life(policy, expires=date(1000), date=date(0)) == 300
+
+
+class TestStaleIfError:
+    @pytest.mark.parametrize(
+        ("told", "expected"),
+        [
+            ("stale-if-error=100", 100),
+            ('Stale-If-Error="100", max-age=600', 100),
+            ("stale-if-error=0", 0),
+            ("stale-if-error=86400", 3600),
+            ("stale-if-error=99999999999", 3600),
+            ("stale-if-error=soon", 3600),
+            ("stale-if-error", 3600),
+            ("must-revalidate", 3600),
+            ("no-store", 3600),
+            ("max-age=0, stale-while-revalidate=5", 3600),
+        ],
+    )
+    def test_only_a_smaller_stale_if_error_wins(self, told: str, expected: float) -> None:
+        """The answer can shorten how long it serves an outage, by that directive and no other."""
+        assert stale_for(told) == expected
+
+    def test_it_wins_beside_headers_that_are_ignored(self) -> None:
+        """``honour_headers`` is about the life; the wish to fail closed sooner stands."""
+        assert stale_for("stale-if-error=9", CachePolicy(honour_headers=False)) == 9
+
+    def test_a_policy_that_fails_closed_stays_closed(self) -> None:
+        """With ``stale_if_error=0`` no answer opens it."""
+        assert stale_for("stale-if-error=600", CachePolicy(stale_if_error=0)) == 0
+
+
+class TestRenewal:
+    def test_a_304_that_says_nothing_keeps_the_former_life(self) -> None:
+        """None stands for: the life that the set had begins again."""
+        assert read_freshness({}, POLICY, NOW, renewed=True) is None
+        assert read_freshness({"age": "7"}, POLICY, NOW, renewed=True) is None
+
+    @pytest.mark.parametrize(
+        ("headers", "expected"),
+        [
+            ({"cache-control": "max-age=600"}, Freshness(600, 3600)),
+            ({"cache-control": "no-cache"}, Freshness(60, 3600)),
+            ({"cache-control": "stale-if-error=10"}, Freshness(300, 10)),
+            ({"expires": date(700), "date": date(0)}, Freshness(700, 3600)),
+        ],
+    )
+    def test_a_304_that_says_something_is_heard(
+        self, headers: dict[str, str], expected: Freshness
+    ) -> None:
+        """A renewal's headers replace the former ones (RFC 9111, section 3.2)."""
+        assert read_freshness(headers, POLICY, NOW, renewed=True) == expected
+
+    def test_a_304_keeps_the_life_where_headers_are_ignored(self) -> None:
+        """``honour_headers=False`` and an ``Expires`` that therefore says nothing."""
+        policy = CachePolicy(honour_headers=False)
+        assert read_freshness({"expires": date(700)}, policy, NOW, renewed=True) is None
+
+
+class TestRetryAfter:
+    @pytest.mark.parametrize(
+        ("told", "expected"),
+        [
+            ("0", 0),
+            ("120", 120),
+            (" 120 ", 120),
+            ("300", 300),
+            ("301", 300),
+            ("86400", 300),
+            ("9999999999", 300),
+            ("99999999999", 300),
+            (date(45), 45),
+            (date(0), 0),
+            (date(-45), 0),
+            (date(86400), 300),
+        ],
+    )
+    def test_seconds_and_dates_up_to_the_cap(self, told: str, expected: float) -> None:
+        """A provider's wish to be left alone is obeyed up to 300 seconds, given either way."""
+        assert retry_after({"retry-after": told}, NOW) == expected
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            "",
+            " ",
+            "soon",
+            "-5",
+            "1.5",
+            "1e3",
+            "٣",
+            "0x10",
+            "12 34",
+            "Tue, 99 Nov 2023 22:21:40 GMT",
+        ],
+    )
+    def test_garbage_is_no_wish(self, told: str) -> None:
+        """What is neither whole seconds nor a date counts as absent."""
+        assert retry_after({"retry-after": told}, NOW) is None
+
+    def test_absent_is_no_wish(self) -> None:
+        """No header, no wish."""
+        assert retry_after({}, NOW) is None
+
+
+# What headers are made of, in any order, among any other text.
+WORDS = [
+    *(
+        "max-age",
+        "MAX-AGE",
+        "no-store",
+        "no-cache",
+        "stale-if-error",
+        "=",
+        ",",
+        '"',
+        " ",
+        "-",
+        "\\",
+    ),
+    *("0", "60", "9" * 10, "9" * 80, "Tue, 14 Nov 2023 22:21:40 GMT", "Nov", "14", ":", "-99999"),
+    *("0001", "9999", "+9999", "GMT", "EST", "\x00", "é", "٣", "(", ")"),
+]
+VALUES = st.lists(st.sampled_from([*WORDS, *map(chr, range(256))]), max_size=30).map("".join)
+NAMES = st.sampled_from(["cache-control", "expires", "date", "age", "retry-after"])
+
+
+@given(headers=st.dictionaries(NAMES, VALUES), renewed=st.booleans(), wall=st.floats(0, 2e11))
+def test_no_header_breaks_the_bounds(headers: dict[str, str], renewed: bool, wall: float) -> None:
+    """Whatever an outsider writes, nothing raises and every time stays within the policy."""
+    fresh = read_freshness(headers, POLICY, wall, renewed=renewed)
+    assert fresh is not None or renewed
+    if fresh is not None:
+        assert 60 <= fresh.life <= 3600
+        assert 0 <= fresh.stale_for <= 3600
+    wait = retry_after(headers, wall)
+    assert wait is None or 0 <= wait <= 300

@@ -1,0 +1,620 @@
+"""Key sets: read tolerantly, each entry by itself; chosen from exactly."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keys import document, jwk, rsa_jwk, to_octets, to_text
+
+from jwks_client._core.keysets.jwk import (
+    Ambiguous,
+    BadKeySet,
+    Found,
+    Key,
+    KeySet,
+    Missing,
+    Unfit,
+    Unusable,
+    read_key_set,
+    thumbprint,
+)
+
+RSA = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+FITS = {
+    "RS256": RSA,
+    "ES256": {"ES256"},
+    "ES384": {"ES384"},
+    "ES512": {"ES512"},
+    "ES256K": {"ES256K"},
+    "Ed25519": {"EdDSA", "Ed25519"},
+    "Ed448": {"EdDSA", "Ed448"},
+    "ML-DSA-44": {"ML-DSA-44"},
+    "ML-DSA-65": {"ML-DSA-65"},
+    "ML-DSA-87": {"ML-DSA-87"},
+}
+GOOD = rsa_jwk(kid="good", which=1000)
+BOM = b"\xef\xbb\xbf"
+
+
+def read(*entries: object, max_keys: int = 100) -> KeySet:
+    return read_key_set(document(*entries), max_keys=max_keys)
+
+
+def only(entry: object) -> Key:
+    (key,) = read(entry)
+    return key
+
+
+def kids(selection: object) -> list[str | None]:
+    """The kids of the keys to try, in order."""
+    assert isinstance(selection, Found)
+    return [key.kid for key in selection.keys]
+
+
+def bad(raw: object, max_keys: int = 100) -> str:
+    with pytest.raises(BadKeySet) as caught:
+        read_key_set(raw, max_keys=max_keys)
+    return str(caught.value)
+
+
+def why_unusable(entry: object) -> str:
+    """The code of the one entry that is not used, between two that are."""
+    key_set = read(GOOD, entry, {**GOOD, "kid": "also"})
+    assert [key.kid for key in key_set] == ["good", "also"]
+    (unusable,) = key_set.unusable
+    assert unusable.index == 1
+    assert unusable.reason
+    return unusable.code
+
+
+class TestDocuments:
+    """What is a key set at all (RFC 7517, section 5)."""
+
+    def test_a_set_is_read_from_octets_text_or_an_object(self):
+        """The same set in three forms is the same set."""
+        raw = document(GOOD)
+        assert read_key_set(raw, max_keys=1) == read_key_set(raw.decode(), max_keys=1)
+        assert read_key_set(raw, max_keys=1) == read_key_set(json.loads(raw), max_keys=1)
+        frozen = MappingProxyType(json.loads(raw))
+        assert read_key_set(raw, max_keys=1) == read_key_set(frozen, max_keys=1)
+
+    def test_a_byte_order_mark_and_unknown_members_are_no_error(self):
+        """Real providers serve both."""
+        raw = document(GOOD, version=1, meta={"a": [None]}, Keys=[])
+        for form in (BOM + raw, "\ufeff" + raw.decode()):
+            assert read_key_set(form, max_keys=1) == read(GOOD)
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"",
+            b" ",
+            b"\0",
+            b"<!doctype html><html><title>Sign in</title></html>",
+            b"{",
+            document(GOOD)[:-1],
+            document(GOOD) + b"x",
+            document(GOOD).decode().encode("utf-16"),
+            document(GOOD).decode().encode("utf-16-be"),
+            b'{"keys":[]}\xff',
+            "\ud800",
+            '{"keys":["\ud800"]}',
+            pytest.param(b"[" * 512 * 1024, id="512 KiB of ["),
+            pytest.param(b'{"keys":' + b"[" * 512 * 1024, id="512 KiB of [ in keys"),
+            pytest.param(b'{"keys":' * 60_000, id="deep objects"),
+        ],
+    )
+    def test_what_is_no_json_is_said_to_be_none(self, raw):
+        """Cut, HTML, another encoding, too deep: no key set, and never another exception."""
+        assert bad(raw) == "its body is not JSON"
+
+    @pytest.mark.parametrize("raw", [b"null", b"[]", b'"x"', b"5", b"true", json.dumps([GOOD])])
+    def test_what_is_no_object_is_said_to_be_none(self, raw):
+        """A bare list of keys is no key set either."""
+        assert bad(raw) == "it is JSON, but no object"
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            {},
+            {"keys": None},
+            {"keys": 5},
+            {"keys": "x"},
+            {"keys": {}},
+            {"keys": {"0": GOOD}},
+            {"Keys": [GOOD]},
+            {"keys": (GOOD,)},
+            GOOD,
+        ],
+    )
+    def test_keys_is_a_list(self, raw):
+        """keys is missing, null, or something else: no key set, as octets and as an object."""
+        assert bad(raw) == "it has no list of keys"
+        if not isinstance(raw.get("keys"), tuple):
+            assert bad(json.dumps(raw).encode()) == "it has no list of keys"
+
+    def test_an_empty_list_is_a_set_without_keys(self):
+        """A well-formed document in which nothing is found says just that."""
+        assert bad(document()) == "it has no entries"
+
+    def test_a_set_in_which_nothing_is_usable_says_so(self):
+        """What is wrong is the keys, not the token's kid."""
+        entries = [{"kty": "oct", "k": "AAAA"}, rsa_jwk(1024), 5]
+        assert bad(document(*entries)) == "it has 3 entries and none of them usable"
+
+    def test_more_entries_than_max_keys_are_not_read(self):
+        """The limit itself is within; usable or not, each entry counts."""
+        entries = [GOOD, None, None]
+        assert len(read(*entries, max_keys=3)) == 1
+        assert "3 entries; at most 2" in bad(document(*entries), max_keys=2)
+        assert len(read(*[None] * 99, GOOD)) == 1
+        assert "101 entries; at most 100" in bad(document(*[None] * 100, GOOD))
+
+    def test_a_member_that_stands_twice_at_top_level_spoils_the_set(self):
+        """Two lists of keys are two sets; nobody knows which was meant."""
+        good = json.dumps([GOOD])
+        for raw in (
+            f'{{"keys":{good},"keys":{good}}}',
+            f'{{"keys":{good},"\\u006beys":[]}}',
+            f'{{"a":1,"keys":{good},"a":1}}',
+        ):
+            assert bad(raw) == "a member stands twice in it"
+
+    def test_a_member_that_stands_twice_elsewhere_spoils_nothing(self):
+        """Inside of members that nobody reads, repeats mean nothing."""
+        entry = json.dumps(GOOD)[:-1]
+        raw = f'{{"meta":{{"a":1,"a":2}},"keys":[{entry},"x":{{"a":1,"a":2}}}}]}}'
+        assert read_key_set(raw, max_keys=1) == read(GOOD)
+
+    @settings(deadline=None)
+    @given(st.binary(max_size=200) | st.text(max_size=200))
+    def test_no_octets_make_it_raise_anything_else(self, raw):
+        """Junk is a BadKeySet, whatever it is."""
+        bad(raw)
+
+    @settings(deadline=None)
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(
+                        ["kty", "n", "e", "x", "kid", "alg", "use", "key_ops", "d", "k"]
+                    )
+                    | st.text(),
+                    inner
+                    | st.sampled_from(["RSA", "EC", "OKP", "AKP", "oct", "AQAB", "P-256", "sig"]),
+                    max_size=6,
+                )
+            ),
+        )
+    )
+    def test_no_entry_costs_the_others(self, entry):
+        """Whatever JSON stands beside it, a good entry is read, and the other is at most unusable."""
+        key_set = read(GOOD, entry)
+        assert key_set.select("good", "RS256") == Found((only(GOOD),))
+        assert [bad.index for bad in key_set.unusable] == [1]
+
+    def test_a_number_of_any_length_costs_its_entry_at_most(self):
+        """An entry with a number longer than Python turns into an int is odd, and the others are read."""
+        entry = json.dumps(GOOD)
+        raw = f'{{"keys":[{entry},{{"kty":"RSA","n":{"9" * 5000},"e":"AQAB"}}]}}'
+        assert [key.kid for key in read_key_set(raw, max_keys=2)] == ["good"]
+
+
+class TestKeys:
+    """A usable entry as a `Key`."""
+
+    @pytest.mark.parametrize("algorithm", FITS)
+    def test_what_a_key_says(self, algorithm):
+        """A key carries its members, and the algorithms that it fits."""
+        entry = jwk(algorithm, kid="Kid/+=.0")
+        key = only(entry)
+        assert key.kid == "Kid/+=.0"
+        assert (key.kty, key.crv, key.alg, key.use) == (
+            entry["kty"],
+            entry.get("crv"),
+            entry["alg"],
+            "sig",
+        )
+        assert key.issuer is None
+        assert key.thumbprint == thumbprint(
+            {name: value for name, value in entry.items() if name in REQUIRED[entry["kty"]]}
+        )
+        assert key.algorithms == ({algorithm} if entry["kty"] == "RSA" else FITS[algorithm])
+        assert key.verifiers.keys() == key.algorithms
+
+    @pytest.mark.parametrize("algorithm", [name for name in FITS if "ML-DSA" not in name])
+    def test_without_alg_every_algorithm_of_its_type_fits(self, algorithm):
+        """A key that names no algorithm fits each that its type and curve allow."""
+        key = only(jwk(algorithm, "alg", "use", "kid"))
+        assert key.algorithms == FITS[algorithm]
+        assert (key.kid, key.alg, key.use) == (None, None, None)
+
+    @pytest.mark.parametrize("named", sorted(RSA))
+    def test_an_rsa_key_with_alg_is_for_that_one(self, named):
+        """Of RSA's six algorithms each is its own (RFC 8725, section 3.1)."""
+        assert only(rsa_jwk(alg=named)).algorithms == {named}
+
+    @pytest.mark.parametrize("curve", ["Ed25519", "Ed448"])
+    def test_an_okp_key_may_name_itself_by_either_name(self, curve):
+        """EdDSA and the curve's own name are one algorithm, whichever the entry and the token say."""
+        for named in ("EdDSA", curve):
+            key = only(jwk(curve, alg=named))
+            assert (key.alg, key.algorithms) == (named, {"EdDSA", curve})
+
+    @pytest.mark.parametrize("kid", ["", "0", "1", "a.b:c/d+e=", "f" * 80, "ключ", " ", "\ud800"])
+    def test_a_kid_may_be_any_string(self, kid):
+        """Any string is a kid, and nothing of it is interpreted."""
+        assert only({**GOOD, "kid": kid}).kid == kid
+
+    @pytest.mark.parametrize(
+        "extra",
+        [
+            {"x5c": ["not a certificate"], "x5t": "junk", "x5t#S256": 5, "x5ts256": [], "x5u": "x"},
+            {"date": "2021", "ctr": 1, "crlVersion": None, "cloud_instance_name": {}, "K": 1},
+            {"use": "sig"},
+            {"key_ops": ["verify"]},
+            {"key_ops": ["sign", "verify"]},
+        ],
+    )
+    def test_other_members_change_nothing(self, extra):
+        """Certificates are neither used nor trusted, unknown members ignored, sig and verify expected."""
+        key = only({**GOOD, **extra})
+        assert dataclasses.replace(key, use=None) == only(GOOD)
+
+    def test_the_issuer_of_an_entry_is_kept(self):
+        """Entra says per key whose it is; the claim check compares it."""
+        issuer = "https://login.test/{tenantid}/v2.0"
+        assert only({**GOOD, "issuer": issuer}).issuer == issuer
+
+    @pytest.mark.parametrize("issuer", [5, ["https://login.test/a/v2.0"], {}, True, None, ""])
+    def test_an_issuer_that_is_no_string_is_not_taken_for_none(self, issuer):
+        """A key that names an issuer in a way that matches nothing is nobody's, not everybody's."""
+        entry = {**rsa_jwk(), "kid": "odd", "issuer": issuer}
+        assert all(key.issuer is not None for key in read(GOOD, entry).with_kid("odd"))
+
+    def test_a_key_is_a_value_without_its_material_in_sight(self):
+        """Keys are frozen and hashable, and a repr shows no key object."""
+        key = only(GOOD)
+        assert key == only(GOOD)
+        assert hash(key) == hash(only(GOOD))
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            key.kid = "other"
+        assert "RSAPublicKey" not in repr(key)
+        assert GOOD["n"] not in repr(key)
+
+    def test_new_material_under_an_old_kid_is_another_key(self):
+        """A key is its kid and its material."""
+        assert only(rsa_jwk(kid="a", which=1)) != only(rsa_jwk(kid="a", which=2))
+        assert only(rsa_jwk(kid="a", which=1)) != only(rsa_jwk(kid="b", which=1))
+
+
+class TestUnusableEntries:
+    """One bad entry is kept with its reason and never costs the others."""
+
+    @pytest.mark.parametrize("entry", [None, 5, True, "x", [], [GOOD], ""])
+    def test_an_entry_that_is_no_object(self, entry):
+        """Only objects are keys."""
+        assert why_unusable(entry) == "malformed_key"
+
+    def test_an_entry_in_which_a_member_stands_twice(self):
+        """Two values of one member are two keys; nobody knows which was meant. Equal ones too."""
+        good, entry = json.dumps(GOOD), json.dumps(rsa_jwk())[:-1]
+        for repeat in ('"kid":"a","kid":"b"', '"kty":"RSA"', r'"\u006eote":1,"note":1'):
+            raw = f'{{"keys":[{entry},{repeat}}},{good}]}}'
+            key_set = read_key_set(raw, max_keys=2)
+            assert [key.kid for key in key_set] == ["good"]
+            assert key_set.unusable[0].code == "repeated_member"
+
+    @pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"])
+    @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519", "ML-DSA-44"])
+    def test_an_entry_with_private_members(self, member, algorithm):
+        """Whoever published a private key has lost it; its value, of any type, is never shown."""
+        for value in ("s3cret", None, 5, ["s3cret"]):
+            entry = jwk(algorithm, kid="private", **{member: value})
+            assert why_unusable(entry) == "private_key"
+            (unusable,) = read(GOOD, entry).unusable
+            assert "s3cret" not in repr(unusable)
+            assert "compromised" in unusable.reason
+
+    def test_a_symmetric_key(self):
+        """oct is never used and never shown."""
+        entry = {"kty": "oct", "kid": "s", "alg": "HS256", "k": to_text(b"s3cret" * 8)}
+        assert why_unusable(entry) == "symmetric_key"
+        assert entry["k"][:8] not in repr(read(GOOD, entry).unusable)
+
+    @pytest.mark.parametrize("member", ["kid", "alg", "use"])
+    @pytest.mark.parametrize("value", [None, 5, 0, True, ["good"], {}])
+    def test_a_word_that_is_no_string(self, member, value):
+        """kid, alg and use are strings where they are there; null is there."""
+        assert why_unusable({**rsa_jwk(), member: value}) == "malformed_key"
+        (unusable,) = read(GOOD, {**rsa_jwk(), member: value}).unusable
+        assert member in unusable.reason
+        assert getattr(unusable, member) is None
+
+    @pytest.mark.parametrize("use", ["enc", "tls", "", "SIG", "sig ", "signature"])
+    def test_a_use_other_than_sig(self, use):
+        """use is sig exactly (RFC 7517, section 4.2)."""
+        assert why_unusable({**rsa_jwk(), "use": use}) == "not_for_signatures"
+
+    @pytest.mark.parametrize("operations", [[], ["sign"], ["encrypt", "decrypt"], ["Verify"]])
+    def test_operations_without_verify(self, operations):
+        """key_ops holds verify or is not there; an empty list allows nothing."""
+        assert why_unusable({**rsa_jwk(), "key_ops": operations}) == "not_for_signatures"
+
+    @pytest.mark.parametrize(
+        "operations",
+        [None, "verify", {"verify": 1}, 5, ["verify", 5], ["verify", None], ["verify", "verify"]],
+    )
+    def test_operations_that_are_no_list_of_distinct_strings(self, operations):
+        """key_ops is an array of distinct strings (RFC 7517, section 4.3)."""
+        assert why_unusable({**rsa_jwk(), "key_ops": operations}) == "malformed_key"
+
+    @pytest.mark.parametrize(
+        ("algorithm", "alg"),
+        [
+            *(("RS256", alg) for alg in ("ES256", "EdDSA", "HS256", "none", "RSA-OAEP", "SHA256")),
+            *(("RS256", alg) for alg in ("", "rs256", "RS256 ", "RS1", "ML-DSA-44")),
+            *(("ES256", alg) for alg in ("ES384", "ES256K", "RS256", "ECDH-ES", "EdDSA")),
+            *(("ES384", alg) for alg in ("ES256", "ES512")),
+            *(("ES256K", alg) for alg in ("ES256",)),
+            *(("Ed25519", alg) for alg in ("Ed448", "ES256", "ECDH-ES", "eddsa", "ed25519")),
+            *(("Ed448", alg) for alg in ("Ed25519",)),
+        ],
+    )
+    def test_an_algorithm_that_contradicts_the_key(self, algorithm, alg):
+        """alg, kty and crv agree, else nobody knows what the key is for."""
+        assert why_unusable(jwk(algorithm, alg=alg)) == "wrong_algorithm"
+
+    @pytest.mark.parametrize(
+        ("entry", "code"),
+        [
+            ({}, "malformed_key"),
+            ({"kty": "RSA"}, "malformed_key"),
+            ({"kty": 5}, "malformed_key"),
+            ({"kty": "XYZ", "kid": "x"}, "unknown_type"),
+            ({"kty": "EC", "crv": "P-192"}, "unknown_curve"),
+            ({"kty": "OKP", "crv": "X25519", "x": to_text(bytes(32))}, "unknown_curve"),
+            ({"kty": "AKP", "alg": "ML-DSA-45"}, "unknown_algorithm"),
+            (rsa_jwk(2047), "weak_key"),
+            (rsa_jwk(8193), "oversized_key"),
+            (rsa_jwk(e=1), "weak_key"),
+            (jwk("ES256", x=to_text(bytes(32))), "malformed_key"),
+            (jwk("Ed25519", x=to_text(bytes(31))), "malformed_key"),
+        ],
+    )
+    def test_a_key_that_cannot_be_built(self, entry, code):
+        """What the algorithms make no key of is unusable, wherever it stands in the list."""
+        assert why_unusable(entry) == code
+
+    def test_an_unusable_entry_tells_what_it_is(self):
+        """Its place and its words are kept for people, where they are words."""
+        entry = {"kty": "oct", "kid": "s", "alg": "HS256", "use": "sig", "k": "AAAA"}
+        (unusable,) = read(GOOD, entry).unusable
+        assert (unusable.index, unusable.kid, unusable.kty) == (1, "s", "oct")
+        assert (unusable.alg, unusable.use) == ("HS256", "sig")
+        assert unusable.reason == "a symmetric key cannot be a published verification key"
+        (unusable,) = read(5, GOOD).unusable
+        assert unusable.reason == "it is no JSON object"
+        assert (unusable.index, unusable.kid, unusable.kty) == (0, None, None)
+        assert (unusable.alg, unusable.use) == (None, None)
+
+
+class TestSelection:
+    """`KeySet.select`: what a token says about its key narrows the choice and never widens it."""
+
+    def test_a_kid_is_compared_exactly(self):
+        """Case, blanks and type count; another key that might verify is not tried."""
+        key_set = read(rsa_jwk(kid="Key-1"))
+        assert kids(key_set.select("Key-1", "RS256")) == ["Key-1"]
+        for kid in ("key-1", "Key-1 ", " Key-1", "Key-", "Key-11", "", "Key\u20101"):
+            assert key_set.select(kid, "RS256") == Missing()
+
+    def test_an_empty_kid_is_a_kid(self):
+        """The empty string is a kid like any other, not the lack of one."""
+        key_set = read(rsa_jwk(kid="", which=1), rsa_jwk(which=2))
+        assert kids(key_set.select("", "RS256")) == [""]
+        assert kids(key_set.select(None, "RS256")) == ["", None]
+
+    def test_a_key_without_kid_never_answers_a_token_with_one(self):
+        """Where entries have no kid, a token that names one finds nothing."""
+        key_set = read(rsa_jwk(which=1), rsa_jwk(kid="a", which=2))
+        assert key_set.select("b", "RS256") == Missing()
+        assert kids(key_set.select("a", "RS256")) == ["a"]
+
+    def test_a_token_without_kid_is_for_every_key_that_fits(self):
+        """Keys with and without kid are tried, in the order of the set, and only those that fit."""
+        key_set = read(
+            rsa_jwk(kid="a"),
+            jwk("ES256", kid="b"),
+            rsa_jwk(which=1, alg="RS256"),
+            rsa_jwk(which=2, kid="c", alg="PS256"),
+        )
+        assert kids(key_set.select(None, "RS256")) == ["a", None]
+        assert kids(key_set.select(None, "PS256")) == ["a", "c"]
+        assert kids(key_set.select(None, "ES256")) == ["b"]
+        assert key_set.select(None, "ES384") == Missing()
+
+    def test_several_keys_of_one_kid_are_told_apart_by_algorithm(self):
+        """With one kid for several keys, the algorithm narrows the choice; what is left is tried in order."""
+        key_set = read(
+            rsa_jwk(kid="a", which=1, alg="RS256"),
+            jwk("ES256", kid="a"),
+            rsa_jwk(kid="a", which=2),
+        )
+        assert [key.kty for key in key_set.select("a", "ES256").keys] == ["EC"]
+        assert [key.kty for key in key_set.select("a", "PS256").keys] == ["RSA"]
+        assert key_set.select("a", "RS256").keys == tuple(k for k in key_set if k.kty == "RSA")
+        assert key_set.select("a", "Ed25519") == Unfit()
+
+    @pytest.mark.parametrize("kid", ["a", None])
+    def test_up_to_four_that_fit_are_tried_in_order_and_five_are_ambiguous(self, kid):
+        """The work that one token can cause is bounded."""
+        entries = [rsa_jwk(kid="a", which=which) for which in (4, 2, 3, 1, 0)]
+        for count in (1, 2, 3, 4):
+            key_set = read(*entries[:count])
+            assert key_set.select(kid, "RS256") == Found(tuple(key_set))
+        assert read(*entries).select(kid, "RS256") == Ambiguous()
+        narrowed = read(*entries[:4], {**entries[4], "alg": "PS256"})
+        assert narrowed.select(kid, "RS256") == Found(tuple(narrowed)[:4])
+        assert narrowed.select(kid, "PS256") == Ambiguous()
+
+    @pytest.mark.parametrize("kid", ["a", None])
+    def test_one_key_under_several_entries_is_one_candidate(self, kid):
+        """Two certificates of one key are two entries, and nothing to be ambiguous about."""
+        same = [rsa_jwk(kid="a", x5t=str(at)) for at in range(5)]
+        others = [rsa_jwk(kid="a", which=which) for which in (1, 2, 3)]
+        one = read(*same).select(kid, "RS256")
+        assert isinstance(one, Found)
+        assert len(one.keys) == 1
+        mixed = read(others[0], *same, *others[1:])
+        assert [key.thumbprint for key in mixed.select(kid, "RS256").keys] == [
+            only(entry).thumbprint for entry in (others[0], same[0], *others[1:])
+        ]
+        fifth = rsa_jwk(kid="a", which=4)
+        assert read(*same, *others, fifth).select(kid, "RS256") == Ambiguous()
+
+    def test_a_kid_whose_keys_do_not_fit_is_there(self):
+        """Present but of another algorithm is not the same as absent: nothing needs to be fetched."""
+        key_set = read(jwk("ES256", kid="a"))
+        for algorithm in ("RS256", "ES384", "ES256K", "EdDSA", "none", "HS256", ""):
+            assert key_set.select("a", algorithm) == Unfit()
+
+    def test_a_kid_whose_entry_is_unusable_is_there_too(self):
+        """An unusable entry answers to its kid, and only to that; a usable one of that kid wins."""
+        weak = rsa_jwk(1024, kid="weak")
+        key_set = read(GOOD, weak, rsa_jwk(1024), {**rsa_jwk(), "kid": 5})
+        assert key_set.select("weak", "RS256") == Unusable()
+        assert key_set.select("5", "RS256") == Missing()
+        assert key_set.select("", "RS256") == Missing()
+        assert kids(key_set.select(None, "RS256")) == ["good"]
+        for entries in ([weak, rsa_jwk(kid="weak")], [rsa_jwk(kid="weak"), weak]):
+            assert kids(read(*entries).select("weak", "RS256")) == ["weak"]
+            assert read(*entries).select("weak", "ES256") == Unfit()
+
+    @pytest.mark.parametrize(("curve", "other"), [("Ed25519", "Ed448"), ("Ed448", "Ed25519")])
+    def test_a_token_may_say_eddsa_or_the_curve(self, curve, other):
+        """Whichever name entry and token use, they mean one algorithm; the other curve's name does not fit."""
+        for entry in (jwk(curve), jwk(curve, alg="EdDSA"), jwk(curve, "alg")):
+            key_set = read(entry)
+            assert kids(key_set.select("k1", "EdDSA")) == ["k1"]
+            assert kids(key_set.select("k1", curve)) == ["k1"]
+            assert key_set.select("k1", other) == Unfit()
+
+    def test_the_same_question_has_the_same_answer(self):
+        """Answers are remembered per kid and algorithm, and never mixed up."""
+        key_set = read(rsa_jwk(kid="a"), jwk("ES256", kid="b"))
+        questions = list(itertools.product(["a", "b", "c", None], ["RS256", "PS256", "ES256"]))
+        first = [key_set.select(*question) for question in questions]
+        assert [key_set.select(*question) for question in reversed(questions)] == first[::-1]
+        assert first == [
+            read(*[rsa_jwk(kid="a"), jwk("ES256", kid="b")]).select(*q) for q in questions
+        ]
+
+    def test_what_is_remembered_is_bounded_by_the_set(self):
+        """A flood of unknown kids leaves nothing behind."""
+        key_set = read(GOOD)
+        for at in range(1000):
+            key_set.select(f"kid-{at}", "RS256")
+            key_set.select(None, "RS256")
+            key_set.select("good", "RS256")
+        assert len(key_set.chosen) == 1
+
+
+class TestKeySet:
+    """A `KeySet` as a value."""
+
+    def test_it_iterates_over_usable_keys_in_order(self):
+        """Length and iteration are of what can verify."""
+        key_set = read(5, rsa_jwk(kid="b"), rsa_jwk(1024), rsa_jwk(kid="a", which=1))
+        assert [key.kid for key in key_set] == ["b", "a"]
+        assert len(key_set) == 2
+        assert [bad.index for bad in key_set.unusable] == [0, 2]
+        assert KeySet(tuple(key_set)).unusable == ()
+
+    def test_it_holds_that_very_key_and_no_other(self):
+        """A key is in a set by kid and material: new material under the kid is not that key."""
+        key_set = read(rsa_jwk(kid="a"), rsa_jwk(which=1))
+        assert only(rsa_jwk(kid="a")) in key_set
+        assert only(rsa_jwk(which=1)) in key_set
+        for other in (rsa_jwk(kid="a", which=1), rsa_jwk(kid="b"), rsa_jwk()):
+            assert only(other) not in key_set
+        assert "a" not in key_set
+        assert None not in key_set
+
+    def test_with_kid_is_what_answers_to_a_kid(self):
+        """Usable keys of that kid in order; none for an unusable or unknown one."""
+        key_set = read(
+            rsa_jwk(kid="a"), rsa_jwk(which=1), jwk("ES256", kid="a"), rsa_jwk(1024, kid="w")
+        )
+        assert [key.kty for key in key_set.with_kid("a")] == ["RSA", "EC"]
+        assert key_set.with_kid("w") == ()
+        assert key_set.with_kid("b") == ()
+
+    def test_sets_are_equal_by_what_they_hold(self):
+        """The same entries make equal sets; any other entry, usable or not, another one."""
+        assert read(GOOD, 5) == read(GOOD, 5)
+        assert hash(read(GOOD, 5)) == hash(read(GOOD, 5))
+        for other in (read(GOOD), read(GOOD, None, 5), read(rsa_jwk(kid="good"), 5)):
+            assert read(GOOD, 5) != other
+        assert read(GOOD) != [only(GOOD)]
+
+    def test_its_repr_counts(self):
+        """A repr shows no key."""
+        assert repr(read(GOOD, 5, None)) == "<KeySet of 1 keys, 2 unusable>"
+
+
+REQUIRED = {
+    "RSA": ("e", "kty", "n"),
+    "EC": ("crv", "kty", "x", "y"),
+    "OKP": ("crv", "kty", "x"),
+    "AKP": ("alg", "kty", "pub"),
+}
+
+
+class TestThumbprints:
+    """SHA-256 thumbprints (RFC 7638)."""
+
+    def test_the_example_of_rfc_7638(self):
+        """The RSA key of section 3.1 has the thumbprint that stands there."""
+        n = (
+            "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECP"
+            "ebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY"
+            "368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0f"
+            "M4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+        )
+        entry = {"kty": "RSA", "n": n, "e": "AQAB", "alg": "RS256", "kid": "2011-04-29"}
+        assert only(entry).thumbprint == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+
+    def test_the_example_of_rfc_8037(self):
+        """The Ed25519 key of appendix A.2 has the thumbprint of A.3."""
+        entry = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+        assert only(entry).thumbprint == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+
+    @pytest.mark.parametrize("algorithm", FITS)
+    def test_it_is_made_of_the_required_members_alone(self, algorithm):
+        """Sorted, without blanks, and independent of kid, use and whatever else the entry says."""
+        entry = jwk(algorithm, use="sig", kid="any", x5t="junk")
+        text = ",".join(f'"{name}":"{entry[name]}"' for name in REQUIRED[entry["kty"]])
+        digest = hashlib.sha256(f"{{{text}}}".encode()).digest()
+        assert only(entry).thumbprint == to_text(digest)
+        assert only({**entry, "kid": "other"}).thumbprint == to_text(digest)
+
+    @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519", "ML-DSA-44"])
+    def test_one_key_has_one_thumbprint_however_it_is_spelled(self, algorithm):
+        """Padding, alphabet and spare zeros are spelling: a respelled key is the same key."""
+        entry = jwk(algorithm)
+        zeros = bytes(1) if algorithm in {"RS256", "ES256"} else b""
+        for member in {"n", "e", "x", "y", "pub"} & entry.keys():
+            text = to_text(zeros + to_octets(entry[member])).replace("-", "+").replace("_", "/")
+            entry[member] = text + "=" * (-len(text) % 4)
+        assert only(entry).thumbprint == only(jwk(algorithm)).thumbprint

@@ -1,0 +1,93 @@
+"""What a key set says of its entries, word for word and object for object."""
+
+from __future__ import annotations
+
+import pytest
+from keys import document, jwk, rsa_jwk, signer
+
+from jwks_client._core.keysets.jwk import Found, read_key_set
+
+
+def read(*entries):
+    return read_key_set(document(*entries), max_keys=100)
+
+
+GOOD = rsa_jwk(kid="good")
+UNUSABLE = [
+    ("malformed_key", 5),
+    ("private_key", jwk("ES256", d="AA")),
+    ("symmetric_key", {"kty": "oct", "k": "AA"}),
+    ("malformed_key", jwk("ES256", kid=5)),
+    ("not_for_signatures", jwk("ES256", use="enc")),
+    ("malformed_key", jwk("ES256", key_ops="verify")),
+    ("malformed_key", jwk("ES256", key_ops=["verify", 5])),
+    ("malformed_key", jwk("ES256", key_ops=["verify", "verify"])),
+    ("not_for_signatures", jwk("ES256", key_ops=["sign"])),
+    ("wrong_algorithm", jwk("ES256", alg="RS256")),
+]
+
+
+@pytest.mark.parametrize(("code", "entry"), UNUSABLE)
+def test_an_unusable_entry_tells_people_why(code, entry):
+    """A reason in words, beside the code for programs."""
+    (bad,) = read(GOOD, entry).unusable
+    assert bad.code == code
+    assert len(bad.reason.split()) > 3
+
+
+def test_a_repeated_member_is_told_in_words():
+    """What `json.dumps` cannot write."""
+    good = document(GOOD).decode()
+    (bad,) = read_key_set(good.replace("[", '[{"kty":"EC","kty":"RSA"},'), max_keys=9).unusable
+    assert bad.code == "repeated_member"
+    assert bad.reason == "a member stands twice in it"
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519", "ML-DSA-44"])
+def test_a_key_has_the_public_key_that_was_published(algorithm):
+    """As an object of the cryptography library, which other libraries take."""
+    (key,) = read(jwk(algorithm))
+    assert key.key == signer(algorithm).private.public_key()
+
+
+def test_an_issuer_in_another_form_is_nobodys():
+    """The empty text, which is no token's issuer."""
+    (key,) = read({**GOOD, "issuer": ["https://a.test"]})
+    assert key.issuer == ""
+
+
+@pytest.mark.parametrize(
+    ("own", "issuer", "may"),
+    [
+        (None, "https://i.test/t1", True),
+        ("https://i.test/t1", "https://i.test/t1", True),
+        ("https://i.test/t2", "https://i.test/t1", False),
+        ("https://i.test/{a}", "https://i.test/t1", True),
+        ("https://i.test/{a", "https://i.test/{a", True),
+        ("https://i.test/a}", "https://i.test/a}", True),
+        ("{a}/{b}", "t1/{b}", True),  # the first placeholder, and it alone
+        ("{a}/{b}", "{a}/t1", False),
+        ("{a}}", "t1}", True),
+    ],
+)
+def test_a_key_s_own_issuer_leaves_it_to_one_issuer(own, issuer, may):
+    """Its one placeholder stands for the tenant; half a placeholder stands for itself."""
+    (key,) = read(rsa_jwk(**({} if own is None else {"issuer": own})))
+    assert key.may_be_of(issuer, "t1") is may
+
+
+def test_an_answer_once_given_is_given_again():
+    """The very object, for keys that fit and for keys that do not; it is what ``chosen`` holds."""
+    key_set = read(GOOD)
+    for algorithm in ("RS256", "ES256"):
+        first = key_set.select("good", algorithm)
+        assert key_set.chosen["good", algorithm] is first
+    found = Found(tuple(key_set))
+    key_set.chosen["good", "RS256"] = found
+    assert key_set.select("good", "RS256") is found
+
+
+def test_other_sets_have_other_hashes():
+    """So that a set may be a key of a dictionary, and not all of them meet in one place."""
+    hashes = {hash(read(rsa_jwk(which=which))) for which in range(20)}
+    assert len(hashes) > 10

@@ -1,0 +1,108 @@
+"""Tokens of any kind, good or hostile, with one key that signs them and rules to judge them by.
+
+All of them bear `MARKER`, and `refused` looks for it in what the error says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from jwks_client import Key, Provider, TokenError, VerifiedToken
+from jwks_client._core.keysets.jwk import read_key_set
+from jwks_client._core.tokens.claims import Rules
+from jwks_client._core.tokens.unverified import UnverifiedToken, parse
+from jwks_client._core.tokens.verified import TokenFacts
+from jwks_client.testing._keys.signing_key import make_key, to_base64url
+
+NOW = 1_700_000_000
+ISSUER, AUDIENCE = "https://issuer.test", "api"
+MARKER = "marker-of-what-only-the-token-says"
+MAX_HEADER = 4096
+SIGNER = make_key("ES256", "k1", borrower=None)  # only RSA keys are borrowed
+(KEY,) = read_key_set({"keys": [SIGNER.jwk()]}, max_keys=1)
+HEADER = {"alg": "ES256", "kid": "k1", "typ": "JWT"}
+CLAIMS = {
+    "iss": ISSUER,
+    "aud": AUDIENCE,
+    "sub": f"{MARKER}-sub",
+    "jti": f"{MARKER}-jti",
+    "iat": NOW,
+    "exp": NOW + 60,
+    "private": {"nested": [f"{MARKER}-private"]},
+}
+ABSENT: Any = object()  # leaves a member out; None is null
+
+
+def octets(usual: Mapping[str, Any], changes: Mapping[str, Any]) -> bytes:
+    """JSON of the usual members with changes, ABSENT taking one away."""
+    members = {**usual, **changes}
+    return json.dumps({n: v for n, v in members.items() if v is not ABSENT}).encode()
+
+
+def segment(content: bytes | str) -> str:
+    """One segment of a token, rightly encoded whatever it holds."""
+    return to_base64url(content if isinstance(content, bytes) else content.encode())
+
+
+def compact(header: bytes | None = None, payload: bytes | None = None) -> str:
+    """A signed token of these very octets; by default those of a good one."""
+    return SIGNER.sign_compact(
+        octets(HEADER, {}) if header is None else header,
+        octets(CLAIMS, {}) if payload is None else payload,
+    )
+
+
+def token(headers: Mapping[str, Any] | None = None, **claims: Any) -> str:
+    """A signed token with changes to the usual header members and claims."""
+    return compact(octets(HEADER, headers or {}), octets(CLAIMS, claims))
+
+
+def unverified(headers: Mapping[str, Any] | None = None, **claims: Any) -> UnverifiedToken:
+    """Such a token, parsed."""
+    return parse(token(headers, **claims), MAX_HEADER)
+
+
+def provider(**fields: Any) -> Provider:
+    """A provider whose key signs these tokens, with changes to its fields."""
+    usual: dict[str, Any] = {
+        "name": "p",
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "jwks": {"keys": [SIGNER.jwk()]},
+    }
+    return Provider(**{**usual, **fields})
+
+
+def rules(**fields: Any) -> Rules:
+    """The rules of such a provider."""
+    return Rules(provider(**fields))
+
+
+def judged(
+    claims: Mapping[str, Any] | None = None, *, now: float = NOW, key: Key = KEY, **fields: Any
+) -> TokenFacts:
+    """What the rules of a provider with these fields say of a token with these claims."""
+    return rules(**fields).judge(unverified(**(claims or {})), key, now)
+
+
+def verified(headers: Mapping[str, Any] | None = None, **claims: Any) -> VerifiedToken:
+    """Such a token, verified; the audience, issuer and expiry it has are not looked at."""
+    open_rules = rules(issuer=None, audience=None, require_expiry=False)
+    return VerifiedToken(open_rules.judge(unverified(headers, **claims), KEY, NOW))
+
+
+def refused(code: str, call: Callable[..., object], *args: Any, **options: Any) -> TokenError:
+    """The error of a call that must be refused with this code, and must say nothing it may not."""
+    with pytest.raises(TokenError) as caught:
+        call(*args, **options)
+    error = caught.value
+    assert error.code == code, error
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    for said in (str(error), repr(error), error.message, repr(error.args)):
+        assert MARKER not in said
+    return error

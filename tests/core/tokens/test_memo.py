@@ -1,0 +1,226 @@
+"""The verified-token memory: what still counts of a verification, and how much is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from signed_tokens import KEY, NOW, SIGNER, rules, unverified
+
+from jwks_client import CachePolicy, KeySet
+from jwks_client._core.keysets.cache import KeyCache
+from jwks_client._core.keysets.jwk import read_key_set
+from jwks_client._core.tokens.memo import LONGEST, MOST_HEADERS, Memo, Remembered
+from jwks_client._core.tokens.unverified import UnverifiedHeader, UnverifiedToken
+from jwks_client.testing._keys.signing_key import make_key
+
+LIFE, DUE = 300.0, 240.0
+KEYS = KeySet((KEY,))
+SOON = 100.0  # monotonic: the key set came at 50
+
+
+class Holder:
+    """Whoever holds the facts of a key set; the test changes them."""
+
+    def __init__(self, key_set=KEYS, **facts):
+        self.cache = KeyCache(
+            policy=CachePolicy(),
+            due_share=DUE / LIFE,
+            key_set=key_set,
+            asked_at=50.0,
+            life=LIFE,
+            **facts,
+        )
+
+    def change(self, **facts):
+        self.cache = replace(self.cache, **facts)
+
+
+def remembered(holder=None, **changes):
+    """A verification at NOW, at monotonic 100, that stands for a minute."""
+    its_rules = rules()
+    facts = its_rules.judge(unverified(), KEY, NOW)
+    usual = {
+        "facts": facts,
+        "rules": its_rules,
+        "holder": holder or Holder(),
+        "earlier": (),
+        "earliest": NOW - 30,
+        "latest": NOW + 90,
+        "until": SOON + LONGEST,
+    }
+    return Remembered(**{**usual, **changes})
+
+
+def test_a_verification_counts_while_everything_would_be_said_again():
+    """Its times, its own end and its key set all stand."""
+    assert remembered().counts(NOW, SOON)
+
+
+@pytest.mark.parametrize(
+    ("wall", "counts"),
+    [(NOW - 30, True), (NOW - 30.5, False), (NOW + 89.5, True), (NOW + 90, False)],
+)
+def test_the_token_s_times_are_judged_at_every_hit(wall, counts):
+    """From the first moment that the checks pass until the first that they do not."""
+    assert remembered().counts(wall, SOON) is counts
+
+
+@pytest.mark.parametrize(("now", "counts"), [(SOON + 9.5, True), (SOON + 10, False), (1e9, False)])
+def test_an_entry_has_an_end_of_its_own(now, counts):
+    """On the monotonic clock, so that a wall clock set back does not prolong it."""
+    assert remembered(until=SOON + 10).counts(NOW, now) is counts
+
+
+def test_an_entry_lives_300_seconds_at_most():
+    """The contract's number."""
+    assert LONGEST == 300
+
+
+@pytest.mark.parametrize(
+    ("now", "counts"), [(50, True), (50 + DUE - 0.5, True), (50 + DUE, False), (50 + LIFE, False)]
+)
+def test_a_hit_counts_only_while_the_set_is_fresh(now, counts):
+    """Not yet due: a set that ought to be fetched again goes the whole way."""
+    assert remembered(until=1e9).counts(NOW, now) is counts
+
+
+def test_a_new_life_of_the_same_set_counts():
+    """A renewed set is fresh again, and its tokens are remembered still."""
+    holder = Holder()
+    entry = remembered(holder, until=1e9)
+    assert not entry.counts(NOW, 1000)
+    holder.change(asked_at=990.0)
+    assert entry.counts(NOW, 1000)
+
+
+def other_set(*keys):
+    return read_key_set({"keys": list(keys)}, max_keys=9)
+
+
+OTHER = make_key("ES256", "k2", borrower=None).jwk()
+SWAPPED = make_key("ES256", "k1", borrower=None).jwk()
+
+
+@pytest.mark.parametrize(
+    ("key_set", "counts"),
+    [
+        (other_set(SIGNER.jwk()), True),
+        (other_set(SIGNER.jwk(), OTHER), True),
+        (other_set(OTHER, SIGNER.jwk()), True),
+        (other_set(OTHER), False),
+        (other_set(SWAPPED), False),
+        (other_set({**SIGNER.jwk(), "kid": "k2"}), False),
+        (None, False),
+    ],
+)
+def test_a_token_is_bound_to_the_key_itself(key_set, counts):
+    """Adding a key flushes nothing; withdrawing, swapping or renaming it takes its tokens along."""
+    holder = Holder()
+    entry = remembered(holder)
+    holder.change(key_set=key_set)
+    assert entry.counts(NOW, SOON) is counts
+
+
+def test_a_set_that_is_not_there_vouches_for_nothing():
+    """Not even where its other facts would let it pass for fresh."""
+    holder = Holder(key_set=None)
+    assert not remembered(holder, until=1e9).counts(NOW, -1e9)
+
+
+def test_a_later_candidate_s_acceptance_hangs_on_the_earlier_ones():
+    """While their sets are fresh and the very same; else they might know the token by now."""
+    first, second = Holder(other_set(OTHER)), Holder(other_set(SWAPPED))
+    seen = tuple((one, one.cache.key_set) for one in (first, second))
+    entry = remembered(earlier=seen)
+    assert entry.counts(NOW, SOON)
+    second.change(asked_at=SOON - DUE)
+    assert not entry.counts(NOW, SOON)
+    second.change(asked_at=SOON - DUE + 0.5)
+    assert entry.counts(NOW, SOON)
+    second.change(key_set=other_set(SWAPPED, OTHER))
+    assert not entry.counts(NOW, SOON)
+
+
+def test_what_is_remembered_is_recalled_while_it_counts():
+    """Under its own key alone, and only at times when it says what the whole way would say."""
+    memo, entry = Memo(2), remembered()
+    memo.remember("a", entry)
+    assert memo.entries.get("a") is entry
+    assert memo.entries.get("b") is None
+    assert entry.counts(NOW, SOON)
+    assert not entry.counts(NOW + 90, SOON)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_the_memory_is_bounded_and_the_oldest_goes(size):
+    """However many tokens come, no more than the size is kept: the newest."""
+    memo, entry = Memo(size), remembered()
+    for number in range(20):
+        memo.remember(number, entry)
+        assert len(memo) == min(number + 1, size)
+    kept = [number for number in range(20) if number in memo.entries]
+    assert kept == list(range(20 - size, 20))
+
+
+def test_a_token_remembered_again_is_the_newest():
+    """It replaces its older entry and takes no second place."""
+    memo, old, new = Memo(2), remembered(), remembered()
+    memo.remember("a", old)
+    memo.remember("b", old)
+    memo.remember("a", new)
+    assert len(memo) == 2
+    assert memo.entries.get("a") is new
+    memo.remember("a", old)  # the newest already: nobody has to go for it
+    assert len(memo) == 2
+    memo.remember("c", new)
+    assert memo.entries.get("b") is None
+    assert memo.entries.get("a") is old
+
+
+def test_size_0_turns_it_off():
+    """Then it says that it keeps no tokens, and the client leaves it alone."""
+    assert not Memo(0).keeps_tokens
+    assert Memo(1).keeps_tokens
+
+
+def _with_segment(segment: bytes) -> UnverifiedToken:
+    return UnverifiedToken(
+        raw="",
+        header=UnverifiedHeader({"alg": "ES256"}, "ES256", None, None, (None, "ES256")),
+        claims={},
+        payload=b"",
+        header_segment=segment,
+        signing_input=b"",
+        signature=b"",
+    )
+
+
+def test_headers_are_few():
+    """However many different headers verified tokens have, the newest few are kept."""
+    memo = Memo(1)
+    for number in range(200):
+        memo.remember_header(_with_segment(b"%d" % number))
+        again = memo.headers[b"%d" % number]
+        memo.remember_header(_with_segment(b"%d" % number))
+        assert memo.headers[b"%d" % number] is again
+    assert len(memo.headers) == MOST_HEADERS
+    assert b"199" in memo.headers
+    assert b"0" not in memo.headers
+
+
+def test_what_is_unwanted_goes_and_the_rest_stays():
+    """Dropping is by what an entry says; the others keep their places."""
+    memo, gone, kept = Memo(3), remembered(), remembered()
+    for key, entry in (("a", gone), ("b", kept), ("c", gone)):
+        memo.remember(key, entry)
+    memo.drop(lambda entry: entry is gone)
+    assert list(memo.entries) == ["b"]
+
+
+def test_a_large_memory_lets_go_of_a_few_at_once():
+    """The oldest ones, and never more than one in sixty-four beside the one that has to go."""
+    memo, entry = Memo(128), remembered()
+    for number in range(129):
+        memo.remember(number, entry)
+    assert list(memo.entries) == list(range(3, 129))

@@ -1,0 +1,793 @@
+"""Reading a token strictly, and what one that was verified offers."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from dataclasses import replace
+
+import pytest
+from signed_tokens import (
+    ABSENT,
+    CLAIMS,
+    HEADER,
+    ISSUER,
+    KEY,
+    MARKER,
+    MAX_HEADER,
+    NOW,
+    SIGNER,
+    compact,
+    octets,
+    refused,
+    rules,
+    segment,
+    token,
+    unverified,
+    verified,
+)
+
+from jwks_client import InsufficientScopeError
+from jwks_client._core.provider import SUPPORTED_ALGORITHMS
+from jwks_client._core.tokens.unverified import parse, text_of
+from jwks_client._core.tokens.verified import VerifiedToken, signer
+
+MAX_TOKEN = 16 * 1024
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Octets(bytes):
+    __slots__ = ()
+
+
+def read(raw: object, max_token: int = MAX_TOKEN, max_header: int = MAX_HEADER) -> object:
+    """The whole way of a token's bytes before anybody asks for keys."""
+    return parse(text_of(raw, max_token), max_header)
+
+
+# Size and type
+
+
+@pytest.mark.parametrize("kind", [str, Text, str.encode, lambda raw: Octets(raw.encode())])
+def test_bytes_and_str_are_one(kind):
+    """A token is read alike as str or bytes, subclasses included."""
+    good = token()
+    assert read(kind(good)) == read(good)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        None,
+        0,
+        1.5,
+        True,
+        [],
+        {},
+        (),
+        object(),
+        bytearray(b"a.b.c"),
+        memoryview(b"a.b.c"),
+        ["a.b.c"],
+    ],
+)
+def test_what_is_neither_str_nor_bytes_is_malformed(raw):
+    """Any other type is the token's fault as well, and no TypeError."""
+    refused("malformed_token", text_of, raw, MAX_TOKEN)
+
+
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_the_longest_token_is_read_and_one_character_more_is_not(kind):
+    """The limit is the longest that passes, for str and bytes alike."""
+    good = token()
+    assert text_of(kind(good), len(good)) == good
+    refused("token_too_large", text_of, kind(good), len(good) - 1)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "a" * 2**20,
+        b"a" * 2**20,
+        "ä" * 2**20,
+        b"\xff" * 2**20,
+        "." * 2**20,
+        "a.b.c.d." + "e" * 2**20,
+    ],
+    ids=["str", "bytes", "no ASCII", "no ASCII bytes", "dots", "five segments"],
+)
+def test_size_is_judged_before_anything_else(raw):
+    """A megabyte is too large, whatever it would be."""
+    refused("token_too_large", read, raw)
+
+
+@pytest.mark.parametrize("where", [0, 40, -1])
+@pytest.mark.parametrize("character", ["ä", "\udc80", "\u212a", "\uff11", "\U0001f511"])
+def test_a_token_is_ascii(where, character):
+    """One character beyond ASCII anywhere is no token, as str or as UTF-8."""
+    good = token()
+    bad = good[:where] + character + good[where:]
+    refused("malformed_token", read, bad)
+    refused("malformed_token", read, bad.encode("utf-8", "surrogatepass"))
+
+
+def test_the_header_limit_is_the_longest_that_passes():
+    """The header segment alone has a limit of its own, counted in characters."""
+    long = token({"x": "x" * 1000})
+    length = long.index(".")
+    assert parse(long, length).header.members["x"] == "x" * 1000
+    refused("token_too_large", parse, long, length - 1)
+    assert parse(token(big="x" * 1000), length)
+
+
+# Shape
+
+
+@pytest.mark.parametrize("raw", [None, 5, {}, ["a"], object()])
+def test_what_is_no_text_hears_what_it_is(raw):
+    """Its type is named, and never what it holds."""
+    error = refused("malformed_token", text_of, raw, 100)
+    assert error.message == f"a token is str or bytes, not {type(raw).__name__}"
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 4, 6, 7, 1000])
+@pytest.mark.parametrize("content", ["", "e30"])
+def test_a_signed_token_has_three_segments(count, content):
+    """Fewer or more are malformed, whatever they hold, and whoever reads the message learns that."""
+    error = refused("malformed_token", read, ".".join([content] * count))
+    assert "three segments" in error.message
+
+
+@pytest.mark.parametrize(
+    "around", ["Bearer {}", "{}\n", " {}", "{}\r\n", "\t{}", "{} x", "Bearer  x"]
+)
+def test_a_token_with_blanks_hears_of_them(around):
+    """What is read from a header or a file often has some, and nothing else is wrong with it."""
+    for good in (token(), "x.y.z"):
+        error = refused("malformed_token", read, around.format(good))
+        assert 'what follows "Bearer "' in error.message
+
+
+def test_three_empty_segments_are_malformed():
+    """Nothing three times is no token either."""
+    refused("malformed_token", read, "..")
+
+
+@pytest.mark.parametrize("raw", ["....", "e30.e30.e30.e30.e30", f"{segment('{}')}.$.$.$.$"])
+def test_five_segments_are_an_encrypted_token(raw):
+    """A JWE has a code of its own, since its issuer, not its bearer, may be at fault."""
+    refused("encrypted_token", read, raw)
+
+
+@pytest.mark.parametrize("way", [str, lambda raw: raw.encode("utf-8", "surrogatepass")])
+@pytest.mark.parametrize("character", ["\u00e9", "\u01d1", "\ud800"])
+@pytest.mark.parametrize("segments", [1, 2, 3, 4, 5, 6])
+def test_what_is_no_ascii_is_no_token_of_any_sort(way, character, segments):
+    """Octets and text are told the same: not even an encrypted token is seen in it (found by fuzzing)."""
+    refused("malformed_token", read, way(".".join(["e30"] * segments) + character))
+    long = way(character + ".".join(["A" * 200] * segments))
+    refused("malformed_token", read, long, max_header=100)
+
+
+@pytest.mark.parametrize("suffix", [".", ".e30", "..."])
+def test_a_good_token_with_more_behind_it_is_malformed(suffix):
+    """Nothing may follow the signature."""
+    refused("malformed_token", read, token() + suffix)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda first, second, third: first, "malformed_token"),
+        (lambda first, second, third: f"{first}.{third}", "malformed_token"),
+        (lambda first, second, third: f"{first}..{third}", "malformed_token"),
+        (lambda first, second, third: f"{first}.{second}", "malformed_token"),
+        (lambda first, second, third: f"{first}.{second}.{third}.", "malformed_token"),
+        (lambda first, second, third: f"{first}.{second}.{second}.{third}", "malformed_token"),
+        (lambda first, second, third: f"{first}.{second}.{third}.{third}.", "encrypted_token"),
+        (lambda first, second, third: f"{first}....{third}", "encrypted_token"),
+        (lambda first, second, third: f"{first}.{second}.{third}\u00e9", "malformed_token"),
+        (lambda first, second, third: f"{first}.{second}\ud800.{third}", "malformed_token"),
+    ],
+)
+def test_a_header_that_is_known_makes_no_other_number_of_segments_a_token(change, code):
+    """Its bytes were part of a good token once; what follows them now is read as strictly."""
+    raw = token()
+    good = parse(raw, MAX_HEADER)
+    known = {good.header_segment: good.header}
+    assert parse(raw, MAX_HEADER, known) == good
+    refused(code, parse, change(*raw.split(".")), MAX_HEADER, known)
+
+
+def test_the_message_names_the_part_that_cannot_be_read():
+    """Payload or signature: who mends a client looks there first."""
+    first, second, third = token().split(".")
+    assert "payload" in refused("malformed_token", read, f"{first}.{second}!.{third}").message
+    assert "signature" in refused("malformed_token", read, f"{first}.{second}.{third}!").message
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        json.dumps({"payload": "e30", "protected": "e30", "signature": "e30"}),
+        json.dumps({"payload": "e30", "signatures": [{"protected": "e30", "signature": "e30"}]}),
+        '{"a":"' + token() + '"}',
+        f'"{token()}"',
+        f"Bearer {token()}",
+    ],
+)
+def test_only_the_compact_form_is_read(raw):
+    """JSON serialization, also around a good token, and a scheme in front are malformed."""
+    refused("malformed_token", read, raw)
+
+
+UNDECODABLE = {
+    "padding": lambda s: s + "=",
+    "padding that would fit": lambda s: s + "=" * (-len(s) % 4 or 4),
+    "plus": lambda s: "+" + s[1:],
+    "slash": lambda s: "/" + s[1:],
+    "blank inside": lambda s: s[:4] + " " + s[5:],
+    "blank before": lambda s: " " + s,
+    "blank behind": lambda s: s + " ",
+    "line break": lambda s: s[:4] + "\n" + s[4:],
+    "line break behind": lambda s: s + "\n",
+    "tab": lambda s: s + "\t",
+    "NUL": lambda s: s[:4] + "\0" + s[5:],
+    "percent": lambda s: "%41" + s[3:],
+    "one character too many": lambda s: s + "A" * ((1 - len(s)) % 4),
+}
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("fault", UNDECODABLE)
+def test_every_segment_is_base64url_and_nothing_else(place, fault):
+    """No padding, blank, line break or character of another alphabet in any segment."""
+    segments = token().split(".")
+    segments[place] = UNDECODABLE[fault](segments[place])
+    refused("malformed_token", read, ".".join(segments))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("tail", [1, 2])
+def test_no_bit_that_the_last_character_does_not_carry(place, tail):
+    """A text that another text decodes to the same octets as is refused."""
+    contents = [octets(HEADER, {}), octets(CLAIMS, {})]
+    contents[place] += b" " * ((tail - len(contents[place])) % 3)
+    segments = compact(*contents).split(".")
+    assert read(".".join(segments))
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    last = segments[place][-1]
+    segments[place] = segments[place][:-1] + alphabet[alphabet.index(last) + 1]
+    refused("malformed_token", read, ".".join(segments))
+
+
+NO_CLAIMS_OBJECT = {
+    "empty": b"",
+    "no JSON": b"what?",
+    "half": b'{"alg":"ES256"',
+    "number": b"0",
+    "true": b"true",
+    "null": b"null",
+    "list": b"[]",
+    "list of pairs": b'[["alg","ES256"]]',
+    "string": b'""',
+    "object in a string": json.dumps('{"alg":"ES256"}').encode(),
+    "two objects": b'{"alg":"ES256"}{"alg":"ES256"}',
+    "byte order mark": b'\xef\xbb\xbf{"alg":"ES256"}',
+    "UTF-16": '{"alg":"ES256"}'.encode("utf-16"),
+    "no UTF-8": b'{"alg":"ES256","x":"\xff"}',
+    "overlong UTF-8": b'{"alg":"ES256","x":"\xc0\xaf"}',
+    "surrogates in UTF-8": b'{"alg":"ES256","x":"\xed\xa0\x80"}',
+    "escaped lone surrogate": b'{"alg":"ES256","x":"\\ud800"}',
+    "duplicate": b'{"alg":"ES256","alg":"ES256"}',
+    "duplicate by escape": b'{"alg":"ES256","al\\u0067":"ES256"}',
+    "nested duplicate": b'{"alg":"ES256","x":{"y":1,"y":1}}',
+    "NaN": b'{"alg":"ES256","x":NaN}',
+    "Infinity": b'{"alg":"ES256","x":-Infinity}',
+    "infinite by exponent": b'{"alg":"ES256","x":1e999}',
+    "33 levels": b'{"alg":"ES256","x":' + b"[" * 32 + b"]" * 32 + b"}",
+    "a hundred thousand levels": b"[" * 100_000,
+    "65 digits": b'{"alg":"ES256","x":' + b"1" * 65 + b"}",
+    "control character": b'{"alg":"ES256","x":"\n"}',
+    "comment": b'{"alg":"ES256"/**/}',
+    "trailing comma": b'{"alg":"ES256",}',
+    "single quotes": b"{'alg':'ES256'}",
+}
+
+
+@pytest.mark.parametrize("fault", NO_CLAIMS_OBJECT)
+@pytest.mark.parametrize("place", ["header", "payload"])
+def test_header_and_payload_are_one_strict_json_object(place, fault):
+    """What two readers could read differently is read by none."""
+    raw = compact(**{place: NO_CLAIMS_OBJECT[fault]})
+    refused("malformed_token", parse, raw, 10**6)
+
+
+def test_blanks_and_32_levels_and_64_digits_are_json_still():
+    """Strict is not narrow: what JSON allows within the limits is read."""
+    payload = (
+        b' \n{"x" : ' + b"[" * 31 + b"1" * 64 + b"]" * 31 + b' , "\xc3\xa4":"\\ud83d\\udd11"}\t'
+    )
+    claims = parse(compact(payload=payload), MAX_HEADER).claims
+    assert claims["ä"] == "\U0001f511"
+    assert str(claims["x"]).count("[") == 31
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_an_empty_object_is_no_token_as_header_but_claims_enough(empty):
+    """A header needs its alg; what claims there must be is each provider's own rule."""
+    if empty == 0:
+        refused("malformed_token", read, compact(header=b"{}"))
+    else:
+        assert parse(compact(payload=b"{}"), MAX_HEADER).claims == {}
+
+
+def test_what_was_read():
+    """The parts of a token are its own octets, and the signature is over the very segments."""
+    raw = token({"cty": "x"}, sub="u1")
+    first, second, third = raw.split(".")
+    read_token = parse(raw, MAX_HEADER)
+    assert read_token.raw == raw
+    assert read_token.header.members == {**HEADER, "cty": "x"}
+    assert read_token.claims == {**CLAIMS, "sub": "u1"}
+    assert read_token.payload == octets(CLAIMS, {"sub": "u1"})
+    assert read_token.signing_input == f"{first}.{second}".encode()
+    assert segment(read_token.signature) == third
+    assert (read_token.algorithm, read_token.kid, read_token.token_type) == ("ES256", "k1", "jwt")
+    assert read_token.header.wanted == ("k1", "ES256")
+
+
+def test_an_unverified_token_shows_nothing_of_itself():
+    """No repr ever holds the token, or claims of a token whose signature did not hold."""
+    given = unverified({"kid": f"{MARKER}-kid"})
+    for shown in (repr(given), repr(given.header)):
+        assert MARKER not in shown
+        assert token().split(".", maxsplit=1)[0] not in shown
+
+
+# The header's members
+
+
+@pytest.mark.parametrize("alg", [ABSENT, None, 0, True, ["ES256"], {"ES256": 1}])
+def test_a_header_without_a_string_as_alg_is_malformed(alg):
+    """The algorithm is named, by a string."""
+    refused("malformed_token", read, token({"alg": alg}))
+
+
+@pytest.mark.parametrize(
+    "alg",
+    [
+        *("none", "None", "NONE", "nOnE", "", " ", "none ", "null"),
+        *("HS256", "HS384", "HS512", "hs256", "RS1", "RSA-OAEP", "dir", "ES", "SHA256"),
+        *(
+            "es256",
+            "Es256",
+            " ES256",
+            "ES256 ",
+            "ES256\0",
+            "\u0415S256",
+            "eddsa",
+            "ED25519",
+            MARKER,
+        ),
+    ],
+)
+@pytest.mark.parametrize("signed", [True, False])
+def test_an_algorithm_that_is_not_a_supported_asymmetric_one_is_refused(alg, signed):
+    """None in any spelling, HMAC, unknown and misspelt names; with or without a signature."""
+    raw = token({"alg": alg})
+    if not signed:
+        raw = raw.rsplit(".", 1)[0] + "."
+    refused("algorithm_not_allowed", read, raw)
+
+
+@pytest.mark.parametrize("alg", sorted(SUPPORTED_ALGORITHMS))
+def test_every_supported_algorithm_is_read_as_it_is_spelt(alg):
+    """Whether it is allowed is the provider's say."""
+    assert unverified({"alg": alg}).algorithm == alg
+
+
+@pytest.mark.parametrize("kid", [None, 0, 1, True, [], ["k1"], {"k": 1}])
+def test_a_kid_that_is_no_string_is_malformed(kid):
+    """A kid of another type is an error, never "no kid"."""
+    refused("malformed_token", read, token({"kid": kid}))
+
+
+@pytest.mark.parametrize(
+    ("character", "longest"), [("k", 1024), ("ä", 512), ("€", 341), ("\U0001f511", 256)]
+)
+def test_a_kid_has_at_most_1024_octets(character, longest):
+    """Octets are counted, not characters."""
+    kid = character * longest
+    padding = "k" * (1024 - len(kid.encode()))
+    assert parse(token({"kid": padding + kid}), 10**6).kid == padding + kid
+    refused("malformed_token", parse, token({"kid": padding + "k" + kid}), 10**6)
+
+
+@pytest.mark.parametrize(
+    "kid", ["", "0", "K1", "../../etc/passwd", "' OR 1=1 --", "a\0b", "http://x/", "$(id)", "a.b"]
+)
+def test_any_other_kid_is_only_a_name(kid):
+    """It is kept exactly, for a key set to have or not."""
+    assert unverified({"kid": kid}).kid == kid
+
+
+def test_without_kid_there_is_none():
+    """A kid is optional (RFC 7515, section 4.1.4)."""
+    assert unverified({"kid": ABSENT}).kid is None
+
+
+@pytest.mark.parametrize("typ", [None, 0, True, [], ["JWT"], {"typ": "JWT"}])
+def test_a_typ_that_is_no_string_is_malformed(typ):
+    """A typ of another type is an error, never "no typ"."""
+    refused("malformed_token", read, token({"typ": typ}))
+
+
+@pytest.mark.parametrize(
+    ("typ", "plain"),
+    [
+        (ABSENT, None),
+        ("JWT", "jwt"),
+        ("jwt", "jwt"),
+        ("jWt", "jwt"),
+        ("application/JWT", "jwt"),
+        ("APPLICATION/at+JWT", "at+jwt"),
+        ("", ""),
+        ("application/", ""),
+        (" JWT", " jwt"),
+        ("text/jwt", "text/jwt"),
+        ("application/application/jwt", "application/jwt"),
+        ("jwtapplication/", "jwtapplication/"),
+    ],
+)
+def test_typ_is_compared_without_case_and_application_is_optional(typ, plain):
+    """RFC 7515, section 4.1.9: the prefix once, at the start; nothing else is forgiven."""
+    assert unverified({"typ": typ}).token_type == plain
+
+
+@pytest.mark.parametrize(
+    "crit", [[], ["exp"], ["b64"], ["unknown"], ["alg"], [1], [None], None, "exp", {}, 0, False]
+)
+def test_crit_of_any_kind_is_refused(crit):
+    """No extension is supported, so none can be understood (RFC 7515, section 4.1.11)."""
+    refused("unsupported_critical_header", read, token({"crit": crit, "exp": NOW}))
+
+
+@pytest.mark.parametrize("b64", [False, None, 0, 1, "true", "false", [], [True]])
+def test_b64_false_is_refused_and_so_is_what_is_not_true(b64):
+    """An unencoded payload is no JWT (RFC 7797, section 7), with crit or without."""
+    refused("unsupported_critical_header", read, token({"b64": b64}))
+
+
+def test_b64_true_says_nothing_new():
+    """It is the default, said aloud."""
+    assert unverified({"b64": True}).algorithm == "ES256"
+
+
+@pytest.mark.parametrize("member", ["jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "cty", "crit2"])
+@pytest.mark.parametrize("value", [None, 0, "https://evil.test/", ["MIIB"], SIGNER.jwk()])
+def test_keys_and_places_of_keys_in_the_header_are_ignored(member, value):
+    """What the header says of keys is no part of what is passed on to choose one."""
+    for name in ("algorithm", "kid", "token_type"):
+        assert getattr(unverified({member: value}), name) == getattr(unverified(), name)
+
+
+# The order of verdicts
+
+
+@pytest.mark.parametrize(
+    ("code", "header", "payload"),
+    [
+        ("malformed_token", {"crit": ["x"], "alg": "none"}, b"[]"),
+        ("malformed_token", {"crit": ["x"], "kid": 1}, None),
+        ("malformed_token", {"crit": ["x"], "typ": 1}, None),
+        ("malformed_token", {"crit": ["x"], "alg": 1}, None),
+        ("unsupported_critical_header", {"crit": ["x"], "alg": "none"}, None),
+        ("unsupported_critical_header", {"b64": False, "alg": "HS256"}, None),
+        ("algorithm_not_allowed", {"alg": "HS256", "typ": "other"}, None),
+    ],
+)
+def test_shape_then_crit_then_alg(code, header, payload):
+    """Of several faults the first in this order is the verdict."""
+    refused(code, read, compact(octets(HEADER, header), payload))
+
+
+@pytest.mark.parametrize("header", [{"crit": ["x"]}, {"alg": "none"}])
+@pytest.mark.parametrize("signature", ["=", "A", "AA=="])
+def test_a_signature_that_is_no_base64url_is_a_matter_of_shape(header, signature):
+    """It comes before crit and alg as the other segments do."""
+    refused("malformed_token", read, token(header).rsplit(".", 1)[0] + "." + signature)
+
+
+def test_the_header_s_size_is_judged_before_its_shape():
+    """What is too large is not looked into."""
+    refused("token_too_large", parse, f"{'=' * 11}.=.=", 10)
+    refused("malformed_token", parse, f"{'=' * 10}.=.=", 10)
+
+
+# Signatures
+
+
+def test_the_signature_of_the_key_holds_and_no_other():
+    """Neither other octets under it nor another signature."""
+    good = unverified()
+    assert signer(good, (KEY,)) is KEY
+    assert signer(unverified(sub="u2")._replace(signature=good.signature), (KEY,)) is None
+    assert signer(good._replace(signing_input=good.signing_input + b"A"), (KEY,)) is None
+
+
+@pytest.mark.parametrize("bit", range(0, 512, 37))
+def test_a_signature_with_one_bit_changed_does_not_hold(bit):
+    """Any bit of it counts."""
+    good = unverified()
+    changed = bytearray(good.signature)
+    changed[bit // 8] ^= 1 << bit % 8
+    assert signer(good._replace(signature=bytes(changed)), (KEY,)) is None
+
+
+@pytest.mark.parametrize("signature", [b"", b"\0" * 64, b"\xff" * 64, b"\0" * 63, b"\0" * 6400])
+def test_a_signature_of_another_form_does_not_hold(signature):
+    """Empty, too short, too long, zero: a no and no crash."""
+    assert signer(unverified()._replace(signature=signature), (KEY,)) is None
+
+
+def test_an_algorithm_that_the_key_does_not_fit_never_holds():
+    """The key, not the header, says what it can be used for."""
+    for algorithm in SUPPORTED_ALGORITHMS - KEY.algorithms:
+        given = unverified()
+        renamed = replace(given.header, algorithm=algorithm)
+        assert signer(given._replace(header=renamed), (KEY,)) is None
+
+
+@pytest.mark.parametrize("outcome", [1, "yes", True, False, [None], ValueError(), MemoryError()])
+def test_only_the_engine_s_own_yes_is_a_signature_that_holds(outcome):
+    """Whatever else it answers, or raises over hostile bytes, is a no; and the next key is tried."""
+
+    def verify(signature: bytes, signed: bytes) -> object:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    broken = replace(KEY, verifiers={"ES256": verify})
+    assert signer(unverified(), (broken,)) is None
+    assert signer(unverified(), (broken, KEY)) is KEY
+
+
+# A verified token
+
+
+def test_what_a_verified_token_says():
+    """Each of its attributes is what the token and its key said."""
+    raw = token({"x": 1}, aud=["api", "other"], scope="a b")
+    facts = rules().judge(parse(raw, MAX_HEADER), KEY, NOW)
+    seen = verified({"x": 1}, aud=["api", "other"], scope="a b")
+    assert seen.claims == {**CLAIMS, "aud": ["api", "other"], "scope": "a b"}
+    assert seen.header == {**HEADER, "x": 1}
+    assert (seen.issuer, seen.subject) == (ISSUER, CLAIMS["sub"])
+    assert (seen.audience, seen.scopes) == (("api", "other"), {"a", "b"})
+    assert isinstance(seen.audience, tuple)
+    assert isinstance(seen.scopes, frozenset)
+    assert (seen.expires_at, seen.issued_at) == (NOW + 60, NOW)
+    assert (seen.key_id, seen.algorithm, seen.provider) == ("k1", "ES256", "p")
+    assert facts.raw == raw
+    assert seen.raw.split(".")[:2] == raw.split(".")[:2]
+
+
+def test_what_a_token_does_not_say_is_none_or_empty():
+    """No attribute is made up."""
+    bare = verified({"kid": ABSENT}, **dict.fromkeys(CLAIMS, ABSENT))
+    assert bare.claims == {}
+    assert (bare.issuer, bare.subject, bare.audience, bare.scopes) == (None, None, (), frozenset())
+    assert (bare.expires_at, bare.issued_at) == (None, None)
+    assert bare.key_id == "k1"  # of the key that verified it
+
+
+ATTRIBUTES = [
+    *("claims", "header", "issuer", "subject", "audience", "scopes", "expires_at", "issued_at"),
+    *("key_id", "algorithm", "provider", "raw", "_facts", "_claims", "anything"),
+]
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_a_verified_token_is_immutable(name):
+    """Nothing of it can be set or deleted; the error names what."""
+    seen = verified()
+    before = copy.copy(seen)
+    with pytest.raises(AttributeError, match=name):
+        setattr(seen, name, "x")
+    with pytest.raises(AttributeError, match=name):
+        delattr(seen, name)
+    assert seen == before
+    assert seen.subject == CLAIMS["sub"]
+
+
+def test_claims_and_header_are_each_holder_s_own():
+    """Changing them, nested too, changes nothing for anyone else who holds that token's facts."""
+    facts = rules().judge(unverified({"x": {"y": [1]}}), KEY, NOW)
+    one, other = type(verified())(facts), type(verified())(facts)
+    one.claims["private"]["nested"].append("mine")
+    one.claims["sub"] = "mine"
+    one.header["x"]["y"].append(2)
+    del one.header["kid"]
+    third = type(verified())(facts)
+    for unchanged in (other, third):
+        assert unchanged.claims == CLAIMS
+        assert unchanged.header == {**HEADER, "x": {"y": [1]}}
+        assert unchanged.subject == CLAIMS["sub"]
+    assert one.claims["private"]["nested"][-1] == "mine"
+    assert one.header["x"] == {"y": [1, 2]}
+    assert one == other
+
+
+def test_claims_are_plain_json():
+    """`json.dumps` takes claims and header, and gives what the token said."""
+    seen = verified({"x": [None]}, pi=3.25, big=2**60, on=True, none=None, text="ä")
+    assert type(seen.claims) is dict
+    assert (
+        json.loads(json.dumps(seen.claims))
+        == seen.claims
+        == {
+            **CLAIMS,
+            "pi": 3.25,
+            "big": 2**60,
+            "on": True,
+            "none": None,
+            "text": "ä",
+        }
+    )
+    assert json.loads(json.dumps(seen.header)) == {**HEADER, "x": [None]}
+
+
+def test_its_repr_shows_who_accepted_it_and_nothing_that_it_says():
+    """Provider, algorithm and kid of the key; no token, no claims, no header."""
+    seen = verified({"x": MARKER}, iss=f"{MARKER}-iss", aud=f"{MARKER}-aud", scope=MARKER)
+    assert repr(seen) == "<VerifiedToken provider='p' algorithm='ES256' key_id='k1'>"
+    assert str(seen) == repr(seen)
+    assert f"{[seen]} {(seen,)!r}".count("VerifiedToken") == 2
+
+
+def test_what_is_shared_of_it_shows_no_token_and_no_payload():
+    """The facts behind it may stand in another repr, and hold back token, header and payload."""
+    facts = rules().judge(unverified({"x": MARKER}, private=MARKER, sub="u1", jti="j"), KEY, NOW)
+    assert MARKER not in repr(facts)
+    assert facts.raw not in repr(facts)
+
+
+def test_equal_is_what_says_the_same_to_the_same_provider():
+    """Header, claims and provider count; another signature over them does not."""
+    raw = token()
+    resigned = token()
+    assert raw != resigned  # ECDSA draws a number for each signature
+    one, same = (rules().judge(parse(text, MAX_HEADER), KEY, NOW) for text in (raw, resigned))
+    kind = type(verified())
+    assert kind(one) == kind(same)
+    assert hash(kind(one)) == hash(kind(same))
+    assert len({kind(one), kind(same)}) == 1
+    elsewhere = rules(name="q").judge(parse(raw, MAX_HEADER), KEY, NOW)
+    others = [kind(elsewhere), verified(sub="u2"), verified({"x": 1}), raw, None]
+    assert all(kind(one) != other for other in others)
+    assert hash(kind(elsewhere)) != hash(kind(one))
+    assert hash(verified(sub="u2")) != hash(kind(one))
+
+
+def test_equality_is_left_to_the_other_where_that_is_no_token():
+    """A stand-in that says it is equal to all is equal."""
+
+    class Anything:
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None
+
+    assert verified() == Anything()
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_it_is_pickled_without_the_token(protocol):
+    """What comes back is equal and as immutable; the token itself does not go along."""
+    seen = verified({"x": [1]}, scope="a")
+    dumped = pickle.dumps(seen, protocol)
+    signature = seen.raw.rsplit(".", 1)[1]
+    assert seen.raw.encode() not in dumped
+    assert signature.encode() not in dumped
+    back = pickle.loads(dumped)
+    assert back == seen
+    assert back.raw == ""
+    assert seen.raw
+    names = [name for name in ATTRIBUTES if name not in ("raw", "anything") and name[0] != "_"]
+    assert [getattr(back, name) for name in names] == [getattr(seen, name) for name in names]
+    with pytest.raises(AttributeError):
+        back.subject = "x"
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_a_copy_has_claims_of_its_own(duplicate):
+    """A copy is equal, keeps the token, and shares no dict."""
+    seen = verified({"x": [1]})
+    other = duplicate(seen)
+    other.claims["sub"] = "mine"
+    other.header["x"].append(2)
+    assert seen.claims["sub"] == CLAIMS["sub"]
+    assert seen.header["x"] == [1]
+    assert other == seen
+    assert other.raw == seen.raw
+
+
+def test_a_deep_copy_of_what_holds_it_copies_it():
+    """Containers of tokens can be deep-copied."""
+    held = {"token": verified()}
+    other = copy.deepcopy(held)
+    assert other == held
+    assert other["token"] is not held["token"]
+
+
+# Scopes
+
+
+@pytest.mark.parametrize(
+    ("scopes", "any_of"),
+    [
+        ((), ()),
+        (("a",), ()),
+        (("a", "b"), ()),
+        ((), ("a",)),
+        ((), ("x", "b")),
+        ((), ["x", "b"]),
+        ((), {"a"}),
+        ((), "a"),
+        (("a",), ("x", "b")),
+    ],
+)
+def test_a_token_with_the_scopes_is_returned(scopes, any_of):
+    """All of the first, one of ``any_of``; nothing asked is nothing missing."""
+    seen = verified(scope="a b")
+    assert seen.require(*scopes, any_of=any_of) is seen
+
+
+@pytest.mark.parametrize(
+    ("scopes", "any_of", "required"),
+    [
+        (("x",), (), ("x",)),
+        (("b", "x", "a"), (), ("a", "b", "x")),
+        (("A",), (), ("A",)),
+        (("a b",), (), ("a b",)),
+        (("",), (), ("",)),
+        ((), ("x",), ("x",)),
+        ((), ("y", "x"), ("x", "y")),
+        ((), "ab", ("ab",)),
+        (("a",), ("x", "y"), ("x", "y")),
+        (("x",), ("a",), ("x",)),
+    ],
+)
+def test_a_token_without_the_scopes_is_refused_with_403(scopes, any_of, required):
+    """The error names what was asked for, and the token's own scopes stay untold."""
+    with pytest.raises(InsufficientScopeError) as caught:
+        verified(scope=f"a b {MARKER}").require(*scopes, any_of=any_of)
+    error = caught.value
+    assert (error.code, error.http_status) == ("insufficient_scope", 403)
+    assert error.required == required
+    assert MARKER not in f"{error} {error!r}"
+
+
+def test_a_token_without_any_scope_fails_where_one_is_wanted():
+    """No scope is no scope, not every scope."""
+    for options in ({"any_of": ("a",)}, {"any_of": "a"}):
+        with pytest.raises(InsufficientScopeError):
+            verified().require(**options)
+    with pytest.raises(InsufficientScopeError):
+        verified().require("a")
+
+
+def test_claims_that_were_read_already_are_the_token_s_own():
+    """They are handed out as they are, and read anew for everybody else."""
+    seen = verified()
+    claims = {"sub": "u1"}
+    own = VerifiedToken(seen._facts, claims)
+    assert own.claims is claims
+    claims["sub"] = "u2"
+    assert seen.claims["sub"] != "u2"
+    assert copy.copy(own).claims == seen.claims
