@@ -23,16 +23,13 @@ from typing import Any
 from jwks_client import CachePolicy, JWKSClient, JWKSError, providers
 from jwks_client.asgi import current_token
 from jwks_client.decorators import requires
-from jwks_client.integrations import Guard, UnverifiedRequest, is_refusal
+from jwks_client.integrations import Guard, UnverifiedRequest
 
 
 def request_of(event: dict[str, Any]) -> UnverifiedRequest:
     """What an event says of its request; the gateway has joined headers that came twice."""
-    headers = [
-        (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
-        for name, value in event["headers"].items()
-    ]
-    return UnverifiedRequest("http", event["requestContext"]["http"]["method"], headers)
+    method = event["requestContext"]["http"]["method"]
+    return UnverifiedRequest.from_pairs(method, event["headers"].items())
 
 
 @functools.cache
@@ -60,11 +57,12 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         return orders(event, context)
     except JWKSError as error:
-        if not is_refusal(error):
-            raise
         answer = guard.refuse(error, request_of(event), event["rawPath"])
-        headers = {name.decode(): value.decode("latin-1") for name, value in answer.headers}
-        return {"statusCode": answer.status, "headers": headers, "body": answer.body.decode()}
+        return {
+            "statusCode": answer.status,
+            "headers": dict(answer.text_headers),
+            "body": answer.body.decode(),
+        }
 
 
 def main() -> int:

@@ -11,8 +11,8 @@ from typing import Any, Final, TypeAlias
 
 from .. import VerifiedToken
 from .._core.credentials.answers import Answer
-from .._core.credentials.reader import Handshake, UnverifiedRequest
-from .._core.tokens.unverified import new_tuple
+from .._core.credentials.reader import Handshake
+from .._core.credentials.request import of_scope as request_of
 from .identity import TOKEN_KEY, User
 
 __all__ = [
@@ -40,20 +40,6 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 _PROTOCOLS: Final = b"sec-websocket-protocol"
 _DENIAL: Final = "websocket.http.response"
 _POLICY_VIOLATION: Final = 1008  # RFC 6455, section 7.4.1
-
-
-def request_of(scope: Scope) -> UnverifiedRequest:
-    """What the rules see of an ``http`` or ``websocket`` scope."""
-    if scope["type"] == "http":
-        return new_tuple(  # type: ignore[no-any-return]
-            UnverifiedRequest, ("http", scope["method"], scope["headers"], b"")
-        )
-    headers = scope["headers"]
-    offers = scope.get("subprotocols")
-    # Some servers (uvicorn with wsproto) take this header out and leave the list alone.
-    if offers and not any(name == _PROTOCOLS for name, _ in headers):
-        headers = [*headers, (_PROTOCOLS, ", ".join(offers).encode("latin-1", "replace"))]
-    return UnverifiedRequest("websocket", "GET", headers, scope.get("query_string", b""))
 
 
 def route_path(scope: Scope) -> str:

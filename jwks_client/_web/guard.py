@@ -6,7 +6,7 @@ record. May not know: ASGI, WSGI, frameworks. An integration for one more framew
 
     raw = guard.read(request)                     # None where no credentials are allowed
     token = await guard.client.verify(raw)
-    answer = guard.refuse(error, request, path)   # for an error of either that `is_refusal`
+    answer = guard.refuse(error, request, path)   # for a JWKSError of either
 
 A refusal is told to the client's listeners and written to the logger ``jwks_client.requests``, at
 most ten at once and one a second in a flood. Whatever fails in telling or rendering, the answer is
@@ -133,7 +133,12 @@ class Guard(Generic[ClientT]):
         return found
 
     def refuse(self, error: JWKSError, request: UnverifiedRequest, path: str) -> Answer:
-        """The answer to a request that is refused, once that is told; never raises."""
+        """Return the answer to a request that is refused, and report the refusal once.
+
+        Raises the error itself where it is not a refusal: a wrong setting has no answer.
+        """
+        if not is_refusal(error):
+            raise error
         answer = self._rendered(
             Refusal(error=error, answer=self._answers.to(error), request=request, path=path)
         )

@@ -1,14 +1,13 @@
-"""Integrations with frameworks, a module each; and the seam to write one more.
+"""Integrations with frameworks, one module each; and the parts for an integration of your own.
 
+    from jwks_client.integrations import Answer, Guard, Requirement, UnverifiedRequest
     from jwks_client.integrations.fastapi import JWKSAuth
     from jwks_client.integrations.starlette import JWKSBackend
 
-Owns: the names that an integration is made of, for those who write their own. Importing this
-imports no framework.
-
-An integration reads credentials (`Guard.read` of an `UnverifiedRequest`), has them verified
-(``guard.client.verify``, awaited or not), judges what is asked of the token (`Requirement`), lets
-the application run inside `serving`, and answers errors that are refusals (`Guard.refuse`).
+An integration reads credentials (`Guard.read` of an `UnverifiedRequest`), verifies them
+(``guard.client.verify``, awaited or not), checks what a route requires (`Requirement`), runs the
+application, and answers errors (`Guard.refuse` returns an `Answer`). Importing this module imports
+no framework.
 """
 
 from __future__ import annotations

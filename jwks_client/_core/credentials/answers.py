@@ -49,6 +49,11 @@ class Answer:
         return [*self.headers, (b"content-length", str(len(self.body)).encode())]
 
     @property
+    def text_headers(self) -> list[tuple[str, str]]:
+        """The headers as text, for frameworks that take text and add Content-Length."""
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers]
+
+    @property
     def phrase(self) -> str:
         """The status in words (RFC 9110, section 15)."""
         try:

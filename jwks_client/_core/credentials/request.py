@@ -1,19 +1,23 @@
-"""A request as the rules see it: pure data, whichever server or framework took it.
+"""`UnverifiedRequest`: a request as the rules see it, whichever server or framework received it.
 
-Owns: `UnverifiedRequest`. May not know: ASGI, WSGI, sockets, bodies. An integration makes one of
-what it was handed; nothing in it has been checked by anybody.
+It is pure data, and nothing in it has been checked. Must not depend on: servers, frameworks,
+sockets, bodies. ASGI scopes and WSGI environs are read here as the mappings they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, NamedTuple
 
-__all__ = ["UnverifiedRequest"]
+from ..tokens.unverified import new_tuple
+
+__all__ = ["UnverifiedRequest", "of_scope"]
+
+_PROTOCOLS: Final = b"sec-websocket-protocol"
 
 
 class UnverifiedRequest(NamedTuple):
-    """What of a request may carry credentials, or say where it came from.
+    """The parts of a request that may carry credentials or say where the request came from.
 
     Attributes:
         kind: ``"http"``, or ``"websocket"`` for a handshake.
@@ -27,9 +31,75 @@ class UnverifiedRequest(NamedTuple):
     headers: Iterable[tuple[bytes, bytes]]
     query: bytes = b""
 
+    @classmethod
+    def of(cls, scope_or_environ: Mapping[str, Any]) -> UnverifiedRequest:
+        """Return the request of an ASGI scope (``http`` or ``websocket``) or a WSGI environ.
+
+        Raises TypeError for anything else.
+        """
+        if isinstance(scope_or_environ, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            if scope_or_environ.get("type") in ("http", "websocket"):
+                return of_scope(scope_or_environ)
+            if "REQUEST_METHOD" in scope_or_environ:
+                return _of_environ(scope_or_environ)
+        raise TypeError(
+            "scope_or_environ must be an ASGI scope (http or websocket) or a WSGI environ, "
+            f"got {type(scope_or_environ).__name__}"
+        )
+
+    @classmethod
+    def from_pairs(
+        cls,
+        method: str,
+        pairs: Iterable[tuple[str | bytes, str | bytes]],
+        query: bytes = b"",
+        *,
+        kind: Literal["http", "websocket"] = "http",
+    ) -> UnverifiedRequest:
+        """Return the request with these headers.
+
+        Arguments:
+            method: as sent.
+            pairs: the headers as the framework has them: names in any case and values, each text or
+                bytes, a header that was sent twice as two pairs.
+            query: the query string, still encoded; only read of a handshake.
+            kind: ``"websocket"`` for a handshake.
+        """
+        headers = tuple((_octets(name).lower(), _octets(value)) for name, value in pairs)
+        return cls(kind, method, headers, query)
+
     def values(self, name: bytes) -> list[bytes]:
-        """The values of a header, one for each time it was sent."""
+        """Return the values of a header, one for each time it was sent."""
         return [value for found, value in self.headers if found == name]
 
     def __repr__(self) -> str:
         return f"<UnverifiedRequest {self.kind}>"
+
+
+def of_scope(scope: Mapping[str, Any]) -> UnverifiedRequest:
+    """Return the request of an ASGI scope, ``http`` or ``websocket``."""
+    if scope["type"] == "http":  # each request passes here: its headers are not copied
+        return new_tuple(  # type: ignore[no-any-return]
+            UnverifiedRequest, ("http", scope["method"], scope["headers"], b"")
+        )
+    headers = scope["headers"]
+    offers = scope.get("subprotocols")
+    # Some servers (uvicorn with wsproto) remove this header and leave only the list.
+    if offers and not any(name == _PROTOCOLS for name, _ in headers):
+        headers = [*headers, (_PROTOCOLS, ", ".join(offers).encode("latin-1", "replace"))]
+    return UnverifiedRequest("websocket", "GET", headers, scope.get("query_string", b""))
+
+
+def _of_environ(environ: Mapping[str, Any]) -> UnverifiedRequest:
+    # PEP 3333: the server joined the headers of one name, and gives no handshakes to a WSGI app.
+    pairs = [
+        (key.removeprefix("HTTP_").replace("_", "-"), value)
+        for key, value in environ.items()
+        if key.startswith("HTTP_") and isinstance(value, str)
+    ]
+    return UnverifiedRequest.from_pairs(environ["REQUEST_METHOD"], pairs)
+
+
+def _octets(text: str | bytes) -> bytes:
+    # Servers decode headers as Latin-1. Any other character becomes a "?", which no token contains.
+    return text.encode("latin-1", "replace") if isinstance(text, str) else text

@@ -1,0 +1,79 @@
+"""`UnverifiedRequest`: one request from an ASGI scope, a WSGI environ or plain pairs."""
+
+from __future__ import annotations
+
+import pytest
+
+from jwks_client._core.credentials.answers import Answer
+from jwks_client._core.credentials.request import UnverifiedRequest
+
+SCOPE = {
+    "type": "http",
+    "method": "POST",
+    "path": "/",
+    "query_string": b"token=a",
+    "headers": [(b"authorization", b"Bearer a"), (b"authorization", b"Bearer b")],
+}
+
+
+def test_a_request_of_an_asgi_scope_has_each_header_as_often_as_it_was_sent():
+    """Of a scope, method and headers are taken as the server gives them."""
+    request = UnverifiedRequest.of(SCOPE)
+    assert (request.kind, request.method, request.query) == ("http", "POST", b"")
+    assert request.values(b"authorization") == [b"Bearer a", b"Bearer b"]
+
+
+def test_a_handshake_of_an_asgi_scope_has_its_query_and_its_subprotocols():
+    """Of a handshake the query counts too, and subprotocols that a server keeps apart."""
+    scope = SCOPE | {"type": "websocket", "subprotocols": ["bearer", "a"]}
+    request = UnverifiedRequest.of(scope)
+    assert (request.kind, request.method, request.query) == ("websocket", "GET", b"token=a")
+    assert request.values(b"sec-websocket-protocol") == [b"bearer, a"]
+
+
+def test_a_request_of_a_wsgi_environ_has_its_headers_by_their_names():
+    """Of an environ the CGI names become header names, and no other variable becomes a header."""
+    request = UnverifiedRequest.of(
+        {
+            "REQUEST_METHOD": "PUT",
+            "HTTP_X_API_TOKEN": "a\u20ac",
+            "HTTP_NOT_TEXT": 3,
+            "SERVER_NAME": "x",
+            "wsgi.version": (1, 0),
+        }
+    )
+    assert request == ("http", "PUT", ((b"x-api-token", b"a?"),), b"")
+
+
+@pytest.mark.parametrize("given", [{"type": "lifespan"}, {}, None, "GET", object()])
+def test_what_is_neither_scope_nor_environ_is_a_type_error(given):
+    """A lifespan scope, a header mapping or a framework's request is a bug in the caller."""
+    with pytest.raises(TypeError, match=r"must be an ASGI scope .* or a WSGI environ, got"):
+        UnverifiedRequest.of(given)
+
+
+def test_pairs_may_be_text_or_bytes_with_names_in_any_case():
+    """A framework's own headers serve as they are."""
+    request = UnverifiedRequest.from_pairs(
+        "GET", [("Authorization", "Bearer a"), (b"X-B", b"\xff"), ("x-c", "\u20ac")]
+    )
+    assert request.headers == (
+        (b"authorization", b"Bearer a"),
+        (b"x-b", b"\xff"),
+        (b"x-c", b"?"),
+    )
+    assert (request.kind, request.method, request.query) == ("http", "GET", b"")
+
+
+def test_pairs_of_a_handshake_are_marked_as_such():
+    """A stranger's headers never make a request a handshake: the integration says so."""
+    sent = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
+    assert UnverifiedRequest.from_pairs("GET", sent).kind == "http"
+    handshake = UnverifiedRequest.from_pairs("GET", sent, b"token=a", kind="websocket")
+    assert (handshake.kind, handshake.query) == ("websocket", b"token=a")
+
+
+def test_headers_of_an_answer_as_text_are_those_in_bytes():
+    """A framework whose headers are text sends the same bytes, and adds Content-Length itself."""
+    answer = Answer(status=401, headers=((b"www-authenticate", b'Bearer realm="\xe4"'),), body=b"x")
+    assert answer.text_headers == [("www-authenticate", 'Bearer realm="\u00e4"')]
