@@ -156,11 +156,11 @@ def test_an_answer_that_is_too_long():
 
 
 def test_metadata_that_leads_nowhere():
-    """An issuer whose jwks_uri may not be asked, or answers nothing good, is told at that."""
+    """An issuer whose jwks_uri must not be fetched, or answers nothing good, is told at that."""
     with served() as what:
         metadata = {"issuer": what.base_url, "jwks_uri": "http://169.254.169.254/keys"}
         what.put("/.well-known/openid-configuration", metadata)
-        assert "may not be asked" in invoke("keys", what.base_url).output
+        assert "must not be fetched" in invoke("keys", what.base_url).output
         what.put("/.well-known/openid-configuration", {"issuer": what.base_url})
         ended = invoke("keys", what.base_url)
         assert "no jwks_uri" in ended.output

@@ -294,6 +294,30 @@ def test_metadata_is_compared(keys, issuer, jwks_host, found):
     assert [(one["severity"], one["code"]) for one in told] == found
 
 
+@pytest.mark.parametrize(
+    ("own", "found"),
+    [
+        ("http://adfs.example/adfs/services/trust", [("warning", "access_token_issuer")]),
+        ("{base}", []),
+        (7, []),
+    ],
+)
+def test_another_issuer_of_access_tokens_is_reported(keys, own, found):
+    """AD FS signs access tokens as an issuer that only one member of its metadata names."""
+    with served() as what:
+        home = what.base_url
+        place = what.put("/jwks", {"keys": keys}, cache_control="max-age=900")
+        own = own.format(base=home) if isinstance(own, str) else own
+        what.put(
+            "/.well-known/openid-configuration",
+            {"issuer": home, "jwks_uri": place, "access_token_issuer": own},
+        )
+        told = findings_at(home)
+    assert [(one["severity"], one["code"]) for one in told] == found
+    for one in told:
+        assert own in one["message"]
+
+
 def test_the_metadata_itself_may_be_named(keys):
     """The issuer of a metadata address is what stands before its well-known part."""
     with served() as what:

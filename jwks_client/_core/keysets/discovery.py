@@ -39,7 +39,7 @@ class BadMetadata(ValueError):
 def jwks_uri(body: bytes, provider: Provider) -> str:
     """The ``jwks_uri`` of a provider's metadata.
 
-    Raises `BadMetadata`: no JSON object, another issuer, or a place that may not be asked.
+    Raises `BadMetadata`: no JSON object, another issuer, or a jwks_uri that must not be fetched.
     """
     try:
         document = tolerant_json(body)
@@ -56,8 +56,8 @@ def jwks_uri(body: bytes, provider: Provider) -> str:
         raise BadMetadata("the provider's metadata has no jwks_uri")
     if not may_ask(url, provider):
         raise BadMetadata(
-            "the provider's metadata names a jwks_uri that may not be asked: "
-            "https is wanted, and no private address"
+            "the provider's metadata names a jwks_uri that must not be fetched, because it is not "
+            "https or is a private address; if that is the right place, configure it as jwks_url"
         )
     return url
 

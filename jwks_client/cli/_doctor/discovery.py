@@ -1,12 +1,12 @@
-"""What the doctor finds in an issuer's metadata.
+"""Findings of the doctor on an issuer's metadata: the issuers and hosts that it names.
 
-Owns: the comparison of issuers and hosts. May not know: keys.
+Must not depend on: keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from .._output import printable
@@ -19,7 +19,7 @@ _ISSUER: Final = "OpenID Connect Discovery 1.0, section 4.3; RFC 8414, section 3
 
 
 def of_metadata(look: Look) -> Iterator[Finding]:
-    """Findings on the metadata by which a key set was found, if it was."""
+    """Yield findings on the metadata that led to the key set, if metadata did."""
     if look.metadata is None:
         return
     document = metadata_of(look.metadata)
@@ -27,13 +27,14 @@ def of_metadata(look: Look) -> Iterator[Finding]:
         return
     if look.issuer is not None:
         yield from _of_issuer(look.issuer, document.get("issuer"), exact=look.exact)
+    yield from _of_access_tokens(document)
     url, home = document.get("jwks_uri"), urlsplit(look.metadata.url).hostname
     if isinstance(url, str) and look.keys is not None and urlsplit(url).hostname != home:
         yield Finding(
             code="foreign_jwks_uri",
             severity="warning",
-            message=f"its jwks_uri {printable(url)} is on another host, which thereby decides on "
-            "its tokens; see that it is the provider's own",
+            message=f"jwks_uri {printable(url)} is on another host, and whoever controls that host "
+            "can sign tokens; make sure that it belongs to the provider",
             see="RFC 8414, section 2",
         )
 
@@ -45,22 +46,36 @@ def _of_issuer(wanted: str, found: object, *, exact: bool) -> Iterator[Finding]:
         yield Finding(
             code="issuer_mismatch",
             severity="error",
-            message="its metadata names no issuer, so that no client can tell whose it is",
+            message="the metadata names no issuer, so clients refuse it",
             see=_ISSUER,
         )
     elif found.rstrip("/") != wanted.rstrip("/"):
         yield Finding(
             code="issuer_mismatch",
             severity="error",
-            message=f"its metadata is at {printable(wanted)} and names the issuer "
-            f"{printable(found)}: a client that is given the former refuses it",
+            message=f"the metadata at {printable(wanted)} names the issuer {printable(found)}; a "
+            "client that is configured with the former refuses it",
             see=_ISSUER,
         )
     elif exact:
         yield Finding(
             code="issuer_spelling",
             severity="info",
-            message=f"it spells itself {printable(found)}: the slash at the end counts, so give "
-            "that to clients",
+            message=f"the metadata spells the issuer {printable(found)}; the slash at the end "
+            "counts, so configure clients with that spelling",
             see=_ISSUER,
+        )
+
+
+def _of_access_tokens(document: Mapping[str, Any]) -> Iterator[Finding]:
+    # AD FS puts this issuer into access tokens, and the one of the metadata into ID tokens only.
+    own = document.get("access_token_issuer")
+    if isinstance(own, str) and own != document.get("issuer"):
+        yield Finding(
+            code="access_token_issuer",
+            severity="warning",
+            message=f"access_token_issuer is {printable(own)}: access tokens name it as their "
+            "issuer, and a client that accepts only the issuer of the metadata refuses them; "
+            "configure both, Provider(issuer=(…, …), discovery_url=…)",
+            see="AD FS: access_token_issuer in the OpenID Connect metadata",
         )
