@@ -1,16 +1,15 @@
-"""Every error this library raises; nothing else comes out of a verification.
+"""Every error that this library raises; a verification raises no other.
 
     JWKSError                       catch this to catch them all
     ├── ConfigurationError          500  a setting is wrong, when a client or provider is made
     ├── CredentialsError            401  no credentials, or (400) credentials that cannot be read
     ├── TokenError                  401  the token is refused
-    ├── InsufficientScopeError      403  the token is good, its scopes do not suffice
-    └── KeysUnavailableError        503  nobody can know: the provider's keys could not be had
+    ├── InsufficientScopeError      403  the token is valid, but lacks scopes or claims
+    └── KeysUnavailableError        503  undecided: the provider's keys are unavailable
 
 Each instance has a stable ``code``, the ``http_status`` an API should answer with, and
-``retry_after`` (seconds, or None). Messages are written here or by this library's own modules. They
-name settings of the application, never the token, and never claims of a token whose signature did
-not hold.
+``retry_after`` (seconds, or None). Messages are written by this library. They name settings of the
+application, never the token, and never claims of a token whose signature was not valid.
 """
 
 from __future__ import annotations
@@ -55,20 +54,21 @@ KeysUnavailableCode: TypeAlias = Literal[
 CredentialsErrorCode: TypeAlias = Literal[
     "missing_credentials", "invalid_request", "cross_site_cookie"
 ]
+InsufficientScopeCode: TypeAlias = Literal["insufficient_scope", "insufficient_claims"]
 
 TOKEN_ERROR_CODES: Final[tuple[str, ...]] = get_args(TokenErrorCode)
 
 
 class JWKSError(Exception):
-    """Base of every error of this library.
+    """The base of every error of this library.
 
     Attributes:
         code: a stable word for programs; listed per class in this module.
         message: one sentence for people.
         http_status: the HTTP status an API should answer with.
         retry_after: seconds until it is worth trying again, or None.
-        provider: the name of the provider whose verdict it is, where that is known.
-        kid: the kid that the token claims, printable and cut, for logs; None where there is none.
+        provider: the name of the provider that decided, if that is known.
+        kid: the kid of the token, escaped and truncated, for logs; None if there is none.
     """
 
     http_status: int = 500
@@ -99,11 +99,11 @@ def _rebuild(kind: type[JWKSError], args: tuple[Any, ...], state: dict[str, Any]
 
 
 class ConfigurationError(JWKSError):
-    """A setting is wrong; it names the field and what it takes. Never raised by ``verify``.
+    """A setting is wrong; the message names it. ``verify`` never raises this.
 
     Arguments:
         field: the setting, as the caller spells it.
-        message: what is wrong and what the setting takes.
+        message: what the setting must be, and what it was.
     """
 
     def __init__(self, field: str, message: str) -> None:
@@ -129,8 +129,8 @@ class TokenError(JWKSError):
     """The token is refused. ``code`` is one of `TokenErrorCode`.
 
     Attributes:
-        claim: the claim that was judged, where a claim was.
-        expected: what the application asked of it, where that is a value of its own settings.
+        claim: the claim that the error is about, or None.
+        expected: what the application's settings expect of it, or None.
     """
 
     http_status = 401
@@ -148,33 +148,52 @@ class TokenError(JWKSError):
         self.expected = expected
 
     def __str__(self) -> str:
-        about = "" if self.claim is None else f" (claim {self.claim!r})"
-        wanted = "" if self.expected is None else f"; expected: {self.expected!r}"
-        return f"{self.code}: {self.message}{about}{wanted}"
+        return f"{super().__str__()}{_of_claim(self.claim, self.expected)}"
+
+
+def _of_claim(claim: str | None, expected: object) -> str:
+    about = "" if claim is None else f" (claim {claim!r})"
+    return about if expected is None else f"{about}; expected: {expected!r}"
 
 
 class InsufficientScopeError(JWKSError):
-    """The token is good, but lacks scopes (RFC 6750: ``insufficient_scope``).
+    """The token is valid and does not suffice: it lacks scopes, or a handler asks for other claims.
+
+    Codes: ``insufficient_scope`` (RFC 6750, section 3.1), ``insufficient_claims``.
 
     Attributes:
-        required: the scopes asked for, sorted.
+        required: the required scopes, sorted; empty for ``insufficient_claims``.
+        claim: the claim that does not suffice, if the handler asked for the value of a claim.
+        expected: what the handler expects of it.
     """
 
     http_status = 403
 
-    def __init__(self, required: Iterable[str]) -> None:
+    def __init__(
+        self,
+        required: Iterable[str] = (),
+        *,
+        code: InsufficientScopeCode = "insufficient_scope",
+        message: str | None = None,
+        claim: str | None = None,
+        expected: object = None,
+    ) -> None:
         self.required = (required,) if isinstance(required, str) else tuple(sorted(required))
-        super().__init__(
-            "insufficient_scope", f"the token lacks a required scope ({' '.join(self.required)})"
-        )
+        self.claim = claim
+        self.expected = expected
+        if message is None:
+            message = f"the token lacks a required scope ({' '.join(self.required)})"
+        super().__init__(code, message)
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}{_of_claim(self.claim, self.expected)}"
 
 
 class KeysUnavailableError(JWKSError):
-    """The keys that would decide are not to be had: the token is neither accepted nor refused.
+    """The keys are unavailable: the token is neither accepted nor refused.
 
     Codes: ``fetch_failed``, ``fetch_timeout``, ``bad_key_set``, ``discovery_failed``,
-    ``resolver_failed``. What went wrong on the wire is its ``__cause__``, for logs, not for
-    answers.
+    ``resolver_failed``. The failure of the fetch is the ``__cause__``: for logs, not for answers.
     """
 
     http_status = 503

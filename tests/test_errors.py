@@ -53,6 +53,12 @@ ERRORS = [
     (CredentialsError("invalid_request", "why"), CredentialsError, "invalid_request", 400),
     (CredentialsError("cross_site_cookie", "why"), CredentialsError, "cross_site_cookie", 401),
     (InsufficientScopeError(["b", "a"]), InsufficientScopeError, "insufficient_scope", 403),
+    (
+        InsufficientScopeError(code="insufficient_claims", message="why"),
+        InsufficientScopeError,
+        "insufficient_claims",
+        403,
+    ),
     (ConfigurationError("leeway", "why"), ConfigurationError, "invalid_configuration", 500),
     (JWKSError("own", "why"), JWKSError, "own", 500),
 ]
@@ -158,6 +164,9 @@ def test_missing_scopes_are_named_in_one_order(required):
         TokenError("wrong_audience", "why", claim="aud", expected=("a",)),
         KeysUnavailableError("fetch_failed", "why", retry_after=7.5),
         Mine("rejected_by_check", "why", claim="org"),
+        InsufficientScopeError(
+            code="insufficient_claims", message="why", claim="org", expected="o1"
+        ),
     ],
 )
 def test_errors_survive_pickling_and_copying_whole(error, duplicate):
@@ -178,6 +187,15 @@ def test_a_pickled_error_leaves_its_cause_behind():
     error = KeysUnavailableError("fetch_failed", "why")
     error.__cause__ = OSError("secret host")
     assert b"secret host" not in pickle.dumps(error)
+
+
+def test_insufficient_claims_name_the_claim_and_what_is_expected():
+    """The log shows which claim of an accepted token did not suffice, as for a TokenError."""
+    error = InsufficientScopeError(
+        code="insufficient_claims", message="wrong", claim="org", expected="o1"
+    )
+    assert str(error) == "insufficient_claims: wrong (claim 'org'); expected: 'o1'"
+    assert error.required == ()
 
 
 def test_one_scope_may_be_given_alone():

@@ -1,7 +1,7 @@
-"""What a handler asks of a token, beyond that it is good: scopes, claims, a provider.
+"""`Requirement`: what a handler requires of a verified token: scopes, claims, a provider.
 
-Owns: how that is said, checked when it is written, and judged. May not know: requests, frameworks,
-clients. The decorator and every integration say it in the same words, and judge it here.
+The decorator and every integration use it. A token that does not suffice is a matter of
+authorization: the answer is 403, never 401. Must not depend on: requests, frameworks, clients.
 """
 
 from __future__ import annotations
@@ -9,30 +9,38 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from .._core.json_values import any_of as values_of
 from .._core.json_values import is_json
 from .._core.tokens.claim_values import check_values, wanted
 from .._core.tokens.verified import VerifiedToken
-from ..errors import ConfigurationError, CredentialsError, JWKSError, TokenError
+from ..errors import (
+    ConfigurationError,
+    CredentialsError,
+    InsufficientScopeError,
+    JWKSError,
+    TokenError,
+)
 
-__all__ = ["ClaimsRule", "Requirement"]
+__all__ = ["ClaimsRule", "Requirement", "claims_as"]
 
 ClaimsRule: TypeAlias = Mapping[str, Any] | Callable[[VerifiedToken], object]
 
-_TAKES: Final = "takes scopes: strings, not empty and without blanks"
+T = TypeVar("T")
+
+_TAKES: Final = "must be scopes: strings, not empty and without blanks"
 
 
 class Requirement:
-    """What is asked.
+    """What a token must have.
 
     Arguments:
-        scopes: all of them must be there.
-        any_of: one of them must be there, unless it is empty.
+        scopes: the token must have all of these.
+        any_of: the token must have one of these, unless it is empty.
         claims: exact JSON values by claim (a set means any one of its members); or a plain function
             of the `VerifiedToken` that returns True to accept it.
-        provider: the name of the provider whose tokens are accepted; None: of any.
+        provider: the name of the provider whose tokens are accepted; None: any provider.
 
     Raises ConfigurationError naming the setting.
     """
@@ -50,9 +58,13 @@ class Requirement:
         self._scopes = _checked_scopes("scopes", scopes)
         self._any_of = _checked_scopes("any_of", any_of)
         if not self._any_of and any_of != ():
-            raise ConfigurationError("any_of", f"{_TAKES}; none of them would let nobody in")
+            raise ConfigurationError(
+                "any_of", f"{_TAKES}; an empty collection would accept no token"
+            )
         if provider is not None and (not isinstance(provider, str) or not provider):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError("provider", "takes the name of a provider")
+            raise ConfigurationError(
+                "provider", f"must be the name of a provider, got {provider!r}"
+            )
         self._provider = provider
         by_value = claims if isinstance(claims, Mapping) else {}
         if not all(
@@ -60,35 +72,45 @@ class Requirement:
             for name, value in by_value.items()
         ):
             raise ConfigurationError(
-                "claims", "takes JSON values by claim, or a set of such values"
+                "claims", "must be JSON values by claim, or sets of such values"
             )
         self._wanted = wanted(by_value)
         self._accepts = None if claims is None or isinstance(claims, Mapping) else claims
         if self._accepts is not None and (
             not callable(self._accepts) or inspect.iscoroutinefunction(self._accepts)
         ):
-            raise ConfigurationError("claims", "takes a mapping, or a plain function of the token")
+            raise ConfigurationError(
+                "claims", "must be a mapping or a plain function of the token"
+            )
 
     def check(self, token: VerifiedToken | None) -> VerifiedToken:
-        """Return the token if it is what is asked for.
+        """Return the token if it has what is required.
 
-        Raises CredentialsError ``missing_credentials`` without one; TokenError ``wrong_issuer`` for
-        another provider's, ``missing_claim``, ``invalid_claim`` or ``rejected_by_check``;
-        InsufficientScopeError. A JWKSError that the application's function raises passes as it is.
+        Raises CredentialsError ``missing_credentials`` without a token; InsufficientScopeError
+        ``insufficient_scope``, or ``insufficient_claims`` for other claims, another provider, or a
+        function that raises or does not return True. A JWKSError that the function raises passes
+        unchanged: its status is the application's decision.
         """
         if token is None:
             raise CredentialsError("missing_credentials", "the request carries no credentials")
         if self._provider not in (None, token.provider):
-            raise TokenError(
-                "wrong_issuer", "it is another provider's token", expected=self._provider
-            )
+            raise _insufficient("another provider issued the token", expected=self._provider)
         if self._wanted:
-            # Read anew from the signed bytes: this token's own are the application's to change.
-            check_values(copy.copy(token).claims, self._wanted)
+            self._check_values(token)
         token.require(*self._scopes, any_of=self._any_of)
         if self._accepts is not None:
             self._ask(self._accepts, token)
         return token
+
+    def _check_values(self, token: VerifiedToken) -> None:
+        try:
+            # Read again from the signed bytes: the application may have changed its copy.
+            check_values(copy.copy(token).claims, self._wanted)
+        except TokenError as error:
+            refused = error
+        else:
+            return
+        raise _insufficient(refused.message, claim=refused.claim, expected=refused.expected)
 
     @staticmethod
     def _ask(accepts: Callable[[VerifiedToken], object], token: VerifiedToken) -> None:
@@ -97,9 +119,29 @@ class Requirement:
         except JWKSError:
             raise
         except Exception as error:
-            raise TokenError("rejected_by_check", "the handler's claims= raised") from error
+            raise _insufficient("the handler's claims= raised") from error
         if verdict is not True:
-            raise TokenError("rejected_by_check", "the handler's claims= did not return True")
+            raise _insufficient("the handler's claims= did not return True")
+
+
+def claims_as(token: VerifiedToken, kind: type[T]) -> T:
+    """Return a token's claims as the type that a handler requires.
+
+    Raises InsufficientScopeError ``insufficient_claims`` if the claims do not fit the type.
+    """
+    try:
+        return token.claims_as(kind)
+    except TokenError as error:
+        refused = error
+    raise _insufficient(refused.message, claim=refused.claim, expected=refused.expected)
+
+
+def _insufficient(
+    message: str, *, claim: str | None = None, expected: object = None
+) -> InsufficientScopeError:
+    return InsufficientScopeError(
+        code="insufficient_claims", message=message, claim=claim, expected=expected
+    )
 
 
 def _checked_scopes(field: str, given: object) -> tuple[str, ...]:

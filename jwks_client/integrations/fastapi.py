@@ -29,7 +29,7 @@ from .. import VerifiedToken
 from .._core.locations import BEARER
 from .._web.guard import Guard, checked_flag
 from .._web.identity import current_token
-from .._web.requirement import ClaimsRule, Requirement
+from .._web.requirement import ClaimsRule, Requirement, claims_as
 from .._web.starlette_connection import Connection, GuardSettings, let_errors_be_answered
 from ..errors import ConfigurationError, CredentialsError
 from ..protocols import AsyncVerifier
@@ -123,12 +123,12 @@ class JWKSAuth:
         Arguments:
             kind: a dataclass, TypedDict, or msgspec or pydantic type.
 
-        Claims that do not fit it are a TokenError ``missing_claim`` or ``invalid_claim``.
+        Claims that do not fit it are an InsufficientScopeError ``insufficient_claims`` (403).
         """
         ours = Depends(self)
 
         async def typed(token: VerifiedToken | None = ours) -> T | None:
-            return None if token is None else token.claims_as(kind)
+            return None if token is None else claims_as(token, kind)
 
         return typed
 

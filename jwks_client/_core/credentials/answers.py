@@ -1,7 +1,6 @@
-"""The HTTP answer to a request that is refused: status, challenge and body (RFC 6750, RFC 9457).
+"""Render the HTTP answer to a refused request: status, challenge and body (RFC 6750, RFC 9457).
 
-Owns: how an error becomes an answer. Must not depend on: servers, frameworks, clients. Nothing of a
-request reaches an answer.
+Nothing of a request reaches an answer. Must not depend on: servers, frameworks, clients.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from .. import settings
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The answer to a request that is refused.
+    """The answer to a refused request.
 
     Attributes:
         status: the HTTP status.
-        headers: names in lower case and values; Content-Length is added as it is sent.
+        headers: names in lower case and values; Content-Length is added when the answer is sent.
         body: the whole body.
     """
 
@@ -36,14 +35,14 @@ class Answer:
     body: bytes
 
     def with_body(self, body: bytes, media_type: str = "application/json") -> Answer:
-        """The same answer, challenge and all, with another body."""
+        """Return the same answer, challenge included, with another body."""
         others = [(name, value) for name, value in self.headers if name != b"content-type"]
         headers = ((b"content-type", media_type.encode("latin-1")), *others)
         return dataclasses.replace(self, headers=headers, body=body)
 
     @property
     def headers_to_send(self) -> list[tuple[bytes, bytes]]:
-        """The headers with Content-Length, where there may be one (RFC 9110, section 8.6)."""
+        """The headers with Content-Length, unless the status forbids it (RFC 9110, section 8.6)."""
         if self.status in (204, 304):
             return list(self.headers)
         return [*self.headers, (b"content-length", str(len(self.body)).encode())]
@@ -55,20 +54,20 @@ class Answer:
 
     @property
     def phrase(self) -> str:
-        """The status in words (RFC 9110, section 15)."""
+        """The reason phrase of the status (RFC 9110, section 15)."""
         try:
             return HTTPStatus(self.status).phrase
-        except ValueError:  # an error of the application's own, with a status of its own
+        except ValueError:  # an error class of the application, with its own status
             return "Refused"
 
 
 class Answers:
-    """How errors are answered: status, challenge, problem (RFC 6750, 3; RFC 9457; RFC 9728, 5.1).
+    """Answers to errors: status, challenge, problem (RFC 6750, 3; RFC 9457; RFC 9728, 5.1).
 
     Arguments:
         realm: shown in each challenge; printable ASCII.
-        resource_metadata: the URL of the protected resource's metadata, likewise; https, or http on
-            loopback.
+        resource_metadata: the URL of the protected resource's metadata, shown in each challenge;
+            https, or http on loopback.
 
     Raises ConfigurationError ``realm`` or ``resource_metadata``.
     """
@@ -86,7 +85,7 @@ class Answers:
             self._after = (_parameter("resource_metadata", resource_metadata),)
 
     def to(self, error: JWKSError) -> Answer:
-        """The answer to an error: its code, nothing of its message, causes or token."""
+        """Return the answer to an error: it shows the code, never the message, causes or token."""
         status, challenge, detail = error.http_status, self._challenge_for(error), _detail(error)
         headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
         if challenge is not None:
@@ -109,7 +108,7 @@ class Answers:
         match error:
             case TokenError():
                 return self._challenge('error="invalid_token"')
-            case InsufficientScopeError():
+            case InsufficientScopeError(code="insufficient_scope"):
                 wanted = _parameter("scope", " ".join(error.required))
                 return self._challenge('error="insufficient_scope"', wanted)
             case CredentialsError(code="invalid_request"):
@@ -124,14 +123,14 @@ class Answers:
 
 
 def _parameter(name: str, value: str) -> str:
-    """A parameter as a quoted string (RFC 9110, section 5.6.4); what it cannot hold is a ``?``."""
+    """Return a parameter as a quoted string (RFC 9110, section 5.6.4), other characters as ``?``."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     held = "".join(one if " " <= one <= "~" else "?" for one in escaped)
     return f'{name}="{held}"'
 
 
 def _detail(error: JWKSError) -> str | None:
-    """A sentence for people that says no more than the class of the error."""
+    """Return a sentence for people that says no more than the class of the error."""
     match error:
         case CredentialsError(code="missing_credentials"):
             return "The request carries no credentials."
@@ -141,6 +140,8 @@ def _detail(error: JWKSError) -> str | None:
             return "The credentials of the request cannot be read."
         case TokenError():
             return "The token is not accepted."
+        case InsufficientScopeError(code="insufficient_claims"):
+            return "The token's claims do not suffice."
         case InsufficientScopeError():
             return "The token lacks a required scope."
         case KeysUnavailableError():

@@ -521,6 +521,7 @@ ANSWERS = [
         'Bearer error="insufficient_scope", scope="a b:w"',
         None,
     ),
+    (InsufficientScopeError(code="insufficient_claims", message="m"), 403, None, None),
     (KeysUnavailableError("fetch_failed", "m"), 503, None, "1"),
     (KeysUnavailableError("fetch_failed", "m", retry_after=0), 503, None, "1"),
     (KeysUnavailableError("fetch_failed", "m", retry_after=7.2), 503, None, "8"),

@@ -28,6 +28,10 @@ DETAILS = [
     (TokenError("bad_signature", ""), "The token is not accepted."),
     (InsufficientScopeError(["a"]), "The token lacks a required scope."),
     (
+        InsufficientScopeError(code="insufficient_claims", message="", claim="org"),
+        "The token's claims do not suffice.",
+    ),
+    (
         KeysUnavailableError("fetch_failed", ""),
         "The token cannot be checked at the moment; try again later.",
     ),
