@@ -79,9 +79,7 @@ class Requirement:
         if self._accepts is not None and (
             not callable(self._accepts) or inspect.iscoroutinefunction(self._accepts)
         ):
-            raise ConfigurationError(
-                "claims", "must be a mapping or a plain function of the token"
-            )
+            raise ConfigurationError("claims", "must be a mapping or a plain function of the token")
 
     def check(self, token: VerifiedToken | None) -> VerifiedToken:
         """Return the token if it has what is required.

@@ -123,7 +123,7 @@ class Answers:
 
 
 def _parameter(name: str, value: str) -> str:
-    """Return a parameter as a quoted string (RFC 9110, section 5.6.4), other characters as ``?``."""
+    """Return a parameter as a quoted string (RFC 9110, section 5.6.4), all else as ``?``."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     held = "".join(one if " " <= one <= "~" else "?" for one in escaped)
     return f'{name}="{held}"'
