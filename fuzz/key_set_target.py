@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from jwks_client import ConfigurationError, JWKSClient, Provider
+from jwks_client import ConfigurationError, JWKSClient, Provider, providers
 from jwks_client._core.keysets.jwk import BadKeySet, Key, KeySet, read_key_set
 
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
@@ -25,7 +25,11 @@ def check(data: bytes) -> None:
     except BadKeySet:
         key_set = None
     try:
-        client = JWKSClient(Provider(name="idp", issuer=None, audience=None, jwks=data))
+        client = JWKSClient(
+            Provider(
+                name="idp", issuer=providers.UNCHECKED, audience=providers.UNCHECKED, jwks=data
+            )
+        )
     except ConfigurationError:
         assert key_set is None, "read, and refused by the client"
         return

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from jwks_client import IssuerTemplate, JWKSClient, JWKSError, Provider, TokenError
+from jwks_client import IssuerTemplate, JWKSClient, JWKSError, Provider, TokenError, providers
 from jwks_client._core.encoding import decode_segment, read_segments, strict_object
 from jwks_client._core.tokens.unverified import parse
 from jwks_client.testing import FakeClock
@@ -31,9 +31,9 @@ USUAL: Final[dict[str, Any]] = {"jwks": {"keys": [KEY.jwk()]}, "audience": "api"
 CLIENTS: Final = [
     JWKSClient(
         Provider(
-            **{**USUAL, "audience": None},
+            **{**USUAL, "audience": providers.UNCHECKED},
             name="open",
-            issuer=None,
+            issuer=providers.UNCHECKED,
             require_expiry=False,
             bound_tokens="checked_elsewhere",
             token_types=(None, "jwt", "at+jwt", "other"),

@@ -15,6 +15,7 @@ from ..errors import ConfigurationError
 from . import settings
 from .json_values import any_of, is_json
 from .locations import BEARER, Cookie, Header, Location, Query, Subprotocol
+from .unchecked import Unchecked, restriction
 
 __all__ = [
     "Cookie",
@@ -101,10 +102,10 @@ class Provider:
 
     Arguments:
         name: what the application calls it; in events, ``health()`` and ``token.provider``.
-        issuer: the accepted ``iss``: one, several, an `IssuerTemplate`, or None = knowingly not
-            checked.
-        audience: the accepted ``aud``: one or several (one match suffices), or None = knowingly not
-            checked.
+        issuer: the accepted ``iss``: one, several, an `IssuerTemplate`, or
+            ``providers.UNCHECKED``.
+        audience: the accepted ``aud``: one or several (one match suffices), or
+            ``providers.UNCHECKED``.
         jwks_url: where the key set is. Exactly one of this and the next two is given.
         discovery_url: where the metadata is that names the key set (OpenID Connect Discovery, RFC
             8414).
@@ -131,8 +132,8 @@ class Provider:
     """
 
     name: str
-    issuer: str | tuple[str, ...] | IssuerTemplate | None
-    audience: str | tuple[str, ...] | None
+    issuer: str | tuple[str, ...] | IssuerTemplate | Unchecked
+    audience: str | tuple[str, ...] | Unchecked
     jwks_url: str | None = None
     discovery_url: str | None = None
     jwks: Mapping[str, Any] | str | bytes | None = field(default=None, repr=False)
@@ -168,13 +169,9 @@ class Provider:
         object.__setattr__(self, name, value)
 
     def _check_identity(self) -> None:
-        for name in ("issuer", "audience"):
-            value = getattr(self, name)
-            if name == "issuer" and isinstance(value, IssuerTemplate):
-                continue
-            if value is not None:
-                several = settings.one_or_more(name, value)
-                self._keep(name, value if isinstance(value, str) else several)
+        if not isinstance(self.issuer, IssuerTemplate):
+            self._keep("issuer", restriction("issuer", self.issuer))
+        self._keep("audience", restriction("audience", self.audience))
         algorithms = settings.names("algorithms", self.algorithms, at_least=1)
         for algorithm in algorithms:
             if algorithm not in SUPPORTED_ALGORITHMS:

@@ -10,12 +10,14 @@ import math
 import re
 import sys
 from collections.abc import Collection, Iterable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ..errors import ConfigurationError
 from .addresses import is_loopback, split_url
 
 T = TypeVar("T", bound=str)
+
+LONGEST_TEXT: Final = 2048
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # RFC 9110, section 5.5, without obs-text: what every server reads alike.
@@ -40,7 +42,7 @@ def number(
             else f"from {minimum:g} to {maximum:g}"
         )
         raise ConfigurationError(
-            field, f"takes a finite number {span} ({unit}), not {_shown(value)}"
+            field, f"takes a finite number {span} ({unit}), not {shown(value)}"
         )
     return value  # type: ignore[return-value]
 
@@ -50,7 +52,7 @@ def whole(field: str, value: object, *, minimum: int = 0, maximum: int | None = 
     good = isinstance(value, int) and not isinstance(value, bool)
     if not good or value < minimum or (maximum is not None and value > maximum):  # type: ignore[operator]
         span = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-        raise ConfigurationError(field, f"takes a whole number {span}, not {_shown(value)}")
+        raise ConfigurationError(field, f"takes a whole number {span}, not {shown(value)}")
     return value  # type: ignore[return-value]
 
 
@@ -61,11 +63,11 @@ def flag(field: str, value: object) -> bool:
     return value
 
 
-def text(field: str, value: object, *, longest: int = 2048) -> str:
+def text(field: str, value: object, *, longest: int = LONGEST_TEXT) -> str:
     """A string that is not empty and at most ``longest`` characters long."""
     if not isinstance(value, str) or not value or len(value) > longest:
         raise ConfigurationError(
-            field, f"takes a string of 1 to {longest} characters, not {_shown(value)}"
+            field, f"takes a string of 1 to {longest} characters, not {shown(value)}"
         )
     return value
 
@@ -74,7 +76,7 @@ def names(field: str, value: object, *, at_least: int = 0) -> tuple[str, ...]:
     """A collection of strings as a tuple, in its order, without repeats."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
         raise ConfigurationError(
-            field, f'takes a collection of strings, such as ("a", "b"), not {_shown(value)}'
+            field, f'takes a collection of strings, such as ("a", "b"), not {shown(value)}'
         )
     found = tuple(dict.fromkeys(text(field, item) for item in value))
     if len(found) < at_least:
@@ -118,7 +120,7 @@ def url(field: str, value: object, *, allow_http: bool = False) -> str:
     """An https URL; plain http only for a loopback host or where ``allow_http`` says so."""
     parts = split_url(value)
     if parts is None:
-        raise ConfigurationError(field, f"takes an absolute https URL, not {_shown(value)}")
+        raise ConfigurationError(field, f"takes an absolute https URL, not {shown(value)}")
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname or "")):
         raise ConfigurationError(
             field,
@@ -127,11 +129,12 @@ def url(field: str, value: object, *, allow_http: bool = False) -> str:
     return str(value)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a value as an error message shows it: short, and without a password."""
     if isinstance(value, str) and "@" in value:
         return "one that may hold a password"
     try:
-        shown = repr(value)
+        text = repr(value)
     except ValueError:  # an integer with more digits than Python turns into text
         return "a number of thousands of digits"
-    return shown if len(shown) <= 80 else f"a {type(value).__name__} of {len(shown)} characters"
+    return text if len(text) <= 80 else f"a {type(value).__name__} of {len(text)} characters"

@@ -5,8 +5,9 @@ know: any preset. Names, parameters and types are those of the factories in `jwk
 read from their signatures, so that a new preset is there as soon as it is exported.
 
 A value is text, a number or true/false, as the parameter's type says. A parameter that takes
-several is given several times. An empty value is None where the parameter knows it: ``audience=``
-knowingly checks no audience.
+several is given several times. The word UNCHECKED switches a check off where the parameter allows
+it (``audience=UNCHECKED``). An empty value never does: where a parameter that restricts is meant,
+the factory refuses it. Elsewhere it is None, if the parameter knows that.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from .. import Provider, providers
+from .._core.unchecked import UNCHECKED, Unchecked
 from ..errors import ConfigurationError
 from ._errors import wrong_setting
 from ._output import printable, without_tokens
@@ -69,7 +71,7 @@ def provider_of(text: str, more: Mapping[str, list[str]], *, keys_alone: bool = 
         text: the short name with its arguments.
         more: arguments from options of their own (``--audience``), by parameter; each replaces
             what the text says.
-        keys_alone: only its keys matter, so what can be None (an audience) may be left out.
+        keys_alone: only its keys matter, so what can be UNCHECKED (an audience) may be left out.
 
     Raises click's UsageError, which offers the nearest names where one is unknown.
     """
@@ -81,8 +83,8 @@ def provider_of(text: str, more: Mapping[str, list[str]], *, keys_alone: bool = 
             raise click.UsageError(f"{name} settles its {parameter} itself, so leave that out")
     missing = [one for one in preset.required if one not in given]
     if keys_alone:
-        unsaid = [one for one in missing if type(None) in _options_of(preset.kinds[one])]
-        given |= {one: [""] for one in unsaid}
+        unsaid = [one for one in missing if Unchecked in _options_of(preset.kinds[one])]
+        given |= {one: [UNCHECKED.name] for one in unsaid}
         missing = [one for one in missing if one not in unsaid]
     if missing:
         raise click.UsageError(f"{name} needs {' and '.join(missing)}: {_spelled(name, preset)}")
@@ -173,6 +175,8 @@ def _is_several(kind: object) -> bool:
 
 def _value(name: str, parameter: str, kind: object, said: list[str]) -> Any:
     options = _options_of(kind)
+    if said == [UNCHECKED.name] and Unchecked in options:
+        return UNCHECKED
     if said == [""] and type(None) in options:
         return None
     several = any(_is_several(one) for one in options)

@@ -5,6 +5,7 @@ domain, an audience) and any field of `Provider` by keyword, as ``_make`` merges
 """
 
 from .._core.locations import Cookie, Header, Query, Subprotocol
+from .._core.unchecked import UNCHECKED
 from ._auth0 import auth0
 from ._authentik import authentik
 from ._clerk import clerk
@@ -30,6 +31,7 @@ from ._wso2 import asgardeo, wso2
 from ._zitadel import zitadel
 
 __all__ = [
+    "UNCHECKED",
     "Cookie",
     "Header",
     "Query",

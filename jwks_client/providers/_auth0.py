@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from .._core.provider import Provider
+from .._core.unchecked import Unchecked
 from ._identifiers import host
 from ._make import make
 from ._options import OptionsBesideAudience
@@ -15,7 +16,7 @@ __all__ = ["auth0"]
 def auth0(
     domain: str,
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
     """Access tokens of an Auth0 tenant for one of its APIs.

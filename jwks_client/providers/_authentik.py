@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from .._core.provider import Provider
+from .._core.unchecked import Unchecked
 from ._identifiers import base_url as base
 from ._identifiers import segment
 from ._make import make
@@ -17,7 +18,7 @@ def authentik(
     base_url: str,
     slug: str,
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
     """Tokens of one authentik application.

@@ -7,6 +7,7 @@ from typing import Unpack
 from .._core import settings
 from .._core.locations import BEARER, Cookie
 from .._core.provider import Provider
+from .._core.unchecked import UNCHECKED
 from ._checks import ClaimIsNot
 from ._identifiers import host
 from ._make import make
@@ -41,7 +42,7 @@ def clerk(
         name="clerk",
         jwks_url=f"{site}/.well-known/jwks.json",
         issuer=site,
-        audience=None,
+        audience=UNCHECKED,
         algorithms=("RS256",),
         claim_values={"azp": frozenset(parties)},
         checks=(ClaimIsNot("sts", "pending"),),

@@ -6,6 +6,7 @@ from typing import Unpack
 
 from .._core.locations import Cookie, Header
 from .._core.provider import Provider
+from .._core.unchecked import Unchecked
 from ._identifiers import segment
 from ._make import make
 from ._options import OptionsBesideAudience
@@ -16,7 +17,7 @@ __all__ = ["cloudflare_access"]
 def cloudflare_access(
     team: str,
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
     """Application tokens of a Cloudflare Access team.

@@ -7,6 +7,7 @@ from typing import Final, TypedDict, Unpack
 
 from .._core import settings
 from .._core.provider import Provider
+from .._core.unchecked import UNCHECKED
 from ..errors import ConfigurationError
 from ._make import make
 from ._options import OptionsBesideAudience
@@ -40,7 +41,7 @@ def cognito_access(
         options,
         name="cognito_access",
         **_pool(user_pool_id, region),
-        audience=None,
+        audience=UNCHECKED,
         claim_values={"token_use": "access", "client_id": frozenset(clients)},
     )
 

@@ -6,6 +6,7 @@ from typing import Unpack
 
 from .._core.locations import BEARER, Cookie
 from .._core.provider import Provider
+from .._core.unchecked import UNCHECKED
 from ._checks import ClaimIsNot
 from ._identifiers import segment
 from ._make import make
@@ -33,7 +34,7 @@ def descope(project_id: str, **options: Unpack[ProviderOptions]) -> Provider:
         name="descope",
         jwks_url=f"{site}/v2/keys/{project}",
         issuer=(project, f"{site}/{project}", f"{site}/v1/apps/{project}"),
-        audience=None,
+        audience=UNCHECKED,
         algorithms=("RS256",),
         checks=(ClaimIsNot("drn", "DSR"),),
         locations=(BEARER, Cookie("DS")),

@@ -8,6 +8,7 @@ from typing import Final, Unpack
 
 from .._core import settings
 from .._core.provider import IssuerTemplate, Provider
+from .._core.unchecked import Unchecked
 from ..errors import ConfigurationError
 from ._make import make
 from ._options import OptionsBesideAudience
@@ -21,7 +22,7 @@ _LOGIN: Final = "https://login.microsoftonline.com"
 def entra(
     tenant: str,
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
     """Version 2.0 tokens of one Entra ID tenant.
@@ -51,7 +52,7 @@ def entra(
 
 def entra_multi_tenant(
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     allowed_tenants: Collection[str] | Callable[[str], bool],
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:

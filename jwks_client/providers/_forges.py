@@ -7,6 +7,7 @@ from typing import Final, Unpack
 
 from .._core import settings
 from .._core.provider import Provider
+from .._core.unchecked import Unchecked
 from ..errors import ConfigurationError
 from ._identifiers import host as bare_host
 from ._make import make
@@ -22,7 +23,7 @@ _PROJECT: Final = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)+")
 def github_actions(
     *,
     repository: str | tuple[str, ...],
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
     """Tokens of GitHub Actions jobs in repositories of yours. Everybody on GitHub has this issuer.
@@ -50,7 +51,7 @@ def github_actions(
 def gitlab(
     host: str = "gitlab.com",
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     project_path: str | tuple[str, ...],
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Unpack
 
 from .._core.provider import DEFAULT_ALGORITHMS, IssuerTemplate, Provider
+from .._core.unchecked import Unchecked
 from ._identifiers import base_url as base
 from ._make import make
 from ._options import OptionsBesideAlgorithms, OptionsBesideUrl
@@ -16,8 +17,8 @@ __all__ = ["generic", "oidc"]
 def generic(
     jwks_url: str,
     *,
-    issuer: str | tuple[str, ...] | IssuerTemplate | None,
-    audience: str | tuple[str, ...] | None,
+    issuer: str | tuple[str, ...] | IssuerTemplate | Unchecked,
+    audience: str | tuple[str, ...] | Unchecked,
     algorithms: Collection[str] = DEFAULT_ALGORITHMS,
     **options: Unpack[OptionsBesideUrl],
 ) -> Provider:
@@ -25,8 +26,8 @@ def generic(
 
     Arguments:
         jwks_url: where the key set is; https, or http on loopback.
-        issuer: the accepted ``iss``, exactly; None = knowingly not checked.
-        audience: the accepted ``aud``; None = knowingly not checked.
+        issuer: the accepted ``iss``, exactly; ``UNCHECKED`` accepts any.
+        audience: the accepted ``aud``; ``UNCHECKED`` accepts any.
         algorithms: the accepted ``alg``; name the one your provider uses.
         options: any other field of `Provider`.
 
@@ -47,7 +48,7 @@ def generic(
 def oidc(
     issuer: str,
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     algorithms: Collection[str] = DEFAULT_ALGORITHMS,
     **options: Unpack[OptionsBesideAlgorithms],
 ) -> Provider:
@@ -57,7 +58,7 @@ def oidc(
 
     Arguments:
         issuer: the issuer's URL, exactly as in its tokens, with its trailing slash if it has one.
-        audience: the accepted ``aud``; None = knowingly not checked.
+        audience: the accepted ``aud``; ``UNCHECKED`` accepts any.
         algorithms: the accepted ``alg``; what the metadata announces neither widens nor narrows it.
         options: any other field of `Provider`.
 

@@ -6,6 +6,7 @@ from typing import Unpack
 
 from .._core.locations import BEARER, Cookie
 from .._core.provider import Provider
+from .._core.unchecked import UNCHECKED, Unchecked
 from ._identifiers import base_url as base
 from ._identifiers import host, segment
 from ._make import make
@@ -47,7 +48,7 @@ def hanko_passkeys(
         options,
         name="hanko_passkeys",
         jwks_url=f"{url}/{tenant}/.well-known/jwks.json",
-        issuer=None,
+        issuer=UNCHECKED,
         audience=host("relying_party_id", relying_party_id, "the relying party id"),
         algorithms=("RS256",),
         required_claims=("sub",),
@@ -58,8 +59,8 @@ def hanko_passkeys(
 def hanko(
     api_url: str,
     *,
-    audience: str | tuple[str, ...] | None,
-    issuer: str | tuple[str, ...] | None = None,
+    audience: str | tuple[str, ...] | Unchecked,
+    issuer: str | tuple[str, ...] | Unchecked = UNCHECKED,
     **options: Unpack[OptionsBesideIssuer],
 ) -> Provider:
     """Session tokens of Hanko Cloud or a self-hosted Hanko backend.
@@ -70,8 +71,8 @@ def hanko(
     Arguments:
         api_url: the API's base URL, such as ``https://{tenant}.hanko.io``, or your own domain.
         audience: the App URL in Hanko Cloud; else ``session.audience``, or the relying party id.
-        issuer: the accepted ``iss`` where you configured one. Hanko sets none by itself, so None:
-            not checked.
+        issuer: the accepted ``iss`` where you configured one. Hanko sets none by itself, so by
+            default it is ``UNCHECKED``.
         options: any other field of `Provider`; ``locations`` if you renamed the cookie.
 
     Checked against: teamhanko/hanko, backend/session/session.go, backend/middleware/session.go,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from .._core.provider import Provider
+from .._core.unchecked import Unchecked
 from ..errors import ConfigurationError
 from ._identifiers import base_url as base
 from ._identifiers import segment
@@ -18,7 +19,7 @@ def keycloak(
     base_url: str,
     realm: str,
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
     """Access tokens of a Keycloak realm; its ID, refresh and logout tokens are refused by ``typ``.
@@ -27,7 +28,7 @@ def keycloak(
         base_url: where Keycloak is, such as ``https://id.example.com``.
         realm: the realm's name.
         audience: a client id that an audience mapper puts into ``aud``. Without one Keycloak says
-            ``account``, or nothing: None knowingly accepts every client's tokens of the realm.
+            ``account``, or nothing: ``UNCHECKED`` accepts every client's tokens of the realm.
         options: any other field of `Provider`; ``claim_values={"azp": "my-client"}`` for one
             client.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from .._core.provider import Provider
+from .._core.unchecked import Unchecked
 from ._identifiers import segment
 from ._make import make
 from ._options import OptionsBesideAudience
@@ -15,14 +16,15 @@ __all__ = ["kinde"]
 def kinde(
     subdomain: str,
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
     """Access tokens of a Kinde business; ID tokens and webhooks of the same keys have no ``scp``.
 
     Arguments:
         subdomain: the first label of ``https://{subdomain}.kinde.com``.
-        audience: an API's audience. Without a registered API ``aud`` is an empty list: None.
+        audience: an API's audience, or ``UNCHECKED`` without a registered API: ``aud`` is an
+            empty list then.
         options: any other field of `Provider`.
 
     Checked against: Kinde's documentation, repositories of integrators.

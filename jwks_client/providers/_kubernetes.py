@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Unpack
 
 from .._core.provider import Provider
+from .._core.unchecked import Unchecked
 from ._checks import ClaimPrefix
 from ._identifiers import base_url
 from ._make import make
@@ -21,7 +22,7 @@ _ALGORITHMS: Final = (
 def kubernetes(
     issuer: str,
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideIssuer],
 ) -> Provider:
     """Projected service account tokens of a cluster.

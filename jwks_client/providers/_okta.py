@@ -6,6 +6,7 @@ import re
 from typing import Final, Unpack
 
 from .._core.provider import Provider
+from .._core.unchecked import Unchecked
 from ..errors import ConfigurationError
 from ._identifiers import base_url
 from ._make import make
@@ -19,7 +20,7 @@ _CUSTOM: Final = re.compile(r"https://[^/]+/oauth2/[A-Za-z0-9_-]+")
 def okta(
     issuer: str,
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideIssuer],
 ) -> Provider:
     """Access tokens of an Okta custom authorization server; its ID tokens are refused.

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict
 
 from .._core.locations import Location
 from .._core.provider import Check, IssuerTemplate, RequestHeaders
+from .._core.unchecked import Unchecked
 
 
 # A factory's own parameter may not be repeated by what it unpacks (PEP 692), so the options are a
@@ -40,8 +41,8 @@ class OptionsBesideMaxAge(CommonOptions, total=False):
 
     jwks_url: str | None
     algorithms: Collection[str]
-    issuer: str | tuple[str, ...] | IssuerTemplate | None
-    audience: str | tuple[str, ...] | None
+    issuer: str | tuple[str, ...] | IssuerTemplate | Unchecked
+    audience: str | tuple[str, ...] | Unchecked
 
 
 class OptionsBesideUrl(CommonOptions, total=False):
@@ -65,10 +66,10 @@ class OptionsBesideIssuer(OptionsBesideAlgorithms, total=False):
 class OptionsBesideAudience(OptionsBesideIssuer, total=False):
     """Options of a factory with the audience as its own parameter."""
 
-    issuer: str | tuple[str, ...] | IssuerTemplate | None
+    issuer: str | tuple[str, ...] | IssuerTemplate | Unchecked
 
 
 class ProviderOptions(OptionsBesideAudience, total=False):
     """Any field of `Provider`, as keywords that every factory takes."""
 
-    audience: str | tuple[str, ...] | None
+    audience: str | tuple[str, ...] | Unchecked

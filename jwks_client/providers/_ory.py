@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from .._core.provider import Provider
+from .._core.unchecked import Unchecked
 from ._identifiers import base_url
 from ._make import make
 from ._options import OptionsBesideIssuer
@@ -15,14 +16,15 @@ __all__ = ["ory_hydra"]
 def ory_hydra(
     issuer: str,
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideIssuer],
 ) -> Provider:
     """Access tokens of an Ory Hydra server or Ory Network project.
 
     Arguments:
         issuer: the public URL exactly as tokens spell it, often with a slash at its end.
-        audience: one that clients request; None if they request none (``aud`` is an empty list).
+        audience: one that clients request; ``UNCHECKED`` if they request none (``aud`` is an empty
+            list).
         options: any other field of `Provider`.
 
     Checked against: ory/hydra.

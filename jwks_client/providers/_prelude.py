@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Unpack
 
 from .._core.provider import Provider
+from .._core.unchecked import UNCHECKED, Unchecked
 from ..errors import ConfigurationError
 from ._identifiers import host, segment
 from ._make import make
@@ -20,7 +21,7 @@ def prelude(
     app_id: str | None = None,
     *,
     domain: str | None = None,
-    audience: str | tuple[str, ...] | None = None,
+    audience: str | tuple[str, ...] | Unchecked = UNCHECKED,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
     """Access tokens of Prelude sessions.
@@ -31,7 +32,8 @@ def prelude(
     Arguments:
         app_id: the application's id, which names the host ``{app_id}.session.prelude.dev``.
         domain: your custom domain, a bare host, in place of that host.
-        audience: the accepted ``aud``. Prelude documents none, so None: not checked.
+        audience: the accepted ``aud``. Prelude documents none, so by default it is
+            ``UNCHECKED``.
         options: any other field of `Provider`.
 
     Checked against: docs.prelude.so/session/documentation/jwks, prelude-so/web
@@ -54,7 +56,7 @@ def prelude_step_up(
     app_id: str | None = None,
     *,
     domain: str | None = None,
-    audience: str | tuple[str, ...] | None = None,
+    audience: str | tuple[str, ...] | Unchecked = UNCHECKED,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
     """Step-up tokens of Prelude, whose ``scope`` says what the user has just confirmed.

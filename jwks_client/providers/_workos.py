@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from .._core.provider import Provider
+from .._core.unchecked import UNCHECKED
 from ._identifiers import segment
 from ._make import make
 from ._options import ProviderOptions
@@ -28,7 +29,7 @@ def workos(client_id: str, **options: Unpack[ProviderOptions]) -> Provider:
         name="workos",
         jwks_url=f"https://api.workos.com/sso/jwks/{client}",
         issuer=("https://api.workos.com", f"https://api.workos.com/user_management/{client}"),
-        audience=None,
+        audience=UNCHECKED,
         algorithms=("RS256",),
         required_claims=("sid",),
     )

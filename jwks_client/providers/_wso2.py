@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Unpack
 
 from .._core.provider import Provider
+from .._core.unchecked import Unchecked
 from ._checks import ClaimImplies
 from ._identifiers import base_url as base
 from ._identifiers import segment
@@ -26,7 +27,7 @@ _NO_SUBJECT_TOKEN: Final = ClaimImplies("may_act", "aut")
 def wso2(
     base_url: str = "https://localhost:9443",
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     tenant: str | None = None,
     issuer: str | tuple[str, ...] | None = None,
     **options: Unpack[OptionsBesideIssuer],
@@ -68,7 +69,7 @@ def wso2(
 def asgardeo(
     organization: str,
     *,
-    audience: str | tuple[str, ...] | None,
+    audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
     """JWT access tokens of an Asgardeo organization; its refresh and ID tokens are refused.

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from .._client.clock import SystemClock
 from .._core.provider import IssuerTemplate, Provider
+from .._core.unchecked import UNCHECKED, Unchecked, restriction
 from ..protocols import Clock
 from ._keys.ring import KeyRing
 from ._shapes.shape import Shape
@@ -32,16 +33,16 @@ class Identity:
     def __init__(
         self,
         issuer: str | None,
-        audience: str | tuple[str, ...] | None,
+        audience: str | tuple[str, ...] | Unchecked,
         algorithm: str,
         clock: Clock | None,
     ) -> None:
         self.clock: Final[Clock] = SystemClock() if clock is None else clock
         self._issuer = issuer
-        self._audience = audience
+        self._audience = restriction("audience", audience)
         self._served_at: str | None = None
         self._lock: Final = threading.RLock()  # guards keys, shape and place
-        self._shape = Shape(audience=audience)
+        self._shape = Shape(audience=None if self._audience is UNCHECKED else self._audience)
         self._keys = KeyRing(algorithm, self._shape.kid)
         self._other_keys: list[Mapping[str, object]] = []
 
@@ -75,8 +76,8 @@ class Identity:
             return issuer or ""
 
     @property
-    def audience(self) -> str | tuple[str, ...] | None:
-        """The ``aud`` that a client is to expect."""
+    def audience(self) -> str | tuple[str, ...] | Unchecked:
+        """The ``aud`` that a client is to expect; ``UNCHECKED`` where its tokens have none."""
         real = self._shape.provider
         return self._audience if real is None else real.audience
 

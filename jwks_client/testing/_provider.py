@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
 from .. import Provider
+from .._core.unchecked import Unchecked
 from ..protocols import Clock
 from ._documents import Documents, documents_of
 from ._identity import NOWHERE
@@ -49,7 +50,8 @@ class FakeProvider(Issuer):
     Arguments:
         issuer: the ``iss`` of its tokens. None: the base URL at which it is served, and
             ``https://issuer.test`` outside `serve`.
-        audience: the ``aud`` of its tokens: one, several, or None for tokens without.
+        audience: the ``aud`` of its tokens: one, several, or ``providers.UNCHECKED`` for tokens
+            without.
         algorithm: what its keys sign with: RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512
             ES256K EdDSA Ed25519 Ed448 ML-DSA-44 ML-DSA-65 ML-DSA-87; else ValueError.
         clock: an object whose ``time()`` dates the tokens, such as a `FakeClock`. None: the
@@ -65,7 +67,7 @@ class FakeProvider(Issuer):
     def __init__(
         self,
         issuer: str | None = NOWHERE,
-        audience: str | tuple[str, ...] | None = "api",
+        audience: str | tuple[str, ...] | Unchecked = "api",
         algorithm: str = "RS256",
         clock: Clock | None = None,
     ) -> None:

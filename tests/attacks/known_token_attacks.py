@@ -33,7 +33,14 @@ from forging import (
     without_network,
 )
 
-from jwks_client import ConfigurationError, JWKSError, KeysUnavailableError, Provider, TokenError
+from jwks_client import (
+    ConfigurationError,
+    JWKSError,
+    KeysUnavailableError,
+    Provider,
+    TokenError,
+    providers,
+)
 from jwks_client.testing import FakeClock, FakeProvider
 
 
@@ -48,7 +55,13 @@ def unsigned(drive):
         stand.refuses(f"{b64(changed)}.{b64(payload)}. ", "malformed_token")
         stand.refuses(f"{b64(changed)}.{b64(payload)}", "malformed_token")
     with pytest.raises(ConfigurationError):
-        Provider(name="p", issuer=None, audience=None, jwks=RSA.jwks(), algorithms=["none"])
+        Provider(
+            name="p",
+            issuer=providers.UNCHECKED,
+            audience=providers.UNCHECKED,
+            jwks=RSA.jwks(),
+            algorithms=["none"],
+        )
 
 
 def no_signature_at_all(drive):
@@ -250,7 +263,9 @@ def place_of_another_scheme(drive):
     """``file:``, ``ftp:``, ``data:`` cannot be configured, and are not asked because a token says so."""
     for url in ("file:///etc/passwd", "ftp://issuer.test/", 'data:application/json,{"keys":[]}'):
         with pytest.raises(ConfigurationError):
-            Provider(name="p", issuer=None, audience=None, jwks_url=url)
+            Provider(
+                name="p", issuer=providers.UNCHECKED, audience=providers.UNCHECKED, jwks_url=url
+            )
         stand = Stand(drive, EC)
         stand.accepts(EC.issue(headers={"jku": url}))
         stand.refuses(

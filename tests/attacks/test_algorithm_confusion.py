@@ -32,7 +32,7 @@ from forging import (
     unb64,
 )
 
-from jwks_client import ConfigurationError, Provider
+from jwks_client import ConfigurationError, Provider, providers
 from jwks_client.testing import FakeProvider
 from jwks_client.testing._keys.certificates import self_signed
 
@@ -138,7 +138,12 @@ def test_a_public_key_is_never_an_hmac_secret(drive, algorithm):
 @pytest.mark.parametrize("name", [*HMACS, "none", "None", "HS256 ", "hs256", "dir", "A128KW", ""])
 def test_no_provider_can_be_made_that_allows_what_is_not_asymmetric(name):
     """Whoever would write such a name into ``algorithms`` is told at once."""
-    fields = {"name": "p", "issuer": None, "audience": None, "jwks": EC.jwks()}
+    fields = {
+        "name": "p",
+        "issuer": providers.UNCHECKED,
+        "audience": providers.UNCHECKED,
+        "jwks": EC.jwks(),
+    }
     assert Provider(**fields, algorithms=["ES256"])
     with pytest.raises(ConfigurationError) as caught:
         Provider(**fields, algorithms=["ES256", name])
@@ -204,7 +209,9 @@ OTHERS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384"
 def test_another_name_over_the_old_signature_is_refused(drive, algorithm):
     """RS256 called PS256 or ES256, and all the others: also where the provider would allow that name."""
     idp = HONEST[algorithm]
-    default = Provider(name="p", issuer=None, audience=None, jwks=idp.jwks()).algorithms
+    default = Provider(
+        name="p", issuer=providers.UNCHECKED, audience=providers.UNCHECKED, jwks=idp.jwks()
+    ).algorithms
     header, payload, signature = parts_of(honest_token(idp))
     for allowed in ((idp.algorithm,), default, (*default, "ES256K", "Ed448", "ML-DSA-44")):
         stand = Stand(drive, idp, algorithms=allowed)

@@ -7,7 +7,7 @@ import json
 import pytest
 from forging import EC, ISSUER, MARKER, NOW, Stand, claims_of, header_of, octets_of, signed
 
-from jwks_client import IssuerTemplate
+from jwks_client import IssuerTemplate, providers
 
 OTHER = "https://attacker.test"
 LATEST = 253402300799  # 9999-12-31T23:59:59Z
@@ -67,7 +67,7 @@ def test_an_issuer_is_one_whole_string(drive, issuer):
 )
 def test_an_issuer_of_another_type_is_refused(drive, issuer):
     """A list that holds the right one is no issuer."""
-    for fields in ({}, {"issuer": (ISSUER, OTHER)}, {"issuer": None}):
+    for fields in ({}, {"issuer": (ISSUER, OTHER)}, {"issuer": providers.UNCHECKED}):
         Stand(drive, EC, **fields).refuses(token(iss=issuer), "invalid_claim", "iss")
 
 
@@ -103,7 +103,7 @@ def test_an_audience_is_one_whole_string_of_those_named(drive, audience):
 )
 def test_an_audience_of_another_type_is_refused(drive, audience):
     """An object with the right key, and a list with anything but strings, also beside the right one."""
-    for fields in ({}, {"audience": None}):
+    for fields in ({}, {"audience": providers.UNCHECKED}):
         Stand(drive, EC, **fields).refuses(token(aud=audience), "invalid_claim", "aud")
 
 
@@ -202,7 +202,9 @@ PAYLOADS = {
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
 def test_claims_are_an_object(drive, payload):
     """Anything else that was truly signed is no token."""
-    stand = Stand(drive, EC, issuer=None, audience=None, require_expiry=False)
+    stand = Stand(
+        drive, EC, issuer=providers.UNCHECKED, audience=providers.UNCHECKED, require_expiry=False
+    )
     stand.accepts(signed(EC, payload=b"{}"))
     stand.refuses(signed(EC, payload=json.dumps(payload).encode()), "malformed_token")
 

@@ -107,7 +107,7 @@ def test_metadata_that_points_elsewhere_is_refused(drive, idp, members):
 )
 def test_a_place_of_another_scheme_cannot_be_configured(url):
     """A setting that came from somewhere unsafe is refused when the provider is made."""
-    fields = {"name": "p", "issuer": None, "audience": None}
+    fields = {"name": "p", "issuer": providers.UNCHECKED, "audience": providers.UNCHECKED}
     assert Provider(**fields, jwks_url="https://issuer.test/jwks")
     for place in ("jwks_url", "discovery_url"):
         with pytest.raises(ConfigurationError) as caught:
@@ -163,7 +163,7 @@ def test_a_resolver_s_answer_for_another_issuer_is_not_taken(drive, idp):
     template = IssuerTemplate("https://{t}.test", allowed=lambda _: True)
     for wrong in (
         idp.provider,
-        dataclasses.replace(idp.provider, issuer=None),
+        dataclasses.replace(idp.provider, issuer=providers.UNCHECKED),
         dataclasses.replace(idp.provider, issuer=template),
     ):
         drive.client(resolve=lambda _, wrong=wrong: wrong, transport=idp.transport, clock=idp.clock)

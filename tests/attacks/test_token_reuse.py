@@ -319,9 +319,11 @@ def test_what_one_provider_accepted_another_judges_for_itself(drive):
 
 
 def test_a_provider_that_checks_no_issuer_does_not_vouch_for_others(drive):
-    """``issuer=None`` beside a provider with an issuer: each has its own keys."""
+    """``issuer=UNCHECKED`` beside a provider with an issuer: each has its own keys."""
     anybody = FakeProvider(algorithm="ES256", clock=CLOCK)
-    open_one = Provider(name="open", issuer=None, audience="api", jwks=anybody.jwks())
+    open_one = Provider(
+        name="open", issuer=providers.UNCHECKED, audience="api", jwks=anybody.jwks()
+    )
     drive.client(without_network(EC), open_one, clock=CLOCK)
     assert drive.verify(EC.issue()).provider == "idp"
     verified = drive.verify(anybody.issue(iss=ISSUER))

@@ -11,6 +11,7 @@ from asking import BASE_URL, Asker, part
 from jwks_client.cli._serve.page.form import Issued
 from jwks_client.cli._serve.page.markup import Markup, fill
 from jwks_client.cli._serve.page.token import validity
+from jwks_client.providers import UNCHECKED
 
 OWN = {"origin": BASE_URL}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -443,8 +444,8 @@ def test_whatever_is_filled_in_is_escaped():
     [
         ({}, [f'providers.oidc("{BASE_URL}", audience="api", algorithms=("ES256",))']),
         ({"audience": ("a", "b")}, ['audience=("a", "b")']),
-        ({"audience": ()}, ["audience=()"]),
-        ({"audience": None}, ["audience=None"]),
+        ({"audience": ("a",)}, ['audience=("a",)']),
+        ({"audience": UNCHECKED}, ["audience=providers.UNCHECKED"]),
         (
             {"issuer": "https://id.example"},
             [f'providers.generic("{BASE_URL}/.well-known/jwks.json", issuer="https://id.example"'],

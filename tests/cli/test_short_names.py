@@ -46,7 +46,9 @@ SPELLED = {
         project_path="acme/shop", audience="a"
     ),
     "google:x.apps.googleusercontent.com": providers.google("x.apps.googleusercontent.com"),
-    "hanko:https://t.hanko.io,audience=": providers.hanko("https://t.hanko.io", audience=None),
+    "hanko:https://t.hanko.io,audience=UNCHECKED": providers.hanko(
+        "https://t.hanko.io", audience=providers.UNCHECKED
+    ),
     f"hanko_passkeys:{TENANT},relying_party_id=example.com,max_age=60": providers.hanko_passkeys(
         TENANT, relying_party_id="example.com", max_age=60.0
     ),

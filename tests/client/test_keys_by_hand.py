@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from jwks_client import CachePolicy, KeysUnavailableError, Provider, TokenError
+from jwks_client import CachePolicy, KeysUnavailableError, Provider, TokenError, providers
 from jwks_client._client.verify import key_lookup as _by_hand
 from jwks_client.events import ServingStale
 from jwks_client.testing import FakeProvider
@@ -183,7 +183,7 @@ def test_a_key_without_kid_is_found_without_a_permit(drive, clock, two):
     _, ec = two
     served = Served(jwks=[key_of(ec, None)])
     drive.client(
-        Provider(name="any", issuer=ISSUER, audience=None, jwks_url=URL),
+        Provider(name="any", issuer=ISSUER, audience=providers.UNCHECKED, jwks_url=URL),
         transport=httpx.MockTransport(served),
         clock=clock,
     )

@@ -66,7 +66,7 @@ class TestRouting:
 
     def test_unchecked_issuers_come_last(self, drive, one, two):
         """A provider whose issuer is knowingly not checked is asked after those that name it."""
-        open_to_all = replace(two.provider, name="any", issuer=None)
+        open_to_all = replace(two.provider, name="any", issuer=providers.UNCHECKED)
         drive.client(one.provider, open_to_all, transport=Both(one, two), clock=one.clock)
         assert drive.verify(one.issue()).provider == "one.test"
         assert drive.verify(two.issue(iss="https://who.test")).provider == "any"

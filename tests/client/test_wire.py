@@ -21,7 +21,7 @@ import pytest
 from driver import Driver
 from servers import PATIENCE, Peer, Server, answering, crowded, http, serving
 
-from jwks_client import FetchPolicy, KeysUnavailableError, Provider, __version__
+from jwks_client import FetchPolicy, KeysUnavailableError, Provider, __version__, providers
 from jwks_client.testing import FakeProvider
 from jwks_client.testing._keys.certificates import authority as kit_authority
 
@@ -44,7 +44,7 @@ def authority() -> tuple[str, ssl.SSLContext]:
 
 def at(url: str, **fields: Any) -> Provider:
     """A provider whose key set is at a URL."""
-    return Provider(name="odd", issuer=None, audience="api", jwks_url=url, **fields)
+    return Provider(name="odd", issuer=providers.UNCHECKED, audience="api", jwks_url=url, **fields)
 
 
 def failure(drive: Driver) -> KeysUnavailableError:
@@ -207,7 +207,9 @@ class TestDeadline:
         with serving(script) as server:
             place = server.url.removesuffix("/jwks")
             url = f"{place}/.well-known/openid-configuration"
-            provider = Provider(name="odd", issuer=place, audience=None, discovery_url=url)
+            provider = Provider(
+                name="odd", issuer=place, audience=providers.UNCHECKED, discovery_url=url
+            )
             drive.client(provider, fetch=SHORT)
             assert failure(drive).code == "fetch_timeout"
             drive.client(provider, fetch=FetchPolicy(attempt_timeout=FAR, deadline=FAR))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jwks_client import Key, Provider, TokenError, VerifiedToken
+from jwks_client import Key, Provider, TokenError, VerifiedToken, providers
 from jwks_client._core.keysets.jwk import read_key_set
 from jwks_client._core.tokens.claims import Rules
 from jwks_client._core.tokens.unverified import UnverifiedToken, parse
@@ -91,7 +91,9 @@ def judged(
 
 def verified(headers: Mapping[str, Any] | None = None, **claims: Any) -> VerifiedToken:
     """Such a token, verified; the audience, issuer and expiry it has are not looked at."""
-    open_rules = rules(issuer=None, audience=None, require_expiry=False)
+    open_rules = rules(
+        issuer=providers.UNCHECKED, audience=providers.UNCHECKED, require_expiry=False
+    )
     return VerifiedToken(open_rules.judge(unverified(headers, **claims), KEY, NOW))
 
 

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import math
+import pickle
 import typing
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -17,6 +18,7 @@ from jwks_client._core.encoding import strict_object
 from jwks_client._core.json_values import any_of, is_json
 from jwks_client._core.provider import plain_token_type
 from jwks_client.errors import ConfigurationError
+from jwks_client.providers import UNCHECKED
 from jwks_client.providers._options import ProviderOptions
 
 URL = "https://issuer.test/jwks"
@@ -76,9 +78,9 @@ class TestFields:
 
     @pytest.mark.parametrize("missing", ["name", "issuer", "audience"])
     def test_name_issuer_and_audience_have_no_default(self, missing):
-        """Whose tokens, and for whom, is said on purpose, be it None."""
-        values = {"name": "p", "issuer": None, "audience": None, "jwks_url": URL}
-        assert Provider(**values).issuer is None
+        """An application states whose tokens it accepts, and for whom, even if it accepts any."""
+        values = {"name": "p", "issuer": UNCHECKED, "audience": UNCHECKED, "jwks_url": URL}
+        assert Provider(**values).issuer is UNCHECKED
         del values[missing]
         with pytest.raises(TypeError, match=missing):
             Provider(**values)
@@ -86,7 +88,7 @@ class TestFields:
     def test_a_provider_is_frozen_and_its_fields_are_named(self):
         """Nothing is changed after it was checked, and nothing is given by position."""
         with pytest.raises(dataclasses.FrozenInstanceError):
-            made().issuer = None
+            made().issuer = "other"
         with pytest.raises(TypeError):
             Provider("p", None, None)
         assert made() == made()
@@ -130,14 +132,14 @@ class TestGoodValues:
     @pytest.mark.parametrize(
         ("value", "kept"),
         [
-            (None, None),
+            (UNCHECKED, UNCHECKED),
             ("one", "one"),
             (("one",), ("one",)),
             (["one", "two", "one"], ("one", "two")),
             ("https://issuer.test/", "https://issuer.test/"),
         ],
     )
-    def test_identity_is_one_string_several_or_knowingly_none(self, field, value, kept):
+    def test_identity_is_one_string_several_or_unchecked(self, field, value, kept):
         """A string stays as it is, slash and scheme included; a collection becomes a tuple."""
         assert getattr(made(**{field: value}), field) == kept
 
@@ -227,6 +229,38 @@ class TestGoodValues:
         assert made(claim_values={"c": value}).claim_values == {"c": value}
 
 
+# What a setting that restricts may be by accident: not set, empty, blank, or with one of these in it.
+UNSET = (
+    *(None, "", " ", "\t\n", (), [], set(), frozenset(), {}),
+    *((None,), [""], ("api", ""), ["api", " "], {None}, [UNCHECKED], ("api", UNCHECKED)),
+    *(True, 0, 5, b"api", ["api", 5], {"api": 1}.items(), ["a" * 2049], [[]], [["api"]]),
+)
+
+
+class TestUnchecked:
+    """Only one value switches a check off, and no variable of the environment can be that value."""
+
+    @pytest.mark.parametrize("value", UNSET, ids=repr)
+    @pytest.mark.parametrize("field", ["issuer", "audience"])
+    def test_what_an_unset_variable_gives_is_refused(self, field, value):
+        """An unset variable never switches a check off; the error names the value that does."""
+        error = refused(made, **{field: value})
+        assert error.field == field
+        assert "providers.UNCHECKED" in str(error)
+
+    def test_it_is_one_object_everywhere(self):
+        """It survives pickle and copy, so a provider that travels between processes checks the same."""
+        for same in (
+            copy.copy(UNCHECKED),
+            copy.deepcopy([UNCHECKED])[0],
+            pickle.loads(pickle.dumps(UNCHECKED)),
+            pickle.loads(pickle.dumps(made(issuer=UNCHECKED, audience=UNCHECKED))).audience,
+        ):
+            assert same is UNCHECKED
+        assert repr(UNCHECKED) == "UNCHECKED"
+        assert UNCHECKED != "UNCHECKED"
+
+
 class TestBadValues:
     """A wrong value is refused when the provider is made, by the field's name, with what it takes."""
 
@@ -237,12 +271,13 @@ class TestBadValues:
                 ("name", v, "a string of 1 to 512 characters")
                 for v in ("", None, 5, b"p", "a" * 513)
             ),
-            *(("issuer", v, "takes a") for v in ("", 5, b"i", (5,), ("a", ""), {"a": 1}.items())),
-            ("issuer", (), "must not be empty"),
-            ("issuer", (TENANTS,), "takes a string"),
-            *(("audience", v, "takes a") for v in ("", 5, b"a", [None], ["a", 5])),
-            ("audience", [], "must not be empty"),
-            ("audience", TENANTS, "takes a collection of strings"),
+            *(
+                (field, v, "must be a string that is not blank, or a collection of such strings")
+                for field in ("issuer", "audience")
+                for v in UNSET
+            ),
+            ("issuer", (TENANTS,), "must be a string that is not blank"),
+            ("audience", TENANTS, "must be a string that is not blank"),
             *(("algorithms", v, "takes a collection of strings") for v in ("RS256", None, 5)),
             ("algorithms", (), "must not be empty"),
             ("algorithms", ("RS256", 5), "takes a string"),
@@ -365,7 +400,7 @@ class TestBadValues:
     )
     def test_keys_come_from_exactly_one_place(self, given, said):
         """None, or two places for the keys, is refused with all that were given."""
-        error = refused(Provider, name="p", issuer=None, audience=None, **given)
+        error = refused(Provider, name="p", issuer=UNCHECKED, audience=UNCHECKED, **given)
         assert error.field == "jwks_url"
         assert "exactly one of jwks_url, discovery_url and jwks must be given" in error.message
         assert said in error.message

@@ -17,7 +17,15 @@ from unittest import mock
 
 from driver import ByHost, driving
 
-from jwks_client import CachePolicy, IssuerTemplate, JWKSError, Provider, TokenError, VerifiedToken
+from jwks_client import (
+    CachePolicy,
+    IssuerTemplate,
+    JWKSError,
+    Provider,
+    TokenError,
+    VerifiedToken,
+    providers,
+)
 from jwks_client.testing import FakeClock, FakeProvider
 
 if TYPE_CHECKING:
@@ -251,7 +259,9 @@ def tenants(world: World, allowed: Any, **fields: Any) -> Provider:
 LAYOUTS: dict[str, Callable[[World], list[Provider]]] = {
     "one": lambda w: [provider(w.here)],
     "strict": lambda w: [provider(w.here, max_age=60, claim_values={"org": {"a", "b"}})],
-    "without expiry": lambda w: [provider(w.here, require_expiry=False, audience=None)],
+    "without expiry": lambda w: [
+        provider(w.here, require_expiry=False, audience=providers.UNCHECKED)
+    ],
     "two audiences": lambda w: [
         provider(w.here),
         provider(w.here, name="web", audience="web", leeway=0),
@@ -267,20 +277,28 @@ LAYOUTS: dict[str, Callable[[World], list[Provider]]] = {
     ],
     "issuer unchecked": lambda w: [
         provider(w.here),
-        provider(w.there, name="any", issuer=None, audience=None, require_expiry=False),
+        provider(
+            w.there,
+            name="any",
+            issuer=providers.UNCHECKED,
+            audience=providers.UNCHECKED,
+            require_expiry=False,
+        ),
     ],
     "nobody's issuer is checked": lambda w: [
-        provider(w.here, issuer=None, audience=["api", "web"]),
-        provider(w.there, name="there", issuer=None),
+        provider(w.here, issuer=providers.UNCHECKED, audience=["api", "web"]),
+        provider(w.there, name="there", issuer=providers.UNCHECKED),
     ],
     "tenants": lambda w: [tenants(w, w.allows)],
     "tenants listed": lambda w: [tenants(w, {"a"}), provider(w.there, name="there")],
     "tenants first": lambda w: [
         tenants(w, w.allows),
-        provider(w.here, name="any", issuer=None),
+        provider(w.here, name="any", issuer=providers.UNCHECKED),
     ],
     "resolved": lambda w: [provider(w.there)],
-    "resolved beside any": lambda w: [provider(w.here, name="any", issuer=None, audience="web")],
+    "resolved beside any": lambda w: [
+        provider(w.here, name="any", issuer=providers.UNCHECKED, audience="web")
+    ],
     "moody": lambda w: [provider(w.here, checks=w.checks)],
     "moody first": lambda w: [
         provider(w.here, checks=w.checks),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from odd_json import CLOCK, NOW, steady
 
-from jwks_client import IssuerTemplate, JWKSError, Provider
+from jwks_client import IssuerTemplate, JWKSError, Provider, providers
 from jwks_client.testing import FakeProvider
 
 FIRST = FakeProvider("https://first.test", algorithm="ES256", clock=CLOCK)
@@ -30,8 +30,10 @@ STRANGERS = {
 }
 RELATIVES = {
     "same issuer with other keys": Provider(**BOTH, issuer=FIRST.issuer),
-    "any issuer": Provider(**BOTH, issuer=None),
-    "any issuer with the same keys": Provider(**{**SAME_KEYS, "audience": "web"}, issuer=None),
+    "any issuer": Provider(**BOTH, issuer=providers.UNCHECKED),
+    "any issuer with the same keys": Provider(
+        **{**SAME_KEYS, "audience": "web"}, issuer=providers.UNCHECKED
+    ),
     "same issuer with another audience": Provider(
         **{**SAME_KEYS, "audience": "web"}, issuer=FIRST.issuer
     ),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from odd_json import CLOCK, NOW, as_text, members_as_text, steady, weighted
 
 from jwks_client import JWKSClient, Provider, TokenError
+from jwks_client.providers import UNCHECKED
 from jwks_client.testing import FakeProvider
 
 SIGNERS = {name: FakeProvider(algorithm=name, clock=CLOCK) for name in ("ES256", "EdDSA", "PS256")}
@@ -31,10 +32,10 @@ POLICIES = {
         {"options": {"require": ["exp", "sub", "jti", "nbf", "tid"]}},
     ),
     "audience unchecked": (
-        {"audience": None},
+        {"audience": UNCHECKED},
         {"audience": None, "options": {"require": ["exp"], "verify_aud": False}},
     ),
-    "issuer unchecked": ({"issuer": None}, {"issuer": None}),
+    "issuer unchecked": ({"issuer": UNCHECKED}, {"issuer": None}),
 }
 
 

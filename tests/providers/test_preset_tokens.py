@@ -20,7 +20,12 @@ COGNITO = f"https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"
 LOGIN = "https://login.microsoftonline.com"
 AUD_TAG = "4714c1358e65fe4b408ad6d432a5f878f08194bdb4752441fd56faefa9b2b6f2"
 # What is issued for this one has the claims that the test names, and nothing else that the kit knows.
-BARE = Provider(name="bare", issuer=None, audience=None, jwks_url="https://bare.test/")
+BARE = Provider(
+    name="bare",
+    issuer=providers.UNCHECKED,
+    audience=providers.UNCHECKED,
+    jwks_url="https://bare.test/",
+)
 BEARER = Header("Authorization", scheme="Bearer")
 
 
@@ -200,7 +205,7 @@ PRESETS = {
         ],
     ),
     "kinde": Preset(
-        preset("kinde", "acme", audience=None),
+        preset("kinde", "acme", audience=providers.UNCHECKED),
         "https://acme.kinde.com/.well-known/jwks",
         {"iss": "https://acme.kinde.com", "aud": [], "scp": ["openid"], "azp": "client1"},
         [
@@ -385,7 +390,7 @@ def test_where_tokens_stand(name, locations):
         ("project_ref", lambda: providers.supabase("abc.supabase.co")),
         ("client_id", lambda: providers.workos("../x")),
         ("project_id", lambda: providers.descope("P/2")),
-        ("subdomain", lambda: providers.kinde("acme.kinde.com", audience=None)),
+        ("subdomain", lambda: providers.kinde("acme.kinde.com", audience=providers.UNCHECKED)),
         ("endpoint", lambda: providers.logto("acme.logto.app", audience="a")),
         ("domain", lambda: providers.zitadel("https://z.cloud", audience="a")),
         ("issuer", lambda: providers.ory_hydra("hydra", audience="a")),

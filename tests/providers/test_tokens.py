@@ -12,7 +12,12 @@ from jwks_client import KeysUnavailableError, Provider, TokenError, providers
 from jwks_client.testing import FakeProvider
 
 # What is issued for this one has the claims that the test names, and nothing else that the kit knows.
-BARE = Provider(name="bare", issuer=None, audience=None, jwks_url="https://bare.test/")
+BARE = Provider(
+    name="bare",
+    issuer=providers.UNCHECKED,
+    audience=providers.UNCHECKED,
+    jwks_url="https://bare.test/",
+)
 NOW = 1_700_000_000
 UUID = "0a1b2c3d-0000-4000-8000-000000000000"
 PROJECT = "project-test-0a1b2c3d-0000-4000-8000-000000000000"

@@ -10,7 +10,14 @@ import httpx
 import pytest
 from driver import ByHost
 
-from jwks_client import CachePolicy, JWKSClient, KeysUnavailableError, Provider, TokenError
+from jwks_client import (
+    CachePolicy,
+    JWKSClient,
+    KeysUnavailableError,
+    Provider,
+    TokenError,
+    providers,
+)
 from jwks_client.events import TenantDropped, TenantResolved
 from jwks_client.testing import FakeClock, FakeProvider
 
@@ -153,7 +160,9 @@ class TestOne:
     def test_a_provider_without_issuer_still_has_its_say(self, drive, idp, shared, clock):
         """If the resolver does not know an issuer, or fails, who checks none may accept the token; nothing of that is remembered."""
         records = Records()
-        loose = Provider(name="loose", issuer=None, audience="api", jwks=shared.jwks())
+        loose = Provider(
+            name="loose", issuer=providers.UNCHECKED, audience="api", jwks=shared.jwks()
+        )
         open_client(drive, records, shared, loose)
         token = shared.issue(iss=name(1))
         assert drive.verify(token).provider == "loose"

@@ -51,7 +51,7 @@ def test_the_project_stands_alone(project):
         ('exclude=("/health",)', 'exclude=("/orders", "/health")', "who_has_none"),
         (
             'providers.auth0("acme.eu.auth0.com", audience="https://orders.example.com")',
-            'providers.auth0("acme.eu.auth0.com", audience=None)',
+            'providers.auth0("acme.eu.auth0.com", audience=providers.UNCHECKED)',
             "",
         ),
     ],

@@ -10,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import mldsa
 
-from jwks_client import ConfigurationError
+from jwks_client import ConfigurationError, providers
 from jwks_client.testing import FakeClock, FakeProvider
 from jwks_client.testing._keys import signing_key as _keys
 
@@ -139,9 +139,9 @@ def test_octets_are_signed_as_they_are(idp):
 
 
 def test_the_audience_of_its_tokens():
-    """Several audiences are a list in the token; None is a token without."""
+    """Several audiences are a list in the token; UNCHECKED is a token without."""
     assert claims_of(FakeProvider(audience=("a", "b")).issue())["aud"] == ["a", "b"]
-    assert "aud" not in claims_of(FakeProvider(audience=None).issue())
+    assert "aud" not in claims_of(FakeProvider(audience=providers.UNCHECKED).issue())
 
 
 def test_without_a_clock_it_lives_now():

@@ -192,8 +192,8 @@ def test_every_code_of_a_token_can_be_forged():
 @pytest.mark.parametrize(
     ("change", "left_out"),
     [
-        ({"issuer": None}, {"wrong_issuer", "missing_iss"}),
-        ({"audience": None}, {"wrong_audience", "empty_audience", "missing_aud"}),
+        ({"issuer": providers.UNCHECKED}, {"wrong_issuer", "missing_iss"}),
+        ({"audience": providers.UNCHECKED}, {"wrong_audience", "empty_audience", "missing_aud"}),
         ({"require_expiry": False}, {"no_expiry"}),
         ({"bound_tokens": "checked_elsewhere"}, {"bound_to_a_key"}),
     ],

@@ -84,7 +84,7 @@ async def async_client() -> None:
     provider = Provider(
         name="entra",
         issuer=IssuerTemplate("https://login.example/{tid}/v2.0", allowed={"t1"}),
-        audience=None,
+        audience=providers.UNCHECKED,
         jwks_url="https://login.example/keys",
         checks=(is_member_by_database,),
         headers=lambda: {"X-Api-Key": "secret"},
@@ -110,5 +110,7 @@ def wrong(options: Mapping[str, str]) -> None:
     """Mistakes that a type checker must find."""
     providers.stytch("project-live-1", audienze="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Provider(name="x", jwks_url="https://x.test")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    JWKSClient(providers.generic("https://x.test", issuer=None, audience=None), ttl=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    JWKSClient(providers.oidc("https://x.test", audience="a"), ttl=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    providers.oidc("https://x.test", audience=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    providers.oidc("https://x.test", audience=[providers.UNCHECKED])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     VerifiedToken.claims = options  # type: ignore[assignment,method-assign]  # pyright: ignore[reportAttributeAccessIssue]

@@ -16,6 +16,7 @@ from ..locations import BEARER, Location
 from ..provider import IssuerTemplate, Provider
 from ..tokens.claims import Rules
 from ..tokens.unverified import UnverifiedToken
+from ..unchecked import UNCHECKED
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ class Routes:
         every_place = (place for provider in providers for place in provider.locations)
         self.locations: tuple[Location, ...] = tuple(dict.fromkeys(every_place)) or (BEARER,)
         self.unchecked = tuple(rules for rules in all_rules if not rules.checks_issuer)
-        self._templates = any(not _plain_issuers(p) and p.issuer is not None for p in providers)
+        self._templates = any(isinstance(p.issuer, IssuerTemplate) for p in providers)
         # Whether it depends on nothing but the token which providers name its issuer.
         self.settled = self._only is not None or not any(
             isinstance(p.issuer, IssuerTemplate) and callable(p.issuer.allowed) for p in providers
@@ -170,7 +171,7 @@ def _identity(provider: Provider) -> tuple[object, ...]:
         as_set(_plain_issuers(provider)) or provider.issuer,
         provider.jwks_url or provider.discovery_url or provider.jwks,
         provider.audience
-        if provider.audience is None
+        if provider.audience is UNCHECKED
         else as_set(
             (provider.audience,) if isinstance(provider.audience, str) else provider.audience
         ),

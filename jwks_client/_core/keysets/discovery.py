@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from .. import addresses
 from ..encoding import Repeated, tolerant_json
 from ..provider import IssuerTemplate, Provider
+from ..unchecked import Unchecked, UncheckedType
 
 _OPENID = "/.well-known/openid-configuration"
 _OAUTH = "/.well-known/oauth-authorization-server"
@@ -89,9 +90,11 @@ def may_ask(url: str, provider: Provider) -> bool:
     return home_address is not None and not addresses.is_public(home_address)
 
 
-def _is_issuer(found: object, configured: str | tuple[str, ...] | IssuerTemplate | None) -> bool:
+def _is_issuer(
+    found: object, configured: str | tuple[str, ...] | IssuerTemplate | Unchecked
+) -> bool:
     match configured:
-        case None:
+        case UncheckedType.UNCHECKED:
             return True
         case str():
             return found == configured

@@ -15,6 +15,7 @@ from typing import Any
 from ...errors import TokenError
 from ..keysets.jwk import Key
 from ..provider import IssuerTemplate, Provider
+from ..unchecked import UNCHECKED
 from .claim_values import (
     ABSENT,
     LATEST,
@@ -63,16 +64,16 @@ class Rules:
         self.checks = tuple(provider.checks)
         self._template: IssuerTemplate | None = None
         #: False where the application knowingly does not check the issuer.
-        self.checks_issuer = issuer is not None
-        self._checks_audience = provider.audience is not None
+        self.checks_issuer = issuer is not UNCHECKED
+        self._checks_audience = provider.audience is not UNCHECKED
         # Each by itself: what is remembered of many tokens holds one text, not its copies.
         self._issuers: dict[str, str] = {}
         if isinstance(issuer, IssuerTemplate):
             self._template = issuer
-        elif issuer is not None:
+        elif issuer is not UNCHECKED:
             self._issuers = {one: one for one in _several(issuer)}
         self._audiences: dict[str, tuple[str, ...]] = {}
-        if provider.audience is not None:
+        if provider.audience is not UNCHECKED:
             self._audiences = {one: (one,) for one in _several(provider.audience)}
         self.types = frozenset(provider.token_types)
         self._required = tuple(provider.required_claims)

@@ -170,7 +170,7 @@ def _provider(
     if issuer is not None:
         given["issuer"] = [issuer]
     if audiences or any_audience:
-        given["audience"] = list(audiences) or [""]
+        given["audience"] = list(audiences) or ["UNCHECKED"]
     if jwks_url is not None:
         given["jwks_url"] = [jwks_url]
     if algorithms:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from ... import Provider
+from ... import Provider, providers
 from ..._core import addresses
 from ..._core.encoding import tolerant_json
 from ..._core.keysets.fetch import Failed, Fetched, Outcome
@@ -137,8 +137,8 @@ def _provider(*, jwks_url: str | None = None, discovery_url: str | None = None) 
     given = urlsplit(jwks_url or discovery_url or "")
     return Provider(
         name="target",
-        issuer=None,
-        audience=None,
+        issuer=providers.UNCHECKED,
+        audience=providers.UNCHECKED,
         jwks_url=jwks_url,
         discovery_url=discovery_url,
         allow_http=given.scheme == "http" and not addresses.is_loopback(given.hostname or ""),

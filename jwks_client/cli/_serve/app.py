@@ -10,6 +10,7 @@ import asyncio
 import json
 from typing import Final
 
+from ..._core.unchecked import UNCHECKED
 from .orders import OrderError, fill, read_order
 from .origin_guard import Callers
 from .page import Page
@@ -146,7 +147,7 @@ class DevelopmentApp:
         return {
             "base_url": idp.base_url,
             "issuer": idp.issuer,
-            "audience": idp.audience,
+            "audience": None if idp.audience is UNCHECKED else idp.audience,
             "algorithm": idp.algorithm,
             "jwks_url": idp.jwks_url,
             "discovery_url": idp.discovery_url,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..._core.unchecked import Unchecked
 from ...testing import FakeProvider
 
 __all__ = ["FAILURES", "DevelopmentProvider"]
@@ -33,7 +34,7 @@ class DevelopmentProvider(FakeProvider):
         base_url: str,
         *,
         issuer: str | None = None,
-        audience: str | tuple[str, ...] | None = "api",
+        audience: str | tuple[str, ...] | Unchecked = "api",
         algorithm: str = "RS256",
         expires_in: int = 3600,
     ) -> None:

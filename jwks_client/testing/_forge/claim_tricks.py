@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..._core.unchecked import UNCHECKED
 from .forged_token import Bench, Draft, trick
 
 __all__ = ["ClaimTricks"]
@@ -66,19 +67,19 @@ class ClaimTricks(Bench):
 
     # For somebody else.
 
-    @trick("wrong_issuer", when=lambda provider: provider.issuer is not None)
+    @trick("wrong_issuer", when=lambda provider: provider.issuer is not UNCHECKED)
     def wrong_issuer(self, draft: Draft) -> str:
         """The very key signed it, for another issuer."""
         draft.claims["iss"] = _ATTACKER
         return draft.sign()
 
-    @trick("wrong_audience", when=lambda provider: provider.audience is not None)
+    @trick("wrong_audience", when=lambda provider: provider.audience is not UNCHECKED)
     def wrong_audience(self, draft: Draft) -> str:
         """It was issued for another application."""
         draft.claims["aud"] = "somebody-else"
         return draft.sign()
 
-    @trick("wrong_audience", when=lambda provider: provider.audience is not None)
+    @trick("wrong_audience", when=lambda provider: provider.audience is not UNCHECKED)
     def empty_audience(self, draft: Draft) -> str:
         """It is for nobody: ``aud`` is an empty list."""
         draft.claims["aud"] = []

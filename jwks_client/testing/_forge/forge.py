@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from ..._core.json_values import any_of
 from ..._core.provider import IssuerTemplate, Provider
+from ..._core.unchecked import UNCHECKED
 from ...errors import TokenErrorCode
 from .._shapes.drafts import SUBJECT, Wish
 from .claim_tricks import ClaimTricks
@@ -106,8 +107,8 @@ class Forge(ShapeTricks, KeyTricks, ClaimTricks):
 
 def _demanded(provider: Provider) -> list[str]:
     always = {
-        "iss": provider.issuer is not None,
-        "aud": provider.audience is not None,
+        "iss": provider.issuer is not UNCHECKED,
+        "aud": provider.audience is not UNCHECKED,
         "exp": provider.require_expiry,
         "iat": provider.max_age is not None,
     }

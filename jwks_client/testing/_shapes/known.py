@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 from ... import Provider, providers
+from ..._core.unchecked import UNCHECKED
 from .shape import Shape, demanded_by
 
 if TYPE_CHECKING:
@@ -194,6 +195,8 @@ def _certified(key: SigningKey) -> Mapping[str, object]:
 def _wso2(provider: Provider) -> Shape:
     audience = provider.audience
     client = audience[0] if isinstance(audience, tuple) else audience
+    if client is UNCHECKED:
+        client = "client-1"
     return Shape(
         audience_is_list=True,
         typ="at+jwt",

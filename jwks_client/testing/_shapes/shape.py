@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..._core.json_values import any_of
 from ..._core.provider import IssuerTemplate, Provider
+from ..._core.unchecked import UNCHECKED, Unchecked
 from ...providers._checks import ClaimPrefix
 
 if TYPE_CHECKING:
     from .._keys.signing_key import SigningKey
 
 __all__ = ["Shape", "demanded_by"]
+
+T = TypeVar("T", bound=str | IssuerTemplate)
 
 _UUID: Final = "0a1b2c3d-0000-4000-8000-000000000001"
 # What stands in a claim that must be there and of which no more is known: by its usual type.
@@ -104,7 +107,7 @@ def demanded_by(provider: Provider, known: Shape | None = None) -> Shape:
     return replace(
         known,
         provider=provider,
-        issuer=issuer[0] if isinstance(issuer, tuple) else issuer,
+        issuer=_first(issuer),
         audience=_audience(provider.audience, is_list=known.audience_is_list),
         typ=_typ(provider, known.typ),
         subject=subject,
@@ -128,12 +131,19 @@ def _claims_for(provider: Provider, known: Shape) -> dict[str, object]:
 
 
 def _audience(
-    accepted: str | tuple[str, ...] | None, *, is_list: bool
+    accepted: str | tuple[str, ...] | Unchecked, *, is_list: bool
 ) -> str | tuple[str, ...] | None:
-    if accepted is None:
+    first = _first(accepted)
+    if first is None:
         return () if is_list else None
-    first = accepted if isinstance(accepted, str) else accepted[0]
     return (first,) if is_list else first
+
+
+def _first(accepted: T | tuple[T, ...] | Unchecked) -> T | None:
+    """Return the value that tokens have of those that are accepted; None where any is."""
+    if accepted is UNCHECKED:
+        return None
+    return accepted[0] if isinstance(accepted, tuple) else accepted
 
 
 def _typ(provider: Provider, known: str | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jwks_client import IssuerTemplate, Provider, TokenError
+from jwks_client import IssuerTemplate, Provider, TokenError, providers
 from jwks_client._core.issuers.resolver_answers import Failure, askable, condemn, read_answer
 
 ISSUER = "https://a.test"
@@ -84,7 +84,7 @@ def test_none_is_a_refusal():
         provider(f"{ISSUER}/"),
         provider(ISSUER.upper()),
         provider((ISSUER, "https://b.test")),
-        provider(None),
+        provider(providers.UNCHECKED),
         provider(IssuerTemplate("https://{t}.test", allowed={"a"})),
         "https://a.test/jwks",
         True,

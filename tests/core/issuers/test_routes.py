@@ -7,7 +7,13 @@ import itertools
 import pytest
 from signed_tokens import ABSENT, ISSUER, MARKER, SIGNER, provider, refused, unverified
 
-from jwks_client import ConfigurationError, IssuerTemplate, KeysUnavailableError, TokenError
+from jwks_client import (
+    ConfigurationError,
+    IssuerTemplate,
+    KeysUnavailableError,
+    TokenError,
+    providers,
+)
 from jwks_client._core.issuers.routes import Routes, verdict
 
 A, B, C = (f"https://{name}.test" for name in "abc")
@@ -26,7 +32,7 @@ def asked(its_routes, issuer, **claims):
     return [one.name for one in found]
 
 
-@pytest.mark.parametrize("issuer", [ISSUER, None, TENANTS])
+@pytest.mark.parametrize("issuer", [ISSUER, providers.UNCHECKED, TENANTS])
 @pytest.mark.parametrize("claim", [ISSUER, MARKER, ABSENT, None, 1, [ISSUER]])
 def test_the_only_provider_is_asked_about_every_token(issuer, claim):
     """Its own verdict on the issuer says more than that nobody has heard of it."""
@@ -46,10 +52,10 @@ def test_all_who_name_the_issuer_are_asked_in_the_order_given():
     first, second = {"audience": "x"}, {"audience": "y"}
     several = Routes(
         [
-            provider(name="open1", issuer=None, **first),
+            provider(name="open1", issuer=providers.UNCHECKED, **first),
             provider(name="b", issuer=(B, A), **first),
             provider(name="a", issuer=A, **second),
-            provider(name="open2", issuer=None, **second),
+            provider(name="open2", issuer=providers.UNCHECKED, **second),
             provider(name="c", issuer=C),
         ]
     )
@@ -198,11 +204,11 @@ def test_equal_names_are_refused_with_the_way_out():
 
 ALIKE = [
     ({}, {}),
-    ({"issuer": None}, {"issuer": None}),
+    ({"issuer": providers.UNCHECKED}, {"issuer": providers.UNCHECKED}),
     ({"issuer": A}, {"issuer": (A,)}),
     ({"issuer": (A, B)}, {"issuer": (B, A)}),
     ({"issuer": TENANTS}, {"issuer": TENANTS}),
-    ({"audience": None}, {"audience": None}),
+    ({"audience": providers.UNCHECKED}, {"audience": providers.UNCHECKED}),
     ({"audience": "xy"}, {"audience": ("xy",)}),
     ({"audience": ("x", "y")}, {"audience": ("y", "x")}),
     ({"algorithms": ["ES256", "RS256"]}, {"algorithms": ["RS256", "ES256"]}),
@@ -227,12 +233,12 @@ def test_two_providers_that_would_accept_the_same_are_refused(one, other):
 JWKS = {"keys": [SIGNER.jwk()]}
 DIFFERENT = [
     ({"issuer": A}, {"issuer": B}),
-    ({"issuer": A}, {"issuer": None}),
+    ({"issuer": A}, {"issuer": providers.UNCHECKED}),
     ({"issuer": A}, {"issuer": (A, B)}),
     ({"issuer": TENANTS}, {"issuer": TENANTS.template}),
     ({"issuer": TENANTS}, {"issuer": IssuerTemplate(TENANTS.template, allowed={"t1"})}),
     ({"audience": "x"}, {"audience": "y"}),
-    ({"audience": "x"}, {"audience": None}),
+    ({"audience": "x"}, {"audience": providers.UNCHECKED}),
     ({"audience": "x"}, {"audience": ("x", "y")}),
     ({"algorithms": ["ES256"]}, {"algorithms": ["ES256", "RS256"]}),
     ({"token_types": ["JWT", None]}, {"token_types": ["JWT"]}),

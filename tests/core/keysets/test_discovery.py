@@ -177,7 +177,9 @@ class TestDiscovery:
     )
     def test_metadata_at_another_place_is_asked_there_only(self, url: str) -> None:
         """A URL of the application's own has no second place that could be meant."""
-        provider = Provider(name="p", issuer=ISSUER, audience=None, discovery_url=url)
+        provider = Provider(
+            name="p", issuer=ISSUER, audience=providers.UNCHECKED, discovery_url=url
+        )
         assert failed(talk(provider), answer(404)).code == "discovery_failed"
         assert fetched(talk(provider), metadata(), ok()).key_set is not None
 
@@ -247,7 +249,9 @@ class TestTheIssuerOfMetadata:
     @staticmethod
     def taken(configured: Any, found: object) -> bool:
         """Whether metadata that names one issuer is taken for a provider with another configured."""
-        provider = Provider(name="p", issuer=configured, audience=None, discovery_url=METADATA)
+        provider = Provider(
+            name="p", issuer=configured, audience=providers.UNCHECKED, discovery_url=METADATA
+        )
         steps = talk(provider).converse()
         next(steps)
         outcome = tell(steps, metadata(issuer=found))
@@ -338,7 +342,7 @@ class TestWhereMetadataMayPoint:
     @staticmethod
     def allowed(url: str, issuer: str = ISSUER, **options: Any) -> bool:
         """Whether a key set at ``url`` is asked when the metadata of ``issuer`` names it."""
-        provider = providers.oidc(issuer, audience=None, **options)
+        provider = providers.oidc(issuer, audience=providers.UNCHECKED, **options)
         steps = talk(provider).converse()
         next(steps)
         outcome = tell(steps, metadata(issuer=issuer, jwks_uri=url))
@@ -494,5 +498,10 @@ class TestWhereMetadataMayPoint:
 
     def test_the_configured_key_set_url_is_not_judged(self) -> None:
         """What the application wrote itself may be anywhere: the rule is for documents."""
-        private = Provider(name="p", issuer=None, audience=None, jwks_url="https://10.0.0.1/keys")
+        private = Provider(
+            name="p",
+            issuer=providers.UNCHECKED,
+            audience=providers.UNCHECKED,
+            jwks_url="https://10.0.0.1/keys",
+        )
         assert fetched(talk(private), ok()).key_set is not None

@@ -322,7 +322,13 @@ class TestHeaders:
     def test_the_application_s_win_whatever_their_case(self) -> None:
         """A header of the application stands in the place of ours, as it was given."""
         given = {"USER-AGENT": "mine/1", "accept": "*/*", "X-Api-Key": "s3cret"}
-        own = Provider(name="p", issuer=None, audience=None, jwks_url=KEYS, headers=given)
+        own = Provider(
+            name="p",
+            issuer=providers.UNCHECKED,
+            audience=providers.UNCHECKED,
+            jwks_url=KEYS,
+            headers=given,
+        )
         (request,), _ = play(talk(own), ok())
         assert headers_of(request) == {
             "accept": "*/*",
@@ -347,7 +353,7 @@ class TestHeaders:
     )
     def test_they_go_to_the_configured_origin_only(self, keys: str, *, sent: bool) -> None:
         """A secret header goes to the metadata's scheme, host and port, not where that points to."""
-        own = providers.oidc(ISSUER, audience=None, headers={"X-Api-Key": "s3cret"})
+        own = providers.oidc(ISSUER, audience=providers.UNCHECKED, headers={"X-Api-Key": "s3cret"})
         asked, _ = play(talk(own), metadata(jwks_uri=keys), ok())
         assert headers_of(asked[0])["x-api-key"] == "s3cret"
         assert ("x-api-key" in headers_of(asked[1])) == sent
@@ -355,13 +361,15 @@ class TestHeaders:
 
     def test_plain_http_is_another_origin(self) -> None:
         """A document must not have a secret sent in the clear."""
-        own = providers.oidc(ISSUER, audience=None, headers={"X-Api-Key": "s"}, allow_http=True)
+        own = providers.oidc(
+            ISSUER, audience=providers.UNCHECKED, headers={"X-Api-Key": "s"}, allow_http=True
+        )
         asked, _ = play(talk(own), metadata(jwks_uri="http://idp.example.com/keys"), ok())
         assert "x-api-key" not in headers_of(asked[1])
 
     def test_they_go_along_to_the_other_metadata(self) -> None:
         """Both places of the metadata are at the configured origin."""
-        own = providers.oidc(ISSUER, audience=None, headers={"X-Api-Key": "s"})
+        own = providers.oidc(ISSUER, audience=providers.UNCHECKED, headers={"X-Api-Key": "s"})
         asked, _ = play(talk(own), answer(404), metadata(), ok())
         assert ["x-api-key" in headers_of(request) for request in asked] == [True, True, False]
 

@@ -28,6 +28,7 @@ from jwks_client import IssuerTemplate, TokenError
 from jwks_client._core.json_values import same_json
 from jwks_client._core.tokens.claim_values import wanted
 from jwks_client._core.tokens.unverified import parse
+from jwks_client.providers import UNCHECKED
 
 LEEWAY = 30  # the default
 LATEST = 253402300799  # 9999-12-31T23:59:59Z
@@ -110,7 +111,7 @@ def test_alg_is_judged_before_typ():
 # Issuer
 
 
-@pytest.mark.parametrize("issuer", [ISSUER, (ISSUER,), ("https://other.test", ISSUER), None])
+@pytest.mark.parametrize("issuer", [ISSUER, (ISSUER,), ("https://other.test", ISSUER), UNCHECKED])
 def test_an_issuer_that_is_configured_passes(issuer):
     """One, one of several, or knowingly not checked."""
     assert judged(issuer=issuer).issuer == ISSUER
@@ -150,16 +151,16 @@ def test_an_issuer_that_is_expected_must_be_there(absent, issuer):
 
 
 @pytest.mark.parametrize("value", [0, 1, True, [ISSUER], {"iss": ISSUER}])
-@pytest.mark.parametrize("issuer", [ISSUER, None, TEMPLATE])
+@pytest.mark.parametrize("issuer", [ISSUER, UNCHECKED, TEMPLATE])
 def test_an_issuer_is_a_string(value, issuer):
     """A list with the right one in it is no string, even where the issuer is not checked."""
     assert refused("invalid_claim", judged, {"iss": value}, issuer=issuer).claim == "iss"
 
 
 def test_without_an_issuer_where_none_is_checked_there_is_none():
-    """None = knowingly not checked; a null is still no string."""
-    assert judged({"iss": ABSENT}, issuer=None).issuer is None
-    assert refused("invalid_claim", judged, {"iss": None}, issuer=None).claim == "iss"
+    """`UNCHECKED` accepts any; a null is still no string."""
+    assert judged({"iss": ABSENT}, issuer=UNCHECKED).issuer is None
+    assert refused("invalid_claim", judged, {"iss": None}, issuer=UNCHECKED).claim == "iss"
 
 
 @pytest.mark.parametrize("allowed", [{"t1", "t-2"}, lambda tid: tid in {"t1", "t-2"}])
@@ -272,7 +273,7 @@ def test_only_a_whole_placeholder_in_a_key_s_own_issuer_stands_for_the_tenant(ow
         refused("wrong_issuer", judged, claims, key=key, issuer=template)
 
 
-@pytest.mark.parametrize("issuer", [ISSUER, None])
+@pytest.mark.parametrize("issuer", [ISSUER, UNCHECKED])
 def test_a_key_s_own_issuer_counts_for_templates_only(issuer):
     """Where the application names the issuer in full, its word is enough."""
     assert judged(key=replace(KEY, issuer="https://other.test"), issuer=issuer).issuer == ISSUER
@@ -286,7 +287,7 @@ def test_a_key_s_own_issuer_counts_for_templates_only(issuer):
         (ISSUER, ISSUER, True),
         (ISSUER, f"{ISSUER}/", False),
         ((ISSUER, "b"), "b", True),
-        (None, ISSUER, False),
+        (UNCHECKED, ISSUER, False),
         (TEMPLATE, "https://login.test/t1/v2.0", True),
         (TEMPLATE, "https://login.test/t3/v2.0", False),
         (TEMPLATE, "https://login.test/t1/v2.0/", False),
@@ -296,7 +297,7 @@ def test_a_key_s_own_issuer_counts_for_templates_only(issuer):
 def test_which_issuers_a_provider_names(issuer, name, named):
     """Exactly those it would accept; who checks no issuer names none."""
     assert rules(issuer=issuer).names(name) is named
-    assert rules(issuer=issuer).checks_issuer is (issuer is not None)
+    assert rules(issuer=issuer).checks_issuer is (issuer is not UNCHECKED)
 
 
 # Times
@@ -434,7 +435,7 @@ def test_times_are_judged_in_one_order(claims, code, claim):
 # Audience
 
 
-@pytest.mark.parametrize("audience", [AUDIENCE, (AUDIENCE,), ("other", AUDIENCE), None])
+@pytest.mark.parametrize("audience", [AUDIENCE, (AUDIENCE,), ("other", AUDIENCE), UNCHECKED])
 @pytest.mark.parametrize("value", [AUDIENCE, [AUDIENCE], ["x", AUDIENCE], [AUDIENCE, AUDIENCE]])
 def test_one_match_of_the_audience_suffices(audience, value):
     """Aud is a string or a list of strings, and so is what is expected."""
@@ -463,7 +464,7 @@ def test_an_audience_that_is_expected_must_be_there(absent):
 @pytest.mark.parametrize(
     "value", [0, True, {}, {AUDIENCE: 1}, [AUDIENCE, 1], [None], [[AUDIENCE]], [AUDIENCE, None]]
 )
-@pytest.mark.parametrize("audience", [AUDIENCE, None])
+@pytest.mark.parametrize("audience", [AUDIENCE, UNCHECKED])
 def test_an_audience_of_another_type_is_refused(value, audience):
     """A list with one thing in it that is no string is none, checked or not."""
     assert refused("invalid_claim", judged, {"aud": value}, audience=audience).claim == "aud"
@@ -471,13 +472,13 @@ def test_an_audience_of_another_type_is_refused(value, audience):
 
 @pytest.mark.parametrize(("value", "seen"), [(ABSENT, ()), ("", ("",)), ([], ()), ("x", ("x",))])
 def test_any_audience_passes_where_none_is_expected(value, seen):
-    """None = knowingly not checked."""
-    assert judged({"aud": value}, audience=None).audience == seen
+    """`UNCHECKED` accepts any."""
+    assert judged({"aud": value}, audience=UNCHECKED).audience == seen
 
 
 def test_a_null_audience_is_no_audience_of_any_kind():
     """Null is neither a string nor a list, checked or not."""
-    assert refused("invalid_claim", judged, {"aud": None}, audience=None).claim == "aud"
+    assert refused("invalid_claim", judged, {"aud": None}, audience=UNCHECKED).claim == "aud"
 
 
 # Subject, ID, binding
@@ -521,7 +522,12 @@ def test_a_required_claim_must_be_there_and_not_null(name):
 @pytest.mark.parametrize("value", [ABSENT, None])
 def test_a_required_registered_claim_is_missing_when_it_is_null(name, value):
     """A required claim whose value is null is missing, whatever else it should have been."""
-    fields = {"issuer": None, "audience": None, "require_expiry": False, "required_claims": [name]}
+    fields = {
+        "issuer": UNCHECKED,
+        "audience": UNCHECKED,
+        "require_expiry": False,
+        "required_claims": [name],
+    }
     error = refused("missing_claim", judged, {name: value}, **fields)
     assert error.claim == name
 
@@ -795,7 +801,7 @@ def allow(_):
     [
         ({}, False),
         ({"issuer": TEMPLATE}, False),
-        ({"issuer": None}, False),
+        ({"issuer": UNCHECKED}, False),
         ({"issuer": IssuerTemplate(TENANT, allowed=allow)}, True),
         ({"checks": [allow]}, True),
         ({"checks": [allow], "issuer": TEMPLATE}, True),

@@ -8,6 +8,7 @@ from signed_tokens import AUDIENCE, ISSUER, KEY, NOW, rules, unverified
 
 from jwks_client import TokenError
 from jwks_client._core.tokens.claim_values import LATEST
+from jwks_client.providers import UNCHECKED
 
 TIMES = st.one_of(
     st.integers(NOW - 100, NOW + 100),
@@ -44,8 +45,8 @@ CLAIMS = st.fixed_dictionaries(
 POLICIES = st.fixed_dictionaries(
     {},
     optional={
-        "issuer": st.sampled_from([None, ISSUER, ("other", ISSUER)]),
-        "audience": st.sampled_from([None, AUDIENCE, (AUDIENCE, "a")]),
+        "issuer": st.sampled_from([UNCHECKED, ISSUER, ("other", ISSUER)]),
+        "audience": st.sampled_from([UNCHECKED, AUDIENCE, (AUDIENCE, "a")]),
         "leeway": st.sampled_from([0, 30, 0.5]),
         "max_age": st.sampled_from([None, 0, 40]),
         "require_expiry": st.booleans(),

@@ -10,6 +10,7 @@ import json
 import shlex
 from urllib.parse import urlsplit
 
+from ...._core.unchecked import Unchecked, UncheckedType
 from ..orders import Order
 from ..origin_guard import is_loopback
 from ..provider import DevelopmentProvider
@@ -59,11 +60,11 @@ def client_of(idp: DevelopmentProvider) -> str:
     )
 
 
-def _literal(value: str | tuple[str, ...] | None) -> str:
+def _literal(value: str | tuple[str, ...] | Unchecked) -> str:
     """As Python has it; with ASCII quotes alone, which JSON and Python escape alike."""
     match value:
-        case None:
-            return "None"
+        case UncheckedType.UNCHECKED:
+            return "providers.UNCHECKED"
         case str():
             return json.dumps(value, ensure_ascii=False)
         case (one,):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
+from ...._core.unchecked import Unchecked, UncheckedType
 from ..orders import Order, OrderError, fill, read_order
 from ..provider import DevelopmentProvider
 
@@ -113,9 +114,9 @@ class Issued:
         )
 
 
-def _words(audience: str | tuple[str, ...] | None) -> str:
+def _words(audience: str | tuple[str, ...] | Unchecked) -> str:
     match audience:
-        case None:
+        case UncheckedType.UNCHECKED:
             return ""
         case str():
             return audience
