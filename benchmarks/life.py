@@ -1,4 +1,4 @@
-"""How often a provider is asked: the counts in docs/key-states.md, written by this command.
+"""How often a provider is asked: the counts in docs/how-keys-live.md, written by this command.
 
     python -m benchmarks.life
 
@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / "tests" / "scenarios"), str(ROOT / "tests")]
 
 import measured  # noqa: E402 (its folder is on the path only now)
 
-PAGE = ROOT / "docs" / "key-states.md"
+PAGE = ROOT / "docs" / "how-keys-live.md"
 BEGIN = "<!-- measured by python -m benchmarks.life: begin -->"
 END = "<!-- measured by python -m benchmarks.life: end -->"
 KINDS = ("sync", "async")

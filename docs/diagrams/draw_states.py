@@ -1,9 +1,8 @@
-"""Draws docs/key-states.md: the decision table of a key set and the diagram of its states.
+"""Draw the decision table of a key set and the diagram of its states in docs/how-keys-live.md.
 
-Nothing here knows the rules. `KeyCache` is asked: what it decides in each state, for a key that is
-there and one that is not, after a success and after a failure, and where time, an answer or a
-failure takes it. Run it after a change of the rules, with the package installed; a test compares
-the file with what comes out here::
+Nothing here knows the rules. The script asks `KeyCache` what it decides in each state: for a cached
+key and for an unknown one, after a success and after a failure. Run it after you change the rules,
+with the package installed; a test compares the page with this output::
 
     python docs/diagrams/draw_states.py
 """
@@ -24,7 +23,7 @@ from jwks_client._core.keysets.fetch import Failed, Fetched, Validators
 from jwks_client._core.keysets.freshness import Freshness
 from jwks_client._core.keysets.jwk import Key, KeySet
 
-PAGE: Final = Path(__file__).resolve().parents[1] / "key-states.md"
+PAGE: Final = Path(__file__).resolve().parents[1] / "how-keys-live.md"
 BEGIN: Final = "<!-- drawn by docs/diagrams/draw_states.py: begin -->"
 END: Final = "<!-- drawn by docs/diagrams/draw_states.py: end -->"
 
@@ -43,10 +42,10 @@ class Column(NamedTuple):
 
 
 COLUMNS: Final = (
-    Column("the key is there", THERE),
-    Column("it is not; a permit", NOT_THERE),
-    Column("it is not; no permit", NOT_THERE, permit=False),
-    Column("it is not, and that is remembered", NOT_THERE, missed=True),
+    Column("key cached", THERE),
+    Column("kid unknown, permit", NOT_THERE),
+    Column("kid unknown, no permit", NOT_THERE, permit=False),
+    Column("kid in the negative memory", NOT_THERE, missed=True),
 )
 
 
@@ -116,11 +115,11 @@ def said(decision: Decision, *, in_air: bool) -> str:
     """A decision in words."""
     match decision:
         case Use(stale=stale, refresh=refresh):
-            return f"use{', marked stale' * stale}{'; refresh behind' * refresh}"
+            return f"use{', marked stale' * stale}{'; fetch in the background' * refresh}"
         case Fetch() if in_air:
-            return "join it"
+            return "join"
         case Fetch(budget=budget):
-            return "fetch, for the permit" if budget is Budget.UNKNOWN_KID else "fetch"
+            return "fetch, costs the permit" if budget is Budget.UNKNOWN_KID else "fetch"
         case Refuse(known=known):
             return "refuse: 401" if known else "refuse: 503"
 
@@ -156,62 +155,50 @@ def rows(policy: CachePolicy, *, in_air: bool) -> Iterator[tuple[str, ...]]:
 
 def table(policy: CachePolicy, *, in_air: bool = False) -> str:
     """The decision table as Markdown."""
-    titles = ("state", "the last fetch", *(one.title for one in COLUMNS))
+    titles = ("state", "last fetch", *(one.title for one in COLUMNS))
     lines = [titles, ("---",) * len(titles), *rows(policy, in_air=in_air)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def diagram(policy: CachePolicy) -> str:
-    """The states and what leads from one to another, as a Mermaid diagram."""
+    """Draw the states and what leads from one to the next."""
     every = moments(policy)
     loaded = every[-1].cache
-    names = {
-        loaded.fresh_until: f"{policy.refresh_ahead:g} of its life",
-        loaded.life: "its life is over",
-        loaded.life + loaded.stale_for: "stale_if_error is over",
+    causes = {
+        loaded.fresh_until: f"after {policy.refresh_ahead:g} of the lifetime",
+        loaded.life: "after the lifetime",
+        loaded.life + loaded.stale_for: "after stale_if_error",
     }
-    lines = ["stateDiagram-v2", f"    [*] --> {every[0].state}"]
-    lines += [
-        f"    {earlier.state} --> {later.state}: {names[later.now]}"
-        for earlier, later in pairwise(every[1:])
-    ]
-    for moment in every:
+    lines = [f"{every[0].state:8}", "  │  a good response"]
+    for moment in every[1:]:
+        if moment.now in causes and moment is not every[1]:
+            lines += ["  │", f"  │  {causes[moment.now]}"]
+        lines += ["  ▼", moment.state]
         came = moment.cache.fetched(3, answer(), began_at=moment.now)
-        lines.append(f"    {moment.state} --> {came.state(moment.now)}: a good answer")
         failed = moment.cache.failed(3, FAILURE, moment.now, draw=0.0)
-        if failed.state(moment.now) != moment.state:
-            lines.append(f"    {moment.state} --> {failed.state(moment.now)}: a failure")
-    for moment in every:
-        decided = {
-            said(after(attempt, moment).look_up(THERE, moment.now), in_air=False): None
-            for attempt in ATTEMPTS
-        }
-        lines.append(f"    {moment.state} : {' / '.join(decided).replace(':', '')}")
-    return "\n".join(lines)
+        # The picture has one line because these two always hold; it would lie if they did not.
+        assert (came.state(moment.now), failed.state(moment.now)) == ("fresh", moment.state)  # noqa: S101
+    lines += ["", "A good response leads from every state to fresh. A failed fetch changes no state."]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def drawn() -> str:
-    """All that stands between the markers."""
+    """Return everything between the markers."""
     usual = CachePolicy()
     return f"""\
-## The states
-
-What stands in a state is what becomes of a token whose key is there: after a fetch that succeeded,
-after one that failed, and in the backoff that follows it.
-
-```mermaid
+```text
 {diagram(usual)}
 ```
 
-## With no fetch under way
+### No fetch in flight
 
 {table(usual)}
 
-## With a fetch under way
+### A fetch in flight
 
 {table(usual, in_air=True)}
 
-## Without background work (`refresh_ahead=None`), no fetch under way
+### No background work (`refresh_ahead=None`), no fetch in flight
 
 {table(CachePolicy(refresh_ahead=None))}
 """

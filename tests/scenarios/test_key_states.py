@@ -1,4 +1,4 @@
-"""docs/key-states.md says what the code does: its table is the code's own, its counts are those of the tests."""
+"""docs/how-keys-live.md says what the code does: its table is the code's own, its counts are those of the tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "key-states.md"
+PAGE = ROOT / "docs" / "how-keys-live.md"
 
 
 def load(path: Path) -> ModuleType:

@@ -6,7 +6,7 @@ import measured
 import pytest
 from virtual import OK
 
-# Fetches of a whole timeline. One more is a change of behaviour: look at it, then at docs/key-states.md.
+# Fetches of a whole timeline. One more is a change of behaviour: look at it, then at docs/how-keys-live.md.
 MOST_FETCHES = {
     "apple": 17,
     "entra-common": 732,
