@@ -27,7 +27,6 @@ from ._web.asgi_scope import (
     Scope,
     Send,
     admitted,
-    is_preflight,
     request_of,
     route_path,
     seen_by_app,
@@ -37,6 +36,7 @@ from ._web.asgi_scope import (
 from ._web.exclusions import Exclusions
 from ._web.guard import Guard, OnError, Refusal, WarmUp, is_refusal
 from ._web.identity import current, current_token
+from ._web.preflight import Preflight, bare_scope, checked_preflight, is_preflight, without_body
 from ._web.protected_resource import ProtectedResource
 from .errors import JWKSError
 from .protocols import AsyncVerifier
@@ -76,6 +76,9 @@ class JWKSMiddleware:
         resource_metadata: the URL of RFC 9728 metadata for challenges, or a `ProtectedResource`,
             which is then served too.
         trusted_origins: origins whose pages may send requests with a cookie.
+        preflight: ``"refuse"`` a CORS preflight like any other request without credentials (CORS
+            middleware belongs outside this one), or let it ``"pass"``: the app then sees it without
+            credentials, token and body.
         warm_up: at the server's start load keys in the ``"background"``, or wait until they are
             there and fail the start if they are not in ten seconds (``"required"``), or None.
         close_client: close the client when the server ends.
@@ -95,6 +98,7 @@ class JWKSMiddleware:
         on_error: OnError | None = None,
         resource_metadata: str | ProtectedResource | None = None,
         trusted_origins: Collection[str] = (),
+        preflight: Preflight = "refuse",
         warm_up: WarmUp = "background",
         close_client: bool = False,
     ) -> None:
@@ -112,25 +116,30 @@ class JWKSMiddleware:
         self._read = self._guard.read
         self._verify = client.verify
         self._exclusions = Exclusions(exclude)
+        self._passes_preflights = checked_preflight(preflight)
         self._resource = self._guard.resource
         self._some_are_open = self._exclusions.any or self._resource is not None
         self._lifespan = Lifespan(app, client, warm_up=warm_up, close_client=close_client)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(  # noqa: C901 (hot path: kept inline)
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Serve one connection."""
         kind = scope["type"]
         if kind not in _SERVED:
             await (self._lifespan if kind == "lifespan" else self.app)(scope, receive, send)
             return
-        # Each request comes this way, so its common part is told in one piece.
         request = request_of(scope)
-        if (self._some_are_open or scope.get("method") == "OPTIONS") and self._is_open(scope):
+        if self._some_are_open and self._is_open(scope):
             if self._resource is not None and self._is_metadata(scope):
                 await self._resource(scope, receive, send)
                 return
             # What another middleware found out stands.
             token = token_in(scope)
             seen, reply = scope if "auth" in scope else admitted(scope, None), Reply(send)
+        elif self._passes_preflights and is_preflight(request):
+            token, receive = None, without_body(receive)
+            seen, reply = admitted(bare_scope(scope, self._guard.reader), None), Reply(send)
         else:
             try:
                 raw = self._read(request)
@@ -176,7 +185,7 @@ class JWKSMiddleware:
         method = scope["method"] if scope["type"] == "http" else "WEBSOCKET"
         if self._exclusions.any and self._exclusions.match(method, route_path(scope)):
             return True
-        return is_preflight(scope) or self._is_metadata(scope)
+        return self._is_metadata(scope)
 
     def _is_metadata(self, scope: Scope) -> bool:
         resource = self._resource

@@ -235,9 +235,7 @@ class LoggingListener:
         import logging
 
         self._logger = logging.getLogger("jwks_client") if logger is None else logger
-        self._monotonic = monotonic
-        # Without a lock, which a fork could leave held for ever: a race costs one record too many.
-        self._buckets = {kind: _Bucket(_BURST, 0.0, 0) for kind in _DRIVEN_BY_TOKENS}
+        self._limits = {kind: FloodLimit(monotonic) for kind in _DRIVEN_BY_TOKENS}
 
     def __call__(self, event: Event) -> None:
         """Log one event."""
@@ -245,7 +243,7 @@ class LoggingListener:
         level = _LEVELS[kind]
         if not self._logger.isEnabledFor(level):
             return
-        suppressed = self._take(kind)
+        suppressed = self._limits[kind].take() if kind in self._limits else 0
         if suppressed is None:
             return
         told = " ".join(f"{one.name}={getattr(event, one.name)!r}" for one in fields(event))
@@ -253,16 +251,29 @@ class LoggingListener:
         extra |= {"jwks_event": kind.__name__, "jwks_suppressed": suppressed}
         self._logger.log(level, "%s %s", kind.__name__, told, extra=extra)
 
-    def _take(self, kind: type[Event]) -> int | None:
-        """How many records of a kind were left out before this one; None to leave it out too."""
-        if kind not in _DRIVEN_BY_TOKENS:
-            return 0
-        bucket, now = self._buckets[kind], self._monotonic()
+
+class FloodLimit:
+    """The limit of log records that requests cause: ten at once, then one a second.
+
+    Arguments:
+        monotonic: returns seconds that only grow.
+    """
+
+    __slots__ = ("_bucket", "_monotonic")
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        # Without a lock, which a fork could leave held for ever: a race costs one record too many.
+        self._bucket = _Bucket(_BURST, 0.0, 0)
+
+    def take(self) -> int | None:
+        """Return how many records were left out before this one, or None to leave it out too."""
+        bucket, now = self._bucket, self._monotonic()
         permits = min(bucket.permits + max(now - bucket.at, 0.0), _BURST)
         if permits < 1:
-            self._buckets[kind] = _Bucket(permits, now, bucket.suppressed + 1)
+            self._bucket = _Bucket(permits, now, bucket.suppressed + 1)
             return None
-        self._buckets[kind] = _Bucket(permits - 1, now, 0)
+        self._bucket = _Bucket(permits - 1, now, 0)
         return bucket.suppressed
 
 

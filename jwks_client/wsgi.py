@@ -32,6 +32,7 @@ from ._web.guard import (
     told_of_warm_up,
 )
 from ._web.identity import TOKEN_KEY, current, current_token, serving
+from ._web.preflight import Preflight, bare_environ, checked_preflight, is_preflight
 from ._web.protected_resource import ProtectedResource
 from .errors import JWKSError
 from .protocols import Verifier
@@ -63,7 +64,8 @@ class JWKSMiddleware:
     Arguments:
         app: the WSGI app.
         client: a `JWKSClient`.
-        optional, exclude, locations, realm, on_error, resource_metadata, trusted_origins: as there.
+        optional, exclude, locations, realm, on_error, resource_metadata, trusted_origins,
+            preflight: as there.
         warm_up: load keys when the middleware is made: in a thread in the ``"background"``, or
             waiting (``"required"``), or None.
         close_client: close the client when the interpreter exits.
@@ -83,6 +85,7 @@ class JWKSMiddleware:
         on_error: OnError | None = None,
         resource_metadata: str | ProtectedResource | None = None,
         trusted_origins: Collection[str] = (),
+        preflight: Preflight = "refuse",
         warm_up: WarmUp = "background",
         close_client: bool = False,
     ) -> None:
@@ -98,6 +101,7 @@ class JWKSMiddleware:
             trusted_origins=trusted_origins,
         )
         self._exclusions = Exclusions(exclude)
+        self._passes_preflights = checked_preflight(preflight)
         self._resource = self._guard.resource
         # Sorted, so that one request is read in one way in every process.
         self._headers = tuple(
@@ -117,6 +121,8 @@ class JWKSMiddleware:
         if self._is_open(environ):
             # What another middleware found out stands.
             return self._serve(environ, start_response, get_token(environ))
+        if self._passes_preflights and _is_preflight(environ):
+            return self._serve(bare_environ(environ, self._guard.reader), start_response, None)
         try:
             raw = self._guard.read(self._request_of(environ))
             token = None if raw is None else self._guard.client.verify(raw)
@@ -169,22 +175,15 @@ class JWKSMiddleware:
     ) -> list[bytes]:
         if not is_refusal(error):
             raise error
-        answer = self._guard.refuse(error, self._request_of(environ), _path_of(environ))
+        answer = self._guard.refuse(error, UnverifiedRequest.of(environ), _path_of(environ))
         # With what was raised, a server replaces headers it was given, or if it has sent them
         # raises that again.
         return _send(answer, environ, start_response, sys.exc_info() if raised else None)
 
     def _is_open(self, environ: WSGIEnvironment) -> bool:
-        """Whether a request needs no credentials: excluded, or a CORS preflight."""
-        method = environ["REQUEST_METHOD"]
-        if self._exclusions.any and self._exclusions.match(
-            method, _text(environ.get("PATH_INFO", ""))
-        ):
-            return True
-        return (
-            method == "OPTIONS"
-            and "HTTP_ORIGIN" in environ
-            and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+        """Whether a request needs no credentials."""
+        return self._exclusions.any and self._exclusions.match(
+            environ["REQUEST_METHOD"], _text(environ.get("PATH_INFO", ""))
         )
 
     def _request_of(self, environ: WSGIEnvironment) -> UnverifiedRequest:
@@ -256,6 +255,10 @@ def get_token(environ_or_request: object) -> VerifiedToken | None:
         raise TypeError(f"takes an environ, or a request with one, not {type(given).__name__}")
     token = found.get(TOKEN_KEY)
     return token if isinstance(token, VerifiedToken) else None
+
+
+def _is_preflight(environ: WSGIEnvironment) -> bool:
+    return environ["REQUEST_METHOD"] == "OPTIONS" and is_preflight(UnverifiedRequest.of(environ))
 
 
 def _path_of(environ: WSGIEnvironment) -> str:

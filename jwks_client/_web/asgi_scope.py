@@ -23,7 +23,6 @@ __all__ = [
     "Scope",
     "Send",
     "admitted",
-    "is_preflight",
     "request_of",
     "route_path",
     "seen_by_app",
@@ -49,14 +48,6 @@ def route_path(scope: Scope) -> str:
     if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
         return path[len(root) :]
     return path
-
-
-def is_preflight(scope: Scope) -> bool:
-    """Whether a browser asks for leave (CORS, Fetch 4.8): it never sends credentials with that."""
-    if scope["type"] != "http" or scope["method"] != "OPTIONS":
-        return False
-    names = {name for name, _ in scope["headers"]}
-    return b"origin" in names and b"access-control-request-method" in names
 
 
 def admitted(scope: Scope, token: VerifiedToken | None) -> Scope:

@@ -15,25 +15,26 @@ a refusal still.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-import logging
 import re
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Final, Generic, Literal, TypeAlias, TypeGuard, TypeVar
+from typing import Final, Generic, Literal, TypeAlias, TypeGuard, TypeVar, cast
 
 from .._core.credentials.answers import Answer, Answers
 from .._core.credentials.reader import CredentialsReader, Location, UnverifiedRequest
 from ..errors import ConfigurationError, CredentialsError, JWKSError
-from ..events import LoggingListener, RequestRefused, shown
+from ..events import RequestRefused, shown
 from ..protocols import AnyVerifier
 from .protected_resource import ProtectedResource
+from .refusal_log import RefusalLog
 
 __all__ = ["Guard", "OnError", "Refusal", "WarmUp", "is_refusal"]
 
 ClientT = TypeVar("ClientT", bound=AnyVerifier)
 
-_log = logging.getLogger("jwks_client.requests")
 _MOST_SHOWN: Final = 200
 # RFC 9110, sections 5.1 and 5.5: what no server may refuse to send, or take for two headers.
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -90,7 +91,7 @@ class Guard(Generic[ClientT]):
     Raises ConfigurationError naming the setting.
     """
 
-    __slots__ = ("_answers", "_on_error", "_write", "client", "optional", "reader", "resource")
+    __slots__ = ("_answers", "_log", "_on_error", "client", "optional", "reader", "resource")
 
     def __init__(
         self,
@@ -120,7 +121,7 @@ class Guard(Generic[ClientT]):
             self.resource = resource_metadata
             resource_metadata = resource_metadata.url
         self._answers = Answers(realm, resource_metadata)
-        self._write = LoggingListener(_log)
+        self._log = RefusalLog(_monotonic_of(client))
 
     def read(self, request: UnverifiedRequest) -> str | None:
         """The token of a request, unverified, or None where there is none and need be none.
@@ -139,41 +140,42 @@ class Guard(Generic[ClientT]):
         """
         if not is_refusal(error):
             raise error
-        answer = self._rendered(
-            Refusal(error=error, answer=self._answers.to(error), request=request, path=path)
+        refusal = Refusal(error=error, answer=self._answers.to(error), request=request, path=path)
+        answer, problem, raised = self._rendered(refusal)
+        event = RequestRefused(
+            code=error.code,
+            status=answer.status,
+            provider=error.provider,
+            kid=error.kid,
+            method=_shown(request.method if request.kind == "http" else "WEBSOCKET"),
+            path=_shown(path),
         )
-        self._record(
-            RequestRefused(
-                code=error.code,
-                status=answer.status,
-                provider=error.provider,
-                kid=error.kid,
-                method=_shown(request.method if request.kind == "http" else "WEBSOCKET"),
-                path=_shown(path),
-            )
-        )
+        with contextlib.suppress(Exception):  # a stand-in's client
+            self.client.tell(event)
+        with contextlib.suppress(Exception):  # a logging filter's
+            self._log.write(event, request, problem=problem, raised=raised)
         return answer
 
-    def _rendered(self, refusal: Refusal) -> Answer:
+    def _rendered(self, refusal: Refusal) -> tuple[Answer, str | None, Exception | None]:
+        """Return the answer, what is wrong with ``on_error``, and what it raised."""
         if self._on_error is None:
-            return refusal.answer
+            return refusal.answer, None, None
         try:
             answer = self._on_error(refusal)
             if answer is None:
-                return refusal.answer
+                return refusal.answer, None, None
             if _can_be_sent(answer):
-                return answer
-            _log.error("on_error gave what is no Answer that can be sent: the default is sent")
-        except Exception:  # noqa: BLE001 (the application's code)
-            _log.exception("on_error raised: the default answer is sent")
-        return refusal.answer
+                return answer, None, None
+        except Exception as error:  # noqa: BLE001 (the application's code)
+            return refusal.answer, "on_error raised, so the default answer was sent", error
+        problem = "on_error returned no Answer that can be sent, so the default answer was sent"
+        return refusal.answer, problem, None
 
-    def _record(self, event: RequestRefused) -> None:
-        for take in (self.client.tell, self._write):
-            try:
-                take(event)
-            except Exception:  # noqa: BLE001 (a stand-in's, or a logging filter's)
-                _log.debug("a refusal could not be told", exc_info=True)
+
+def _monotonic_of(client: AnyVerifier) -> Callable[[], float]:
+    """Return the client's monotonic clock, or for a stand-in without one the system's."""
+    clock = getattr(client, "clock", None)
+    return time.monotonic if clock is None else cast("Callable[[], float]", clock.monotonic)
 
 
 def _shown(text: str) -> str:

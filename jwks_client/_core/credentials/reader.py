@@ -64,7 +64,13 @@ class CredentialsReader:
     Raises ConfigurationError ``locations`` or ``trusted_origins``.
     """
 
-    __slots__ = ("_cross_site", "_of_handshakes", "_of_requests", "header_names")
+    __slots__ = (
+        "_credential_headers",
+        "_cross_site",
+        "_of_handshakes",
+        "_of_requests",
+        "header_names",
+    )
 
     def __init__(
         self, locations: Collection[Location], trusted_origins: Collection[str] = ()
@@ -77,6 +83,7 @@ class CredentialsReader:
         )
         #: The headers that are looked at, in lower case: all that a request needs to have here.
         self.header_names = frozenset(_header_names(locations))
+        self._credential_headers = frozenset(_credential_headers(locations))
 
     def read(self, request: UnverifiedRequest) -> str | None:
         """The token of a request, unverified, or None if it has no credentials.
@@ -113,6 +120,15 @@ class CredentialsReader:
             elif isinstance(place, QueryPlace):
                 seen = place.taken_out(seen)
         return Handshake(seen, echo)
+
+    def without_credentials(self, request: UnverifiedRequest) -> UnverifiedRequest:
+        """Return a request without Authorization, cookies and whatever the locations name."""
+        headers = [pair for pair in request.headers if pair[0] not in self._credential_headers]
+        seen = request._replace(headers=headers)
+        for place in self._of_handshakes:
+            if isinstance(place, QueryPlace):
+                seen = place.taken_out(seen)
+        return seen
 
     def _check_query_alone(self, request: UnverifiedRequest) -> None:
         """RFC 6750, section 2: one way of sending the token; URLs are what others may make up."""
@@ -153,4 +169,8 @@ def _header_names(locations: Collection[Location]) -> list[str]:
     return names
 
 
-# --- answers
+def _credential_headers(locations: Collection[Location]) -> list[bytes]:
+    names = [one.name.lower().encode() for one in locations if isinstance(one, Header)]
+    if any(isinstance(one, Subprotocol) for one in locations):
+        names.append(b"sec-websocket-protocol")
+    return [b"authorization", b"cookie", *names]

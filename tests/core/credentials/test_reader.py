@@ -478,6 +478,29 @@ def test_the_app_sees_the_query_without_the_token(query, seen):
     assert handshake_seen.echo is None
 
 
+def test_a_request_can_be_shown_without_any_credentials():
+    """Cookies and Authorization are removed wherever tokens stand, and so is each location."""
+    sent = UnverifiedRequest(
+        "http",
+        "OPTIONS",
+        _pairs(
+            [
+                ("Authorization", "Basic dTpw"),
+                ("Cookie", "other=1"),
+                ("X-Token", "abc"),
+                ("Sec-WebSocket-Protocol", "bearer, abc"),
+                ("Host", "api.test"),
+            ]
+        ),
+        b"a=1&access_token=abc",
+    )
+    bare = CredentialsReader((Header("X-Token"), OFFER, PARAMETER)).without_credentials(sent)
+    assert (bare.headers, bare.query) == ([(b"host", b"api.test")], b"a=1")
+    plain = CredentialsReader((SESSION,)).without_credentials(sent)
+    assert [name for name, _ in plain.headers] == [b"x-token", b"sec-websocket-protocol", b"host"]
+    assert plain.query == sent.query
+
+
 def test_what_holds_no_token_is_seen_as_it_is():
     """Nothing is copied where nothing is taken out: the very request is handed back."""
     sent = handshake(

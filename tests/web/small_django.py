@@ -1,0 +1,36 @@
+"""A Django project in one module: a function view, which serves every method, and its two servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+
+settings.configure(
+    ALLOWED_HOSTS=["*"],
+    LOGGING_CONFIG=None,
+    MIDDLEWARE=[],
+    ROOT_URLCONF=__name__,
+    SECRET_KEY="only-for-tests",
+)
+
+import django  # noqa: E402
+from django.core.asgi import get_asgi_application  # noqa: E402
+from django.core.wsgi import get_wsgi_application  # noqa: E402
+from django.http import HttpResponse  # noqa: E402
+from django.urls import path  # noqa: E402
+
+django.setup()
+#: The views that ran.
+ran_in_django: list[str] = []
+
+
+def view(request: Any, **_: str) -> HttpResponse:
+    """Notes its path and answers with it."""
+    ran_in_django.append(request.path_info)
+    return HttpResponse(request.path_info)
+
+
+urlpatterns = [path("reset", view)]
+asgi_app = get_asgi_application
+wsgi_app = get_wsgi_application
