@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import importlib
-import ssl
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
@@ -36,6 +35,7 @@ from .verify.shell import Want
 
 if TYPE_CHECKING:
     from ..protocols import AsyncHTTPClient, AsyncHTTPResponse, Clock, Listener
+    from .network import Network
 
 T = TypeVar("T")
 
@@ -211,11 +211,6 @@ class AsyncJWKSClient(VerifyingClient):
         if failure is not None:
             raise failure
 
-    def _public_trust(self) -> ssl.SSLContext:
-        import httpx
-
-        return httpx.create_ssl_context()
-
     def flight_of(self, source: KeySource) -> TaskFlight | None:
         """The flight of this event loop, if one is in the air."""
         try:
@@ -284,7 +279,8 @@ class AsyncJWKSClient(VerifyingClient):
         async with AsyncExitStack() as stack:
             http: Any = self._http
             if http is None:
-                http = await stack.enter_async_context(await self._open())
+                assert self._network is not None  # noqa: S101 (made where no client is given)
+                http = await stack.enter_async_context(await self._open(self._network))
             answer: Response | Broken | None = None
             while True:
                 try:
@@ -293,11 +289,11 @@ class AsyncJWKSClient(VerifyingClient):
                     return cast("Outcome", done.value)
                 answer = await self._ask(http, request)
 
-    async def _open(self) -> Any:
+    async def _open(self, network: Network) -> Any:
         import httpx
 
         # Off the loop: it reads files and takes tens of milliseconds.
-        tls = await asyncio.to_thread(self._tls_context)
+        tls = await asyncio.to_thread(network.authorities.context)
         return httpx.AsyncClient(verify=tls, proxy=self._fetch_policy.proxy)
 
     async def _ask(self, http: AsyncHTTPClient, request: Request) -> Response | Broken:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from .._core.json_values import is_json
@@ -71,13 +70,6 @@ def check_http(given: object, fetch: FetchPolicy, *, asynchronous: bool) -> None
     if not shaped or (blocks if asynchronous else awaits):
         kind = "httpx.AsyncClient" if asynchronous else "httpx.Client"
         raise ConfigurationError("http", f"takes an {kind}, or a client of its shape")
-
-
-def check_proxy(fetch: FetchPolicy) -> None:
-    """Refuse a SOCKS proxy where httpx lacks what it needs for one, which it says only in use."""
-    socks = fetch.proxy is not None and fetch.proxy.lower().startswith("socks")
-    if socks and find_spec("socksio") is None:
-        raise ConfigurationError("proxy", "wants socksio for SOCKS: pip install 'httpx[socks]'")
 
 
 def patience(timeout: object) -> float:

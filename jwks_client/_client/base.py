@@ -32,11 +32,10 @@ from .keysets.pool import Sources, due_share
 from .keysets.source import KeySource
 
 if TYPE_CHECKING:
-    import ssl
-
     from ..protocols import Clock, Listener
     from .issuers.resolver import Resolve
     from .issuers.tenants import Tenants
+    from .network import Network
 
 
 class BaseClient:
@@ -67,7 +66,6 @@ class BaseClient:
         if not isinstance(fetch, FetchPolicy):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError("fetch", "takes a FetchPolicy")
         arguments.check_http(http, fetch, asynchronous=self._asynchronous)
-        arguments.check_proxy(fetch)
         self._cache_policy = cache
         self._fetch_policy = fetch
         self._max_token, self._max_header = fetch.max_token, fetch.max_header
@@ -81,9 +79,7 @@ class BaseClient:
         self._tenants = self._make_tenants(make, resolve, max_resolved, resolve_ttl)
         self._directory = Directory(providers, make, self._tenants, self.clock)
         arguments.check_checks(providers, asynchronous=self._asynchronous)
-        self._tls: ssl.SSLContext | None = None
-        if fetch.ca_file is not None:
-            self._tls = self._make_tls()
+        self._network = None if http is not None else self._make_network(providers, resolve)
         _living.add(self)
 
     # --- what the shells add
@@ -100,28 +96,15 @@ class BaseClient:
         """Start a flight that was put in the air."""
         raise NotImplementedError
 
-    def _public_trust(self) -> ssl.SSLContext:
-        """A context that trusts the public authorities, as httpx makes it."""
-        raise NotImplementedError
-
     # --- making a client
 
-    def _make_tls(self) -> ssl.SSLContext:
-        context = self._public_trust()
-        if self._fetch_policy.ca_file is not None:
-            try:
-                context.load_verify_locations(cafile=self._fetch_policy.ca_file)
-            except OSError as error:  # an SSLError is one
-                raise ConfigurationError(
-                    "ca_file", "takes a readable PEM file of certificate authorities"
-                ) from error
-        return context
+    def _make_network(self, providers: Iterable[Provider], resolve: Resolve | None) -> Network:
+        from .network import Network
 
-    def _tls_context(self) -> ssl.SSLContext:
-        """The one SSL context of this client; made at the first fetch (tens of milliseconds)."""
-        if self._tls is None:
-            self._tls = self._make_tls()
-        return self._tls
+        urls = [one.jwks_url or one.discovery_url for one in providers]
+        return Network(
+            self._fetch_policy, [url for url in urls if url], resolves=resolve is not None
+        )
 
     def _make_tenants(
         self, make: Sources, resolve: Resolve | None, max_resolved: int, resolve_ttl: float

@@ -32,8 +32,6 @@ from .verify.key_lookup import first_failure
 from .verify.shell import Want
 
 if TYPE_CHECKING:
-    import ssl
-
     from .._core.tokens.explain import Explanation
     from ..protocols import Clock, HTTPClient, Listener
 
@@ -97,8 +95,6 @@ class JWKSClient(VerifyingClient):
             max_resolved=max_resolved,
             resolve_ttl=resolve_ttl,
         )
-        if http is None:
-            import httpx as _httpx  # noqa: F401 (paid now, not by the first fetch)
         self._http = http
         self._flights: dict[KeySource, ThreadFlight] = {}
 
@@ -243,11 +239,6 @@ class JWKSClient(VerifyingClient):
         if failure is not None:
             raise failure
 
-    def _public_trust(self) -> ssl.SSLContext:
-        import httpx
-
-        return httpx.create_ssl_context()
-
     def flight_of(self, source: KeySource) -> ThreadFlight | None:
         """The flight that all threads share, if one is in the air."""
         flight = self._flights.get(source)
@@ -307,8 +298,8 @@ class JWKSClient(VerifyingClient):
         steps = talk.converse()
         with ExitStack() as stack:
             http: Any = self._http
-            if http is None:
-                http = stack.enter_context(self._open())
+            if self._network is not None:
+                http = stack.enter_context(self._network.open())
             answer: Response | Broken | None = None
             while True:
                 try:
@@ -316,11 +307,6 @@ class JWKSClient(VerifyingClient):
                 except StopIteration as done:
                     return cast("Outcome", done.value)
                 answer = self._ask(http, request, flight)
-
-    def _open(self) -> Any:
-        import httpx
-
-        return httpx.Client(verify=self._tls_context(), proxy=self._fetch_policy.proxy)
 
     def _ask(self, http: HTTPClient, request: Request, flight: ThreadFlight) -> Response | Broken:
         policy = self._fetch_policy

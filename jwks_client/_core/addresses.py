@@ -14,14 +14,14 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 
 
 def split_url(value: object) -> SplitResult | None:
-    """The parts of an absolute http or https URL without user, password or fragment, else None."""
+    """Return the parts of an absolute http(s) URL without user and fragment, else None."""
     parts = _split(value, ("http", "https"))
     bad = parts is not None and ("\\" in str(value) or "@" in parts.netloc or "#" in str(value))
     return None if bad else parts
 
 
 def split_proxy(value: object) -> SplitResult | None:
-    """The parts of a proxy's URL, which unlike others may hold a user and a password, else None."""
+    """Return the parts of a proxy's URL, which may hold a user and a password, else None."""
     return _split(value, ("http", "https", "socks5", "socks5h"))
 
 
@@ -37,15 +37,33 @@ def _split(value: object, schemes: tuple[str, ...]) -> SplitResult | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address literal is this machine (RFC 6761, section 6.3)."""
+    """Return whether a host name or address literal is certainly this machine (RFC 6761, 6.3)."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     address = ip_literal(host)
     return address is not None and address.is_loopback
 
 
+def may_be_loopback(host: str) -> bool:
+    """Return whether a host could be this machine: also by a name that hosts files commonly hold.
+
+    Used to refuse and to be careful, never to permit: such a name may be another machine.
+    """
+    name = host.lower().rstrip(".")
+    address = ip_literal(name)
+    return (
+        is_loopback(name)
+        or name in _HOSTS_FILE
+        or name.endswith(".localdomain")
+        or (address is not None and address.is_unspecified)  # which connects to this machine
+    )
+
+
+_HOSTS_FILE = frozenset({"localhost4", "localhost6", "ip6-localhost", "ip6-loopback", "loopback"})
+
+
 def ip_literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address of a host literal, an IPv4-mapped one unwrapped; None for a name."""
+    """Return the address of a host literal, an IPv4-mapped one unwrapped; None for a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -54,24 +72,38 @@ def ip_literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an address may be anybody's: neither private, link-local, site-local nor special.
+    """Return whether an address is an ordinary one of the public internet.
 
-    An IPv4 address that a translator would take out of an IPv6 one is judged in its place.
+    It is judged by this module's own tables: those of `ipaddress` differ between Python releases.
+    An IPv4 address that NAT64 takes out of an IPv6 one is judged in its place.
     """
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.is_site_local or address.sixtofour:
-            return False
-        if any(address in net for net in _IPV4_INSIDE):
-            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return address.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in net for net in _IPV4_SPECIAL)
+    if address in _NAT64:
+        return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return address in _IPV6_GLOBAL and not any(address in net for net in _IPV6_SPECIAL)
 
 
-# IPv4-compatible addresses (RFC 4291, section 2.5.5.1) and NAT64's (RFC 6052, section 2.1).
-_IPV4_INSIDE = (ipaddress.ip_network("::/96"), ipaddress.ip_network("64:ff9b::/96"))
+def _networks(*written: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(one) for one in written)
+
+
+# IANA's registries of special-purpose addresses (RFC 6890), as of November 2026.
+_IPV4_SPECIAL = _networks(
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+    *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24"),
+    *("192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24"),
+    *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+)
+# Everything outside 2000::/3 is private, reserved or a translator's (RFC 4291, section 2.4), but
+# for NAT64's well-known prefix (RFC 6052). Tunnels (Teredo, 6to4) could lead anywhere.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_IPV6_GLOBAL = ipaddress.ip_network("2000::/3")
+_IPV6_SPECIAL = _networks("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 
 
 def origin(address: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a checked URL: what may see the application's own headers."""
+    """Return scheme, host and port of a checked URL: what may see the application's own headers."""
     parts = urlsplit(address)
     default = 443 if parts.scheme == "https" else 80
     return parts.scheme, (parts.hostname or "").lower(), parts.port or default

@@ -95,8 +95,10 @@ class FetchPolicy:
         max_keys: most entries of a key set.
         max_token: longest token, in characters; judged before anything else.
         max_header: longest header segment of a token, in characters.
-        ca_file: a PEM file of authorities trusted besides the public ones (a private CA).
-        proxy: URL of a proxy for all fetches; None leaves it to the usual environment variables.
+        ca_file: a PEM file of authorities trusted besides the public ones (a private CA); read
+            again when it changes.
+        proxy: URL of a proxy for all fetches; None leaves it to the usual environment variables,
+            which never apply to loopback.
     """
 
     connect_timeout: float = 2

@@ -64,7 +64,7 @@ def jwks_uri(body: bytes, provider: Provider) -> str:
 
 
 def may_ask(url: str, provider: Provider) -> bool:
-    """Whether a ``jwks_uri`` may be fetched: no document may point us into a private net.
+    """Return whether a ``jwks_uri`` may be fetched: no document may point into a private network.
 
     https (plain http on loopback if the issuer is there, or with ``allow_http``); an address
     literal only where it is public or the configured host is a private literal too.
@@ -72,11 +72,10 @@ def may_ask(url: str, provider: Provider) -> bool:
     parts, home = addresses.split_url(url), addresses.split_url(provider.discovery_url)
     if parts is None or home is None:
         return False
-    # A trailing dot names the same host to a resolver.
-    host = (parts.hostname or "").removesuffix(".")
-    home_host = (home.hostname or "").removesuffix(".")
+    # Trailing dots name the same host to a resolver.
+    host, home_host = ((one.hostname or "").rstrip(".") for one in (parts, home))
     loopback = addresses.is_loopback(host)
-    if loopback and not addresses.is_loopback(home_host):
+    if addresses.may_be_loopback(host) and not addresses.may_be_loopback(home_host):
         return False
     if parts.scheme != "https" and not (loopback or provider.allow_http):
         return False
@@ -84,10 +83,16 @@ def may_ask(url: str, provider: Provider) -> bool:
     if address is None:
         # "2130706433" and "0x7f.1" are addresses to a resolver (WHATWG URL, section 3.5).
         last = host.rpartition(".")[2]
-        return not (last.isdigit() or last.startswith("0x"))
+        return _HOST_NAME.fullmatch(host) is not None and not (
+            last.isdigit() or last.startswith("0x")
+        )
     if loopback or addresses.is_public(address):
         return True
     return home_address is not None and not addresses.is_public(home_address)
+
+
+# Nothing that an HTTP client or a resolver would decode into another host ("127.0.0.%31").
+_HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 
 
 def _is_issuer(

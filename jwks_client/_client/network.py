@@ -1,0 +1,212 @@
+"""How a client reaches the network: directly or through a proxy, over TLS or not.
+
+Reads the environment once, when a client is made, and checks then what the configured URLs would
+use. Imported when a client is made, never by ``import jwks_client``: httpx takes a while to load.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+from urllib.request import getproxies
+
+import httpx
+
+from .._core import addresses
+from ..errors import ConfigurationError
+from .authorities import Authorities
+from .dialing import EveryAddress
+
+if TYPE_CHECKING:
+    from .._core.policy import FetchPolicy
+
+# A URL as tenants have them, to check what theirs will use.
+_TENANT: Final = "https://tenant.invalid/"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How requests leave: directly, or through a proxy.
+
+    Arguments:
+        proxy: its URL, which may hold a password; None for a direct connection.
+        variable: the setting or environment variable that named the proxy.
+        problem: why the way cannot be used.
+    """
+
+    proxy: str | None = field(default=None, repr=False)
+    variable: str = "proxy"
+    problem: ConfigurationError | None = None
+
+
+class Network:
+    """The network settings of one client, from its policy and the environment.
+
+    Arguments:
+        fetch: the policy.
+        urls: the configured URLs; what each of them would use is checked now.
+        resolves: the application resolves further providers, whose URLs are not known yet.
+
+    Raises `ConfigurationError` naming the setting or the environment variable.
+    """
+
+    def __init__(self, fetch: FetchPolicy, urls: Iterable[str], *, resolves: bool = False) -> None:
+        self.authorities = Authorities(fetch.ca_file)
+        if fetch.proxy is None:
+            self._ways = dict(_environment())
+        else:
+            self._ways = {"all://": _way(fetch.proxy, "proxy")}
+        self._check([*urls, _TENANT] if resolves else urls)
+
+    def open(self) -> httpx.Client:
+        """Return an HTTP client for one flight; the caller closes it."""
+        return self._client(lambda way: _Transport(way, self.authorities))
+
+    def _client(self, make: Callable[[Way], httpx.BaseTransport]) -> httpx.Client:
+        mounts = {pattern: make(way) for pattern, way in self._ways.items()}
+        return httpx.Client(transport=make(Way()), mounts=mounts, trust_env=False)
+
+    def _check(self, urls: Iterable[str]) -> None:
+        origins = {addresses.origin(url): url for url in urls}
+        if any(scheme == "https" for scheme, _, _ in origins):
+            self.authorities.check()
+        for way in self._ways.values():  # a setting is wrong whatever the URLs are
+            if way.variable == "proxy" and way.problem is not None:
+                raise way.problem
+        if self._ways:
+            with self._client(_Asked) as asking:
+                for url in origins.values():
+                    with suppress(_Usable):
+                        asking.get(url)
+
+
+# --- the environment's proxies, as httpx reads them
+
+
+def _environment() -> Iterator[tuple[str, Way]]:
+    """Each pattern of URLs that the environment's variables name, with the way for it."""
+    found = getproxies()
+    exempt = [one.strip() for one in found.get("no", "").split(",")]
+    proxies = {scheme: found[scheme] for scheme in ("http", "https", "all") if found.get(scheme)}
+    if not proxies or "*" in exempt:
+        return
+    problem: ConfigurationError | None = None
+    for host in filter(None, exempt):
+        pattern = _pattern(host)
+        try:
+            httpx.Client(transport=_Asked(Way()), mounts={pattern: None}, trust_env=False).close()
+        except (httpx.InvalidURL, ValueError):
+            problem = ConfigurationError(
+                _variable("no"),
+                f"must be a list of hosts, domains and addresses, got an entry {host[:80]!r} that "
+                "httpx cannot read (it knows no networks of IPv6 addresses)",
+            )
+        else:
+            yield pattern, Way()
+    for scheme, proxy in proxies.items():
+        # With exemptions that cannot be read, nothing goes through a proxy: it might be exempt.
+        variable = _variable(scheme)
+        way = _way(proxy if "://" in proxy else f"http://{proxy}", variable)
+        yield f"{scheme}://", way if problem is None else Way(way.proxy, variable, problem)
+
+
+def _pattern(exempt: str) -> str:
+    """The pattern of an entry of NO_PROXY, in the notation of ``httpx.Client(mounts=…)``."""
+    if "://" in exempt:
+        return exempt
+    address = addresses.ip_literal(exempt.partition("/")[0])
+    if address is not None and ":" in exempt:
+        return f"all://[{exempt}]"
+    plain = address is not None or exempt.lower() == "localhost"
+    return f"all://{exempt}" if plain else f"all://*{exempt}"
+
+
+def _variable(scheme: str) -> str:
+    """The variable as the environment spells it; in lower case it wins."""
+    name = f"{scheme}_proxy"
+    return name if os.environ.get(name) else name.upper()
+
+
+def _way(proxy: str, variable: str) -> Way:
+    wrong = None
+    try:
+        scheme = httpx.Proxy(proxy).url.scheme
+    except (httpx.InvalidURL, ValueError):
+        wrong = "must be an http, https, socks5 or socks5h URL"  # not shown: it may hold a password
+    else:
+        if scheme.startswith("socks") and find_spec("socksio") is None:
+            wrong = "needs socksio for a SOCKS proxy: pip install 'httpx[socks]'"
+    problem = None if wrong is None else ConfigurationError(variable, wrong)
+    return Way(proxy, variable, problem)
+
+
+# --- transports
+
+
+class _Usable(Exception):
+    """The way that a URL would take can be used."""
+
+
+class _Asked(httpx.BaseTransport):
+    """Sends nothing: raises the problem of the way that a URL would take, or `_Usable`."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise _way_for(request, self._way).problem or _Usable
+
+
+class _Transport(httpx.BaseTransport):
+    """One way to the network, with a connection pool for each scheme that is asked for."""
+
+    def __init__(self, way: Way, authorities: Authorities) -> None:
+        self._way = way
+        self._authorities = authorities
+        self._open: dict[tuple[Way, bool], httpx.HTTPTransport] = {}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        way = _way_for(request, self._way)
+        secure = request.url.scheme == "https"
+        if (way, secure) not in self._open:
+            self._open[way, secure] = self._make(way, secure=secure)
+        return self._open[way, secure].handle_request(request)
+
+    def _make(self, way: Way, *, secure: bool) -> httpx.HTTPTransport:
+        if way.problem is not None:
+            raise way.problem
+        # Plain http reads no certificates: its context trusts nobody.
+        tls = self._authorities.context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        proxy = None
+        if way.proxy is not None:
+            over_tls = way.proxy.lower().startswith("https:")
+            trusted = self._authorities.context() if over_tls else None
+            proxy = httpx.Proxy(way.proxy, ssl_context=trusted)
+        return _Dialing(verify=tls, trust_env=False, proxy=proxy)
+
+    def close(self) -> None:
+        for transport in self._open.values():
+            transport.close()
+
+
+def _way_for(request: httpx.Request, way: Way) -> Way:
+    """The way of a request: no proxy of the environment is asked for this machine itself."""
+    local = way.variable != "proxy" and addresses.may_be_loopback(request.url.host)
+    return Way() if local else way
+
+
+class _Dialing(httpx.HTTPTransport):
+    """httpx's own transport, which users' mocks replace, with `EveryAddress` below it.
+
+    httpx has no argument that it would hand on to httpcore as the network backend.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        pool: Any = self._pool
+        pool._network_backend = EveryAddress()  # noqa: SLF001
