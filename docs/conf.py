@@ -3,6 +3,7 @@
 The source folder is the repository, so that links between docs, README, CHANGELOG and examples work
 on the site as they do in a checkout.
 """
+# ruff: noqa: INP001 (Sphinx reads it; not a package)
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ project = "jwks-client-sdk"
 author = "the jwks-client-sdk maintainers"
 release = version = _VERSION[1] if _VERSION else ""
 root_doc = "docs/index"
-include_patterns = ["docs/**", "examples/*.md", "examples/**/*.md", "tests/attacks/README.md", "*.md"]
+include_patterns = ["*.md", "docs/**", "examples/*.md", "examples/*/*.md", "tests/attacks/*.md"]
 exclude_patterns = ["docs/_build", ".venv*"]
 source_suffix = {".md": "markdown"}
 
