@@ -86,7 +86,7 @@ def judged(
     claims: Mapping[str, Any] | None = None, *, now: float = NOW, key: Key = KEY, **fields: Any
 ) -> TokenFacts:
     """What the rules of a provider with these fields say of a token with these claims."""
-    return rules(**fields).judge(unverified(**(claims or {})), key, now)
+    return rules(**fields).check_claims(unverified(**(claims or {})), key, now)
 
 
 def verified(headers: Mapping[str, Any] | None = None, **claims: Any) -> VerifiedToken:
@@ -94,7 +94,7 @@ def verified(headers: Mapping[str, Any] | None = None, **claims: Any) -> Verifie
     open_rules = rules(
         issuer=providers.UNCHECKED, audience=providers.UNCHECKED, require_expiry=False
     )
-    return VerifiedToken(open_rules.judge(unverified(headers, **claims), KEY, NOW))
+    return VerifiedToken(open_rules.check_claims(unverified(headers, **claims), KEY, NOW))
 
 
 def refused(code: str, call: Callable[..., object], *args: Any, **options: Any) -> TokenError:

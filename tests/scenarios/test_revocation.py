@@ -32,13 +32,13 @@ def refused(drive, token) -> str:
 def checked(monkeypatch) -> list[str]:
     """Every token whose signature is checked, as it happens: what comes from the memory is not among them."""
     tokens: list[str] = []
-    find = _attempt.signer
+    find = _attempt.find_signing_key
 
-    def signer(token, keys):
+    def find_signing_key(token, keys):
         tokens.append(token.raw)
         return find(token, keys)
 
-    monkeypatch.setattr(_attempt, "signer", signer)
+    monkeypatch.setattr(_attempt, "find_signing_key", find_signing_key)
     return tokens
 
 

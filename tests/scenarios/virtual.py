@@ -103,11 +103,11 @@ def same_bytes_once() -> Iterator[None]:
 
     Both are pure functions. All else of a verification, each decision among it, is done each time.
     """
-    sign, read = _attempt.signer, _token_way.parse
+    sign, read = _attempt.find_signing_key, _token_way.parse
     signers: dict[tuple[str, tuple[str, ...]], Any] = {}
     parsed: dict[str, Any] = {}
 
-    def signer(token: Any, keys: Any) -> Any:
+    def find_signing_key(token: Any, keys: Any) -> Any:
         known = (token.raw, tuple(key.thumbprint for key in keys))
         if known not in signers:
             made_by = sign(token, keys)
@@ -121,7 +121,7 @@ def same_bytes_once() -> Iterator[None]:
         return parsed[raw]
 
     with (
-        mock.patch.object(_attempt, "signer", signer),
+        mock.patch.object(_attempt, "find_signing_key", find_signing_key),
         mock.patch.object(_token_way, "parse", parse),
     ):
         yield

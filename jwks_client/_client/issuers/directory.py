@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..._core.issuers.resolver_answers import askable, condemn
+from ..._core.issuers.resolver_answers import askable, precheck_expiry
 from ..._core.issuers.routes import Routes
 from ..._core.locations import Location
 from ..._core.provider import Provider
@@ -131,7 +131,7 @@ class Directory:
         tenants, issuer = self._tenants, self._asked_about(token, pin)
         assert tenants is not None and issuer is not None  # noqa: S101, PT018 (not at hand)
         try:
-            condemn(token.claims, self._clock.time(), tenants.leeway)
+            precheck_expiry(token.claims, self._clock.time(), tenants.leeway)
             return self._with((yield from tenants.resolved(issuer)), pin)
         except (TokenError, KeysUnavailableError) as error:
             refusal = error

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, assert_never, final
 from ..._core.keysets.cache import Budget, Fetch, Need, Refuse, Use, selected
 from ..._core.keysets.jwk import Ambiguous, Found, Unfit, Unusable
 from ..._core.tokens.unverified import UnverifiedToken
-from ..._core.tokens.verified import signer
+from ..._core.tokens.verified import find_signing_key
 from ...errors import JWKSError, KeysUnavailableError, TokenError
 from ...events import UnknownKid, shown_kid
 from ..keysets.flight import MOST_ROUNDS
@@ -75,7 +75,7 @@ class Attempt:
     def look_up(self) -> None:
         """Judge the token with the keys at hand. Waits for nothing."""
         try:
-            self.rules.admit(self._token)
+            self.rules.check_header(self._token)
         except TokenError as error:
             self.refuse(error)
             return
@@ -86,11 +86,11 @@ class Attempt:
             case Use():
                 self._use(decision, doubtful=True)
             case Fetch():
-                self.error = self._condemned() or source.unavailable()
+                self.error = self._precheck_failure() or source.unavailable()
                 if isinstance(self.error, KeysUnavailableError):  # until the fetch says otherwise
-                    self.retry = self._fetch_and_judge
+                    self.retry = self._fetch_and_check
             case Refuse():
-                self.error = self._condemned()
+                self.error = self._precheck_failure()
                 if self.error is None:
                     self._lacks_key(decision)
             case _:
@@ -100,10 +100,10 @@ class Attempt:
     def _need(self) -> Need:
         return Need(self._token.kid, self._token.algorithm)
 
-    def _condemned(self) -> TokenError | None:
+    def _precheck_failure(self) -> TokenError | None:
         """The verdict, where issuer or expiry make a fetch pointless."""
         try:
-            self.rules.condemn(self._token, self._shell.clock.time())
+            self.rules.precheck(self._token, self._shell.clock.time())
         except TokenError as error:
             return error.with_traceback(None)
         return None
@@ -149,14 +149,14 @@ class Attempt:
 
     def _try_keys(self, found: Found, *, doubtful: bool) -> None:
         keys = self.rules.likeliest_first(found.keys, self._token.claims)
-        key = signer(self._token, keys)
+        key = find_signing_key(self._token, keys)
         if key is None:
             self.not_signed(found, doubtful=doubtful)
             return
         self.held = True
         try:
             now = self._shell.clock.time()
-            self.facts = self.rules.judge(self._token, key, now, self._more)
+            self.facts = self.rules.check_claims(self._token, key, now, self._more)
             self.error = None
         except TokenError as error:
             self.refuse(error)
@@ -168,7 +168,7 @@ class Attempt:
         if doubtful and not self.source.fixed:
             self.retry = self._doubt_keys if self._token.kid is None else self._doubt_kid
 
-    def _fetch_and_judge(self) -> Generator[Want, object]:
+    def _fetch_and_check(self) -> Generator[Want, object]:
         source, shell, need = self.source, self._shell, self._need
         for _ in range(MOST_ROUNDS):
             in_air = shell.flight_of(source) is not None
@@ -197,7 +197,7 @@ class Attempt:
         source, shell, need = self.source, self._shell, self._need
         flight = shell.flight_of(source)
         if flight is None or flight.doubts != need.kid:
-            if not source.cache.may_doubt(shell.clock.monotonic()) or self._condemned():
+            if not source.cache.may_doubt(shell.clock.monotonic()) or self._precheck_failure():
                 return
             try:
                 flight = shell.begin_flight(source, Budget.BAD_SIGNATURE, need, self.seen)
@@ -213,7 +213,7 @@ class Attempt:
         cache, now = source.cache, shell.clock.monotonic()
         in_air = shell.flight_of(source) is not None
         may = in_air or (cache.has_permit(now) and not cache.in_backoff(now))
-        if may and self._condemned() is None:
+        if may and self._precheck_failure() is None:
             try:
                 flight = shell.begin_flight(source, Budget.UNKNOWN_KID, None, self.seen)
             except KeysUnavailableError as error:
@@ -222,7 +222,7 @@ class Attempt:
             if flight is not None:
                 yield flight
             self._try_if_changed()
-        if not self.held and source.cache.failure is not None and self._condemned() is None:
+        if not self.held and source.cache.failure is not None and self._precheck_failure() is None:
             self.error = source.unavailable()
 
     def _try_if_changed(self) -> None:
@@ -234,7 +234,7 @@ class Attempt:
             self._try_keys(selection, doubtful=False)
 
 
-def judge_at_hand(
+def check_with_cached_keys(
     shell: Shell, token: UnverifiedToken, rules: Rules, source: KeySource, more: Wanted
 ) -> TokenFacts | Attempt:
     """Judge a token for one candidate with the keys at hand. Waits for nothing.
@@ -255,10 +255,10 @@ def judge_at_hand(
         and header.token_type in rules.types
         and not rules.checks
     ):
-        key = signer(token, found.keys)
+        key = find_signing_key(token, found.keys)
         if key is not None:
             try:
-                return rules.judge(token, key, shell.clock.time(), more)
+                return rules.check_claims(token, key, shell.clock.time(), more)
             except TokenError as error:
                 attempt = Attempt(shell, token, rules, source, more)
                 attempt.held = True

@@ -23,7 +23,7 @@ from .. import arguments
 from ..base import BaseClient
 from ..issuers.directory import Candidates, Pin
 from ..keysets.source import KeySource
-from .attempt import Attempt, judge_at_hand
+from .attempt import Attempt, check_with_cached_keys
 from .candidates import Accepted, Way, is_lasting, steps
 from .checks import run_checks
 from .key_lookup import is_at_hand, loaded, signing_key
@@ -72,7 +72,7 @@ class VerifyingClient(BaseClient):
                     return self._ask_whose(parsed, key, pin, more)
             attempts: list[Attempt] = []
             for rules, source in candidates.pairs:
-                judged = judge_at_hand(self, parsed, rules, source, more)
+                judged = check_with_cached_keys(self, parsed, rules, source, more)
                 if type(judged) is not Attempt:
                     if (
                         memo.keeps_tokens
@@ -267,7 +267,7 @@ class VerifyingClient(BaseClient):
         admitted: list[tuple[Rules, KeySource]] = []
         for rules, source in candidates.pairs:
             try:
-                rules.admit(parsed)
+                rules.check_header(parsed)
             except TokenError as error:
                 errors.append(error)
             else:

@@ -41,7 +41,7 @@ def askable(issuer: str) -> bool:
     return 1 <= len(issuer) <= LONGEST_ISSUER and issuer.isprintable()
 
 
-def condemn(claims: dict[str, Any], now: float, leeway: float) -> None:
+def precheck_expiry(claims: dict[str, Any], now: float, leeway: float) -> None:
     """Judge what makes it pointless to ask about a token's issuer: its expiry.
 
     Arguments:

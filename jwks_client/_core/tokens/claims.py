@@ -2,7 +2,7 @@
 
 Owns: the checks of DESIGN's verdict (RFC 7519, section 4.1; RFC 8725; RFC 9068, section 4) in their
 order. May not know: keys, caches, clocks. Called before a signature held, it only decides that
-nothing need be fetched (`Rules.condemn`); called after, it decides.
+nothing need be fetched (`Rules.precheck`); called after, it decides.
 
 Messages name the claim and what the application expects of it, never the value a token brought.
 """
@@ -110,7 +110,7 @@ class Rules:
             return keys
         return tuple(sorted(keys, key=lambda key: not key.may_be_of(issuer, value)))
 
-    def admit(self, token: UnverifiedToken) -> None:
+    def check_header(self, token: UnverifiedToken) -> None:
         """Judge ``alg`` and ``typ``, before any key is looked for (RFC 8725, 3.1 and 3.11).
 
         Raises TokenError ``algorithm_not_allowed`` or ``wrong_token_type``.
@@ -128,12 +128,14 @@ class Rules:
                 expected=self.provider.token_types,
             )
 
-    def condemn(self, token: UnverifiedToken, now: float) -> None:
-        """Judge what makes a fetch pointless: issuer and expiry. Raises as `judge` does."""
+    def precheck(self, token: UnverifiedToken, now: float) -> None:
+        """Judge what makes a fetch pointless: issuer and expiry. Raises as `check_claims` does."""
         self._check_issuer(token.claims, None)
         self._check_expiry(token.claims, now)
 
-    def judge(self, token: UnverifiedToken, key: Key, now: float, more: Wanted = ()) -> TokenFacts:
+    def check_claims(
+        self, token: UnverifiedToken, key: Key, now: float, more: Wanted = ()
+    ) -> TokenFacts:
         """Judge all claims of a token whose signature held.
 
         What every token has passes at a glance; where a glance does not suffice, the check itself
@@ -226,10 +228,10 @@ class Rules:
     def each_check(
         self, token: UnverifiedToken, key: Key | None, now: float
     ) -> Iterator[tuple[str, Callable[[], object]]]:
-        """The checks of `admit` and `judge` one by one, in their order, for an explanation."""
+        """Yield the checks of `check_header` and `check_claims` in their order, to explain them."""
         claims = token.claims
         expires_at = claims.get("exp") if is_time(claims.get("exp")) else None
-        yield "algorithm and token type", lambda: self.admit(token)
+        yield "algorithm and token type", lambda: self.check_header(token)
         yield "issuer", lambda: self._check_issuer(claims, key)
         yield "expiry", lambda: self._check_expiry(claims, now)
         yield "other times", lambda: self._check_times(claims, expires_at, now)

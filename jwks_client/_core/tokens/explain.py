@@ -17,7 +17,7 @@ from ..keysets.cache import KeyCache, State
 from ..keysets.jwk import MAX_CANDIDATES, Found, Key
 from .claims import Rules
 from .unverified import UnverifiedToken
-from .verified import signer
+from .verified import find_signing_key
 
 __all__ = ["CandidateExplained", "CheckExplained", "Explanation", "KeyExplained"]
 
@@ -200,7 +200,7 @@ def _keys(
         return (), None
     selection = cache.key_set.select(token.kid, token.algorithm)
     found = selection.keys if isinstance(selection, Found) else ()
-    made_by = signer(token, rules.likeliest_first(found, token.claims))
+    made_by = find_signing_key(token, rules.likeliest_first(found, token.claims))
     told: list[KeyExplained] = []
     for key in cache.key_set:
         made = key is made_by

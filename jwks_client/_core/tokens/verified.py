@@ -200,7 +200,7 @@ def _unpickle(facts: tuple[Any, ...]) -> VerifiedToken:
     return VerifiedToken(TokenFacts(*facts))
 
 
-def signer(token: UnverifiedToken, keys: tuple[Key, ...]) -> Key | None:
+def find_signing_key(token: UnverifiedToken, keys: tuple[Key, ...]) -> Key | None:
     """The first of the keys that made the signature, or None.
 
     Whatever is raised over hostile bytes is a no.

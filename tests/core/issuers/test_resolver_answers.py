@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from jwks_client import IssuerTemplate, Provider, TokenError, providers
-from jwks_client._core.issuers.resolver_answers import Failure, askable, condemn, read_answer
+from jwks_client._core.issuers.resolver_answers import (
+    Failure,
+    askable,
+    precheck_expiry,
+    read_answer,
+)
 
 ISSUER = "https://a.test"
 
@@ -56,10 +61,10 @@ def test_no_call_is_made_for_a_token_that_has_expired(exp, code):
     """At 100 with a leeway of 30; a token without an expiry may be its tenant's usual kind."""
     claims = {} if exp is None else {"exp": exp}
     if code is None:
-        condemn(claims, 100, 30)
+        precheck_expiry(claims, 100, 30)
         return
     with pytest.raises(TokenError) as caught:
-        condemn(claims, 100, 30)
+        precheck_expiry(claims, 100, 30)
     assert (caught.value.code, caught.value.claim) == (code, "exp")
 
 

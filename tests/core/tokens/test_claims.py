@@ -41,14 +41,16 @@ REGISTERED = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
 @pytest.mark.parametrize("algorithms", [["ES256"], ["RS256", "ES256"], {"ES256", "EdDSA"}])
 def test_an_algorithm_of_the_provider_s_list_is_admitted(algorithms):
     """The list is a set: its order says nothing."""
-    rules(algorithms=algorithms).admit(unverified())
+    rules(algorithms=algorithms).check_header(unverified())
 
 
 @pytest.mark.parametrize("algorithm", ["ES384", "ES256K", "RS256", "EdDSA", "ML-DSA-44"])
 def test_an_algorithm_outside_the_list_is_refused(algorithm):
     """A supported algorithm is not an allowed one; the error says which are."""
     error = refused(
-        "algorithm_not_allowed", rules(algorithms=["ES256"]).admit, unverified({"alg": algorithm})
+        "algorithm_not_allowed",
+        rules(algorithms=["ES256"]).check_header,
+        unverified({"alg": algorithm}),
     )
     assert (error.claim, error.expected) == (None, ("ES256",))
 
@@ -57,16 +59,18 @@ def test_an_algorithm_outside_the_list_is_refused(algorithm):
 def test_what_is_beyond_the_default_list_is_allowed_by_name_only(algorithm):
     """The default is RS, PS, ES and Ed25519; the others are asked for."""
     named = unverified({"alg": algorithm})
-    refused("algorithm_not_allowed", rules().admit, named)
-    rules(algorithms=[algorithm]).admit(named)
+    refused("algorithm_not_allowed", rules().check_header, named)
+    rules(algorithms=[algorithm]).check_header(named)
 
 
 @pytest.mark.parametrize("one", ["EdDSA", "Ed25519"])
 def test_an_allowed_name_allows_no_other(one):
     """EdDSA and Ed25519 are one algorithm for a key, and two names in a list."""
     other = ({"EdDSA", "Ed25519"} - {one}).pop()
-    rules(algorithms=[one]).admit(unverified({"alg": one}))
-    refused("algorithm_not_allowed", rules(algorithms=[one]).admit, unverified({"alg": other}))
+    rules(algorithms=[one]).check_header(unverified({"alg": one}))
+    refused(
+        "algorithm_not_allowed", rules(algorithms=[one]).check_header, unverified({"alg": other})
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,9 +97,9 @@ def test_typ_is_one_of_the_provider_s_token_types(typ, types, admitted):
     """Absent, JWT or at+jwt unless the provider says otherwise; None stands for absent."""
     fields = {} if types is None else {"token_types": types}
     if admitted:
-        rules(**fields).admit(unverified({"typ": typ}))
+        rules(**fields).check_header(unverified({"typ": typ}))
         return
-    error = refused("wrong_token_type", rules(**fields).admit, unverified({"typ": typ}))
+    error = refused("wrong_token_type", rules(**fields).check_header, unverified({"typ": typ}))
     assert error.expected == rules(**fields).provider.token_types
 
 
@@ -103,7 +107,7 @@ def test_alg_is_judged_before_typ():
     """Both come before any key, and of two faults alg's is the verdict."""
     refused(
         "algorithm_not_allowed",
-        rules(algorithms=["RS256"]).admit,
+        rules(algorithms=["RS256"]).check_header,
         unverified({"typ": "other"}),
     )
 
@@ -326,7 +330,7 @@ def test_a_time_that_is_not_finite_is_no_json(name, value):
     refused("malformed_token", parse, compact(payload=payload), MAX_HEADER)
     claims = {**CLAIMS, name: float(value)}
     given = unverified()._replace(claims=claims)
-    assert refused("invalid_claim", rules().judge, given, KEY, NOW).claim == name
+    assert refused("invalid_claim", rules().check_claims, given, KEY, NOW).claim == name
 
 
 @pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
@@ -624,11 +628,18 @@ def test_every_value_is_asked_for():
     refused("invalid_claim", judged, {"a": 2, "b": 2}, claim_values=asked)
     given = unverified(a=1, b=2)
     both = rules(claim_values={"a": 1})
-    assert both.judge(given, KEY, NOW, wanted({"b": 2})).subject == CLAIMS["sub"]
-    assert rules().judge(given, KEY, NOW, wanted({"b": 2})).subject == CLAIMS["sub"]
-    refused("invalid_claim", both.judge, given, KEY, NOW, wanted({"b": 3}))
-    refused("missing_claim", rules().judge, given, KEY, NOW, wanted({"c": 3}))
-    refused("invalid_claim", rules(claim_values={"a": 0}).judge, given, KEY, NOW, wanted({"b": 2}))
+    assert both.check_claims(given, KEY, NOW, wanted({"b": 2})).subject == CLAIMS["sub"]
+    assert rules().check_claims(given, KEY, NOW, wanted({"b": 2})).subject == CLAIMS["sub"]
+    refused("invalid_claim", both.check_claims, given, KEY, NOW, wanted({"b": 3}))
+    refused("missing_claim", rules().check_claims, given, KEY, NOW, wanted({"c": 3}))
+    refused(
+        "invalid_claim",
+        rules(claim_values={"a": 0}).check_claims,
+        given,
+        KEY,
+        NOW,
+        wanted({"b": 2}),
+    )
 
 
 DISTINCT = [
@@ -710,8 +721,8 @@ def test_a_provider_s_own_scope_claim_is_the_only_one():
 def test_issuer_and_expiry_condemn_a_token_before_its_key_is_there(claims, code):
     """What they say is what the whole judgement says."""
     given = unverified(**claims)
-    assert refused(code, rules().condemn, given, NOW).claim in {"iss", "exp"}
-    assert refused(code, rules().judge, given, KEY, NOW).code == code
+    assert refused(code, rules().precheck, given, NOW).claim in {"iss", "exp"}
+    assert refused(code, rules().check_claims, given, KEY, NOW).code == code
 
 
 @pytest.mark.parametrize(
@@ -730,15 +741,15 @@ def test_issuer_and_expiry_condemn_a_token_before_its_key_is_there(claims, code)
 )
 def test_nothing_else_condemns_it(claims):
     """A token that its issuer and expiry leave standing is judged when its signature held."""
-    rules(required_claims=["x"], claim_values={"y": 1}).condemn(unverified(**claims), NOW)
+    rules(required_claims=["x"], claim_values={"y": 1}).precheck(unverified(**claims), NOW)
 
 
 def test_a_template_condemns_without_a_key():
     """The tenant is judged by the token alone; the key's own issuer when there is a key."""
     given = unverified(iss="https://login.test/t1/v2.0", tid="t1")
-    rules(issuer=TEMPLATE).condemn(given, NOW)
+    rules(issuer=TEMPLATE).precheck(given, NOW)
     other = unverified(iss="https://login.test/t1/v2.0", tid="t-2")
-    refused("wrong_issuer", rules(issuer=TEMPLATE).condemn, other, NOW)
+    refused("wrong_issuer", rules(issuer=TEMPLATE).precheck, other, NOW)
 
 
 # The verdict as facts, and how long it stands
@@ -748,7 +759,7 @@ def test_the_facts_are_of_the_token_its_key_and_its_provider():
     """Nothing is lost between the verdict and whoever is told of it."""
     raw = token({"kid": ABSENT}, scope="a")
     given = parse(raw, MAX_HEADER)
-    facts = rules(name="q").judge(given, KEY, NOW)
+    facts = rules(name="q").check_claims(given, KEY, NOW)
     assert facts.raw == raw
     assert facts.header == given.header.members
     assert facts.payload == given.payload
@@ -773,7 +784,7 @@ def test_a_verdict_stands_exactly_as_long_as_it_would_be_given_again(
     accepted = {}
     for now in range(NOW - 100, NOW + 200):
         try:
-            accepted[now] = its_rules.judge(given, KEY, now)
+            accepted[now] = its_rules.check_claims(given, KEY, now)
         except TokenError:
             accepted[now] = None
     # With max_age and no iat, or max_age 0 and no leeway, there is nothing that could stand.
@@ -859,8 +870,8 @@ def outcomes(its_rules, given, key=KEY):
 def first_code(its_rules, given):
     """The verdict of the whole judgement."""
     try:
-        its_rules.admit(given)
-        its_rules.judge(given, KEY, NOW)
+        its_rules.check_header(given)
+        its_rules.check_claims(given, KEY, NOW)
     except TokenError as error:
         return error.code
     return None

@@ -1,4 +1,4 @@
-"""`Rules.judge` lets through at a glance what the checks themselves would let through, and nothing else."""
+"""`Rules.check_claims` lets through at a glance what the checks themselves would let through, and nothing else."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_glance_says_what_the_checks_say_one_by_one(changes, left_out, fields)
             expected = (error.code, error.claim)
             break
     try:
-        its_rules.judge(token, KEY, NOW)
+        its_rules.check_claims(token, KEY, NOW)
         found = None
     except TokenError as error:
         found = (error.code, error.claim)

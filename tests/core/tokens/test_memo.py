@@ -39,7 +39,7 @@ class Holder:
 def remembered(holder=None, **changes):
     """A verification at NOW, at monotonic 100, that stands for a minute."""
     its_rules = rules()
-    facts = its_rules.judge(unverified(), KEY, NOW)
+    facts = its_rules.check_claims(unverified(), KEY, NOW)
     usual = {
         "facts": facts,
         "rules": its_rules,

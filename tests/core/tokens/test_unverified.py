@@ -31,7 +31,7 @@ from signed_tokens import (
 from jwks_client import InsufficientScopeError
 from jwks_client._core.provider import SUPPORTED_ALGORITHMS
 from jwks_client._core.tokens.unverified import parse, text_of
-from jwks_client._core.tokens.verified import VerifiedToken, signer
+from jwks_client._core.tokens.verified import VerifiedToken, find_signing_key
 
 MAX_TOKEN = 16 * 1024
 
@@ -515,9 +515,9 @@ def test_the_header_s_size_is_judged_before_its_shape():
 def test_the_signature_of_the_key_holds_and_no_other():
     """Neither other octets under it nor another signature."""
     good = unverified()
-    assert signer(good, (KEY,)) is KEY
-    assert signer(unverified(sub="u2")._replace(signature=good.signature), (KEY,)) is None
-    assert signer(good._replace(signing_input=good.signing_input + b"A"), (KEY,)) is None
+    assert find_signing_key(good, (KEY,)) is KEY
+    assert find_signing_key(unverified(sub="u2")._replace(signature=good.signature), (KEY,)) is None
+    assert find_signing_key(good._replace(signing_input=good.signing_input + b"A"), (KEY,)) is None
 
 
 @pytest.mark.parametrize("bit", range(0, 512, 37))
@@ -526,13 +526,13 @@ def test_a_signature_with_one_bit_changed_does_not_hold(bit):
     good = unverified()
     changed = bytearray(good.signature)
     changed[bit // 8] ^= 1 << bit % 8
-    assert signer(good._replace(signature=bytes(changed)), (KEY,)) is None
+    assert find_signing_key(good._replace(signature=bytes(changed)), (KEY,)) is None
 
 
 @pytest.mark.parametrize("signature", [b"", b"\0" * 64, b"\xff" * 64, b"\0" * 63, b"\0" * 6400])
 def test_a_signature_of_another_form_does_not_hold(signature):
     """Empty, too short, too long, zero: a no and no crash."""
-    assert signer(unverified()._replace(signature=signature), (KEY,)) is None
+    assert find_signing_key(unverified()._replace(signature=signature), (KEY,)) is None
 
 
 def test_an_algorithm_that_the_key_does_not_fit_never_holds():
@@ -540,7 +540,7 @@ def test_an_algorithm_that_the_key_does_not_fit_never_holds():
     for algorithm in SUPPORTED_ALGORITHMS - KEY.algorithms:
         given = unverified()
         renamed = replace(given.header, algorithm=algorithm)
-        assert signer(given._replace(header=renamed), (KEY,)) is None
+        assert find_signing_key(given._replace(header=renamed), (KEY,)) is None
 
 
 @pytest.mark.parametrize("outcome", [1, "yes", True, False, [None], ValueError(), MemoryError()])
@@ -553,8 +553,8 @@ def test_only_the_engine_s_own_yes_is_a_signature_that_holds(outcome):
         return outcome
 
     broken = replace(KEY, verifiers={"ES256": verify})
-    assert signer(unverified(), (broken,)) is None
-    assert signer(unverified(), (broken, KEY)) is KEY
+    assert find_signing_key(unverified(), (broken,)) is None
+    assert find_signing_key(unverified(), (broken, KEY)) is KEY
 
 
 # A verified token
@@ -563,7 +563,7 @@ def test_only_the_engine_s_own_yes_is_a_signature_that_holds(outcome):
 def test_what_a_verified_token_says():
     """Each of its attributes is what the token and its key said."""
     raw = token({"x": 1}, aud=["api", "other"], scope="a b")
-    facts = rules().judge(parse(raw, MAX_HEADER), KEY, NOW)
+    facts = rules().check_claims(parse(raw, MAX_HEADER), KEY, NOW)
     seen = verified({"x": 1}, aud=["api", "other"], scope="a b")
     assert seen.claims == {**CLAIMS, "aud": ["api", "other"], "scope": "a b"}
     assert seen.header == {**HEADER, "x": 1}
@@ -607,7 +607,7 @@ def test_a_verified_token_is_immutable(name):
 
 def test_claims_and_header_are_each_holder_s_own():
     """Changing them, nested too, changes nothing for anyone else who holds that token's facts."""
-    facts = rules().judge(unverified({"x": {"y": [1]}}), KEY, NOW)
+    facts = rules().check_claims(unverified({"x": {"y": [1]}}), KEY, NOW)
     one, other = type(verified())(facts), type(verified())(facts)
     one.claims["private"]["nested"].append("mine")
     one.claims["sub"] = "mine"
@@ -652,7 +652,9 @@ def test_its_repr_shows_who_accepted_it_and_nothing_that_it_says():
 
 def test_what_is_shared_of_it_shows_no_token_and_no_payload():
     """The facts behind it may stand in another repr, and hold back token, header and payload."""
-    facts = rules().judge(unverified({"x": MARKER}, private=MARKER, sub="u1", jti="j"), KEY, NOW)
+    facts = rules().check_claims(
+        unverified({"x": MARKER}, private=MARKER, sub="u1", jti="j"), KEY, NOW
+    )
     assert MARKER not in repr(facts)
     assert facts.raw not in repr(facts)
 
@@ -662,12 +664,14 @@ def test_equal_is_what_says_the_same_to_the_same_provider():
     raw = token()
     resigned = token()
     assert raw != resigned  # ECDSA draws a number for each signature
-    one, same = (rules().judge(parse(text, MAX_HEADER), KEY, NOW) for text in (raw, resigned))
+    one, same = (
+        rules().check_claims(parse(text, MAX_HEADER), KEY, NOW) for text in (raw, resigned)
+    )
     kind = type(verified())
     assert kind(one) == kind(same)
     assert hash(kind(one)) == hash(kind(same))
     assert len({kind(one), kind(same)}) == 1
-    elsewhere = rules(name="q").judge(parse(raw, MAX_HEADER), KEY, NOW)
+    elsewhere = rules(name="q").check_claims(parse(raw, MAX_HEADER), KEY, NOW)
     others = [kind(elsewhere), verified(sub="u2"), verified({"x": 1}), raw, None]
     assert all(kind(one) != other for other in others)
     assert hash(kind(elsewhere)) != hash(kind(one))
