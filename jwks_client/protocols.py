@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ._core.locations import Location
 from ._core.tokens.verified import VerifiedToken
 from .events import Event
 
-__all__ = ["AsyncHTTPClient", "AsyncVerifier", "Clock", "HTTPClient", "Listener", "Verifier"]
+__all__ = [
+    "AsyncHTTPClient",
+    "AsyncVerifier",
+    "Clock",
+    "HTTPClient",
+    "Listener",
+    "Store",
+    "Stored",
+    "Verifier",
+]
 
 
 class Listener(Protocol):
@@ -29,6 +38,54 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds since some moment, never going back; judges the age of keys."""
+        ...
+
+
+class Stored(NamedTuple):
+    """A value that a store returned.
+
+    ``age`` is the time since the write in seconds, by the store's own clock, or None if the store
+    has no clock that all processes share.
+    """
+
+    value: bytes
+    age: float | None
+
+
+class Store(Protocol):
+    """Where the processes of an application share key sets (see `jwks_client.stores`).
+
+    The methods are called in threads of this library, one call at a time. They may raise anything:
+    a failure of the store costs a fetch and no verdict. Names are at most 100 characters of
+    ``[A-Za-z0-9:_-]``; values are ASCII.
+    """
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """The secrets that seal records: the first seals, all verify.
+
+        Empty only if anyone who can write to the store could change the application's code too.
+        """
+        ...
+
+    def read(self, name: str, limit: int) -> Stored | None:
+        """Return a value, or None if there is none.
+
+        A store that can should not transfer more than ``limit`` + 1 bytes. A longer value is
+        ignored.
+        """
+        ...
+
+    def write(self, name: str, value: bytes, seconds: float) -> None:
+        """Replace a value at once and as a whole, and forget it after ``seconds``."""
+        ...
+
+    def claim(self, name: str, seconds: float) -> bool:
+        """Take a lease unless it is taken: atomic, and it expires by itself after ``seconds``."""
+        ...
+
+    def release(self, name: str) -> None:
+        """Give a lease back, if this process took it and its time is not over."""
         ...
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from driver import Driver, driving
+from store_servers import memcached_server, redis_server
 
 from jwks_client._core import encoding
 from jwks_client.testing import FakeClock, FakeProvider
@@ -51,3 +52,17 @@ def vectors() -> Path:
             pytest.fail(f"vectors not present at {folder}: set JWKS_VECTORS")
         pytest.skip("vectors not present: set JWKS_VECTORS")
     return folder
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real redis-server that runs for the whole session."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def memcached_address() -> Iterator[str]:
+    """The address of a real memcached that runs for the whole session."""
+    with memcached_server() as (address, _):
+        yield address

@@ -127,6 +127,8 @@ class Provider:
         headers: sent with each fetch, to the origin of the configured URL only; mapping or
             callable.
         allow_http: accept plain http beyond loopback.
+        store_scope: names what a key set depends on beside these settings; required to share
+            through a store what is fetched with callable ``headers`` or a caller-supplied client.
 
     Raises `ConfigurationError` naming the field.
     """
@@ -151,6 +153,7 @@ class Provider:
     scope_claim: str | None = None
     headers: RequestHeaders | None = field(default=None, repr=False)
     allow_http: bool = False
+    store_scope: str | None = None
 
     def __post_init__(self) -> None:
         settings.text("name", self.name, longest=512)  # a resolved one is named by its issuer
@@ -164,6 +167,8 @@ class Provider:
         settings.one_of("bound_tokens", self.bound_tokens, ("refuse", "checked_elsewhere"))
         if self.scope_claim is not None:
             settings.text("scope_claim", self.scope_claim)
+        if self.store_scope is not None:
+            settings.text("store_scope", self.store_scope, longest=512)
 
     def _keep(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

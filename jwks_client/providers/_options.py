@@ -34,6 +34,7 @@ class CommonOptions(TypedDict, total=False):
     scope_claim: str | None
     headers: RequestHeaders | None
     allow_http: bool
+    store_scope: str | None
 
 
 class OptionsBesideMaxAge(CommonOptions, total=False):

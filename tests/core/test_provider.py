@@ -74,6 +74,7 @@ class TestFields:
             "scope_claim": None,
             "headers": None,
             "allow_http": False,
+            "store_scope": None,
         }
 
     @pytest.mark.parametrize("missing", ["name", "issuer", "audience"])

@@ -1,0 +1,265 @@
+"""What a process writes to a store for the others, and how they read it: sealed, bound, no verdict.
+
+Owns: the record's format, its binding to one configuration, its seal, its age. Must not depend on:
+stores, clocks, key sets. A record is ASCII: a line that names the format and the seal, a line of
+JSON, then the body of the provider's response in base64. It holds the body as it came, with the
+headers that say how long it lives, its validators and its age. Each reader parses the body and
+computes lifetimes anew, by its own settings.
+
+Theory of operation. The seal is an HMAC-SHA256 over the *binding* and everything after the first
+line. The binding is what makes a fetch this fetch: URLs, issuer, allow_http, proxy, authorities,
+static headers, store_scope. A record that was written for another configuration, moved to another
+name, or cut, has a seal that does not match, so whoever writes to the store without a secret cannot
+plant a key. They can replay a record that was written earlier; its age shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import math
+from base64 import b64encode
+from binascii import a2b_base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from ..encoding import strict_object
+from ..provider import IssuerTemplate
+
+if TYPE_CHECKING:
+    from ..provider import Provider
+
+BadRecordCode: TypeAlias = Literal[
+    "record_too_large", "not_a_record", "other_version", "seal_missing", "seal_wrong"
+]
+
+_FORMAT: Final = b"jwks_client/1"
+_LONGEST_HEAD: Final = 128
+_LONGEST_FACTS: Final = 16 * 1024
+_LONGEST_TEXT: Final = 2048
+_LATEST: Final = 253_402_300_799.0  # the end of the year 9999
+_CACHING_HEADERS: Final = ("cache-control", "expires", "date", "age")
+# Guesses at a weak password among the headers cost this many hashes each.
+_STRETCH: Final = 100_000
+
+
+class BadRecord(ValueError):
+    """A stored value that must not be used; ``code`` says why."""
+
+    def __init__(self, code: BadRecordCode) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A provider's response as one process saw it.
+
+    Arguments:
+        body: of the response that held the key set, decompressed.
+        headers: of the response, as far as they say how long it lives; names in lower case.
+        url: where the key set was, which discovery may have named.
+        etag, last_modified: validators for a conditional request.
+        asked_at: when it was asked for, in seconds since the epoch by the writer's clock.
+        age: seconds from then to the write, by the writer's monotonic clock.
+    """
+
+    body: bytes
+    headers: Mapping[str, str]
+    url: str
+    etag: str | None
+    last_modified: str | None
+    asked_at: float
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The configuration that records of one key set belong to.
+
+    Arguments:
+        name: what its records are called in a store; depends on no secret.
+        material: what a seal covers beside the record.
+    """
+
+    name: str
+    material: bytes
+
+
+def binding_of(
+    provider: Provider, *, proxy: str | None, authorities: bytes | None, own_http: bool
+) -> Binding | None:
+    """The binding of a provider's key set, or None if it must not use a store.
+
+    Static headers and a proxy's password are stretched before they are hashed, and the name holds
+    32 bits of the result: enough to keep two configurations apart, too little to find them out.
+
+    Arguments:
+        provider: whose key set.
+        proxy: the URL of the proxy that is configured.
+        authorities: the contents of ``ca_file``.
+        own_http: the application fetches with an HTTP client of its own.
+    """
+    headers = provider.headers
+    if (own_http or callable(headers)) and provider.store_scope is None:
+        return None  # nothing here could say what such a fetch depends on
+    public = {
+        "allow_http": provider.allow_http,
+        "authorities": None if authorities is None else hashlib.sha256(authorities).hexdigest(),
+        "discovery_url": provider.discovery_url,
+        "issuer": _issuer(provider.issuer),
+        "jwks_url": provider.jwks_url,
+        "own_http": own_http,
+        "scope": provider.store_scope,
+    }
+    salt = _FORMAT + json.dumps(public, sort_keys=True).encode()
+    sent = {} if callable(headers) else dict(headers or {})
+    private = b""
+    if sent or proxy is not None:
+        secret = json.dumps([sorted(sent.items()), proxy]).encode()
+        private = hashlib.pbkdf2_hmac("sha256", secret, salt, _STRETCH)
+    digest = hashlib.sha256(salt + private[:4]).hexdigest()
+    return Binding(name=f"keys-{digest[:32]}", material=hashlib.sha256(salt + private).digest())
+
+
+def seal(record: Record, binding: Binding, secrets: tuple[bytes, ...]) -> bytes:
+    """Write a record, sealed with the first secret, or marked as unsealed where there is none."""
+    facts = {
+        "age": record.age,
+        "asked_at": record.asked_at,
+        "etag": record.etag,
+        "headers": dict(record.headers),
+        "last_modified": record.last_modified,
+        "url": record.url,
+    }
+    rest = json.dumps(facts, sort_keys=True).encode() + b"\n" + b64encode(record.body)
+    kind, key = (b"sealed", secrets[0]) if secrets else (b"unsealed", b"")
+    return b" ".join((_FORMAT, kind, _mark(key, binding, rest))) + b"\n" + rest
+
+
+def unseal(value: bytes, binding: Binding, secrets: tuple[bytes, ...], max_body: int) -> Record:
+    """Read a record; raise `BadRecord` unless it was written for this binding with such a secret.
+
+    Nothing in it is read before its seal was verified, and its size before that.
+    """
+    if len(value) > longest(max_body):
+        raise BadRecord("record_too_large")
+    head, _, rest = value.partition(b"\n")
+    words = head[:_LONGEST_HEAD].split(b" ")
+    if words[0] != _FORMAT or len(words) != 3:
+        raise BadRecord("other_version" if head.startswith(b"jwks_client/") else "not_a_record")
+    kind = b"sealed" if secrets else b"unsealed"
+    if words[1] != kind:
+        raise BadRecord("seal_missing" if secrets else "seal_wrong")
+    marks = (_mark(secret, binding, rest) for secret in secrets or (b"",))
+    if not any(hmac.compare_digest(mark, words[2]) for mark in marks):
+        raise BadRecord("seal_wrong")
+    facts, _, body = rest.partition(b"\n")
+    return _read(facts, body, max_body)
+
+
+def longest(max_body: int) -> int:
+    """The longest value that can be a record whose body is within ``max_body``."""
+    return _LONGEST_HEAD + _LONGEST_FACTS + 4 * (max_body // 3 + 1)
+
+
+def age_of(record: Record, wall: float, in_store: float | None) -> float | None:
+    """Seconds since the provider was asked, or None if nothing says how many.
+
+    The larger of two values counts: what the wall clocks say, which another host's clock may
+    falsify, and what the clock of the store says, which whoever replays a record can reset.
+
+    Arguments:
+        record: the record.
+        wall: now, in seconds since the epoch.
+        in_store: seconds since the write, by the store's own clock or by observation.
+    """
+    by_wall = wall - record.asked_at
+    if in_store is None:
+        return by_wall if by_wall >= 0 else None
+    return max(by_wall, record.age + in_store)
+
+
+def caching_headers(headers: Mapping[str, str], sent_at: str) -> dict[str, str]:
+    """The headers of a response that say how long it lives.
+
+    Arguments:
+        headers: of the response, names in lower case.
+        sent_at: now, as HTTP writes dates; stands in for a missing Date, which Expires needs.
+    """
+    kept = {
+        name: value
+        for name in _CACHING_HEADERS
+        if (value := headers.get(name, "")[:1024]) and value.isascii()
+    }
+    if "expires" in kept:
+        kept.setdefault("date", sent_at)
+    return kept
+
+
+def _issuer(issuer: object) -> object:
+    match issuer:
+        case IssuerTemplate():
+            return {"template": issuer.template}
+        case tuple():
+            return [str(one) for one in issuer]
+        case str():
+            return issuer
+        case _:
+            return None
+
+
+def _mark(key: bytes, binding: Binding, rest: bytes) -> bytes:
+    # The binding is a digest of fixed length: where it ends, the record begins.
+    return hmac.digest(key, _FORMAT + binding.material + rest, "sha256").hex().encode()
+
+
+def _read(facts: bytes, body: bytes, max_body: int) -> Record:
+    found = strict_object(facts) if len(facts) <= _LONGEST_FACTS else None
+    try:
+        octets = a2b_base64(body, strict_mode=True)
+    except ValueError:
+        raise BadRecord("not_a_record") from None
+    if found is None:
+        raise BadRecord("not_a_record")
+    if len(octets) > max_body:
+        raise BadRecord("record_too_large")
+    headers = found.get("headers")
+    if not isinstance(headers, dict) or not all(_is_text(value) for value in headers.values()):
+        raise BadRecord("not_a_record")
+    return Record(
+        body=octets,
+        headers={name: headers[name] for name in _CACHING_HEADERS if name in headers},
+        url=_text(found.get("url")),
+        etag=_validator(found.get("etag")),
+        last_modified=_validator(found.get("last_modified")),
+        asked_at=_number(found.get("asked_at")),
+        age=_number(found.get("age")),
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_TEXT and value.isascii()
+
+
+def _text(value: Any) -> str:
+    if not _is_text(value):
+        raise BadRecord("not_a_record")
+    return str(value)
+
+
+def _validator(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not _is_text(value) or len(value) > 256 or not value.isprintable():
+        raise BadRecord("not_a_record")
+    return str(value)
+
+
+def _number(value: Any) -> float:
+    good = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not good or not math.isfinite(value) or not 0 <= value <= _LATEST:
+        raise BadRecord("not_a_record")
+    return float(value)

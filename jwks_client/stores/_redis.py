@@ -1,0 +1,131 @@
+"""`RedisStore`: key sets shared through a Redis or Valkey server.
+
+One key per command, and GETRANGE, SET, DEL and PTTL only, so a cluster works and an ACL can be
+narrow. The server's own clock tells the age of a value: its lifetime stands before it, and PTTL
+says how much of that is left. redis-py is imported when a store is made from a URL.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ..errors import ConfigurationError
+from ..protocols import Stored
+from ._arguments import Secret, prefix_of, secrets_of
+from ._leases import Leases
+from ._lifetime import LONGEST, dated, milliseconds, undated
+
+TIMEOUT: Final = 0.25
+_COMMANDS: Final = ("getrange", "pttl", "set", "delete")
+
+
+class RedisStore:
+    """A store for any number of processes and hosts that reach one Redis or Valkey server.
+
+    Arguments:
+        redis: a URL (``redis://``, ``rediss://`` or ``unix://``), which needs the extra ``redis``,
+            or a client of redis-py or valkey-py. Timeouts of your own client are yours to set.
+        secret: seals what is written, at least 32 bytes: whoever can write to the server, but does
+            not know the secret, cannot plant a key. Several: the first seals, all verify.
+        prefix: of the names of all keys.
+
+    Raises `ConfigurationError` naming the argument.
+    """
+
+    def __init__(
+        self,
+        redis: Any,
+        *,
+        secret: Secret | Iterable[Secret] | None = None,
+        prefix: str = "jwks_client:",
+    ) -> None:
+        self.secrets = secrets_of(secret, required="others can write to a server")
+        self._prefix = prefix_of(prefix)
+        self._url = redis if isinstance(redis, str) else None
+        self._client = _client_of(redis) if self._url is None else _connect(self._url)
+        self._process = os.getpid()
+        self._leases = Leases()
+
+    def read(self, name: str, limit: int) -> Stored | None:
+        """Return a value and its age by the server's clock."""
+        client, key = self._own_client(), self._prefix + name
+        # In this order, a write in between makes the value look older, and never younger.
+        left = client.pttl(key)
+        raw = client.getrange(key, 0, limit + LONGEST)
+        if not raw or left == -2:
+            return None
+        octets = raw.encode() if isinstance(raw, str) else bytes(raw)
+        lifetime, value = undated(octets)
+        if lifetime is None or left < 0:
+            return Stored(value, None)
+        age = lifetime - left / 1000
+        return Stored(value, age if age >= 0 else None)
+
+    def write(self, name: str, value: bytes, seconds: float) -> None:
+        """Replace a value."""
+        octets, lifetime = dated(value, seconds), milliseconds(seconds)
+        self._own_client().set(self._prefix + name, octets, px=lifetime)
+
+    def claim(self, name: str, seconds: float) -> bool:
+        """Take a lease unless it is taken."""
+        began = time.monotonic()
+        won = self._own_client().set(self._prefix + name, b"1", px=milliseconds(seconds), nx=True)
+        if won:
+            self._leases.took(name, seconds, began)
+        return bool(won)
+
+    def release(self, name: str) -> None:
+        """Give a lease back within its time."""
+        if self._leases.give_back(name):
+            self._own_client().delete(self._prefix + name)
+
+    def _own_client(self) -> Any:
+        # A forked child must not wait for a lock that a thread of its parent held in the pool.
+        if self._url is not None and self._process != os.getpid():
+            self._client, self._process = _connect(self._url), os.getpid()
+        return self._client
+
+    def __repr__(self) -> str:
+        return f"<RedisStore with prefix {self._prefix!r}>"
+
+
+def _connect(url: str) -> Any:
+    try:
+        from redis import ConnectionError as Unconnected
+        from redis import Redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+    except ImportError:
+        raise ConfigurationError(
+            "redis",
+            "must be a client, or redis-py be installed: pip install 'jwks-client-sdk[redis]'",
+        ) from None
+    # A pooled connection may have ended with the server's restart, so one more try is made; never
+    # after a timeout.
+    retry = Retry(NoBackoff(), 1, supported_errors=(Unconnected,))
+    try:
+        return Redis.from_url(
+            url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=retry
+        )
+    except (ValueError, TypeError):  # its text may show the URL, which may hold a password
+        raise ConfigurationError(
+            "redis", "must be a redis://, rediss:// or unix:// URL, or a client"
+        ) from None
+
+
+def _client_of(given: Any) -> Any:
+    usable = all(callable(getattr(given, name, None)) for name in _COMMANDS)
+    if not usable or isinstance(given, type):
+        raise ConfigurationError(
+            "redis",
+            f"must be a URL, or a client of redis-py or valkey-py, got {type(given).__name__}",
+        )
+    if inspect.iscoroutinefunction(getattr(given, "execute_command", None)):
+        raise ConfigurationError(
+            "redis", "must be a client whose calls block (redis.Redis), for the async client too"
+        )
+    return given
