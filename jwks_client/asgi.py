@@ -28,12 +28,11 @@ from ._web.asgi_scope import (
     Send,
     admitted,
     request_of,
-    route_path,
     seen_by_app,
     send_answer,
     token_in,
 )
-from ._web.exclusions import Exclusions
+from ._web.exclusions import Exclusions, route_path
 from ._web.guard import Guard, OnError, Refusal, WarmUp, is_refusal
 from ._web.identity import current, current_token
 from ._web.preflight import Preflight, bare_scope, checked_preflight, is_preflight, without_body
@@ -67,9 +66,9 @@ class JWKSMiddleware:
         app: the ASGI app.
         client: an `AsyncJWKSClient`.
         optional: let requests without credentials pass; bad ones are refused all the same.
-        exclude: what needs no credentials: exact paths, ``"/docs/*"`` for all below,
-            ``"GET /path"`` for one method, compiled patterns for the whole path. Without where the
-            app is mounted.
+        exclude: paths that need no credentials: exact paths, ``"/docs/*"`` for everything below,
+            ``"GET /path"`` for one method, compiled patterns for the whole path. Compared is the
+            path without ``root_path``.
         locations: where credentials stand, in order; None: where the client's providers say.
         realm: shown in challenges.
         on_error: renders answers of one's own: given a `Refusal`, gives an `Answer`, or None.
@@ -180,16 +179,19 @@ class JWKSMiddleware:
         await send_answer(self._guard.refuse(error, request, scope["path"]), scope, send)
 
     def _is_open(self, scope: Scope) -> bool:
-        """Whether a request needs no credentials."""
-        # A handshake's method would be GET, and is not what "GET /path" means.
+        """Return whether a request needs no credentials."""
+        # A handshake is not a GET of a page, so "GET /path" does not exclude it.
         method = scope["method"] if scope["type"] == "http" else "WEBSOCKET"
-        if self._exclusions.any and self._exclusions.match(method, route_path(scope)):
-            return True
-        return self._is_metadata(scope)
+        path = route_path(scope["path"], scope.get("root_path", ""))
+        return self._exclusions.match(method, path) or self._is_metadata(scope)
 
     def _is_metadata(self, scope: Scope) -> bool:
         resource = self._resource
-        return resource is not None and scope["type"] == "http" and scope["path"] == resource.path
+        return (
+            resource is not None
+            and scope["type"] == "http"
+            and route_path(scope["path"], scope.get("root_path", "")) == resource.path
+        )
 
 
 def get_token(scope_or_request: object) -> VerifiedToken | None:

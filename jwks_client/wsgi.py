@@ -115,7 +115,7 @@ class JWKSMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
-        if self._resource is not None and _path_of(environ) == self._resource.path:
+        if self._resource is not None and _route_path(environ) == self._resource.path:
             answer = self._resource.answer(environ["REQUEST_METHOD"])
             return _send(answer, environ, start_response, None)
         if self._is_open(environ):
@@ -183,7 +183,7 @@ class JWKSMiddleware:
     def _is_open(self, environ: WSGIEnvironment) -> bool:
         """Whether a request needs no credentials."""
         return self._exclusions.any and self._exclusions.match(
-            environ["REQUEST_METHOD"], _text(environ.get("PATH_INFO", ""))
+            environ["REQUEST_METHOD"], _route_path(environ)
         )
 
     def _request_of(self, environ: WSGIEnvironment) -> UnverifiedRequest:
@@ -259,6 +259,11 @@ def get_token(environ_or_request: object) -> VerifiedToken | None:
 
 def _is_preflight(environ: WSGIEnvironment) -> bool:
     return environ["REQUEST_METHOD"] == "OPTIONS" and is_preflight(UnverifiedRequest.of(environ))
+
+
+def _route_path(environ: WSGIEnvironment) -> str:
+    """Return the path by which the app routes: PEP 3333 keeps it apart from SCRIPT_NAME."""
+    return _text(environ.get("PATH_INFO", ""))
 
 
 def _path_of(environ: WSGIEnvironment) -> str:

@@ -24,7 +24,6 @@ __all__ = [
     "Send",
     "admitted",
     "request_of",
-    "route_path",
     "seen_by_app",
     "send_answer",
     "token_in",
@@ -39,15 +38,6 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 _PROTOCOLS: Final = b"sec-websocket-protocol"
 _DENIAL: Final = "websocket.http.response"
 _POLICY_VIOLATION: Final = 1008  # RFC 6455, section 7.4.1
-
-
-def route_path(scope: Scope) -> str:
-    """The path that an app routes by: without the place where it is mounted, if that is in it."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
-        return path[len(root) :]
-    return path
 
 
 def admitted(scope: Scope, token: VerifiedToken | None) -> Scope:

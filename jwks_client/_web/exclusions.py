@@ -1,16 +1,16 @@
-r"""Requests that need no credentials: what ``exclude=`` takes, and what it matches.
+r"""Requests that need no credentials: what ``exclude=`` accepts, and which requests it matches.
 
-Owns: the patterns and how a path is compared. May not know: requests, servers.
+Must not depend on: requests, servers.
 
-    "/health"                       exactly this path, no slash more or less, case and all
-    "/docs/*"                       whatever is below /docs/, not /docs itself
-    "GET /prices"                   for one method; HEAD, and a WebSocket handshake, are others
+    "/health"                       exactly this path: case and slashes count
+    "/docs/*"                       everything below /docs/, neither /docs nor /docs/
+    "GET /prices"                   one method; HEAD, and a WebSocket handshake, are others
     re.compile(r"/v\d+/open/.+")    the whole path matches
 
-The path is the one the app routes by: decoded, without the place where the app is mounted. A path
-that somebody on the way might read in another way (dot segments, empty segments, a backslash, an
-escape that is left over, control characters) is matched by nothing but its own exact spelling: what
-``/docs/*`` opens must not open ``/docs/../admin`` for an app that resolves it.
+Compared is the path by which the app routes: decoded, without ``root_path`` (`route_path`). A path
+that two parties may read in two ways is never excluded: one with a dot segment, an empty segment, a
+backslash, a control character or an escape that is left over, and one in which ``root_path`` stands
+where not every framework removes it. ``/docs/*`` must not open ``/docs/../admin``.
 """
 
 from __future__ import annotations
@@ -21,41 +21,62 @@ from typing import Final
 
 from ..errors import ConfigurationError
 
-__all__ = ["Exclusions"]
+__all__ = ["Exclusions", "route_path"]
 
 _WITH_METHOD: Final = re.compile(r"([A-Z]+(?:-[A-Z]+)*) (/.*)", re.DOTALL)
 _AMBIGUOUS: Final = re.compile(r"//|/\.{1,2}(?:[/;]|\Z)|[\\%\x00-\x1f\x7f]")
-_TAKES: Final = (
-    "takes paths such as '/health', '/docs/*' or 'GET /prices', or compiled patterns; a * stands "
-    "only at the end, after a slash"
+_MUST_BE: Final = (
+    "must be a collection of paths such as '/health', '/docs/*' or 'GET /prices', or compiled "
+    "patterns of str (* only at the end, after a slash)"
 )
 
 
-class Exclusions:
-    """What is excluded.
+def route_path(path: str, root_path: str) -> str | None:
+    """Return the path by which an app routes, or None where frameworks may disagree.
 
     Arguments:
-        exclude: paths and compiled patterns, as above. A lone string is refused: it would be taken
-            for its letters.
+        path: the decoded path as the server gives it.
+        root_path: the place where the app is mounted, as the server gives it.
+    """
+    if not root_path or root_path not in path:
+        return path  # never mounted, or a proxy or server removed the place already
+    rest = _below(path, root_path)
+    # Some frameworks remove root_path again, some wherever it stands.
+    return None if not rest or _below(rest, root_path) is not None else rest
 
-    Raises ConfigurationError ``exclude``.
+
+def _below(path: str, root_path: str) -> str | None:
+    """Return the rest of a path that ``root_path`` leads as whole segments."""
+    rest = path.removeprefix(root_path)
+    return rest if rest != path and (not rest or rest.startswith("/")) else None
+
+
+class Exclusions:
+    """The paths of one setting: ``exclude``, or ``optional``.
+
+    Arguments:
+        exclude: paths and compiled patterns, as above. One string is refused: it would be read as
+            its letters.
+        field: the name of the setting.
+
+    Raises ConfigurationError that names the setting.
     """
 
     __slots__ = ("_below", "_exact", "_patterns", "any")
 
-    def __init__(self, exclude: Iterable[str | re.Pattern[str]] = ()) -> None:
+    def __init__(
+        self, exclude: Iterable[str | re.Pattern[str]] = (), field: str = "exclude"
+    ) -> None:
         if isinstance(exclude, (str, bytes)) or not isinstance(exclude, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError("exclude", f"is no collection; it {_TAKES}")
+            raise ConfigurationError(field, f"{_MUST_BE}, got {exclude!r}")
         exact: set[tuple[str | None, str]] = set()
         below: list[tuple[str | None, str]] = []
         patterns: list[re.Pattern[str]] = []
         for one in exclude:
-            if isinstance(one, re.Pattern):
-                if not isinstance(one.pattern, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-                    raise ConfigurationError("exclude", "takes patterns of str, not of bytes")
+            if isinstance(one, re.Pattern) and isinstance(one.pattern, str):  # pyright: ignore[reportUnnecessaryIsInstance]
                 patterns.append(one)
                 continue
-            method, path = _read(one)
+            method, path = _read(one, field)
             if path.endswith("/*"):
                 below.append((method, path[:-1]))
             else:
@@ -63,30 +84,34 @@ class Exclusions:
         self._exact = frozenset(exact)
         self._below = tuple(below)
         self._patterns = tuple(patterns)
-        #: Whether there are any: most requests are spared the rest.
+        #: Whether the setting names anything: most requests skip the rest.
         self.any = bool(exact or below or patterns)
 
-    def match(self, method: str, path: str) -> bool:
-        """Whether a request needs no credentials.
+    def match(self, method: str, path: str | None) -> bool:
+        """Return whether the setting covers a request.
 
         Arguments:
-            method: the HTTP method as sent, or any word that is none for a handshake.
-            path: what the app routes by.
+            method: the HTTP method as sent, or for a handshake a word that is not a method.
+            path: what `route_path` returns.
         """
-        if (None, path) in self._exact or (method, path) in self._exact:
-            return True
-        if not (self._below or self._patterns) or _AMBIGUOUS.search(path):
+        if path is None or _AMBIGUOUS.search(path):
             return False
-        return any(
-            path.startswith(above) and only in (None, method) for only, above in self._below
-        ) or any(pattern.fullmatch(path) for pattern in self._patterns)
+        return (
+            (None, path) in self._exact
+            or (method, path) in self._exact
+            or any(
+                path.startswith(above) and path != above and only in (None, method)
+                for only, above in self._below
+            )
+            or any(pattern.fullmatch(path) for pattern in self._patterns)
+        )
 
 
-def _read(one: object) -> tuple[str | None, str]:
+def _read(one: object, field: str) -> tuple[str | None, str]:
     if not isinstance(one, str):
-        raise ConfigurationError("exclude", f"{_TAKES}; not {one!r}")
+        raise ConfigurationError(field, f"{_MUST_BE}, got {one!r}")
     with_method = _WITH_METHOD.fullmatch(one)
     method, path = (None, one) if with_method is None else (with_method[1], with_method[2])
     if not path.startswith("/") or "*" in path.removesuffix("/*"):
-        raise ConfigurationError("exclude", f"{_TAKES}; not {one!r}")
+        raise ConfigurationError(field, f"{_MUST_BE}, got {one!r}")
     return method, path

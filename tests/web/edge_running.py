@@ -204,9 +204,10 @@ def running(make: Callable[[Any, Mapping[str, Any]], Any], server: str) -> Gener
 
 
 @contextmanager
-def serving(app: Any, server: str) -> Iterator[int]:
+def serving(app: Any, server: str, root_path: str = "") -> Iterator[int]:
     """Serve an app on loopback in a thread until the block ends; gives the port."""
-    with {"uvicorn": _uvicorn, "hypercorn": _hypercorn, "wsgiref": _wsgiref}[server](app) as port:
+    run = {"uvicorn": _uvicorn, "hypercorn": _hypercorn, "wsgiref": _wsgiref}[server]
+    with run(app, root_path) as port:
         yield port
 
 
@@ -219,13 +220,14 @@ def _listen() -> socket.socket:
 
 
 @contextmanager
-def _uvicorn(app: Any) -> Iterator[int]:
+def _uvicorn(app: Any, root_path: str) -> Iterator[int]:
     import uvicorn
 
     config = uvicorn.Config(
         app,
         http="h11",
         ws="wsproto",
+        root_path=root_path,
         interface="asgi3",
         lifespan="auto",
         log_config=None,
@@ -247,13 +249,14 @@ def _uvicorn(app: Any) -> Iterator[int]:
 
 
 @contextmanager
-def _hypercorn(app: Any) -> Iterator[int]:
+def _hypercorn(app: Any, root_path: str) -> Iterator[int]:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
     listener = _listen()
     port = listener.getsockname()[1]
     config = Config()
+    config.root_path = root_path
     config.bind = [f"fd://{listener.detach()}"]
     config.h11_max_incomplete_size = _MOST
     config.graceful_timeout = 2
@@ -295,7 +298,8 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def _wsgiref(app: Any) -> Iterator[int]:
+def _wsgiref(app: Any, root_path: str) -> Iterator[int]:
+    assert not root_path
     server = _ThreadingServer(("127.0.0.1", 0), _Quiet)
     server.set_app(app)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

@@ -31,6 +31,22 @@ def view(request: Any, **_: str) -> HttpResponse:
     return HttpResponse(request.path_info)
 
 
-urlpatterns = [path("reset", view)]
+def answer(text: str) -> Any:
+    """Return a view that says a text."""
+    return lambda request, **_: HttpResponse(text)
+
+
+# As the other routers of `test_paths` have them.
+urlpatterns = [
+    path("reset", view),
+    *(
+        path(one, answer("the salaries"))
+        for one in ("secret", "api/secret", "apisecret", "secret/api", "", "public", "api")
+    ),
+    *(
+        path(one, answer("for everyone"))
+        for one in ("health", "public/<path:rest>", "prices", "api/public/<path:rest>")
+    ),
+]
 asgi_app = get_asgi_application
 wsgi_app = get_wsgi_application

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from jwks_client._web.exclusions import Exclusions
+from jwks_client._web.exclusions import Exclusions, route_path
 from jwks_client.errors import ConfigurationError
 
 
@@ -24,9 +24,8 @@ def test_an_exact_path_opens_itself_alone(path):
 
 
 def test_a_prefix_opens_what_is_below_it():
-    """Not the folder itself, nor a neighbour whose name begins alike."""
+    """Neither the folder, with or without its slash, nor a neighbour whose name begins alike."""
     for path in (
-        "/docs/",
         "/docs/a",
         "/docs/a/b",
         "/docs/.well-known/x",
@@ -34,7 +33,7 @@ def test_a_prefix_opens_what_is_below_it():
         "/docs/...",
     ):
         assert is_open(path, "/docs/*")
-    for path in ("/docs", "/docsx", "/docs2/a", "/a/docs/b", "/DOCS/a"):
+    for path in ("/docs", "/docs/", "/docsx", "/docs2/a", "/a/docs/b", "/DOCS/a"):
         assert not is_open(path, "/docs/*")
 
 
@@ -57,12 +56,15 @@ AMBIGUOUS = [
 
 
 @pytest.mark.parametrize("path", AMBIGUOUS)
-def test_what_others_might_read_in_another_way_is_opened_by_no_wildcard(path):
-    """An app or proxy that resolves dots or escapes would end up elsewhere: credentials are needed."""
+def test_a_path_that_may_be_read_in_another_way_is_never_opened(path):
+    """An app or proxy that resolves dots or escapes would end up elsewhere: credentials are needed.
+
+    Also where the setting spells the path out: an app may resolve it all the same.
+    """
     assert not is_open(path, "/docs/*")
     assert not is_open(path, "/*")
     assert not is_open(path, re.compile(r"(?s).*"))
-    assert is_open(path, path), "unless it is spelt out"
+    assert not is_open(path, path)
 
 
 def test_a_method_opens_one_method():
@@ -83,6 +85,37 @@ def test_a_pattern_opens_what_it_matches_whole():
         assert is_open(path, pattern)
     for path in ("/v1/open/x", "/v1/opened", "/x/v1/open", "/status/x", "/v1/open\n"):
         assert not is_open(path, pattern)
+
+
+ROOT_PATHS = [
+    # Nothing is mounted, or somebody on the way removed the place already.
+    ("/docs/a", "", "/docs/a"),
+    ("/docs/a", "/api", "/docs/a"),
+    ("/docs/a", "/api/v1", "/docs/a"),
+    # The place leads the path as whole segments.
+    ("/api/docs/a", "/api", "/docs/a"),
+    ("/api/v1/docs/a", "/api/v1", "/docs/a"),
+    ("/api/apix", "/api", "/apix"),
+    ("/api/docs/api/a", "/api", "/docs/api/a"),
+    ("/api/", "/api", "/"),
+    # Anything else.
+    ("/api/api/docs/a", "/api", None),
+    ("/api/api", "/api", None),
+    ("/api", "/api", None),
+    ("/apix/y", "/api", None),
+    ("/public/api/secret", "/api", None),
+    ("/public/apix", "/api", None),
+    ("/docs/a", "/", None),
+    ("/api/docs/a", "/api/", None),
+    ("/api/docs/a", "api", None),
+]
+
+
+@pytest.mark.parametrize(("path", "root_path", "routed"), ROOT_PATHS)
+def test_the_place_of_a_mounted_app_is_removed_only_where_that_is_certain(path, root_path, routed):
+    """What frameworks may route in two ways is never excluded, whatever a pattern says."""
+    assert route_path(path, root_path) == routed
+    assert not Exclusions([re.compile("(?s).*"), "/*"]).match("GET", None)
 
 
 def test_nothing_is_open_by_default():
