@@ -21,6 +21,8 @@ class Health:
         age: seconds since the set was asked for; None for none, or for one in hand (``jwks=``).
         last_success, last_failure: seconds since the epoch, or None.
         last_error: the code of the last attempt's failure, or None if it succeeded.
+        last_error_message: what went wrong, for people: URL, status, issuer, unusable entries. It
+            must not reach an HTTP response that strangers can read.
         next_attempt: seconds since the epoch before which nobody fetches, or None.
         fetches: GETs of the key set so far.
     """
@@ -31,6 +33,7 @@ class Health:
     last_success: float | None
     last_failure: float | None
     last_error: str | None
+    last_error_message: str | None
     next_attempt: float | None
     fetches: int
 
@@ -55,6 +58,7 @@ def health_of(cache: KeyCache, now: float, wall: float) -> Health:
         last_success=at(cache.asked_at) if fetched else None,
         last_failure=None if cache.failed_at is None else at(cache.failed_at),
         last_error=None if cache.failure is None else cache.failure.code,
+        last_error_message=None if cache.failure is None else cache.failure.message,
         next_attempt=at(cache.retry_at) if cache.in_backoff(now) else None,
         fetches=cache.requests,
     )

@@ -259,3 +259,8 @@ def tolerant_octets(value: object, longest: int) -> bytes | None:
 def to_base64url(octets: bytes) -> str:
     """Canonical base64url without padding (RFC 7515, section 2)."""
     return b64encode(octets, b"-_").rstrip(b"=").decode()
+
+
+def printable(text: str, longest: int) -> str:
+    """Return an outsider's text for messages: truncated, on one line, in printable ASCII."""
+    return text[:longest].encode("unicode_escape").decode("ascii")

@@ -1,8 +1,8 @@
-"""What a provider's metadata says: where its key set is, and whether that place may be asked.
+"""What a provider's metadata says: where its key set is, and whether that place may be fetched.
 
-Owns: the reading of metadata (OpenID Connect Discovery; RFC 8414) with its issuer compared exactly,
-and how long what it said counts. May not know: requests and answers (`fetch`). Metadata is an
-outsider's text: it may not point the application's network at itself.
+Reads metadata (OpenID Connect Discovery; RFC 8414), compares its issuer exactly, and decides how
+long it counts. Must not depend on requests and answers (`fetch`). An outsider wrote the metadata:
+it must not direct fetches into the application's own network.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from .. import addresses
 from ..encoding import Repeated, tolerant_json
 from ..provider import IssuerTemplate, Provider
 from ..unchecked import Unchecked, UncheckedType
+from . import reasons
 
 _OPENID = "/.well-known/openid-configuration"
 _OAUTH = "/.well-known/oauth-authorization-server"
 #: Seconds after which metadata is asked for again.
 DISCOVERY_LIFE: Final = 24 * 3600.0
-#: Seconds for which it counts where it cannot be had: its outage does not become one of the keys.
+#: Seconds for which it counts while it is unavailable: its outage must not become one of the keys.
 DISCOVERY_LAST: Final = 7 * DISCOVERY_LIFE
 
 
@@ -34,33 +35,53 @@ class Discovered:
 
 
 class BadMetadata(ValueError):
-    """A document that is no metadata of this provider; its text says why, and names no host."""
+    """A document that is not metadata of this provider. Its text continues "the metadata …"."""
 
 
 def jwks_uri(body: bytes, provider: Provider) -> str:
-    """The ``jwks_uri`` of a provider's metadata.
+    """Return the ``jwks_uri`` of a provider's metadata.
 
-    Raises `BadMetadata`: no JSON object, another issuer, or a jwks_uri that must not be fetched.
+    Raises `BadMetadata`: not a JSON object, another issuer, or a place that must not be fetched.
     """
     try:
         document = tolerant_json(body)
     except ValueError:
-        raise BadMetadata("the provider's metadata is not JSON") from None
+        raise BadMetadata("is not JSON") from None
     if not isinstance(document, dict) or isinstance(document, Repeated):
-        raise BadMetadata("the provider's metadata is no JSON object, or repeats a member")
+        raise BadMetadata("is not a JSON object, or repeats a member")
     members = cast("dict[str, Any]", document)
-    if not _is_issuer(members.get("issuer"), provider.issuer):
+    named = members.get("issuer")
+    if not _is_issuer(named, provider.issuer):
         # OpenID Connect Discovery, section 4.3; RFC 8414, section 3.3.
-        raise BadMetadata("the provider's metadata names another issuer than configured")
+        raise BadMetadata(
+            f"names another issuer than configured: it names {reasons.value(named)}, "
+            f"configured is {_configured(provider.issuer)}{_slash(named, provider.issuer)}"
+        )
     url = members.get("jwks_uri")
     if not isinstance(url, str):
-        raise BadMetadata("the provider's metadata has no jwks_uri")
+        raise BadMetadata("has no jwks_uri")
     if not may_ask(url, provider):
         raise BadMetadata(
-            "the provider's metadata names a jwks_uri that must not be fetched, because it is not "
-            "https or is a private address; if that is the right place, configure it as jwks_url"
+            f"names a jwks_uri that must not be fetched, '{reasons.place(url)}': it must be https "
+            "and must not be a private address; if it is right, configure it as jwks_url="
         )
     return url
+
+
+def _configured(issuer: object) -> str:
+    match issuer:
+        case tuple():
+            return " or ".join(map(reasons.value, cast("tuple[str, ...]", issuer)))
+        case IssuerTemplate():
+            return reasons.value(issuer.template)
+        case _:
+            return reasons.value(issuer)
+
+
+def _slash(named: object, configured: object) -> str:
+    differs = isinstance(named, str) and isinstance(configured, str) and named != configured
+    only = differs and str(named).rstrip("/") == str(configured).rstrip("/")
+    return " (they differ in the slash at the end)" if only else ""
 
 
 def may_ask(url: str, provider: Provider) -> bool:
@@ -116,7 +137,7 @@ def _is_issuer(
 
 
 def oauth_metadata_url(url: str) -> str | None:
-    """Where RFC 8414, section 3.1 puts what OpenID Connect Discovery puts at ``url``."""
+    """Return where RFC 8414, section 3.1 puts what OpenID Connect Discovery puts at ``url``."""
     parts = urlsplit(url)
     if not parts.path.endswith(_OPENID) or parts.query:
         return None

@@ -1,22 +1,24 @@
-"""The conversation that fetches a key set, as a generator that talks and does not know the wire.
+"""The conversation that fetches a key set, as a generator without I/O.
 
-Owns: what is asked, in which order, and what answer counts: metadata where the provider has it
-(`discovery`), then the key set; one retry where one may help. May not know: sockets, threads,
-clocks. A driver takes each `Request` to the wire and sends back a `Response` or a `Broken`; the
-generator returns an `Outcome` and never raises for anything an outsider sent.
+Decides what is requested, in which order, and which response counts: metadata where the provider
+has it (`discovery`), then the key set, with a retry where it may help. Must not depend on sockets,
+threads or clocks. A driver sends each `Request` and answers with a `Response` or a `Broken`; the
+generator returns an `Outcome`, and never raises for anything that an outsider sent.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, cast
 
 from ...errors import KeysUnavailableCode
 from .. import addresses
+from ..encoding import printable
 from ..policy import CachePolicy, FetchPolicy
 from ..provider import Provider
+from . import reasons
 from .discovery import (
     DISCOVERY_LAST,
     DISCOVERY_LIFE,
@@ -30,6 +32,8 @@ from .jwk import BadKeySet, KeySet, read_key_set
 
 ACCEPT: Final = "application/jwk-set+json, application/json"
 _TRY_AGAIN = frozenset({408, 429})
+# Content codings that leave a body as it is; object stores send the last two.
+_NO_CODING = frozenset({"", "identity", "utf-8", "aws-chunked"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """No key set came, and why. ``message`` names no host; ``cause`` is for logs.
+    """No key set came, and why. ``message`` and ``cause`` are for logs, never for HTTP responses.
 
     ``private``: the cause comes from the application's own code, and its text may hold a secret.
     """
@@ -111,7 +115,11 @@ class Plan:
 
 @dataclass(slots=True, kw_only=True)
 class Talk:
-    """One conversation: what it starts from, and the count of requests for the key set it made."""
+    """One conversation: what it starts from, and how many requests for the key set it made.
+
+    ``doubted``: an unknown kid, a bad signature or `refresh` caused it, so that caches on the path
+    must ask the provider.
+    """
 
     plan: Plan
     now: float  # monotonic, for the age of what was discovered
@@ -120,6 +128,7 @@ class Talk:
     discovered: Discovered | None
     last_failed: bool
     headers: tuple[tuple[str, str], ...]
+    doubted: bool = False
     requests: int = field(default=0, init=False)
 
     def converse(self) -> Conversation:
@@ -128,13 +137,7 @@ class Talk:
             return (yield from self._converse())
         except _Failure as failure:
             failed = failure.failed
-        return Failed(
-            code=failed.code,
-            message=failed.message,
-            cause=failed.cause,
-            retry_after=failed.retry_after,
-            requests=self.requests,
-        )
+        return replace(failed, requests=self.requests)
 
     def _converse(self) -> Conversation:
         configured = self.plan.provider.jwks_url
@@ -173,14 +176,18 @@ class Talk:
                 break
             retries -= 1
         if isinstance(answer, Broken):
-            what = "the key set" if for_keys else "the provider's metadata"
+            what = f"{'the key set' if for_keys else 'the metadata'} at {reasons.place(url)}"
             code: KeysUnavailableCode = "fetch_timeout" if answer.timed_out else "fetch_failed"
             how = "did not come in time" if answer.timed_out else "could not be fetched"
-            raise _Failure(code, f"{what} {how}", cause=answer.cause, passing=True)
+            hint = reasons.strictness(answer.cause)
+            message = f"{what} {how}" if hint is None else f"{what} {how}: {hint}"
+            raise _Failure(code, message, cause=answer.cause, passing=True)
         return answer
 
     def _headers_for(self, url: str, *, for_keys: bool) -> tuple[tuple[str, str], ...]:
         headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip", "User-Agent": self.plan.user_agent}
+        if self.doubted:
+            headers["Cache-Control"] = "no-cache"
         held = self.validators
         if for_keys and held is not None and held.url == url:
             if held.etag:
@@ -200,14 +207,17 @@ class Talk:
         limit = self.plan.fetch.max_body
         body = answer.body
         if body is not None and not answer.decoded:
-            match answer.headers.get("content-encoding", "identity").strip().lower():
-                case "identity" | "":
+            codings = answer.headers.get("content-encoding", "").lower().split(",")
+            match [one for name in codings if (one := name.strip()) not in _NO_CODING]:
+                case []:
                     pass
-                case "gzip" | "x-gzip":
+                case ["gzip" | "x-gzip"]:
                     body = _inflate(body, limit)
-                case _:
+                case others:
+                    named = printable(", ".join(others), 100)
                     raise _Failure(
-                        "bad_key_set", "the answer has a Content-Encoding that was not asked for"
+                        "bad_key_set",
+                        f"the answer has a Content-Encoding that was not asked for ({named})",
                     )
         if body is None or len(body) > limit:
             raise _Failure("bad_key_set", f"the answer is longer than {limit} bytes (max_body)")
@@ -218,17 +228,18 @@ class Talk:
         key_set: KeySet | None = None
         if answer.status == 304 and held is not None and held.url == url:
             if not (held.etag or held.last_modified):
-                raise _Failure("fetch_failed", "the key set's URL answered 304 to no condition")
+                where = reasons.place(url)
+                raise _Failure(
+                    "fetch_failed", f"the key set's URL {where} answered 304 to no condition"
+                )
         elif answer.status == 200:
-            try:
-                key_set = read_key_set(self._body(answer), max_keys=self.plan.fetch.max_keys)
-            except BadKeySet as bad:
-                raise _Failure("bad_key_set", f"the answer is no usable key set: {bad}") from None
+            key_set = self._key_set(url, answer)
         else:
             wait = retry_after(answer.headers, self.wall)
-            raise _Failure(
-                "fetch_failed", _told("the key set's URL", answer.status), retry_after=wait
+            message = reasons.status(
+                f"the key set's URL {reasons.place(url)}", answer.status, answer.headers
             )
+            raise _Failure("fetch_failed", message, retry_after=wait)
         etag, modified = answer.headers.get("etag"), answer.headers.get("last-modified")
         if key_set is None and held is not None:  # a 304 need not repeat its validators
             etag, modified = etag or held.etag, modified or held.last_modified
@@ -243,25 +254,40 @@ class Talk:
             content_type=answer.headers.get("content-type"),
         )
 
+    def _key_set(self, url: str, answer: Response) -> KeySet:
+        where = reasons.place(url)
+        try:
+            body = self._body(answer)
+        except _Failure as failure:
+            raise _Failure("bad_key_set", f"{where}: {failure.failed.message}") from None
+        try:
+            return read_key_set(body, max_keys=self.plan.fetch.max_keys)
+        except BadKeySet as bad:
+            page = " (it looks like HTML)" if body.lstrip().startswith(b"<") else ""
+            message = f"the answer of {where} is not a usable key set: {bad}{page}"
+            raise _Failure("bad_key_set", message) from None
+
     def _discover(self, *, once: bool) -> Generator[Request, Response | Broken, str]:
         url = cast("str", self.plan.provider.discovery_url)
         answer = yield from self._ask(url, for_keys=False, once=once)
         other = oauth_metadata_url(url)
         if answer.status in {404, 410} and other is not None:
-            answer = yield from self._ask(other, for_keys=False, once=once)
+            url = other
+            answer = yield from self._ask(url, for_keys=False, once=once)
+        what = f"the metadata at {reasons.place(url)}"
         if answer.status != 200:
             raise _Failure(
                 "discovery_failed",
-                _told("the provider's metadata", answer.status),
+                reasons.status(what, answer.status, answer.headers),
                 retry_after=retry_after(answer.headers, self.wall),
                 passing=_is_passing(answer.status),
             )
         try:
             return jwks_uri(self._body(answer), self.plan.provider)
         except BadMetadata as bad:
-            raise _Failure("discovery_failed", str(bad)) from None
+            raise _Failure("discovery_failed", f"{what} {bad}") from None
         except _Failure as failure:
-            raise _Failure("discovery_failed", failure.failed.message) from None
+            raise _Failure("discovery_failed", f"{what}: {failure.failed.message}") from None
 
 
 class _Failure(Exception):
@@ -283,24 +309,22 @@ def _is_passing(status: int) -> bool:
     return status in _TRY_AGAIN or status >= 500
 
 
-def _told(what: str, status: int) -> str:
-    if status != 304 and 300 <= status < 400:
-        return f"{what} answered with a redirect ({status}), and none is followed"
-    return f"{what} answered {status}"
-
-
 def _inflate(raw: bytes, limit: int) -> bytes | None:
-    """Gunzip at most ``limit`` bytes; None if there are more or it is no gzip."""
-    inflater = zlib.decompressobj(wbits=31)
-    try:
-        body = inflater.decompress(raw, limit + 1)
-    except zlib.error:
-        raise _Failure("bad_key_set", "the answer says gzip and is not") from None
-    if len(body) > limit:
-        return None
-    if not inflater.eof:
-        raise _Failure("bad_key_set", "the answer's gzip is cut short")
-    return body
+    """Gunzip at most ``limit`` bytes of one or more members (RFC 1952); None if there are more."""
+    body = bytearray()
+    while True:
+        inflater = zlib.decompressobj(wbits=31)
+        try:
+            body += inflater.decompress(raw, limit + 1 - len(body))
+        except zlib.error:
+            raise _Failure("bad_key_set", "the answer says gzip and is not") from None
+        if len(body) > limit:
+            return None
+        if not inflater.eof:
+            raise _Failure("bad_key_set", "the answer's gzip is cut short")
+        raw = inflater.unused_data.lstrip(b"\0")  # padding, as gzip's own tools ignore it
+        if not raw:
+            return bytes(body)
 
 
 def _field(value: str | None) -> str | None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 from ..encoding import Repeated, to_base64url, tolerant_json
+from . import reasons
 
 if TYPE_CHECKING:
     from .algorithms import PublicKey, Verify
@@ -229,8 +230,10 @@ def read_key_set(document: bytes | str | Mapping[str, Any], *, max_keys: int) ->
         else:
             unusable.append(read)
     if not keys:
-        found = f"{len(unusable)} entries and none of them usable" if unusable else "no entries"
-        raise BadKeySet(f"it has {found}")
+        if not unusable:
+            raise BadKeySet("it has no entries")
+        why = reasons.unusable(one.reason for one in unusable)
+        raise BadKeySet(f"it has {len(unusable)} entries and none of them usable ({why})")
     return KeySet(tuple(keys), tuple(unusable))
 
 

@@ -24,6 +24,7 @@ from ... import CachePolicy, FetchPolicy, Provider, __version__
 from ..._client.clock import SystemClock
 from ..._client.http import Line, read_answer, timed_out, timeouts
 from ..._core.keysets.fetch import Broken, Outcome, Plan, Request, Response, Talk
+from ..._core.keysets.reasons import strictness
 from ...errors import KeysUnavailableCode
 from .._output import printable, waiting
 
@@ -305,10 +306,11 @@ def _bad_certificate(where: str, host: str, error: ssl.SSLError) -> Trouble:
         reason = printable(error.reason or str(error))
         told = f"{where}: TLS failed ({reason}); is that port meant for https?"
         return Trouble(code="fetch_failed", kind="tls_failed", message=told)
+    strict = strictness(error)
     hint = {
         10: "it has expired: its owner must renew it",
         62: f"it is not for {host}: see whether the name is right",
-    }.get(error.verify_code, "if a private authority made it, name that with --ca FILE")
+    }.get(error.verify_code, strict or "if a private authority made it, name that with --ca FILE")
     return Trouble(
         code="fetch_failed",
         kind="bad_certificate",

@@ -300,9 +300,9 @@ class TestTheIssuerOfMetadata:
         assert not self.taken(several, list(several))
 
     @pytest.mark.parametrize("found", [ISSUER, "https://any.example", None, 7])
-    def test_none_is_knowingly_not_checked(self, found: object) -> None:
-        """Who configured no issuer is not asked about it."""
-        assert self.taken(None, found)
+    def test_unchecked_is_not_checked(self, found: object) -> None:
+        """With ``issuer=UNCHECKED`` metadata may name any issuer."""
+        assert self.taken(providers.UNCHECKED, found)
 
     TENANTS = IssuerTemplate("https://login.example.com/{tid}/v2.0", allowed={"t1"})
 

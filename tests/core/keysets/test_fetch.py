@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import ssl
 import tracemalloc
 import zlib
 
@@ -234,6 +235,16 @@ class TestConditions:
         assert fetched(talk(), ok(etag="x" * 256)).validators.etag == "x" * 256
 
 
+class TestDoubt:
+    def test_a_fetch_that_a_doubt_caused_asks_past_caches(self) -> None:
+        """A cache on the path must ask the provider; a routine fetch may be answered by the cache."""
+        for provider, answers in ((AT_URL, [ok()]), (BY_METADATA, [metadata(), ok()])):
+            for doubted in (True, False):
+                asked, _ = play(talk(provider, doubted=doubted), *answers)
+                sent = [dict(one.headers).get("Cache-Control") for one in asked]
+                assert sent == ["no-cache" if doubted else None] * len(answers)
+
+
 class TestRetries:
     CAUSE = OSError("refused")
 
@@ -409,10 +420,24 @@ class TestBody:
         one = ok(gzip.compress(KEY_SET, mtime=0), content_encoding=name)
         assert fetched(talk(), one).key_set is not None
 
-    @pytest.mark.parametrize("name", ["identity", "", " Identity "])
-    def test_identity_is_no_encoding(self, name: str) -> None:
-        """The body is as it is."""
+    @pytest.mark.parametrize(
+        "name", ["identity", "", " Identity ", "UTF-8", "aws-chunked", "aws-chunked, identity", ","]
+    )
+    def test_a_coding_that_codes_nothing_is_none(self, name: str) -> None:
+        """The body is as it is; object stores label plain bodies so."""
         assert fetched(talk(), ok(content_encoding=name)).key_set is not None
+        both = ok(gzip.compress(KEY_SET, mtime=0), content_encoding=f"gzip,{name}")
+        assert fetched(talk(), both).key_set is not None
+
+    def test_several_gzip_members_are_one_body(self) -> None:
+        """As RFC 1952 has it, with the padding that some writers leave; the limit is for all."""
+        members = [gzip.compress(part, mtime=0) for part in (KEY_SET[:9], b"", KEY_SET[9:])]
+        whole = b"".join(members)
+        assert fetched(talk(), zipped(whole)).key_set is not None
+        assert fetched(talk(), zipped(whole + bytes(512))).key_set is not None
+        assert failed(talk(), zipped(whole + b"rest")).code == "bad_key_set"
+        outcome = failed(talk(fetch=self.SMALL), zipped(whole + gzip.compress(b" ")))
+        assert "max_body" in outcome.message
 
     @pytest.mark.parametrize("name", ["deflate", "br", "zstd", "gzip, gzip", "gzip, br", "é"])
     def test_another_encoding_is_a_failure(self, name: str) -> None:
@@ -494,25 +519,60 @@ class TestBody:
 
 class TestOutsiders:
     @pytest.mark.parametrize(
-        "answers",
+        ("answers", "said"),
         [
-            [ok(b"<html>")],
-            [answer(302, location="https://elsewhere.example")],
-            [answer(404), answer(404)],
-            [metadata(issuer="https://elsewhere.example")],
-            [metadata(jwks_uri="http://elsewhere.example/keys")],
-            [metadata(), answer(404)],
-            [metadata(), answer(304)],
-            [metadata(), ok(b"elsewhere.example")],
-            [metadata(), ok(KEY_SET, content_encoding="elsewhere.example")],
-            [metadata(), *[Broken(OSError("elsewhere.example"), timed_out=False)] * 2],
+            ([ok(b"<html>")], "not JSON"),
+            (
+                [answer(302, location="https://elsewhere.example/a")],
+                "to https://elsewhere.example/a",
+            ),
+            ([answer(404), answer(404)], "answered 404"),
+            ([metadata(issuer="https://elsewhere.example")], "'https://elsewhere.example'"),
+            ([metadata(issuer=None)], "it names none, configured is 'https://idp.example.com'"),
+            ([metadata(issuer="https://idp.example.com/")], "differ in the slash at the end"),
+            (
+                [metadata(jwks_uri="http://elsewhere.example/keys")],
+                "'http://elsewhere.example/keys'",
+            ),
+            ([metadata(jwks_uri="https://10.0.0.1/keys")], "configure it as jwks_url="),
+            ([metadata(), answer(404)], "/jwks answered 404"),
+            ([metadata(), answer(304)], "304"),
+            ([metadata(), ok(b"<!doctype html>")], "looks like HTML"),
+            ([metadata(), ok(KEY_SET, content_encoding="br\x1b")], "(br\\x1b)"),
+            ([metadata(), *[Broken(OSError("x"), timed_out=False)] * 2], "could not be fetched"),
+            ([metadata(), *[Broken(OSError("x"), timed_out=True)] * 2], "did not come in time"),
         ],
     )
-    def test_a_failure_s_message_names_no_host(self, answers: list[Response | Broken]) -> None:
-        """Messages may reach clients of the API: no host, no URL, nothing that an outsider wrote."""
+    def test_a_failure_names_its_url_and_its_reason(
+        self, answers: list[Response | Broken], said: str
+    ) -> None:
+        """An operator who reads it knows what to change."""
         message = failed(talk(BY_METADATA), *answers).message
-        assert "example" not in message
-        assert "://" not in message
+        assert said in message
+        assert "https://idp.example.com/" in message or "keys.example" in message
+        assert message.isascii()
+        assert message.isprintable()
+
+    def test_a_url_is_named_without_its_query(self) -> None:
+        """It may hold a secret."""
+        secret = Provider(
+            name="p",
+            issuer="https://idp.example.com",
+            audience="a",
+            jwks_url="https://idp.example.com/keys?code=s3cret",
+        )
+        assert "s3cret" not in failed(talk(secret), answer(404)).message
+
+    def test_a_certificate_that_only_python_3_13_refuses_is_explained(self) -> None:
+        """The error says what changed and names the ways out; other certificates get no such hint."""
+        for code, strict in ((85, True), (89, True), (10, False), (62, False)):
+            refused = ssl.SSLCertVerificationError("certificate verify failed")
+            refused.verify_code, refused.verify_message = code, "Missing Authority Key Identifier"
+            wrapped = OSError("TLS")
+            wrapped.__cause__ = refused
+            message = failed(talk(), *[Broken(wrapped, timed_out=False)] * 2).message
+            assert ("3.13" in message and "VERIFY_X509_STRICT" in message) == strict
+            assert ("http=" in message) == strict
 
     BODIES = st.binary(max_size=40) | st.sampled_from(
         [

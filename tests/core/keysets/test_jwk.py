@@ -147,7 +147,22 @@ class TestDocuments:
     def test_a_set_in_which_nothing_is_usable_says_so(self):
         """What is wrong is the keys, not the token's kid."""
         entries = [{"kty": "oct", "k": "AAAA"}, rsa_jwk(1024), 5]
-        assert bad(document(*entries)) == "it has 3 entries and none of them usable"
+        message = bad(document(*entries))
+        assert message.startswith("it has 3 entries and none of them usable (")
+        assert "1: RSA of 1024 bits" in message
+
+    def test_equal_reasons_are_counted(self):
+        """Forty weak keys are one reason, the most frequent comes first."""
+        message = bad(document(*[rsa_jwk(1024)] * 3, {"kty": "K"}))
+        assert "(3: RSA of 1024 bits" in message
+        assert "; 1: " in message
+
+    def test_a_reason_is_escaped_and_truncated(self):
+        """An outsider wrote parts of it."""
+        message = bad(document({"kty": "\x1b[2J\n" + "é" * 500}))
+        assert message.isascii()
+        assert message.isprintable()
+        assert len(message) < 1500
 
     def test_more_entries_than_max_keys_are_not_read(self):
         """The limit itself is within; usable or not, each entry counts."""

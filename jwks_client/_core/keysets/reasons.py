@@ -1,0 +1,63 @@
+"""How failed fetches are worded in errors, events and health.
+
+These texts are for the application's own people. No HTTP response may contain them: an outsider
+wrote parts of them. So each part is escaped and truncated here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from ..encoding import printable
+
+_LONGEST: Final = 200
+_MOST_KINDS: Final = 5
+# OpenSSL's X509_V_ERR_… that only the flag X509_V_FLAG_X509_STRICT causes.
+_STRICT_ONLY: Final = range(80, 95)
+
+
+def place(url: str) -> str:
+    """Return a URL as messages show it: without its query, which may hold a secret."""
+    return printable(url.partition("?")[0], _LONGEST)
+
+
+def status(what: str, code: int, headers: Mapping[str, str]) -> str:
+    """Return what an answer other than 200 says."""
+    if code == 304 or not 300 <= code < 400:
+        return f"{what} answered {code}"
+    to = headers.get("location")
+    where = "" if to is None else f" to {place(to)}"
+    return f"{what} answered with a redirect ({code}){where}; redirects are not followed"
+
+
+def strictness(error: BaseException | None) -> str | None:
+    """Return what to do about a certificate that only Python 3.13's strict checks refuse."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if getattr(error, "verify_code", None) in _STRICT_ONLY:
+            return (
+                f"the server's certificate is refused ({getattr(error, 'verify_message', '')}); "
+                "since version 3.13 Python checks certificates strictly (ssl.VERIFY_X509_STRICT); "
+                "have the certificates reissued, or pass http= an httpx client whose SSL context "
+                "lacks that flag"
+            )
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def unusable(reasons: Iterable[str]) -> str:
+    """Return why none of a set's entries is usable, with counts, the most frequent reason first."""
+    counted = Counter(reasons)
+    common = [f"{many}: {printable(why, _LONGEST)}" for why, many in counted.most_common()]
+    left = len(common) - _MOST_KINDS
+    return "; ".join(common[:_MOST_KINDS]) + (f"; {left} more reasons" if left > 0 else "")
+
+
+def value(text: object) -> str:
+    """Return a member of a document as messages show it."""
+    if not isinstance(text, str):
+        return "none" if text is None else f"a {type(text).__name__}"
+    return f"'{printable(text, _LONGEST)}'"
