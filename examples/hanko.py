@@ -31,7 +31,7 @@ def main() -> int:
     provider = providers.hanko(
         os.environ.get("HANKO_API_URL", API_URL),
         audience=os.environ.get("HANKO_AUDIENCE", "https://app.example.com"),
-        issuer=os.environ.get("HANKO_ISSUER"),
+        issuer=os.environ.get("HANKO_ISSUER", providers.UNCHECKED),
         checks=[has_verified_email],
     )
     token = (sys.argv[1] if len(sys.argv) > 1 else sys.stdin.readline()).strip()

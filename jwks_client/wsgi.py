@@ -193,8 +193,7 @@ class JWKSMiddleware:
             for name, key in self._headers
             if key in environ
         )
-        scheme = environ["wsgi.url_scheme"]
-        return UnverifiedRequest("http", environ["REQUEST_METHOD"], headers, b"", scheme)
+        return UnverifiedRequest("http", environ["REQUEST_METHOD"], headers)
 
 
 class _Body:

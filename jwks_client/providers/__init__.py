@@ -1,7 +1,7 @@
-"""One typed factory per provider, each returning a `Provider`: data, not behaviour.
+"""One typed factory per kind of token, each returning a `Provider`: data, not behaviour.
 
-Owns: the facts about providers. May not know: clients. A factory takes what is yours (an id, a
-domain, an audience) and any field of `Provider` by keyword, as ``_make`` merges them.
+A factory accepts your account's ids (a domain, an audience) and any field of `Provider` by keyword,
+as ``_make`` merges them. Must not depend on: clients.
 """
 
 from .._core.locations import Cookie, Header, Query, Subprotocol
@@ -12,11 +12,11 @@ from ._clerk import clerk
 from ._cloudflare import cloudflare_access
 from ._cognito import cognito_access, cognito_id
 from ._descope import descope
-from ._entra import entra, entra_multi_tenant
+from ._entra import entra, entra_b2c, entra_external_id, entra_multi_tenant
 from ._forges import github_actions, gitlab
 from ._generic import generic, oidc
 from ._google import firebase, google
-from ._hanko import hanko, hanko_passkeys
+from ._hanko import hanko, hanko_passkeys, hanko_passkeys_transaction
 from ._keycloak import keycloak
 from ._kinde import kinde
 from ._kubernetes import kubernetes
@@ -45,6 +45,8 @@ __all__ = [
     "cognito_id",
     "descope",
     "entra",
+    "entra_b2c",
+    "entra_external_id",
     "entra_multi_tenant",
     "firebase",
     "generic",
@@ -53,6 +55,7 @@ __all__ = [
     "google",
     "hanko",
     "hanko_passkeys",
+    "hanko_passkeys_transaction",
     "keycloak",
     "kinde",
     "kubernetes",

@@ -19,15 +19,20 @@ def auth0(
     audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Access tokens of an Auth0 tenant for one of its APIs.
+    """Return the provider of access tokens of an Auth0 tenant for one of its APIs.
+
+    ID tokens and the tokens of other APIs are refused by their audience alone, so an ``audience``
+    that is an application's client id accepts ID tokens.
 
     Arguments:
         domain: the tenant's or your custom domain, a bare host such as ``acme.eu.auth0.com``.
-        audience: the API's identifier. An application's client id would accept ID tokens.
-        options: any other field of `Provider`.
+        audience: the API's identifier.
+        options: any other field of `Provider`; ``scope_claim="permissions"`` for an API with
+            role-based access control.
 
-    Checked against: auth0.com/docs (tokens, signing keys), auth0/node-oauth2-jwt-bearer.
     Not known: a client that asks for no audience gets an opaque token, which no key set verifies.
+    Checked against: auth0.com/docs (tokens, signing keys), auth0/node-oauth2-jwt-bearer,
+    2026-11-25.
     """
     site = f"https://{host('domain', domain, 'the domain of the tenant')}"
     return make(

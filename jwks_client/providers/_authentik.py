@@ -21,17 +21,21 @@ def authentik(
     audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Tokens of one authentik application.
+    """Return the provider of tokens of one authentik application.
+
+    ID tokens cannot be told apart from access tokens: both have the application's issuer, keys and
+    client id. Tokens of other applications are refused by their issuer.
 
     Arguments:
-        base_url: where authentik is, such as ``https://auth.example.com``.
+        base_url: the URL of authentik, such as ``https://auth.example.com``, with the port and path
+            of your installation.
         slug: the application's slug.
         audience: the client id.
         options: any other field of `Provider`; ``issuer=`` if the provider's issuer mode is global.
 
-    Checked against: goauthentik/authentik.
     Not known: an application without a signing key publishes none and signs with its client secret;
     such tokens are refused.
+    Checked against: goauthentik/authentik, 2026-11-25.
     """
     site = base("base_url", base_url, allow_http=options.get("allow_http", False))
     issuer = f"{site}/application/o/{segment('slug', slug, 'the slug')}/"

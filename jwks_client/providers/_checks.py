@@ -1,19 +1,32 @@
-"""Rules on a token's kind that claim names and exact values cannot say, as comparable values.
+"""Rules on claims that names and exact values cannot express, as comparable values.
 
-Owns: such rules. May not know: providers, or what a `VerifiedToken` is beyond its claims.
+A rule returns False, or raises the error of the claim that it compares. Must not depend on:
+providers, or anything of a `VerifiedToken` but its claims.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-__all__ = ["ClaimImplies", "ClaimIsNot", "ClaimLength", "ClaimPrefix"]
+from ..errors import TokenError
+
+__all__ = [
+    "ClaimBelow",
+    "ClaimIfPresent",
+    "ClaimImplies",
+    "ClaimIsNot",
+    "ClaimLength",
+    "ClaimPrefix",
+    "ClaimWithoutCase",
+    "FirstClaim",
+    "MemberOfClaim",
+]
 
 
 class HasClaims(Protocol):
-    """What a rule reads of a token."""
+    """The part of a token that a rule reads."""
 
     @property
     def claims(self) -> Mapping[str, Any]:
@@ -23,50 +36,134 @@ class HasClaims(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClaimPrefix:
-    """Accepts a token whose ``claim`` is a string that starts with ``prefix``."""
+    """Accept a token whose ``claim`` is a string that starts with ``prefix``."""
 
     claim: str
     prefix: str
 
     def __call__(self, token: HasClaims) -> bool:
-        """Whether the token has that claim with that prefix."""
+        """Return whether the token has that claim with that prefix."""
         value = token.claims.get(self.claim)
         return isinstance(value, str) and value.startswith(self.prefix)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimImplies:
-    """Accepts a token that has no ``claim``, or has ``other`` as well."""
+    """Accept a token that has no ``claim``, or has one of ``others`` as well."""
 
     claim: str
-    other: str
+    others: tuple[str, ...]
 
     def __call__(self, token: HasClaims) -> bool:
-        """Whether the token has the one claim only together with the other."""
-        return self.claim not in token.claims or self.other in token.claims
+        """Return whether the token has the claim only together with one of the others."""
+        found = token.claims
+        return self.claim not in found or any(found.get(one) is not None for one in self.others)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimLength:
-    """Accepts a token whose ``claim`` is a string of so many characters."""
+    """Accept a token whose ``claim`` is a string of ``shortest`` to ``longest`` characters."""
 
     claim: str
     shortest: int
     longest: int
 
     def __call__(self, token: HasClaims) -> bool:
-        """Whether the token has that claim at such a length."""
+        """Return whether the token has that claim at such a length."""
         value = token.claims.get(self.claim)
         return isinstance(value, str) and self.shortest <= len(value) <= self.longest
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimIsNot:
-    """Accepts a token whose ``claim`` is absent or another than ``value``."""
+    """Accept a token whose ``claim`` is absent or is not ``value``."""
 
     claim: str
     value: str
 
     def __call__(self, token: HasClaims) -> bool:
-        """Whether the token does not have that claim at that value."""
+        """Return whether the token does not have that claim with that value."""
         return token.claims.get(self.claim) != self.value
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimIfPresent:
+    """Accept a token whose ``claim`` is absent or is one of ``values``."""
+
+    claim: str
+    values: frozenset[str]
+
+    def __call__(self, token: HasClaims) -> None:
+        """Raise TokenError ``invalid_claim`` for another value."""
+        if self.claim in token.claims:
+            _compare(self.claim, token.claims[self.claim], self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimWithoutCase:
+    """Accept a token whose ``claim`` is one of ``values``, which are in lower case, in any case."""
+
+    claim: str
+    values: frozenset[str]
+
+    def __call__(self, token: HasClaims) -> None:
+        """Raise TokenError ``missing_claim``, or ``invalid_claim`` for another value."""
+        value = token.claims.get(self.claim)
+        # Only ASCII has a case here: otherwise the Kelvin sign would pass for a "k".
+        folded = value.lower() if isinstance(value, str) and value.isascii() else value
+        _compare(self.claim, folded, self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimBelow:
+    """Accept a token whose ``claim`` is one of the paths ``roots``, or a path below one of them."""
+
+    claim: str
+    roots: frozenset[str]
+
+    def __call__(self, token: HasClaims) -> None:
+        """Raise TokenError ``missing_claim``, or ``invalid_claim`` for another path."""
+        value = token.claims.get(self.claim)
+        if isinstance(value, str) and any(value.startswith(f"{root}/") for root in self.roots):
+            return
+        _compare(self.claim, value, self.roots)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstClaim:
+    """Accept a token in which the first of ``claims`` that is present is one of ``values``."""
+
+    claims: tuple[str, ...]
+    values: frozenset[str]
+
+    def __call__(self, token: HasClaims) -> None:
+        """Raise TokenError ``missing_claim``, or ``invalid_claim`` for another value."""
+        present = next((one for one in self.claims if one in token.claims), self.claims[0])
+        _compare(present, token.claims.get(present), self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberOfClaim:
+    """Accept a token whose ``claim`` is an object in which ``member`` is one of ``values``."""
+
+    claim: str
+    member: str
+    values: frozenset[str]
+
+    def __call__(self, token: HasClaims) -> None:
+        """Raise TokenError ``missing_claim``, or ``invalid_claim`` for another value."""
+        found = token.claims.get(self.claim)
+        members = cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else {}
+        _compare(f"{self.claim}.{self.member}", members.get(self.member), self.values)
+
+
+def _compare(claim: str, value: object, accepted: frozenset[str]) -> None:
+    if value is None:
+        raise TokenError("missing_claim", f"{claim!r} is missing", claim=claim)
+    if not isinstance(value, str) or value not in accepted:
+        raise TokenError(
+            "invalid_claim",
+            f"{claim!r} does not match",
+            claim=claim,
+            expected=tuple(sorted(accepted)),
+        )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any, Unpack
 
 from .._core import settings
 from .._core.locations import BEARER, Cookie
-from .._core.provider import Provider
-from .._core.unchecked import UNCHECKED
-from ._checks import ClaimIsNot
-from ._identifiers import host
+from .._core.provider import Check, Provider
+from .._core.unchecked import UNCHECKED, Unchecked
+from ._checks import ClaimIfPresent, ClaimIsNot
+from ._identifiers import allowed, site
 from ._make import make
 from ._options import ProviderOptions
 
@@ -19,32 +19,53 @@ __all__ = ["clerk"]
 def clerk(
     frontend_api: str,
     *,
-    authorized_parties: str | tuple[str, ...],
+    authorized_parties: str | tuple[str, ...] | Unchecked,
+    require_azp: bool = True,
     **options: Unpack[ProviderOptions],
 ) -> Provider:
-    """Session tokens of a Clerk instance, which have no audience: ``azp`` says who may use them.
+    """Return the provider of session tokens of a Clerk instance.
 
-    They are looked for in the Authorization header, then in the cookie ``__session``.
+    They have no audience; ``azp``, the Origin of the page that asked for the token, takes its
+    place. Tokens without ``azp`` are refused by default: Clerk omits it where there was no Origin,
+    as in native apps, in top-level navigations and in tokens that a server asked for. Accept them
+    with ``require_azp=False``. Tokens of machines have no ``azp`` either, and are still refused
+    then, because ``sid`` is required. Sessions that are still pending (``sts``) are refused.
+
+    The Authorization header is read before the cookie ``__session``.
 
     Arguments:
-        frontend_api: the instance's Frontend API, a bare host such as ``clerk.example.com``.
+        frontend_api: the instance's Frontend API, a host such as ``clerk.example.com``; or your
+            proxy URL without its scheme, such as ``app.example.com/__clerk``, which is then the
+            issuer.
         authorized_parties: the origins of your own front ends, such as ``https://app.example.com``.
+            ``UNCHECKED`` accepts a token that any page obtained.
+        require_azp: refuse tokens without ``azp``. Where False, an ``azp`` that is present must
+            still be among ``authorized_parties``.
         options: any other field of `Provider`.
 
-    Checked against: clerk/javascript, clerk-sdk-python.
-    Not known: that a session was ended; tokens live for a minute. A session that is still pending
-    (``sts``) is refused.
+    Not known: that a session was ended; tokens live for a minute.
+    Checked against: clerk.com/docs/guides/sessions/session-tokens, clerk.com/docs/guides/dashboard/
+    dns-domains/proxy-fapi and clerk/clerk-sdk-go jwt/jwt.go (the issuer behind a proxy),
+    2026-11-29; clerk/javascript, clerk-sdk-python, 2026-11-25.
     """
-    site = f"https://{host('frontend_api', frontend_api, 'the Frontend API')}"
-    parties = settings.one_or_more("authorized_parties", authorized_parties)
+    where = site("frontend_api", frontend_api, "the Frontend API")
+    parties = allowed("authorized_parties", authorized_parties)
+    azp_required = settings.flag("require_azp", require_azp)
+    values: dict[str, Any] = {}
+    checks: tuple[Check, ...] = (ClaimIsNot("sts", "pending"),)
+    if parties is not UNCHECKED and azp_required:
+        values["azp"] = parties
+    elif parties is not UNCHECKED:
+        checks = (*checks, ClaimIfPresent("azp", parties))
     return make(
         options,
         name="clerk",
-        jwks_url=f"{site}/.well-known/jwks.json",
-        issuer=site,
+        jwks_url=f"{where}/.well-known/jwks.json",
+        issuer=where,
         audience=UNCHECKED,
         algorithms=("RS256",),
-        claim_values={"azp": frozenset(parties)},
-        checks=(ClaimIsNot("sts", "pending"),),
+        required_claims=() if azp_required else ("sid",),
+        claim_values=values,
+        checks=checks,
         locations=(BEARER, Cookie("__session")),
     )

@@ -20,18 +20,19 @@ def cloudflare_access(
     audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Application tokens of a Cloudflare Access team.
+    """Return the provider of application tokens of a Cloudflare Access team.
 
-    They are looked for in the header ``Cf-Access-Jwt-Assertion``, then in the cookie
-    ``CF_Authorization``.
+    The header ``Cf-Access-Jwt-Assertion`` is read before the cookie ``CF_Authorization``. Tokens of
+    other applications of the team are refused by their audience. Tokens of services are accepted:
+    they name no user (``sub`` is empty).
 
     Arguments:
         team: the first label of ``https://{team}.cloudflareaccess.com``.
         audience: the application's AUD tag, 64 hexadecimal digits.
         options: any other field of `Provider`.
 
-    Checked against: Cloudflare's documentation (validating JWTs).
     Not known: whether somebody can reach your server around Cloudflare.
+    Checked against: Cloudflare's documentation (validating JWTs), 2026-11-25.
     """
     issuer = f"https://{segment('team', team, 'the team name')}.cloudflareaccess.com"
     return make(

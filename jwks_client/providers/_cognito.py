@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Final, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 from .._core import settings
 from .._core.provider import Provider
-from .._core.unchecked import UNCHECKED
+from .._core.unchecked import UNCHECKED, Unchecked, restriction
 from ..errors import ConfigurationError
+from ._identifiers import allowed
 from ._make import make
 from ._options import OptionsBesideAudience
 
@@ -21,75 +22,101 @@ _REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]+")
 def cognito_access(
     user_pool_id: str,
     *,
-    client_id: str | tuple[str, ...],
+    client_id: str | tuple[str, ...] | Unchecked,
     region: str | None = None,
+    replica_regions: str | tuple[str, ...] = (),
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Access tokens of a Cognito user pool, which are told by ``client_id``: they have no audience.
+    """Return the provider of access tokens of a Cognito user pool.
+
+    They have no audience; ``client_id`` takes its place. Both issuers of a pool are accepted, the
+    original one (``cognito-idp.…``) and the updated one (``issuer-cognito-idp.…``). ID tokens are
+    refused by ``token_use``.
 
     Arguments:
         user_pool_id: such as ``eu-west-1_Ab12Cd34E``.
-        client_id: the app client, or several, whose tokens are accepted.
+        client_id: the app client, or several, whose tokens are accepted. ``UNCHECKED`` accepts
+            those of every app client of the pool.
         region: the pool's region, if its id does not say it.
+        replica_regions: further regions that hold a replica of the pool; their issuers are
+            accepted as well.
         options: any other field of `Provider`.
 
-    Checked against: awslabs/aws-jwt-verify.
-    Not known: that a token was revoked, or its user disabled.
+    Not known: that a token was revoked, or its user disabled. The key set is that of the original
+    issuer; AWS serves the same keys at the updated one (``jwks_url=``).
+    Checked against: docs.aws.amazon.com API_IssuerConfigurationType and CreateUserPoolReplica,
+    2026-11-29; awslabs/aws-jwt-verify, 2026-11-25.
     """
-    clients = settings.one_or_more("client_id", client_id)
+    clients = allowed("client_id", client_id)
+    values: dict[str, Any] = {"token_use": "access"}
+    if clients is not UNCHECKED:
+        values["client_id"] = clients
     return make(
         options,
         name="cognito_access",
-        **_pool(user_pool_id, region),
+        **_pool(user_pool_id, region, replica_regions),
         audience=UNCHECKED,
-        claim_values={"token_use": "access", "client_id": frozenset(clients)},
+        claim_values=values,
     )
 
 
 def cognito_id(
     user_pool_id: str,
     *,
-    client_id: str | tuple[str, ...],
+    client_id: str | tuple[str, ...] | Unchecked,
     region: str | None = None,
+    replica_regions: str | tuple[str, ...] = (),
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """ID tokens of a Cognito user pool.
+    """Return the provider of ID tokens of a Cognito user pool; access tokens are refused.
 
     Arguments:
         user_pool_id: as for `cognito_access`.
-        client_id: the app client, or several; their ``aud``.
+        client_id: the app client, or several; the ``aud``. ``UNCHECKED`` accepts the tokens of
+            every app client of the pool.
         region: as for `cognito_access`.
+        replica_regions: as for `cognito_access`.
         options: any other field of `Provider`.
 
-    Checked against: awslabs/aws-jwt-verify.
     Not known: as for `cognito_access`.
+    Checked against: as for `cognito_access`.
     """
     return make(
         options,
         name="cognito_id",
-        **_pool(user_pool_id, region),
-        audience=client_id,
+        **_pool(user_pool_id, region, replica_regions),
+        audience=restriction("client_id", client_id),
         claim_values={"token_use": "id"},
     )
 
 
 class _Pool(TypedDict):
     jwks_url: str
-    issuer: str
+    issuer: tuple[str, ...]
     algorithms: tuple[str, ...]
 
 
-def _pool(user_pool_id: str, region: str | None) -> _Pool:
+def _pool(user_pool_id: str, region: str | None, replicas: str | tuple[str, ...]) -> _Pool:
     known = _POOL.fullmatch(settings.text("user_pool_id", user_pool_id, longest=55))
     if known is None:
         raise ConfigurationError(
-            "user_pool_id", "takes the id of a user pool, such as eu-west-1_Ab12Cd34E"
+            "user_pool_id", "must be the id of a user pool, such as eu-west-1_Ab12Cd34E"
         )
-    if region is not None and not _REGION.fullmatch(settings.text("region", region, longest=32)):
-        raise ConfigurationError("region", "takes the name of a region, such as eu-west-1")
-    issuer = f"https://cognito-idp.{region or known[1]}.amazonaws.com/{user_pool_id}"
+    home = known[1] if region is None else _region("region", region)
+    further = (replicas,) if isinstance(replicas, str) else replicas
+    hosts = [
+        f"https://{prefix}cognito-idp.{one}.amazonaws.com/{user_pool_id}"
+        for one in dict.fromkeys((home, *(_region("replica_regions", one) for one in further)))
+        for prefix in ("", "issuer-")
+    ]
     return {
-        "jwks_url": f"{issuer}/.well-known/jwks.json",
-        "issuer": issuer,
+        "jwks_url": f"{hosts[0]}/.well-known/jwks.json",
+        "issuer": tuple(hosts),
         "algorithms": ("RS256",),
     }
+
+
+def _region(field: str, value: str) -> str:
+    if not _REGION.fullmatch(settings.text(field, value, longest=32)):
+        raise ConfigurationError(field, "must be the name of a region, such as eu-west-1")
+    return value

@@ -2,40 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+import re
+from typing import Final, Unpack
 
 from .._core.locations import BEARER, Cookie
 from .._core.provider import Provider
 from .._core.unchecked import UNCHECKED
+from ..errors import ConfigurationError
 from ._checks import ClaimIsNot
+from ._identifiers import base_url as base
 from ._identifiers import segment
 from ._make import make
 from ._options import ProviderOptions
 
 __all__ = ["descope"]
 
+_REGION: Final = re.compile(r"[A-Za-z0-9]{4}")
+_WITH_REGION: Final = 32  # characters of a project id that names its region
 
-def descope(project_id: str, **options: Unpack[ProviderOptions]) -> Provider:
-    """Session tokens of a Descope project; refresh tokens, signed by the same keys, are refused.
 
-    They are looked for in the Authorization header, then in the cookie ``DS``.
+def descope(
+    project_id: str, *, base_url: str | None = None, **options: Unpack[ProviderOptions]
+) -> Provider:
+    """Return the provider of session tokens of a Descope project.
+
+    The Authorization header is read before the cookie ``DS``. Refresh tokens, which the same keys
+    sign, are refused by ``drn``. ID tokens of the project's OIDC applications cannot be told apart
+    from session tokens: no source says how they differ. If you have such applications, give
+    ``audience=`` or ``claim_values=``.
 
     Arguments:
-        project_id: ``P…``; it stands in the key set's URL and in the issuer.
+        project_id: ``P…``; part of the key set's URL and of the issuer. An id of 32 characters or
+            more names its region in characters 2 to 5, and the region is part of the host.
+        base_url: your custom domain, ``https://auth.example.com``; None for Descope's own host.
         options: any other field of `Provider`; ``audience=`` if your tokens have one.
 
-    Checked against: descope/python-sdk, and for the issuers repositories of integrators.
     Not known: agentic applications, which have an issuer and a key set of their own: use `oidc`.
+    Checked against: descope/python-sdk descope/_http_client_base.py (base_url_for_project_id),
+    2026-11-29; repositories of integrators for the issuers, 2026-11-25.
     """
     project = segment("project_id", project_id, "the project id")
-    site = "https://api.descope.com"
+    home = f"https://api.{_region_of(project)}descope.com"
+    site = home
+    if base_url is not None:
+        site = base("base_url", base_url, allow_http=options.get("allow_http", False))
+    issuers = [f"{one}/{path}{project}" for one in (home, site) for path in ("", "v1/apps/")]
     return make(
         options,
         name="descope",
         jwks_url=f"{site}/v2/keys/{project}",
-        issuer=(project, f"{site}/{project}", f"{site}/v1/apps/{project}"),
+        issuer=tuple(dict.fromkeys((project, *issuers))),
         audience=UNCHECKED,
         algorithms=("RS256",),
         checks=(ClaimIsNot("drn", "DSR"),),
         locations=(BEARER, Cookie("DS")),
     )
+
+
+def _region_of(project: str) -> str:
+    if len(project) < _WITH_REGION:
+        return ""
+    region = project[1:5]
+    if not _REGION.fullmatch(region):
+        raise ConfigurationError(
+            "project_id", "must name its region in characters 2 to 5 if it has 32 or more"
+        )
+    return f"{region}."

@@ -1,52 +1,75 @@
-"""Microsoft Entra ID: version 2.0 tokens of one tenant, or of many."""
+"""Microsoft Entra ID: tokens of one tenant or of many, of External ID and of Azure AD B2C."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from typing import Final, Unpack
+from typing import Final, Literal, Unpack
 
 from .._core import settings
-from .._core.provider import IssuerTemplate, Provider
+from .._core.provider import Check, IssuerTemplate, Provider
 from .._core.unchecked import Unchecked
 from ..errors import ConfigurationError
+from ._checks import ClaimImplies, FirstClaim
+from ._identifiers import segment
 from ._make import make
 from ._options import OptionsBesideAudience
 
-__all__ = ["entra", "entra_multi_tenant"]
+__all__ = ["entra", "entra_b2c", "entra_external_id", "entra_multi_tenant"]
 
 _GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LOGIN: Final = "https://login.microsoftonline.com"
+_VERSIONS: Final = ("1.0", "2.0")
+_ISSUERS: Final = {"1.0": "https://sts.windows.net/{tid}/", "2.0": f"{_LOGIN}/{{tid}}/v2.0"}
+_KEYS: Final = {"1.0": "discovery/keys", "2.0": "discovery/v2.0/keys"}
+# Every token of Entra says its version in ``ver``; only access tokens have scopes (``scp``). Roles
+# are in the access tokens of applications. The names are those that Microsoft.Identity.Web accepts.
+_HAS_PERMISSIONS: Final = ClaimImplies("ver", ("scp", "scope", "roles", "role"))
 
 
 def entra(
     tenant: str,
     *,
     audience: str | tuple[str, ...] | Unchecked,
+    version: Literal["1.0", "2.0"] = "2.0",
+    require_scp_or_roles: bool = True,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Version 2.0 tokens of one Entra ID tenant.
+    """Return the provider of access tokens of one Entra ID tenant.
+
+    The *API's* app manifest decides the version of its tokens (``requestedAccessTokenVersion``),
+    not the endpoint; unless it says 2, they are of version 1.0. Version 1.0 tokens name the
+    issuer ``https://sts.windows.net/{tenant}/``: accept them with ``version="1.0"``. An API that is
+    sent both is two providers on one client, one for each version.
+
+    An ID token has no ``scp``, and no ``roles`` unless the user was assigned app roles; without
+    either it is refused. An ID token with ``roles`` is told apart by its audience alone, so use one
+    registration for the API and another for the web app. Tokens that a key of another tenant, or of
+    personal accounts, signed are refused by the key's own ``issuer``.
 
     Arguments:
-        tenant: the tenant's id, a GUID in lower case. Its domain does not stand in tokens.
-        audience: your application's client id.
+        tenant: the tenant's id, a GUID in lower case; tokens do not contain its domain.
+        audience: your API's client id; in version 1.0 tokens also its App ID URI (``api://…``).
+        version: of the tokens.
+        require_scp_or_roles: refuse tokens with neither. False is for APIs that authorize clients
+            by a list of their own, and accepts ID tokens for the same audience.
         options: any other field of `Provider`.
 
-    Checked against: AzureAD/azure-activedirectory-identitymodel-extensions-for-dotnet, MS Learn.
-    Not known: which version you get. The *API's* app manifest decides
-    (``requestedAccessTokenVersion: 2``), not the endpoint; version 1 tokens name another issuer and
-    are refused. Tokens for Microsoft Graph can be verified by Graph alone. An application with
-    custom signing keys needs ``jwks_url=`` with its ``?appid=``.
+    Not known: tokens for Microsoft Graph, which only Graph can verify. An application with custom
+    signing keys needs ``jwks_url=`` with its ``?appid=``.
+    Checked against: AzureAD/microsoft-identity-web (``NeitherScopeOrRolesClaimFoundInToken``) and
+    azure-activedirectory-identitymodel-extensions-for-dotnet (issuers of signing keys), 2026-11-29;
+    MS Learn, 2026-11-25.
     """
     tenant = _guid("tenant", tenant)
     return make(
         options,
         name="entra",
-        jwks_url=f"{_LOGIN}/{tenant}/discovery/v2.0/keys",
-        issuer=f"{_LOGIN}/{tenant}/v2.0",
+        jwks_url=f"{_LOGIN}/{tenant}/{_KEYS[_version(version)]}",
+        issuer=IssuerTemplate(_ISSUERS[version], allowed=(tenant,)),
         audience=audience,
         algorithms=("RS256",),
-        claim_values={"tid": tenant},
+        checks=_permissions(required=require_scp_or_roles),
     )
 
 
@@ -54,21 +77,26 @@ def entra_multi_tenant(
     *,
     audience: str | tuple[str, ...] | Unchecked,
     allowed_tenants: Collection[str] | Callable[[str], bool],
+    version: Literal["1.0", "2.0"] = "2.0",
+    require_scp_or_roles: bool = True,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Version 2.0 tokens of those Entra ID tenants that the application allows.
+    """Return the provider of access tokens of those Entra ID tenants that the application allows.
 
-    The key set is shared by all tenants, so the tenant is checked three times: ``tid`` is allowed,
-    ``iss`` is that tenant's, and so is the key's own ``issuer``.
+    All tenants share one key set, so the tenant is checked three times: ``tid`` is allowed,
+    ``iss`` is that tenant's, and so is the key's own ``issuer``. (The keys of version 1.0,
+    ``sts.windows.net``, have no ``issuer``.) The neighbours are those of `entra`.
 
     Arguments:
-        audience: your application's client id.
+        audience: as for `entra`.
         allowed_tenants: tenant ids (GUIDs in lower case), or a callable that accepts one by
             returning exactly True.
+        version: as for `entra`.
+        require_scp_or_roles: as for `entra`.
         options: any other field of `Provider`.
 
-    Checked against: as for `entra`.
     Not known: as for `entra`.
+    Checked against: as for `entra`.
     """
     if not callable(allowed_tenants):
         several = settings.names("allowed_tenants", allowed_tenants, at_least=1)
@@ -76,14 +104,104 @@ def entra_multi_tenant(
     return make(
         options,
         name="entra_multi_tenant",
-        jwks_url=f"{_LOGIN}/common/discovery/v2.0/keys",
-        issuer=IssuerTemplate(f"{_LOGIN}/{{tid}}/v2.0", allowed=allowed_tenants),
+        jwks_url=f"{_LOGIN}/common/{_KEYS[_version(version)]}",
+        issuer=IssuerTemplate(_ISSUERS[version], allowed=allowed_tenants),
         audience=audience,
         algorithms=("RS256",),
+        checks=_permissions(required=require_scp_or_roles),
     )
+
+
+def entra_external_id(
+    subdomain: str,
+    tenant: str,
+    *,
+    audience: str | tuple[str, ...] | Unchecked,
+    require_scp_or_roles: bool = True,
+    **options: Unpack[OptionsBesideAudience],
+) -> Provider:
+    """Return the provider of access tokens of an Entra External ID tenant (``ciamlogin.com``).
+
+    The host of its metadata begins with the tenant's name, and its issuer with the tenant's id. The
+    neighbours are those of `entra`.
+
+    Arguments:
+        subdomain: the first label of ``https://{subdomain}.ciamlogin.com``.
+        tenant: the tenant's id, a GUID in lower case.
+        audience: your API's client id.
+        require_scp_or_roles: as for `entra`.
+        options: any other field of `Provider`; ``discovery_url=`` and ``issuer=`` for a custom
+            domain.
+
+    Not known: as for `entra`.
+    Checked against: the text of Microsoft's Entra documentation, 2026-11-25.
+    """
+    name = segment("subdomain", subdomain, "the subdomain")
+    tenant = _guid("tenant", tenant)
+    return make(
+        options,
+        name="entra_external_id",
+        discovery_url=(
+            f"https://{name}.ciamlogin.com/{tenant}/v2.0/.well-known/openid-configuration"
+        ),
+        issuer=f"https://{tenant}.ciamlogin.com/{tenant}/v2.0",
+        audience=audience,
+        algorithms=("RS256",),
+        checks=_permissions(required=require_scp_or_roles),
+    )
+
+
+def entra_b2c(
+    tenant_name: str,
+    tenant: str,
+    *,
+    policy: str,
+    audience: str | tuple[str, ...] | Unchecked,
+    **options: Unpack[OptionsBesideAudience],
+) -> Provider:
+    """Return the provider of tokens of one user flow or policy of an Azure AD B2C tenant.
+
+    Each policy has a key set of its own, and its name stands in ``tfp``, or in ``acr``: tokens of
+    another policy (a password reset, say) are refused. ID tokens cannot be told apart from access
+    tokens except by their audience, so name the API's client id, not the web app's.
+
+    Arguments:
+        tenant_name: ``contoso`` of ``contoso.b2clogin.com`` and ``contoso.onmicrosoft.com``.
+        tenant: the tenant's id, a GUID in lower case.
+        policy: the user flow or custom policy, such as ``B2C_1_signin``. Several policies are
+            several providers.
+        audience: your API's client id.
+        options: any other field of `Provider`; ``jwks_url=`` and ``issuer=`` for a custom domain.
+
+    Not known: whether your policies write their name in another case than you do.
+    Checked against: MS Learn and trackers, 2026-11-25.
+    """
+    name = segment("tenant_name", tenant_name, "the name of the tenant")
+    tenant = _guid("tenant", tenant)
+    flow = segment("policy", policy, "the name of a policy")
+    site = f"https://{name}.b2clogin.com"
+    return make(
+        options,
+        name="entra_b2c",
+        jwks_url=f"{site}/{name}.onmicrosoft.com/{flow}/discovery/v2.0/keys",
+        issuer=(f"{site}/{tenant}/v2.0/", f"{site}/tfp/{tenant}/{flow}/v2.0/"),
+        audience=audience,
+        algorithms=("RS256",),
+        checks=(FirstClaim(("tfp", "acr"), frozenset((flow,))),),
+    )
+
+
+def _permissions(*, required: bool) -> tuple[Check, ...]:
+    return (_HAS_PERMISSIONS,) if settings.flag("require_scp_or_roles", required) else ()
+
+
+def _version(version: object) -> str:
+    return settings.one_of("version", version, _VERSIONS)
 
 
 def _guid(field: str, value: str) -> str:
     if not _GUID.fullmatch(settings.text(field, value)):
-        raise ConfigurationError(field, "takes a tenant id: a GUID in lower case, no domain")
+        raise ConfigurationError(
+            field, "must be a tenant id: a GUID in lower case, without a domain"
+        )
     return value

@@ -3,48 +3,81 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Unpack
+from typing import Any, Final, Unpack
 
-from .._core import settings
-from .._core.provider import Provider
-from .._core.unchecked import Unchecked
+from .._core.provider import Check, Provider
+from .._core.unchecked import UNCHECKED, Unchecked
 from ..errors import ConfigurationError
-from ._identifiers import host as bare_host
+from ._checks import ClaimBelow, ClaimWithoutCase
+from ._identifiers import matching, segment, site
 from ._make import make
 from ._options import OptionsBesideAudience
 
 __all__ = ["github_actions", "gitlab"]
 
+_GITHUB: Final = "github.com"
 _ACTIONS: Final = "https://token.actions.githubusercontent.com"
-_REPOSITORY: Final = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
+_OWNER: Final = re.compile(r"[A-Za-z0-9_-]+")
+_REPOSITORY: Final = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+")
+_NUMBER: Final = re.compile(r"[0-9]+")
+_GROUP: Final = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
 _PROJECT: Final = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)+")
 
 
 def github_actions(
     *,
-    repository: str | tuple[str, ...],
+    repository: str | tuple[str, ...] | Unchecked,
     audience: str | tuple[str, ...] | Unchecked,
+    repository_id: str | tuple[str, ...] | Unchecked = UNCHECKED,
+    owner: str | tuple[str, ...] | Unchecked = UNCHECKED,
+    enterprise: str | Unchecked = UNCHECKED,
+    host: str = _GITHUB,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Tokens of GitHub Actions jobs in repositories of yours. Everybody on GitHub has this issuer.
+    """Return the provider of tokens of GitHub Actions jobs in repositories of yours.
+
+    Everybody on GitHub has the same issuer, so the repository, its id or its owner is what refuses
+    the jobs of strangers. All that are given must match. Names are compared without case, as
+    GitHub does. Jobs of every branch and pull request of a repository look alike unless you ask for
+    more, such as ``claim_values={"ref": "refs/heads/main"}``.
 
     Arguments:
-        repository: ``owner/name``, one or several.
-        audience: what the job asks for; by default GitHub says ``https://github.com/{owner}``.
-        options: any other field of `Provider`; ``claim_values={"ref": "refs/heads/main"}`` for one
-            branch: without it a job of any branch and pull request of the repository is accepted.
+        repository: ``owner/name``, one or several. ``UNCHECKED`` accepts every repository, so give
+            ``repository_id`` or ``owner`` then.
+        audience: the audience that the job asks for; by default GitHub writes
+            ``https://github.com/{owner}``.
+        repository_id: the number of the repository, one or several, as text. It stays the same when
+            a repository is renamed, and a name that became free again does not match.
+        owner: the organization or user, one or several (``repository_owner``).
+        enterprise: the slug of an enterprise that has an issuer of its own
+            (``include_enterprise_slug``); its tokens are refused without it.
+        host: ``github.com``; ``SUBDOMAIN.ghe.com`` with data residency; or the host of your own
+            GitHub Enterprise Server, with its port if it has one.
+        options: any other field of `Provider`.
 
-    Checked against: GitHub's documentation on OpenID Connect.
-    Not known: a repository that was renamed or given away. ``repository_id`` does not change.
+    Not known: whether a job was re-run or its workflow changed; see ``job_workflow_ref``.
+    Checked against: github/docs content/actions/reference/security/oidc.md (enterprise issuers,
+    Enterprise Server) and its pages on data residency (ghe.com), 2026-11-29.
     """
+    rules: list[Check] = []
+    for claim, field, value, pattern, what in (
+        ("repository", "repository", repository, _REPOSITORY, "owner/name"),
+        ("repository_owner", "owner", owner, _OWNER, "the name of an organization or user"),
+    ):
+        names = matching(field, value, pattern, f"{what} without a host or wildcard")
+        if names is not UNCHECKED:
+            rules.append(ClaimWithoutCase(claim, frozenset(one.lower() for one in names)))
+    numbers = matching("repository_id", repository_id, _NUMBER, "the number of a repository")
+    issuer = _actions_issuer(host, enterprise)
     return make(
         options,
         name="github_actions",
-        jwks_url=f"{_ACTIONS}/.well-known/jwks",
-        issuer=_ACTIONS,
+        jwks_url=f"{issuer}/.well-known/jwks",
+        issuer=issuer,
         audience=audience,
         algorithms=("RS256",),
-        claim_values={"repository": _paths("repository", repository, _REPOSITORY, "owner/name")},
+        claim_values={} if numbers is UNCHECKED else {"repository_id": numbers},
+        checks=rules,
     )
 
 
@@ -52,39 +85,65 @@ def gitlab(
     host: str = "gitlab.com",
     *,
     audience: str | tuple[str, ...] | Unchecked,
-    project_path: str | tuple[str, ...],
+    project_path: str | tuple[str, ...] | Unchecked,
+    project_id: str | tuple[str, ...] | Unchecked = UNCHECKED,
+    group: str | tuple[str, ...] | Unchecked = UNCHECKED,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """ID tokens of GitLab CI jobs in projects of yours.
+    """Return the provider of ID tokens of GitLab CI jobs in projects of yours.
+
+    Everybody on gitlab.com has the same issuer, so the project, its id or its group is what refuses
+    the jobs of strangers. All that are given must match. Jobs of every branch look alike unless you
+    ask for more: ``claim_values={"ref_protected": "true"}`` for protected branches and tags only.
 
     Arguments:
-        host: the instance, a bare host.
-        audience: what ``id_tokens: aud`` of the job says.
-        project_path: ``group/project``, one or several.
-        options: any other field of `Provider`; ``claim_values={"ref_protected": "true"}`` for
-            protected branches and tags only.
+        host: the instance, with the port and path of your installation if it has them.
+        audience: the value of ``id_tokens: aud`` of the job.
+        project_path: ``group/project``, one or several. ``UNCHECKED`` accepts every project, so
+            give ``project_id`` or ``group`` then.
+        project_id: the number of the project, one or several, as text; it stays the same when a
+            project is moved.
+        group: ``group`` or ``group/subgroup``, one or several: the projects in it and in the groups
+            below it (``namespace_path``).
+        options: any other field of `Provider`.
 
-    Checked against: GitLab's documentation on ID tokens.
-    Not known: a project that was moved. ``project_id`` does not change.
+    Not known: in which project the pipeline of a merge request from a fork ran; the claims name the
+    fork.
+    Checked against: docs.gitlab.com/ci/secrets/id_token_authentication and GitLab issue 563038,
+    2026-11-29.
     """
-    site = f"https://{bare_host('host', host, 'the instance')}"
+    where = site("host", host, "the instance")
+    values: dict[str, Any] = {}
+    for claim, value, pattern, what in (
+        ("project_path", project_path, _PROJECT, "group/project without a host or wildcard"),
+        ("project_id", project_id, _NUMBER, "the number of a project"),
+    ):
+        accepted = matching(claim, value, pattern, what)
+        if accepted is not UNCHECKED:
+            values[claim] = accepted
+    groups = matching("group", group, _GROUP, "the path of a group without a host or wildcard")
     return make(
         options,
         name="gitlab",
-        jwks_url=f"{site}/oauth/discovery/keys",
-        issuer=site,
+        jwks_url=f"{where}/oauth/discovery/keys",
+        issuer=where,
         audience=audience,
         algorithms=("RS256",),
-        claim_values={
-            "project_path": _paths("project_path", project_path, _PROJECT, "group/project")
-        },
+        claim_values=values,
+        checks=() if groups is UNCHECKED else (ClaimBelow("namespace_path", groups),),
     )
 
 
-def _paths(
-    field: str, value: str | tuple[str, ...], pattern: re.Pattern[str], what: str
-) -> frozenset[str]:
-    several = settings.one_or_more(field, value)
-    if not all(pattern.fullmatch(one) for one in several):
-        raise ConfigurationError(field, f"takes {what}, one or several, without a host or wildcard")
-    return frozenset(several)
+def _actions_issuer(host: str, enterprise: str | Unchecked) -> str:
+    if enterprise is not UNCHECKED:
+        if host != _GITHUB:
+            raise ConfigurationError(
+                "enterprise", "must be left out with another host than github.com; give issuer"
+            )
+        return f"{_ACTIONS}/{segment('enterprise', enterprise, 'the slug of the enterprise')}"
+    if host == _GITHUB:
+        return _ACTIONS
+    where = site("host", host, "the host of GitHub")
+    if where.endswith(".ghe.com"):
+        return where.replace("https://", "https://token.actions.", 1)
+    return f"{where}/_services/token"

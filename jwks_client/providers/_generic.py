@@ -1,4 +1,4 @@
-"""Any provider: by the URL of its key set, or by what it publishes about itself."""
+"""Any provider, by the URL of its key set or by its metadata."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def generic(
     algorithms: Collection[str] = DEFAULT_ALGORITHMS,
     **options: Unpack[OptionsBesideUrl],
 ) -> Provider:
-    """Tokens of any provider whose key set is at a known URL.
+    """Return the provider of tokens whose key set is at a known URL.
 
     Arguments:
-        jwks_url: where the key set is; https, or http on loopback.
+        jwks_url: the URL of the key set; https, or http on loopback.
         issuer: the accepted ``iss``, exactly; ``UNCHECKED`` accepts any.
         audience: the accepted ``aud``; ``UNCHECKED`` accepts any.
         algorithms: the accepted ``alg``; name the one your provider uses.
         options: any other field of `Provider`.
 
     Not known: which kinds of token the keys sign. If there is more than one (ID tokens, refresh
-    tokens, webhooks), say which you mean with ``token_types``, ``required_claims`` or
-    ``claim_values``.
+    tokens, webhooks), tell them apart with ``token_types``, ``required_claims`` or
+    ``claim_values``: no kind is refused otherwise.
     """
     return make(
         options,
@@ -52,9 +52,10 @@ def oidc(
     algorithms: Collection[str] = DEFAULT_ALGORITHMS,
     **options: Unpack[OptionsBesideAlgorithms],
 ) -> Provider:
-    """Tokens of any provider that publishes its metadata below its issuer.
+    """Return the provider of tokens of an issuer that publishes metadata.
 
-    That is OpenID Connect Discovery 1.0, section 4, or where that is not found RFC 8414, section 3.
+    The metadata is that of OpenID Connect Discovery 1.0, section 4, or of RFC 8414, section 3, if
+    the former is not found.
 
     Arguments:
         issuer: the issuer's URL, exactly as in its tokens, with its trailing slash if it has one.

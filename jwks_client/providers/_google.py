@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Unpack
+from typing import Any, Final, Unpack
 
 from .._core import settings
-from .._core.provider import Provider
+from .._core.provider import Check, Provider
+from .._core.unchecked import UNCHECKED, Unchecked, restriction
 from ..errors import ConfigurationError
-from ._checks import ClaimLength
+from ._checks import ClaimLength, MemberOfClaim
+from ._identifiers import allowed
 from ._make import make
 from ._options import ProviderOptions
 
@@ -17,39 +19,83 @@ __all__ = ["firebase", "google"]
 _PROJECT: Final = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 
 
-def google(client_id: str, **options: Unpack[ProviderOptions]) -> Provider:
-    """ID tokens that Google issued to an application of yours.
+def google(
+    client_id: str | tuple[str, ...] | Unchecked,
+    *,
+    authorized_parties: str | tuple[str, ...] | Unchecked = (),
+    **options: Unpack[ProviderOptions],
+) -> Provider:
+    """Return the provider of ID tokens that Google issued to an application of yours.
+
+    The audience alone does not show that: any service account of anyone can ask Google for an ID
+    token with your client id as ``aud``. ``azp`` names the client that asked, so it must be one of
+    yours as well, and tokens of service accounts are refused.
 
     Arguments:
-        client_id: the application's, ``….apps.googleusercontent.com``; the ``aud``.
-        options: any other field of `Provider`; ``claim_values={"hd": "example.com"}`` for one
-            Workspace domain.
+        client_id: the application's id, ``….apps.googleusercontent.com``, or several; the ``aud``.
+        authorized_parties: client ids that ``azp`` may name beside ``client_id``: an Android app
+            signs in with its own id as ``azp`` and the id of your server as ``aud``. ``UNCHECKED``
+            accepts any ``azp``, and with it service accounts of strangers.
+        options: any other field of `Provider`; ``claim_values={"hd": "example.com"}`` for the
+            members of one Google Workspace domain. ``hd`` is absent from the tokens of other
+            accounts, and the domain of ``email`` proves nothing.
 
-    Checked against: google-auth-library-python.
     Not known: whether the e-mail address is verified; see the claim ``email_verified``.
+    Checked against: google-auth-library-python, 2026-11-25; Google's OpenID Connect payload
+    (``azp``) and cloud.google.com/docs/authentication/get-id-token, 2026-11-29.
     """
+    clients = allowed("client_id", client_id)
+    # Nothing given is nothing added. None or "" are errors, as an unset variable would give.
+    further = (
+        authorized_parties
+        if authorized_parties == ()
+        else allowed("authorized_parties", authorized_parties)
+    )
+    values: dict[str, Any] = {}
+    if clients is not UNCHECKED and further is not UNCHECKED:
+        values["azp"] = clients.union(further)
+    elif further is not UNCHECKED and further:
+        values["azp"] = further
     return make(
         options,
         name="google",
         jwks_url="https://www.googleapis.com/oauth2/v3/certs",
         issuer=("accounts.google.com", "https://accounts.google.com"),
-        audience=settings.text("client_id", client_id),
+        audience=restriction("client_id", client_id),
         algorithms=("RS256",),
+        claim_values=values,
     )
 
 
-def firebase(project_id: str, **options: Unpack[ProviderOptions]) -> Provider:
-    """ID tokens of a Firebase project. All projects share the keys; issuer and audience differ.
+def firebase(
+    project_id: str,
+    *,
+    tenant: str | tuple[str, ...] | Unchecked = UNCHECKED,
+    **options: Unpack[ProviderOptions],
+) -> Provider:
+    """Return the provider of ID tokens of a Firebase project.
+
+    All projects share the keys, and issuer and audience tell them apart. Session cookies have
+    another issuer and are refused. Tokens of the emulator are unsigned and refused.
 
     Arguments:
         project_id: the project's id, not its number.
+        tenant: the Identity Platform tenant, or several, that ``firebase.tenant`` must name.
+            ``UNCHECKED`` accepts users of every tenant of the project, and of none.
         options: any other field of `Provider`.
 
-    Checked against: firebase-admin-python.
-    Not known: that a session was revoked. Tokens of the emulator are unsigned and refused.
+    Not known: that a session was revoked.
+    Checked against: firebase-admin-python, 2026-11-25, and its firebase_admin/_auth_client.py for
+    tenants, 2026-11-29.
     """
     if not _PROJECT.fullmatch(settings.text("project_id", project_id)):
-        raise ConfigurationError("project_id", "takes the id of a project: 6 to 30 of a-z, 0-9, -")
+        raise ConfigurationError(
+            "project_id", "must be the id of a project: 6 to 30 characters of a-z, 0-9 and -"
+        )
+    tenants = allowed("tenant", tenant)
+    checks: tuple[Check, ...] = (ClaimLength("sub", 1, 128),)
+    if tenants is not UNCHECKED:
+        checks = (*checks, MemberOfClaim("firebase", "tenant", tenants))
     return make(
         options,
         name="firebase",
@@ -61,5 +107,5 @@ def firebase(project_id: str, **options: Unpack[ProviderOptions]) -> Provider:
         audience=project_id,
         algorithms=("RS256",),
         required_claims=("sub", "auth_time"),
-        checks=(ClaimLength("sub", 1, 128),),
+        checks=checks,
     )

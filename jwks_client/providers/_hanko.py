@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Final, TypedDict, Unpack
 
+from .._core import settings
 from .._core.locations import BEARER, Cookie
 from .._core.provider import Provider
 from .._core.unchecked import UNCHECKED, Unchecked
@@ -12,47 +13,78 @@ from ._identifiers import host, segment
 from ._make import make
 from ._options import OptionsBesideIssuer, OptionsBesideMaxAge
 
-__all__ = ["hanko", "hanko_passkeys"]
+__all__ = ["hanko", "hanko_passkeys", "hanko_passkeys_transaction"]
+
+_PASSKEYS: Final = "https://passkeys.hanko.io"
 
 
 def hanko_passkeys(
     tenant_id: str,
     *,
-    relying_party_id: str,
-    max_age: float | None = 300,
-    base_url: str = "https://passkeys.hanko.io",
+    relying_party_id: str | Unchecked,
+    max_age: float | Unchecked = 300,
+    base_url: str = _PASSKEYS,
     **options: Unpack[OptionsBesideMaxAge],
 ) -> Provider:
-    """The short-lived token that Hanko's passkey server answers a finished ceremony with.
+    """Return the provider of the token with which Hanko's passkey server answers a ceremony.
 
-    It comes in a JSON body (``{"token": …}``), says "this user has just used a passkey", and is
-    meant to be exchanged once for a session of your own. It carries no issuer: the tenant in the
-    key set's URL is what binds it to you.
+    The token arrives in a JSON body (``{"token": …}``), says "this user has just used a passkey",
+    and is meant to be exchanged once for a session of your own. It has no issuer: the tenant in the
+    key set's URL binds it to you. Transaction tokens (``trans``) confirm one transaction and are
+    refused: they are not logins, and `hanko_passkeys_transaction` is for them. Login, registration
+    and second factor cannot be told apart.
 
     Arguments:
-        tenant_id: the tenant's id, as it stands in the URLs of its API.
-        relying_party_id: a bare host such as ``example.com``; it is the token's ``aud``.
-        max_age: seconds since ``iat`` that a token is accepted; None lets ``exp``, which Hanko sets
-            300 s after ``iat``, decide alone.
-        base_url: where a passkey server of your own is.
+        tenant_id: the tenant's id, as in the URLs of its API.
+        relying_party_id: a bare host such as ``example.com``; the token's ``aud``. ``UNCHECKED``
+            accepts tokens for every relying party of the tenant.
+        max_age: seconds since ``iat`` for which a token is accepted. ``UNCHECKED`` leaves the
+            decision to ``exp``, which Hanko sets 300 s after ``iat``.
+        base_url: the URL of your own passkey server.
         options: any other field of `Provider`.
 
+    Not known: whether the token was used before. It has no ``jti``, so remember the tokens that you
+    have accepted.
     Checked against: teamhanko/passkeys, server/crypto/jwt/jwt.go and
-    server/api/handler/well_known.go.
-    Not known to the token: which ceremony it was. Login, registration and second factor look alike.
-    It has no ``jti`` either, so that it is used once is yours to see to.
+    server/api/handler/well_known.go, 2026-11-25.
     """
-    url = base("base_url", base_url, allow_http=options.get("allow_http", False))
-    tenant = segment("tenant_id", tenant_id, "the tenant's id")
     return make(
         options,
         name="hanko_passkeys",
-        jwks_url=f"{url}/{tenant}/.well-known/jwks.json",
-        issuer=UNCHECKED,
-        audience=host("relying_party_id", relying_party_id, "the relying party id"),
-        algorithms=("RS256",),
+        **_ceremony(tenant_id, relying_party_id, max_age, base_url, options),
         required_claims=("sub",),
-        max_age=max_age,
+        forbidden_claims=("trans",),
+    )
+
+
+def hanko_passkeys_transaction(
+    tenant_id: str,
+    *,
+    relying_party_id: str | Unchecked,
+    max_age: float | Unchecked = 300,
+    base_url: str = _PASSKEYS,
+    **options: Unpack[OptionsBesideMaxAge],
+) -> Provider:
+    """Return the provider of the token with which a user confirmed one transaction by a passkey.
+
+    ``trans`` names the transaction; tokens without it, which are logins, are refused. Compare it
+    with the transaction that you asked for: ``verify(token, claim_values={"trans": "…"})``.
+
+    Arguments:
+        tenant_id: as for `hanko_passkeys`.
+        relying_party_id: as for `hanko_passkeys`.
+        max_age: as for `hanko_passkeys`.
+        base_url: as for `hanko_passkeys`.
+        options: any other field of `Provider`.
+
+    Not known: as for `hanko_passkeys`.
+    Checked against: as for `hanko_passkeys`.
+    """
+    return make(
+        options,
+        name="hanko_passkeys_transaction",
+        **_ceremony(tenant_id, relying_party_id, max_age, base_url, options),
+        required_claims=("sub", "trans"),
     )
 
 
@@ -63,10 +95,11 @@ def hanko(
     issuer: str | tuple[str, ...] | Unchecked = UNCHECKED,
     **options: Unpack[OptionsBesideIssuer],
 ) -> Provider:
-    """Session tokens of Hanko Cloud or a self-hosted Hanko backend.
+    """Return the provider of session tokens of Hanko Cloud or a self-hosted Hanko backend.
 
-    The Authorization header is looked at before the cookie ``hanko``, as Hanko itself does. Webhook
-    tokens, which share keys and audience with sessions, are refused.
+    The Authorization header is read before the cookie ``hanko``, as Hanko itself does. Webhook
+    tokens, which share keys and audience with sessions, are refused: they have ``evt`` and no
+    ``session_id``.
 
     Arguments:
         api_url: the API's base URL, such as ``https://{tenant}.hanko.io``, or your own domain.
@@ -75,10 +108,9 @@ def hanko(
             default it is ``UNCHECKED``.
         options: any other field of `Provider`; ``locations`` if you renamed the cookie.
 
+    Not known: that a session was ended. Only ``POST {api_url}/sessions/validate`` knows.
     Checked against: teamhanko/hanko, backend/session/session.go, backend/middleware/session.go,
-    backend/webhooks/manager.go and backend/handler/well_known.go.
-    Not known to the token: that its session was ended. Only ``POST {api_url}/sessions/validate``
-    knows.
+    backend/webhooks/manager.go and backend/handler/well_known.go, 2026-11-25.
     """
     url = base("api_url", api_url, allow_http=options.get("allow_http", False))
     return make(
@@ -92,3 +124,33 @@ def hanko(
         forbidden_claims=("evt",),
         locations=(BEARER, Cookie("hanko")),
     )
+
+
+class _Ceremony(TypedDict):
+    """The fields that all tokens of the passkey server have in common."""
+
+    jwks_url: str
+    issuer: Unchecked
+    audience: str | Unchecked
+    algorithms: tuple[str, ...]
+    max_age: float | None
+
+
+def _ceremony(
+    tenant_id: str,
+    relying_party_id: str | Unchecked,
+    max_age: float | Unchecked,
+    base_url: str,
+    options: OptionsBesideMaxAge,
+) -> _Ceremony:
+    url = base("base_url", base_url, allow_http=options.get("allow_http", False))
+    tenant = segment("tenant_id", tenant_id, "the tenant's id")
+    if relying_party_id is not UNCHECKED:
+        relying_party_id = host("relying_party_id", relying_party_id, "the relying party id")
+    return {
+        "jwks_url": f"{url}/{tenant}/.well-known/jwks.json",
+        "issuer": UNCHECKED,
+        "audience": relying_party_id,
+        "algorithms": ("RS256",),
+        "max_age": None if max_age is UNCHECKED else settings.number("max_age", max_age),
+    }

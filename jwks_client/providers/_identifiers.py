@@ -1,8 +1,8 @@
-"""What callers name their account by: checked before it becomes part of a URL or an issuer.
+"""Checks of the ids, hosts and URLs by which callers name their account.
 
-Owns: what an id, a host and a base URL may be. May not know: which provider asks.
-Each function returns what to use, or raises `ConfigurationError` naming the parameter and what it
-takes. An id or host is never shown: it is easily mistaken for the secret that stands next to it.
+Each is checked before it becomes part of a URL or an issuer. Must not depend on: any provider. Each
+function returns the value to use, or raises `ConfigurationError` that names the parameter. An id or
+host is never shown: a caller may have mistaken the secret next to it for the id.
 """
 
 from __future__ import annotations
@@ -11,50 +11,84 @@ import re
 from urllib.parse import urlsplit
 
 from .._core import settings
+from .._core.unchecked import UNCHECKED, Unchecked, restriction
 from ..errors import ConfigurationError
 
-__all__ = ["base_url", "host", "segment"]
+__all__ = ["allowed", "base_url", "host", "matching", "segment", "site"]
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _DOTTED_SEGMENT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_SITE = re.compile(rf"{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?(/[A-Za-z0-9_~.-]+)*/?")
 _LONGEST = 255
 
 
 def segment(field: str, value: object, what: str, *, dots: bool = False) -> str:
-    """One path segment or host label, so that nothing in it can lead elsewhere.
+    """Return one path segment or host label, so that nothing in it can lead elsewhere.
 
     Arguments:
         field: the parameter's name.
-        value: what the caller gave.
-        what: what is wanted, such as ``"the tenant id"``.
+        value: the value that the caller gave.
+        what: the expected value, such as ``"the tenant id"``.
         dots: allow single dots inside.
     """
     pattern = _DOTTED_SEGMENT if dots else _SEGMENT
     if not isinstance(value, str) or len(value) > _LONGEST or not pattern.fullmatch(value):
         marks = "-, _ and ." if dots else "- and _"
         raise ConfigurationError(
-            field, f"takes {what} alone, of letters, digits, {marks}; no URL, host or path"
+            field,
+            f"must be {what} alone, of letters, digits, {marks}, without a URL, host or path",
         )
     return value
 
 
 def host(field: str, value: object, what: str) -> str:
-    """A bare host name: no scheme, port, path or trailing dot."""
+    """Return a bare host name: no scheme, port, path or trailing dot."""
     if not isinstance(value, str) or len(value) > _LONGEST or not _HOST.fullmatch(value):
         raise ConfigurationError(
             field,
-            f"takes {what} as a bare host, such as auth.example.com; no scheme, port or path",
+            f"must be {what} as a bare host, such as auth.example.com, without a scheme, port or "
+            "path",
         )
     return value
 
 
+def site(field: str, value: object, what: str) -> str:
+    """Return the https URL of a host, with its port and path if given, without a trailing slash."""
+    good = isinstance(value, str) and len(value) <= _LONGEST and _SITE.fullmatch(value)
+    if not isinstance(value, str) or not good or "/." in value:
+        raise ConfigurationError(
+            field,
+            f"must be {what} as a host, such as auth.example.com, with a port and a path where "
+            "your installation has them, but without a scheme",
+        )
+    return base_url(field, f"https://{value}")
+
+
 def base_url(field: str, value: object, *, allow_http: bool = False) -> str:
-    """An https URL that paths are appended to, without its trailing slash if it has one."""
+    """Return an https URL that paths are appended to, without its trailing slash if it has one."""
     url = settings.url(field, value, allow_http=allow_http)
     if "?" in url or "/.well-known/" in urlsplit(url).path:
         raise ConfigurationError(
-            field, "takes the base URL alone, without a query or a path below /.well-known/"
+            field, "must be the base URL alone, without a query or a path below /.well-known/"
         )
     return url.removesuffix("/")
+
+
+def allowed(field: str, value: object) -> frozenset[str] | Unchecked:
+    """Return the values that a parameter allows as a set, or `UNCHECKED`."""
+    accepted = restriction(field, value)
+    if accepted is UNCHECKED:
+        return UNCHECKED
+    return frozenset((accepted,) if isinstance(accepted, str) else accepted)
+
+
+def matching(
+    field: str, value: object, pattern: re.Pattern[str], what: str
+) -> frozenset[str] | Unchecked:
+    """Return the allowed values as `allowed` does, each of which must match ``pattern``."""
+    accepted = allowed(field, value)
+    if accepted is not UNCHECKED and not all(pattern.fullmatch(one) for one in accepted):
+        raise ConfigurationError(field, f"must be {what}, or several, or providers.UNCHECKED")
+    return accepted

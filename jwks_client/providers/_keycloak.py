@@ -22,22 +22,27 @@ def keycloak(
     audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Access tokens of a Keycloak realm; its ID, refresh and logout tokens are refused by ``typ``.
+    """Return the provider of access tokens of a Keycloak realm.
+
+    ID, refresh and logout tokens, which the same keys sign, are refused by the claim ``typ``.
 
     Arguments:
-        base_url: where Keycloak is, such as ``https://id.example.com``.
+        base_url: the URL of Keycloak, such as ``https://id.example.com``, with the port and path of
+            your installation.
         realm: the realm's name.
         audience: a client id that an audience mapper puts into ``aud``. Without one Keycloak says
             ``account``, or nothing: ``UNCHECKED`` accepts every client's tokens of the realm.
         options: any other field of `Provider`; ``claim_values={"azp": "my-client"}`` for one
             client.
 
-    Checked against: keycloak/keycloak issues 14794 and 15114, jpadilla/pyjwt issue 722.
-    Not known: roles. They stand in the claims ``realm_access`` and ``resource_access``.
+    Not known: roles. They stand in the claims ``realm_access`` and ``resource_access``;
+    ``scope_claim=`` with a callable makes scopes of them.
+    Checked against: keycloak/keycloak issues 14794 and 15114, jpadilla/pyjwt issue 722,
+    2026-11-25.
     """
     if isinstance(base_url, str) and "/realms/" in base_url:
         raise ConfigurationError(
-            "base_url", "takes where Keycloak is, without /realms/ and the realm"
+            "base_url", "must be the URL of Keycloak, without /realms/ and the realm"
         )
     name = segment("realm", realm, "the realm's name", dots=True)
     issuer = (

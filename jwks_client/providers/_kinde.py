@@ -19,7 +19,9 @@ def kinde(
     audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Access tokens of a Kinde business; ID tokens and webhooks of the same keys have no ``scp``.
+    """Return the provider of access tokens of a Kinde business.
+
+    ID tokens and webhooks, which the same keys sign, have no ``scp`` and are refused.
 
     Arguments:
         subdomain: the first label of ``https://{subdomain}.kinde.com``.
@@ -27,8 +29,8 @@ def kinde(
             empty list then.
         options: any other field of `Provider`.
 
-    Checked against: Kinde's documentation, repositories of integrators.
     Not known: custom domains; give ``issuer=`` and ``jwks_url=`` for one.
+    Checked against: Kinde's documentation, repositories of integrators, 2026-11-25.
     """
     issuer = f"https://{segment('subdomain', subdomain, 'the subdomain')}.kinde.com"
     return make(

@@ -23,26 +23,42 @@ def kubernetes(
     issuer: str,
     *,
     audience: str | tuple[str, ...] | Unchecked,
+    api_server: str | None = None,
     **options: Unpack[OptionsBesideIssuer],
 ) -> Provider:
-    """Projected service account tokens of a cluster.
+    """Return the provider of projected service account tokens of a cluster.
+
+    The keys are found through the issuer's metadata, because managed clusters (EKS, GKE) publish
+    them outside the API server. Legacy tokens of secrets have another issuer and are refused, as
+    are the tokens of nodes and users (``sub``).
 
     Arguments:
-        issuer: the cluster's issuer URL (``--service-account-issuer``).
-        audience: what the pod asks for in its projected volume.
-        options: any other field of `Provider`. The key set is asked for at
-            ``{issuer}/openid/v1/jwks``; ``jwks_url=`` says otherwise. The API server wants
-            credentials by default: ``headers=`` with a callable that reads the mounted token.
+        issuer: the cluster's issuer URL (``--service-account-issuer``), exactly as in its tokens.
+        audience: the audience that the pod asks for in its projected volume.
+        api_server: ``https://kubernetes.default.svc`` fetches the keys from the API server itself,
+            at ``/openid/v1/jwks``, without metadata; None for the metadata. The metadata of some
+            clusters names a private address, which is never fetched: this is the way out, or
+            ``jwks_url=``.
+        options: any other field of `Provider`. The API server wants credentials by default:
+            ``headers=`` with a callable that reads the mounted token.
             ``claim_values={"sub": "system:serviceaccount:{ns}:{name}"}`` for one account.
 
-    Checked against: kubernetes/kubernetes, the documentation of service account issuer discovery.
     Not known: that the pod or the account is gone; only a TokenReview knows.
+    Checked against: kubernetes/kubernetes and its documentation of service account issuer
+    discovery, 2026-11-25; kubernetes/enhancements keps/sig-auth/1393-oidc-discovery, 2026-11-29.
     """
-    site = base_url("issuer", issuer, allow_http=options.get("allow_http", False))
+    allow_http = options.get("allow_http", False)
+    site = base_url("issuer", issuer, allow_http=allow_http)
+    jwks_url = discovery_url = None
+    if api_server is None:
+        discovery_url = f"{site}/.well-known/openid-configuration"
+    else:
+        jwks_url = f"{base_url('api_server', api_server, allow_http=allow_http)}/openid/v1/jwks"
     return make(
         options,
         name="kubernetes",
-        jwks_url=f"{site}/openid/v1/jwks",
+        jwks_url=jwks_url,
+        discovery_url=discovery_url,
         issuer=issuer,
         audience=audience,
         algorithms=_ALGORITHMS,

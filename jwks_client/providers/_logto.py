@@ -19,15 +19,21 @@ def logto(
     audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Access tokens of a Logto tenant.
+    """Return the provider of access tokens of a Logto tenant.
+
+    Logto signs access tokens as type ``at+jwt``. ID tokens are not of that type and are refused,
+    whatever their audience.
 
     Arguments:
-        endpoint: such as ``https://acme.logto.app``.
+        endpoint: such as ``https://acme.logto.app``, with the port and path of your installation if
+            it has them.
         audience: the API resource's indicator, or ``urn:logto:organization:{id}``.
-        options: any other field of `Provider`.
+        options: any other field of `Provider`; ``token_types=`` if yours writes another type.
 
-    Checked against: logto-io/logto's constants, Logto's documentation.
     Not known: a client that asks for no resource gets an opaque token.
+    Checked against: panva/node-oidc-provider lib/models/formats/jwt.js, on which Logto is built,
+    and docs.logto.io/authorization/validate-access-tokens, 2026-11-29; logto-io/logto's constants,
+    2026-11-25.
     """
     site = base_url("endpoint", endpoint, allow_http=options.get("allow_http", False))
     return make(
@@ -37,4 +43,5 @@ def logto(
         issuer=f"{site}/oidc",
         audience=audience,
         algorithms=("ES384", "RS256"),
+        token_types=("at+jwt",),
     )

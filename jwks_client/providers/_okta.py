@@ -23,7 +23,10 @@ def okta(
     audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideIssuer],
 ) -> Provider:
-    """Access tokens of an Okta custom authorization server; its ID tokens are refused.
+    """Return the provider of access tokens of an Okta custom authorization server.
+
+    ID tokens have no ``cid`` and are refused, as are the tokens of the org server and of other
+    custom servers, by their issuer.
 
     Arguments:
         issuer: the server's issuer, ``https://{org}.okta.com/oauth2/default`` or another id after
@@ -32,15 +35,16 @@ def okta(
         audience: the server's audience, such as ``api://default``.
         options: any other field of `Provider`.
 
-    Checked against: okta-jwt-verifier-python, Okta's documentation on authorization servers.
-    Not known: an issuer mode "Dynamic" changes the issuer with the domain a client used; name
-    each such domain in a tuple by ``Provider(issuer=…)``.
+    Not known: the issuer mode "Dynamic" changes the issuer with the domain that a client used; name
+    each such domain in a tuple with ``Provider(issuer=…)``.
+    Checked against: okta-jwt-verifier-python, Okta's documentation on authorization servers,
+    2026-11-25.
     """
     site = base_url("issuer", issuer)
     if not _CUSTOM.fullmatch(site):
         raise ConfigurationError(
             "issuer",
-            "takes the issuer of a custom authorization server, such as "
+            "must be the issuer of a custom authorization server, such as "
             "https://acme.okta.com/oauth2/default; tokens of the org server are for Okta alone",
         )
     return make(

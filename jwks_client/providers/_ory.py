@@ -19,16 +19,19 @@ def ory_hydra(
     audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideIssuer],
 ) -> Provider:
-    """Access tokens of an Ory Hydra server or Ory Network project.
+    """Return the provider of access tokens of an Ory Hydra server or Ory Network project.
+
+    Hydra writes ``client_id`` into every JWT access token and not into ID tokens, which are
+    refused. An ID token in which your own consent app puts a ``client_id`` cannot be told apart.
 
     Arguments:
         issuer: the public URL exactly as tokens spell it, often with a slash at its end.
-        audience: one that clients request; ``UNCHECKED`` if they request none (``aud`` is an empty
-            list).
+        audience: one that clients request. ``UNCHECKED`` if they request none: ``aud`` is an empty
+            list then.
         options: any other field of `Provider`.
 
-    Checked against: ory/hydra.
     Not known: access tokens are opaque unless the strategy is ``jwt``.
+    Checked against: ory/hydra oauth2/session.go, 2026-11-29.
     """
     site = base_url("issuer", issuer, allow_http=options.get("allow_http", False))
     return make(
@@ -38,4 +41,5 @@ def ory_hydra(
         issuer=issuer,
         audience=audience,
         algorithms=("RS256",),
+        required_claims=("client_id",),
     )

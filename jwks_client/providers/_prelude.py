@@ -24,10 +24,11 @@ def prelude(
     audience: str | tuple[str, ...] | Unchecked = UNCHECKED,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Access tokens of Prelude sessions.
+    """Return the provider of access tokens of Prelude sessions.
 
-    They live about a minute and are valid from the second they were issued, so keep ``leeway`` at
+    They live about a minute and are valid from the second of their issue, so keep ``leeway`` at
     15 s or more. Their issuer is your host, bare or after ``https://``; no other is accepted.
+    Step-up tokens have a key set of their own and are refused.
 
     Arguments:
         app_id: the application's id, which names the host ``{app_id}.session.prelude.dev``.
@@ -36,9 +37,10 @@ def prelude(
             ``UNCHECKED``.
         options: any other field of `Provider`.
 
-    Checked against: docs.prelude.so/session/documentation/jwks, prelude-so/web
-    packages/js-sdk/src/session/jwt.ts, and an independent application's verifier for the issuer.
     Not known: the algorithm of live keys, so EdDSA, ES256 and RS256 are all accepted.
+    Checked against: docs.prelude.so/session/documentation/jwks, prelude-so/web
+    packages/js-sdk/src/session/jwt.ts, and an independent application's verifier for the issuer,
+    2026-11-25.
     """
     at = _host(app_id, domain)
     return make(
@@ -59,9 +61,10 @@ def prelude_step_up(
     audience: str | tuple[str, ...] | Unchecked = UNCHECKED,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Step-up tokens of Prelude, whose ``scope`` says what the user has just confirmed.
+    """Return the provider of step-up tokens of Prelude.
 
-    They are signed with keys of their own, which is what keeps session tokens out.
+    Their ``scope`` names the actions that the user has just confirmed. Session tokens are signed
+    with other keys and are refused.
 
     Arguments:
         app_id: as for `prelude`.
@@ -69,9 +72,9 @@ def prelude_step_up(
         audience: as for `prelude`.
         options: any other field of `Provider`.
 
+    Not known: whether a single-use grant was used before.
     Checked against: docs.prelude.so/auth/api-reference/frontend/stepup-jwks and Prelude's pages on
-    step-up.
-    Not known to the token: whether a single-use grant was used before.
+    step-up, 2026-11-25.
     """
     at = _host(app_id, domain)
     return make(
@@ -91,5 +94,7 @@ def _host(app_id: str | None, domain: str | None) -> str:
     if domain is not None:
         return host("domain", domain, "your domain")
     if app_id is None:
-        raise ConfigurationError("app_id", "takes the application's id; or give domain, your host")
+        raise ConfigurationError(
+            "app_id", "must be the application's id, unless domain names your host"
+        )
     return f"{app_id}.session.prelude.dev"

@@ -25,10 +25,10 @@ _SESSION_PLACES: Final = (BEARER, Cookie("stytch_session_jwt"))
 def stytch(
     project_id: str, *, project_domain: str | None = None, **options: Unpack[ProviderOptions]
 ) -> Provider:
-    """Session JWTs of a Stytch consumer project.
+    """Return the provider of session JWTs of a Stytch consumer project.
 
-    They are looked for in the Authorization header, then in the cookie ``stytch_session_jwt``.
-    Machine, Connected App and B2B tokens of the same keys are refused.
+    The Authorization header is read before the cookie ``stytch_session_jwt``. Machine, Connected
+    App and B2B tokens, which the same keys sign, are refused.
 
     Arguments:
         project_id: ``project-live-…`` or ``project-test-…``; it chooses the live or the test host,
@@ -37,10 +37,10 @@ def stytch(
             and ``https://{project_domain}`` accepted as issuer beside ``stytch.com/{project_id}``.
         options: any other field of `Provider`; ``locations`` if you renamed the cookie.
 
-    Checked against: stytch-python stytch/shared/jwt_helpers.py and stytch/consumer/client.py,
-    stytch-node lib/b2c/sessions.ts.
-    Not known to the token: that its session was revoked. It stays valid for the rest of its five
+    Not known: that its session was revoked. It stays valid for the rest of its five
     minutes; only ``POST /v1/sessions/authenticate`` knows.
+    Checked against: stytch-python stytch/shared/jwt_helpers.py and stytch/consumer/client.py,
+    stytch-node lib/b2c/sessions.ts, 2026-11-25.
     """
     return make(
         options,
@@ -55,16 +55,18 @@ def stytch(
 def stytch_b2b(
     project_id: str, *, project_domain: str | None = None, **options: Unpack[ProviderOptions]
 ) -> Provider:
-    """Session JWTs of a Stytch B2B project, which name the member's organization.
+    """Return the provider of session JWTs of a Stytch B2B project.
+
+    They name the member's organization. Consumer, machine and Connected App tokens are refused.
 
     Arguments:
         project_id: as for `stytch`.
         project_domain: as for `stytch`.
         options: as for `stytch`.
 
-    Checked against: stytch-python stytch/b2b/client.py and stytch/b2b/api/sessions.py.
     Not known: whether it is the organization that the request is about. Compare
     ``token.claims["https://stytch.com/organization"]["organization_id"]``.
+    Checked against: stytch-python stytch/b2b/client.py and stytch/b2b/api/sessions.py, 2026-11-25.
     """
     return make(
         options,
@@ -78,7 +80,9 @@ def stytch_b2b(
 def stytch_connected_app(
     project_id: str, *, project_domain: str | None = None, **options: Unpack[ProviderOptions]
 ) -> Provider:
-    """Access tokens that a Stytch Connected App was given for a user.
+    """Return the provider of access tokens that a Stytch Connected App obtained for a user.
+
+    Session JWTs and machine tokens, which the same keys sign, are refused.
 
     Arguments:
         project_id: as for `stytch`.
@@ -87,9 +91,9 @@ def stytch_connected_app(
             ``stytch.com/{project_id}`` is accepted, and the keys are those at Stytch's own host.
         options: any other field of `Provider`.
 
-    Checked against: stytch-python stytch/consumer/api/idp.py, stytch-node lib/b2c/idp.ts, Stytch's
-    FAQ on project domains.
     Not known: which app's tokens you want; ``claim_values={"client_id": "connected-app-…"}`` says.
+    Checked against: stytch-python stytch/consumer/api/idp.py, stytch-node lib/b2c/idp.ts, Stytch's
+    FAQ on project domains, 2026-11-25.
     """
     return make(
         options,
@@ -104,7 +108,9 @@ def stytch_connected_app(
 def stytch_m2m(
     project_id: str, *, project_domain: str | None = None, **options: Unpack[ProviderOptions]
 ) -> Provider:
-    """Access tokens that a Stytch machine-to-machine client got for itself.
+    """Return the provider of access tokens of Stytch machine-to-machine clients.
+
+    Session JWTs and Connected App tokens, which the same keys sign, are refused.
 
     Arguments:
         project_id: as for `stytch`.
@@ -113,8 +119,9 @@ def stytch_m2m(
             used; for a B2B project give
             ``jwks_url="https://api.stytch.com/v1/b2b/sessions/jwks/{project_id}"``.
 
-    Checked against: stytch-python stytch/consumer/api/m2m.py, stytch-node lib/b2c/m2m.ts.
     Not known: Stytch's scope grammar. Scopes are compared whole: ``read:*`` is not ``read:users``.
+    Checked against: stytch-python stytch/consumer/api/m2m.py, stytch-node lib/b2c/m2m.ts,
+    2026-11-25.
     """
     return make(
         options,
@@ -127,7 +134,7 @@ def stytch_m2m(
 
 
 class _Project(TypedDict):
-    """What all kinds of token of one project have in common."""
+    """The fields that all kinds of token of one project have in common."""
 
     jwks_url: str
     issuer: tuple[str, ...]
@@ -141,7 +148,7 @@ def _project(project_id: str, domain: str | None, path: str) -> _Project:
     project = segment("project_id", project_id, what)
     kind = _PROJECT.fullmatch(project)
     if kind is None:
-        raise ConfigurationError("project_id", f"takes {what} and says by it which keys are meant")
+        raise ConfigurationError("project_id", f"must be {what} which chooses the keys")
     own = f"stytch.com/{project}"
     if domain is None:
         stage = "api" if kind[1] == "live" else "test"

@@ -16,12 +16,12 @@ __all__ = ["asgardeo", "wso2"]
 
 # RS256 unless configured otherwise; HS* and NONE can be configured too and are never accepted.
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA")
-# What WSO2 and OpenID Connect Core (sections 2 and 3.3.2.11) put into ID tokens and nobody puts
-# into access tokens: an ID token may share issuer, audience and the absent typ with one. Refresh
-# tokens are of typ rt+jwt and for the issuer.
+# Claims that WSO2 and OpenID Connect Core (sections 2 and 3.3.2.11) put into ID tokens only. An ID
+# token may share issuer, audience and the absent typ with an access token. Refresh tokens are of
+# typ rt+jwt and for the issuer.
 _ID_TOKEN: Final = ("at_hash", "c_hash", "isk", "nonce")
 # An impersonator's subject token names who may act, and not on whose behalf it acts itself.
-_NO_SUBJECT_TOKEN: Final = ClaimImplies("may_act", "aut")
+_NO_SUBJECT_TOKEN: Final = ClaimImplies("may_act", ("aut",))
 
 
 def wso2(
@@ -32,10 +32,14 @@ def wso2(
     issuer: str | tuple[str, ...] | None = None,
     **options: Unpack[OptionsBesideIssuer],
 ) -> Provider:
-    """JWT access tokens of a WSO2 Identity Server; its refresh and ID tokens are refused.
+    """Return the provider of JWT access tokens of a WSO2 Identity Server.
 
-    A server with the certificate it came with (``wso2carbon``) is trusted by
-    ``FetchPolicy(ca_file=…)``, never by turning verification off.
+    Refresh tokens are refused by ``typ``, and ID tokens by the claims that only they have. An ID
+    token without any of these cannot be told apart: ``required_claims=("aut",)`` refuses it where
+    your release writes ``aut`` into every access token.
+
+    Trust a server with the certificate that it came with (``wso2carbon``) with
+    ``FetchPolicy(ca_file=…)``; verification cannot be turned off.
 
     Arguments:
         base_url: scheme, host and port; for a sub-organization
@@ -45,11 +49,10 @@ def wso2(
         issuer: the accepted ``iss``; None for the token endpoint's URL, which is WSO2's default.
         options: any other field of `Provider`.
 
-    Checked against: wso2-extensions/identity-inbound-auth-oauth, JWTTokenIssuer.java,
-    DefaultIDTokenBuilder.java, JwksEndpoint.java and OAuth2Util.java.
     Not known: an issuer that was configured (resident entity id, FAPI2, mTLS alias). Applications
-    get opaque tokens unless set to JWT, and no key set verifies those. An ID token is told by what
-    only it has; ``required_claims=("aut",)`` is stricter where your release always sets ``aut``.
+    get opaque tokens unless set to JWT, and no key set verifies those.
+    Checked against: wso2-extensions/identity-inbound-auth-oauth, JWTTokenIssuer.java,
+    DefaultIDTokenBuilder.java, JwksEndpoint.java and OAuth2Util.java, 2026-11-25.
     """
     url = base("base_url", base_url, allow_http=options.get("allow_http", False))
     if tenant is not None:
@@ -72,15 +75,17 @@ def asgardeo(
     audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """JWT access tokens of an Asgardeo organization; its refresh and ID tokens are refused.
+    """Return the provider of JWT access tokens of an Asgardeo organization.
+
+    Refresh and ID tokens are refused as for `wso2`.
 
     Arguments:
         organization: the organization's name, as it stands in its URLs after ``/t/``.
         audience: the application's client id, or an audience that was configured for it.
         options: any other field of `Provider`.
 
-    Checked against: Asgardeo's documentation, and the sources named at `wso2`.
     Not known: applications get opaque tokens unless set to JWT, and no key set verifies those.
+    Checked against: Asgardeo's documentation, 2026-11-25, and the sources named at `wso2`.
     """
     name = segment("organization", organization, "the organization's name", dots=True)
     url = f"https://api.asgardeo.io/t/{name}/oauth2"

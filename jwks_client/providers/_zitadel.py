@@ -6,7 +6,7 @@ from typing import Unpack
 
 from .._core.provider import Provider
 from .._core.unchecked import Unchecked
-from ._identifiers import host
+from ._identifiers import site
 from ._make import make
 from ._options import OptionsBesideAudience
 
@@ -19,22 +19,28 @@ def zitadel(
     audience: str | tuple[str, ...] | Unchecked,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Access tokens of a Zitadel instance.
+    """Return the provider of access tokens of a Zitadel instance.
+
+    An ID token may name the same project as its audience. It has no ``jti``, which every JWT access
+    token has, and is refused.
 
     Arguments:
-        domain: the instance's domain, a bare host such as ``acme-1a2b3c.zitadel.cloud``.
+        domain: the instance's domain, such as ``acme-1a2b3c.zitadel.cloud``, with the port of your
+            installation if it has one.
         audience: the project's id, or a client id.
         options: any other field of `Provider`.
 
-    Checked against: zitadel/zitadel, Zitadel's documentation.
     Not known: access tokens are opaque unless the application is set to JWT.
+    Checked against: zitadel.com/docs/apis/openidoauth/claims, 2026-11-29; zitadel/zitadel,
+    2026-11-25.
     """
-    site = f"https://{host('domain', domain, 'the domain of the instance')}"
+    where = site("domain", domain, "the domain of the instance")
     return make(
         options,
         name="zitadel",
-        jwks_url=f"{site}/oauth/v2/keys",
-        issuer=site,
+        jwks_url=f"{where}/oauth/v2/keys",
+        issuer=where,
         audience=audience,
         algorithms=("RS256", "ES256", "ES384", "ES512", "EdDSA"),
+        required_claims=("jti",),
     )

@@ -52,6 +52,15 @@ SPELLED = {
     f"hanko_passkeys:{TENANT},relying_party_id=example.com,max_age=60": providers.hanko_passkeys(
         TENANT, relying_party_id="example.com", max_age=60.0
     ),
+    f"hanko_passkeys_transaction:{TENANT},relying_party_id=UNCHECKED": (
+        providers.hanko_passkeys_transaction(TENANT, relying_party_id=providers.UNCHECKED)
+    ),
+    f"entra_external_id:contoso,{TENANT},audience=a": providers.entra_external_id(
+        "contoso", TENANT, audience="a"
+    ),
+    f"entra_b2c:contoso,{TENANT},policy=B2C_1_signin,audience=a": providers.entra_b2c(
+        "contoso", TENANT, policy="B2C_1_signin", audience="a"
+    ),
     "keycloak:https://id.example,realm,audience=a": providers.keycloak(
         "https://id.example", "realm", audience="a"
     ),

@@ -18,6 +18,7 @@ TENANT, OTHER = "72f988bf-86f1-41af-91ab-2d7cd011db47", "11111111-2222-3333-4444
 POOL = "eu-west-1_Ab12Cd34E"
 COGNITO = f"https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"
 LOGIN = "https://login.microsoftonline.com"
+GOOGLE = "1.apps.googleusercontent.com"
 AUD_TAG = "4714c1358e65fe4b408ad6d432a5f878f08194bdb4752441fd56faefa9b2b6f2"
 # What is issued for this one has the claims that the test names, and nothing else that the kit knows.
 BARE = Provider(
@@ -37,6 +38,8 @@ class Preset(NamedTuple):
     claims: dict[str, Any]
     neighbours: list[tuple[dict[str, Any], str]]
     algorithm: str = "RS256"
+    typ: str | None = "JWT"
+    neighbour_types: tuple[str | None, ...] = ()
     key: Mapping[str, Any] = MappingProxyType({})  # this provider's own members; None for lacking
 
 
@@ -84,6 +87,7 @@ PRESETS = {
             ({"client_id": None}, "missing_claim"),
             ({"token_use": "id", "aud": "client1"}, "invalid_claim"),
             ({"iss": COGNITO[:-1] + "F"}, "wrong_issuer"),
+            ({"iss": COGNITO.replace("eu-west-1.", "us-east-1.")}, "wrong_issuer"),
         ],
     ),
     "cognito_id": Preset(
@@ -99,11 +103,12 @@ PRESETS = {
     "entra": Preset(
         preset("entra", TENANT, audience=OTHER),
         f"{LOGIN}/{TENANT}/discovery/v2.0/keys",
-        {"iss": f"{LOGIN}/{TENANT}/v2.0", "aud": OTHER, "tid": TENANT, "ver": "2.0"},
+        {"iss": f"{LOGIN}/{TENANT}/v2.0", "aud": OTHER, "tid": TENANT, "ver": "2.0", "scp": "a"},
         [
             ({"iss": f"https://sts.windows.net/{TENANT}/", "ver": "1.0"}, "wrong_issuer"),
             ({"iss": f"{LOGIN}/{OTHER}/v2.0", "tid": OTHER}, "wrong_issuer"),
-            ({"tid": OTHER}, "invalid_claim"),
+            ({"tid": OTHER}, "wrong_issuer"),
+            ({"scp": None, "nonce": "n"}, "rejected_by_check"),  # an ID token
             ({"aud": "00000003-0000-0000-c000-000000000000"}, "wrong_audience"),  # Graph
         ],
         key={"alg": None, "issuer": f"{LOGIN}/{{tenantid}}/v2.0"},
@@ -111,8 +116,9 @@ PRESETS = {
     "entra_multi_tenant": Preset(
         preset("entra_multi_tenant", audience="app1", allowed_tenants={TENANT}),
         f"{LOGIN}/common/discovery/v2.0/keys",
-        {"iss": f"{LOGIN}/{TENANT}/v2.0", "aud": "app1", "tid": TENANT},
+        {"iss": f"{LOGIN}/{TENANT}/v2.0", "aud": "app1", "tid": TENANT, "ver": "2.0", "scp": "a"},
         [
+            ({"scp": None, "nonce": "n"}, "rejected_by_check"),  # an ID token
             ({"iss": f"{LOGIN}/{OTHER}/v2.0", "tid": OTHER}, "wrong_issuer"),
             ({"tid": OTHER}, "wrong_issuer"),
             ({"tid": None}, "wrong_issuer"),
@@ -120,11 +126,49 @@ PRESETS = {
         ],
         key={"alg": None, "issuer": f"{LOGIN}/{{tenantid}}/v2.0"},
     ),
-    "google": Preset(
-        preset("google", "1.apps.googleusercontent.com"),
-        "https://www.googleapis.com/oauth2/v3/certs",
-        {"iss": "accounts.google.com", "aud": "1.apps.googleusercontent.com"},
+    "entra_external_id": Preset(
+        preset("entra_external_id", "contoso", TENANT, audience="app1"),
+        f"https://contoso.ciamlogin.com/{TENANT}/v2.0/.well-known/openid-configuration",
+        {
+            "iss": f"https://{TENANT}.ciamlogin.com/{TENANT}/v2.0",
+            "aud": "app1",
+            "ver": "2.0",
+            "scp": "a",
+        },
         [
+            ({"scp": None}, "rejected_by_check"),  # an ID token
+            ({"iss": f"https://contoso.ciamlogin.com/{TENANT}/v2.0"}, "wrong_issuer"),
+            ({"iss": f"{LOGIN}/{TENANT}/v2.0"}, "wrong_issuer"),
+            ({"aud": "app2"}, "wrong_audience"),
+        ],
+        key={"alg": None},
+    ),
+    "entra_b2c": Preset(
+        preset("entra_b2c", "contoso", TENANT, policy="B2C_1_signin", audience="app1"),
+        "https://contoso.b2clogin.com/contoso.onmicrosoft.com/B2C_1_signin/discovery/v2.0/keys",
+        {
+            "iss": f"https://contoso.b2clogin.com/{TENANT}/v2.0/",
+            "aud": "app1",
+            "tfp": "B2C_1_signin",
+        },
+        [
+            ({"tfp": "B2C_1_reset"}, "invalid_claim"),
+            ({"tfp": "B2C_1_reset", "acr": "B2C_1_signin"}, "invalid_claim"),
+            ({"tfp": None, "acr": "B2C_1_reset"}, "invalid_claim"),
+            ({"tfp": None}, "missing_claim"),
+            ({"iss": f"https://contoso.b2clogin.com/{OTHER}/v2.0/"}, "wrong_issuer"),
+            ({"aud": "web1"}, "wrong_audience"),  # an ID token
+        ],
+        key={"alg": None},
+    ),
+    "google": Preset(
+        preset("google", GOOGLE),
+        "https://www.googleapis.com/oauth2/v3/certs",
+        {"iss": "accounts.google.com", "aud": GOOGLE, "azp": GOOGLE},
+        [
+            ({"azp": "103123456789012345678"}, "invalid_claim"),  # a stranger's service account
+            ({"azp": "android.apps.googleusercontent.com"}, "invalid_claim"),
+            ({"azp": None}, "missing_claim"),
             ({"aud": "2.apps.googleusercontent.com"}, "wrong_audience"),
             ({"iss": "http://accounts.google.com"}, "wrong_issuer"),
             ({"iss": "https://securetoken.google.com/p"}, "wrong_issuer"),
@@ -169,7 +213,7 @@ PRESETS = {
         {"iss": "https://clerk.example.com", "aud": None, "azp": "https://app.example.com"},
         [
             ({"azp": "https://evil.example.com"}, "invalid_claim"),
-            ({"azp": None}, "missing_claim"),  # a machine's token
+            ({"azp": None}, "missing_claim"),  # of a native app, a server, a machine
             ({"sts": "pending"}, "rejected_by_check"),
             ({"iss": "https://clerk.other.com"}, "wrong_issuer"),
         ],
@@ -179,7 +223,7 @@ PRESETS = {
         "https://abcdefghijklmnop.supabase.co/auth/v1/.well-known/jwks.json",
         {"iss": "https://abcdefghijklmnop.supabase.co/auth/v1", "aud": "authenticated"},
         [
-            ({"sub": None}, "missing_claim"),
+            ({"sub": None}, "missing_claim"),  # the anon and service_role keys
             ({"aud": "anon"}, "wrong_audience"),
             ({"iss": "https://zyxwvutsrqponmlk.supabase.co/auth/v1"}, "wrong_issuer"),
         ],
@@ -192,6 +236,8 @@ PRESETS = {
         {"iss": "https://api.workos.com/user_management/client_1", "aud": None, "sid": "s1"},
         [
             ({"iss": "https://api.workos.com/user_management/client_2"}, "wrong_issuer"),
+            ({"iss": "https://api.workos.com/sso/client_2"}, "wrong_issuer"),
+            ({"iss": "https://api.workos.com/convex/client_2"}, "wrong_issuer"),
             ({"sid": None}, "missing_claim"),
         ],
     ),
@@ -223,12 +269,15 @@ PRESETS = {
             ({"iss": "https://acme.logto.app"}, "wrong_issuer"),
         ],
         algorithm="ES384",
+        typ="at+jwt",
+        neighbour_types=("JWT",),  # an ID token, whatever its audience
     ),
     "zitadel": Preset(
         preset("zitadel", "acme-1a2b3c.zitadel.cloud", audience="214566"),
         "https://acme-1a2b3c.zitadel.cloud/oauth/v2/keys",
-        {"iss": "https://acme-1a2b3c.zitadel.cloud", "aud": ["client1", "214566"]},
+        {"iss": "https://acme-1a2b3c.zitadel.cloud", "aud": ["client1", "214566"], "jti": "t1"},
         [
+            ({"jti": None, "nonce": "n", "at_hash": "x"}, "missing_claim"),  # an ID token
             ({"aud": ["client1"]}, "wrong_audience"),
             ({"iss": "https://acme-1a2b3c.zitadel.cloud/"}, "wrong_issuer"),
         ],
@@ -237,8 +286,9 @@ PRESETS = {
     "ory_hydra": Preset(
         preset("ory_hydra", "https://hydra.example.com/", audience="api"),
         "https://hydra.example.com/.well-known/jwks.json",
-        {"iss": "https://hydra.example.com/", "aud": ["api"], "scp": ["orders:read"]},
+        {"iss": "https://hydra.example.com/", "aud": ["api"], "client_id": "c1", "scp": ["read"]},
         [
+            ({"client_id": None, "at_hash": "x"}, "missing_claim"),  # an ID token
             ({"iss": "https://hydra.example.com"}, "wrong_issuer"),
             ({"aud": []}, "wrong_audience"),
         ],
@@ -264,6 +314,8 @@ PRESETS = {
         [
             ({"repository": "evil/api"}, "invalid_claim"),
             ({"repository": "acme/api-fork"}, "invalid_claim"),
+            ({"repository": "ac\u212ae/api"}, "invalid_claim"),  # a Kelvin sign is not a k
+            ({"iss": "https://token.actions.githubusercontent.com/acme"}, "wrong_issuer"),
             ({"repository": None}, "missing_claim"),
             ({"aud": "https://github.com/evil"}, "wrong_audience"),
         ],
@@ -284,7 +336,7 @@ PRESETS = {
     ),
     "kubernetes": Preset(
         preset("kubernetes", "https://kubernetes.default.svc", audience="api"),
-        "https://kubernetes.default.svc/openid/v1/jwks",
+        "https://kubernetes.default.svc/.well-known/openid-configuration",
         {
             "iss": "https://kubernetes.default.svc",
             "aud": ["api"],
@@ -320,10 +372,14 @@ def test_the_right_token_and_its_neighbours(name):
     key = {**idp.jwks()["keys"][0], **one.key}
     document = {"keys": [{n: v for n, v in key.items() if v is not None}]}
     idp.fail(json.dumps(document).encode(), only="jwks.json")  # publish this very key set
-    client, headers = idp.client(), {"kid": key["kid"]}
+    client, headers = idp.client(), {"kid": key["kid"], "typ": one.typ}
     assert client.verify(idp.issue_for(BARE, headers=headers, **one.claims)).provider == name
-    [asked] = idp.requests
+    asked = idp.requests[0]
     assert f"https://{asked.headers['host']}{asked.path}" == one.url
+    for typ in one.neighbour_types:
+        with pytest.raises(TokenError) as caught:
+            client.verify(idp.issue_for(BARE, headers={**headers, "typ": typ}, **one.claims))
+        assert caught.value.code == "wrong_token_type"
     for change, code in one.neighbours:
         with pytest.raises(TokenError) as caught:
             client.verify(idp.issue_for(BARE, headers=headers, **{**one.claims, **change}))
@@ -359,6 +415,20 @@ def test_every_preset_is_in_the_table():
 def test_where_tokens_stand(name, locations):
     """A provider that has a cookie or header of its own is read there."""
     assert PRESETS[name].provider.locations == locations
+
+
+def _cognito(**options: Any) -> Provider:
+    return providers.cognito_id(POOL, client_id="c", **options)
+
+
+def _actions(**options: Any) -> Provider:
+    return providers.github_actions(**{"repository": "acme/shop", "audience": "a", **options})
+
+
+def _clerk(**options: Any) -> Provider:
+    return providers.clerk(
+        "clerk.example.com", **{"authorized_parties": "https://app.example.com", **options}
+    )
 
 
 @pytest.mark.parametrize(
@@ -400,6 +470,42 @@ def test_where_tokens_stand(name, locations):
         ("project_path", lambda: providers.gitlab(audience="a", project_path="acme")),
         ("host", lambda: providers.gitlab("https://gitlab.com", audience="a", project_path="a/b")),
         ("issuer", lambda: providers.kubernetes("kubernetes/serviceaccount", audience="a")),
+        (
+            "api_server",
+            lambda: providers.kubernetes("https://k.example", audience="a", api_server="k"),
+        ),
+        ("replica_regions", lambda: _cognito(replica_regions="x/y")),
+        ("replica_regions", lambda: _cognito(replica_regions=("eu-west-1", None))),
+        ("project_id", lambda: providers.descope("P" + "-" * 40)),
+        ("base_url", lambda: providers.descope("P2abc", base_url="auth.example.com")),
+        ("authorized_parties", lambda: providers.google(GOOGLE, authorized_parties="")),
+        ("authorized_parties", lambda: providers.google(GOOGLE, authorized_parties=None)),
+        ("tenant", lambda: providers.firebase("my-project", tenant=None)),
+        ("version", lambda: providers.entra(TENANT, audience="a", version="3.0")),
+        (
+            "require_scp_or_roles",
+            lambda: providers.entra(TENANT, audience="a", require_scp_or_roles=None),
+        ),
+        ("policy", lambda: providers.entra_b2c("c", TENANT, policy="a/b", audience="a")),
+        ("tenant", lambda: providers.entra_b2c("c", "contoso", policy="p", audience="a")),
+        ("subdomain", lambda: providers.entra_external_id("c.com", TENANT, audience="a")),
+        ("owner", lambda: _actions(owner="acme/*")),
+        ("owner", lambda: _actions(owner=None)),
+        ("repository_id", lambda: _actions(repository_id="acme/shop")),
+        ("repository_id", lambda: _actions(repository_id="")),
+        ("enterprise", lambda: _actions(enterprise=None)),
+        ("enterprise", lambda: _actions(enterprise="a/b")),
+        ("enterprise", lambda: _actions(enterprise="acme", host="github.example.com")),
+        ("host", lambda: _actions(host="https://github.example.com")),
+        ("group", lambda: providers.gitlab(audience="a", project_path="a/b", group="a/")),
+        ("project_id", lambda: providers.gitlab(audience="a", project_path="a/b", project_id="x")),
+        ("host", lambda: providers.gitlab("a.example/../x", audience="a", project_path="a/b")),
+        ("host", lambda: providers.gitlab("a.example/?x", audience="a", project_path="a/b")),
+        ("host", lambda: providers.gitlab("u@a.example", audience="a", project_path="a/b")),
+        ("require_azp", lambda: _clerk(require_azp="no")),
+        ("authorized_parties", lambda: providers.clerk("c.example", authorized_parties="")),
+        ("domain", lambda: providers.workos("client_1", domain="a/b")),
+        ("domain", lambda: providers.supabase("abc", domain="https://a.example")),
         ("slug", lambda: providers.authentik("https://a.example", "a/b", audience="a")),
     ],
 )
@@ -413,7 +519,10 @@ def test_a_wrong_identifier_is_loud(field, make):
 def test_a_region_may_be_told():
     """A pool whose id does not begin with its region still has one."""
     provider = providers.cognito_id(POOL, client_id="c", region="us-east-2")
-    assert provider.issuer == f"https://cognito-idp.us-east-2.amazonaws.com/{POOL}"
+    assert provider.issuer == (
+        f"https://cognito-idp.us-east-2.amazonaws.com/{POOL}",
+        f"https://issuer-cognito-idp.us-east-2.amazonaws.com/{POOL}",
+    )
 
 
 def test_tenants_may_be_decided_by_a_callable():

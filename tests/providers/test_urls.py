@@ -546,7 +546,7 @@ def test_a_prefix_rule_reads_well_and_accepts_only_strings_with_its_prefix():
 @pytest.mark.parametrize(
     ("provider", "required", "forbidden"),
     [
-        (providers.hanko_passkeys("t", relying_party_id="a.b"), {"sub"}, set()),
+        (providers.hanko_passkeys("t", relying_party_id="a.b"), {"sub"}, {"trans"}),
         (providers.hanko("https://h.b", audience="a"), {"sub", "session_id"}, {"evt"}),
         (providers.prelude("a"), {"sub"}, set()),
         (providers.prelude_step_up("a"), {"scope"}, set()),

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
-from ... import Provider, providers
+from ... import IssuerTemplate, Provider, providers
 from ..._core.unchecked import UNCHECKED
 from .shape import Shape, demanded_by
 
@@ -26,6 +26,7 @@ __all__ = ["algorithm_of", "named", "shape_of"]
 
 _USER: Final = "0a1b2c3d-0000-4000-8000-000000000002"
 _SESSION: Final = "https://stytch.com/session"
+_ENTRA_KEYS: Final = "https://login.microsoftonline.com/{tenantid}/v2.0"
 _ORGANIZATION: Final = "https://stytch.com/organization"
 
 # Identifiers that are the application's own, for whoever names a provider and nothing else.
@@ -42,6 +43,17 @@ _YOURS: Final[Mapping[str, Mapping[str, object]]] = {
     "cognito_id": {"user_pool_id": "eu-west-1_Ab12Cd34E", "client_id": "client-1"},
     "descope": {"project_id": "P2abcdef"},
     "entra": {"tenant": "11111111-2222-4333-8444-555555555555", "audience": "client-1"},
+    "entra_b2c": {
+        "tenant_name": "contoso",
+        "tenant": "11111111-2222-4333-8444-555555555555",
+        "policy": "B2C_1_signin",
+        "audience": "client-1",
+    },
+    "entra_external_id": {
+        "subdomain": "contoso",
+        "tenant": "11111111-2222-4333-8444-555555555555",
+        "audience": "client-1",
+    },
     "entra_multi_tenant": {
         "audience": "client-1",
         "allowed_tenants": ["11111111-2222-4333-8444-555555555555"],
@@ -57,6 +69,7 @@ _YOURS: Final[Mapping[str, Mapping[str, object]]] = {
     "google": {"client_id": "client-1.apps.googleusercontent.com"},
     "hanko": {"api_url": f"https://{_USER}.hanko.io", "audience": "https://app.example.com"},
     "hanko_passkeys": {"tenant_id": _USER, "relying_party_id": "example.com"},
+    "hanko_passkeys_transaction": {"tenant_id": _USER, "relying_party_id": "example.com"},
     "keycloak": {"base_url": "https://id.example.com", "realm": "acme", "audience": "api"},
     "kinde": {"subdomain": "acme", "audience": "https://api.example.com"},
     "kubernetes": {"issuer": "https://kubernetes.default.svc", "audience": "api"},
@@ -211,9 +224,15 @@ def _wso2(provider: Provider) -> Shape:
     )
 
 
-def _entra(_: Provider) -> Shape:
-    issuer = "https://login.microsoftonline.com/{tenantid}/v2.0"
-    return Shape(key_members=lambda _: {"alg": None, "issuer": issuer})
+def _entra(provider: Provider) -> Shape:
+    issuer = provider.issuer
+    first = isinstance(issuer, IssuerTemplate) and issuer.template.startswith("https://sts.")
+    version, key_issuer = ("1.0", None) if first else ("2.0", _ENTRA_KEYS)
+    return Shape(
+        claims={"ver": version},
+        scope_claim="scp",
+        key_members=lambda _: {"alg": None, "issuer": key_issuer},
+    )
 
 
 def _keycloak(_: Provider) -> Shape:
@@ -234,10 +253,12 @@ _KNOWN: Final[Mapping[str, Callable[[Provider], Shape]]] = {
         kid=lambda number, _: hashlib.sha256(f"key {number}".encode()).hexdigest(),
     ),
     "entra": _entra,
+    "entra_external_id": lambda _: Shape(claims={"ver": "2.0"}, scope_claim="scp"),
     "entra_multi_tenant": _entra,
     "gitlab": lambda _: Shape(dated={"nbf": -5}),
     "hanko": _hanko,
     "hanko_passkeys": _hanko_passkeys,
+    "hanko_passkeys_transaction": _hanko_passkeys,
     "keycloak": _keycloak,
     "kinde": lambda _: Shape(audience_is_list=True, scope_claim="scp", scopes_are_list=True),
     "kubernetes": lambda _: Shape(audience_is_list=True, subject="default:app"),

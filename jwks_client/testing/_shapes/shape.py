@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from ..._core.json_values import any_of
 from ..._core.provider import IssuerTemplate, Provider
 from ..._core.unchecked import UNCHECKED, Unchecked
-from ...providers._checks import ClaimPrefix
+from ...providers._checks import (
+    ClaimBelow,
+    ClaimImplies,
+    ClaimPrefix,
+    ClaimWithoutCase,
+    FirstClaim,
+    MemberOfClaim,
+)
 
 if TYPE_CHECKING:
     from .._keys.signing_key import SigningKey
@@ -31,6 +38,7 @@ _USUAL: Final[Mapping[str, object]] = {
     "session_id": _UUID,
     "sid": _UUID,
 }
+_USUAL_SCOPE: Final = "read"
 _DATED: Final = ("auth_time", "nbf")
 
 
@@ -94,13 +102,11 @@ def demanded_by(provider: Provider, known: Shape | None = None) -> Shape:
         if name not in (*claims, *dated, "iss", "aud", "sub", "iat", "exp"):
             claims[name] = _USUAL.get(name, f"fake-{name}")
     for check in provider.checks:
-        match check:
-            case ClaimPrefix(claim="sub", prefix=prefix) if not subject.startswith(prefix):
-                subject = prefix + subject
-            case ClaimPrefix(claim=claim, prefix=prefix) if claim != "sub":
-                claims.setdefault(claim, f"{prefix}1")
-            case _:
-                pass  # the application's own, or one that is satisfied
+        if isinstance(check, ClaimPrefix) and check.claim == "sub":
+            subject = subject if subject.startswith(check.prefix) else check.prefix + subject
+        else:
+            for name, value in _claims_of(check, claims).items():
+                claims.setdefault(name, value)
     for name in provider.forbidden_claims:
         claims.pop(name, None)
         dated.pop(name, None)
@@ -116,6 +122,25 @@ def demanded_by(provider: Provider, known: Shape | None = None) -> Shape:
         scope_claim=scope_claim,
         scopes_are_list=known.scopes_are_list and scope_claim == known.scope_claim,
     )
+
+
+def _claims_of(check: object, claims: Mapping[str, object]) -> Mapping[str, object]:
+    """Return claims that satisfy a rule of this library; none for the application's own."""
+    match check:
+        case ClaimPrefix(claim=claim, prefix=prefix):
+            return {claim: f"{prefix}1"}
+        case ClaimWithoutCase(claim=claim, values=accepted):
+            return {claim: min(accepted)}
+        case ClaimBelow(claim=claim, roots=roots):
+            return {claim: min(roots)}
+        case FirstClaim(claims=(claim, *_), values=accepted):
+            return {claim: min(accepted)}
+        case MemberOfClaim(claim=claim, member=member, values=accepted):
+            return {claim: {member: min(accepted)}}
+        case ClaimImplies(claim=claim, others=others) if claim in claims:
+            return {} if any(one in claims for one in others) else {others[0]: _USUAL_SCOPE}
+        case _:
+            return {}
 
 
 def _claims_for(provider: Provider, known: Shape) -> dict[str, object]:
