@@ -133,9 +133,8 @@ class JWKSMiddleware:
             if self._resource is not None and self._is_metadata(scope):
                 await self._resource(scope, receive, send)
                 return
-            # What another middleware found out stands.
             token = token_in(scope)
-            seen, reply = scope if "auth" in scope else admitted(scope, None), Reply(send)
+            seen, reply = self._excluded(request, scope, send)
         elif self._passes_preflights and is_preflight(request):
             token, receive = None, without_body(receive)
             seen, reply = admitted(bare_scope(scope, self._guard.reader), None), Reply(send)
@@ -163,10 +162,19 @@ class JWKSMiddleware:
         finally:
             current.reset(before)
 
-    def _without_tokens(
-        self, request: UnverifiedRequest, seen: Scope, send: Send
+    def _excluded(
+        self, request: UnverifiedRequest, scope: Scope, send: Send
     ) -> tuple[Scope, Reply]:
-        handshake = self._guard.reader.without_tokens(request)
+        # What another middleware found out stands.
+        seen = scope if "auth" in scope else admitted(scope, None)
+        if scope["type"] == "http":
+            return seen, Reply(send)
+        return self._without_tokens(request, seen, send, excluded=True)
+
+    def _without_tokens(
+        self, request: UnverifiedRequest, seen: Scope, send: Send, *, excluded: bool = False
+    ) -> tuple[Scope, Reply]:
+        handshake = self._guard.reader.without_tokens(request, excluded=excluded)
         if handshake.request is not request:
             seen = seen_by_app(seen, handshake)
         return seen, Reply(send, handshake.echo)

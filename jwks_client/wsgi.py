@@ -193,7 +193,8 @@ class JWKSMiddleware:
             for name, key in self._headers
             if key in environ
         )
-        return UnverifiedRequest("http", environ["REQUEST_METHOD"], headers)
+        scheme = environ["wsgi.url_scheme"]
+        return UnverifiedRequest("http", environ["REQUEST_METHOD"], headers, b"", scheme)
 
 
 class _Body:

@@ -1,12 +1,13 @@
-"""The start and the end of an ASGI app, with the client's own beside them.
+"""The start and the end of an ASGI app, with those of the client (ASGI, lifespan 2.0).
 
-Owns: the lifespan protocol (ASGI, lifespan 2.0). May not know: requests.
+Must not depend on: requests.
 
-The start is the middleware's first: keys are loaded, or loading, when the app begins to. The end is
-the app's first: it may use the client to the last. Many apps do not take part, which they say by
-raising (or returning) before they have answered; the server is then answered for them, so that the
-client's part is carried out. A server that does not take part calls nothing of this: then the first
-request loads the keys.
+At the start the client comes first: keys are loaded, or being loaded, when the app starts. At the
+end the app comes first, since it may use the client to the last. Many apps do not support lifespan:
+they raise before they receive a message, or return without an answer. The server is then answered
+for them, so that the client is warmed up and closed all the same. An app that received the start
+and raises has failed its start, and so has the server: what it raised is raised. A server without
+lifespan calls nothing here: then the first request loads the keys.
 """
 
 from __future__ import annotations
@@ -61,9 +62,10 @@ class Lifespan:
         try:
             await self._app(scope, life.receive, life.send)
         except Exception:
-            if life.answered:
-                raise
-            _log.info("the app takes no part in lifespan: answered for it", exc_info=True)
+            if life.answered or life.started:
+                await _stop(warming)
+                raise  # a server may go on without lifespan, so the client stays open
+            _log.info("the app does not support lifespan: answered for it", exc_info=True)
         else:
             if life.answered:
                 return
@@ -86,14 +88,18 @@ class Lifespan:
             _log.warning("%s", failure)
 
     async def _end(self, warming: asyncio.Task[None] | None) -> None:
-        if warming is not None:
-            warming.cancel()
-            await asyncio.wait([warming])
+        await _stop(warming)
         if self._closes:
             try:
                 await self._client.aclose()
             except Exception:  # noqa: BLE001 (the server is to end whatever happens)
                 _log.exception("the client could not be closed")
+
+
+async def _stop(warming: asyncio.Task[None] | None) -> None:
+    if warming is not None:
+        warming.cancel()
+        await asyncio.wait([warming])
 
 
 class _Life:
@@ -108,6 +114,11 @@ class _Life:
         self._end = end
         self._ended = False
         self.answered = False  # by the app
+
+    @property
+    def started(self) -> bool:
+        """Whether the app has received the start."""
+        return self._first is None
 
     async def receive(self) -> Message:
         """The start, which the middleware has received already, then what the server says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from typing import Any
 
@@ -30,7 +31,7 @@ from jwks_client.errors import (
     KeysUnavailableError,
     TokenError,
 )
-from jwks_client.providers import Cookie, Subprotocol
+from jwks_client.providers import Cookie, Header, Query, Subprotocol
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
 FAILED = {"type": "http.response.start", "status": 500, "headers": []}
@@ -287,6 +288,67 @@ def test_a_handshake_is_excluded_by_its_path_and_not_by_a_method(idp):
     assert call(app, ws_scope(None, "/open")).sent == [{"type": "websocket.accept"}]
     assert call(app, ws_scope(None, "/feed")).status == 401
     assert call(app, http_scope(None, "/feed")).status == 200
+
+
+def test_an_excluded_handshake_keeps_its_token_from_the_app(idp):
+    """A page that offers its token everywhere shows it to no app that did not ask, nor to its log."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope)
+        await send({"type": "websocket.accept"})
+
+    token = idp.issue()
+    places = [
+        Header("Authorization", scheme="Bearer"),
+        Subprotocol("bearer"),
+        Query("access_token"),
+    ]
+    protected = JWKSMiddleware(app, client_of(idp), locations=places, exclude=["/open"])
+    offered = ws_scope(
+        None,
+        "/open",
+        headers=[(b"sec-websocket-protocol", f"bearer, {token}, chat".encode())],
+        subprotocols=["bearer", token, "chat"],
+        query_string=f"x=1;access_token={token}&y=2".encode(),
+    )
+    accepted = {"type": "websocket.accept", "subprotocol": "bearer"}
+    assert call(protected, offered).sent == [accepted]
+    assert token not in repr(seen)
+    assert (seen[0]["subprotocols"], seen[0]["query_string"]) == (["bearer", "chat"], b"x=1&y=2")
+    plain = ws_scope(None, "/open", subprotocols=["bearer", "chat"])
+    assert call(protected, plain).sent == [{"type": "websocket.accept"}]
+    assert seen[1]["subprotocols"] == ["bearer", "chat"], "what is not a token is the app's"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_cookie_behind_tls_counts_for_pages_of_its_own_origin(idp, scheme):
+    """Where a proxy ends TLS the server says http, and pages say https; a downgrade is foreign."""
+    app = JWKSMiddleware(fine, client_of(idp), locations=[Cookie("session")])
+    for origin, status in ((b"https://api.test", 200), (b"http://api.test", None)):
+        headers = [
+            (b"host", b"api.test"),
+            (b"cookie", b"session=" + idp.issue().encode()),
+            (b"origin", origin),
+        ]
+        asked = http_scope(method="POST", headers=headers, scheme=scheme)
+        expected = status or (401 if scheme == "https" else 200)
+        assert call(app, asked).status == expected
+
+
+def test_the_record_of_a_cross_site_cookie_says_what_to_set(idp, caplog):
+    """Behind a proxy the likely cause is a setting: ``trusted_origins``, or the server's own."""
+    caplog.set_level(logging.INFO, logger="jwks_client.requests")
+    app = JWKSMiddleware(fine, client_of(idp), locations=[Cookie("session")])
+    headers = [
+        (b"host", b"127.0.0.1:8000"),
+        (b"cookie", b"session=x"),
+        (b"origin", b"https://api.test"),
+    ]
+    assert call(app, http_scope(method="POST", headers=headers)).code == "cross_site_cookie"
+    (record,) = caplog.records
+    assert "trusted_origins" in record.getMessage()
+    assert "--forwarded-allow-ips" in record.getMessage()
 
 
 PREFLIGHT = [(b"origin", b"https://a.test"), (b"access-control-request-method", b"POST")]

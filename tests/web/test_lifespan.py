@@ -198,6 +198,63 @@ def test_an_app_that_fails_its_start_fails_it():
     assert client.asked == ["warm_up 10", "aclose"]
 
 
+@pytest.mark.parametrize("how", ["background", "required"])
+def test_an_app_that_raises_over_its_start_fails_it(idp, how):
+    """Its error is the server's, which ends or goes on as without the middleware; nothing is answered.
+
+    A server that goes on does so with an open client, and without a warm-up that nothing would end.
+    """
+    one, asked = Call(STARTUP, SHUTDOWN), StandIn()
+    left: set[str] = set()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        raise LookupError("the database is not there")
+
+    async def story() -> None:
+        protected = JWKSMiddleware(app, asked, warm_up=how, close_client=True)
+        try:
+            await one.to(protected, dict(SCOPE))
+        finally:
+            left.update(task.get_name() for task in asyncio.all_tasks())
+
+    with pytest.raises(LookupError):
+        asyncio.run(story())
+    assert one.sent == []
+    assert "aclose" not in asked.asked
+    assert "jwks-client warm-up" not in left
+
+
+def test_an_app_that_receives_its_start_and_returns_is_answered_for():
+    """It raised nothing, so nothing failed: the client lives until the server's end."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+
+    client = StandIn()
+    assert live(app, client, warm_up="required", close_client=True) == [STARTED, ENDED]
+    assert client.asked == ["warm_up 10", "aclose"]
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_a_server_refuses_to_start_an_app_that_fails_its_start(idp, protect):
+    """uvicorn with lifespan="on" ends with the middleware as it does without."""
+    uvicorn = pytest.importorskip("uvicorn")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        raise LookupError("the database is not there")
+
+    served: Any = JWKSMiddleware(app, client_of(idp)) if protect else app
+    config = uvicorn.Config(served, port=0, log_config=None, ws="none", lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=_run, args=(server,))
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert not server.started
+
+
 def test_an_app_that_raises_in_mid_life_is_heard():
     """What it raises after its start is the server's, and the client is closed."""
 

@@ -1,9 +1,7 @@
-"""The places of a request where a token may stand, and what stands there.
+"""The places of a request that may hold a token: how each `Location` is read, and emptied.
 
-Owns: how each `Location` is looked at, and how a token is taken out of it. May not know: which
-place decides, or what is done about what was found. A place tells every candidate that it holds as
-it stands there, an empty one if the place is taken and the token is missing; whoever asks counts
-and judges them.
+Must not depend on: which place decides, and what is done with a candidate. A place returns every
+candidate as it was sent; an empty candidate means that the place is used and the token is missing.
 """
 
 from __future__ import annotations
@@ -21,6 +19,10 @@ __all__ = ["CookiePlace", "HeaderPlace", "Place", "QueryPlace", "SubprotocolPlac
 _BLANKS: Final = b" \t"  # RFC 9110, section 5.6.3
 _SCHEME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]*")
 _PROTOCOLS: Final = b"sec-websocket-protocol"
+# A parameter with the separator before it. Some parsers of queries still split at semicolons.
+_PARAMETERS: Final = re.compile(rb"(?:^|[&;])[^&;]*")
+# RFC 7515, section 7.1. A signature or a payload may be empty.
+_JWS: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
 
 
 class HeaderPlace:
@@ -91,16 +93,25 @@ class SubprotocolPlace:
         """Whether the marker is among the offers."""
         return self._marker in _protocols(request)
 
-    def taken_out(self, request: UnverifiedRequest) -> UnverifiedRequest:
-        """The request without what follows a marker."""
+    def taken_out(
+        self, request: UnverifiedRequest, *, only_tokens: bool = False
+    ) -> UnverifiedRequest:
+        """Return the request without the entry after each marker.
+
+        Arguments:
+            request: the handshake.
+            only_tokens: whether an entry that has not the form of a JWS stays.
+        """
         if not self.offered(request):
             return request
         kept: list[bytes] = []
         after_marker = False
         for entry in _protocols(request):
-            if not after_marker:
+            if not after_marker or (only_tokens and not _JWS.fullmatch(entry)):
                 kept.append(entry)
             after_marker = entry == self._marker
+        if len(kept) == len(_protocols(request)):
+            return request
         others = [(name, value) for name, value in request.headers if name != _PROTOCOLS]
         return request._replace(headers=(*others, (_PROTOCOLS, b", ".join(kept))))
 
@@ -114,15 +125,28 @@ class QueryPlace:
         self._name = location.name.encode()
 
     def find(self, request: UnverifiedRequest) -> list[bytes]:
-        """Its values; an empty one is none."""
-        found = (_pair(one) for one in request.query.split(b"&"))
+        """Return the values of the parameter that are not empty."""
+        found = (_pair(one) for one in _PARAMETERS.findall(request.query))
         return [value for name, value in found if name == self._name and value]
 
-    def taken_out(self, request: UnverifiedRequest) -> UnverifiedRequest:
-        """The request without the parameter, however it was spelt."""
-        pairs = request.query.split(b"&")
-        kept = [one for one in pairs if _pair(one)[0] != self._name]
-        return request if len(kept) == len(pairs) else request._replace(query=b"&".join(kept))
+    def taken_out(
+        self, request: UnverifiedRequest, *, only_tokens: bool = False
+    ) -> UnverifiedRequest:
+        """Return the request without the parameter, however it is spelled.
+
+        Arguments:
+            request: the handshake.
+            only_tokens: whether a value that has not the form of a JWS stays.
+        """
+        parameters = _PARAMETERS.findall(request.query)
+        kept = [one for one in parameters if not self._is_token(*_pair(one), only_tokens)]
+        if len(kept) == len(parameters):
+            return request
+        query = b"".join(kept)
+        return request._replace(query=query if kept[:1] == parameters[:1] else query[1:])
+
+    def _is_token(self, name: bytes, value: bytes, only_tokens: bool) -> bool:  # noqa: FBT001 (positional for the unpacking)
+        return name == self._name and not (only_tokens and not _JWS.fullmatch(value))
 
 
 Place: TypeAlias = HeaderPlace | CookiePlace | SubprotocolPlace | QueryPlace
@@ -150,6 +174,6 @@ def _protocols(request: UnverifiedRequest) -> list[bytes]:
 
 
 def _pair(text: bytes) -> tuple[bytes, bytes]:
-    """A parameter's name and value as an app's parser reads them (WHATWG URL, section 5.1)."""
-    name, _, value = text.replace(b"+", b" ").partition(b"=")
+    """Return a parameter's name and value as an app's parser reads them (WHATWG URL, 5.1)."""
+    name, _, value = text.lstrip(b"&;").replace(b"+", b" ").partition(b"=")
     return unquote_to_bytes(name), unquote_to_bytes(value)

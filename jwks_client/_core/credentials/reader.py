@@ -103,22 +103,32 @@ class CredentialsReader:
                     raise CredentialsError("invalid_request", "one place holds two credentials")
                 if isinstance(place, CookiePlace) and not self._cross_site.allows(request):
                     raise CredentialsError(
-                        "cross_site_cookie", "another site may have caused this request"
+                        "cross_site_cookie",
+                        "another site may have caused this request (see trusted_origins)",
                     )
                 return _text(found[0])
         return None
 
-    def without_tokens(self, handshake: UnverifiedRequest) -> Handshake:
-        """A handshake as the app may see it, whichever place decided."""
+    def without_tokens(self, handshake: UnverifiedRequest, *, excluded: bool = False) -> Handshake:
+        """Return a handshake as the app may see it, whichever place decided.
+
+        Arguments:
+            handshake: as it was sent.
+            excluded: whether it needs no credentials. Then only values in the form of a JWS are
+                removed: anything else may be the app's own.
+        """
         seen = handshake
         echo: str | None = None
         for place in self._of_handshakes:
-            if isinstance(place, SubprotocolPlace):
-                if echo is None and place.offered(seen):
+            if isinstance(place, (SubprotocolPlace, QueryPlace)):
+                before, seen = seen, place.taken_out(seen, only_tokens=excluded)
+                if (
+                    echo is None
+                    and isinstance(place, SubprotocolPlace)
+                    and place.offered(before)
+                    and (seen is not before or not excluded)
+                ):
                     echo = place.name
-                seen = place.taken_out(seen)
-            elif isinstance(place, QueryPlace):
-                seen = place.taken_out(seen)
         return Handshake(seen, echo)
 
     def without_credentials(self, request: UnverifiedRequest) -> UnverifiedRequest:

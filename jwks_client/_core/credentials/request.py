@@ -24,12 +24,14 @@ class UnverifiedRequest(NamedTuple):
         method: as sent; ``"GET"`` for a handshake.
         headers: names in lower case and values, each in the order sent; read more than once.
         query: the query string, still encoded; only read of a handshake.
+        scheme: ``"https"`` or ``"wss"`` if the server says that the request arrived encrypted.
     """
 
     kind: Literal["http", "websocket"]
     method: str
     headers: Iterable[tuple[bytes, bytes]]
     query: bytes = b""
+    scheme: str = "http"
 
     @classmethod
     def of(cls, scope_or_environ: Mapping[str, Any]) -> UnverifiedRequest:
@@ -55,6 +57,7 @@ class UnverifiedRequest(NamedTuple):
         query: bytes = b"",
         *,
         kind: Literal["http", "websocket"] = "http",
+        scheme: str = "http",
     ) -> UnverifiedRequest:
         """Return the request with these headers.
 
@@ -64,9 +67,10 @@ class UnverifiedRequest(NamedTuple):
                 bytes, a header that was sent twice as two pairs.
             query: the query string, still encoded; only read of a handshake.
             kind: ``"websocket"`` for a handshake.
+            scheme: ``"https"`` or ``"wss"`` if the request arrived encrypted.
         """
         headers = tuple((_octets(name).lower(), _octets(value)) for name, value in pairs)
-        return cls(kind, method, headers, query)
+        return cls(kind, method, headers, query, scheme)
 
     def values(self, name: bytes) -> list[bytes]:
         """Return the values of a header, one for each time it was sent."""
@@ -80,14 +84,17 @@ def of_scope(scope: Mapping[str, Any]) -> UnverifiedRequest:
     """Return the request of an ASGI scope, ``http`` or ``websocket``."""
     if scope["type"] == "http":  # each request passes here: its headers are not copied
         return new_tuple(  # type: ignore[no-any-return]
-            UnverifiedRequest, ("http", scope["method"], scope["headers"], b"")
+            UnverifiedRequest,
+            ("http", scope["method"], scope["headers"], b"", scope.get("scheme", "http")),
         )
     headers = scope["headers"]
     offers = scope.get("subprotocols")
     # Some servers (uvicorn with wsproto) remove this header and leave only the list.
     if offers and not any(name == _PROTOCOLS for name, _ in headers):
         headers = [*headers, (_PROTOCOLS, ", ".join(offers).encode("latin-1", "replace"))]
-    return UnverifiedRequest("websocket", "GET", headers, scope.get("query_string", b""))
+    return UnverifiedRequest(
+        "websocket", "GET", headers, scope.get("query_string", b""), scope.get("scheme", "ws")
+    )
 
 
 def _of_environ(environ: Mapping[str, Any]) -> UnverifiedRequest:
@@ -97,7 +104,8 @@ def _of_environ(environ: Mapping[str, Any]) -> UnverifiedRequest:
         for key, value in environ.items()
         if key.startswith("HTTP_") and isinstance(value, str)
     ]
-    return UnverifiedRequest.from_pairs(environ["REQUEST_METHOD"], pairs)
+    scheme = environ.get("wsgi.url_scheme", "http")
+    return UnverifiedRequest.from_pairs(environ["REQUEST_METHOD"], pairs, scheme=scheme)
 
 
 def _octets(text: str | bytes) -> bytes:

@@ -401,6 +401,9 @@ def test_a_token_follows_its_marker_among_the_subprotocols(offers, outcome):
         (b"access_token=a&access_token=b", "invalid_request"),
         (b"access_token=a&access%5Ftoken=b", "invalid_request"),
         (b"access_token=a+b", "invalid_request"),
+        (b"x=1;access_token=a", "a"),
+        (b"access_token=a;x=1", "a"),
+        (b"access_token=a;access_token=b", "invalid_request"),
         (b"access_token=%FF", "invalid_request"),
     ],
 )
@@ -469,6 +472,9 @@ def test_the_first_marker_that_is_offered_is_echoed():
         (b"x=1&access_token=secret&y=%20", b"x=1&y=%20"),
         (b"access%5ftoken=secret&x", b"x"),
         (b"access_token=&x=1", b"x=1"),
+        (b"x=1;access_token=secret;y=2&z", b"x=1;y=2&z"),
+        (b"access_token=secret;x=1", b"x=1"),
+        (b"&;access_token=secret&", b"&&"),
     ],
 )
 def test_the_app_sees_the_query_without_the_token(query, seen):
@@ -476,6 +482,76 @@ def test_the_app_sees_the_query_without_the_token(query, seen):
     handshake_seen = CredentialsReader(EVERYWHERE).without_tokens(handshake(query=query))
     assert handshake_seen.request.query == seen
     assert handshake_seen.echo is None
+
+
+@pytest.mark.parametrize(
+    ("protocol", "query", "seen", "echo"),
+    [
+        ("bearer, aa.bb.cc, chat", b"", ("bearer, chat", b""), "bearer"),
+        ("bearer, bearer, aa.bb.cc", b"", ("bearer, bearer", b""), "bearer"),
+        ("bearer, aa.bb.", b"", ("bearer", b""), "bearer"),
+        ("bearer, chat.v1", b"", ("bearer, chat.v1", b""), None),
+        ("chat, aa.bb.cc", b"", ("chat, aa.bb.cc", b""), None),
+        ("chat", b"x=1&access_token=aa.bb.cc", ("chat", b"x=1"), None),
+        ("chat", b"x=1;access%5Ftoken=aa%2Ebb.cc", ("chat", b"x=1"), None),
+        (
+            "chat",
+            b"access_token=page-7&x=aa.bb.cc",
+            ("chat", b"access_token=page-7&x=aa.bb.cc"),
+            None,
+        ),
+    ],
+)
+def test_on_an_excluded_path_a_token_is_removed_and_nothing_else(protocol, query, seen, echo):
+    """A value in the form of a JWS, where a location says that tokens stand; the rest is the app's."""
+    sent = handshake(("Sec-WebSocket-Protocol", protocol), query=query)
+    shown = CredentialsReader(EVERYWHERE).without_tokens(sent, excluded=True)
+    (offered,) = shown.request.values(b"sec-websocket-protocol")
+    assert ((offered.decode(), shown.request.query), shown.echo) == (seen, echo)
+
+
+ORIGINS = [
+    # The server says http: it may stand behind TLS, so either scheme, each with its default port.
+    ("http", "api.test", "http://api.test", True),
+    ("http", "api.test", "https://api.test", True),
+    ("http", "API.test", "https://api.TEST", True),
+    ("http", "api.test:80", "http://api.test", True),
+    ("http", "api.test:443", "https://api.test", True),
+    ("http", "api.test:443", "http://api.test", False),
+    ("http", "api.test:80", "https://api.test", False),
+    ("http", "api.test:8000", "http://api.test:8000", True),
+    ("http", "api.test:8000", "https://api.test:8000", True),
+    ("http", "api.test:8000", "http://api.test", False),
+    ("http", "api.test", "http://api.test:8000", False),
+    ("ws", "api.test", "https://api.test", True),
+    ("http", "[::1]:8000", "http://[::1]:8000", True),
+    ("http", "[::1]", "http://[::2]", False),
+    # The server says https: an Origin of http is a downgrade.
+    ("https", "api.test", "https://api.test", True),
+    ("https", "api.test:443", "https://api.test", True),
+    ("https", "api.test", "http://api.test", False),
+    ("wss", "api.test", "http://api.test", False),
+    ("https", "api.test:80", "http://api.test", False),
+    # Not an origin of a page, or not this host.
+    ("http", "api.test", "ftp://api.test", False),
+    ("http", "null", "null", False),
+    ("http", "api.test", "https://evil.test", False),
+    ("http", "api.test", "https://api.test.evil.test", False),
+    ("http", "api.test", "https://api.test/", False),
+    ("http", "api.test", "https://u@api.test", False),
+    ("http", "", "https://", False),
+    ("http", "api.test:", "https://api.test", False),
+]
+
+
+@pytest.mark.parametrize(("scheme", "host", "origin", "counts"), ORIGINS)
+def test_origin_and_host_are_compared_by_host_and_port(scheme, host, origin, counts):
+    """The scheme counts only against a downgrade, for requests that change something and handshakes."""
+    expected = "a" if counts else "cross_site_cookie"
+    sent = request(COOKIE, ("Host", host), ("Origin", origin), method="POST")
+    assert read(sent._replace(scheme=scheme), SESSION) == expected
+    sent = handshake(COOKIE, ("Host", host), ("Origin", origin))
+    assert read(sent._replace(scheme=scheme), SESSION) == expected
 
 
 def test_a_request_can_be_shown_without_any_credentials():

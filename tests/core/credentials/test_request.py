@@ -42,7 +42,7 @@ def test_a_request_of_a_wsgi_environ_has_its_headers_by_their_names():
             "wsgi.version": (1, 0),
         }
     )
-    assert request == ("http", "PUT", ((b"x-api-token", b"a?"),), b"")
+    assert request == ("http", "PUT", ((b"x-api-token", b"a?"),), b"", "http")
 
 
 @pytest.mark.parametrize("given", [{"type": "lifespan"}, {}, None, "GET", object()])
