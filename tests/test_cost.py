@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from quick_readers import reading
 
-from jwks_client import JWKSClient
+from jwks_client import IssuerTemplate, JWKSClient, Provider
 from jwks_client.testing import FakeProvider
 
 
@@ -34,11 +34,20 @@ class Scene(NamedTuple):
 def warm(algorithm: str = "RS256", **settings: Any) -> Scene:
     idp = FakeProvider(algorithm=algorithm)
     client = idp.client(**settings)
-    tokens = [idp.issue(sub=f"u{number}", scope="a b") for number in range(4)]
+    tokens = [ordinary(idp, sub=f"u{number}", scope="a b") for number in range(4)]
     for token in tokens[:2]:  # the first fetches, and what is made once is made
         client.verify(token)
     key = client.get_signing_key_from_jwt(tokens[0]).key
     return Scene(client, tokens[2:], signature_check(key, algorithm, tokens[2]))
+
+
+def ordinary(idp: FakeProvider, **claims: Any) -> str:
+    """A token whose signature's numbers do not begin with zeros, as one ECDSA signature in 128 does."""
+    while True:
+        token = idp.issue(**claims)
+        signature = base64.urlsafe_b64decode(token.rpartition(".")[2] + "==")
+        if signature[0] and signature[len(signature) // 2]:
+            return token
 
 
 def signature_check(key: Any, algorithm: str, token: str) -> Callable[[], object]:
@@ -120,6 +129,56 @@ def test_asyncio_costs_no_call_more():
     scene = warm()
     by_asyncio = asyncio.run(story()) - 2  # less `step`, and `send` in it
     assert by_asyncio == calls_of(scene.client.verify, scene.tokens[0])
+
+
+def at_scale(count: int, *more: Provider) -> int:
+    """Calls that a token costs where there are so many providers."""
+    idp = FakeProvider(issuer="https://t7.idp.test")
+    keys = idp.jwks()
+    many = [
+        Provider(name=f"p{n}", issuer=f"https://t{n}.idp.test", audience=idp.audience, jwks=keys)
+        for n in range(count)
+    ]
+    client = JWKSClient(*more, *many, clock=idp.clock)
+    tokens = [idp.issue(sub=f"u{n}") for n in range(4)]
+    for token in tokens[:3]:
+        client.verify(token)
+    return calls_of(client.verify, tokens[3])
+
+
+TEMPLATE = Provider(
+    name="template",
+    issuer=IssuerTemplate("https://login.test/{tid}/v2.0", allowed={"t1"}),
+    audience="api",
+    jwks=FakeProvider().jwks(),
+)
+
+
+def test_a_token_costs_the_same_however_many_providers_there_are():
+    """Routing does not look at each of them, with a template among them and without."""
+    assert at_scale(1000) == at_scale(10)
+    assert at_scale(1000, TEMPLATE) == at_scale(10, TEMPLATE)
+
+
+def test_making_a_client_costs_each_provider_the_same():
+    """A hundred times as many providers are a hundred times as many calls, and not more."""
+    idp = FakeProvider()
+
+    def making(count: int) -> int:
+        many = [
+            Provider(
+                name=f"p{n}",
+                issuer=f"https://t{n}.idp.test",
+                audience="api",
+                jwks_url=f"https://t{n}.idp.test/jwks",
+            )
+            for n in range(count)
+        ]
+        return calls_of(lambda: JWKSClient(*many, clock=idp.clock))
+
+    making(1)
+    few, many = making(10), making(1010)
+    assert (many - few) / 1000 < 2 * (making(110) - few) / 100  # dicts grow; quadratic were 10
 
 
 def test_the_count_sees_a_call_more():

@@ -425,3 +425,36 @@ class TestMany:
         gate.set()
         assert (caught.value.code, caught.value.http_status) == ("resolver_failed", 503)
         assert caught.value.retry_after >= 1
+
+
+class TestWhatTheResolverSays:
+    def test_a_tenant_has_its_own_static_keys(self, drive):
+        """A configured provider that is named like a tenant's issuer does not verify its tokens."""
+        main, tenant = FakeProvider(issuer="https://main.test"), FakeProvider(issuer=name(1))
+        configured = Provider(
+            name=name(1), issuer="https://main.test", audience="api", jwks=main.jwks()
+        )
+        answer = Provider(name="x", issuer=name(1), audience="api", jwks=tenant.jwks())
+        drive.client(configured, resolve=lambda _: answer)
+        assert drive.verify(tenant.issue(aud="api")).issuer == name(1)
+        with pytest.raises(TokenError) as caught:
+            drive.verify(main.issue(iss=name(1), aud="api"))
+        assert caught.value.code == "bad_signature"
+
+    def test_the_newest_rule_counts_although_python_calls_both_equal(self, drive):
+        """``{"adm": 1}`` that becomes ``{"adm": True}`` is another rule."""
+        clock, rule = FakeClock(NOW), [1]
+        idp = FakeProvider(issuer=name(1), clock=clock)
+
+        def resolve(issuer: str) -> Provider:
+            fields = {"jwks": idp.jwks(), "claim_values": {"adm": rule[0]}}
+            return Provider(name="x", issuer=issuer, audience=idp.audience, **fields)
+
+        drive.client(resolve=resolve, clock=clock, resolve_ttl=1)
+        drive.verify(idp.issue(adm=1))
+        rule[0] = True
+        clock.advance(100)
+        drive.verify(idp.issue(adm=True))
+        with pytest.raises(TokenError) as caught:
+            drive.verify(idp.issue(adm=1))
+        assert caught.value.code == "invalid_claim"

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
-from ..._core.issuers.resolver_answers import Failure, read_answer
+from ..._core.issuers.resolver_answers import Failure, read_answer, same_provider
 from ..._core.issuers.tenants import Ask, Busy, Decision, Tenant, TenantTable, Unknown, Use
 from ..._core.policy import TenantPolicy
 from ..._core.provider import Provider
@@ -226,7 +226,7 @@ class Tenants:
             if not isinstance(provider, Provider):
                 return provider
             known = self._table.held(call.issuer)
-            if known is not None and known.provider == provider:
+            if known is not None and same_provider(known.provider, provider):
                 return known
             arguments.check_checks((provider,), asynchronous=self._asynchronous)
             source = self._make_source(provider, None if known is None else known.source)

@@ -1,6 +1,6 @@
-"""How a client's providers become its key sets.
+"""How a client's providers become its key sets: which of them share one, and what each starts with.
 
-Owns: which providers share a key set, and what each begins with. May not know: clients, flights.
+Must not depend on clients or flights.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from ..._core.issuers.resolver_answers import same_value
 from ..._core.keysets.cache import KeyCache
 from ..._core.keysets.fetch import Plan
 from ..._core.keysets.jwk import BadKeySet, read_key_set
@@ -40,7 +41,7 @@ class Sources:
     )
 
     def of(self, providers: Iterable[Provider]) -> dict[str, KeySource]:
-        """The key set of each provider by the provider's name; an equal place is one key set."""
+        """Return the key set of each provider by its name; an equal place is one key set."""
         named: dict[str, KeySource] = {}
         for provider in providers:
             place = _place(provider)
@@ -50,21 +51,22 @@ class Sources:
         return named
 
     def of_tenant(self, provider: Provider, former: KeySource | None) -> KeySource:
-        """The key set of a tenant: its former one, if the keys come from the same place still.
+        """Return the key set of a tenant: the former one, if its keys still come from there.
 
-        Tenants never share one, so that what the tokens of one cause, from budgets to events, is
-        its own; but a tenant whose keys a configured provider has already has those.
+        Tenants do not share a key set, so that budgets and events of one are not another's. But a
+        tenant shares the fetched key set of a configured provider with an equal URL.
 
         Arguments:
             provider: as the application describes the tenant now.
-            former: what it had until now, if it was there.
+            former: its key set until now, if it was loaded.
         """
         place = _place(provider)
         if former is not None:
             before = former.plan.provider
-            if _place(before) == place and before.jwks == provider.jwks:
+            if _place(before) == place and same_value(before.jwks, provider.jwks):
                 return former
-        return self._configured.get(place) or self._make(provider)
+        shared = self._configured.get(place) if provider.jwks is None else None
+        return shared or self._make(provider)
 
     def _make(self, provider: Provider) -> KeySource:
         plan = Plan(
@@ -79,15 +81,17 @@ class Sources:
         try:
             key_set = read_key_set(provider.jwks, max_keys=self.fetch.max_keys)
         except BadKeySet as bad:
-            raise ConfigurationError("jwks", f"takes a JWK Set with a usable key: {bad}") from None
+            raise ConfigurationError(
+                "jwks", f"must be a JWK Set with a usable key: {bad}"
+            ) from None
         return KeySource.holding(plan, key_set, self.clock, self.tell)
 
 
 def due_share(policy: CachePolicy, chance: random.Random) -> float | None:
-    """The share of the life after which a set is due in this process, or None for never.
+    """Return the share of the lifetime after which a set is due in this process; None for never.
 
-    A fleet that started together must not fetch in step; nor may jitter push the fetch past the
-    life.
+    A fleet that started together must not fetch in step, and jitter must not move the fetch past
+    the lifetime.
     """
     share = policy.refresh_ahead
     if share is None:
@@ -96,9 +100,9 @@ def due_share(policy: CachePolicy, chance: random.Random) -> float | None:
 
 
 def _place(provider: Provider) -> Hashable:
-    """What makes two providers' key sets one: an equal URL and equal ways to fetch it."""
+    """Return what makes two providers' key sets one: an equal URL and equal fetch settings."""
     if provider.jwks is not None:
-        return ("in hand", provider.name)
+        return ("static", provider.name)
     headers = provider.headers
     sent = id(headers) if callable(headers) else tuple(sorted((headers or {}).items()))
     issuer = None if provider.discovery_url is None else repr(provider.issuer)

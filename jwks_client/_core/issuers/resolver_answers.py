@@ -5,8 +5,11 @@ Owns: the conditions on both. May not know: which tenants are loaded, how the re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, fields, replace
+from types import MethodType
+from typing import Any, Final, cast
 
 from ...errors import TokenError
 from ..provider import Provider
@@ -69,3 +72,29 @@ def read_answer(issuer: str, answer: object) -> Provider | Failure | None:
     if answer.issuer not in (issuer, (issuer,)):
         return Failure("the application's resolver answered with another issuer's provider")
     return replace(answer, name=issuer)
+
+
+def same_provider(one: Provider, other: Provider) -> bool:
+    """Return whether two answers say the same; for Python's ``==``, 1 and True would be equal."""
+    return all(same_value(getattr(one, f.name), getattr(other, f.name)) for f in fields(Provider))
+
+
+def same_value(one: object, other: object) -> bool:
+    """Return whether two settings are the same in value and type; callables by identity."""
+    match one, other:
+        case Mapping(), Mapping():
+            mine, theirs = (cast("Mapping[object, object]", it) for it in (one, other))
+            return mine.keys() == theirs.keys() and all(
+                same_value(mine[name], theirs[name]) for name in mine
+            )
+        case (list(), list()) | (tuple(), tuple()):
+            left, right = (cast("Sequence[object]", it) for it in (one, other))
+            return len(left) == len(right) and all(map(same_value, left, right))
+        case AbstractSet(), AbstractSet():
+            sets = (cast("AbstractSet[object]", it) for it in (one, other))
+            here, there = ({(type(member), member) for member in it} for it in sets)
+            return here == there
+        case _ if callable(one) and not isinstance(one, MethodType):
+            return one is other
+        case _:
+            return type(one) is type(other) and one == other

@@ -1,13 +1,14 @@
-"""Which of the configured providers a token may be of, and which of their verdicts counts.
+"""Which of the configured providers a token may belong to, and which of their verdicts counts.
 
-Owns: routing by the unverified ``iss`` and the order of verdicts. May not know: keys, caches,
-fetches. A token chooses among providers that the application configured; it never names a URL.
+Routes by the unverified ``iss``: a token chooses among providers that the application configured,
+and never names a URL. Must not depend on keys, caches or fetches. However many providers there are,
+making the routes costs the same for each, and routing a token does not depend on their number.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 from ...errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
@@ -20,17 +21,16 @@ from ..unchecked import UNCHECKED
 
 T = TypeVar("T")
 
-# The order in which errors of several candidates count, where no signature held.
+# The order in which errors of several candidates count where no signature was valid.
 _RANKED = ("bad_signature", "ambiguous_key", "unknown_key")
 
 
 class Routes:
-    """The providers of one client, laid out by issuer.
+    """The providers of one client, indexed by issuer.
 
     Arguments:
         providers: in the order given; names differ, and no two would accept the same tokens.
-        resolved: the application resolves others, so there may be none, and an issuer that none of
-            them names may still be somebody's.
+        resolved: the application resolves further providers, so there may be no configured one.
 
     Raises `ConfigurationError`.
     """
@@ -38,8 +38,10 @@ class Routes:
     __slots__ = (
         "_by_issuer",
         "_by_name",
+        "_by_prefix",
         "_only",
-        "_templates",
+        "_order",
+        "_prefix_lengths",
         "locations",
         "settled",
         "unchecked",
@@ -57,25 +59,39 @@ class Routes:
         every_place = (place for provider in providers for place in provider.locations)
         self.locations: tuple[Location, ...] = tuple(dict.fromkeys(every_place)) or (BEARER,)
         self.unchecked = tuple(rules for rules in all_rules if not rules.checks_issuer)
-        self._templates = any(isinstance(p.issuer, IssuerTemplate) for p in providers)
         # Whether it depends on nothing but the token which providers name its issuer.
         self.settled = self._only is not None or not any(
             isinstance(p.issuer, IssuerTemplate) and callable(p.issuer.allowed) for p in providers
         )
-        self._by_issuer: dict[str, tuple[Rules, ...]] = {}
-        for issuer in {one for provider in providers for one in _plain_issuers(provider)}:
-            self._by_issuer[issuer] = self._naming(issuer)
+        by_issuer: dict[str, list[Rules]] = {}
+        self._by_prefix: dict[str, list[Rules]] = {}
+        for rules in all_rules:
+            issuer = rules.provider.issuer
+            if isinstance(issuer, IssuerTemplate):
+                prefix = issuer.template.partition("{")[0]
+                self._by_prefix.setdefault(prefix, []).append(rules)
+            for plain in _plain_issuers(rules.provider):
+                by_issuer.setdefault(plain, []).append(rules)
+        self._by_issuer = {issuer: tuple(some) for issuer, some in by_issuer.items()}
+        self._prefix_lengths = sorted({len(prefix) for prefix in self._by_prefix})
+        self._order = {rules: place for place, rules in enumerate(all_rules)}
 
     def naming(self, issuer: str) -> tuple[Rules, ...]:
-        """The providers that name an issuer, in the order given."""
-        # A template's `allowed` may be the application's own code, which is asked each time.
-        return self._by_issuer.get(issuer, ()) if not self._templates else self._naming(issuer)
-
-    def _naming(self, issuer: str) -> tuple[Rules, ...]:
-        return tuple(rules for rules in self._by_name.values() if rules.names(issuer))
+        """Return the providers that name an issuer, in the order given."""
+        found = self._by_issuer.get(issuer, ())
+        matching = [
+            rules
+            for length in self._prefix_lengths
+            for rules in self._by_prefix.get(issuer[:length], ())
+            # A template's `allowed` may be the application's own code, which is asked each time.
+            if rules.names(issuer)
+        ]
+        if not matching:
+            return found
+        return tuple(sorted((*found, *matching), key=self._order.__getitem__))
 
     def named(self, name: str) -> Rules:
-        """The provider of a name; ValueError if there is none, a mistake of the caller."""
+        """Return the provider of a name. Raises ValueError if there is none."""
         try:
             return self._by_name[name]
         except KeyError:
@@ -88,7 +104,7 @@ class Routes:
         return tuple(self._by_name)
 
     def candidates(self, token: UnverifiedToken) -> tuple[Rules, ...]:
-        """The providers that may accept a token, in the order to ask them; never empty.
+        """Return the providers that may accept a token, in the order to ask them; never empty.
 
         Raises TokenError ``unknown_issuer``, or ``missing_claim`` or ``invalid_claim`` for ``iss``.
         """
@@ -109,11 +125,11 @@ class Routes:
 
 
 def verdict(held: Iterable[JWKSError], others: Iterable[JWKSError]) -> JWKSError:
-    """The error that counts among several candidates' errors, each in the order of the candidates.
+    """Return the error that counts among the errors of several candidates.
 
     Arguments:
-        held: of candidates whose key made the signature.
-        others: of the rest.
+        held: the errors of candidates whose key verifies the signature, in their order.
+        others: the errors of the other candidates, in their order.
     """
     for error in held:
         return error
@@ -142,39 +158,43 @@ def _plain_issuers(provider: Provider) -> tuple[str, ...]:
 
 
 def _refuse_twins(providers: Sequence[Provider]) -> None:
-    for place, provider in enumerate(providers):
+    names: set[str] = set()
+    alike: dict[Hashable, list[Provider]] = {}
+    for provider in providers:
         if not isinstance(provider, Provider):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError(
-                "providers", f"takes Provider values, not {type(provider).__name__}"
+                "providers", f"must be Provider values, got {type(provider).__name__}"
             )
-        for other in providers[:place]:
-            if other.name == provider.name:
-                raise ConfigurationError(
-                    "providers", f"two are named {provider.name!r}; tell them apart with name="
-                )
-            if _identity(other) == _identity(provider):
+        if provider.name in names:
+            raise ConfigurationError(
+                "providers", f"two are named {provider.name!r}; tell them apart with name="
+            )
+        names.add(provider.name)
+        others = alike.setdefault(_rules_of(provider), [])
+        for other in others:
+            if _values_of(other) == _values_of(provider):
                 raise ConfigurationError(
                     "providers",
                     f"{other.name!r} and {provider.name!r} would accept the same tokens",
                 )
+        others.append(provider)
 
 
-def _told_apart(value: object) -> list[str]:
-    """A claim's accepted values as text, in which true is not 1."""
-    return sorted(json.dumps(one, sort_keys=True) for one in any_of(value))
+def _told_apart(value: object) -> tuple[str, ...]:
+    """Return a claim's accepted values as text, in which true is not 1."""
+    return tuple(sorted(json.dumps(one, sort_keys=True) for one in any_of(value)))
 
 
-def _identity(provider: Provider) -> tuple[object, ...]:
-    """Issuer, keys and claim rules: what decides on a token."""
+def _rules_of(provider: Provider) -> Hashable:
+    """Return issuer, key URL and claim rules, with `_values_of` all that decides on a token."""
     as_set = frozenset
+    audience = provider.audience
     return (
-        as_set(_plain_issuers(provider)) or provider.issuer,
-        provider.jwks_url or provider.discovery_url or provider.jwks,
-        provider.audience
-        if provider.audience is UNCHECKED
-        else as_set(
-            (provider.audience,) if isinstance(provider.audience, str) else provider.audience
-        ),
+        as_set(_plain_issuers(provider)),
+        provider.jwks_url or provider.discovery_url,
+        as_set((audience,) if isinstance(audience, str) else audience)
+        if audience is not UNCHECKED
+        else audience,
         as_set(provider.algorithms),
         as_set(provider.token_types),
         as_set(provider.required_claims),
@@ -183,5 +203,11 @@ def _identity(provider: Provider) -> tuple[object, ...]:
         provider.max_age,
         provider.require_expiry,
         provider.bound_tokens,
-        tuple(provider.checks),
     )
+
+
+def _values_of(provider: Provider) -> tuple[object, ...]:
+    """Return what decides on a token and may have no hash: key set, template, checks."""
+    issuer = provider.issuer
+    template = issuer if isinstance(issuer, IssuerTemplate) else None
+    return (issuer is UNCHECKED, provider.jwks, template, tuple(provider.checks))

@@ -1,9 +1,9 @@
-"""The verified-token memory: the very bytes were verified before, by a key that still stands.
+"""The memo of verified tokens: these very bytes were verified before, by a key that is still valid.
 
-Owns: what is remembered of a verification and when it still counts. May not know: how the
-verification went. A hit skips the parse and the signature, and nothing else: it counts only while
+Decides what is remembered of a verification and when it still counts. Must not depend on how
+tokens are verified. A hit skips parsing and the signature, and nothing else: it counts only while
 the key set is fresh and holds that very key, and only in the span of time in which every check
-would say the same again.
+would give the same result again.
 """
 
 from __future__ import annotations
@@ -23,10 +23,18 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 300.0  # seconds that an entry lives at most
 MOST_HEADERS: Final = 64
+MOST_BYTES: Final = 16 * 1024 * 1024
+# A token of up to so many characters counts without a look at what is in it.
+_SHORT: Final = 1024
+# Bytes that a token of n characters takes: its text and its payload, and what is around them.
+_PER_CHARACTER: Final = 2
+_PER_ENTRY: Final = 2048
+# Bytes that a scope or an audience takes, in its set or tuple.
+_PER_WORD: Final = 160
 
 
 class Holder(Protocol):
-    """Whoever holds the facts of a key set, at any moment the newest: a key set, or a tenant."""
+    """A source of the newest facts of a key set: a key set, or a tenant."""
 
     @property
     def held(self) -> bool:
@@ -45,7 +53,7 @@ class Holder(Protocol):
 
 
 class Remembered(NamedTuple):
-    """One verification that held.
+    """One successful verification.
 
     Arguments:
         facts: what was proved.
@@ -65,7 +73,7 @@ class Remembered(NamedTuple):
     until: float
 
     def counts(self, wall: float, now: float) -> bool:
-        """Whether it still says what the whole way would say, at these two times."""
+        """Return whether a whole verification would give the same result at these two times."""
         # Unpacked at once: to read the fields of a named tuple one by one takes longer.
         facts, _, holder, earlier, earliest, latest, until = self
         if not earliest <= wall < latest or now >= until:
@@ -81,8 +89,19 @@ class Remembered(NamedTuple):
         )
 
 
+def weight(facts: TokenFacts) -> int:
+    """Return roughly how many bytes the facts of a token take."""
+    size = len(facts.raw)
+    if size <= _SHORT:
+        return _PER_ENTRY + _PER_CHARACTER * size
+    words = len(facts.scopes) + len(facts.audience)
+    return _PER_ENTRY + _PER_CHARACTER * size + _PER_WORD * words
+
+
 class Memo:
-    """A bounded map from tokens to what was proved of them. Not thread-safe in what changes it.
+    """A map from tokens to what was proved of them, bounded in entries and in bytes.
+
+    Not thread-safe in what changes it.
 
     Arguments:
         size: the most entries; 0 remembers nothing.
@@ -91,35 +110,44 @@ class Memo:
         keeps_tokens: whether tokens are remembered at all.
     """
 
-    __slots__ = ("_size", "entries", "headers", "keeps_tokens")
+    __slots__ = ("_bytes", "_count", "_size", "entries", "headers", "keeps_tokens")
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._count = self._bytes = 0
         self.keeps_tokens = size > 0
         # Read without a lock; an entry counts only if it says so (`Remembered.counts`).
         self.entries: dict[Hashable, Remembered] = {}
-        # What header segments say, of tokens whose signature held: no verdict, and few.
+        # Header segments as parsed, of tokens with a valid signature: no verdicts, and few.
         self.headers: dict[bytes, UnverifiedHeader] = {}
 
     def remember(self, key: Hashable, entry: Remembered) -> None:
         """Keep an entry; the oldest go for it. Only where it keeps tokens, under a lock."""
         entries = self.entries
         if key in entries:
-            del entries[key]  # so that it becomes the newest
+            self._forget(key)  # so that it becomes the newest
         entries[key] = entry
-        if len(entries) > self._size:
+        self._count += 1
+        facts = entry.facts
+        size = len(facts.raw)  # hot path: `weight` kept inline
+        self._bytes += weight(facts) if size > _SHORT else _PER_ENTRY + _PER_CHARACTER * size
+        while self._count > self._size or self._bytes > MOST_BYTES:
             # Several at once where there are many: to find its first entry a dict is walked from
             # its start, past the places of all that went before.
-            for old in list(islice(entries, 1 + self._size // 64)):
-                del entries[old]
+            for old in list(islice(entries, 1 + self._count // 64)):
+                self._forget(old)
+
+    def _forget(self, key: Hashable) -> None:
+        self._bytes -= weight(self.entries.pop(key).facts)
+        self._count -= 1
 
     def drop(self, unwanted: Callable[[Remembered], bool]) -> None:
-        """Let go of all entries of a kind. The caller holds a lock."""
+        """Remove all entries of a kind. The caller holds a lock."""
         for key in [key for key, entry in self.entries.items() if unwanted(entry)]:
-            del self.entries[key]
+            self._forget(key)
 
     def remember_header(self, token: UnverifiedToken) -> None:
-        """Keep how a verified token's header was read. The caller holds a lock."""
+        """Keep how a verified token's header was parsed. The caller holds a lock."""
         if token.header_segment in self.headers:
             return
         while len(self.headers) >= MOST_HEADERS:

@@ -10,6 +10,7 @@ from jwks_client._core.issuers.resolver_answers import (
     askable,
     precheck_expiry,
     read_answer,
+    same_provider,
 )
 
 ISSUER = "https://a.test"
@@ -101,3 +102,51 @@ def test_an_answer_for_anything_but_that_very_issuer_is_a_failure(answer):
     read = read_answer(ISSUER, answer)
     assert isinstance(read, Failure)
     assert "a.test" not in read.message
+
+
+class Own:
+    """A check that calls itself equal to every other."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+    def __call__(self, token):
+        return True
+
+
+def check(token):
+    """A check that is a function."""
+    return True
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"claim_values": {"adm": 1}}, {"claim_values": {"adm": True}}),
+        ({"claim_values": {"adm": {1, "a"}}}, {"claim_values": {"adm": {True, "a"}}}),
+        ({"claim_values": {"adm": [{"x": 0}]}}, {"claim_values": {"adm": [{"x": False}]}}),
+        ({"claim_values": {"adm": [1, 2]}}, {"claim_values": {"adm": [1]}}),
+        ({"claim_values": {"adm": 1}}, {"claim_values": {"adm": 1.0}}),
+        ({"checks": (Own(),)}, {"checks": (Own(),)}),
+        ({"max_age": 5}, {"max_age": 6}),
+    ],
+)
+def test_answers_that_python_calls_equal_may_differ(before, after):
+    """What the resolver says now is what counts, also where ``==`` sees no difference."""
+    assert not same_provider(provider(ISSUER, **before), provider(ISSUER, **after))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"claim_values": {"adm": {1, "a"}, "x": [{"y": None}]}},
+        {"checks": (check, "".startswith)},
+        {"headers": {"X": "y"}, "audience": providers.UNCHECKED},
+    ],
+)
+def test_equal_answers_are_the_same(fields):
+    """A tenant whose description did not change keeps its keys and remembered tokens."""
+    assert same_provider(provider(ISSUER, **fields), provider(ISSUER, **fields))

@@ -10,7 +10,7 @@ from signed_tokens import KEY, NOW, SIGNER, rules, unverified
 from jwks_client import CachePolicy, KeySet
 from jwks_client._core.keysets.cache import KeyCache
 from jwks_client._core.keysets.jwk import read_key_set
-from jwks_client._core.tokens.memo import LONGEST, MOST_HEADERS, Memo, Remembered
+from jwks_client._core.tokens.memo import LONGEST, MOST_BYTES, MOST_HEADERS, Memo, Remembered
 from jwks_client._core.tokens.unverified import UnverifiedHeader, UnverifiedToken
 from jwks_client.testing._keys.signing_key import make_key
 
@@ -224,3 +224,41 @@ def test_a_large_memory_lets_go_of_a_few_at_once():
     for number in range(129):
         memo.remember(number, entry)
     assert list(memo.entries) == list(range(3, 129))
+
+
+def _of_size(characters, words=0):
+    facts = remembered().facts._replace(
+        raw="x" * characters, scopes=frozenset(map(str, range(words)))
+    )
+    return remembered(facts=facts)
+
+
+@pytest.mark.parametrize(("characters", "words"), [(16_000, 3000), (1_000_000, 0), (1000, 0)])
+def test_the_memory_is_bounded_in_bytes(characters, words):
+    """Tokens of 16 KiB with thousands of scopes do not take hundreds of megabytes."""
+    memo = Memo(100_000)
+    each = characters + 80 * words
+    for number in range(64 + MOST_BYTES // each):
+        memo.remember(number, _of_size(characters, words))
+        assert len(memo) * each <= MOST_BYTES
+    assert number in memo.entries
+
+
+def test_what_goes_makes_room_for_as_many_bytes():
+    """A memory that was emptied or rewritten holds as much as a new one."""
+    fresh, used = Memo(1000), Memo(1000)
+    for number in range(2000):
+        used.remember(number % 7, _of_size(16_000, 10 * (number % 5)))
+        used.remember(str(number), _of_size(100))
+    used.drop(lambda _: True)
+    for memo in (fresh, used):
+        for number in range(1000):
+            memo.remember(number, _of_size(30_000))
+    assert len(fresh) == len(used) < 1000
+
+
+def test_one_token_that_is_too_large_is_not_remembered():
+    """It would push out all others and stay too large."""
+    memo = Memo(10)
+    memo.remember(1, _of_size(MOST_BYTES))
+    assert len(memo) == 0
