@@ -32,7 +32,7 @@ from ._web.asgi_scope import (
     send_answer,
     token_in,
 )
-from ._web.exclusions import Exclusions, route_path
+from ._web.exclusions import Exclusions, optional_paths, route_path
 from ._web.guard import Guard, OnError, Refusal, WarmUp, is_refusal
 from ._web.identity import current, current_token
 from ._web.preflight import Preflight, bare_scope, checked_preflight, is_preflight, without_body
@@ -65,7 +65,8 @@ class JWKSMiddleware:
     Arguments:
         app: the ASGI app.
         client: an `AsyncJWKSClient`.
-        optional: let requests without credentials pass; bad ones are refused all the same.
+        optional: True, or paths as in ``exclude``: let requests without credentials pass; bad
+            credentials are refused all the same.
         exclude: paths that need no credentials: exact paths, ``"/docs/*"`` for everything below,
             ``"GET /path"`` for one method, compiled patterns for the whole path. Compared is the
             path without ``root_path``.
@@ -90,7 +91,7 @@ class JWKSMiddleware:
         app: ASGIApp,
         client: AsyncVerifier,
         *,
-        optional: bool = False,
+        optional: bool | Iterable[str | re.Pattern[str]] = False,
         exclude: Iterable[str | re.Pattern[str]] = (),
         locations: Collection[Location] | None = None,
         realm: str | None = None,
@@ -106,14 +107,15 @@ class JWKSMiddleware:
             client,
             asynchronous=True,
             locations=locations,
-            optional=optional,
+            optional=optional is True,
             realm=realm,
             on_error=on_error,
             resource_metadata=resource_metadata,
             trusted_origins=trusted_origins,
         )
         self._read = self._guard.read
-        self._verify = client.verify
+        self._verify = self._guard.client.verify
+        self._optional = optional_paths(optional)
         self._exclusions = Exclusions(exclude)
         self._passes_preflights = checked_preflight(preflight)
         self._resource = self._guard.resource
@@ -140,7 +142,8 @@ class JWKSMiddleware:
             seen, reply = admitted(bare_scope(scope, self._guard.reader), None), Reply(send)
         else:
             try:
-                raw = self._read(request)
+                anonymous = self._optional.any and self._covers(self._optional, scope)
+                raw = self._read(request, optional=anonymous)
                 token = None if raw is None else await self._verify(raw)
             except JWKSError as error:
                 await self._refuse(error, request, scope, send)
@@ -188,10 +191,13 @@ class JWKSMiddleware:
 
     def _is_open(self, scope: Scope) -> bool:
         """Return whether a request needs no credentials."""
-        # A handshake is not a GET of a page, so "GET /path" does not exclude it.
+        return self._covers(self._exclusions, scope) or self._is_metadata(scope)
+
+    @staticmethod
+    def _covers(paths: Exclusions, scope: Scope) -> bool:
+        # A handshake is not a GET of a page, so "GET /path" does not cover it.
         method = scope["method"] if scope["type"] == "http" else "WEBSOCKET"
-        path = route_path(scope["path"], scope.get("root_path", ""))
-        return self._exclusions.match(method, path) or self._is_metadata(scope)
+        return paths.match(method, route_path(scope["path"], scope.get("root_path", "")))
 
     def _is_metadata(self, scope: Scope) -> bool:
         resource = self._resource

@@ -176,7 +176,7 @@ def _under_middleware(handler: Handler, requirement: Requirement, *, awaits: boo
                 "there is no token here: the request has no credentials, or no JWKSMiddleware has "
                 "seen it; that, or client=, is what finds one",
             )
-        requirement.check(token)
+        requirement.enforce(token)
 
     async def call_async(*args: Any, **kwargs: Any) -> Any:
         check(args, kwargs)

@@ -9,7 +9,9 @@ stands in an event only once the application vouched for it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
@@ -219,7 +221,8 @@ class LoggingListener:
     """Writes each event to a stdlib logger: one line, and its fields as ``extra`` (``jwks_…``).
 
     What tokens cause is limited to ten records at once and then one a second for each kind of
-    event; the next record says in ``jwks_suppressed`` how many were left out.
+    event; the next record says in ``jwks_suppressed`` how many were left out. Refusals that an
+    integration logs itself (logger ``jwks_client.requests``) are not written a second time.
 
     Arguments:
         logger: where to write; by default the logger named ``jwks_client``.
@@ -240,6 +243,8 @@ class LoggingListener:
     def __call__(self, event: Event) -> None:
         """Log one event."""
         kind = type(event)
+        if kind in _OF_A_REFUSAL and _logged_elsewhere.get():
+            return
         level = _LEVELS[kind]
         if not self._logger.isEnabledFor(level):
             return
@@ -250,6 +255,20 @@ class LoggingListener:
         extra = {f"jwks_{name}": value for name, value in asdict(event).items()}
         extra |= {"jwks_event": kind.__name__, "jwks_suppressed": suppressed}
         self._logger.log(level, "%s %s", kind.__name__, told, extra=extra)
+
+
+_OF_A_REFUSAL: Final = frozenset({UnknownKid, TokenRefused, TokenUndecided, RequestRefused})
+_logged_elsewhere: ContextVar[bool] = ContextVar("jwks_client.logged_elsewhere", default=False)
+
+
+@contextmanager
+def logged_elsewhere() -> Generator[None]:
+    """Let `LoggingListener` skip refusals inside the block: an integration logs each once."""
+    before = _logged_elsewhere.set(True)
+    try:
+        yield
+    finally:
+        _logged_elsewhere.reset(before)
 
 
 class FloodLimit:

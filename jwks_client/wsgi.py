@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from . import VerifiedToken
 from ._core.credentials.answers import Answer
 from ._core.credentials.reader import Location, UnverifiedRequest
-from ._web.exclusions import Exclusions
+from ._web.exclusions import Exclusions, optional_paths
 from ._web.guard import (
     Guard,
     OnError,
@@ -78,7 +78,7 @@ class JWKSMiddleware:
         app: WSGIApplication,
         client: Verifier,
         *,
-        optional: bool = False,
+        optional: bool | Iterable[str | re.Pattern[str]] = False,
         exclude: Iterable[str | re.Pattern[str]] = (),
         locations: Collection[Location] | None = None,
         realm: str | None = None,
@@ -94,12 +94,13 @@ class JWKSMiddleware:
             client,
             asynchronous=False,
             locations=locations,
-            optional=optional,
+            optional=optional is True,
             realm=realm,
             on_error=on_error,
             resource_metadata=resource_metadata,
             trusted_origins=trusted_origins,
         )
+        self._optional = optional_paths(optional)
         self._exclusions = Exclusions(exclude)
         self._passes_preflights = checked_preflight(preflight)
         self._resource = self._guard.resource
@@ -124,7 +125,8 @@ class JWKSMiddleware:
         if self._passes_preflights and _is_preflight(environ):
             return self._serve(bare_environ(environ, self._guard.reader), start_response, None)
         try:
-            raw = self._guard.read(self._request_of(environ))
+            anonymous = self._optional.any and self._covers(self._optional, environ)
+            raw = self._guard.read(self._request_of(environ), optional=anonymous)
             token = None if raw is None else self._guard.client.verify(raw)
         except JWKSError as error:
             return self._refuse(error, environ, start_response)
@@ -182,9 +184,11 @@ class JWKSMiddleware:
 
     def _is_open(self, environ: WSGIEnvironment) -> bool:
         """Whether a request needs no credentials."""
-        return self._exclusions.any and self._exclusions.match(
-            environ["REQUEST_METHOD"], _route_path(environ)
-        )
+        return self._exclusions.any and self._covers(self._exclusions, environ)
+
+    @staticmethod
+    def _covers(paths: Exclusions, environ: WSGIEnvironment) -> bool:
+        return paths.match(environ["REQUEST_METHOD"], _route_path(environ))
 
     def _request_of(self, environ: WSGIEnvironment) -> UnverifiedRequest:
         # Latin-1 as PEP 3333 says; what is not becomes a "?", which no token has.
@@ -193,7 +197,7 @@ class JWKSMiddleware:
             for name, key in self._headers
             if key in environ
         )
-        scheme = environ["wsgi.url_scheme"]
+        scheme = environ.get("wsgi.url_scheme", "http")
         return UnverifiedRequest("http", environ["REQUEST_METHOD"], headers, b"", scheme)
 
 

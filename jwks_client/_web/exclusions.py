@@ -21,7 +21,7 @@ from typing import Final
 
 from ..errors import ConfigurationError
 
-__all__ = ["Exclusions", "route_path"]
+__all__ = ["Exclusions", "optional_paths", "route_path"]
 
 _WITH_METHOD: Final = re.compile(r"([A-Z]+(?:-[A-Z]+)*) (/.*)", re.DOTALL)
 _AMBIGUOUS: Final = re.compile(r"//|/\.{1,2}(?:[/;]|\Z)|[\\%\x00-\x1f\x7f]")
@@ -105,6 +105,11 @@ class Exclusions:
             )
             or any(pattern.fullmatch(path) for pattern in self._patterns)
         )
+
+
+def optional_paths(optional: Iterable[str | re.Pattern[str]] | bool) -> Exclusions:  # noqa: FBT001 (the setting)
+    """Return the paths of the setting ``optional``; none for True, which covers every path."""
+    return Exclusions(() if isinstance(optional, bool) else optional, "optional")
 
 
 def _read(one: object, field: str) -> tuple[str | None, str]:

@@ -29,6 +29,7 @@ from ..errors import ConfigurationError, CredentialsError, JWKSError
 from ..events import RequestRefused, shown
 from ..protocols import AnyVerifier
 from .protected_resource import ProtectedResource
+from .quiet_client import quiet
 from .refusal_log import RefusalLog
 
 __all__ = ["Guard", "OnError", "Refusal", "WarmUp", "is_refusal"]
@@ -106,7 +107,7 @@ class Guard(Generic[ClientT]):
         trusted_origins: Collection[str] = (),
     ) -> None:
         _check_client(client, asynchronous=asynchronous)
-        self.client = client
+        self.client = quiet(client)
         self.optional = checked_flag("optional", optional)
         self.reader = CredentialsReader(
             client.locations if locations is None else locations, trusted_origins
@@ -123,13 +124,17 @@ class Guard(Generic[ClientT]):
         self._answers = Answers(realm, resource_metadata)
         self._log = RefusalLog(_monotonic_of(client))
 
-    def read(self, request: UnverifiedRequest) -> str | None:
-        """The token of a request, unverified, or None where there is none and need be none.
+    def read(self, request: UnverifiedRequest, *, optional: bool = False) -> str | None:
+        """Return the unverified token of a request, or None for an anonymous request.
+
+        Arguments:
+            request: the request.
+            optional: whether this request may be anonymous, whatever the guard's own setting says.
 
         Raises CredentialsError; TokenError ``token_too_large``.
         """
         found = self.reader.read(request)
-        if found is None and not self.optional:
+        if found is None and not (optional or self.optional):
             raise CredentialsError("missing_credentials", "the request carries no credentials")
         return found
 

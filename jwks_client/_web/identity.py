@@ -56,8 +56,8 @@ class User:
 
     @property
     def scopes(self) -> list[str]:
-        """The scopes of the token, sorted; none without one."""
-        return [] if self.token is None else sorted(self.token.scopes)
+        """The scopes of the token and ``"authenticated"``, sorted; none without a token."""
+        return [] if self.token is None else sorted({*self.token.scopes, "authenticated"})
 
     @property
     def identity(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, overload
 
 from .._core.json_values import any_of as values_of
 from .._core.json_values import is_json
@@ -81,8 +81,26 @@ class Requirement:
         ):
             raise ConfigurationError("claims", "must be a mapping or a plain function of the token")
 
-    def check(self, token: VerifiedToken | None) -> VerifiedToken:
-        """Return the token if it has what is required.
+    @overload
+    def check(self, token: VerifiedToken) -> VerifiedToken: ...
+    @overload
+    def check(self, token: VerifiedToken | None) -> VerifiedToken | None: ...
+    def check(self, token: VerifiedToken | None) -> VerifiedToken | None:
+        """Return the token if it has what is required; None for None if nothing is required.
+
+        `Guard.read` decides whether a request may be anonymous. Raises as `enforce` does.
+        """
+        if token is None and self._requires_nothing:
+            return None
+        return self.enforce(token)
+
+    @property
+    def _requires_nothing(self) -> bool:
+        named = self._scopes or self._any_of or self._wanted or self._provider
+        return not named and self._accepts is None
+
+    def enforce(self, token: VerifiedToken | None) -> VerifiedToken:
+        """Return the token if there is one and it has what is required.
 
         Raises CredentialsError ``missing_credentials`` without a token; InsufficientScopeError
         ``insufficient_scope``, or ``insufficient_claims`` for other claims, another provider, or a

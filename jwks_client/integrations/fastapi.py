@@ -113,7 +113,7 @@ class JWKSAuth:
         ours = Depends(self)
 
         async def required(token: VerifiedToken | None = ours) -> VerifiedToken:
-            return requirement.check(token)
+            return requirement.enforce(token)
 
         return required
 

@@ -95,7 +95,8 @@ class JWKSBackend(AuthenticationBackend):
         if token is None:
             return None
         connection.admit(self._guard, token)
-        return AuthCredentials(sorted(token.scopes)), JWKSUser(token)
+        user = JWKSUser(token)
+        return AuthCredentials(user.scopes), user
 
     def on_error(self, conn: HTTPConnection, error: AuthenticationError) -> Response:
         """The answer to what `authenticate` refuses: for ``AuthenticationMiddleware(on_error=…)``.

@@ -103,7 +103,9 @@ def test_the_app_finds_token_user_and_permissions(idp):
     token = get_token(scope)
     assert token is not None
     assert (token.subject, token.raw.count(".")) == ("u7", 2)
-    assert scope["auth"].scopes == ["a", "b"]
+    assert scope["auth"].scopes == ["a", "authenticated", "b"], (
+        "as Starlette's own requires expects"
+    )
     user = scope["user"]
     assert (user.is_authenticated, user.identity, user.display_name) == (True, "u7", "Ada")
     call(app, http_scope(idp.issue(sub=None, name=7, preferred_username="ada")))

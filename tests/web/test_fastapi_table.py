@@ -19,7 +19,7 @@ def seen_of(connection: Any, token: VerifiedToken | None) -> dict[str, Any]:
     """What the app can tell of a request."""
     return {
         "sub": None if token is None else token.subject,
-        "scopes": list(connection.auth.scopes),
+        "scopes": [one for one in connection.auth.scopes if one != "authenticated"],
         "query": connection.url.query,
         "subprotocols": list(connection.scope.get("subprotocols", [])),
     }

@@ -9,12 +9,14 @@ from typing import Any
 
 import httpx
 import pytest
-from asgi_calls import call, client_of, fine, http_scope, ws_scope
+from asgi_calls import call, client_of, fine, http_scope, raising, ws_scope
 
-from jwks_client import AsyncJWKSClient, events
+from jwks_client import AsyncJWKSClient, JWKSClient, events
 from jwks_client.asgi import Answer, JWKSMiddleware, Refusal
+from jwks_client.decorators import requires
 from jwks_client.errors import JWKSError, KeysUnavailableError, TokenError
-from jwks_client.testing import FakeProvider
+from jwks_client.testing import FakeClock, FakeProvider
+from jwks_client.wsgi import JWKSMiddleware as WSGIMiddleware
 
 
 def told_of(idp: FakeProvider, scope: dict[str, Any], **settings: Any) -> events.RequestRefused:
@@ -160,12 +162,95 @@ def test_a_refusal_is_logged_without_any_configuration(idp, caplog):
 
 
 def test_a_flood_of_refusals_is_no_flood_of_records(idp, caplog):
-    """Ten at once, then one a second; each refusal is answered all the same."""
+    """Ten at once, then one a second of the client's clock, which says how many were left out.
+
+    Each refusal is answered all the same.
+    """
     caplog.set_level(logging.INFO, logger="jwks_client.requests")
-    app = JWKSMiddleware(fine, client_of(idp))
-    for _ in range(200):
+    clock = FakeClock()
+    app = JWKSMiddleware(fine, client_of(FakeProvider(clock=clock)))
+    for _ in range(60):
         assert call(app, http_scope("junk")).status == 401
-    assert 10 <= len(caplog.records) < 50
+    assert len(caplog.records) == 10
+    for _ in range(3):
+        clock.advance(1)
+        for _ in range(5):
+            call(app, http_scope("junk"))
+    assert [vars(one)["jwks_suppressed"] for one in caplog.records[10:]] == [50, 4, 4]
+    assert "50 more were left out" in caplog.records[10].getMessage()
+
+
+def test_a_flood_through_a_broken_on_error_is_no_flood_of_tracebacks(idp, caplog):
+    """What on_error raised is part of the refusal's one record, and limited with it."""
+    app = JWKSMiddleware(fine, client_of(FakeProvider(clock=FakeClock())), on_error=_raise)
+    for _ in range(60):
+        assert call(app, http_scope("junk")).status == 401
+    assert [one.levelname for one in caplog.records] == ["ERROR"] * 10
+
+
+REFUSED = {
+    "no credentials": lambda idp: None,
+    "malformed": lambda idp: "junk",
+    "expired": lambda idp: idp.issue(expires_in=-3600),
+    "an unknown kid": lambda idp: idp.issue(headers={"kid": "unknown"}),
+    "no scope": lambda idp: idp.issue(),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("listeners", [0, 1, 2])
+def test_a_refusal_is_one_record_whatever_is_configured(idp, kind, listeners, caplog):
+    """With logging of all events it is the record of jwks_client.requests, which names the request."""
+    caplog.set_level(logging.DEBUG, logger="jwks_client")
+    told: list[str] = []
+    logs = [events.LoggingListener() for _ in range(listeners)]
+    client = client_of(idp, listeners=[*logs, lambda event: told.append(type(event).__name__)])
+    app = JWKSMiddleware(requires("orders:read")(fine), client)
+    call(app, http_scope(idp.issue(scope="orders:read")))
+    caplog.clear()
+    answered = call(app, http_scope(REFUSED[kind](idp)))
+    assert answered.status in (401, 403)
+    about_the_request = [one for one in caplog.records if "Keys" not in one.getMessage()]
+    assert [one.name for one in about_the_request] == ["jwks_client.requests"]
+    assert told[-1] == "RequestRefused", "listeners are given every event all the same"
+
+
+def test_a_refusal_over_wsgi_is_one_record_too(idp, caplog):
+    """And a token that the application verifies itself is logged by the listener, as ever."""
+    caplog.set_level(logging.INFO, logger="jwks_client")
+    http = httpx.Client(transport=idp.transport)
+    client = JWKSClient(
+        idp.provider, http=http, clock=idp.clock, listeners=[events.LoggingListener()]
+    )
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_AUTHORIZATION": "Bearer junk"}
+    app = WSGIMiddleware(lambda environ, start: [], client, warm_up=None)
+    app(environ, lambda status, headers, raised=None: None)
+    assert [one.name for one in caplog.records] == ["jwks_client.requests"]
+    caplog.clear()
+    with pytest.raises(TokenError):
+        client.verify("junk")
+    assert [one.name for one in caplog.records] == ["jwks_client"]
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "sent"),
+    [
+        (float("inf"), "86400"),
+        (float("-inf"), "86400"),
+        (float("nan"), "1"),
+        (-5, "1"),
+        (0, "1"),
+        (1.2, "2"),
+        (None, "1"),
+    ],
+)
+def test_any_retry_after_can_be_answered(idp, retry_after, sent):
+    """An error with an odd number is answered like any other; "never" is a day."""
+    error = KeysUnavailableError("fetch_failed", "m")
+    error.retry_after = retry_after
+    app = JWKSMiddleware(raising(error), client_of(idp), optional=True)
+    answered = call(app, http_scope())
+    assert (answered.status, answered.headers["retry-after"]) == (503, sent)
 
 
 def test_listeners_that_raise_change_no_answer(idp):

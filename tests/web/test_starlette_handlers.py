@@ -238,7 +238,7 @@ def test_a_backend_tells_starlette_who_it_is(idp):
 
     app = behind_backend(JWKSBackend(client_of(idp)), Route("/", handler))
     good = call(app, http_scope(idp.issue(sub="u1", scope="b a")))
-    assert good.body == b'["u1",["a","b"]]'
+    assert good.body == b'["u1",["a","authenticated","b"]]'
 
 
 def test_a_backend_lets_the_anonymous_be_anonymous(idp):

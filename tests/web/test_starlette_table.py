@@ -31,7 +31,7 @@ def seen_of(connection: HTTPConnection) -> dict[str, Any]:
     token = get_token(connection)
     return {
         "sub": None if token is None else token.subject,
-        "scopes": list(connection.auth.scopes),
+        "scopes": [one for one in connection.auth.scopes if one != "authenticated"],
         "query": connection.url.query,
         "subprotocols": list(connection.scope.get("subprotocols", [])),
     }

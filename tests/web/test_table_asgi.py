@@ -18,7 +18,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     token = get_token(scope)
     seen = {
         "sub": None if token is None else token.subject,
-        "scopes": scope["auth"].scopes,
+        "scopes": [one for one in scope["auth"].scopes if one != "authenticated"],
         "query": scope["query_string"].decode(),
         "subprotocols": list(scope.get("subprotocols", [])),
     }

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import math
 from http import HTTPStatus
+from typing import Final
 
 from ...errors import (
     CredentialsError,
@@ -18,6 +19,8 @@ from ...errors import (
     TokenError,
 )
 from .. import settings
+
+_A_DAY: Final = 86_400
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +94,7 @@ class Answers:
         if challenge is not None:
             headers.append((b"www-authenticate", challenge.encode("ascii")))
         if error.retry_after is not None or status == 503:
-            seconds = max(1, math.ceil(error.retry_after or 1))
-            headers.append((b"retry-after", str(seconds).encode()))
+            headers.append((b"retry-after", str(_seconds(error.retry_after)).encode()))
         answer = Answer(status=status, headers=tuple(headers), body=b"")
         problem: dict[str, object] = {
             "type": "about:blank",
@@ -120,6 +122,13 @@ class Answers:
 
     def _challenge(self, *parameters: str) -> str:
         return " ".join(("Bearer", ", ".join((*self._before, *parameters, *self._after)))).rstrip()
+
+
+def _seconds(retry_after: float | None) -> int:
+    """Return whole seconds, at least 1; "never" (an infinite number) is sent as a day."""
+    if retry_after is None or math.isnan(retry_after):
+        return 1
+    return max(1, math.ceil(retry_after)) if math.isfinite(retry_after) else _A_DAY
 
 
 def _parameter(name: str, value: str) -> str:

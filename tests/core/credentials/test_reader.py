@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -734,3 +735,13 @@ def test_an_answer_says_its_length_unless_it_must_not(status):
     assert dict(answer.headers_to_send)[b"content-length"] == str(len(answer.body)).encode()
     empty = Answer(status=status, headers=((b"x", b"y"),), body=b"")
     assert empty.headers_to_send == [(b"x", b"y")]
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "sent"),
+    [(math.inf, b"86400"), (-math.inf, b"86400"), (math.nan, b"1"), (-5.0, b"1"), (1.2, b"2")],
+)
+def test_any_retry_after_can_be_sent(retry_after, sent):
+    """A header holds whole seconds, at least one; an infinite number is a day."""
+    error = KeysUnavailableError("fetch_failed", "m", retry_after=retry_after)
+    assert dict(Answers().to(error).headers)[b"retry-after"] == sent

@@ -1,0 +1,53 @@
+"""A view of a client for a guard, which logs refusals itself.
+
+Must not depend on: requests, frameworks, what a guard logs.
+
+Without it a refusal would be up to three log records where the client has a `LoggingListener`: the
+client's event, the guard's event, and the guard's own record, which alone names the request.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, TypeVar, cast
+
+from ..events import Event, logged_elsewhere
+from ..protocols import AnyVerifier
+
+__all__ = ["quiet"]
+
+ClientT = TypeVar("ClientT", bound=AnyVerifier)
+
+
+def quiet(client: ClientT) -> ClientT:
+    """Return the client, or if it has listeners a view whose refusals a `LoggingListener` skips."""
+    if not getattr(client, "_listeners", ()):
+        return client
+    view = _AsyncView if inspect.iscoroutinefunction(cast("Any", client).verify) else _View
+    return cast("ClientT", view(client))
+
+
+class _View:
+    __slots__ = ("_client",)
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def tell(self, event: Event) -> None:
+        with logged_elsewhere():
+            self._client.tell(event)
+
+    def verify(self, token: str, **more: Any) -> Any:
+        with logged_elsewhere():
+            return self._client.verify(token, **more)
+
+
+class _AsyncView(_View):
+    __slots__ = ()
+
+    async def verify(self, token: str, **more: Any) -> Any:
+        with logged_elsewhere():
+            return await self._client.verify(token, **more)
