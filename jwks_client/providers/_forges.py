@@ -56,8 +56,8 @@ def github_actions(
         options: any other field of `Provider`.
 
     Not known: whether a job was re-run or its workflow changed; see ``job_workflow_ref``.
-    Checked against: github/docs content/actions/reference/security/oidc.md (enterprise issuers,
-    Enterprise Server) and its pages on data residency (ghe.com), 2026-11-29.
+    Checked against: docs.github.com/en/enterprise-cloud@latest/actions/reference/security/oidc and
+    github/docs (enterprise issuers, Enterprise Server, ghe.com), 2026-11-29.
     """
     rules: list[Check] = []
     for claim, field, value, pattern, what in (
