@@ -70,14 +70,14 @@ class CachePolicy:
         if not 0 < share < 1:
             raise ConfigurationError(
                 "refresh_ahead",
-                f"takes a share of the life above 0 and below 1, or None, not {share!r}: "
+                f"must be a share of the life above 0 and below 1, or None, got {share!r}: "
                 "a set cannot be refreshed before it came or after it ended",
             )
 
     def _check_backoff(self) -> None:
         pair = self.failure_backoff
         if not isinstance(pair, tuple) or len(pair) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
-            raise ConfigurationError("failure_backoff", f"takes (first, longest), not {pair!r}")
+            raise ConfigurationError("failure_backoff", f"must be (first, longest), got {pair!r}")
         first = settings.number("failure_backoff", pair[0], minimum=0.001)
         settings.number("failure_backoff", pair[1], minimum=first)
 
@@ -129,7 +129,7 @@ class FetchPolicy:
             # The URL may hold a password, so it is not shown.
             raise ConfigurationError(
                 "proxy",
-                "takes an http, https, socks5 or socks5h URL such as http://proxy.internal:3128",
+                "must be an http, https, socks5 or socks5h URL such as http://proxy.internal:3128",
             )
 
 

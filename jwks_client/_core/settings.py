@@ -42,7 +42,7 @@ def number(
             else f"from {minimum:g} to {maximum:g}"
         )
         raise ConfigurationError(
-            field, f"takes a finite number {span} ({unit}), not {shown(value)}"
+            field, f"must be a finite number {span} ({unit}), got {shown(value)}"
         )
     return value  # type: ignore[return-value]
 
@@ -52,22 +52,22 @@ def whole(field: str, value: object, *, minimum: int = 0, maximum: int | None = 
     good = isinstance(value, int) and not isinstance(value, bool)
     if not good or value < minimum or (maximum is not None and value > maximum):  # type: ignore[operator]
         span = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-        raise ConfigurationError(field, f"takes a whole number {span}, not {shown(value)}")
+        raise ConfigurationError(field, f"must be a whole number {span}, got {shown(value)}")
     return value  # type: ignore[return-value]
 
 
 def flag(field: str, value: object) -> bool:
     """True or False and nothing that merely counts as one."""
     if not isinstance(value, bool):
-        raise ConfigurationError(field, f"takes True or False, not {value!r}")
+        raise ConfigurationError(field, f"must be True or False, got {value!r}")
     return value
 
 
 def text(field: str, value: object, *, longest: int = LONGEST_TEXT) -> str:
-    """A string that is not empty and at most ``longest`` characters long."""
-    if not isinstance(value, str) or not value or len(value) > longest:
+    """Return a string that is not blank and at most ``longest`` characters long."""
+    if not isinstance(value, str) or not value.strip() or len(value) > longest:
         raise ConfigurationError(
-            field, f"takes a string of 1 to {longest} characters, not {shown(value)}"
+            field, f"must be a string of 1 to {longest} characters, got {shown(value)}"
         )
     return value
 
@@ -76,7 +76,7 @@ def names(field: str, value: object, *, at_least: int = 0) -> tuple[str, ...]:
     """A collection of strings as a tuple, in its order, without repeats."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
         raise ConfigurationError(
-            field, f'takes a collection of strings, such as ("a", "b"), not {shown(value)}'
+            field, f'must be a collection of strings, such as ("a", "b"), got {shown(value)}'
         )
     found = tuple(dict.fromkeys(text(field, item) for item in value))
     if len(found) < at_least:
@@ -94,7 +94,8 @@ def one_of(field: str, value: object, allowed: Iterable[T]) -> T:
     for word in allowed:
         if value == word:
             return word
-    raise ConfigurationError(field, f"takes one of {', '.join(map(repr, allowed))}, not {value!r}")
+    words = ", ".join(map(repr, allowed))
+    raise ConfigurationError(field, f"must be one of {words}, got {value!r}")
 
 
 def header(field: str, name: object, value: object) -> tuple[str, str]:
@@ -111,7 +112,7 @@ def header_name(field: str, value: object) -> str:
     """The name of an HTTP header or cookie (both are tokens: RFC 9110 5.6.2, RFC 6265 4.1.1)."""
     if not isinstance(value, str) or not _HEADER_NAME.fullmatch(value):
         raise ConfigurationError(
-            field, f"takes a name of letters, digits and !#$%&'*+-.^_`|~, not {value!r}"
+            field, f"must be a name of letters, digits and !#$%&'*+-.^_`|~, got {value!r}"
         )
     return value
 
@@ -120,7 +121,7 @@ def url(field: str, value: object, *, allow_http: bool = False) -> str:
     """An https URL; plain http only for a loopback host or where ``allow_http`` says so."""
     parts = split_url(value)
     if parts is None:
-        raise ConfigurationError(field, f"takes an absolute https URL, not {shown(value)}")
+        raise ConfigurationError(field, f"must be an absolute https URL, got {shown(value)}")
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname or "")):
         raise ConfigurationError(
             field,

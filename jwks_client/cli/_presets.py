@@ -6,8 +6,7 @@ read from their signatures, so that a new preset is there as soon as it is expor
 
 A value is text, a number or true/false, as the parameter's type says. A parameter that takes
 several is given several times. The word UNCHECKED switches a check off where the parameter allows
-it (``audience=UNCHECKED``). An empty value never does: where a parameter that restricts is meant,
-the factory refuses it. Elsewhere it is None, if the parameter knows that.
+it (``audience=UNCHECKED``). A blank value, which a variable that is not set gives, is wrong usage.
 """
 
 from __future__ import annotations
@@ -177,8 +176,8 @@ def _value(name: str, parameter: str, kind: object, said: list[str]) -> Any:
     options = _options_of(kind)
     if said == [UNCHECKED.name] and Unchecked in options:
         return UNCHECKED
-    if said == [""] and type(None) in options:
-        return None
+    if any(not one.strip() for one in said):
+        raise click.UsageError(f"{parameter} must not be blank; leave it out for its default")
     several = any(_is_several(one) for one in options)
     if len(said) > 1 and not several:
         raise click.UsageError(f"{name} takes {parameter} once")

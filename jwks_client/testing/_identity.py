@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from .._client.clock import SystemClock
+from .._core import settings
 from .._core.provider import IssuerTemplate, Provider
 from .._core.unchecked import UNCHECKED, Unchecked, restriction
 from ..protocols import Clock
@@ -38,7 +39,7 @@ class Identity:
         clock: Clock | None,
     ) -> None:
         self.clock: Final[Clock] = SystemClock() if clock is None else clock
-        self._issuer = issuer
+        self._issuer = None if issuer is None else settings.text("issuer", issuer)
         self._audience = restriction("audience", audience)
         self._served_at: str | None = None
         self._lock: Final = threading.RLock()  # guards keys, shape and place

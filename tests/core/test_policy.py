@@ -105,7 +105,7 @@ def test_each_field_takes_its_bounds(policy, values):
 @pytest.mark.parametrize(
     ("field", "value", "takes"),
     [
-        ("ttl", 59.9, "from 60 to 3600 (seconds), not 59.9"),
+        ("ttl", 59.9, "from 60 to 3600 (seconds), got 59.9"),
         ("ttl", 3600.1, "from 60 to 3600 (seconds)"),
         ("ttl", math.nan, "a finite number"),
         ("ttl", None, "a finite number"),
@@ -115,8 +115,8 @@ def test_each_field_takes_its_bounds(policy, values):
         ("min_ttl", math.nan, "a finite number"),
         ("max_ttl", 59, "of at least 60 (seconds)"),
         ("max_ttl", math.inf, "a finite number"),
-        ("refresh_ahead", 0, "above 0 and below 1, or None, not 0"),
-        ("refresh_ahead", 1, "above 0 and below 1, or None, not 1"),
+        ("refresh_ahead", 0, "above 0 and below 1, or None, got 0"),
+        ("refresh_ahead", 1, "above 0 and below 1, or None, got 1"),
         ("refresh_ahead", -0.1, "a share of the life, or None"),
         ("refresh_ahead", 1.1, "a share of the life, or None"),
         ("refresh_ahead", math.nan, "a share of the life, or None"),
@@ -132,7 +132,7 @@ def test_each_field_takes_its_bounds(policy, values):
         ("negative_kids", -1, "a whole number from 0 to 1000000"),
         ("negative_kids", 1_000_001, "a whole number from 0 to 1000000"),
         ("negative_kid_ttl", -1, "of at least 0 (seconds)"),
-        ("failure_backoff", 1, "(first, longest), not 1"),
+        ("failure_backoff", 1, "(first, longest), got 1"),
         ("failure_backoff", [1, 30], "(first, longest)"),
         ("failure_backoff", (1,), "(first, longest)"),
         ("failure_backoff", (1, 30, 60), "(first, longest)"),
@@ -146,7 +146,7 @@ def test_a_wrong_cache_setting_is_refused_by_name(field, value, takes):
     """What a field of CachePolicy cannot take is refused when made, with the field and what it takes."""
     error = refused(CachePolicy, **{field: value})
     assert error.field == field
-    assert "takes " in error.message
+    assert "must be " in error.message
     assert takes in error.message
 
 
@@ -154,13 +154,13 @@ def test_a_wrong_cache_setting_is_refused_by_name(field, value, takes):
     ("field", "value", "takes"),
     [
         *(
-            (field, value, "takes a finite number from 0.001 to 300 (seconds)")
+            (field, value, "must be a finite number from 0.001 to 300 (seconds)")
             for field in ("connect_timeout", "attempt_timeout", "deadline")
             for value in (0, 0.0009, 300.1, -1, math.nan, math.inf, None, True, "2")
         ),
-        *(("retries", value, "takes a whole number from 0 to 5") for value in (-1, 6, 1.0, None)),
+        *(("retries", value, "must be a whole number from 0 to 5") for value in (-1, 6, 1.0, None)),
         *(
-            (field, value, f"takes a whole number from 1 to {most}")
+            (field, value, f"must be a whole number from 1 to {most}")
             for field, most in (
                 ("max_body", 64 * 1024 * 1024),
                 ("max_keys", 10_000),
@@ -169,9 +169,9 @@ def test_a_wrong_cache_setting_is_refused_by_name(field, value, takes):
             )
             for value in (0, -1, most + 1, 1.5, None, True)
         ),
-        *(("ca_file", value, "takes a string") for value in ("", b"ca.pem", 5)),
+        *(("ca_file", value, "must be a string") for value in ("", b"ca.pem", 5)),
         *(
-            ("proxy", value, "takes an http, https, socks5 or socks5h URL such as http://")
+            ("proxy", value, "must be an http, https, socks5 or socks5h URL such as http://")
             for value in ("", "proxy.internal:3128", "ftp://proxy.internal", "http://", 5)
         ),
     ],

@@ -29,9 +29,10 @@ __all__ = ["verify"]
 
 
 def _not_empty(_context: click.Context, _option: click.Parameter, value: Any) -> Any:
-    """Nothing is a variable that is not set, and no way to leave a check out."""
-    if value == "" or (isinstance(value, tuple) and "" in value):
-        raise click.BadParameter("takes a text that is not empty")
+    """Refuse a blank value: a variable that is not set must not switch a check off."""
+    given = value if isinstance(value, tuple) else (value,)
+    if any(isinstance(one, str) and not one.strip() for one in given):
+        raise click.BadParameter("must not be blank")
     return value
 
 

@@ -12,6 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import click
 
+from ...errors import ConfigurationError
+from .._errors import wrong_setting
 from .._options import as_json_option
 
 __all__ = ["serve"]
@@ -132,6 +134,8 @@ def serve(
                 algorithm=algorithm,
                 expires_in=expires_in,
             )
+        except ConfigurationError as error:
+            raise wrong_setting(error) from None
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--algorithm") from None
         click.echo(json.dumps({"base_url": place, "issuer": idp.issuer}) if as_json else place)

@@ -1,0 +1,115 @@
+"""No setting that is missing, empty or blank switches a check off, in any factory or parameter.
+
+Factories and parameters are found by introspection, so that a new one is checked without being named here.
+"""
+
+import inspect
+import typing
+
+import click
+import pytest
+
+from jwks_client import providers
+from jwks_client.cli._presets import provider_of
+from jwks_client.errors import ConfigurationError
+from jwks_client.providers import UNCHECKED
+from jwks_client.testing._shapes.known import _YOURS
+
+FACTORIES = [name for name in providers.__all__ if inspect.isfunction(getattr(providers, name))]
+
+# What an environment variable that is not set gives, alone or in a collection.
+UNSET = (None, "", " ", "\t\r\n", (), [], frozenset(), (None,), [""], ["", " "], ["api", ""])
+
+# None, where it means "derive it" or "the field's own default", and the collections that are a default.
+ALLOWED = {
+    "app_id": (None,),
+    "domain": (None,),
+    "max_age": (None,),
+    "project_domain": (None,),
+    "region": (None,),
+    "tenant": (None,),
+    ("wso2", "issuer"): (None,),
+}
+
+
+def parameters(factory):
+    """Every parameter of a factory by name, with its type; of Provider's fields those that restrict."""
+    signature = inspect.signature(getattr(providers, factory), eval_str=True)
+    found = {}
+    for one in signature.parameters.values():
+        if one.kind is inspect.Parameter.VAR_KEYWORD:
+            fields = typing.get_type_hints(typing.get_args(one.annotation)[0])
+            found |= {name: fields[name] for name in ("issuer", "audience") if name in fields}
+        else:
+            found[one.name] = one.annotation
+    return found
+
+
+def is_allowed(factory, parameter, value):
+    """Whether the contract lets a parameter have this value."""
+    allowed = ALLOWED.get((factory, parameter), ALLOWED.get(parameter, ()))
+    return any(value == one and type(value) is type(one) for one in allowed)
+
+
+CASES = [
+    pytest.param(factory, parameter, value, kind, id=f"{factory}-{parameter}-{value!r}")
+    for factory in FACTORIES
+    for parameter, kind in parameters(factory).items()
+    for value in UNSET
+    if not is_allowed(factory, parameter, value)
+]
+
+
+def made(factory, **changes):
+    """The provider that a factory makes of made-up ids, with some of its arguments changed."""
+    given = {**_YOURS[factory], **changes}
+    return getattr(providers, factory)(**given)
+
+
+@pytest.mark.parametrize(("factory", "parameter", "value", "kind"), CASES)
+def test_what_an_unset_variable_gives_is_refused(factory, parameter, value, kind):
+    """An unset, empty or blank variable is an error by the parameter's name, with the way out if it has one."""
+    with pytest.raises(ConfigurationError) as error:
+        made(factory, **{parameter: value})
+    assert error.value.field == parameter
+    if "UNCHECKED" in repr(kind):
+        assert "UNCHECKED" in str(error.value)
+
+
+@pytest.mark.parametrize("factory", FACTORIES)
+def test_unchecked_stands_alone(factory):
+    """A collection with UNCHECKED in it restricts nothing that a reader would see, so it is refused."""
+    for parameter in parameters(factory):
+        for value in ([UNCHECKED], ("api", UNCHECKED)):
+            with pytest.raises(ConfigurationError) as error:
+                made(factory, **{parameter: value})
+            assert error.value.field == parameter
+
+
+def test_none_is_allowed_where_it_means_derive_it():
+    """None stays what it says where leaving the parameter out says the same."""
+    wso2 = _YOURS["wso2"]
+    assert providers.wso2(**wso2, issuer=None, tenant=None) == providers.wso2(**wso2)
+    for factory in FACTORIES:
+        signature = inspect.signature(getattr(providers, factory))
+        for parameter, one in signature.parameters.items():
+            if one.default is None and parameter != "app_id":  # that, or domain, names the host
+                assert made(factory, **{parameter: None}) == made(factory)
+
+
+@pytest.mark.parametrize("factory", FACTORIES)
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_value_on_the_command_line_is_wrong_usage(factory, blank):
+    """`audience=$API_AUDIENCE` with the variable unset is an error, never a check that is left out."""
+    for parameter in ("audience", "issuer"):
+        if parameter in parameters(factory):
+            with pytest.raises(click.UsageError):
+                provider_of(factory, {**spelled(factory), parameter: [blank]})
+
+
+def spelled(factory):
+    """The made-up arguments of a factory as a command line spells them."""
+    return {
+        name: [str(one) for one in (value if isinstance(value, (list, tuple)) else [value])]
+        for name, value in _YOURS[factory].items()
+    }
