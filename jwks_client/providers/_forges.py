@@ -6,7 +6,7 @@ import re
 from typing import Any, Final, Unpack
 
 from .._core.provider import Check, Provider
-from .._core.unchecked import UNCHECKED, Unchecked
+from .._core.unchecked import UNCHECKED, Unchecked, restriction
 from ..errors import ConfigurationError
 from ._checks import ClaimBelow, ClaimWithoutCase
 from ._identifiers import matching, segment, site
@@ -135,7 +135,7 @@ def gitlab(
 
 
 def _actions_issuer(host: str, enterprise: str | Unchecked) -> str:
-    if enterprise is not UNCHECKED:
+    if restriction("enterprise", enterprise) is not UNCHECKED:
         if host != _GITHUB:
             raise ConfigurationError(
                 "enterprise", "must be left out with another host than github.com; give issuer"

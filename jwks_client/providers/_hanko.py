@@ -7,7 +7,7 @@ from typing import Final, TypedDict, Unpack
 from .._core import settings
 from .._core.locations import BEARER, Cookie
 from .._core.provider import Provider
-from .._core.unchecked import UNCHECKED, Unchecked
+from .._core.unchecked import UNCHECKED, Unchecked, restriction
 from ._identifiers import base_url as base
 from ._identifiers import host, segment
 from ._make import make
@@ -145,12 +145,14 @@ def _ceremony(
 ) -> _Ceremony:
     url = base("base_url", base_url, allow_http=options.get("allow_http", False))
     tenant = segment("tenant_id", tenant_id, "the tenant's id")
-    if relying_party_id is not UNCHECKED:
+    if restriction("relying_party_id", relying_party_id) is not UNCHECKED:
         relying_party_id = host("relying_party_id", relying_party_id, "the relying party id")
+    if max_age is not UNCHECKED:
+        settings.number("max_age", max_age, unit="seconds, or providers.UNCHECKED")
     return {
         "jwks_url": f"{url}/{tenant}/.well-known/jwks.json",
         "issuer": UNCHECKED,
         "audience": relying_party_id,
         "algorithms": ("RS256",),
-        "max_age": None if max_age is UNCHECKED else settings.number("max_age", max_age),
+        "max_age": None if max_age is UNCHECKED else max_age,
     }

@@ -49,18 +49,18 @@ def truly(idp, key, **members):
 NOT_FOR_SIGNATURES = {
     "use enc": {"use": "enc"},
     "use tls": {"use": "tls"},
-    "use empty": {"use": ""},
+    "use blank": {"use": " "},
     "use SIG": {"use": "SIG"},
     "use list": {"use": ["sig"]},
-    "use null": {"use": None},
+    "use zero": {"use": 0},
     "use true": {"use": True},
     "ops encrypt": {"key_ops": ["encrypt"]},
     "ops wrapKey": {"key_ops": ["wrapKey", "unwrapKey"]},
     "ops sign": {"key_ops": ["sign"]},
     "ops deriveKey": {"key_ops": ["deriveKey", "deriveBits"]},
-    "ops empty": {"key_ops": []},
+    "ops blank": {"key_ops": [""]},
     "ops text": {"key_ops": "verify"},
-    "ops null": {"key_ops": None},
+    "ops false": {"key_ops": False},
     "ops Verify": {"key_ops": ["Verify"]},
     "ops with a number": {"key_ops": ["verify", 1]},
     "ops twice": {"key_ops": ["verify", "verify"]},
@@ -70,12 +70,19 @@ NOT_FOR_SIGNATURES = {
     "alg RSA-OAEP": {"alg": "RSA-OAEP"},
     "alg ECDH-ES": {"alg": "ECDH-ES"},
     "alg of another kind": {"alg": "HS256"},
-    "alg null": {"alg": None},
+    "alg blank": {"alg": " "},
     "alg list": {"alg": ["ES256"]},
 }
 
 
-FINE = [{}, {"use": ...}, {"key_ops": ["verify"]}, {"key_ops": ["sign", "verify"]}, {"alg": ...}]
+FINE = [
+    *({}, {"use": ...}, {"key_ops": ["verify"]}, {"key_ops": ["sign", "verify"]}, {"alg": ...}),
+    # Serializers write absent members so. An empty use names no other use, an empty list of
+    # operations no other operation, and an empty alg no other algorithm.
+    *({"use": ""}, {"use": None}, {"key_ops": []}, {"key_ops": None}, {"alg": None}, {"alg": ""}),
+    # An empty private member holds no secret: who reads the set cannot sign with it.
+    *({"d": None}, {"d": ""}, {"oth": []}, {"k": None}, {"priv": ""}),
+]
 
 
 @pytest.mark.parametrize("members", FINE, ids=repr)

@@ -81,7 +81,7 @@ RSA = {
         ({**RSA, "n": RSA["n"] + "=="}, "info", "loose_encoding"),
         ({**RSA, "x5tS256": "x"}, "info", "misspelled_thumbprint"),
         ({**RSA, "x5t": 7}, "warning", "thumbprint_mismatch"),
-        ({**RSA, "x5c": []}, "warning", "certificate_unreadable"),
+        ({**RSA, "x5c": [""]}, "warning", "certificate_unreadable"),
         ({**RSA, "x5c": "MIIB"}, "warning", "certificate_unreadable"),
         ({**RSA, "x5c": ["AAAA"]}, "warning", "certificate_unreadable"),
         ({**RSA, "x5c": ["*"]}, "warning", "certificate_unreadable"),
@@ -90,6 +90,14 @@ RSA = {
 def test_what_is_wrong_with_one_key(keys, entry, severity, code):
     """One odd entry among good ones is one finding, with its kid; the good ones have none."""
     assert examined([*keys, entry]) == [(severity, code, "k")]
+
+
+@pytest.mark.parametrize("empty", [None, "", []])
+@pytest.mark.parametrize("member", ["d", "oth", "key_ops", "use", "x5c", "x5t", "x5t#S256"])
+def test_an_empty_member_is_not_a_finding(keys, member, empty):
+    """Serializers write null, "" or [] for what is absent, and the library reads it so."""
+    entry = {name: value for name, value in RSA.items() if name != member}
+    assert examined([*keys, {**entry, member: empty}]) == []
 
 
 def test_a_member_that_stands_twice(keys):

@@ -124,7 +124,7 @@ def test_unusable_keys_are_shown_with_their_reason(idp):
         ended = invoke("keys", url)
         assert ended.exit_code == 3
         assert "symmetric key" in ended.output
-        assert "it is no JSON object" in ended.output
+        assert "it is not a JSON object" in ended.output
         assert "RSA of 17 bits" in ended.output
         assert "c2VjcmV0" not in ended.output
         told = json.loads(invoke("keys", "--json", url).stdout)

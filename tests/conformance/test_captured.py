@@ -10,6 +10,7 @@ import pytest
 from vectors import ACCEPTED, Wire, load, material, provider, verdict, written_material
 
 from jwks_client import Provider, TokenError, providers
+from jwks_client.providers import UNCHECKED
 from jwks_client.testing import FakeClock
 
 TOKENS = {
@@ -62,7 +63,7 @@ def discovered(record: dict[str, Any], token: dict[str, Any], **options: Any) ->
     audience = token["claims"].get("aud")
     return providers.oidc(
         record["discovery"]["body"]["issuer"],
-        audience=tuple(audience) if isinstance(audience, list) else audience,
+        audience=(tuple(audience) if isinstance(audience, list) else audience) or UNCHECKED,
         **options,
     )
 
@@ -148,7 +149,9 @@ def test_one_client_lives_through_all_rotations(vectors, drive, name):
     wire = wire_of(record, 0)
     audiences = {one for token in tokens for one in audiences_of(token)}
     drive.client(
-        providers.oidc(record["discovery"]["body"]["issuer"], audience=tuple(audiences) or None),
+        providers.oidc(
+            record["discovery"]["body"]["issuer"], audience=tuple(audiences) or UNCHECKED
+        ),
         transport=wire,
         clock=clock,
     )

@@ -21,6 +21,7 @@ from jwks_client import JWKSError, Key, KeySet, KeysUnavailableError, Provider
 from jwks_client._core.encoding import decode_segment, strict_object
 from jwks_client._core.keysets.jwk import Found, UnusableKey
 from jwks_client._core.provider import SUPPORTED_ALGORITHMS
+from jwks_client.providers import UNCHECKED
 from jwks_client.testing._keys.signing_key import make_key
 
 ACCEPTED = "accepted"
@@ -66,8 +67,8 @@ def provider(**fields: Any) -> Provider:
     """A provider that asks nothing of the claims, with every algorithm that could be named."""
     usual: dict[str, Any] = {
         "name": "vectors",
-        "issuer": None,
-        "audience": None,
+        "issuer": UNCHECKED,
+        "audience": UNCHECKED,
         "require_expiry": False,
         "algorithms": SUPPORTED_ALGORITHMS,
     }

@@ -24,11 +24,15 @@ UNSET = (None, "", " ", "\t\r\n", (), [], frozenset(), (None,), [""], ["", " "],
 ALLOWED = {
     "app_id": (None,),
     "domain": (None,),
-    "max_age": (None,),
     "project_domain": (None,),
     "region": (None,),
     "tenant": (None,),
     ("wso2", "issuer"): (None,),
+    ("descope", "base_url"): (None,),
+    ("kubernetes", "api_server"): (None,),
+    # More of what is accepted: nothing of it is the strictest setting, and the default.
+    "replica_regions": (None, (), [], frozenset()),
+    ("google", "authorized_parties"): ((),),
 }
 
 

@@ -21,7 +21,7 @@ from . import reasons
 if TYPE_CHECKING:
     from .algorithms import PublicKey, Verify
 
-__all__ = ["BadKeySet", "Key", "KeySet", "UnusableKey", "read_key_set"]
+__all__ = ["BadKeySet", "Key", "KeySet", "UnusableKey", "present_members", "read_key_set"]
 
 MAX_CANDIDATES: Final = 4
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
@@ -247,9 +247,9 @@ def _entries(document: bytes | str | Mapping[str, Any]) -> list[Any]:
         except ValueError:
             raise BadKeySet("its body is not JSON") from None
     if not isinstance(value, dict):
-        raise BadKeySet("it is JSON, but no object")
+        raise BadKeySet("it is JSON, but not an object")
     if isinstance(value, Repeated):
-        raise BadKeySet("a member stands twice in it")
+        raise BadKeySet("it has a member twice")
     entries = cast("dict[str, object]", value).get("keys")
     if not isinstance(entries, list):
         raise BadKeySet("it has no list of keys")
@@ -259,7 +259,8 @@ def _entries(document: bytes | str | Mapping[str, Any]) -> list[Any]:
 def _read_entry(index: int, entry: object) -> Key | UnusableKey:
     from .algorithms import Unbuildable, build, verifier
 
-    jwk: dict[str, Any] = cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
+    written: dict[str, Any] = cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
+    jwk = present_members(written)
 
     def word(member: str) -> str | None:
         value = jwk.get(member)
@@ -287,20 +288,32 @@ def _read_entry(index: int, entry: object) -> Key | UnusableKey:
         use=word("use"),
         thumbprint=thumbprint(built.members),
         key=built.key,
-        # An issuer in any other form is nobody's, not everybody's.
-        issuer=word("issuer") if "issuer" not in jwk or word("issuer") else "",
+        # An issuer that is empty or not a string matches no tenant, rather than every tenant.
+        issuer=(word("issuer") or "") if "issuer" in written else None,
         algorithms=algorithms,
         verifiers={name: verifier(built.key, name) for name in algorithms},
     )
+
+
+def present_members(jwk: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of an entry that count: serializers write null, "" or [] for absent ones.
+
+    An empty string is a kid like any other.
+    """
+    return {
+        name: value
+        for name, value in jwk.items()
+        if not (value is None or value == [] or (value == "" and name != "kid"))
+    }
 
 
 def _check_entry(entry: object, jwk: dict[str, Any]) -> None:
     from .algorithms import Unbuildable
 
     if not isinstance(entry, dict):
-        raise Unbuildable("malformed_key", "it is no JSON object")
+        raise Unbuildable("malformed_key", "it is not a JSON object")
     if isinstance(entry, Repeated):
-        raise Unbuildable("repeated_member", "a member stands twice in it")
+        raise Unbuildable("repeated_member", "it has a member twice")
     if not _PRIVATE_MEMBERS.isdisjoint(jwk) and jwk.get("kty") != "oct":
         raise Unbuildable(
             "private_key", "it publishes private members; treat that key as compromised"
@@ -309,7 +322,10 @@ def _check_entry(entry: object, jwk: dict[str, Any]) -> None:
         if member in jwk and not isinstance(jwk[member], str):
             raise Unbuildable("malformed_key", f"{member} must be a string")
     if jwk.get("use", "sig") != "sig":
-        raise Unbuildable("not_for_signatures", "its use is not sig")
+        raise Unbuildable(
+            "not_for_signatures",
+            f"its use is {reasons.value(jwk['use'])}; only 'sig', or no use, is accepted",
+        )
     operations = jwk.get("key_ops", ["verify"])
     if not isinstance(operations, list) or not all(
         isinstance(one, str) for one in cast("list[object]", operations)
@@ -319,7 +335,7 @@ def _check_entry(entry: object, jwk: dict[str, Any]) -> None:
     if len(set(names)) != len(names):
         raise Unbuildable("malformed_key", "key_ops names an operation twice")
     if "verify" not in names:
-        raise Unbuildable("not_for_signatures", "its key_ops do not hold verify")
+        raise Unbuildable("not_for_signatures", "its key_ops do not contain verify")
 
 
 def _algorithms_of(named: str | None, fitting: frozenset[str]) -> frozenset[str]:
@@ -329,7 +345,8 @@ def _algorithms_of(named: str | None, fitting: frozenset[str]) -> frozenset[str]
         return fitting
     if named not in fitting:
         raise Unbuildable(
-            "wrong_algorithm", "its alg is no signature algorithm for this type of key"
+            "wrong_algorithm",
+            f"its alg {reasons.value(named)} is not a signature algorithm for this type of key",
         )
     # EdDSA beside the curve's own name are two names of one algorithm; of RSA's six each is its
     # own.

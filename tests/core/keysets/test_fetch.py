@@ -83,14 +83,14 @@ class TestTheKeySet:
             (b'{"keys": [', "not JSON"),
             (b"\xff\xfe\x00", "not JSON"),
             (b"[" * 100_000, "not JSON"),
-            (b"null", "no object"),
-            (b"[]", "no object"),
-            (b'"Error while retrieving the keys"', "no object"),  # the same, quoted
+            (b"null", "not an object"),
+            (b"[]", "not an object"),
+            (b'"Error while retrieving the keys"', "not an object"),  # the same, quoted
             (b"{}", "no list of keys"),
             (b'{"keys": null}', "no list of keys"),
             (b'{"keys": 7}', "no list of keys"),
             (b'{"keys": {}}', "no list of keys"),
-            (b'{"keys": [], "keys": []}', "stands twice"),
+            (b'{"keys": [], "keys": []}', "a member twice"),
             (b'{"keys": []}', "no entries"),
             (b'{"keys": [{"kty": "oct", "k": "AAAA"}]}', "none of them usable"),
         ],

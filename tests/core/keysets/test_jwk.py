@@ -118,7 +118,7 @@ class TestDocuments:
     @pytest.mark.parametrize("raw", [b"null", b"[]", b'"x"', b"5", b"true", json.dumps([GOOD])])
     def test_what_is_no_object_is_said_to_be_none(self, raw):
         """A bare list of keys is no key set either."""
-        assert bad(raw) == "it is JSON, but no object"
+        assert bad(raw) == "it is JSON, but not an object"
 
     @pytest.mark.parametrize(
         "raw",
@@ -164,6 +164,14 @@ class TestDocuments:
         assert message.isprintable()
         assert len(message) < 1500
 
+    def test_the_use_and_alg_that_were_met_are_named(self):
+        """`jwt-svid` (SPIFFE) and names of other stacks are refused by name; the text stays short."""
+        entries = [rsa_jwk(use="jwt-svid"), rsa_jwk(use="jwt-svid"), rsa_jwk(alg="RSA256")]
+        message = bad(document(*entries))
+        assert "2: its use is 'jwt-svid'; only 'sig', or no use, is accepted" in message
+        assert "1: its alg 'RSA256' is not a signature algorithm for this type of key" in message
+        assert len(bad(document(*(rsa_jwk(alg="A" * 5000 + str(n)) for n in range(50))))) < 1500
+
     def test_more_entries_than_max_keys_are_not_read(self):
         """The limit itself is within; usable or not, each entry counts."""
         entries = [GOOD, None, None]
@@ -180,7 +188,7 @@ class TestDocuments:
             f'{{"keys":{good},"\\u006beys":[]}}',
             f'{{"a":1,"keys":{good},"a":1}}',
         ):
-            assert bad(raw) == "a member stands twice in it"
+            assert bad(raw) == "it has a member twice"
 
     def test_a_member_that_stands_twice_elsewhere_spoils_nothing(self):
         """Inside of members that nobody reads, repeats mean nothing."""
@@ -313,6 +321,52 @@ class TestKeys:
         assert only(rsa_jwk(kid="a", which=1)) != only(rsa_jwk(kid="b", which=1))
 
 
+class TestEmptyMembers:
+    """Serializers write null, "" or [] for members that are absent: such an entry stays usable."""
+
+    @pytest.mark.parametrize("empty", [None, "", []])
+    @pytest.mark.parametrize(
+        "member",
+        [
+            *("d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"),
+            "use",
+            "alg",
+            "key_ops",
+            "x5c",
+            "x5t",
+        ],
+    )
+    @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519", "ML-DSA-44"])
+    def test_an_empty_member_counts_as_absent(self, algorithm, member, empty):
+        """An empty private member is not a secret, and an empty use or list of operations forbids nothing."""
+        if member == "alg" and algorithm.startswith("ML-DSA"):
+            pytest.skip("the alg of an AKP key is part of its material (RFC 9964)")
+        whole = jwk(algorithm, kid="k")
+        entry = {name: value for name, value in whole.items() if name != member}
+        (key,) = read(entry)
+        (same,) = read({**entry, member: empty})
+        assert same == key
+        assert (same.alg, same.use, same.algorithms) == (key.alg, key.use, key.algorithms)
+
+    @pytest.mark.parametrize("empty", [None, []])
+    def test_an_empty_kid_that_is_not_a_string_is_no_kid(self, empty):
+        """Only a string is a kid."""
+        (key,) = read({**GOOD, "kid": empty})
+        assert key.kid is None
+
+    def test_the_empty_string_is_a_kid_like_any_other(self):
+        """A token may name it, and an entry without a kid does not answer to it."""
+        key_set = read({**GOOD, "kid": ""})
+        assert [key.kid for key in key_set.with_kid("")] == [""]
+        assert not read({**GOOD, "kid": None}).with_kid("")
+
+    @pytest.mark.parametrize("member", ["kty", "n", "e"])
+    @pytest.mark.parametrize("empty", [None, "", []])
+    def test_an_empty_member_that_is_needed_is_missing(self, member, empty):
+        """Material is never made of nothing."""
+        assert why_unusable({**rsa_jwk(), member: empty}) == "malformed_key"
+
+
 class TestUnusableEntries:
     """One bad entry is kept with its reason and never costs the others."""
 
@@ -334,7 +388,7 @@ class TestUnusableEntries:
     @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519", "ML-DSA-44"])
     def test_an_entry_with_private_members(self, member, algorithm):
         """Whoever published a private key has lost it; its value, of any type, is never shown."""
-        for value in ("s3cret", None, 5, ["s3cret"]):
+        for value in ("s3cret", 5, ["s3cret"], {}, [None], " ", False, 0):
             entry = jwk(algorithm, kid="private", **{member: value})
             assert why_unusable(entry) == "private_key"
             (unusable,) = read(GOOD, entry).unusable
@@ -348,27 +402,29 @@ class TestUnusableEntries:
         assert entry["k"][:8] not in repr(read(GOOD, entry).unusable)
 
     @pytest.mark.parametrize("member", ["kid", "alg", "use"])
-    @pytest.mark.parametrize("value", [None, 5, 0, True, ["good"], {}])
+    @pytest.mark.parametrize("value", [5, 0, True, False, ["good"], {}])
     def test_a_word_that_is_no_string(self, member, value):
-        """kid, alg and use are strings where they are there; null is there."""
+        """kid, alg and use are strings where they are there."""
         assert why_unusable({**rsa_jwk(), member: value}) == "malformed_key"
         (unusable,) = read(GOOD, {**rsa_jwk(), member: value}).unusable
         assert member in unusable.reason
         assert getattr(unusable, member) is None
 
-    @pytest.mark.parametrize("use", ["enc", "tls", "", "SIG", "sig ", "signature"])
+    @pytest.mark.parametrize("use", ["enc", "tls", " ", "SIG", "sig ", "signature", "jwt-svid"])
     def test_a_use_other_than_sig(self, use):
         """use is sig exactly (RFC 7517, section 4.2)."""
         assert why_unusable({**rsa_jwk(), "use": use}) == "not_for_signatures"
+        (unusable,) = read(GOOD, {**rsa_jwk(), "use": use}).unusable
+        assert repr(use) in unusable.reason
 
-    @pytest.mark.parametrize("operations", [[], ["sign"], ["encrypt", "decrypt"], ["Verify"]])
+    @pytest.mark.parametrize("operations", [["sign"], ["encrypt", "decrypt"], ["Verify"], [""]])
     def test_operations_without_verify(self, operations):
-        """key_ops holds verify or is not there; an empty list allows nothing."""
+        """key_ops contains verify or is absent."""
         assert why_unusable({**rsa_jwk(), "key_ops": operations}) == "not_for_signatures"
 
     @pytest.mark.parametrize(
         "operations",
-        [None, "verify", {"verify": 1}, 5, ["verify", 5], ["verify", None], ["verify", "verify"]],
+        ["verify", {"verify": 1}, {}, 5, ["verify", 5], ["verify", None], ["verify", "verify"]],
     )
     def test_operations_that_are_no_list_of_distinct_strings(self, operations):
         """key_ops is an array of distinct strings (RFC 7517, section 4.3)."""
@@ -378,7 +434,7 @@ class TestUnusableEntries:
         ("algorithm", "alg"),
         [
             *(("RS256", alg) for alg in ("ES256", "EdDSA", "HS256", "none", "RSA-OAEP", "SHA256")),
-            *(("RS256", alg) for alg in ("", "rs256", "RS256 ", "RS1", "ML-DSA-44")),
+            *(("RS256", alg) for alg in (" ", "rs256", "RS256 ", "RS1", "ML-DSA-44")),
             *(("ES256", alg) for alg in ("ES384", "ES256K", "RS256", "ECDH-ES", "EdDSA")),
             *(("ES384", alg) for alg in ("ES256", "ES512")),
             *(("ES256K", alg) for alg in ("ES256",)),
@@ -419,7 +475,7 @@ class TestUnusableEntries:
         assert (unusable.alg, unusable.use) == ("HS256", "sig")
         assert unusable.reason == "a symmetric key cannot be a published verification key"
         (unusable,) = read(5, GOOD).unusable
-        assert unusable.reason == "it is no JSON object"
+        assert unusable.reason == "it is not a JSON object"
         assert (unusable.index, unusable.kid, unusable.kty) == (0, None, None)
         assert (unusable.alg, unusable.use) == (None, None)
 
