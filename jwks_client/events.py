@@ -28,6 +28,7 @@ __all__ = [
     "RequestRefused",
     "ResolverFailed",
     "ServingStale",
+    "StoreFailed",
     "TenantDropped",
     "TenantResolved",
     "TokenRefused",
@@ -169,6 +170,23 @@ class ResolverFailed:
     retry_in: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFailed:
+    """A call of the store failed, or a stored record was refused; once per backoff.
+
+    Verdicts stay the same: this process fetches for itself. ``action`` is ``read``, ``write``,
+    ``claim`` or ``release``; ``code`` is ``store_timeout``, ``store_error``, ``bad_answer``, or
+    says what is wrong with a record. ``cause`` is what was raised; of a custom store only its type.
+    For ``retry_in`` seconds the store is not used.
+    """
+
+    provider: str
+    action: str
+    code: str
+    cause: str | None
+    retry_in: float
+
+
 Event: TypeAlias = (
     KeysFetched
     | KeysUnchanged
@@ -182,6 +200,7 @@ Event: TypeAlias = (
     | TenantResolved
     | TenantDropped
     | ResolverFailed
+    | StoreFailed
 )
 
 # The levels of `logging`, which is imported where a listener is made: `import jwks_client` need not
@@ -200,6 +219,7 @@ _LEVELS: Final[Mapping[type[Event], int]] = {
     TenantResolved: _INFO,
     TenantDropped: _INFO,
     ResolverFailed: _WARNING,
+    StoreFailed: _WARNING,
 }
 # What tokens cause, and so a flood of them could drive: so many at once, then one a second.
 _DRIVEN_BY_TOKENS: Final = frozenset(

@@ -85,7 +85,8 @@ class KeyCache:
     policy: CachePolicy
     due_share: float | None
     key_set: KeySet | None = None
-    asked_at: float = 0.0  # when the flight that brought or renewed the set began
+    asked_at: float = 0.0  # when the provider was asked for the set, or asked to renew it
+    from_store: bool = False  # another process asked
     life: float = 0.0
     stale_for: float = 0.0
     validators: Validators | None = None
@@ -223,6 +224,15 @@ class KeyCache:
             case _:
                 assert_never(budget)
 
+    def asked_since(self, looked_at: float) -> bool:
+        """Return whether the set was asked for after a moment, so that it proves what it lacks.
+
+        The time at which another process asked is known by another clock: it counts from a second
+        later.
+        """
+        margin = 1.0 if self.from_store else 0.0
+        return self.key_set is not None and self.asked_at >= looked_at + margin
+
     def fetched(self, number: int, came: Fetched, began_at: float) -> KeyCache:
         """These facts after flight ``number``, begun at ``began_at``, brought a set or a 304."""
         if number <= self.newest:
@@ -233,11 +243,12 @@ class KeyCache:
         return replace(
             self,
             key_set=self._newest_set(came.key_set),
-            asked_at=began_at,
+            asked_at=began_at if came.asked_at is None else came.asked_at,
+            from_store=came.asked_at is not None,
             life=life,
             stale_for=stale_for,
             validators=came.validators,
-            discovered=came.discovered,
+            discovered=came.discovered or self.discovered,
             newest=number,
             failure=None,
             failures=0,
@@ -265,8 +276,9 @@ class KeyCache:
         # The exponent is bounded: a year of failures must not overflow a float.
         wait = min(first * 2.0 ** min(self.failures, 64), longest)
         wait = max(wait * (0.5 + draw / 2), failure.retry_after or 0.0)
+        kept = failure.kept
         return replace(
-            self,
+            self if kept is None else self.fetched(number, kept, now),
             newest=number,
             failure=failure,
             failures=self.failures + 1,

@@ -27,7 +27,7 @@ from .discovery import (
     jwks_uri,
     oauth_metadata_url,
 )
-from .freshness import Freshness, read_freshness, retry_after
+from .freshness import Freshness, caching_headers, read_freshness, retry_after
 from .jwk import BadKeySet, KeySet, read_key_set
 
 ACCEPT: Final = "application/jwk-set+json, application/json"
@@ -82,6 +82,9 @@ class Fetched:
     discovered: Discovered | None
     requests: int
     content_type: str | None = None  # what the answer says it is: recorded, not relied on
+    body: bytes | None = None  # of the response, decompressed; None for a 304
+    caching: Mapping[str, str] = field(default_factory=dict[str, str])  # what sets its lifetime
+    asked_at: float | None = None  # of a stored record, by this process's monotonic clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,7 @@ class Failed:
     retry_after: float | None = None
     requests: int = 0
     private: bool = False
+    kept: Fetched | None = None  # a stored record, which serves while the provider fails
 
 
 Outcome: TypeAlias = Fetched | Failed
@@ -226,6 +230,7 @@ class Talk:
     def _read_keys(self, url: str, answer: Response, discovered: Discovered | None) -> Outcome:
         held = self.validators
         key_set: KeySet | None = None
+        body: bytes | None = None
         if answer.status == 304 and held is not None and held.url == url:
             if not (held.etag or held.last_modified):
                 where = reasons.place(url)
@@ -233,7 +238,7 @@ class Talk:
                     "fetch_failed", f"the key set's URL {where} answered 304 to no condition"
                 )
         elif answer.status == 200:
-            key_set = self._key_set(url, answer)
+            key_set, body = self._key_set(url, answer)
         else:
             wait = retry_after(answer.headers, self.wall)
             message = reasons.status(
@@ -243,25 +248,28 @@ class Talk:
         etag, modified = answer.headers.get("etag"), answer.headers.get("last-modified")
         if key_set is None and held is not None:  # a 304 need not repeat its validators
             etag, modified = etag or held.etag, modified or held.last_modified
+        freshness = read_freshness(
+            answer.headers, self.plan.cache, self.wall, renewed=key_set is None
+        )
         return Fetched(
             key_set=key_set,
-            freshness=read_freshness(
-                answer.headers, self.plan.cache, self.wall, renewed=key_set is None
-            ),
+            freshness=freshness,
             validators=Validators(url, _field(etag), _field(modified)),
             discovered=discovered,
             requests=self.requests,
             content_type=answer.headers.get("content-type"),
+            body=body,
+            caching={} if freshness is None else caching_headers(answer.headers, self.wall),
         )
 
-    def _key_set(self, url: str, answer: Response) -> KeySet:
+    def _key_set(self, url: str, answer: Response) -> tuple[KeySet, bytes]:
         where = reasons.place(url)
         try:
             body = self._body(answer)
         except _Failure as failure:
             raise _Failure("bad_key_set", f"{where}: {failure.failed.message}") from None
         try:
-            return read_key_set(body, max_keys=self.plan.fetch.max_keys)
+            return read_key_set(body, max_keys=self.plan.fetch.max_keys), body
         except BadKeySet as bad:
             page = " (it looks like HTML)" if body.lstrip().startswith(b"<") else ""
             message = f"the answer of {where} is not a usable key set: {bad}{page}"

@@ -18,6 +18,7 @@ LONGEST_RETRY_AFTER: Final = 300.0
 _DIRECTIVE = re.compile(r'([!#$%&\'*+\-.^_`|~0-9a-z]+)(?:=(?:"([^"]*)"|([^\s",]*)))?')
 _SECONDS = re.compile(r"[0-9]+")
 _LONGEST_HEADER = 1024
+CACHING_HEADERS: Final = ("cache-control", "expires", "date", "age")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,25 @@ def read_freshness(
     if told is None:
         return None if renewed and not directives else Freshness(policy.ttl, stale_for)
     return Freshness(min(max(told, policy.min_ttl), policy.max_ttl), stale_for)
+
+
+def caching_headers(headers: Mapping[str, str], wall: float) -> dict[str, str]:
+    """Return the headers that say how long a response lives, to be read again at another time.
+
+    Arguments:
+        headers: of the response, names in lower case.
+        wall: now, in seconds since the epoch; stands in for a missing Date, which Expires needs.
+    """
+    from email.utils import formatdate
+
+    kept = {
+        name: value
+        for name in CACHING_HEADERS
+        if (value := headers.get(name, "")[:_LONGEST_HEADER]) and value.isascii()
+    }
+    if "expires" in kept:
+        kept.setdefault("date", formatdate(wall, usegmt=True))
+    return kept
 
 
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from ..encoding import strict_object
 from ..provider import IssuerTemplate
+from .freshness import CACHING_HEADERS
 
 if TYPE_CHECKING:
     from ..provider import Provider
@@ -40,7 +41,6 @@ _LONGEST_HEAD: Final = 128
 _LONGEST_FACTS: Final = 16 * 1024
 _LONGEST_TEXT: Final = 2048
 _LATEST: Final = 253_402_300_799.0  # the end of the year 9999
-_CACHING_HEADERS: Final = ("cache-control", "expires", "date", "age")
 # Guesses at a weak password among the headers cost this many hashes each.
 _STRETCH: Final = 100_000
 
@@ -182,23 +182,6 @@ def age_of(record: Record, wall: float, in_store: float | None) -> float | None:
     return max(by_wall, record.age + in_store)
 
 
-def caching_headers(headers: Mapping[str, str], sent_at: str) -> dict[str, str]:
-    """The headers of a response that say how long it lives.
-
-    Arguments:
-        headers: of the response, names in lower case.
-        sent_at: now, as HTTP writes dates; stands in for a missing Date, which Expires needs.
-    """
-    kept = {
-        name: value
-        for name in _CACHING_HEADERS
-        if (value := headers.get(name, "")[:1024]) and value.isascii()
-    }
-    if "expires" in kept:
-        kept.setdefault("date", sent_at)
-    return kept
-
-
 def _issuer(issuer: object) -> object:
     match issuer:
         case IssuerTemplate():
@@ -231,7 +214,7 @@ def _read(facts: bytes, body: bytes, max_body: int) -> Record:
         raise BadRecord("not_a_record")
     return Record(
         body=octets,
-        headers={name: headers[name] for name in _CACHING_HEADERS if name in headers},
+        headers={name: headers[name] for name in CACHING_HEADERS if name in headers},
         url=_text(found.get("url")),
         etag=_validator(found.get("etag")),
         last_modified=_validator(found.get("last_modified")),

@@ -52,7 +52,9 @@ class TestTheKeySet:
             validators=Validators(KEYS, None, None),
             discovered=None,
             requests=1,
+            body=outcome.body,
         )
+        assert outcome.body is not None
 
     @pytest.mark.parametrize(
         "content_type",

@@ -13,7 +13,6 @@ from jwks_client._core.keysets.record import (
     Record,
     age_of,
     binding_of,
-    caching_headers,
     longest,
     seal,
     unseal,
@@ -233,16 +232,3 @@ def test_the_larger_age_counts():
     assert age_of(asked, 400.0, 3.0) == 5.0  # ten minutes slow
     assert age_of(asked, 1010.0, None) == 10.0
     assert age_of(asked, 999.0, None) is None  # from the future, and nothing else to go by
-
-
-def test_caching_headers_stand_alone():
-    """A record says how long a set lives without the time at which its headers were read."""
-    headers = {"expires": "Thu, 01 Jan 2026 00:00:00 GMT", "server": "x", "age": "é"}
-    assert caching_headers(headers, "Wed, 31 Dec 2025 00:00:00 GMT") == {
-        "expires": "Thu, 01 Jan 2026 00:00:00 GMT",
-        "date": "Wed, 31 Dec 2025 00:00:00 GMT",
-    }
-    assert caching_headers({"date": "x", "cache-control": "max-age=1"}, "y") == {
-        "date": "x",
-        "cache-control": "max-age=1",
-    }

@@ -1,0 +1,349 @@
+"""What a flight does with a store: before it asks the provider, and with what the provider sent.
+
+A store is a seed and a lease inside a flight, never a layer over the cache: the decision table
+does not know it. It can only help. Whatever goes wrong with it, the flight asks the provider as if
+there were no store. It must not depend on threads or tasks, nor on how a flight lands.
+
+Theory of operation. A record that answers what the flight was begun for lands instead of a fetch.
+Otherwise it is a seed: its validators make the request conditional, and its keys serve in an
+outage. Then the process that gets the lease fetches, and the others look for its record for a
+while. A lease expires by itself, and each process fetches in the end, so nothing depends on one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from ..._core.keysets.adoption import LONGEST_KEPT, Offer, is_seed, offer_of, suffices
+from ..._core.keysets.fetch import Failed, Fetched, Outcome, Plan
+from ..._core.keysets.freshness import Freshness, read_freshness
+from ..._core.keysets.jwk import BadKeySet
+from ..._core.keysets.record import (
+    BadRecord,
+    Binding,
+    Record,
+    binding_of,
+    longest,
+    seal,
+    unseal,
+)
+from ...events import StoreFailed
+from .store_calls import LONGEST_CALL, StoreCalls, StoreUnusable, Trouble, Waitable
+
+if TYPE_CHECKING:
+    from ..._core.keysets.cache import Budget, KeyCache
+    from ...protocols import Clock
+
+# Seconds that all calls of one flight take together, beside looking for another process's record.
+_LONGEST_DELAY: Final = 0.24
+# Seconds that giving back a lease takes beside them; a lease that stays makes others wait.
+_LONGEST_RELEASE: Final = 0.05
+# Seconds after which every process fetches; after half of them a second one does.
+LAST_LEASE: Final = 2.0
+_SHARE_OF_DEADLINE: Final = 0.4
+_SHORT_WAITS: Final = 0.3
+_LEASES: Final = (":lease", ":lease-2")
+
+
+class Purpose(Protocol):
+    """What is asked of a flight."""
+
+    @property
+    def budget(self) -> Budget:
+        """What pays for it."""
+        ...
+
+    @property
+    def kid(self) -> str | None:
+        """The unknown kid, or the one whose signature failed."""
+        ...
+
+    @property
+    def began_at(self) -> float:
+        """When it began, by the client's monotonic clock."""
+        ...
+
+    @property
+    def ignores_store(self) -> bool:
+        """Whether the provider is asked whatever the store holds."""
+        ...
+
+
+@dataclass(slots=True)
+class Visit:
+    """One flight's dealings with the store.
+
+    Attributes:
+        seed: a record that is better than the cache, but does not answer the flight.
+        lease: what this process must give back.
+        usable: whether the store worked so far.
+    """
+
+    seed: Offer | None = None
+    lease: str | None = None
+    usable: bool = True
+    left: float = _LONGEST_DELAY
+    seen: _Look | None = field(default=None, repr=False)
+
+
+class _Look(NamedTuple):
+    """What was found in the store, and when the look began."""
+
+    value: bytes | None
+    offer: Offer | None
+    began: float
+
+
+class SharedKeySet:
+    """One key set's use of a store.
+
+    Arguments:
+        calls: the calls of the store.
+        plan: what is fetched.
+        own_http: it is fetched with an HTTP client of the application's.
+        clock: the client's clock.
+        emit: given each event.
+        draw: returns a random number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        calls: StoreCalls,
+        plan: Plan,
+        *,
+        own_http: bool,
+        clock: Clock,
+        emit: Callable[[StoreFailed], None],
+        draw: Callable[[], float],
+    ) -> None:
+        self._calls = calls
+        self._plan = plan
+        self._own_http = own_http
+        self._clock = clock
+        self._emit = emit
+        self._draw = draw
+        self._held: Record | None = None  # what is cached, to write it again after a 304
+        self._bound: tuple[object, Binding | None] | None = None
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the store is left alone for now."""
+        return self._calls.is_down
+
+    def before(
+        self, purpose: Purpose, cache: KeyCache, stopped: Waitable
+    ) -> tuple[Visit, Fetched | None]:
+        """Look for a record that spares the fetch, then for the lease to fetch.
+
+        Arguments:
+            purpose: what is asked of the flight.
+            cache: what is cached.
+            stopped: set when the flight need not go on.
+        """
+        visit = Visit()
+        binding = self._binding()
+        if binding is None:
+            visit.usable = False
+        if binding is None or purpose.ignores_store:
+            return visit, None
+        try:
+            answered = self._before(visit, binding, purpose, cache, stopped)
+        except StoreUnusable as failure:
+            self._report(failure.trouble)
+            visit.usable = answered = False
+        if not answered or visit.seed is None:
+            return visit, None
+        self._give_back(visit)
+        self._held = visit.seed.record
+        return visit, visit.seed.fetched()
+
+    def after(self, visit: Visit, purpose: Purpose, cache: KeyCache, outcome: Outcome) -> Outcome:
+        """Share what the provider sent, and give the lease back. Return what lands.
+
+        The write comes before the landing: a process that ends at once leaves a record behind, and
+        no lease.
+        """
+        seed = visit.seed
+        if isinstance(outcome, Failed):
+            self._give_back(visit)
+            now = self._clock.monotonic()
+            kept = seed.fetched() if seed is not None and is_seed(seed, cache, now) else None
+            return replace(outcome, kept=kept)
+        former = self._held if seed is None else seed.record
+        if outcome.key_set is None and seed is not None:  # 304 to the seed's validators
+            renewed = outcome.freshness or Freshness(seed.life, seed.stale_for)
+            outcome = replace(outcome, key_set=seed.key_set, freshness=renewed)
+        self._held = record = self._record(purpose, outcome, former)
+        binding = self._binding()
+        if record is not None and binding is not None and visit.usable:
+            self._write(visit, binding, record)
+        self._give_back(visit)
+        return outcome
+
+    # --- before a fetch
+
+    def _before(
+        self, visit: Visit, binding: Binding, purpose: Purpose, cache: KeyCache, stopped: Waitable
+    ) -> bool:
+        """Return whether the record that was found, now the seed, answers the flight."""
+        pace, calls = self._calls.pace, self._calls
+        began = pace.monotonic()
+        if self._look(visit, binding, purpose, cache):
+            return True
+        last = min(LAST_LEASE, _SHARE_OF_DEADLINE * self._plan.fetch.deadline)
+        if not calls.leases_count:
+            last = 0.0
+        polling = False
+        while True:
+            waited = pace.monotonic() - began
+            for lease in _LEASES if waited >= last / 2 > 0 else _LEASES[:1]:
+                if self._claim(visit, binding.name + lease, polling=polling):
+                    # Another process may have written between the look and the claim.
+                    return self._look(visit, binding, purpose, cache)
+            if waited >= last:
+                calls.distrust_leases()
+                return False
+            low, high = (0.02, 0.06) if waited < _SHORT_WAITS else (0.1, 0.2)
+            if pace.wait(stopped, low + (high - low) * self._draw()):
+                return False
+            polling = True
+            if self._look(visit, binding, purpose, cache, polling=True):
+                return True
+
+    def _look(
+        self,
+        visit: Visit,
+        binding: Binding,
+        purpose: Purpose,
+        cache: KeyCache,
+        *,
+        polling: bool = False,
+    ) -> bool:
+        """Read the store. Return whether the record, now the seed, answers the flight."""
+        # Times from before the call: a record is judged older than it is, never younger.
+        now, wall, began = self._clock.monotonic(), self._clock.time(), self._calls.pace.monotonic()
+        limit = longest(self._plan.fetch.max_body)
+        with self._timed(visit, polling=polling) as within:
+            stored = self._calls.read(binding.name, limit, within)
+        seen, offer = visit.seen, None
+        value, in_store = (None, None) if stored is None else stored
+        if seen is not None and seen.value == value:
+            offer = seen.offer
+        elif value is not None:
+            if in_store is None and seen is not None:  # it appeared since then
+                in_store = self._calls.pace.monotonic() - seen.began
+            offer = self._offer(binding, value, in_store, now, wall)
+        visit.seen = _Look(value, offer, began)
+        visit.seed = offer if offer is not None and is_seed(offer, cache, now) else None
+        return visit.seed is not None and suffices(
+            visit.seed, cache, purpose.budget, purpose.kid, now
+        )
+
+    def _offer(
+        self, binding: Binding, value: bytes, in_store: float | None, now: float, wall: float
+    ) -> Offer | None:
+        fetch, secrets = self._plan.fetch, self._calls.store.secrets
+        try:
+            return offer_of(
+                unseal(value, binding, secrets, fetch.max_body),
+                in_store=in_store,
+                policy=self._plan.cache,
+                max_keys=fetch.max_keys,
+                now=now,
+                wall=wall,
+            )
+        except BadRecord as bad:
+            self._report(self._calls.refuse(bad.code))
+        except BadKeySet:
+            self._report(self._calls.refuse("bad_key_set"))
+        return None
+
+    def _claim(self, visit: Visit, lease: str, *, polling: bool) -> bool:
+        with self._timed(visit, polling=polling) as within:
+            won = self._calls.claim(lease, self._plan.fetch.deadline + 1, within)
+        if won:
+            visit.lease = lease
+        return won
+
+    # --- after a fetch
+
+    def _record(self, purpose: Purpose, outcome: Fetched, former: Record | None) -> Record | None:
+        """What the provider sent as a record, or None after a 304 to a set whose body is gone."""
+        body, headers = outcome.body, outcome.caching
+        if outcome.body is None:
+            if former is None:
+                return None
+            body, headers = former.body, headers or former.headers
+        assert body is not None  # noqa: S101 (one of the two)
+        age = max(self._clock.monotonic() - purpose.began_at, 0.0)
+        validators = outcome.validators
+        return Record(
+            body=body,
+            headers=headers,
+            url=validators.url,
+            etag=validators.etag,
+            last_modified=validators.last_modified,
+            asked_at=max(self._clock.time() - age, 0.0),
+            age=age,
+        )
+
+    def _write(self, visit: Visit, binding: Binding, record: Record) -> None:
+        freshness = read_freshness(record.headers, self._plan.cache, record.asked_at, renewed=False)
+        assert freshness is not None  # noqa: S101 (only a renewed set may have none)
+        kept = min(freshness.life + freshness.stale_for, LONGEST_KEPT)
+        value = seal(record, binding, self._calls.store.secrets)
+        try:
+            with self._timed(visit) as within:
+                self._calls.write(binding.name, value, kept, within)
+        except StoreUnusable as failure:
+            self._report(failure.trouble)
+
+    def _give_back(self, visit: Visit) -> None:
+        lease, visit.lease = visit.lease, None
+        if lease is None:
+            return
+        try:
+            self._calls.release(lease, _LONGEST_RELEASE)
+        except StoreUnusable as failure:
+            self._report(failure.trouble)
+
+    # --- the rest
+
+    def _binding(self) -> Binding | None:
+        """The binding, made anew where the contents of ``ca_file`` changed."""
+        ca_file = self._plan.fetch.ca_file
+        authorities = None
+        if ca_file is not None:
+            try:
+                authorities = Path(ca_file).read_bytes()
+            except OSError:
+                return None
+        if self._bound is None or self._bound[0] != authorities:
+            binding = binding_of(
+                self._plan.provider,
+                proxy=self._plan.fetch.proxy,
+                authorities=authorities,
+                own_http=self._own_http,
+            )
+            self._bound = authorities, binding
+        return self._bound[1]
+
+    @contextmanager
+    def _timed(self, visit: Visit, *, polling: bool = False) -> Generator[float]:
+        """Give the seconds that a call may take, and charge the visit for what it took."""
+        if polling:
+            yield LONGEST_CALL
+            return
+        began = self._calls.pace.monotonic()
+        try:
+            yield min(LONGEST_CALL, visit.left)
+        finally:
+            visit.left -= self._calls.pace.monotonic() - began
+
+    def _report(self, trouble: Trouble | None) -> None:
+        if trouble is not None:
+            self._emit(StoreFailed(provider=self._plan.provider.name, **trouble._asdict()))

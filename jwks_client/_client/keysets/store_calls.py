@@ -1,0 +1,245 @@
+"""Calls of one store in this process: bounded, one at a time, and none while it is down.
+
+It must not depend on what is stored. Each call runs in a daemon thread of this library, so a store
+that hangs delays its caller by a quarter of a second and nothing else. Answers are checked for type
+and range: a store may be anyone's code.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
+
+from ...events import shown
+from ...protocols import Stored
+
+if TYPE_CHECKING:
+    from ...protocols import Store
+
+Action: TypeAlias = Literal["read", "write", "claim", "release"]
+
+LONGEST_CALL: Final = 0.25
+_BACKOFF: Final = (1.0, 30.0)
+_OLDEST: Final = 1e10
+
+
+class Trouble(NamedTuple):
+    """What went wrong with a store, once per backoff."""
+
+    action: Action
+    code: str
+    cause: str | None
+    retry_in: float
+
+
+class StoreUnusable(Exception):
+    """The store cannot be used now. ``trouble`` is to be reported, or None if it was already."""
+
+    def __init__(self, trouble: Trouble | None = None) -> None:
+        super().__init__(trouble)
+        self.trouble = trouble
+
+
+class Waitable(Protocol):
+    """What opens once."""
+
+    def wait(self, seconds: float, /) -> bool:
+        """Wait, and return whether it is open."""
+        ...
+
+
+class Pace(Protocol):
+    """How time passes for the calls of a store."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+        ...
+
+    def wait(self, event: Waitable, seconds: float) -> bool:
+        """Wait for an event, and return whether it came."""
+        ...
+
+
+class SystemPace:
+    """The system's own clock."""
+
+    __slots__ = ()
+
+    monotonic = staticmethod(time.monotonic)
+
+    def wait(self, event: Waitable, seconds: float) -> bool:
+        """Wait for an event, and return whether it came."""
+        return event.wait(seconds)
+
+
+class StoreCalls:
+    """The calls of one store.
+
+    Arguments:
+        store: the application's store.
+        pace: how time passes.
+        draw: returns a random number from 0 to 1.
+    """
+
+    def __init__(self, store: Store, draw: Callable[[], float], pace: Pace | None = None) -> None:
+        self.store = store
+        self.pace: Pace = SystemPace() if pace is None else pace
+        self._draw = draw
+        self._failures = 0
+        self._timeouts = 0
+        self._retry_at = -math.inf
+        self._quiet_until = -math.inf
+        self._leases_at = -math.inf
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Forget, in the child, the calls of the parent's threads."""
+        self._turn = threading.Lock()
+        self._hanging: threading.Event | None = None
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the store is left alone: it failed lately, or a call still hangs."""
+        hanging = self._hanging
+        if hanging is not None and not hanging.is_set():
+            return True
+        return self.pace.monotonic() < self._retry_at
+
+    @property
+    def leases_count(self) -> bool:
+        """Whether waiting for a lease is worth it: one that never ended was not met lately."""
+        return self.pace.monotonic() >= self._leases_at
+
+    def distrust_leases(self) -> None:
+        """Note that a lease did not end, nor its holder's record appear."""
+        self._leases_at = self.pace.monotonic() + _BACKOFF[1]
+
+    def read(self, name: str, limit: int, within: float) -> Stored | None:
+        """Read a value; raise `StoreUnusable`."""
+        found: Any = self._call("read", within, name, limit)
+        if found is None:
+            return None
+        if not isinstance(found, tuple) or len(found) != 2 or type(found[0]) is not bytes:
+            raise self._failed("read", "bad_answer", None)
+        value, age = found
+        if age is None:
+            return Stored(value, None)
+        if isinstance(age, bool) or not isinstance(age, (int, float)) or not 0 <= age <= _OLDEST:
+            raise self._failed("read", "bad_answer", None)
+        return Stored(value, float(age))
+
+    def write(self, name: str, value: bytes, seconds: float, within: float) -> None:
+        """Write a value; raise `StoreUnusable`."""
+        self._call("write", within, name, value, seconds)
+
+    def claim(self, name: str, seconds: float, within: float) -> bool:
+        """Take a lease; raise `StoreUnusable`."""
+        won = self._call("claim", within, name, seconds)
+        if not isinstance(won, bool):
+            raise self._failed("claim", "bad_answer", None)
+        return won
+
+    def release(self, name: str, within: float) -> None:
+        """Give a lease back; raise `StoreUnusable`."""
+        self._call("release", within, name)
+
+    def refuse(self, code: str) -> Trouble | None:
+        """Note a record that cannot be used. Return what to report, once per backoff."""
+        now = self.pace.monotonic()
+        if now < self._quiet_until:
+            return None
+        self._quiet_until = now + _BACKOFF[1]
+        return Trouble("read", code, None, 0.0)
+
+    def _call(self, action: Action, within: float, *arguments: object) -> object:
+        began = self.pace.monotonic()
+        if self.is_down or within <= 0 or not self._turn.acquire(timeout=within):
+            raise StoreUnusable
+        try:
+            if self.is_down:  # since this caller waited for its turn
+                raise StoreUnusable
+            call = _Call(getattr(self.store, action), arguments)
+            thread = threading.Thread(target=call.run, name="jwks-client store", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # no more threads, or the interpreter is ending
+                raise self._failed(action, "store_error", error) from None
+            if not self.pace.wait(call.done, within - (self.pace.monotonic() - began)):
+                self._hanging = call.done
+                raise self._failed(action, "store_timeout", None)
+        finally:
+            self._turn.release()
+        if call.error is not None:
+            timed_out = isinstance(call.error, TimeoutError) or any(
+                kind.__name__ == "TimeoutError" for kind in type(call.error).__mro__
+            )
+            code = "store_timeout" if timed_out else "store_error"
+            raise self._failed(action, code, call.error)
+        self._failures = self._timeouts = 0
+        return call.answer
+
+    def _failed(self, action: Action, code: str, error: BaseException | None) -> StoreUnusable:
+        """Begin a backoff, but not at the first timeout: one slow call is not an outage."""
+        self._timeouts = self._timeouts + 1 if code == "store_timeout" else 0
+        if self._timeouts == 1:
+            return StoreUnusable()
+        first, longest = _BACKOFF
+        wait = min(first * 2.0 ** min(self._failures, 64), longest) * (0.5 + self._draw() / 2)
+        self._failures += 1
+        self._retry_at = self.pace.monotonic() + wait
+        return StoreUnusable(Trouble(action, code, self._cause(error), wait))
+
+    def _cause(self, error: BaseException | None) -> str | None:
+        if error is None:
+            return None
+        kind = type(error).__name__
+        # The text of the application's own code may hold a secret.
+        ours = type(self.store).__module__.startswith("jwks_client.")
+        return shown(f"{kind}: {error}" if ours and str(error) else kind, 200)
+
+
+class _Call:
+    """One call, in a thread of its own."""
+
+    __slots__ = ("_arguments", "_function", "answer", "done", "error")
+
+    def __init__(self, function: Callable[..., object], arguments: tuple[object, ...]) -> None:
+        self._function = function
+        self._arguments = arguments
+        self.answer: object = None
+        self.error: BaseException | None = None
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        """Call."""
+        try:
+            self.answer = self._function(*self._arguments)
+        except BaseException as error:  # noqa: BLE001 (the store's code, whatever it raises)
+            self.error = error.with_traceback(None)
+        finally:
+            self.done.set()
+
+
+_calls: weakref.WeakValueDictionary[int, StoreCalls] = weakref.WeakValueDictionary()
+
+
+def _after_fork_in_child() -> None:
+    for calls in list(_calls.values()):
+        calls.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch (not on Windows)
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def calls_of(store: Store, draw: Callable[[], float]) -> StoreCalls:
+    """Return the calls of a store, which all clients of a process share."""
+    found = _calls.get(id(store))  # an id is not used again while its calls refer to the store
+    if found is None:
+        found = _calls[id(store)] = StoreCalls(store, draw)
+    return found

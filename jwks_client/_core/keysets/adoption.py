@@ -1,0 +1,135 @@
+"""Whether a stored record spares a fetch, for the reason for which a flight began.
+
+Owns: what a reader makes of a record, by its own settings. Must not depend on: stores, flights,
+clocks. A record proves what it holds, never what it lacks: a kid that is not in it may have been
+published since.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from .cache import Budget, KeyCache, change_between
+from .fetch import Fetched, Validators
+from .freshness import read_freshness
+from .jwk import KeySet, read_key_set
+from .record import Record, age_of
+
+if TYPE_CHECKING:
+    from ..policy import CachePolicy
+
+# The longest that a store keeps a record, in seconds: memcached knows no longer time.
+LONGEST_KEPT: Final = 30 * 86_400.0 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A record as this process reads it.
+
+    Arguments:
+        record: the record.
+        key_set: its body, parsed by this process.
+        life: its lifetime in seconds, by this process's policy.
+        stale_for: how long after that it is used in an outage.
+        asked_at: when the provider was asked, by this process's monotonic clock, or earlier.
+    """
+
+    record: Record
+    key_set: KeySet
+    life: float
+    stale_for: float
+    asked_at: float
+
+    def age(self, now: float) -> float:
+        """Return the time since the provider was asked, at most that of any honest clock."""
+        return now - self.asked_at
+
+    def fetched(self) -> Fetched:
+        """Return what a flight lands instead of a response."""
+        from .freshness import Freshness
+
+        return Fetched(
+            key_set=self.key_set,
+            freshness=Freshness(self.life, self.stale_for),
+            validators=self.validators,
+            discovered=None,
+            requests=0,
+            asked_at=self.asked_at,
+        )
+
+    @property
+    def validators(self) -> Validators:
+        """What makes a request conditional on this record."""
+        return Validators(self.record.url, self.record.etag, self.record.last_modified)
+
+
+def offer_of(
+    record: Record,
+    *,
+    in_store: float | None,
+    policy: CachePolicy,
+    max_keys: int,
+    now: float,
+    wall: float,
+) -> Offer:
+    """Read a record anew; raise BadKeySet if its body is not a usable key set by these limits.
+
+    Without a clock of the store, and unless this process saw the record appear, nothing says that
+    it is fresh: then it counts as past its lifetime.
+
+    Arguments:
+        record: the record, whose seal was verified.
+        in_store: seconds since the write, by the store's own clock or by observation; or None.
+        policy: of this process.
+        max_keys: of this process.
+        now: monotonic seconds.
+        wall: seconds since the epoch.
+    """
+    key_set = read_key_set(record.body, max_keys=max_keys)
+    freshness = read_freshness(record.headers, policy, record.asked_at, renewed=False)
+    assert freshness is not None  # noqa: S101 (only a renewed set may have none)
+    age = age_of(record, wall, in_store)
+    if in_store is None:
+        age = freshness.life if age is None else max(age, freshness.life)
+    assert age is not None  # noqa: S101 (as the store has a clock)
+    return Offer(
+        record=record,
+        key_set=key_set,
+        life=freshness.life,
+        stale_for=freshness.stale_for,
+        asked_at=now - age,
+    )
+
+
+def is_newer(offer: Offer, cache: KeyCache) -> bool:
+    """Return whether the provider was asked for the record after it was for the cached set."""
+    return cache.key_set is None or offer.asked_at > cache.asked_at
+
+
+def is_seed(offer: Offer, cache: KeyCache, now: float) -> bool:
+    """Return whether a record helps a fetch: by its validators, and by its keys in an outage."""
+    return is_newer(offer, cache) and offer.age(now) < offer.life + offer.stale_for
+
+
+def suffices(offer: Offer, cache: KeyCache, budget: Budget, kid: str | None, now: float) -> bool:
+    """Return whether landing a record answers what a flight was begun for.
+
+    Arguments:
+        offer: the record.
+        cache: what is cached.
+        budget: what pays for the flight.
+        kid: the unknown kid, or the one whose signature failed.
+        now: monotonic seconds.
+    """
+    if not is_newer(offer, cache):
+        return False
+    age = offer.age(now)
+    if budget is Budget.ROUTINE:
+        share = 1.0 if cache.due_share is None else cache.due_share
+        return age < offer.life * share
+    if kid is None or age >= offer.life:
+        return False
+    if budget is Budget.UNKNOWN_KID:
+        return any(key.kid == kid for key in offer.key_set)
+    return kid in change_between(cache.key_set, offer.key_set).swapped
