@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Event",
     "FetchFailed",
+    "KeysAwaited",
     "KeysFetched",
     "KeysRotated",
     "KeysUnchanged",
@@ -35,6 +36,9 @@ __all__ = [
     "TokenUndecided",
     "UnknownKid",
 ]
+
+
+Reason: TypeAlias = Literal["cold", "due", "expired", "unknown_kid", "bad_signature", "manual"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +89,19 @@ class FetchFailed:
     cause: str | None
     failures: int
     retry_in: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysAwaited:
+    """A caller waited for a fetch, and no longer does. Emitted in that caller's own context.
+
+    ``fetch`` is the number of the fetch, ``seconds`` how long the caller waited.
+    """
+
+    provider: str
+    fetch: int
+    seconds: float
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +209,7 @@ Event: TypeAlias = (
     | KeysUnchanged
     | KeysRotated
     | FetchFailed
+    | KeysAwaited
     | ServingStale
     | UnknownKid
     | TokenRefused
@@ -211,6 +229,7 @@ _LEVELS: Final[Mapping[type[Event], int]] = {
     KeysUnchanged: _DEBUG,
     KeysRotated: _INFO,
     FetchFailed: _WARNING,
+    KeysAwaited: _DEBUG,
     ServingStale: _WARNING,
     UnknownKid: _INFO,
     TokenRefused: _INFO,
@@ -224,6 +243,7 @@ _LEVELS: Final[Mapping[type[Event], int]] = {
 # What tokens cause, and so a flood of them could drive: so many at once, then one a second.
 _DRIVEN_BY_TOKENS: Final = frozenset(
     {
+        KeysAwaited,
         ServingStale,
         UnknownKid,
         TokenRefused,

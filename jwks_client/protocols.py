@@ -155,7 +155,7 @@ class AnyVerifier(Protocol):
         """Where the providers' tokens may stand in a request, in the order to look."""
         ...
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Give an event to the client's listeners."""
         ...
 

@@ -59,6 +59,10 @@ class Authorities:
             return former
         return context
 
+    def after_fork(self) -> None:
+        """Forget the context, so that the child makes its own."""
+        self._context = self._stamp = None
+
     def _stamp_of_ca_file(self) -> object:
         if self._ca_file is None:
             return None

@@ -10,26 +10,27 @@ import codecs
 import os
 import random
 import threading
-import time
 import weakref
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from .._core import settings
-from .._core.keysets.cache import Budget, Fetch, Need
 from .._core.locations import Location
 from .._core.policy import CachePolicy, FetchPolicy, TenantPolicy
 from .._core.provider import Provider
 from .._core.tokens.memo import Memo, Remembered
-from ..errors import ConfigurationError, KeysUnavailableError
+from ..errors import ConfigurationError
 from ..events import Event, TenantDropped
 from . import arguments
 from .clock import SystemClock
 from .health import Health, health_of
 from .issuers.directory import Directory
-from .keysets.flight import Flight
+from .keysets.flights import Crew, Flights
 from .keysets.pool import Sources, due_share
 from .keysets.source import KeySource
+from .keysets.thread_flights import ThreadCrew
 
 if TYPE_CHECKING:
     from ..protocols import Clock, Listener
@@ -72,29 +73,16 @@ class BaseClient:
         self._memo = Memo(settings.whole("token_cache_size", token_cache_size))
         self._memo_lock = threading.Lock()
         self._listeners = arguments.listeners(listeners)
-        self.clock: Clock = SystemClock() if clock is None else arguments.clock(clock)
-        self._closed = False
+        self._clock: Clock = SystemClock() if clock is None else arguments.clock(clock)
         self._random = random.SystemRandom()
-        make = Sources(cache, fetch, self.clock, self.tell, self._random)
+        make = Sources(cache, fetch, self._clock, self._random)
         self._tenants = self._make_tenants(make, resolve, max_resolved, resolve_ttl)
-        self._directory = Directory(providers, make, self._tenants, self.clock)
+        self._directory = Directory(providers, make, self._tenants, self._clock)
         arguments.check_checks(providers, asynchronous=self._asynchronous)
         self._network = None if http is not None else self._make_network(providers, resolve)
+        self._http = http
+        self._flights = self._make_flights()
         _living.add(self)
-
-    # --- what the shells add
-
-    def flight_of(self, source: KeySource) -> Flight | None:
-        """The flight in the air, where this caller could wait for it."""
-        raise NotImplementedError
-
-    def _new_flight(self, source: KeySource, number: int, doubts: str | None) -> Flight:
-        """Make a flight and put it in the air; the lock is held, so it does not start yet."""
-        raise NotImplementedError
-
-    def _start(self, source: KeySource, flight: Flight) -> None:
-        """Start a flight that was put in the air."""
-        raise NotImplementedError
 
     # --- making a client
 
@@ -105,6 +93,27 @@ class BaseClient:
         return Network(
             self._fetch_policy, [url for url in urls if url], resolves=resolve is not None
         )
+
+    def _make_flights(self) -> Flights:
+        wait = self._cache_policy.unknown_kid_wait
+        if wait is None:
+            wait = self._fetch_policy.deadline if self._asynchronous else 1.0
+        return Flights(
+            self._make_crew(),
+            deadline=self._fetch_policy.deadline,
+            unknown_kid_wait=wait,
+            clock=self._clock,
+            emit=self.emit,
+        )
+
+    def _make_crew(self) -> Crew:
+        http: Any = self._http
+        if http is not None and self._asynchronous:
+            from .keysets.task_flights import TaskCrew
+
+            return TaskCrew(http, self._fetch_policy)
+        opens: Any = partial(nullcontext, http) if self._network is None else self._network.open
+        return ThreadCrew(opens, self._fetch_policy)
 
     def _make_tenants(
         self, make: Sources, resolve: Resolve | None, max_resolved: int, resolve_ttl: float
@@ -125,70 +134,11 @@ class BaseClient:
             resolve,
             policy,
             asynchronous=self._asynchronous,
-            clock=self.clock,
+            clock=self._clock,
             make_source=make.of_tenant,
-            tell=self._tell_of_tenant,
+            tell=self._emit_for_tenant,
             draw=self._random.random,
         )
-
-    # --- flights
-
-    def begin_flight(
-        self, source: KeySource, budget: Budget, need: Need | None, seen: int
-    ) -> Flight | None:
-        """Join the flight in the air or begin one; None if the facts no longer ask for it.
-
-        Arguments:
-            source: the key set.
-            budget: what pays for it.
-            need: what the token asks for; None to fetch whatever the facts say (a refresh by hand),
-                but for an unknown-kid fetch, which always takes a permit.
-            seen: how many flights had begun when the caller first looked.
-        """
-        with source.lock:
-            flight = self.flight_of(source)
-            if flight is not None:
-                return flight
-            if self._closed:
-                raise KeysUnavailableError("fetch_failed", "the client is closed")
-            if not self._still_wanted(source, budget, need, seen):
-                return None
-            doubts = need.kid if need is not None and budget is Budget.BAD_SIGNATURE else None
-            flight = self._claim(source, budget, doubts)
-        self._start(source, flight)
-        return flight
-
-    def _still_wanted(
-        self, source: KeySource, budget: Budget, need: Need | None, seen: int
-    ) -> bool:
-        """Under the lock: whether nobody has answered, or spent the permit, in the meantime."""
-        now = self.clock.monotonic()
-        cache = source.cache
-        if budget is Budget.BAD_SIGNATURE:
-            return cache.may_doubt(now)
-        if need is not None:
-            return isinstance(cache.look_up(need, now, just_came=source.came_since(seen)), Fetch)
-        return budget is Budget.ROUTINE or (cache.has_permit(now) and not cache.in_backoff(now))
-
-    def _claim(self, source: KeySource, budget: Budget, doubts: str | None) -> Flight:
-        source.pay(budget)
-        source.begun += 1
-        return self._new_flight(source, source.begun, doubts)
-
-    def refresh_behind(self, source: KeySource) -> None:
-        """Begin a flight that nobody waits for, if none is in the air."""
-        with source.lock:
-            if self._closed or self.flight_of(source) is not None:
-                return
-            now = self.clock.monotonic()
-            # Another's flight may have landed, well or badly, since this caller looked.
-            if source.cache.in_backoff(now) or source.cache.state(now) == "fresh":
-                return
-            flight = self._claim(source, Budget.ROUTINE, None)
-        self._start(source, flight)
-
-    def _overdue_at(self) -> float:
-        return time.monotonic() + self._fetch_policy.deadline
 
     # --- state and events
 
@@ -206,7 +156,7 @@ class BaseClient:
 
         Tenants that are loaded are among them, by issuer.
         """
-        now, wall = self.clock.monotonic(), self.clock.time()
+        now, wall = self._clock.monotonic(), self._clock.time()
         everyone = self._directory.everyone()
         return {name: health_of(source.cache, now, wall) for name, source in everyone.items()}
 
@@ -221,16 +171,16 @@ class BaseClient:
         if self._tenants is not None:
             self._tenants.forget(issuer)
 
-    def _tell_of_tenant(self, event: Event) -> None:
+    def _emit_for_tenant(self, event: Event) -> None:
         # Who is evicted has not verified a token, or not lately: it is not worth the search.
         if isinstance(event, TenantDropped) and event.reason != "evicted":
             # What is remembered of a tenant that is gone counts no more. This only makes room.
             with self._memo_lock:
                 self._memo.drop(_of_nobody)
-        self.tell(event)
+        self.emit(event)
 
-    def tell(self, event: Event) -> None:
-        """Give an event to every listener; what one raises harms nobody."""
+    def emit(self, event: Event) -> None:
+        """Give an event to every listener. An exception of a listener is only logged."""
         for listener in self._listeners:
             try:
                 listener(event)
@@ -240,9 +190,11 @@ class BaseClient:
                 log = logging.getLogger("jwks_client")
                 log.debug("a listener raised over %s", type(event).__name__, exc_info=True)
 
-    def after_fork(self) -> None:
-        """In the child: new locks (a lost thread may hold the old), no flights, own jitter."""
+    def _after_fork(self) -> None:
+        """Start anew in the child: no flights, new locks, and a jitter of its own."""
         self._memo_lock = threading.Lock()
+        if self._flights.after_fork() and self._network is not None:
+            self._network.after_fork()
         if self._tenants is not None:
             self._tenants.after_fork()
         for source in self._directory.everyone().values():
@@ -262,7 +214,7 @@ _living: weakref.WeakSet[BaseClient] = weakref.WeakSet()
 
 def _after_fork_in_child() -> None:
     for client in list(_living):
-        client.after_fork()
+        client._after_fork()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (our own class)
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch (not on Windows)

@@ -5,6 +5,7 @@ Owns: the few facts of httpx's shape. May not know: key sets. It imports no HTTP
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -60,9 +61,10 @@ class Line:
     ``trace`` extension tells of each connection that is made; shutting its socket down ends both.
     """
 
-    __slots__ = ("_is_cut", "_stream")
+    __slots__ = ("_is_cut", "_stream", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, until: float = math.inf) -> None:
+        self.until = until  # when it is to be cut, by the system's monotonic clock
         self._stream: Any = None
         self._is_cut = False
 

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 from urllib.request import getproxies
@@ -56,6 +57,7 @@ class Network:
     """
 
     def __init__(self, fetch: FetchPolicy, urls: Iterable[str], *, resolves: bool = False) -> None:
+        _import_what_a_fetch_needs()
         self.authorities = Authorities(fetch.ca_file)
         if fetch.proxy is None:
             self._ways = dict(_environment())
@@ -66,6 +68,10 @@ class Network:
     def open(self) -> httpx.Client:
         """Return an HTTP client for one flight; the caller closes it."""
         return self._client(lambda way: _Transport(way, self.authorities))
+
+    def after_fork(self) -> None:
+        """Drop the SSL context in the child: a thread of the parent may hold OpenSSL's locks."""
+        self.authorities.after_fork()
 
     def _client(self, make: Callable[[Way], httpx.BaseTransport]) -> httpx.Client:
         mounts = {pattern: make(way) for pattern, way in self._ways.items()}
@@ -83,6 +89,19 @@ class Network:
                 for url in origins.values():
                     with suppress(_Usable):
                         asking.get(url)
+
+
+def _import_what_a_fetch_needs() -> None:
+    """Import what httpx and the system import lazily, in the thread that makes the client.
+
+    The child of a fork must not wait for an import lock that a flight of its parent held.
+    """
+    for name in (
+        *("httpcore", "httpcore._backends.sync", "httpcore._sync", "h11", "certifi"),
+        *("socket", "encodings.idna", "stringprep", "idna"),
+    ):
+        with suppress(ImportError):  # another release has it elsewhere
+            import_module(name)
 
 
 # --- the environment's proxies, as httpx reads them

@@ -1,54 +1,32 @@
 """`JWKSClient`: the rules carried out with threads.
 
-Owns: how a flight flies as a thread of its own, and how a caller waits for it. May not know: what
-is decided (`_core/`, `verify`) or the other shell. All threads of a process share one
-flight per key set; it ends at its deadline whatever the network does.
+This module owns how a caller waits. It must not depend on the async client.
 """
 
 from __future__ import annotations
 
 import inspect
 import threading
-import time
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
-from .._core.keysets.cache import Budget
-from .._core.keysets.fetch import Broken, Failed, Outcome, Request, Response
 from .._core.keysets.jwk import Key, KeySet
 from .._core.policy import CachePolicy, FetchPolicy
 from .._core.provider import Provider
 from .._core.tokens.verified import VerifiedToken
-from ..errors import KeysUnavailableError
-from . import arguments
-from .http import Line, read_answer, timed_out, timeouts
 from .issuers.resolver_call import Resolution
-from .keysets.flight import Flight, overdue, refused_headers
-from .keysets.source import KeySource
+from .keysets.flights import Wait
+from .keysets.thread_flights import gone, wait
 from .verify.client import VerifyingClient
-from .verify.key_lookup import first_failure
-from .verify.shell import Want
+from .verify.waiting import Want
 
 if TYPE_CHECKING:
     from .._core.tokens.explain import Explanation
     from ..protocols import Clock, HTTPClient, Listener
 
+CLOSING: Final = 1.0  # seconds that `close` waits at most for the end of a flight
 T = TypeVar("T")
-
-
-class ThreadFlight(Flight):
-    """A flight that is a thread, with a timer that ends it."""
-
-    __slots__ = ("done", "line", "thread", "timer")
-
-    def __init__(self, number: int, began_at: float, overdue_at: float, doubts: str | None) -> None:
-        super().__init__(number, began_at, overdue_at, doubts)
-        self.done = threading.Event()
-        self.line = Line()
-        self.thread: threading.Thread | None = None
-        self.timer: threading.Timer | None = None
 
 
 class JWKSClient(VerifyingClient):
@@ -95,8 +73,6 @@ class JWKSClient(VerifyingClient):
             max_resolved=max_resolved,
             resolve_ttl=resolve_ttl,
         )
-        self._http = http
-        self._flights: dict[KeySource, ThreadFlight] = {}
 
     def verify(
         self,
@@ -159,7 +135,7 @@ class JWKSClient(VerifyingClient):
 
         Raises KeysUnavailableError, the first of all failures.
         """
-        self._fly_all(self._drive(self._sources_of(provider)), None)
+        self._drive(self._refreshed(provider))
 
     def warm_up(self, timeout: float = 10) -> None:
         """Load all providers side by side, for start-up; tries all, then raises the first failure.
@@ -169,7 +145,7 @@ class JWKSClient(VerifyingClient):
 
         Raises KeysUnavailableError; ValueError if the timeout is no such number.
         """
-        self._fly_all(self._cold_sources(), time.monotonic() + arguments.patience(timeout))
+        self._drive(self._warmed_up(timeout))
 
     def explain(self, token: str | bytes) -> Explanation:
         """Every key considered and every check with its outcome, for people; never for responses.
@@ -181,15 +157,14 @@ class JWKSClient(VerifyingClient):
         return self._drive(self._explained(token))
 
     def close(self) -> None:
-        """End what is under way. Fresh keys still verify; what would fetch is a 503."""
-        self._closed = True
+        """End all flights. Fresh keys still verify; a call that would fetch raises a 503."""
+        flying = self._flights.close()
         if self._tenants is not None:
             self._tenants.close()
-        for flight in list(self._flights.values()):
-            flight.done.set()
-            flight.line.cut()
-            if flight.thread is not None and flight.thread is not threading.current_thread():
-                flight.thread.join(1)
+        for flight in flying:
+            if flight.thread is not threading.current_thread():  # a listener may close the client
+                flight.over.wait(CLOSING)
+                gone(flight, CLOSING)
 
     def __enter__(self) -> Self:
         return self
@@ -211,10 +186,8 @@ class JWKSClient(VerifyingClient):
             except StopIteration as done:
                 return cast("T", done.value)
             error = None
-            if isinstance(want, ThreadFlight):
-                # Its timer ends it; should an interrupt have come before that, nobody hangs.
-                if not want.done.wait(want.left):
-                    want.done.set()
+            if isinstance(want, Wait):
+                wait(want)
             elif isinstance(want, Resolution):
                 want.wait()
             else:
@@ -223,124 +196,3 @@ class JWKSClient(VerifyingClient):
                 )
                 if inspect.iscoroutine(want):
                     want.close()
-
-    def _fly_all(self, sources: list[KeySource], until: float | None) -> None:
-        flights = [
-            (one, self.begin_flight(one, Budget.ROUTINE, None, one.begun)) for one in sources
-        ]
-        for _, flight in flights:
-            if isinstance(flight, ThreadFlight):
-                left = None if until is None else max(until - time.monotonic(), 0)
-                if not flight.done.wait(left):
-                    raise KeysUnavailableError(
-                        "fetch_timeout", "not all key sets came in time for the start"
-                    )
-        failure = first_failure([(one, flight.number) for one, flight in flights if flight])
-        if failure is not None:
-            raise failure
-
-    def flight_of(self, source: KeySource) -> ThreadFlight | None:
-        """The flight that all threads share, if one is in the air."""
-        flight = self._flights.get(source)
-        if flight is None or flight.done.is_set() or not flight.left:
-            return None
-        return flight
-
-    def _new_flight(self, source: KeySource, number: int, doubts: str | None) -> ThreadFlight:
-        flight = ThreadFlight(number, self.clock.monotonic(), self._overdue_at(), doubts)
-        self._flights[source] = flight
-        return flight
-
-    def _start(self, source: KeySource, flight: Flight) -> None:
-        assert isinstance(flight, ThreadFlight)  # noqa: S101 (made by _new_flight)
-        flight.timer = _timer(self._fetch_policy.deadline, self._give_up, source, flight)
-        flight.thread = threading.Thread(
-            target=self._fly, args=(source, flight), name=f"jwks-client {source.name}", daemon=True
-        )
-        try:
-            flight.timer.start()
-            flight.thread.start()
-        except RuntimeError as error:  # no more threads, or the interpreter is ending
-            self._end(
-                source,
-                flight,
-                Failed(code="fetch_failed", message="no thread could start", cause=error),
-            )
-
-    def _give_up(self, source: KeySource, flight: ThreadFlight) -> None:
-        """At the deadline: callers are answered now, whatever the thread is stuck in."""
-        source.land(flight, overdue())
-        flight.done.set()
-        flight.line.cut()
-
-    def _fly(self, source: KeySource, flight: ThreadFlight) -> None:
-        try:
-            outcome = self._converse(source, flight)
-        except Exception as error:  # noqa: BLE001 (whatever an injected client raises)
-            outcome = Failed(code="fetch_failed", message="the fetch failed", cause=error)
-        self._end(source, flight, outcome)
-
-    def _end(self, source: KeySource, flight: ThreadFlight, outcome: Outcome) -> None:
-        if flight.timer is not None:
-            flight.timer.cancel()
-        if not self._closed:  # else it was cut, and that says nothing of the provider
-            source.land(flight, outcome)
-        with source.lock:
-            if self._flights.get(source) is flight:
-                del self._flights[source]
-        flight.done.set()
-
-    def _converse(self, source: KeySource, flight: ThreadFlight) -> Outcome:
-        try:
-            talk = source.talk()
-        except Exception as error:  # noqa: BLE001 (the application's code)
-            return refused_headers(error)
-        steps = talk.converse()
-        with ExitStack() as stack:
-            http: Any = self._http
-            if self._network is not None:
-                http = stack.enter_context(self._network.open())
-            answer: Response | Broken | None = None
-            while True:
-                try:
-                    request = next(steps) if answer is None else steps.send(answer)
-                except StopIteration as done:
-                    return cast("Outcome", done.value)
-                answer = self._ask(http, request, flight)
-
-    def _ask(self, http: HTTPClient, request: Request, flight: ThreadFlight) -> Response | Broken:
-        policy = self._fetch_policy
-        left = flight.overdue_at - time.monotonic()
-        line = flight.line = Line()
-        # After the line is known: a close in between cuts this one, or is seen here.
-        if left <= 0 or flight.done.is_set():
-            return Broken(TimeoutError("the deadline has passed"), timed_out=True)
-        attempt = _timer(min(policy.attempt_timeout, left), line.cut)
-        attempt.start()
-        try:
-            built = http.build_request(
-                "GET",
-                request.url,
-                headers=dict(request.headers),
-                extensions={"timeout": timeouts(policy), "trace": line.trace},
-            )
-            response = http.send(built, stream=True, follow_redirects=False)
-            try:
-                return read_answer(response, line, policy.max_body)
-            finally:
-                response.close()
-        except Exception as error:  # noqa: BLE001 (httpx's tree, or an injected client's)
-            return Broken(error, line.is_cut or timed_out(error))
-        finally:
-            attempt.cancel()
-
-    def after_fork(self) -> None:
-        super().after_fork()
-        self._flights = {}
-
-
-def _timer(seconds: float, call: Any, *arguments: object) -> threading.Timer:
-    timer = threading.Timer(seconds, call, arguments)
-    timer.name = "jwks-client deadline"
-    timer.daemon = True
-    return timer

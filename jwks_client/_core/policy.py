@@ -29,6 +29,9 @@ class CachePolicy:
             0 fails closed. A smaller ``stale-if-error`` in the answer wins (RFC 5861, section 4).
         unknown_kid_burst: fetches that unknown kids can cause at once (whole number, at least 1).
         unknown_kid_interval: after which one more such fetch is allowed.
+        unknown_kid_wait: how long a caller waits at most for a fetch that another caller began,
+            while the key set is usable; None for 1 in `JWKSClient`, and for
+            ``FetchPolicy.deadline`` in `AsyncJWKSClient`.
         bad_signature_interval: at most one fetch per this when a known kid's signature fails.
         negative_kids: how many kids that are not there are remembered (whole number; 0 for none).
         negative_kid_ttl: for how long they are.
@@ -43,6 +46,7 @@ class CachePolicy:
     stale_if_error: float = 3600
     unknown_kid_burst: int = 2
     unknown_kid_interval: float = 10
+    unknown_kid_wait: float | None = None
     bad_signature_interval: float = 60
     negative_kids: int = 1024
     negative_kid_ttl: float = 10
@@ -56,6 +60,8 @@ class CachePolicy:
         settings.number("stale_if_error", self.stale_if_error)
         settings.whole("unknown_kid_burst", self.unknown_kid_burst, minimum=1)
         settings.number("unknown_kid_interval", self.unknown_kid_interval, minimum=0.001)
+        if self.unknown_kid_wait is not None:
+            settings.number("unknown_kid_wait", self.unknown_kid_wait)
         settings.number("bad_signature_interval", self.bad_signature_interval)
         settings.whole("negative_kids", self.negative_kids, maximum=1_000_000)
         settings.number("negative_kid_ttl", self.negative_kid_ttl)

@@ -156,7 +156,7 @@ class Guard(Generic[ClientT]):
             path=_shown(path),
         )
         with contextlib.suppress(Exception):  # a stand-in's client
-            self.client.tell(event)
+            self.client.emit(event)
         with contextlib.suppress(Exception):  # a logging filter's
             self._log.write(event, request, problem=problem, raised=raised)
         return answer
@@ -179,7 +179,7 @@ class Guard(Generic[ClientT]):
 
 def _monotonic_of(client: AnyVerifier) -> Callable[[], float]:
     """Return the client's monotonic clock, or for a stand-in without one the system's."""
-    clock = getattr(client, "clock", None)
+    clock = getattr(client, "_clock", None)
     return time.monotonic if clock is None else cast("Callable[[], float]", clock.monotonic)
 
 

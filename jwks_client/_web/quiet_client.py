@@ -36,9 +36,9 @@ class _View:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         with logged_elsewhere():
-            self._client.tell(event)
+            self._client.emit(event)
 
     def verify(self, token: str, **more: Any) -> Any:
         with logged_elsewhere():

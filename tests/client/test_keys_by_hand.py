@@ -81,7 +81,7 @@ def test_a_fetch_behind_that_lands_at_once_takes_no_key_away(idp, clock, monkeyp
     client.get_signing_key("key-1")
     idp.rotate(overlap=False)
     clock.advance(LIFE - 1)
-    monkeypatch.setattr(client, "refresh_behind", lambda _: client.refresh())
+    monkeypatch.setattr(client._flights, "refresh_behind", lambda _: client.refresh())
     assert client.get_signing_key("key-1").kid == "key-1"
     [after] = client.keys()
     assert after.kid == "key-2"

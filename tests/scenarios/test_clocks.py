@@ -168,7 +168,7 @@ class TestSleep:
             JWKSClient(idp.provider, http=http),
             AsyncJWKSClient(idp.provider, http=later),
         ):
-            assert isinstance(client.clock, SystemClock)
+            assert isinstance(client._clock, SystemClock)
 
 
 def test_a_clock_is_read_from_any_thread(idp, clock):

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from jwks_client import AsyncJWKSClient, FetchPolicy, JWKSClient, KeysUnavailableError
+from jwks_client._client.latch import Latch
 
 PATIENCE = 10.0  # real seconds after which what works is long done
 TASKS, THREADS = 1000, 64
@@ -208,13 +209,13 @@ class TestEndsOfCallers:
             """What the leader dies of while it waits."""
 
         client = synchronous(idp)
-        real_wait = threading.Event.wait
-        flights = lambda: [flight.done for flight in client._flights.values()]
+        real_wait = Latch.wait
+        flights = lambda: [flight.landed for flight in client._flights._flying]
 
-        def wait(event, timeout=None):
-            if threading.current_thread().name == "leader" and event in flights():
+        def wait(latch, seconds):
+            if threading.current_thread().name == "leader" and latch in flights():
                 raise Unlucky
-            return real_wait(event, timeout)
+            return real_wait(latch, seconds)
 
         died = []
 
@@ -225,7 +226,7 @@ class TestEndsOfCallers:
                 died.append(error)
 
         with idp.hold() as held:
-            monkeypatch.setattr(threading.Event, "wait", wait)
+            monkeypatch.setattr(Latch, "wait", wait)
             leader = threading.Thread(target=lead, name="leader")
             leader.start()
             held.wait()
@@ -244,22 +245,44 @@ class TestEndsOfCallers:
         assert idp.fetches == 1
 
 
+class Elsewhere:
+    """An event loop in another thread that begins a flight and then blocks until it is released."""
+
+    def __init__(self, call) -> None:
+        self._call = call
+        self._go_on = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(_swallow(self._call()))
+        self._loop.close()
+
+    def block(self) -> None:
+        """Keep the loop from answering anybody."""
+        blocked = threading.Event()
+        self._loop.call_soon_threadsafe(lambda: (blocked.set(), self._go_on.wait(PATIENCE)))
+        assert blocked.wait(PATIENCE)
+
+    def release(self) -> None:
+        """Let it go on, to its end."""
+        self._go_on.set()
+        self._thread.join(PATIENCE)
+
+
 class TestOrderOfAnswers:
     def test_an_older_answer_never_overwrites_a_newer(self, idp):
-        """Of two loops' flights the one that began first lands last, with the older set: the newer one stays."""
+        """The flight of a loop that blocked lands last, with the older set: the newer one stays."""
         client = asynchronous(idp)
         with idp.hold() as held:
-            early = threading.Thread(target=lambda: asyncio.run(client.refresh()))
-            early.start()
+            early = Elsewhere(client.refresh)
             held.wait()
-            idp.revoke("key-1")  # what the held answer says is old from now on
-            with idp.hold() as newer:
-                late = threading.Thread(target=lambda: asyncio.run(client.refresh()))
-                late.start()
-                newer.wait()
-            late.join(PATIENCE)
-            assert [key.kid for key in asyncio.run(client.keys())] == ["key-2"]
-        early.join(PATIENCE)
+            early.block()
+        idp.revoke("key-1")  # what the early answer says is old from now on
+        asyncio.run(client.refresh())
+        assert [key.kid for key in asyncio.run(client.keys())] == ["key-2"]
+        early.release()
         assert [key.kid for key in asyncio.run(client.keys())] == ["key-2"]
         assert idp.fetches == 2
 
@@ -268,16 +291,12 @@ class TestOrderOfAnswers:
         client = asynchronous(idp, fetch=FetchPolicy(retries=0))
         idp.fail(500)
         with idp.hold() as held:
-            early = threading.Thread(target=lambda: asyncio.run(_swallow(client.refresh())))
-            early.start()
+            early = Elsewhere(client.refresh)
             held.wait()
-            idp.recover()
-            with idp.hold() as newer:
-                late = threading.Thread(target=lambda: asyncio.run(client.refresh()))
-                late.start()
-                newer.wait()
-            late.join(PATIENCE)
-        early.join(PATIENCE)
+            early.block()
+        idp.recover()
+        asyncio.run(client.refresh())
+        early.release()
         health = client.health()["issuer.test"]
         assert (health.state, health.last_error) == ("fresh", None)
 
@@ -297,12 +316,12 @@ class TestALateEnd:
         with idp.hold() as held:
             drive.start("verify", idp.issue())
             held.wait()
-            yield next(iter(client._flights.values()))
+            yield next(iter(client._flights._flying))
 
     def current(self, drive):
         """The flight that a newcomer would wait for."""
         (source,) = drive.current._sources.values()
-        return drive.call("flight_of", source)
+        return source.last_flight if source.last_flight.in_progress else None
 
     def test_nobody_begins_another_beside_it(self, drive, flight):
         """Who comes just then waits for that end too: an outage sees no second request for it."""

@@ -137,7 +137,7 @@ class TestLeaks:
 
 class TestManyLoops:
     def test_on_one_client(self, idp):
-        """Eight loops in eight threads at once on one client: each has its own flight, all share the keys."""
+        """Eight loops in eight threads at once on one client: they share one flight, and all verify."""
         outcomes: list[str | None] = []
 
         async def story(number: int) -> None:
@@ -152,15 +152,15 @@ class TestManyLoops:
             with idp.hold() as held:
                 for thread in threads:
                     thread.start()
-                held.wait(8)
+                held.wait()
             for thread in threads:
                 thread.join(PATIENCE)
             assert sorted(outcomes) == [str(n) for n in range(8)]
             asyncio.run(client.verify(idp.issue()))
-        assert idp.fetches == 8
+        assert idp.fetches == 1
 
     def test_a_loop_that_ends_does_not_end_anothers_flight(self, idp):
-        """One loop is left in mid-flight; the flight of the other lands."""
+        """One loop is left in mid-flight; the flight that the other one shares lands."""
         with idp.serve(), idp.hold() as held:
             client = AsyncJWKSClient(idp.provider)
             outcomes: list[str | None] = []
@@ -170,7 +170,7 @@ class TestManyLoops:
 
             async def leave() -> None:
                 leaving = asyncio.create_task(client.verify(idp.issue()))
-                await held.wait_async(2)
+                await asyncio.sleep(0)
                 assert not leaving.done()
 
             staying = threading.Thread(target=lambda: asyncio.run(stay()))

@@ -13,7 +13,7 @@ def test_a_story_runs_with_both_clients(drive, idp):
     """The driver makes the client of its kind on the provider's clock, and calls it plainly."""
     client = drive.client(idp)
     assert type(client) is {"sync": JWKSClient, "async": AsyncJWKSClient}[drive.kind]
-    assert client.clock is idp.clock
+    assert client._clock is idp.clock
     assert drive.verify(idp.issue(sub="u9")).subject == "u9"
     assert {key.kid for key in list(drive.keys())} == {idp.kid}
     assert drive.get_signing_key(idp.kid).kid == idp.kid

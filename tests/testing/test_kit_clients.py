@@ -26,7 +26,7 @@ def test_a_client_is_wired_to_the_provider(idp):
     """One line makes a client of this provider, on its clock, without sockets."""
     client = idp.client()
     assert type(client) is JWKSClient
-    assert client.clock is idp.clock
+    assert client._clock is idp.clock
     assert client.verify(idp.issue()).subject == "u1"
     assert idp.fetches == 1
 
@@ -51,7 +51,7 @@ def test_settings_and_providers_can_be_given(idp, make):
     client = getattr(idp, make)(
         idp.provider, other, cache=CachePolicy(ttl=60), listeners=[seen.append], clock=clock
     )
-    assert client.clock is clock
+    assert client._clock is clock
     assert set(client.health()) == {idp.provider.name, "stytch"}
     with pytest.raises(ConfigurationError):
         getattr(idp, make)(cache="60")

@@ -125,7 +125,7 @@ class StandIn:
         self._warm_up = warm_up
         self._close = close
 
-    def tell(self, event: events.Event) -> None:
+    def emit(self, event: events.Event) -> None:
         self.told.append(event)
 
     async def verify(self, token: str, *, provider: str | None = None) -> Any:

@@ -1,61 +1,166 @@
 """A flight: one in-flight fetch of a key set, which belongs to no caller.
 
-Owns: its number, its deadline and how long its end may take. Must not depend on: threads or tasks.
+Theory of operation. The flights of a key set form a chain, and each flight can be followed once.
+A caller notes the last flight, then looks at the cache. If it has to fetch, it joins that flight
+while it is in progress, and follows it otherwise. If another caller followed it first, the caller
+gets the other's flight. So a claim needs no lock, and no caller acts on facts that a flight has
+changed meanwhile. A flight ends with its landing, or vanishes and leaves no trace in the cache.
+
+This module must not depend on what carries a flight (a thread, a task).
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
+from ..._core.keysets.cache import Budget
 from ..._core.keysets.fetch import Failed
 from ...errors import ConfigurationError
+from ..latch import Latch
 
-# Flights that one caller waits for, should they vanish (cancelled, loop closed).
+if TYPE_CHECKING:
+    import asyncio
+
+    from ...events import Reason
+
+# How many flights one caller waits for, should they vanish (cancelled, loop closed).
 MOST_ROUNDS: Final = 3
 
-
-# Seconds past its deadline that a flight's end may be in coming: a timer ends it, on a busy machine
-# a little late. Who asks in between waits for that end, and begins no flight beside it.
+# Seconds past its deadline in which the end of a flight is still awaited: on a busy machine its
+# thread notices the deadline a little late. A caller that comes in between waits for that end.
 _GRACE: Final = 1.0
 
 
+class Conversing(Protocol):
+    """A conversation with a provider in another thread."""
+
+    def stop(self) -> None:
+        """Cut the conversation short."""
+        ...
+
+
 class Flight:
-    """One fetch under way: nobody's request, so no caller's end is its end.
+    """One fetch in progress, or one that has ended.
 
     Arguments:
-        number: its place among all flights of the key set.
-        began_at: by the client's clock, monotonic.
-        overdue_at: its deadline, by the system's monotonic clock; what it brings later is dropped.
-        doubts: the kid whose signature failed, where that caused it.
+        number: the flight's place in the chain of its key set.
+        fetch: a number that is unique in the client, for events.
+        budget: what pays for the flight as it lands. A flight that vanishes costs nothing.
+        reason: why it was begun, for events.
+        doubts: the kid whose signature failed, if that is the reason.
+        began_at: when it began, by the client's clock (monotonic).
+        overdue_at: its deadline, by the system's monotonic clock.
+
+    Attributes:
+        landed: opens when the flight has ended and its slot is free.
+        over: opens when the listeners were called as well.
+        recorded: the flight left a fact in the cache.
+        abandoned: no caller joins the flight any more: the client was closed, or the flight's
+            event loop does not answer.
+        url: what was asked for last.
     """
 
-    __slots__ = ("began_at", "doubts", "number", "overdue_at")
+    __slots__ = (
+        *("_followed_by", "abandoned", "began_at", "budget", "claimed_by", "conversation"),
+        *("doubts", "fetch", "landed", "loop", "number", "over", "overdue_at", "reason"),
+        *("recorded", "take_off", "task", "thread", "url"),
+    )
 
-    def __init__(self, number: int, began_at: float, overdue_at: float, doubts: str | None) -> None:
+    def __init__(
+        self,
+        *,
+        number: int,
+        fetch: int,
+        budget: Budget,
+        reason: Reason,
+        doubts: str | None,
+        began_at: float,
+        overdue_at: float,
+    ) -> None:
         self.number = number
+        self.fetch = fetch
+        self.budget = budget
+        self.reason: Reason = reason
+        self.doubts = doubts
         self.began_at = began_at
         self.overdue_at = overdue_at
-        self.doubts = doubts
+        self.url: str | None = None
+        self.landed = Latch()
+        self.over = Latch()
+        self.recorded = False
+        self.abandoned = False
+        # What carries the flight: a thread with its conversation, or a task of a loop.
+        self.claimed_by = threading.get_ident()
+        self.take_off = threading.Lock()  # acquired once
+        self.thread: threading.Thread | None = None
+        self.conversation: Conversing | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.task: asyncio.Task[None] | None = None
+        self._followed_by: dict[str, Flight] = {}
+
+    @classmethod
+    def ended(cls, number: int) -> Flight:
+        """Return the flight that the next one follows where there was none."""
+        none = cls(
+            number=number,
+            fetch=0,
+            budget=Budget.ROUTINE,
+            reason="cold",
+            doubts=None,
+            began_at=0.0,
+            overdue_at=0.0,
+        )
+        none.recorded = True
+        none.landed.open()
+        none.over.open()
+        return none
 
     @property
     def left(self) -> float:
-        """Seconds until its end must have come.
+        """Seconds until the flight no longer counts.
 
-        At 0 it is lost, and nobody waits for it: an interrupt came before its timer, or the machine
-        slept.
+        At 0 the flight is lost: its end has never come (the machine slept).
         """
         return max(self.overdue_at + _GRACE - time.monotonic(), 0.0)
 
+    @property
+    def in_progress(self) -> bool:
+        """Whether callers can wait for the flight."""
+        if self.landed.is_open or self.abandoned or not self.left:
+            return False
+        return self.loop is None or self.loop.is_running()
+
+    @property
+    def launched(self) -> bool:
+        """Whether a thread or a task carries the flight."""
+        return self.thread is not None or self.loop is not None
+
+    def follow(self, following: Flight) -> Flight:
+        """Claim the next place in the chain. Return the flight that has it."""
+        return self._followed_by.setdefault("", following)
+
+    def last(self) -> Flight:
+        """Return the last flight of the chain."""
+        flight = self
+        while (following := flight._followed_by.get("")) is not None:
+            flight = following
+        return flight
+
 
 def refused_headers(error: Exception) -> Failed:
-    """The outcome of a flight whose ``headers`` callable failed, or gave what no header can be."""
+    """Return the outcome of a flight whose ``headers`` callable raised or returned no headers."""
     cause = None if isinstance(error, ConfigurationError) else error
     return Failed(
         code="fetch_failed", message="the application's headers failed", cause=cause, private=True
     )
 
 
-def overdue() -> Failed:
-    """The outcome of a flight that is past its deadline."""
-    return Failed(code="fetch_timeout", message="the key set did not come before the deadline")
+def overdue(requests: int = 0) -> Failed:
+    """Return the outcome of a flight that is past its deadline."""
+    return Failed(
+        code="fetch_timeout",
+        message="the key set did not come before the deadline",
+        requests=requests,
+    )

@@ -6,7 +6,7 @@ Must not depend on clients or flights.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +21,6 @@ from ...errors import ConfigurationError
 from .source import KeySource
 
 if TYPE_CHECKING:
-    from ...events import Event
     from ...protocols import Clock
 
 JITTER: Final = 0.1
@@ -34,7 +33,6 @@ class Sources:
     cache: CachePolicy
     fetch: FetchPolicy
     clock: Clock
-    tell: Callable[[Event], None]
     chance: random.Random
     _configured: dict[Hashable, KeySource] = field(
         default_factory=dict[Hashable, KeySource], init=False, repr=False
@@ -77,14 +75,14 @@ class Sources:
         )
         if provider.jwks is None:
             cache = KeyCache(policy=self.cache, due_share=due_share(self.cache, self.chance))
-            return KeySource(plan, cache, self.clock, self.tell, self.chance.random)
+            return KeySource(plan, cache, self.clock, self.chance.random)
         try:
             key_set = read_key_set(provider.jwks, max_keys=self.fetch.max_keys)
         except BadKeySet as bad:
             raise ConfigurationError(
                 "jwks", f"must be a JWK Set with a usable key: {bad}"
             ) from None
-        return KeySource.holding(plan, key_set, self.clock, self.tell)
+        return KeySource.holding(plan, key_set, self.clock)
 
 
 def due_share(policy: CachePolicy, chance: random.Random) -> float | None:

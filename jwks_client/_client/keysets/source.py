@@ -1,9 +1,8 @@
-"""One key set in a client: the reference to its facts, and the books on the flights that fetch it.
+"""One key set in a client: the reference to its facts, and the last of the flights that fetch it.
 
-Owns: the lock, the numbering of flights, what becomes of an outcome, the kids that are not there.
-May not know: threads or tasks. The lock guards only the claim of a flight and its landing; it is
-never held across I/O, a listener or an await. Whoever reads `KeySource.cache` reads one immutable
-value and takes no lock.
+Readers of `KeySource.cache` read one immutable value and take no lock. A lock guards the landing of
+a flight, and is never held across I/O, a listener or an await. This module must not depend on what
+carries a flight.
 """
 
 from __future__ import annotations
@@ -12,16 +11,15 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
-
-from cachetools import LRUCache
 
 from ..._core.keysets.cache import Budget, Decision, KeyCache, Need, change_between
 from ..._core.keysets.fetch import Failed, Fetched, Outcome, Plan, Talk
 from ..._core.settings import header
 from ...errors import KeysUnavailableError
-from ...events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, shown
+from ...events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, Reason, shown
 from .flight import Flight, overdue
 
 if TYPE_CHECKING:
@@ -30,59 +28,71 @@ if TYPE_CHECKING:
 
 
 class KeySource:
-    """The memory of one key set and the claims on fetching it.
+    """The cache of one key set, and the chain of its flights.
 
     Arguments:
         plan: what to fetch.
         cache: the facts to start from.
         clock: the client's clock.
-        tell: given each event.
         draw: gives a random number from 0 to 1.
+
+    Attributes:
+        held: always True: no answer of a resolver ends what is remembered of these tokens.
+        latest: a flight near the end of the chain; see `last_flight`.
     """
 
     def __init__(
-        self,
-        plan: Plan,
-        cache: KeyCache,
-        clock: Clock,
-        tell: Callable[[Event], None],
-        draw: Callable[[], float],
+        self, plan: Plan, cache: KeyCache, clock: Clock, draw: Callable[[], float]
     ) -> None:
         self.plan = plan
         self.cache = cache
-        self.begun = 0
-        self.lock = threading.Lock()
-        # It is a provider's own: no answer of a resolver ends what is remembered of its tokens.
         self.held = True
         self.due_at = math.inf
+        self.latest = Flight.ended(0)
+        self._landing = threading.Lock()
         self._clock = clock
-        self._tell = tell
         self._draw = draw
-        self._absent: LRUCache[str, float] | None = (
-            LRUCache(cache.policy.negative_kids) if cache.policy.negative_kids else None
-        )
+        self._absent: dict[str, float] = {}
 
     @classmethod
-    def holding(
-        cls,
-        plan: Plan,
-        key_set: KeySet,
-        clock: Clock,
-        tell: Callable[[Event], None],
-    ) -> KeySource:
-        """A source whose key set is in hand and never fetched."""
+    def holding(cls, plan: Plan, key_set: KeySet, clock: Clock) -> KeySource:
+        """Return a source of a static key set, which is never fetched."""
         cache = KeyCache(policy=plan.cache, due_share=None, key_set=key_set, life=math.inf)
-        return cls(plan, cache, clock, tell, lambda: 0.0)
+        return cls(plan, cache, clock, lambda: 0.0)
 
     @property
     def name(self) -> str:
-        """The provider it stands for in events."""
+        """The provider's name, for events."""
         return self.plan.provider.name
 
     @property
     def fixed(self) -> bool:
-        """Whether the key set is in hand and never fetched."""
+        """Whether the key set is static, and so never fetched."""
         return self.plan.provider.jwks is not None
+
+    @property
+    def last_flight(self) -> Flight:
+        """The flight to join while it is in progress, or to follow."""
+        return self.latest.last()
+
+    @property
+    def begun(self) -> int:
+        """How many flights have begun."""
+        return self.latest.last().number
+
+    def reason_for(self, budget: Budget) -> Reason:
+        """Return why a fetch at the expense of a budget would be begun now."""
+        if budget is Budget.UNKNOWN_KID:
+            return "unknown_kid"
+        if budget is Budget.BAD_SIGNATURE:
+            return "bad_signature"
+        state = self.cache.state(self._clock.monotonic())
+        return state if state == "cold" or state == "due" else "expired"  # noqa: PLR1714 (typed)
+
+    def is_usable(self, now: float) -> bool:
+        """Return whether tokens with a known kid are verified now without a fetch."""
+        state = self.cache.state(now)
+        return state in {"fresh", "due"} or (state == "stale" and self.cache.failure is not None)
 
     def look_up(self, need: Need, *, in_air: bool, seen: int) -> Decision:
         """Decide for a token that first looked when ``seen`` flights had begun."""
@@ -93,15 +103,11 @@ class KeySource:
         return cache.look_up(need, now, missed=missed, in_air=in_air, just_came=came)
 
     def came_since(self, seen: int) -> bool:
-        """Whether a flight that began after the first ``seen`` brought or renewed the set."""
+        """Return whether a flight after the first ``seen`` brought or renewed the set."""
         return self.cache.newest > seen and self.cache.failure is None
 
     def _is_absent(self, kid: str | None, now: float) -> bool:
-        if kid is None or self._absent is None or not self._absent:
-            return False
-        with self.lock:  # an LRU moves what it is asked for
-            until = self._absent.get(kid)
-        return until is not None and now < until
+        return kid is not None and now < self._absent.get(kid, -math.inf)
 
     def note_absent(self, kid: str | None, seen: int) -> bool:
         """Remember a kid for a while, if a fetch that began after the first ``seen`` lacked it.
@@ -110,18 +116,17 @@ class KeySource:
         """
         if kid is None or not self.came_since(seen):
             return False
-        if self._absent is not None:
-            until = self._clock.monotonic() + self.cache.policy.negative_kid_ttl
-            with self.lock:
-                self._absent[kid] = until
+        # Without a lock: a signal handler may do the same at any moment.
+        absent, most = self._absent, self.cache.policy.negative_kids
+        absent.pop(kid, None)
+        absent[kid] = self._clock.monotonic() + self.cache.policy.negative_kid_ttl
+        while len(absent) > most:
+            with suppress(RuntimeError, StopIteration):  # changed meanwhile by another thread
+                absent.pop(next(iter(absent)), None)
         return True
 
-    def pay(self, budget: Budget) -> None:
-        """Note that a flight was begun at a budget's expense. The caller holds the lock."""
-        self.cache = self.cache.paid(budget, self._clock.monotonic())
-
-    def talk(self) -> Talk:
-        """The conversation of a flight with the provider. Runs the application's ``headers``."""
+    def talk(self, flight: Flight) -> Talk:
+        """Return a flight's conversation with the provider. Call the application's ``headers``."""
         headers = self.plan.provider.headers
         pairs = (headers() if callable(headers) else headers or {}).items()
         cache = self.cache
@@ -132,26 +137,30 @@ class KeySource:
             validators=cache.validators if cache.key_set is not None else None,
             discovered=cache.discovered,
             last_failed=cache.failure is not None,
+            doubted=flight.reason in {"unknown_kid", "bad_signature", "manual"},
             headers=tuple(header("headers", name, value) for name, value in pairs),
         )
 
-    def land(self, flight: Flight, outcome: Outcome) -> None:
-        """Record what a flight brought, once; a late one is dropped. Tells the listeners."""
+    def land(self, flight: Flight, outcome: Outcome) -> Event | None:
+        """Record what a flight brought. Return the event, or None if the answer came too late."""
         now = self._clock.monotonic()
         if isinstance(outcome, Fetched) and time.monotonic() >= flight.overdue_at:
-            outcome = overdue()  # callers were told so already; a late answer is dropped
-        with self.lock:
+            outcome = overdue(outcome.requests)  # its callers were answered at the deadline
+        with self._landing:
             old = self.cache
             if flight.number <= old.newest:
-                return
+                return None
+            # A flight pays as it lands: one that vanishes gives its permit back.
+            paid = old.paid(flight.budget, flight.began_at)
             if isinstance(outcome, Fetched):
-                new = old.fetched(flight.number, outcome, flight.began_at)
+                new = paid.fetched(flight.number, outcome, flight.began_at)
             else:
-                new = old.failed(flight.number, _quiet(outcome), now, self._draw())
-            if new.key_set is not old.key_set and self._absent is not None:
-                self._absent.clear()
+                new = paid.failed(flight.number, _without_frames(outcome), now, self._draw())
+            if new.key_set is not old.key_set:
+                self._absent = {}
             self.cache = new
-        self._tell(self._event(old, new, now, outcome))
+            flight.recorded = True
+        return self._event(old, new, now, outcome)
 
     def _event(self, old: KeyCache, new: KeyCache, now: float, outcome: Outcome) -> Event:
         name = self.name
@@ -160,12 +169,12 @@ class KeySource:
                 provider=name,
                 code=new.failure.code,
                 message=new.failure.message,
-                cause=_told(new.failure),
+                cause=_in_words(new.failure),
                 failures=new.failures,
                 retry_in=max(new.retry_at - now, 0.0),
             )
         assert new.key_set is not None and isinstance(outcome, Fetched)  # noqa: S101, PT018 (a success)
-        called = None if outcome.content_type is None else shown(outcome.content_type, 100)
+        content_type = None if outcome.content_type is None else shown(outcome.content_type, 100)
         if old.key_set is None:
             kids = tuple(key.kid for key in new.key_set if key.kid is not None)
             return KeysFetched(
@@ -173,41 +182,50 @@ class KeySource:
                 kids=kids,
                 unusable=len(new.key_set.unusable),
                 life=new.life,
-                content_type=called,
+                content_type=content_type,
             )
         change = change_between(old.key_set, new.key_set)
         if not any(change):
-            return KeysUnchanged(provider=name, life=new.life, content_type=called)
+            return KeysUnchanged(provider=name, life=new.life, content_type=content_type)
         return KeysRotated(
             provider=name,
             added=change.added,
             withdrawn=change.withdrawn,
             swapped=change.swapped,
             life=new.life,
-            content_type=called,
+            content_type=content_type,
         )
 
     def unavailable(self) -> KeysUnavailableError:
-        """The error for who needs a key that is not to be had now."""
+        """Return the error that is raised when keys are unavailable."""
         cache = self.cache
         failure = cache.failure
         if failure is None:
-            return KeysUnavailableError("fetch_failed", "the fetch was broken off")
+            return KeysUnavailableError("fetch_failed", "the fetch was interrupted")
         wait = max(cache.retry_at - self._clock.monotonic(), 1.0)
         message = f"{failure.message} (provider {self.name!r})"
         error = KeysUnavailableError(failure.code, message, retry_after=wait)
         error.__cause__ = failure.cause
         return error
 
+    def not_waited_for(self, flight: Flight) -> KeysUnavailableError:
+        """Return the error of a caller that did not wait for the end of a flight."""
+        return KeysUnavailableError(
+            "fetch_timeout",
+            f"the key set is still being fetched (provider {self.name!r})",
+            retry_after=max(flight.overdue_at - time.monotonic(), 1.0),
+        )
+
     def after_fork(self, due_share: float | None) -> None:
-        """In the child: a new lock (a lost thread may hold the old), and a jitter of its own."""
-        self.lock = threading.Lock()
+        """Start anew in the child: threads of the parent may hold the lock and carry flights."""
+        self._landing = threading.Lock()
+        self.latest = Flight.ended(self.begun)
         if not self.fixed:
             self.cache = replace(self.cache, due_share=due_share)
 
 
-def _told(failure: Failed) -> str | None:
-    """The cause of a failure in words, for events: cut, escaped, and without a secret's text."""
+def _in_words(failure: Failed) -> str | None:
+    """Return the cause of a failure for events: truncated, escaped, and without secrets."""
     cause = failure.cause
     if cause is None:
         return None
@@ -216,8 +234,8 @@ def _told(failure: Failed) -> str | None:
     return shown(text, 200)
 
 
-def _quiet(failed: Failed) -> Failed:
-    """Drop the frames that a cause holds: a failure is kept, its stack and sockets are not."""
+def _without_frames(failed: Failed) -> Failed:
+    """Drop the frames of a failure's causes: the cache keeps the failure, not its sockets."""
     cause: BaseException | None = failed.cause
     seen: set[int] = set()
     while cause is not None and id(cause) not in seen:

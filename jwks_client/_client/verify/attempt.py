@@ -17,8 +17,9 @@ from ..._core.tokens.verified import find_signing_key
 from ...errors import JWKSError, KeysUnavailableError, TokenError
 from ...events import UnknownKid, shown_kid
 from ..keysets.flight import MOST_ROUNDS
+from ..keysets.flights import Flights
 from ..keysets.source import KeySource
-from .shell import Shell, Want, attend
+from .waiting import Want, attend
 
 if TYPE_CHECKING:
     from ..._core.tokens.claim_values import Wanted
@@ -31,7 +32,7 @@ class Attempt:
     """One candidate provider's side of a verification.
 
     Arguments:
-        shell: the client that drives it.
+        flights: the client's.
         token: as it was parsed.
         rules: the candidate's.
         source: its key set.
@@ -47,19 +48,19 @@ class Attempt:
     """
 
     __slots__ = (
-        *("_more", "_shell", "_token", "_tried"),
+        *("_more", "_flights", "_token", "_tried"),
         *("asked", "error", "facts", "held", "retry", "rules", "seen", "source"),
     )
 
     def __init__(
         self,
-        shell: Shell,
+        flights: Flights,
         token: UnverifiedToken,
         rules: Rules,
         source: KeySource,
         more: Wanted,
     ) -> None:
-        self._shell = shell
+        self._flights = flights
         self._token = token
         self._more = more
         self.rules = rules
@@ -80,7 +81,7 @@ class Attempt:
             self.refuse(error)
             return
         source = self.source
-        in_air = self._shell.flight_of(source) is not None
+        in_air = source.last_flight.in_progress
         decision = source.look_up(self._need, in_air=in_air, seen=self.seen)
         match decision:
             case Use():
@@ -103,7 +104,7 @@ class Attempt:
     def _precheck_failure(self) -> TokenError | None:
         """The verdict, where issuer or expiry make a fetch pointless."""
         try:
-            self.rules.precheck(self._token, self._shell.clock.time())
+            self.rules.precheck(self._token, self._flights.clock.time())
         except TokenError as error:
             return error.with_traceback(None)
         return None
@@ -120,10 +121,10 @@ class Attempt:
             return
         self.error = TokenError("unknown_key", "the provider publishes no such key")
         if kid is not None and source.note_absent(kid, self.seen):
-            self._shell.tell(UnknownKid(provider=self.rules.name, kid=shown_kid(kid)))
+            self._flights.emit(UnknownKid(provider=self.rules.name, kid=shown_kid(kid)))
 
     def _use(self, decision: Use, *, doubtful: bool) -> None:
-        attend(self._shell, self.rules.name, self.source, decision)
+        attend(self._flights, self.rules.name, self.source, decision)
         self._choose(decision.selection, doubtful=doubtful)
 
     def _choose(self, selection: Found | Unfit | Unusable | Ambiguous, *, doubtful: bool) -> None:
@@ -155,7 +156,7 @@ class Attempt:
             return
         self.held = True
         try:
-            now = self._shell.clock.time()
+            now = self._flights.clock.time()
             self.facts = self.rules.check_claims(self._token, key, now, self._more)
             self.error = None
         except TokenError as error:
@@ -169,10 +170,11 @@ class Attempt:
             self.retry = self._doubt_keys if self._token.kid is None else self._doubt_kid
 
     def _fetch_and_check(self) -> Generator[Want, object]:
-        source, shell, need = self.source, self._shell, self._need
+        source, flights, need = self.source, self._flights, self._need
+        vanished = False
         for _ in range(MOST_ROUNDS):
-            in_air = shell.flight_of(source) is not None
-            decision = source.look_up(need, in_air=in_air, seen=self.seen)
+            last = source.last_flight
+            decision = source.look_up(need, in_air=last.in_progress, seen=self.seen)
             if isinstance(decision, Use):
                 self._use(decision, doubtful=False)
                 return
@@ -180,12 +182,14 @@ class Attempt:
                 self._lacks_key(decision)
                 return
             try:
-                flight = shell.begin_flight(source, decision.budget, need, self.seen)
+                boarding = flights.board(source, last, decision.budget, alone=vanished)
             except KeysUnavailableError as error:
                 self.error = error
                 return
-            if flight is not None:
-                yield flight
+            if not (yield from flights.waiting(self.rules.name, source, boarding)):
+                self.error = source.not_waited_for(boarding.flight)
+                return
+            vanished = not boarding.flight.recorded
         decision = source.look_up(need, in_air=False, seen=self.seen)
         if isinstance(decision, Use):
             self._use(decision, doubtful=False)
@@ -193,35 +197,49 @@ class Attempt:
             self.error = source.unavailable()
 
     def _doubt_kid(self) -> Generator[Want, object]:
-        """A known kid's signature failed: perhaps the kid was reused (one fetch an interval)."""
-        source, shell, need = self.source, self._shell, self._need
-        flight = shell.flight_of(source)
-        if flight is None or flight.doubts != need.kid:
-            if not source.cache.may_doubt(shell.clock.monotonic()) or self._precheck_failure():
+        """A known kid's signature failed: fetch in case the kid was reused."""
+        source, flights, kid = self.source, self._flights, self._token.kid
+        vanished = False
+        for _ in range(MOST_ROUNDS):
+            last = source.last_flight
+            if not (last.in_progress and last.doubts == kid) and (
+                not source.cache.may_doubt(flights.clock.monotonic()) or self._precheck_failure()
+            ):
                 return
             try:
-                flight = shell.begin_flight(source, Budget.BAD_SIGNATURE, need, self.seen)
+                boarding = flights.board(
+                    source, last, Budget.BAD_SIGNATURE, doubts=kid, alone=vanished
+                )
             except KeysUnavailableError:
                 return  # never 503: the token is at fault until the provider says otherwise
-        if flight is not None:
-            yield flight
-        self._try_if_changed()
+            if not (yield from flights.waiting(self.rules.name, source, boarding)):
+                return
+            self._try_if_changed()
+            vanished = not boarding.flight.recorded
+            if not vanished:
+                return
 
     def _doubt_keys(self) -> Generator[Want, object]:
-        """No key made the signature of a token without kid: perhaps there is a new one."""
-        source, shell = self.source, self._shell
-        cache, now = source.cache, shell.clock.monotonic()
-        in_air = shell.flight_of(source) is not None
-        may = in_air or (cache.has_permit(now) and not cache.in_backoff(now))
-        if may and self._precheck_failure() is None:
+        """No key verifies a token without kid: fetch in case there is a new key."""
+        source, flights = self.source, self._flights
+        vanished = False
+        for _ in range(MOST_ROUNDS):
+            last, cache, now = source.last_flight, source.cache, flights.clock.monotonic()
+            may = last.in_progress or (cache.has_permit(now) and not cache.in_backoff(now))
+            if not may or self._precheck_failure() is not None:
+                break
             try:
-                flight = shell.begin_flight(source, Budget.UNKNOWN_KID, None, self.seen)
+                boarding = flights.board(source, last, Budget.UNKNOWN_KID, alone=vanished)
             except KeysUnavailableError as error:
                 self.error = error
                 return
-            if flight is not None:
-                yield flight
+            if not (yield from flights.waiting(self.rules.name, source, boarding)):
+                self.error = source.not_waited_for(boarding.flight)
+                return
             self._try_if_changed()
+            vanished = not boarding.flight.recorded
+            if not vanished:
+                break
         if not self.held and source.cache.failure is not None and self._precheck_failure() is None:
             self.error = source.unavailable()
 
@@ -235,7 +253,7 @@ class Attempt:
 
 
 def check_with_cached_keys(
-    shell: Shell, token: UnverifiedToken, rules: Rules, source: KeySource, more: Wanted
+    flights: Flights, token: UnverifiedToken, rules: Rules, source: KeySource, more: Wanted
 ) -> TokenFacts | Attempt:
     """Judge a token for one candidate with the keys at hand. Waits for nothing.
 
@@ -250,7 +268,7 @@ def check_with_cached_keys(
         key_set is not None
         and header.wanted in key_set.chosen
         and type(found := key_set.chosen[header.wanted]) is Found
-        and shell.clock.monotonic() < cache.fresh_until
+        and flights.clock.monotonic() < cache.fresh_until
         and header.algorithm in rules.algorithms
         and header.token_type in rules.types
         and not rules.checks
@@ -258,17 +276,17 @@ def check_with_cached_keys(
         key = find_signing_key(token, found.keys)
         if key is not None:
             try:
-                return rules.check_claims(token, key, shell.clock.time(), more)
+                return rules.check_claims(token, key, flights.clock.time(), more)
             except TokenError as error:
-                attempt = Attempt(shell, token, rules, source, more)
+                attempt = Attempt(flights, token, rules, source, more)
                 attempt.held = True
                 attempt.refuse(error)
             if len(found.keys) > 1:  # another entry of the key may be the one of this issuer
                 attempt.look_up()
             return attempt
-        attempt = Attempt(shell, token, rules, source, more)
+        attempt = Attempt(flights, token, rules, source, more)
         attempt.not_signed(found, doubtful=True)
         return attempt
-    attempt = Attempt(shell, token, rules, source, more)
+    attempt = Attempt(flights, token, rules, source, more)
     attempt.look_up()
     return attempt

@@ -19,10 +19,11 @@ from ..._core.issuers.routes import verdict
 from ..._core.tokens.unverified import UnverifiedToken
 from ..._core.tokens.verified import TokenFacts, VerifiedToken
 from ...errors import JWKSError
+from ..keysets.flights import Flights
 from ..keysets.source import KeySource
 from .attempt import Attempt
 from .checks import run_checks
-from .shell import Shell, Want
+from .waiting import Want
 
 if TYPE_CHECKING:
     from ..._core.tokens.claim_values import Wanted
@@ -42,7 +43,7 @@ class Accepted(NamedTuple):
 
 
 def steps(
-    shell: Shell,
+    flights: Flights,
     token: UnverifiedToken,
     candidates: Candidates,
     more: Wanted,
@@ -51,7 +52,7 @@ def steps(
     """Go the whole way.
 
     Arguments:
-        shell: the client that drives it.
+        flights: the client's.
         token: as it was parsed.
         candidates: the providers to ask, in order.
         more: claim values that this call asks for.
@@ -61,7 +62,7 @@ def steps(
     """
     for place, (rules, source) in enumerate(candidates.pairs):
         if place == len(attempts):
-            attempt = Attempt(shell, token, rules, source, more)
+            attempt = Attempt(flights, token, rules, source, more)
             attempt.look_up()
             attempts.append(attempt)
         if (yield from _holds(attempts[place])):

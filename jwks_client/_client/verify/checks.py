@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..._core.tokens.verified import VerifiedToken
 from ...errors import JWKSError, TokenError
-from .shell import Want
+from .waiting import Want
 
 if TYPE_CHECKING:
     from ..._core.provider import Check

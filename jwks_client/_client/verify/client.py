@@ -7,6 +7,7 @@ how a flight flies or how a caller waits; the two shells add that.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Generator, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,8 @@ from ..keysets.source import KeySource
 from .attempt import Attempt, check_with_cached_keys
 from .candidates import Accepted, Way, is_lasting, steps
 from .checks import run_checks
-from .key_lookup import is_at_hand, loaded, signing_key
-from .shell import Want
+from .key_lookup import fetched, is_cached, loaded, signing_key
+from .waiting import Want
 
 if TYPE_CHECKING:
     from ..._core.tokens.explain import Explanation
@@ -61,7 +62,7 @@ class VerifyingClient(BaseClient):
             key = text if by_the_call is None else (text, by_the_call)
             memo = self._memo
             found = memo.entries.get(key) if memo.keeps_tokens else None
-            if found is not None and found.counts(self.clock.time(), self.clock.monotonic()):
+            if found is not None and found.counts(self._clock.time(), self._clock.monotonic()):
                 if not found.rules.asks_the_application:
                     return VerifiedToken(found.facts)
                 return self._ask_again(found, text, key, pin, more)
@@ -72,7 +73,7 @@ class VerifyingClient(BaseClient):
                     return self._ask_whose(parsed, key, pin, more)
             attempts: list[Attempt] = []
             for rules, source in candidates.pairs:
-                judged = check_with_cached_keys(self, parsed, rules, source, more)
+                judged = check_with_cached_keys(self._flights, parsed, rules, source, more)
                 if type(judged) is not Attempt:
                     if (
                         memo.keeps_tokens
@@ -104,7 +105,7 @@ class VerifyingClient(BaseClient):
         attempts: list[Attempt],
     ) -> Way:
         """The part of a verification that may have to wait."""
-        outcome = yield from steps(self, parsed, candidates, more, attempts)
+        outcome = yield from steps(self._flights, parsed, candidates, more, attempts)
         if isinstance(outcome, Accepted):
             self._remember(key, parsed, *outcome, candidates)
             return VerifiedToken(outcome.facts)
@@ -150,7 +151,7 @@ class VerifyingClient(BaseClient):
         memo, tenant = self._memo, candidates.tenant
         entry: Remembered | None = None
         holder = source if tenant is None else tenant
-        now = self.clock.monotonic()
+        now = self._clock.monotonic()
         # Where it depends on more than the token who names its issuer, or on a tenant that refused
         # it, another provider might come first tomorrow.
         if (
@@ -192,10 +193,10 @@ class VerifyingClient(BaseClient):
         elif candidates is not None and len(candidates.pairs) == 1:
             error.provider = candidates.pairs[0][0].name
         if isinstance(error, KeysUnavailableError):
-            self.tell(TokenUndecided(provider=error.provider, code=error.code, kid=error.kid))
+            self.emit(TokenUndecided(provider=error.provider, code=error.code, kid=error.kid))
         else:
             claim = error.claim if isinstance(error, TokenError) else None
-            self.tell(
+            self.emit(
                 TokenRefused(provider=error.provider, code=error.code, claim=claim, kid=error.kid)
             )
         return error
@@ -210,7 +211,7 @@ class VerifyingClient(BaseClient):
         except JWKSError as error:
             return refused_at_sight(error)
         attempts: list[Attempt] = []
-        outcome = yield from steps(self, parsed, candidates, (), attempts)
+        outcome = yield from steps(self._flights, parsed, candidates, (), attempts)
         asked = {one.rules.name: one.asked for one in attempts}
         return explain(
             parsed,
@@ -220,7 +221,7 @@ class VerifyingClient(BaseClient):
             ],
             None if isinstance(outcome, Accepted) else outcome,
             outcome.rules.name if isinstance(outcome, Accepted) else None,
-            (self.clock.time(), self.clock.monotonic()),
+            (self._clock.time(), self._clock.monotonic()),
         )
 
     # --- keys by hand
@@ -234,31 +235,34 @@ class VerifyingClient(BaseClient):
         return only.pairs[0]
 
     def _loaded(self, provider: str | None) -> Generator[Want, object, KeySet]:
-        _, source = yield from self._named(provider)
-        return (yield from loaded(self, source))
+        rules, source = yield from self._named(provider)
+        return (yield from loaded(self._flights, rules.name, source))
 
-    def _sources_of(self, provider: str | None) -> Generator[Want, object, list[KeySource]]:
+    def _refreshed(self, provider: str | None) -> Generator[Want, object]:
+        sources = self._fetched_sources()
         if provider is not None:
             _, source = yield from self._named(provider)
-            return [] if source.fixed else [source]
-        return self._fetched_sources()
+            sources = [] if source.fixed else [source]
+        yield from fetched(self._flights, sources, manual=True)
 
     def _fetched_sources(self) -> list[KeySource]:
         everyone = self._directory.everyone().values()
         return list({id(one): one for one in everyone if not one.fixed}.values())
 
-    def _cold_sources(self) -> list[KeySource]:
-        now = self.clock.monotonic()
-        return [
-            one for one in self._fetched_sources() if one.cache.state(now) not in ("fresh", "due")
+    def _warmed_up(self, timeout: object) -> Generator[Want, object]:
+        until = time.monotonic() + arguments.patience(timeout)
+        now = self._clock.monotonic()
+        cold = [
+            one for one in self._fetched_sources() if one.cache.state(now) not in {"fresh", "due"}
         ]
+        yield from fetched(self._flights, cold, manual=False, until=until)
 
     def _signing_key(
         self, kid: str | None, alg: str | None, provider: str | None
     ) -> Generator[Want, object, Key]:
         rules, source = yield from self._named(provider)
         algorithms = tuple(rules.provider.algorithms) if alg is None else (alg,)
-        return (yield from signing_key(self, rules, source, kid, algorithms))
+        return (yield from signing_key(self._flights, rules, source, kid, algorithms))
 
     def _key_of_token(self, token: str | bytes) -> Generator[Want, object, Key]:
         parsed = parse(text_of(token, self._max_token), self._max_header)
@@ -273,11 +277,11 @@ class VerifyingClient(BaseClient):
             else:
                 admitted.append((rules, source))
         # As for a verification: keys at hand come before any fetch, else the order given.
-        admitted.sort(key=lambda pair: not is_at_hand(pair[1], parsed.kid, parsed.algorithm))
+        admitted.sort(key=lambda pair: not is_cached(pair[1], parsed.kid, parsed.algorithm))
         for rules, source in admitted:
             wanted = (parsed.algorithm,)
             try:
-                return (yield from signing_key(self, rules, source, parsed.kid, wanted))
+                return (yield from signing_key(self._flights, rules, source, parsed.kid, wanted))
             except (TokenError, KeysUnavailableError) as error:
                 errors.append(error)
         raise verdict((), errors)

@@ -1,68 +1,71 @@
-"""Keys asked for by hand: `get_signing_key` and `keys`, as generators that both shells drive.
+"""Keys without a verification: `get_signing_key`, `keys`, `refresh` and `warm_up`, as generators.
 
-Owns: how a key is found without a token being verified. May not know: how a flight flies. Like a
-verification, it yields the flights to wait for.
+Like a verification they yield each flight to wait for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import math
+import time
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, assert_never
 
 from ..._core.keysets.cache import Budget, Fetch, Need, Refuse, Use
 from ..._core.keysets.jwk import Found, Key, KeySet, Missing, Unusable
 from ...errors import KeysUnavailableError, TokenError
 from ..keysets.flight import MOST_ROUNDS
+from ..keysets.flights import Boarding, Flights, Wait
 from ..keysets.source import KeySource
-from .shell import Shell, Want, attend
+from .waiting import Want, attend
 
 if TYPE_CHECKING:
     from ..._core.tokens.claims import Rules
-
-_ANY = Need(None, "")
+    from ...events import Reason
 
 
 def signing_key(
-    shell: Shell, rules: Rules, source: KeySource, kid: str | None, algorithms: tuple[str, ...]
+    flights: Flights, rules: Rules, source: KeySource, kid: str | None, algorithms: tuple[str, ...]
 ) -> Generator[Want, object, Key]:
-    """The one key for a kid that fits one of the algorithms, as `verify` would find it.
+    """Find the one key for a kid that fits one of the algorithms, as `verify` would find it.
 
     Raises TokenError ``unknown_key``, ``ambiguous_key`` or ``algorithm_not_allowed``;
     KeysUnavailableError.
     """
     seen = source.begun
+    vanished = False
     for rounds in range(MOST_ROUNDS + 1):
-        is_last = rounds == MOST_ROUNDS  # its flights vanished (cancelled, loop closed)
-        in_air = not is_last and shell.flight_of(source) is not None
+        is_last = rounds == MOST_ROUNDS  # every flight so far has vanished
+        last = source.last_flight
         need = _need(source, kid, algorithms)
-        decision = source.look_up(need, in_air=in_air, seen=seen)
+        decision = source.look_up(need, in_air=not is_last and last.in_progress, seen=seen)
         match decision:
             case Use():
-                try:  # chosen first: what is fetched behind it may land before this goes on
+                try:  # chosen first: the flight that `attend` begins may land before this returns
                     return _choose(source, kid, algorithms)
                 finally:
-                    attend(shell, rules.name, source, decision)
+                    attend(flights, rules.name, source, decision)
             case Refuse():
                 raise _refusal(source, kid, decision, seen)
             case Fetch():
                 if is_last:
                     break
-                flight = shell.begin_flight(source, decision.budget, need, seen)
-                if flight is not None:
-                    yield flight
+                boarding = flights.board(source, last, decision.budget, alone=vanished)
+                if not (yield from flights.waiting(rules.name, source, boarding)):
+                    raise source.not_waited_for(boarding.flight)
+                vanished = not boarding.flight.recorded
             case _:
                 assert_never(decision)
     raise source.unavailable()
 
 
-def is_at_hand(source: KeySource, kid: str | None, algorithm: str) -> bool:
-    """Whether a key for it can be had without a fetch."""
+def is_cached(source: KeySource, kid: str | None, algorithm: str) -> bool:
+    """Return whether a fitting key can be used without a fetch."""
     decision = source.look_up(Need(kid, algorithm), in_air=False, seen=source.begun)
     return isinstance(decision, Use) and isinstance(decision.selection, Found)
 
 
 def _need(source: KeySource, kid: str | None, algorithms: tuple[str, ...]) -> Need:
-    """What is looked up: the first algorithm for which the set has anything to say."""
+    """Return what to look up: the first algorithm for which the set has any key of that kid."""
     key_set = source.cache.key_set
     if key_set is not None:
         for one in algorithms:
@@ -96,24 +99,59 @@ def _choose(source: KeySource, kid: str | None, algorithms: tuple[str, ...]) -> 
     raise TokenError("algorithm_not_allowed", "the key of that kid fits none of the algorithms")
 
 
-def loaded(shell: Shell, source: KeySource) -> Generator[Want, object, KeySet]:
-    """The key set as cached, fetched if there is none. Raises KeysUnavailableError."""
+def loaded(flights: Flights, name: str, source: KeySource) -> Generator[Want, object, KeySet]:
+    """Return the cached key set, fetched if there is none. Raises KeysUnavailableError."""
+    vanished = False
     for _ in range(MOST_ROUNDS):
-        if source.cache.key_set is not None:
+        last, cache = source.last_flight, source.cache
+        if cache.key_set is not None:
             break
-        flight = shell.begin_flight(source, Budget.ROUTINE, _ANY, source.begun)
-        if flight is None:
+        if cache.in_backoff(flights.clock.monotonic()) and not last.in_progress:
             break
-        yield flight
+        boarding = flights.board(source, last, Budget.ROUTINE, alone=vanished)
+        yield from flights.waiting(name, source, boarding)
+        vanished = not boarding.flight.recorded
     key_set = source.cache.key_set
     if key_set is None:
         raise source.unavailable()
     return key_set
 
 
-def first_failure(flights: list[tuple[KeySource, int]]) -> KeysUnavailableError | None:
-    """The failure of the first of these flights that brought nothing, or None."""
-    for source, number in flights:
-        if source.cache.newest < number or source.cache.failure is not None:
-            return source.unavailable()
-    return None
+def fetched(
+    flights: Flights, sources: Iterable[KeySource], *, manual: bool, until: float = math.inf
+) -> Generator[Want, object]:
+    """Fetch key sets side by side, whatever budgets and backoff say, listeners included.
+
+    Arguments:
+        flights: the client's flights.
+        sources: the key sets.
+        manual: the caller asked for a fetch, and not for keys.
+        until: when the caller stops waiting, by the system's monotonic clock.
+
+    Raises KeysUnavailableError: the failure of the first key set in the order given, or
+    ``fetch_timeout`` if the time was not enough.
+    """
+
+    def board(source: KeySource, *, alone: bool = False) -> Boarding:
+        reason: Reason | None = "manual" if manual else None
+        last = source.last_flight
+        return flights.board(source, last, Budget.ROUTINE, reason=reason, alone=alone)
+
+    failure: KeysUnavailableError | None = None
+    for source, first in [(source, board(source)) for source in sources]:
+        boarding = first
+        for _ in range(MOST_ROUNDS):
+            yield Wait(boarding.flight, until - time.monotonic())
+            if not boarding.flight.landed.is_open and time.monotonic() >= until:
+                raise KeysUnavailableError(
+                    "fetch_timeout", "not all key sets came in time for the start"
+                )
+            if boarding.flight.recorded or source.cache.newest > boarding.flight.number:
+                break
+            boarding = board(source, alone=True)  # raises on a closed client
+        yield Wait(boarding.flight, until - time.monotonic(), over=True)
+        cache = source.cache
+        if cache.newest < boarding.flight.number or cache.failure is not None:
+            failure = failure or source.unavailable()
+    if failure is not None:
+        raise failure

@@ -88,7 +88,7 @@ def after_a_refresh_behind(provider: Provider, token: str) -> None:
     async def main() -> None:
         client = AsyncJWKSClient(provider, fetch=PATIENT)
         for source in client._sources.values():
-            client.refresh_behind(source)
+            client._flights.refresh_behind(source)
         await asyncio.to_thread(wait_for_the_word)
 
     asyncio.run(main())

@@ -1,0 +1,235 @@
+"""The flights of one client: how callers join or begin one, and how it lands.
+
+Claim, landing, the order of its end and the listeners are here, for flights of either kind. What
+carries a flight (`Crew`) is a thread (`thread_flights`) or a task (`task_flights`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+import time
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+from ..._core.keysets.cache import Budget
+from ...errors import KeysUnavailableError
+from ...events import KeysAwaited
+from .flight import Flight
+
+if TYPE_CHECKING:
+    from ..._core.keysets.fetch import Outcome
+    from ...events import Event, Reason
+    from ...protocols import Clock
+    from .source import KeySource
+
+
+End: TypeAlias = Callable[["Outcome | None"], None]
+
+
+class Crew(Protocol):
+    """What carries the flights of a client."""
+
+    def launch(self, source: KeySource, flight: Flight, end: End) -> None:
+        """Begin to fetch. ``end`` is called with the outcome, or None if the flight vanishes."""
+        ...
+
+    def call(self, flight: Flight, listeners: Callable[[], None]) -> None:
+        """Call the listeners of a flight that has landed, where its callers do not wait."""
+        ...
+
+    def stop(self, flight: Flight) -> None:
+        """Make a flight vanish."""
+        ...
+
+
+class Boarding(NamedTuple):
+    """A flight to wait for, and whether this caller began it."""
+
+    flight: Flight
+    began: bool
+
+
+class Wait(NamedTuple):
+    """A wait of one caller.
+
+    Arguments:
+        flight: what the caller waits for.
+        seconds: how long at most.
+        over: wait until the listeners were called and the thread has ended, too.
+    """
+
+    flight: Flight
+    seconds: float
+    over: bool = False
+
+
+class Flights:
+    """The flights of one client.
+
+    Arguments:
+        crew: what carries them.
+        deadline: seconds after which a flight no longer counts.
+        unknown_kid_wait: seconds that a caller waits at most for a flight that another began,
+            while the key set is usable.
+        clock: the client's clock.
+        emit: given each event.
+    """
+
+    def __init__(
+        self,
+        crew: Crew,
+        *,
+        deadline: float,
+        unknown_kid_wait: float,
+        clock: Clock,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self.clock = clock
+        self.emit = emit
+        self._crew = crew
+        self._deadline = deadline
+        self._unknown_kid_wait = unknown_kid_wait
+        self._fetches = itertools.count(1)
+        self._flying: set[Flight] = set()
+        self.closed = False
+
+    def board(
+        self,
+        source: KeySource,
+        last: Flight,
+        budget: Budget,
+        *,
+        reason: Reason | None = None,
+        doubts: str | None = None,
+        alone: bool = False,
+    ) -> Boarding:
+        """Join a flight while it is in progress, else follow it.
+
+        Arguments:
+            source: the key set.
+            last: its last flight, noted before the caller looked at the cache.
+            budget: what pays for a new flight.
+            reason: why a new flight would be begun; by default what the budget is for.
+            doubts: the kid whose signature failed, if that is the reason.
+            alone: do not join a flight of another event loop: one has vanished before.
+
+        Raises KeysUnavailableError ``fetch_failed`` on a closed client.
+        """
+        if last.in_progress and not (alone and _is_elsewhere(last)):
+            if not last.launched and last.claimed_by == threading.get_ident():
+                # This is a signal handler that interrupted `launch` in this very thread.
+                self._crew.launch(source, last, partial(self._end, source, last))
+            return Boarding(last, began=False)
+        if self.closed:
+            raise KeysUnavailableError("fetch_failed", "the client is closed")
+        new = Flight(
+            number=last.number + 1,
+            fetch=next(self._fetches),
+            budget=budget,
+            reason=source.reason_for(budget) if reason is None else reason,
+            doubts=doubts,
+            began_at=self.clock.monotonic(),
+            overdue_at=time.monotonic() + self._deadline,
+        )
+        flight = last.follow(new)
+        source.latest = flight
+        if flight is not new:
+            return Boarding(flight, began=False)
+        if not last.landed.is_open:  # it is lost: its callers look again
+            self._flying.discard(last)
+            last.landed.open()
+        self._flying.add(flight)
+        self._crew.launch(source, flight, partial(self._end, source, flight))
+        if self.closed:  # since it was asked above
+            self._crew.stop(flight)
+        return Boarding(flight, began=True)
+
+    def refresh_behind(self, source: KeySource) -> None:
+        """Begin a flight that no caller waits for, unless one is in progress."""
+        last = source.last_flight
+        if self.closed or last.in_progress:
+            return
+        now = self.clock.monotonic()
+        # Another flight may have landed since this caller looked.
+        if not source.cache.in_backoff(now) and source.cache.state(now) != "fresh":
+            self.board(source, last, Budget.ROUTINE)
+
+    def waiting(
+        self, provider: str, source: KeySource, boarding: Boarding
+    ) -> Generator[Wait, object, bool]:
+        """Wait for a flight. Return False if the caller gave up while the flight was in progress.
+
+        Arguments:
+            source: the key set.
+            provider: the provider whose token waits.
+            boarding: the flight, and whether this caller began it.
+        """
+        flight, began = boarding
+        if flight.landed.is_open:
+            return True
+        seconds = math.inf
+        if not began and source.is_usable(self.clock.monotonic()):
+            seconds = self._unknown_kid_wait
+        since = time.monotonic()
+        yield Wait(flight, seconds)
+        self.emit(
+            KeysAwaited(
+                provider=provider,
+                fetch=flight.fetch,
+                seconds=time.monotonic() - since,
+                reason=flight.reason,
+            )
+        )
+        return seconds == math.inf or not flight.in_progress
+
+    def close(self) -> list[Flight]:
+        """Make all flights vanish, and begin no more. Return them."""
+        self.closed = True
+        flying = list(self._flying)
+        for flight in flying:
+            self._crew.stop(flight)
+        return flying
+
+    def after_fork(self) -> bool:
+        """Forget the flights of the parent, whose threads do not exist in the child.
+
+        Returns whether there were any.
+        """
+        flying, self._flying = self._flying, set()
+        return bool(flying)
+
+    def _end(self, source: KeySource, flight: Flight, outcome: Outcome | None) -> None:
+        """End a flight once: record the fact, free the slot, wake the callers, call the listeners.
+
+        Arguments:
+            source: the key set.
+            flight: the flight.
+            outcome: what it brought, or None if it vanishes.
+        """
+        event: Event | None = None
+        if outcome is not None and not self.closed:  # a flight that was cut says nothing
+            event = source.land(flight, outcome)
+        flight.landed.open()
+
+        def listeners() -> None:
+            try:
+                if event is not None:
+                    self.emit(event)
+            finally:
+                self._flying.discard(flight)
+                flight.conversation = flight.loop = flight.task = None
+                flight.over.open()
+
+        self._crew.call(flight, listeners)
+
+
+def _is_elsewhere(flight: Flight) -> bool:
+    """Return whether a flight is a task of another event loop than the caller's."""
+    if flight.loop is None:
+        return False
+    import asyncio
+
+    return flight.loop is not asyncio.get_running_loop()

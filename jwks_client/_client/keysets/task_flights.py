@@ -1,0 +1,162 @@
+"""Flights that are tasks of the event loop that began them, for a caller-supplied async client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, cast
+
+from ..._core.keysets.fetch import Broken, Failed, Outcome, Request, Response
+from ..http import Line, lower_names, timed_out, timeouts
+from ..latch import Latch
+from .flight import Flight, overdue, refused_headers
+from .thread_flights import gone
+
+if TYPE_CHECKING:
+    from ..._core.policy import FetchPolicy
+    from ...protocols import AsyncHTTPClient, AsyncHTTPResponse
+    from .flights import End, Wait
+    from .source import KeySource
+
+# Seconds in which another event loop must answer a ping, so that its flight is worth waiting for.
+_PING: Final = 1.0
+
+
+class TaskCrew:
+    """Carries flights in tasks.
+
+    Arguments:
+        http: the caller-supplied client.
+        policy: the limits.
+    """
+
+    def __init__(self, http: AsyncHTTPClient, policy: FetchPolicy) -> None:
+        self.http = http
+        self._policy = policy
+
+    def launch(self, source: KeySource, flight: Flight, end: End) -> None:
+        """Begin to fetch; see `Crew`."""
+        flight.loop = loop = asyncio.get_running_loop()
+        # A context of its own: a flight belongs to no request, and is not traced as one.
+        context = contextvars.Context()
+        left = flight.overdue_at - time.monotonic()
+        timer = loop.call_later(left, self._give_up, flight, end, context=context)
+        flight.task = loop.create_task(
+            self._fly(source, flight, end), name=f"jwks-client {source.name}", context=context
+        )
+        flight.task.add_done_callback(lambda _: timer.cancel())
+
+    def call(self, flight: Flight, listeners: Callable[[], None]) -> None:
+        """Call the listeners in a later turn of the loop."""
+        try:
+            cast("asyncio.AbstractEventLoop", flight.loop).call_soon(
+                listeners, context=contextvars.Context()
+            )
+        except RuntimeError:  # the loop was closed, and the flight vanishes with it
+            listeners()
+
+    def stop(self, flight: Flight) -> None:
+        """Make a flight vanish."""
+        flight.abandoned = True
+        task = flight.task
+        if task is not None:
+            with suppress(RuntimeError):  # the loop is closed, and took the task along
+                task.get_loop().call_soon_threadsafe(task.cancel)
+
+    def _give_up(self, flight: Flight, end: End) -> None:
+        """Answer the callers at the deadline, whatever the task is stuck in."""
+        end(overdue())
+        if flight.task is not None:
+            flight.task.cancel()
+
+    async def _fly(self, source: KeySource, flight: Flight, end: End) -> None:
+        outcome: Outcome | None = None  # if the task is cancelled, the flight vanishes
+        try:
+            outcome = await self._fetch(source, flight)
+        except Exception as error:  # noqa: BLE001 (whatever a caller-supplied client raises)
+            outcome = Failed(code="fetch_failed", message="the fetch failed", cause=error)
+        finally:
+            end(outcome)
+
+    async def _fetch(self, source: KeySource, flight: Flight) -> Outcome:
+        try:
+            if callable(source.plan.provider.headers):
+                talk = await asyncio.to_thread(source.talk, flight)  # it may ask a vault
+            else:
+                talk = source.talk(flight)
+        except Exception as error:  # noqa: BLE001 (the application's code)
+            return refused_headers(error)
+        steps = talk.converse()
+        answer: Response | Broken | None = None
+        while True:
+            try:
+                request = next(steps) if answer is None else steps.send(answer)
+            except StopIteration as done:
+                return cast("Outcome", done.value)
+            flight.url = request.url
+            answer = await self._ask(request)
+
+    async def _ask(self, request: Request) -> Response | Broken:
+        policy, http = self._policy, self.http
+        line = Line()
+        try:
+            async with asyncio.timeout(policy.attempt_timeout):
+                built = http.build_request(
+                    "GET",
+                    request.url,
+                    headers=dict(request.headers),
+                    extensions={"timeout": timeouts(policy), "trace": line.trace_async},
+                )
+                response = await http.send(built, stream=True, follow_redirects=False)
+                try:
+                    return await self._read(response)
+                finally:
+                    await response.aclose()
+        except asyncio.CancelledError:
+            await line.cut_async()
+            raise
+        except Exception as error:  # noqa: BLE001 (httpx's tree, or a caller-supplied client's)
+            await line.cut_async()
+            return Broken(error, timed_out(error))
+
+    async def _read(self, response: AsyncHTTPResponse) -> Response:
+        headers = lower_names(response.headers)
+        if response.is_stream_consumed:  # read whole already: a mock transport's response
+            return Response(response.status_code, headers, response.content, decoded=True)
+        body = bytearray()
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > self._policy.max_body:
+                return Response(response.status_code, headers, None)
+        return Response(response.status_code, headers, bytes(body))
+
+
+async def wait(want: Wait) -> None:
+    """Wait in this task, on whatever loop the flight is carried.
+
+    A flight whose own event loop does not answer is abandoned.
+    """
+    flight = want.flight
+    if want.over:
+        await flight.over.waited(want.seconds)
+        gone(flight, 1)  # an instant: the thread has called the listeners
+        return
+    until = time.monotonic() + min(want.seconds, flight.left)
+    here, there = asyncio.get_running_loop(), flight.loop
+    while there is not None and there is not here:
+        answered = Latch()
+        try:
+            there.call_soon_threadsafe(answered.open)
+        except RuntimeError:  # the loop is closed
+            flight.abandoned = True
+            return
+        left = until - time.monotonic()
+        if await flight.landed.waited(min(left, _PING)) or left <= _PING:
+            return
+        if not answered.is_open:
+            flight.abandoned = True
+            return
+    await flight.landed.waited(until - time.monotonic())

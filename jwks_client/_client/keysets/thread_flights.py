@@ -1,0 +1,212 @@
+"""Flights that are daemon threads of this library.
+
+A flight has two threads. One talks to the provider and may be stuck in the system. The other one
+keeps the time: it cuts the connection at the limits, ends the flight at its deadline whatever the
+first one is stuck in, and calls the listeners.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, cast
+
+from ..._core.keysets.fetch import Broken, Failed, Outcome, Request, Response
+from ..http import Line, read_answer, timed_out, timeouts
+from ..latch import Latch
+from .flight import Flight, overdue, refused_headers
+
+if TYPE_CHECKING:
+    from ..._core.policy import FetchPolicy
+    from ...protocols import HTTPClient
+    from .flights import End, Wait
+    from .source import KeySource
+
+OpenHTTP = Callable[[], AbstractContextManager["HTTPClient"]]
+Fetch = Callable[["Conversation"], Outcome]
+
+
+class Conversation:
+    """One flight's conversation with the provider, which another thread can cut short.
+
+    Arguments:
+        source: the key set.
+        flight: the flight.
+        http: opens an HTTP client for one flight.
+        policy: the limits.
+
+    Attributes:
+        done: opens when there is an outcome, or when the conversation was stopped.
+        outcome: what it brought; None until then.
+        requests: how many requests for the key set were made.
+    """
+
+    def __init__(
+        self, source: KeySource, flight: Flight, http: OpenHTTP, policy: FetchPolicy
+    ) -> None:
+        self.source = source
+        self.flight = flight
+        self.done = Latch()
+        self.outcome: Outcome | None = None
+        self.requests = 0
+        self._http = http
+        self._policy = policy
+        self._line = Line()
+
+    def run(self, fetch: Fetch) -> None:
+        """Fetch, in this thread."""
+        try:
+            self.outcome = fetch(self)
+        except Exception as error:  # noqa: BLE001 (whatever a caller-supplied client raises)
+            self.outcome = Failed(code="fetch_failed", message="the fetch failed", cause=error)
+        finally:
+            self.done.open()
+
+    def fetch(self) -> Outcome:
+        """Ask the provider."""
+        try:
+            talk = self.source.talk(self.flight)
+        except Exception as error:  # noqa: BLE001 (the application's code)
+            return refused_headers(error)
+        steps = talk.converse()
+        answer: Response | Broken | None = None
+        with self._http() as http:
+            while True:
+                try:
+                    request = next(steps) if answer is None else steps.send(answer)
+                except StopIteration as done:
+                    return cast("Outcome", done.value)
+                self.requests = talk.requests
+                answer = self._ask(http, request)
+
+    def stop(self) -> None:
+        """Cut the connection, and make no other."""
+        self.done.open()
+        self._line.cut()
+
+    def wait(self) -> Outcome | None:
+        """Wait for the outcome, and cut what takes too long. Return None if it was stopped."""
+        overdue_at = self.flight.overdue_at
+        while True:
+            now = time.monotonic()
+            # An attempt that begins while this thread waits ends later than this.
+            wake_at = min(self._line.until, overdue_at, now + self._policy.attempt_timeout)
+            if self.done.wait(wake_at - now):
+                return self.outcome
+            now, line = time.monotonic(), self._line
+            if now >= overdue_at:
+                self.stop()
+                return self.outcome or overdue(self.requests)
+            if now >= line.until:
+                line.until = math.inf
+                line.cut()
+
+    def _ask(self, http: HTTPClient, request: Request) -> Response | Broken:
+        policy, flight = self._policy, self.flight
+        flight.url = request.url
+        now = time.monotonic()
+        self._line = line = Line(min(now + policy.attempt_timeout, flight.overdue_at))
+        # Checked after the line is known: a stop in between cuts this line, or is seen here.
+        if now >= flight.overdue_at or self.done.is_open:
+            return Broken(TimeoutError("the deadline has passed"), timed_out=True)
+        try:
+            built = http.build_request(
+                "GET",
+                request.url,
+                headers=dict(request.headers),
+                extensions={"timeout": timeouts(policy), "trace": line.trace},
+            )
+            response = http.send(built, stream=True, follow_redirects=False)
+            try:
+                return read_answer(response, line, policy.max_body)
+            finally:
+                response.close()
+        except Exception as error:  # noqa: BLE001 (httpx's tree, or a caller-supplied client's)
+            return Broken(error, line.is_cut or timed_out(error))
+
+
+class ThreadCrew:
+    """Carries flights in threads.
+
+    Arguments:
+        http: opens an HTTP client for one flight.
+        policy: the limits.
+        fetch: fetches a key set, given the conversation; by default it asks the provider.
+    """
+
+    def __init__(
+        self, http: OpenHTTP, policy: FetchPolicy, fetch: Fetch = Conversation.fetch
+    ) -> None:
+        self._http = http
+        self._policy = policy
+        self._fetch = fetch
+
+    def launch(self, source: KeySource, flight: Flight, end: End) -> None:
+        """Begin to fetch; see `Crew`. A signal handler may do it a second time."""
+        thread = _thread(source, self._fly, source, flight, end)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads, or the interpreter is ending
+            if flight.take_off.acquire(blocking=False):
+                end(_no_thread(error))
+        else:
+            flight.thread = thread
+
+    def call(self, flight: Flight, listeners: Callable[[], None]) -> None:  # noqa: ARG002
+        """Call the listeners at once: this is the flight's own thread."""
+        listeners()
+
+    def stop(self, flight: Flight) -> None:
+        """Make a flight vanish."""
+        flight.abandoned = True  # first: the flight may be about to begin its conversation
+        conversation = flight.conversation
+        if conversation is not None:
+            conversation.stop()
+
+    def _fly(self, source: KeySource, flight: Flight, end: End) -> None:
+        if not flight.take_off.acquire(blocking=False):
+            return
+        conversation = Conversation(source, flight, self._http, self._policy)
+        flight.conversation = conversation
+        if flight.abandoned:
+            end(None)
+            return
+        talking = _thread(source, conversation.run, self._fetch)
+        try:
+            talking.start()
+        except RuntimeError as error:
+            end(_no_thread(error))
+            return
+        outcome = conversation.wait()
+        if conversation.outcome is not None:
+            talking.join()  # it has nothing left to do
+        end(outcome)
+
+
+def wait(want: Wait) -> None:
+    """Wait in this thread."""
+    flight = want.flight
+    if not want.over:
+        flight.landed.wait(min(want.seconds, flight.left))
+    elif flight.thread is not threading.current_thread():
+        flight.over.wait(want.seconds)
+        gone(flight, 1)
+
+
+def gone(flight: Flight, seconds: float) -> None:
+    """Wait until the thread of a flight that is over has ended, too."""
+    thread = flight.thread
+    if thread is not None and thread is not threading.current_thread():
+        thread.join(seconds)
+
+
+def _thread(source: KeySource, run: Callable[..., None], *arguments: object) -> threading.Thread:
+    name = f"jwks-client {source.name}"
+    return threading.Thread(target=run, args=arguments, name=name, daemon=True)
+
+
+def _no_thread(error: RuntimeError) -> Failed:
+    return Failed(code="fetch_failed", message="no thread could start", cause=error)
