@@ -30,7 +30,7 @@ from ..errors import ConfigurationError
 from ._errors import wrong_setting
 from ._output import printable, without_tokens
 
-__all__ = ["complete_preset", "preset_names", "provider_of"]
+__all__ = ["PresetCall", "call_of", "complete_preset", "preset_names", "provider_of"]
 
 _NAMED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _WRITABLE: Final[frozenset[object]] = frozenset({str, float, bool})
@@ -39,9 +39,8 @@ _MISSING: Final = inspect.Parameter.empty
 
 @dataclass(frozen=True, slots=True)
 class _Preset:
-    """A factory with its parameters: those by place, all by name, and those without a default."""
+    """A factory's parameters: those by place, all by name, and those without a default."""
 
-    make: Callable[..., Provider]
     by_place: tuple[str, ...]
     kinds: Mapping[str, object]
     required: tuple[str, ...]
@@ -63,8 +62,37 @@ def complete_preset(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class PresetCall:
+    """A call of a factory in `jwks_client.providers`, read from a short name."""
+
+    factory: str
+    by_place: tuple[Any, ...]
+    by_name: Mapping[str, Any]
+
+    def make(self) -> Provider:
+        """Make the provider. Raises click's UsageError where the factory refuses a value."""
+        make: Callable[..., Provider] = getattr(providers, self.factory)
+        try:
+            return make(*self.by_place, **self.by_name)
+        except ConfigurationError as error:
+            raise wrong_setting(error) from None
+
+    def code(self) -> str:
+        """Return the Python expression of the call."""
+        given = [repr(value) for value in self.by_place]
+        for name, value in self.by_name.items():
+            given.append(f"{name}={'providers.UNCHECKED' if value is UNCHECKED else repr(value)}")
+        return f"providers.{self.factory}({', '.join(given)})"
+
+
 def provider_of(text: str, more: Mapping[str, list[str]], *, keys_alone: bool = False) -> Provider:
-    """The provider that a short name stands for.
+    """Make the provider that a short name stands for; see `call_of`."""
+    return call_of(text, more, keys_alone=keys_alone).make()
+
+
+def call_of(text: str, more: Mapping[str, list[str]], *, keys_alone: bool = False) -> PresetCall:
+    """Read the call that a short name stands for.
 
     Arguments:
         text: the short name with its arguments.
@@ -75,7 +103,8 @@ def provider_of(text: str, more: Mapping[str, list[str]], *, keys_alone: bool = 
     Raises click's UsageError, which offers the nearest names where one is unknown.
     """
     name, _, rest = text.partition(":")
-    preset = _preset(_known(name.replace("-", "_"), preset_names(), "preset"))
+    factory = _known(name.replace("-", "_"), preset_names(), "preset")
+    preset = _preset(factory)
     given = {**_given(name, preset, rest), **more}
     for parameter in more:
         if parameter not in preset.kinds:
@@ -88,11 +117,8 @@ def provider_of(text: str, more: Mapping[str, list[str]], *, keys_alone: bool = 
     if missing:
         raise click.UsageError(f"{name} needs {' and '.join(missing)}: {_spelled(name, preset)}")
     values = {one: _value(name, one, preset.kinds[one], said) for one, said in given.items()}
-    by_place = [values.pop(one) for one in preset.by_place if one in values]
-    try:
-        return preset.make(*by_place, **values)
-    except ConfigurationError as error:
-        raise wrong_setting(error) from None
+    by_place = tuple(values.pop(one) for one in preset.by_place if one in values)
+    return PresetCall(factory, by_place, values)
 
 
 def _given(name: str, preset: _Preset, rest: str) -> dict[str, list[str]]:
@@ -131,7 +157,7 @@ def _preset(name: str) -> _Preset:
             by_place.append(one.name)
         if one.default is _MISSING:
             required.append(one.name)
-    return _Preset(make, tuple(by_place), kinds, tuple(required))
+    return _Preset(tuple(by_place), kinds, tuple(required))
 
 
 def _known(name: str, names: list[str], what: str) -> str:

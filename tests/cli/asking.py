@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from jwks_client.cli._serve.app import DevelopmentApp, DevelopmentProvider
+from jwks_client.cli._serve.app import DevelopmentProvider, development_app
 
 BASE_URL = "http://127.0.0.1:8400"
 
@@ -24,7 +24,7 @@ class Asker:
 
     def __init__(self, *, beyond_loopback: bool = False, base_url: str = BASE_URL, **options: Any):
         self.idp = DevelopmentProvider(base_url, **{"algorithm": "ES256", **options})
-        self.app = DevelopmentApp(self.idp, beyond_loopback=beyond_loopback)
+        self.app = development_app(self.idp, beyond_loopback=beyond_loopback)
         self._base_url = base_url
 
     def __call__(self, method: str, path: str, **options: Any) -> httpx.Response:

@@ -15,8 +15,10 @@ PATIENCE = 60.0  # real seconds after which what works is long done
 
 
 @contextmanager
-def running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """``jwks-client`` with these arguments, in a process that does not outlive the block."""
+def running(
+    *arguments: str, patience: float = PATIENCE, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    """``jwks-client`` with these arguments, in a process that ends with the block or the patience."""
     with subprocess.Popen(
         [sys.executable, "-m", "jwks_client.cli", *arguments],
         stdin=subprocess.PIPE,
@@ -26,7 +28,7 @@ def running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[st
         env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
     ) as process:
         # So that nothing which is read in the block can wait for ever.
-        watch = threading.Timer(PATIENCE, process.kill)
+        watch = threading.Timer(patience, process.kill)
         watch.start()
         try:
             yield process

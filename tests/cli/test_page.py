@@ -3,15 +3,19 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import httpx
 import pytest
 from asking import BASE_URL, Asker, part
 
-from jwks_client.cli._serve.page.form import Issued
-from jwks_client.cli._serve.page.markup import Markup, fill
-from jwks_client.cli._serve.page.token import validity
+from jwks_client import JWKSClient, TokenError, providers
+from jwks_client.cli._presets import preset_names
+from jwks_client.cli._serve.issued import lifetime
 from jwks_client.providers import UNCHECKED
+from jwks_client.testing import FakeProvider
+from jwks_client.testing._shapes.known import named
 
 OWN = {"origin": BASE_URL}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -27,8 +31,8 @@ class Read(HTMLParser):
 
     def __init__(self, page):
         super().__init__(convert_charrefs=True)
-        self.tags, self.fields, self.texts = [], {}, {}
-        self._open = []
+        self.tags, self.fields, self.texts, self.actions = [], {}, {}, []
+        self._open, self.source = [], page
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
@@ -37,6 +41,8 @@ class Read(HTMLParser):
         self.tags.append((tag, attributes))
         if tag == "input":
             self.fields[attributes["name"]] = attributes.get("value", "")
+        if tag == "button" and "name" in attributes:
+            self.actions.append(attributes["value"])
         if tag not in ("input", "img", "meta", "link", "br"):
             name = attributes.get("name") if tag == "textarea" else attributes.get("id")
             self._open.append((tag, name or attributes.get("aria-label")))
@@ -271,10 +277,10 @@ def test_deep_claims_do_no_harm(ask, send):
     ("fields", "done", "section"),
     [
         ({"do": "rotate"}, "rotated", "keys"),
-        ({"do": "revoke", "kid": "key-1"}, "revoked", "keys"),
-        ({"do": "revoke", "kid": "key-9"}, "unknown", "keys"),
+        ({"do": "revoke key-1"}, "revoked", "keys"),
+        ({"do": "revoke key-9"}, "unknown", "keys"),
         ({"do": "revoke"}, "unknown", "keys"),
-        ({"do": "fail", "how": "500"}, "broken", "health"),
+        ({"do": "fail 500"}, "broken", "health"),
         ({"do": "recover"}, "recovered", "health"),
     ],
 )
@@ -291,20 +297,20 @@ def test_clicks_do_what_they_say(ask, send):
     send(do="rotate")
     assert ask.idp.kid == "key-2"
     assert "Withdraw key-1" in ask("GET", "/").text
-    send(do="revoke", kid="key-1")
+    send(do="revoke key-1")
     assert [key["kid"] for key in ask.idp.jwks()["keys"]] == ["key-2"]
     assert "Withdraw key-1" not in ask("GET", "/").text
     for how, said in (("500", "answers 500"), ("hang", "hangs"), ("html", "a web page")):
-        send(do="fail", how=how)
+        send(do=f"fail {how}")
         assert ask.idp.failure == how
         assert said in ask("GET", "/").text
-    send(do="fail", how="empty")
+    send(do="fail empty")
     assert ask("GET", "/.well-known/jwks.json").json() == {"keys": []}
     assert "Recover" in ask("GET", "/").text
     send(do="recover")
     assert ask.idp.failure is None
     assert "Recover" not in ask("GET", "/").text
-    assert "was asked for once" in ask("GET", "/").text
+    assert "was fetched once" in ask("GET", "/").text
 
 
 @pytest.mark.parametrize(
@@ -331,7 +337,7 @@ def test_clicks_do_what_they_say(ask, send):
         {"host": "127.0.0.1.evil.example", "origin": BASE_URL},
     ],
 )
-@pytest.mark.parametrize("fields", [{"do": "rotate"}, {"do": "fail", "how": "500"}, USUAL])
+@pytest.mark.parametrize("fields", [{"do": "rotate"}, {"do": "fail 500"}, USUAL])
 def test_a_form_of_a_foreign_page_does_nothing(ask, send, headers, fields):
     """A form that cannot prove to be the page's own, or comes by a rebound name, is 403."""
     refused = send(headers=headers, **fields)
@@ -374,7 +380,7 @@ def test_a_link_may_lead_to_the_page(ask):
         ("PUT", "/", {}, 405),
         ("DELETE", "/", {}, 405),
         ("OPTIONS", "/", {}, 405),
-        ("POST", "/page/style.css", {"data": USUAL}, 404),
+        ("POST", "/page/style.css", {"data": USUAL}, 405),
         ("GET", "/page/view.py", {}, 404),
         ("GET", "/page/", {}, 404),
         ("GET", "/page/..%2f__init__.py", {}, 404),
@@ -389,7 +395,7 @@ def test_a_link_may_lead_to_the_page(ask):
         ),
         ("POST", "/", {"data": {"do": "explode"}}, 400),
         ("POST", "/", {"data": {"sub": "u1"}}, 400),
-        ("POST", "/", {"data": {"do": "fail", "how": "slow"}}, 400),
+        ("POST", "/", {"data": {"do": "fail slow"}}, 400),
         ("POST", "/", {"content": b"do=%FF", "headers": {**OWN, **FORM}}, 400),
         ("POST", "/", {"data": {"do": "issue", "sub": "u" * 65_536}}, 413),
     ],
@@ -410,33 +416,21 @@ def test_only_known_notices_are_shown(ask, query):
 @pytest.mark.parametrize(
     ("issued_at", "expires_at", "said"),
     [
-        (0, 3600, "Good for 1 hour, until 1970-01-01 01:00:00 UTC"),
-        (0, 172_800, "Good for 2 days"),
-        (0, 90, "Good for 90 seconds"),
-        (0, 1, "Good for 1 second,"),
-        (0, 0.5, "Good for 0.5 seconds"),
+        (0, 3600, "Valid for 1 hour, until 1970-01-01 01:00:00 UTC"),
+        (0, 172_800, "Valid for 2 days"),
+        (0, 90, "Valid for 90 seconds"),
+        (0, 1, "Valid for 1 second,"),
+        (0, 0.5, "Valid for 0.5 seconds"),
         (0, 1e300, "until second 1e+300"),
-        (10, 10, "expired already"),
-        (10, 0, "expired already"),
-        (None, 3600, "Good until 1970-01-01 01:00:00 UTC"),
+        (10, 10, "already expired"),
+        (10, 0, "already expired"),
+        (None, 3600, "Valid until 1970-01-01 01:00:00 UTC"),
         (0, None, "never expires"),
     ],
 )
 def test_a_life_is_told_in_words(issued_at, expires_at, said):
-    """How long a token is good stands there as a person would say it, whatever its claims."""
-    issued = Issued(
-        token="", header="", claims="", issued_at=issued_at, expires_at=expires_at, order={}
-    )
-    assert said in validity(issued)
-
-
-def test_whatever_is_filled_in_is_escaped():
-    """A template escapes text and numbers, and takes what is markup already as it is."""
-    assert fill('<p title="{a}">{b}</p>', a="\"'<>&", b=Markup("<b>")) == (
-        '<p title="&quot;&#x27;&lt;&gt;&amp;"><b></p>'
-    )
-    assert fill("{a}", a=7) == "7"
-    assert fill("{a}", a="{b}") == "{b}"
+    """A sentence says how long a token is valid, whatever its claims."""
+    assert said in lifetime(issued_at, expires_at)
 
 
 @pytest.mark.parametrize(
@@ -456,9 +450,134 @@ def test_whatever_is_filled_in_is_escaped():
 def test_the_lines_for_an_app_are_python(options, lines):
     """What connects an app is Python as it stands, and names this provider."""
     ask = Asker(beyond_loopback=True, **options)
-    shown = Read(ask("GET", "/").text).texts["client"]
-    compile(shown, "shown", "exec")
-    packed = re.sub(r"\s+", "", shown).replace(",)", ")")
-    for line in lines:
-        assert line.replace(" ", "").replace(",)", ")").rstrip(")") in packed
-    assert ("allow_http" in shown) == ("base_url" in options)
+    page = Read(ask("GET", "/").text)
+    for shown in (page.texts["client"], page.texts["fastapi"]):
+        compile(shown, "shown", "exec")
+        packed = re.sub(r"\s+", "", shown).replace(",)", ")")
+        for line in lines:
+            assert line.replace(" ", "").replace(",)", ")").rstrip(")") in packed
+        assert ("allow_http" in shown) == ("base_url" in options)
+
+
+def test_the_fastapi_app_runs_as_it_stands(monkeypatch):
+    """The FastAPI app shown accepts the token shown, and refuses each bad token offered beside it."""
+    from fastapi.testclient import TestClient
+
+    served = FakeProvider(issuer=None)
+    with served.serve() as base_url:
+        ask = Asker(base_url=base_url, algorithm="RS256")
+        monkeypatch.setattr(served, "jwks", ask.idp.jwks)
+        page = Read(ask("POST", "/", data=USUAL, headers={"origin": base_url}).text)
+        names = {}
+        exec(page.texts["fastapi"], names)  # noqa: S102 (the code on the page is under test)
+        api = TestClient(names["app"])
+        good = api.get("/", headers={"authorization": f"Bearer {page.texts['token']}"})
+        assert good.json() == {"subject": "u1"}
+        bad = [text for name, text in page.texts.items() if name.startswith("bad-")]
+        assert len(bad) > 20
+        for token in bad:
+            refused = api.get("/", headers={"authorization": f"Bearer {token}"})
+            assert refused.status_code in (400, 401), token
+
+
+def test_bad_tokens_are_named_and_have_their_code(ask, send):
+    """Each bad token says what is wrong with it and with which code it is refused."""
+    page = Read(send(**USUAL).text)
+    with (
+        httpx.Client(transport=ask.idp.transport) as http,
+        JWKSClient(ask.idp.provider, http=http) as client,
+    ):
+        for bad in ask.idp.forge.all(scope="a"):
+            assert f">{bad.name.replace('_', ' ')}<" in page.source
+        for name, token in page.texts.items():
+            if name.startswith("bad-"):
+                with pytest.raises(TokenError) as caught:
+                    client.verify(token)
+                row = page.source.partition(f'id="{name}"')[0].rpartition("<tr>")[2]
+                assert f"<code>{caught.value.code}</code>" in row
+
+
+@pytest.mark.parametrize("action", ["rotate", "revoke key-1", "fail 500", "recover"])
+def test_a_click_keeps_the_token_and_what_was_typed(ask, send, action):
+    """After any other click the issued token is still shown, and the form is as it was typed."""
+    token = Read(send(**USUAL).text).texts["token"]
+    typed = {**USUAL, "sub": "not issued yet", "claims": "{"}
+    answered = send(**{**typed, "do": action})
+    page = Read(ask("GET", answered.headers["location"]).text)
+    assert page.texts["token"] == token
+    assert {name: page.fields[name] for name in USUAL.keys() - {"do"}} == {
+        name: typed[name] for name in USUAL.keys() - {"do"}
+    }
+    assert "token" not in Read(ask("GET", "/").text).texts
+
+
+def test_every_button_is_one_of_the_one_form(ask, send):
+    """The page is one form whose first button issues, which is what Enter in a field presses."""
+    send(do="rotate")
+    for html in (send(do="fail hang"), ask("GET", "/"), send(**USUAL)):
+        page = Read(html.text)
+    assert len(page.all("form")) == 1
+    assert page.actions[0] == "issue"
+    assert {"rotate", "revoke key-1", "revoke key-2", "recover", "fail 500"} <= {*page.actions}
+
+
+@pytest.mark.parametrize(
+    ("action", "tone"),
+    [("fail 500", "bad"), ("revoke key-9", "plain"), ("rotate", "good"), ("recover", "good")],
+)
+def test_a_failure_is_not_shown_in_green(ask, send, action, tone):
+    """Only what went well is green: a failure that was asked for is red, and nothing done is plain."""
+    page = Read(ask("GET", send(do=action).headers["location"]).text)
+    (note,) = [one for one in page.all("p") if "note" in one.get("class", "")]
+    assert note["class"] == f"note {tone}"
+
+
+def test_an_expired_token_is_not_shown_in_green(send):
+    """A token that was asked for already expired is announced in red."""
+    page = Read(send(**{**USUAL, "expires_in": "-1"}).text)
+    (note,) = [one for one in page.all("p") if "note" in one.get("class", "")]
+    assert note["class"] == "note bad"
+
+
+STYTCH = providers.stytch("project-test-0a1b2c3d")
+
+
+def test_it_speaks_like_a_preset():
+    """With a preset, a token from the page, ``/dev/token`` and ``/token`` is that provider's own."""
+    ask = Asker(
+        algorithm="RS256", preset=STYTCH, preset_code="providers.stytch('project-test-0a1b2c3d')"
+    )
+    page = Read(
+        ask("POST", "/", data={"do": "issue"} | Read(ask("GET", "/").text).fields, headers=OWN).text
+    )
+    grant = {"grant_type": "client_credentials", "client_id": "a", "client_secret": "b"}
+    tokens = [
+        page.texts["token"],
+        ask("POST", "/dev/token", json={}).json()["token"],
+        ask("POST", "/token", data=grant).json()["access_token"],
+    ]
+    names = {"raw": tokens[0], "verified": []}
+    shown = page.texts["client"].replace("client.verify(raw)", "client")
+    exec(shown, names)  # noqa: S102 (the code on the page is under test)
+    assert names["client"].health().keys() == {"stytch"}
+    path = "/v1/sessions/jwks/project-test-0a1b2c3d"
+    assert f'jwks_url="{BASE_URL}{path}"' in shown
+    assert ask("GET", path).json()["keys"][0]["kid"] == ask.idp.kid
+    here = replace(STYTCH, jwks_url=ask.idp.jwks_url)
+    with httpx.Client(transport=ask.idp.transport) as http, JWKSClient(here, http=http) as client:
+        for token in tokens:
+            assert client.verify(token).issuer == "stytch.com/project-test-0a1b2c3d"
+
+
+def test_each_preset_can_be_shown():
+    """The page of every preset comes up, and the token that its form makes is that provider's."""
+    for name in preset_names():
+        preset = named(name, (), {})
+        ask = Asker(algorithm=next(iter(preset.algorithms)), preset=preset)
+        form = Read(ask("GET", "/").text).fields
+        page = Read(ask("POST", "/", data={"do": "issue"} | form, headers=OWN).text)
+        with (
+            httpx.Client(transport=ask.idp.transport) as http,
+            JWKSClient(ask.idp.provider, http=http) as client,
+        ):
+            assert client.verify(page.texts["token"]).claims

@@ -44,7 +44,7 @@ def driver(request):
 def base_url():
     """``jwks-client serve`` in a process of its own."""
     require_browser()
-    with running("serve", "--port", "0") as process:
+    with running("serve", "--port", "0", patience=600) as process:
         yield process.stdout.readline().strip()
 
 
@@ -119,7 +119,7 @@ def test_a_token_is_issued_and_verifies(driver, base_url):
     claims = '{"org_id": "acme", "roles": ["admin"]}'
     fill_in(driver, sub="ada", scope="orders:read", expires_in="600", claims=claims)
     press(driver, "Issue token")
-    assert "Good for 10 minutes" in find(driver, ".at-result [role=status]").text
+    assert "Valid for 10 minutes" in find(driver, ".at-result [role=status]").text
     provider = providers.oidc(base_url, audience="api", algorithms=("RS256",))
     with httpx.Client(trust_env=False) as http, JWKSClient(provider, http=http) as client:
         token = client.verify(find(driver, "#token").text)
@@ -343,6 +343,8 @@ def test_it_is_accessible(with_script, base_url, scheme, width):
         driver.get(f"{base_url}/")
         assert_accessible()
         press(driver, "Issue token")
+        assert_accessible()
+        find(driver, "summary").click()
         assert_accessible()
         fill_in(driver, expires_in="soon")
         press(driver, "Issue token")

@@ -26,8 +26,8 @@ from ... import (
 )
 from ...errors import CredentialsError
 from ...events import Event
-from .._serve.responses import Message, Receive, Send, answer, answer_problem, header_values
 from .._serve.server import base_url_of, listen, run
+from .responses import Message, Receive, Send, answer, answer_problem, header_values
 
 __all__ = ["DemoAPI"]
 

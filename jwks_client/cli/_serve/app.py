@@ -1,225 +1,153 @@
-"""The development provider: a `FakeProvider`, and the endpoints by which apps and people drive it.
+"""The development provider as a Starlette app: its published documents, its page and ``/dev/…``.
 
-Owns: which path is whose, and ``/dev/…``. May not know: how it is served, who may drive it
-(`_callers`), the page (`_page`), the grant (`_token_endpoint`).
+Must not depend on how the app is served.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import Final
 
-from ..._core.unchecked import UNCHECKED
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from .answers import NO_STORE, Json, Refused, problem, read_body
 from .orders import OrderError, fill, read_order
-from .origin_guard import Callers
+from .origin_guard import OriginGuard
 from .page import Page
 from .provider import DevelopmentProvider
-from .requests import Refused, media_type_of, prefers_text, read_body
-from .responses import Message, Receive, Send, answer, answer_problem
-from .token_endpoint import METADATA, answer_token_request
+from .token_endpoint import TokenEndpoint
 
-__all__ = ["DevelopmentApp", "DevelopmentProvider"]
-
-_METHODS: Final = {
-    "state": "GET",
-    "token": "POST",
-    "rotate": "POST",
-    "revoke": "POST",
-    "fail": "POST",
-    "recover": "POST",
-}
-_METADATA_PATHS: Final = (
-    "/.well-known/openid-configuration",
-    "/.well-known/oauth-authorization-server",
-)
+__all__ = ["DevelopmentProvider", "development_app"]
 
 
-class DevelopmentApp:
-    """The ASGI app: what the provider publishes, and what drives it.
+def development_app(idp: DevelopmentProvider, *, beyond_loopback: bool = False) -> Starlette:
+    """Return the ASGI app: what the provider publishes, its page, and the endpoints that drive it.
 
-    ``GET /``
-        The page in the browser.
-    ``POST /token``
-        The token endpoint: the client credentials grant of RFC 6749.
-    ``GET /dev/state``
-        Who it is, its kids, how it fails, and how often its key set was asked for.
-    ``POST /dev/token``
-        ``{"token": …}``, or the token alone for ``Accept: text/plain``. The body is a JSON object
-        of claims over the usual ones; null leaves a claim out. As for `FakeProvider.issue`, two
-        members are no claims: ``expires_in`` (seconds, or null for no ``exp``) and ``headers`` (an
-        object of header members).
-    ``POST /dev/rotate``
-        A new key signs from now on; answers with the state.
-    ``POST /dev/revoke/{kid}``
-        The key is withdrawn; answers with the state.
-    ``POST /dev/fail/{how}``
-        Key set and metadata fail from now on: ``500``, ``hang``, ``empty`` or ``html``; answers
-        with the state.
-    ``POST /dev/recover``
-        They are well again; answers with the state.
-
-    Refusals are problems (RFC 9457) with a ``code``; those of the token endpoint are RFC 6749's.
+    Refusals are problems (RFC 9457) with a ``code``; those of ``/token`` are RFC 6749's.
 
     Arguments:
         idp: the provider.
-        beyond_loopback: whether it is knowingly reached from other machines; see `Callers`.
+        beyond_loopback: whether other machines may reach it; see `OriginGuard`.
+    """
+    drive = Driver(idp)
+    app = Starlette(
+        routes=[
+            *Page(idp).routes,
+            Route("/token", TokenEndpoint(idp).answer, methods=["POST"]),
+            Route("/dev/state", drive.state, methods=["GET"]),
+            Route("/dev/token", drive.token, methods=["POST"]),
+            Route("/dev/rotate", drive.rotate, methods=["POST"]),
+            Route("/dev/revoke/{kid}", drive.revoke, methods=["POST"]),
+            Route("/dev/fail/{how}", drive.fail, methods=["POST"]),
+            Route("/dev/recover", drive.recover, methods=["POST"]),
+        ],
+        middleware=[
+            Middleware(OriginGuard, base_url=idp.base_url, beyond_loopback=beyond_loopback)
+        ],
+        exception_handlers={
+            HTTPException: _answer_problem,
+            ClientDisconnect: _answer_nobody,
+            ConnectionAbortedError: _answer_released,
+        },
+    )
+    app.router.default = idp.app
+    return app
+
+
+class Driver:
+    """The endpoints below ``/dev/``; each but ``/dev/token`` answers with the state.
+
+    Keys and signatures take milliseconds of computing, so they are made in a thread.
     """
 
-    def __init__(self, idp: DevelopmentProvider, *, beyond_loopback: bool = False) -> None:
+    def __init__(self, idp: DevelopmentProvider) -> None:
         self._idp = idp
-        self._published = idp.app
-        self._callers = Callers(base_url=idp.base_url, beyond_loopback=beyond_loopback)
-        self._page = Page(idp)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one connection."""
-        if scope["type"] != "http":
-            await self._published(scope, receive, send)
-            return
-        try:
-            await self._answer(scope, receive, send)
-        except Refused as refused:
-            allow = {"allow": refused.allow} if refused.allow else {}
-            await answer_problem(send, refused.status, refused.code, refused.detail, headers=allow)
-
-    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
-        match scope["path"].split("/"):
-            case ["", ""] | ["", "page", _]:
-                # Only what a form can do needs proof; a link may come from anywhere.
-                is_form = scope["method"] == "POST"
-                (self._callers.check_form if is_form else self._callers.check)(scope)
-                await self._page(scope, receive, send)
-            case ["", "token"]:
-                self._callers.check(scope)
-                await answer_token_request(self._idp, self._idp.expires_in, scope, receive, send)
-            case ["", "dev", *rest] if rest:
-                self._callers.check(scope)
-                _check_order(scope, rest[0])
-                await self._drive(rest, scope, receive, send)
-            case _:
-                await self._publish(scope, receive, send)
-
-    async def _publish(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["path"].startswith(_METADATA_PATHS) or scope["path"].endswith(_METADATA_PATHS):
-            send = _naming_token_endpoint(send, self._idp.token_endpoint)
-        try:
-            await self._published(scope, receive, send)
-        except ConnectionAbortedError:  # it hung and has recovered; uvicorn would log a traceback
-            raise Refused(503, "recovered", "this request hung until it recovered") from None
-
-    async def _drive(self, rest: list[str], scope: Message, receive: Receive, send: Send) -> None:
-        # Making and signing take milliseconds of computing: in a thread, so that fetches go on.
+    async def state(self, _: Request) -> Response:
+        """Return the provider's URLs, kids, failure and the number of fetches of its key set."""
         idp = self._idp
-        match rest:
-            case ["state"]:
-                pass
-            case ["token"]:
-                await _send_token(send, await self._issue(receive), as_text=prefers_text(scope))
-                return
-            case ["rotate"]:
-                await asyncio.to_thread(idp.rotate)
-            case ["revoke", kid]:
-                try:
-                    await asyncio.to_thread(idp.revoke, kid)
-                except ValueError as error:
-                    raise Refused(404, "unknown_kid", str(error)) from None
-            case ["fail", how]:
-                try:
-                    idp.break_down(how)
-                except ValueError as error:
-                    raise Refused(404, "unknown_failure", str(error)) from None
-            case ["recover"]:
-                idp.mend()
-            case _:
-                raise _nothing_here()
-        await answer(send, self._state())
+        return Json(
+            {
+                "base_url": idp.base_url,
+                "issuer": idp.issuer,
+                "audience": idp.audiences[0] if len(idp.audiences) == 1 else idp.audiences or None,
+                "algorithm": idp.algorithm,
+                "jwks_url": idp.jwks_url,
+                "discovery_url": idp.discovery_url,
+                "token_endpoint": idp.token_endpoint,
+                "kid": idp.kid,
+                "kids": [key["kid"] for key in idp.jwks()["keys"]],
+                "fetches": idp.fetches,
+                "failure": idp.failure,
+            }
+        )
 
-    async def _issue(self, receive: Receive) -> str:
-        body = await read_body(receive)
+    async def token(self, request: Request) -> Response:
+        """Issue a token for a JSON object of claims; see `read_order`."""
+        body = await read_body(request)
         try:
-            return await asyncio.to_thread(fill, self._idp, read_order(body), self._idp.expires_in)
+            token = await asyncio.to_thread(fill, self._idp, read_order(body), self._idp.expires_in)
         except OrderError as error:
             raise Refused(400, "bad_order", str(error)) from None
+        if _prefers_text(request):
+            return PlainTextResponse(token, headers=NO_STORE)
+        return Json({"token": token})
 
-    def _state(self) -> dict[str, object]:
-        idp = self._idp
-        return {
-            "base_url": idp.base_url,
-            "issuer": idp.issuer,
-            "audience": None if idp.audience is UNCHECKED else idp.audience,
-            "algorithm": idp.algorithm,
-            "jwks_url": idp.jwks_url,
-            "discovery_url": idp.discovery_url,
-            "token_endpoint": idp.token_endpoint,
-            "kid": idp.kid,
-            "kids": [key["kid"] for key in idp.jwks()["keys"]],
-            "fetches": idp.fetches,
-            "failure": idp.failure,
-        }
+    async def rotate(self, request: Request) -> Response:
+        """Sign with a new key from now on."""
+        await asyncio.to_thread(self._idp.rotate)
+        return await self.state(request)
 
+    async def revoke(self, request: Request) -> Response:
+        """Withdraw a key."""
+        try:
+            await asyncio.to_thread(self._idp.revoke, request.path_params["kid"])
+        except ValueError as error:
+            raise Refused(404, "unknown_kid", str(error)) from None
+        return await self.state(request)
 
-def _check_order(scope: Message, name: str) -> None:
-    method = _METHODS.get(name)
-    if method is None:
-        raise _nothing_here()
-    if scope["method"] != method:
-        raise Refused(405, "method_not_allowed", f"only {method} is answered", allow=method)
-    # A foreign page can send a form without any leave, but no JSON.
-    if method == "POST" and media_type_of(scope) != "application/json":
-        raise Refused(415, "not_json", "a POST takes Content-Type: application/json")
+    async def fail(self, request: Request) -> Response:
+        """Fail for everyone who asks for keys or metadata, until it recovers."""
+        try:
+            self._idp.break_down(request.path_params["how"])
+        except ValueError as error:
+            raise Refused(404, "unknown_failure", str(error)) from None
+        return await self.state(request)
 
-
-def _nothing_here() -> Refused:
-    return Refused(
-        404,
-        "not_found",
-        "there are GET /dev/state, POST /dev/token, /dev/rotate, /dev/revoke/{kid}, "
-        "/dev/fail/{how}, /dev/recover",
-    )
+    async def recover(self, request: Request) -> Response:
+        """End the failure."""
+        self._idp.mend()
+        return await self.state(request)
 
 
-async def _send_token(send: Send, token: str, *, as_text: bool) -> None:
-    if not as_text:
-        await answer(send, {"token": token})
-        return
-    body = token.encode("ascii")
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode("ascii")),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _answer_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 (Starlette types all handlers alike)
+    return problem(error)
 
 
-def _naming_token_endpoint(send: Send, token_endpoint: str) -> Send:
-    """``send`` for an answer with metadata: good ones also say how tokens are had (RFC 8414)."""
-    started: list[Message] = []
-
-    async def extended(message: Message) -> None:
-        if message["type"] == "http.response.start" and message["status"] == 200:
-            started.append(message)
-            return
-        if started and message["type"] == "http.response.body":
-            start = started.pop()
-            body = _extended(message.get("body", b""), token_endpoint)
-            if body is not None:
-                kept = [one for one in start["headers"] if one[0] != b"content-length"]
-                length = (b"content-length", str(len(body)).encode("ascii"))
-                start = {**start, "headers": [*kept, length]}
-                message = {**message, "body": body}
-            await send(start)
-        await send(message)
-
-    return extended
+async def _answer_nobody(_: Request, __: Exception) -> Response:
+    return problem(Refused(400, "gone", "the caller went away"))
 
 
-def _extended(body: bytes, token_endpoint: str) -> bytes | None:
-    try:
-        metadata: object = json.loads(body)
-    except ValueError:  # broken on purpose
-        return None
-    if not isinstance(metadata, dict) or "issuer" not in metadata:
-        return None
-    return json.dumps({**metadata, "token_endpoint": token_endpoint, **METADATA}).encode("ascii")
+async def _answer_released(_: Request, __: Exception) -> Response:
+    """Answer a request that hung until the provider recovered; else it ends in a traceback."""
+    return problem(Refused(503, "recovered", "this request hung until the provider recovered"))
+
+
+def _prefers_text(request: Request) -> bool:
+    """Return whether plain text is named and preferred to JSON (RFC 9110, section 12.5.1)."""
+    weights: dict[str, float] = {}
+    for part in ",".join(request.headers.getlist("accept")).split(","):
+        kind, *parameters = (item.strip().lower() for item in part.split(";"))
+        weights[kind] = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    weights[kind] = float(parameter[2:])
+                except ValueError:
+                    weights[kind] = 0.0
+    return weights.get("text/plain", 0.0) > weights.get("application/json", 0.0)

@@ -1,22 +1,27 @@
-"""``jwks-client serve``: a provider for development on this machine.
-
-Owns: the options, what is printed, and the refusal of what looks like production. May not know: how
-the provider answers (`_development`) or runs (`_loopback`).
-"""
+"""``jwks-client serve``: its options, what it prints, and its refusal to look like production."""
 
 from __future__ import annotations
 
 import ipaddress
 import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 import click
+from click.core import ParameterSource
 
 from ...errors import ConfigurationError
 from .._errors import wrong_setting
-from .._options import as_json_option
+from .._options import as_json_option, provider_option
+from .._presets import PresetCall, call_of
+
+if TYPE_CHECKING:
+    from .provider import DevelopmentProvider
 
 __all__ = ["serve"]
+
+_DEFAULT: Final = ParameterSource.DEFAULT
 
 
 @click.command()
@@ -25,7 +30,7 @@ __all__ = ["serve"]
     type=click.IntRange(0, 65535),
     default=8400,
     show_default=True,
-    help="Port to listen on; 0 is any free one.",
+    help="Port to listen on; 0 is any free port.",
 )
 @click.option(
     "--host",
@@ -35,14 +40,15 @@ __all__ = ["serve"]
 )
 @click.option(
     "--base-url",
-    help="Where it is reached, if that is not where it listens, such as http://idp:8400 among "
-    "containers; needs --allow-non-loopback too.",
+    help="Its URL for clients, if they do not reach it where it listens, such as http://idp:8400 "
+    "among containers; needs --allow-non-loopback too.",
 )
 @click.option(
     "--allow-non-loopback",
     is_flag=True,
     help="Let other machines reach it, knowing that each of them then gets any token.",
 )
+@provider_option
 @click.option("--issuer", help="The iss of its tokens.  [default: the base URL]")
 @click.option(
     "--audience",
@@ -56,7 +62,7 @@ __all__ = ["serve"]
     "--algorithm",
     default="RS256",
     show_default=True,
-    help="What its keys sign with: RS256, ES256, EdDSA, ML-DSA-65 …",
+    help="The algorithm of its keys: RS256, ES256, EdDSA, ML-DSA-65 …",
 )
 @click.option(
     "--expires-in",
@@ -64,7 +70,7 @@ __all__ = ["serve"]
     default=3600,
     show_default=True,
     metavar="SECONDS",
-    help="How long its tokens live, if nothing else is asked for.",
+    help="The lifetime of its tokens, unless a request asks for another.",
 )
 @click.option(
     "--until-stdin-ends",
@@ -72,28 +78,31 @@ __all__ = ["serve"]
     help="End with standard input too: for a program that starts this one.",
 )
 @as_json_option
+@click.pass_context
 def serve(
+    context: click.Context,
+    /,
     *,
     port: int,
     host: str,
     base_url: str | None,
     allow_non_loopback: bool,
-    issuer: str | None,
-    audiences: tuple[str, ...],
-    algorithm: str,
-    expires_in: int,
     until_stdin_ends: bool,
     as_json: bool,
+    **identity: Any,
 ) -> None:
-    """Run a provider for development: it signs whatever it is asked to.
+    """Run a provider for development: it signs any token you ask for.
 
     It listens on 127.0.0.1 only, publishes a key set and discovery metadata, and prints its base
-    URL as its first line (with --json an object of one line that says it). Ctrl-C ends it.
+    URL as its first line (with --json a one-line object that contains it). Ctrl-C ends it.
 
     Open that URL in a browser to issue tokens, rotate or withdraw keys, and break it, by clicks.
 
+    With --provider stytch:project-test-0a1b, say, its tokens, key set and paths look like that
+    provider's: your app changes one line, the URL of the keys.
+
     \b
-    A token, with any claims (null leaves one out); Accept: text/plain for the token alone:
+    A token, with any claims (null omits one); Accept: text/plain for the token alone:
       curl -H 'Content-Type: application/json' \\
            -d '{"sub": "u1", "scope": "orders:read"}' http://127.0.0.1:8400/dev/token
 
@@ -109,53 +118,99 @@ def serve(
       curl -X POST -H 'Content-Type: application/json' http://127.0.0.1:8400/dev/recover
 
     \b
-    Its keys, and how often they were asked for:
+    Its keys, and how often they were fetched:
       curl http://127.0.0.1:8400/dev/state
     """  # noqa: D301 (click wants the character behind \\b)
-    from .app import DevelopmentApp, DevelopmentProvider
+    from .app import development_app
     from .server import base_url_of, listen, run
 
     address = _checked_host(host, allowed=allow_non_loopback)
     place = None if base_url is None else _checked_base_url(base_url, allowed=allow_non_loopback)
+    make = _provider_maker(context, **identity)
     try:
         listener = listen(port, address)
     except OSError as error:
         raise click.ClickException(
-            f"port {port} of {address} cannot be had ({error.strerror}); "
-            "--port 0 takes any free one"
+            f"port {port} of {address} is not available ({error.strerror}); "
+            "--port 0 uses any free port"
         ) from None
     with listener:
         place = place or base_url_of(listener)
+        idp = make(place)
+        click.echo(json.dumps({"base_url": place, "issuer": idp.issuer}) if as_json else place)
+        _warn(place, address)
+        app = development_app(idp, beyond_loopback=allow_non_loopback)
+        run(app, listener, until_stdin_ends=until_stdin_ends, at_end=idp.mend)
+
+
+def _provider_maker(
+    context: click.Context,
+    *,
+    preset: str | None,
+    issuer: str | None,
+    audiences: tuple[str, ...],
+    algorithm: str,
+    expires_in: int,
+) -> Callable[[str], DevelopmentProvider]:
+    """Check the options that say what the provider looks like; return its factory by base URL."""
+    from .provider import DevelopmentProvider
+
+    if preset is None:
+        audience = audiences[0] if len(audiences) == 1 else audiences
+        settings: dict[str, Any] = {"issuer": issuer, "audience": audience}
+    else:
+        call, algorithm = _preset_call(context, preset, issuer, audiences, algorithm)
+        settings = {"preset": call.make(), "preset_code": call.code()}
+
+    def make(base_url: str) -> DevelopmentProvider:
         try:
-            idp = DevelopmentProvider(
-                place,
-                issuer=issuer,
-                audience=audiences[0] if len(audiences) == 1 else audiences,
-                algorithm=algorithm,
-                expires_in=expires_in,
+            return DevelopmentProvider(
+                base_url, algorithm=algorithm, expires_in=expires_in, **settings
             )
         except ConfigurationError as error:
             raise wrong_setting(error) from None
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--algorithm") from None
-        click.echo(json.dumps({"base_url": place, "issuer": idp.issuer}) if as_json else place)
-        _warn(place, address)
-        app = DevelopmentApp(idp, beyond_loopback=allow_non_loopback)
-        run(app, listener, until_stdin_ends=until_stdin_ends, at_end=idp.mend)
+
+    return make
+
+
+def _preset_call(
+    context: click.Context,
+    preset: str,
+    issuer: str | None,
+    audiences: tuple[str, ...],
+    algorithm: str,
+) -> tuple[PresetCall, str]:
+    """Return the preset's factory call, and the algorithm of its keys."""
+    from ...testing._shapes.known import algorithm_of
+
+    if issuer is not None:
+        raise click.UsageError("--issuer must not be combined with --provider, which names it")
+    given = {name for name in context.params if context.get_parameter_source(name) is not _DEFAULT}
+    call = call_of(preset, {"audience": list(audiences)} if "audiences" in given else {})
+    allowed = call.make().algorithms
+    if "algorithm" not in given:
+        known = algorithm_of(call.factory)
+        return call, known if known in allowed else next(iter(allowed))
+    if algorithm not in allowed:
+        raise click.BadParameter(
+            f"{call.factory} allows {', '.join(allowed)}", param_hint="--algorithm"
+        )
+    return call, algorithm
 
 
 def _checked_host(host: str, *, allowed: bool) -> str:
-    """The address to listen on. A name is none: what it leads to may change."""
+    """Return the address to listen on. Names are refused: their address can change."""
     address = "127.0.0.1" if host == "localhost" else host.strip("[]")
     try:
         is_loopback = ipaddress.ip_address(address).is_loopback
     except ValueError:
-        raise click.BadParameter("takes an IP address", param_hint="--host") from None
+        raise click.BadParameter("must be an IP address", param_hint="--host") from None
     if not (is_loopback or allowed):
         raise click.BadParameter(
-            f"{host} is reached from other machines, and each of them would get any token. "
-            "Never do that in production; for a container on a machine of your own there is "
-            "--allow-non-loopback.",
+            f"other machines reach {host}, and each of them would get any token. Never do that in "
+            "production; for a container on your own machine add --allow-non-loopback.",
             param_hint="--host",
         )
     return address
@@ -166,18 +221,18 @@ def _checked_base_url(base_url: str, *, allowed: bool) -> str:
 
     if (place := _place_in(base_url)) is None:
         raise click.BadParameter(
-            "takes scheme, host and port, such as http://idp:8400", param_hint="--base-url"
+            "must be scheme, host and port, such as http://idp:8400", param_hint="--base-url"
         )
     if not (is_loopback(place.hostname) or allowed):
         raise click.BadParameter(
-            "that is reached from other machines: --allow-non-loopback says that you know",
+            "other machines reach that URL; add --allow-non-loopback if you want it",
             param_hint="--base-url",
         )
     return f"{place.scheme}://{place.netloc.lower()}"
 
 
 def _place_in(base_url: str) -> SplitResult | None:
-    """What is in a URL that has a scheme, a host, perhaps a port, and nothing else."""
+    """Return the parts of a URL that has a scheme, a host, perhaps a port, and nothing else."""
     try:
         place = urlsplit(base_url)
         is_place = place.scheme in ("http", "https") and bool(place.hostname) and place.port != 0

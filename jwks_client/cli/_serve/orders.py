@@ -1,9 +1,7 @@
-"""An order for a token: a JSON object of claims, as `FakeProvider.issue` takes them.
+"""An order for a token: a JSON object with the arguments of `FakeProvider.issue`.
 
-Owns: what an order may say. May not know: where it comes from, the endpoint or the page.
-
-Two members are no claims: ``expires_in`` (seconds, or null for no ``exp``) and ``headers`` (an
-object of header members). Null leaves a claim out.
+Two members are not claims: ``expires_in`` (seconds, or null for no ``exp``) and ``headers`` (an
+object of header members). Null omits a claim.
 """
 
 from __future__ import annotations
@@ -20,35 +18,38 @@ Order: TypeAlias = dict[str, Any]
 
 
 class OrderError(ValueError):
-    """What is no order; its text says why, and follows the name of what was asked."""
+    """A text that is not an order; the message is a predicate, such as "must be a JSON object"."""
 
 
 def read_order(text: bytes | str) -> Order:
-    """The arguments for `FakeProvider.issue`; nothing is an empty order. Raises OrderError."""
+    """Return the arguments for `FakeProvider.issue`; empty text is an empty order.
+
+    Raises OrderError.
+    """
     try:
         order: object = json.loads(
             text.strip() or "{}", parse_constant=_refuse_number, parse_float=_finite
         )
     except (ValueError, RecursionError):
-        raise OrderError("takes a JSON object of claims") from None
+        raise OrderError("must be a JSON object of claims") from None
     if not isinstance(order, dict):
-        raise OrderError("takes a JSON object of claims")
+        raise OrderError("must be a JSON object of claims")
     if not isinstance(order.get("headers", {}), dict | None):
-        raise OrderError("headers takes an object of header members")
+        raise OrderError("must have an object of header members as headers")
     if not _is_seconds(order.get("expires_in")):
-        raise OrderError("expires_in takes a number of seconds, or null for no exp")
+        raise OrderError("must have a number of seconds, or null for no exp, as expires_in")
     if "self" in order:
-        raise OrderError("cannot issue a claim named self")
+        raise OrderError("must not have a claim named self")
     return order
 
 
 def fill(idp: FakeProvider, order: Order, expires_in: float) -> str:
-    """The token that was ordered; it lives ``expires_in`` if nothing is said. Raises OrderError."""
+    """Issue the token; ``expires_in`` is its default lifetime. Raises OrderError."""
     whole: Order = {"expires_in": expires_in, **order}
     try:
         return idp.issue(**whole)
     except RecursionError:
-        raise OrderError("is nested too deep") from None
+        raise OrderError("is nested too deeply") from None
 
 
 def _is_seconds(value: object) -> bool:
@@ -57,10 +58,10 @@ def _is_seconds(value: object) -> bool:
 
 def _finite(text: str) -> float:
     number = float(text)
-    if not math.isfinite(number):  # 1e999 is JSON, and would be signed as what is not
+    if not math.isfinite(number):  # 1e999 is JSON, and would be signed as Infinity, which is not
         return _refuse_number(text)
     return number
 
 
 def _refuse_number(text: str) -> float:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")

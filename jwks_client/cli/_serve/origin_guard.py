@@ -1,66 +1,82 @@
-"""Who may drive the development provider.
+"""Decide who may drive the development provider, by Host, Origin and Sec-Fetch-Site.
 
-Owns: the judgement of Host, Origin and Sec-Fetch-Site. May not know: what is asked for.
+Browsers visit other pages while the provider runs, and it signs any token. Four rules keep those
+pages out:
 
-Browsers visit foreign pages while the provider runs, and it signs whatever it is asked to. Three
-things keep those pages out:
-
-- Host must be a name that is known to lead here. A page whose own name was rebound to this address
-  is of one origin with it, and only its Host gives it away.
-- Origin, where there is one, must be this server, and Sec-Fetch-Site must not say otherwise. No
-  leave (CORS) is ever given, so a foreign page cannot read an answer either.
-- What a foreign form could send without asking (no JSON) must prove where it comes from: a browser
-  says Origin or Sec-Fetch-Site with each POST, and a request without either is not a browser's.
+- Host must be a loopback name (or, beyond loopback, the provider's own name or an address). If an
+  attacker points their own name at this machine, only Host reveals it.
+- Origin must be this server if it is sent, and Sec-Fetch-Site must not contradict it. No CORS
+  header is ever sent, so another page cannot read an answer either.
+- A form of the page must prove its origin: browsers send Origin or Sec-Fetch-Site with every POST.
+- A POST below ``/dev/`` must be JSON, which another page cannot send without CORS.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .requests import Refused
-from .responses import Message, header_values
+from starlette.requests import Request
 
-__all__ = ["Callers", "is_loopback"]
+from .answers import Refused, media_type_of, problem
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["OriginGuard", "is_loopback"]
+
+_SAME: frozenset[str] = frozenset({"same-origin", "none"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Callers:
-    """Whom this server answers.
+@dataclass(frozen=True, slots=True)
+class OriginGuard:
+    """Middleware that refuses requests from other pages; published documents stay open to all.
 
     Attributes:
-        base_url: where it is reached.
-        beyond_loopback: whether it is knowingly reached from other machines. Then the host of
-            ``base_url`` will do as Host too, and any address: only a name can be rebound.
+        app: the app behind it.
+        base_url: the provider's base URL.
+        beyond_loopback: whether other machines may reach the provider. Then Host may also be the
+            host of ``base_url``, or any address: only a name can be rebound.
     """
 
+    app: ASGIApp
     base_url: str
     beyond_loopback: bool = False
 
-    def check(self, scope: Message) -> None:
-        """Refuse a request by a foreign name or from a foreign page."""
-        headers = scope["headers"]
-        hosts = header_values(headers, "host")
-        if len(hosts) != 1 or not self._is_ours(hosts[0]):
-            raise Refused(403, "foreign_host", "this is reached as 127.0.0.1 or localhost only")
-        own = {f"http://{hosts[0]}", self.base_url}
-        if any(origin not in own for origin in header_values(headers, "origin")):
-            raise Refused(403, "foreign_origin", "a page of another origin is not answered")
-        # GET is left out: a link from elsewhere may lead here, and what it shows is not told back.
-        sites = _sites(headers)
-        if scope["method"] not in ("GET", "HEAD") and not sites <= {"same-origin", "none"}:
-            raise Refused(403, "foreign_origin", "a page of another origin is not answered")
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+        if scope["type"] == "http" and _is_guarded(scope["path"]):
+            try:
+                self._check(Request(scope))
+            except Refused as refused:
+                await problem(refused)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
-    def check_form(self, scope: Message) -> None:
-        """As `check`, and it must be proven that it was a page of this very server."""
-        self.check(scope)
-        headers = scope["headers"]
-        if not header_values(headers, "origin") and _sites(headers) != {"same-origin"}:
-            raise Refused(403, "foreign_origin", "a form is taken from the page itself; see /dev/")
+    def _check(self, request: Request) -> None:
+        headers, path = request.headers, request.scope["path"]
+        hosts, origins = headers.getlist("host"), headers.getlist("origin")
+        sites = set(headers.getlist("sec-fetch-site"))
+        if len(hosts) != 1 or not self._is_own(hosts[0]):
+            raise Refused(403, "foreign_host", "use 127.0.0.1 or localhost to reach this server")
+        if not {*origins} <= {f"http://{hosts[0]}", self.base_url}:
+            raise Refused(403, "foreign_origin", "pages of other origins are not answered")
+        if request.method in ("GET", "HEAD"):
+            return  # a link may lead here, and the page that has it cannot read the answer
+        if not sites <= _SAME:
+            raise Refused(403, "foreign_origin", "pages of other origins are not answered")
+        if path == "/" and request.method == "POST" and not origins and sites != {"same-origin"}:
+            raise Refused(403, "foreign_origin", "only the page's own form is accepted; see /dev/")
+        if (
+            path.startswith("/dev/")
+            and request.method == "POST"
+            and media_type_of(request) != "application/json"
+        ):
+            raise Refused(415, "not_json", "a POST must have Content-Type: application/json")
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_own(self, host: str) -> bool:
         name = _name_in(host)
         if is_loopback(name):
             return True
@@ -69,11 +85,15 @@ class Callers:
 
 
 def is_loopback(name: str | None) -> bool:
-    """Whether a host is this machine, by its very name."""
+    """Return whether a host is this machine, judged by the name alone."""
     try:
         return name == "localhost" or ipaddress.ip_address(name or "").is_loopback
-    except ValueError:  # neither that name nor an address
+    except ValueError:
         return False
+
+
+def _is_guarded(path: str) -> bool:
+    return path in ("/", "/token") or path.startswith(("/dev/", "/page/"))
 
 
 def _is_address(name: str) -> bool:
@@ -85,12 +105,8 @@ def _is_address(name: str) -> bool:
 
 
 def _name_in(host: str) -> str | None:
-    """The host without its port, in lower case."""
+    """Return the host without its port, in lower case."""
     try:
         return urlsplit(f"//{host}").hostname
-    except ValueError:  # neither a host nor an address
+    except ValueError:
         return None
-
-
-def _sites(headers: Iterable[tuple[bytes, bytes]]) -> set[str]:
-    return set(header_values(headers, "sec-fetch-site"))

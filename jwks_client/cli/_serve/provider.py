@@ -1,29 +1,30 @@
-"""The provider behind ``jwks-client serve``: a `FakeProvider` that another server puts somewhere.
-
-Owns: what it adds to the kit's: its place, how long tokens live, and which failure is in force. May
-not know: HTTP.
-"""
+"""The provider behind ``jwks-client serve``: a `FakeProvider` at a fixed base URL."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from ... import Provider
 from ..._core.unchecked import Unchecked
 from ...testing import FakeProvider
+from ...testing._documents import Documents
 
 __all__ = ["FAILURES", "DevelopmentProvider"]
 
-# By their names in a path and on a button.
+# Named as in a path and on a button.
 FAILURES: Final = ("500", "hang", "empty", "html")
 
 
 class DevelopmentProvider(FakeProvider):
-    """A `FakeProvider` that another server puts at ``base_url``.
+    """A `FakeProvider` that another server runs at ``base_url``.
 
     Arguments:
-        base_url: where it is reached; also its issuer, unless one is given.
+        base_url: its address; also its issuer, unless one is given.
         issuer, audience, algorithm: as for `FakeProvider`.
-        expires_in: seconds that a token lives if nothing else is asked for.
+        expires_in: the default lifetime of its tokens, in seconds.
+        preset: the provider whose tokens, keys and paths it imitates; then ``issuer`` and
+            ``audience`` are that provider's.
+        preset_code: the Python expression that makes ``preset``.
 
     Attributes:
         failure: the one of `FAILURES` that is in force, or None.
@@ -37,34 +38,64 @@ class DevelopmentProvider(FakeProvider):
         audience: str | tuple[str, ...] | Unchecked = "api",
         algorithm: str = "RS256",
         expires_in: int = 3600,
+        preset: Provider | None = None,
+        preset_code: str | None = None,
     ) -> None:
         self._base_url = base_url
         self.expires_in: Final = expires_in
+        self.preset: Final = preset
+        self.preset_code: Final = preset_code
         self.failure: str | None = None
         super().__init__(issuer, audience, algorithm)
+        if preset is not None:
+            self.as_provider(preset, algorithm=algorithm)
 
     @property
     def base_url(self) -> str:
-        """Where it is."""
+        """Return its address."""
         return self._base_url
 
     @property
     def token_endpoint(self) -> str:
-        """Where clients get tokens (RFC 6749, section 3.2)."""
+        """Return the URL at which clients get tokens (RFC 6749, section 3.2)."""
         return f"{self._base_url}/token"
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """Return the audiences of its tokens; empty if tokens have none or it is not checked."""
+        match self.audience:
+            case str(one):
+                return (one,)
+            case tuple(several):
+                return several
+            case _:
+                return ()
+
+    @property
+    def subject(self) -> str:
+        """Return the ``sub`` of its tokens, unless another is asked for."""
+        return self._shape.subject
 
     def break_down(self, how: str) -> None:
         """Fail in one of the ways of `FAILURES` (else ValueError) until `mend`."""
-        match how:
-            case "500":
-                self.fail(500)
-            case "hang" | "empty" | "html":
-                self.fail(how)
-            case _:
-                raise ValueError(f"no failure {how!r} is known; there are {', '.join(FAILURES)}")
+        if how not in FAILURES:
+            raise ValueError(f"the failure must be one of {', '.join(FAILURES)}, got {how!r}")
+        self.fail(500 if how == "500" else how)  # type: ignore[arg-type]
         self.failure = how
 
     def mend(self) -> None:
-        """End what `break_down` began."""
+        """End the failure that `break_down` began."""
         self.recover()
         self.failure = None
+
+    def _documents(self) -> Documents:
+        """Return what it publishes; the metadata also name the token endpoint (RFC 8414)."""
+        more = {
+            "token_endpoint": self.token_endpoint,
+            "grant_types_supported": ["client_credentials"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        }
+        return {
+            path: (name, content if name == "jwks.json" else {**content, **more})
+            for path, (name, content) in super()._documents().items()
+        }

@@ -1,6 +1,6 @@
-"""A real HTTP server for an ASGI app, on 127.0.0.1 unless told otherwise, until it is told to end.
+"""Serve an ASGI app over HTTP until a signal or the end of standard input.
 
-Owns: the socket, the signals, the end. May not know: what the app is, who may reach it.
+Must not depend on what the app is.
 """
 
 from __future__ import annotations
@@ -10,27 +10,24 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .responses import Message, Receive, Send
+from typing import Any
 
 __all__ = ["base_url_of", "listen", "run"]
 
 
 def listen(port: int, host: str = "127.0.0.1") -> socket.socket:
-    """A socket that listens on this address and no other; port 0 is any free one.
+    """Listen on this address and no other; port 0 is any free port.
 
-    From here on connections are taken, if not yet answered. A port that is taken is an OSError, and
-    so is an address that this machine does not have.
+    From now on the system accepts connections. A port in use is an OSError, and so is an address
+    that this machine does not have.
 
     Arguments:
         port: 0 to 65535.
         host: an IP address, of version 4 or 6.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, as socket.create_server does not: only then does asyncio turn Nagle's
-    # algorithm off, which costs an answer in two writes 40 ms.
+    # socket.create_server does not name the protocol, and without it asyncio leaves Nagle's
+    # algorithm on, which delays an answer in two writes by 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":  # elsewhere it would let two processes share a port
@@ -44,7 +41,7 @@ def listen(port: int, host: str = "127.0.0.1") -> socket.socket:
 
 
 def base_url_of(listener: socket.socket) -> str:
-    """Where the app that is run on this socket is reached, from this machine at the least."""
+    """Return the URL at which this machine reaches an app on this socket."""
     bound: str
     bound, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)  # noqa: S104 (no bind)
@@ -52,21 +49,21 @@ def base_url_of(listener: socket.socket) -> str:
 
 
 def run(
-    app: Callable[[Message, Receive, Send], Any],
+    app: Any,
     listener: socket.socket,
     *,
     until_stdin_ends: bool = False,
     at_end: Callable[[], None] | None = None,
 ) -> None:
-    """Serve an app until SIGINT or SIGTERM, either of which is a good end.
+    """Serve an app until SIGINT or SIGTERM, both of which end it with status 0.
 
     Arguments:
-        app: an ASGI app that knows ``lifespan``.
+        app: an ASGI app that supports ``lifespan``.
         listener: from `listen`.
-        until_stdin_ends: end with standard input too. Whoever starts this process and holds the
-            other side of that pipe takes it along, however it goes itself.
-        at_end: called on the event loop once it is to end, before requests in progress are waited
-            for: so that those which would wait for ever can be let go.
+        until_stdin_ends: end with standard input too. So this process does not outlive the process
+            that started it and holds the other side of that pipe.
+        at_end: called on the event loop at shutdown, before requests in progress are awaited, so
+            that it can release those that would wait for ever.
     """
     import uvicorn
 
@@ -93,8 +90,8 @@ def run(
     def end(*_: object) -> None:
         server.should_exit = True
 
-    # uvicorn has handlers of its own while it serves. When it has ended it raises the signal once
-    # more, for these: without them that would be a KeyboardInterrupt or a death by SIGTERM.
+    # While it serves, uvicorn installs its own handlers. At its end it raises the signal once more,
+    # which without these handlers would be a KeyboardInterrupt or a death by SIGTERM.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     if until_stdin_ends:
