@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from vectors import claims_of, load, octets, serving, verdict
+from vectors import Vectors, claims_of, load, octets, serving, verdict
 
 from jwks_client import Provider, TokenError
 from jwks_client.testing import FakeClock
 from jwks_client.testing._keys.signing_key import to_base64url
 
+pytestmark = pytest.mark.collection("aws-jwt-verify", "jwks-realworld")
 FILES = ("aws-jwt-verify/ms-token-data.json",)
 ISSUED_AT, EXPIRES_AT = 1537231048, 1537234948
 
 
 @pytest.fixture
-def told(vectors: Path) -> dict[str, str]:
+def told(vectors: Vectors) -> dict[str, str]:
     """The file, and as ``token`` the token with its signature cut to a canonical end.
 
     It was cut short before it was published: 19 characters are left, of which the last carries bits
@@ -39,9 +39,9 @@ def entra(told: dict[str, str], **fields: Any) -> Provider:
     return Provider(**{**usual, **fields})
 
 
-def published(vectors: Path, told: dict[str, str]) -> Any:
+def published(vectors: Vectors, told: dict[str, str]) -> Any:
     """What Entra's endpoint served in 2024, under the URL that the token's tenant has."""
-    document = load(vectors / "jwks-realworld" / "wk-entra-common.json")
+    document = load(vectors / "jwks-realworld/wk-entra-common.json")
     return serving(document, url=told["MS_JWKSURI"])
 
 

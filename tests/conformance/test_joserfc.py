@@ -1,9 +1,8 @@
-"""joserfc's fixtures: RFC 7520 section 4, RFC 7797, one JWS and one JWT for each algorithm."""
+"""RFC 7520 section 4, RFC 7797, and joserfc's fixtures: one JWS and one JWT for each algorithm."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from vectors import (
     ACCEPTED,
     HOLDS,
     Reason,
+    Vectors,
     judged_valid,
     key_set,
     keys_of,
@@ -27,10 +27,9 @@ from vectors import (
 from jwks_client import ConfigurationError, Key
 from jwks_client.testing._keys.signing_key import make_key, to_base64url
 
-FILES = tuple(
-    f"joserfc/{name}.json"
-    for name in ("jws_rfc7520", "jws_rfc7797", "jws_examples", "jwt_use_jws", "keys")
-)
+RFC_FILES = ("rfc/jws_rfc7520.json", "rfc/jws_rfc7797.json")  # in the repository
+FILES = tuple(f"joserfc/{name}.json" for name in ("jws_examples", "jwt_use_jws", "keys"))
+JOSERFC = pytest.mark.collection("joserfc")
 # Tokens over a text: whatever their algorithm, they are no JWT, and that is said first.
 TEXTS = {
     "jws_rfc7520": (
@@ -60,14 +59,26 @@ HELD = {  # the signatures that the fifth reason alone keeps from being accepted
     "jws_rfc7797": 0,
     "jws_examples": 3,
 }
-CASES = [pytest.param(file, name, id=f"{file}-{name}") for file in TEXTS for name in TEXTS[file]]
 
 
-def cases_of(vectors: Path, file: str) -> list[dict[str, Any]]:
-    return load(vectors / "joserfc" / f"{file}.json")["tests"]
+def marks_of(file: str) -> list[Any]:
+    return [] if f"rfc/{file}.json" in RFC_FILES else [JOSERFC]
 
 
-def case_of(vectors: Path, file: str, name: str) -> dict[str, Any]:
+CASES = [
+    pytest.param(file, name, id=f"{file}-{name}", marks=marks_of(file))
+    for file in TEXTS
+    for name in TEXTS[file]
+]
+SIGNED_TEXTS = [pytest.param(file, marks=marks_of(file)) for file in TEXTS]
+
+
+def cases_of(vectors: Vectors, file: str) -> list[dict[str, Any]]:
+    folder = "rfc" if f"rfc/{file}.json" in RFC_FILES else "joserfc"
+    return load(vectors / f"{folder}/{file}.json")["tests"]
+
+
+def case_of(vectors: Vectors, file: str, name: str) -> dict[str, Any]:
     (found,) = [one for one in cases_of(vectors, file) if one["name"] == name]
     return found
 
@@ -79,12 +90,13 @@ def keys_for(case: dict[str, Any]) -> list[dict[str, Any]]:
     return [case["jwk"]] if "jwk" in case else []
 
 
-@pytest.mark.parametrize("file", [*TEXTS, "jwt_use_jws"])
+@pytest.mark.parametrize("file", [*SIGNED_TEXTS, pytest.param("jwt_use_jws", marks=JOSERFC)])
 def test_every_vector_is_run(vectors, file):
     """The vectors run here are all of each file."""
     assert names(cases_of(vectors, file), "name") == list(TEXTS.get(file, CLAIMS))
 
 
+@JOSERFC
 @pytest.mark.parametrize("name", CLAIMS)
 def test_a_token_with_claims(vectors, drive, name):
     """A JWT of an asymmetric algorithm is accepted, one of a symmetric algorithm refused for that."""
@@ -98,6 +110,7 @@ def test_a_token_with_claims(vectors, drive, name):
         assert reasons(case["token"], *keys) == {Reason.SYMMETRIC_ALGORITHM}
 
 
+@JOSERFC
 @pytest.mark.parametrize("name", CLAIMS)
 def test_the_algorithm_named_alone(vectors, drive, name):
     """An asymmetric algorithm may be the only one; a symmetric one cannot even be asked for."""
@@ -121,7 +134,7 @@ def test_a_signed_text(vectors, drive, file, name):
     assert Reason.NO_CLAIMS_OBJECT in reasons(case["compact"], *keys)
 
 
-@pytest.mark.parametrize("file", TEXTS)
+@pytest.mark.parametrize("file", SIGNED_TEXTS)
 def test_how_many_signatures_hold(vectors, drive, file):
     """The signatures over texts that hold are counted: three of RFC 7520, three of the examples."""
     held = 0
@@ -165,9 +178,10 @@ def test_a_critical_header(vectors, drive, name):
     assert drive.verify(signer.sign_compact(b'{"alg":"ES256"}', b"{}")).claims == {}
 
 
+@JOSERFC
 def test_the_keys(vectors, drive):
     """Of its five keys the three that verify signatures are usable; RFC 7520's are those of its tokens."""
-    written = load(vectors / "joserfc" / "keys.json")
+    written = load(vectors / "joserfc/keys.json")
     entries = dict(zip(written, read_entries(drive, key_set(*written.values())), strict=True))
     assert {name: getattr(entry, "code", None) for name, entry in entries.items()} == {
         "RFC7520-EC-public": None,

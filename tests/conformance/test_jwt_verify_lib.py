@@ -6,12 +6,12 @@ Its status is that library's own word. Where it says Ok, this library must read 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from vectors import (
     ACCEPTED,
+    Vectors,
     claims_of,
     judged_valid,
     key_set,
@@ -31,6 +31,7 @@ from jwks_client.testing import FakeClock
 from jwks_client.testing._keys.signing_key import make_key
 
 JWKS, TOKENS, SIGNED = "jwks_parse_cases", "jwt_parse_cases", "verify_cases"
+pytestmark = pytest.mark.collection("jwt_verify_lib")
 FILES = tuple(f"jwt_verify_lib/{name}.json" for name in (JWKS, TOKENS, SIGNED))
 ES256 = make_key("ES256", "ours", borrower=None)
 
@@ -135,11 +136,11 @@ VERDICTS = {
 }
 
 
-def cases_of(vectors: Path, file: str) -> list[dict[str, Any]]:
-    return load(vectors / "jwt_verify_lib" / f"{file}.json")["cases"]
+def cases_of(vectors: Vectors, file: str) -> list[dict[str, Any]]:
+    return load(vectors / f"jwt_verify_lib/{file}.json")["cases"]
 
 
-def case_of(vectors: Path, file: str, name: str) -> dict[str, Any]:
+def case_of(vectors: Vectors, file: str, name: str) -> dict[str, Any]:
     (found,) = [
         one
         for one in cases_of(vectors, file)

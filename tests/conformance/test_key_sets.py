@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from vectors import (
     HOLDS,
     URL,
     Reason,
+    Vectors,
     key_set,
     keys_of,
     load,
@@ -176,6 +176,15 @@ SINGLE = {
     "rsa_{}": {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"},
 }
 METADATA = "identitymodel/OpenIdConnectMetadataJsonWebKeySetBadUri.json"
+pytestmark = pytest.mark.collection(
+    "identitymodel",
+    "jwks-realworld",
+    "jwks-rotation",
+    "jwks-rsa-java",
+    "php-jwt",
+    "pyjwt",
+    "smallrye-jwt",
+)
 FILES = (
     *(f"jwks-realworld/{name}.json" for name in REALWORLD),
     *(f"jwks-rotation/{name}.json" for name in ROTATIONS),
@@ -203,8 +212,8 @@ def check_as_served(drive: Any, document: Any, codes: list[str | None]) -> None:
 
 class TestRealWorld:
     @staticmethod
-    def index(vectors: Path) -> dict[str, dict[str, Any]]:
-        return {entry["id"]: entry for entry in load(vectors / "jwks-realworld" / "index.json")}
+    def index(vectors: Vectors) -> dict[str, dict[str, Any]]:
+        return {entry["id"]: entry for entry in load(vectors / "jwks-realworld/index.json")}
 
     @staticmethod
     def codes(name: str) -> list[str | None]:
@@ -223,7 +232,7 @@ class TestRealWorld:
     @pytest.mark.parametrize("name", REALWORLD)
     def test_a_document(self, vectors, drive, name):
         """Every entry is read as it is written, or unusable for a reason that is its own."""
-        document = load(vectors / "jwks-realworld" / f"{name}.json")
+        document = load(vectors / f"jwks-realworld/{name}.json")
         check_as_served(drive, document, self.codes(name))
         check(read_entries(drive, document), document["keys"], self.codes(name))
 
@@ -231,7 +240,7 @@ class TestRealWorld:
     def test_its_oddities(self, vectors, drive, name):
         """What the index says of a document is what the library makes of it."""
         said = self.index(vectors)[name]
-        document = load(vectors / "jwks-realworld" / f"{name}.json")
+        document = load(vectors / f"jwks-realworld/{name}.json")
         written = document["keys"]
         entries = read_entries(drive, document)
         keys = [entry for entry in entries if isinstance(entry, Key)]
@@ -274,7 +283,7 @@ class TestRealWorld:
         """With the headers that were recorded, a document is good for as long as they say, within limits."""
         said = self.index(vectors)[name]
         clock = FakeClock()
-        wire = serving(load(vectors / "jwks-realworld" / f"{name}.json"), said["headers"])
+        wire = serving(load(vectors / f"jwks-realworld/{name}.json"), said["headers"])
         drive.client(provider(), transport=wire, clock=clock)
         drive.keys()
         states = []
@@ -292,7 +301,7 @@ class TestRotation:
     @pytest.mark.parametrize("name", ROTATIONS)
     def test_all_that_was_served(self, vectors, drive, name):
         """One client takes in every state of five months, one after the other, each of them whole."""
-        timeline = load(vectors / "jwks-rotation" / f"{name}.json")
+        timeline = load(vectors / f"jwks-rotation/{name}.json")
         wire = serving(key_set())
         drive.client(provider(), transport=wire)
         entries = usable = 0
@@ -316,7 +325,7 @@ class TestRotation:
 
         Of Yahoo's keys only one is usable, and that one stayed.
         """
-        timeline = load(vectors / "jwks-rotation" / f"{name}.json")
+        timeline = load(vectors / f"jwks-rotation/{name}.json")
         first, *_, last = (
             [timeline["keys"][one] for one in state["keys"]] for state in timeline["states"]
         )
@@ -348,7 +357,7 @@ class TestLibraries:
     @pytest.mark.parametrize("name", SINGLE)
     def test_a_public_key(self, vectors, drive, name):
         """PyJWT's public keys fit the algorithms of their type and curve."""
-        jwk = load(vectors / "pyjwt" / f"jwk_{name.format('pub')}.json")
+        jwk = load(vectors / f"pyjwt/jwk_{name.format('pub')}.json")
         check_as_served(drive, key_set(jwk), [USABLE])
         (key,) = read_entries(drive, key_set(jwk))
         check([key], [jwk], [USABLE])
@@ -357,7 +366,7 @@ class TestLibraries:
     @pytest.mark.parametrize("name", SINGLE)
     def test_a_private_key(self, vectors, drive, name):
         """A key published with its private half verifies nothing, and no word of it shows."""
-        jwk = load(vectors / "pyjwt" / f"jwk_{name.format('key')}.json")
+        jwk = load(vectors / f"pyjwt/jwk_{name.format('key')}.json")
         check_as_served(drive, key_set(jwk), [PRIVATE])
         (entry,) = read_entries(drive, key_set(jwk))
         check([entry], [jwk], [PRIVATE])
@@ -376,7 +385,7 @@ class TestLibraries:
         """PyJWT's keys of RFC 7520 and RFC 8037 verify the signatures of those RFCs."""
         written = load(vectors / file)
         case = (written if isinstance(written, list) else written["tests"])[place]
-        jwk = load(vectors / "pyjwt" / f"jwk_{single}.json")
+        jwk = load(vectors / f"pyjwt/jwk_{single}.json")
         kid = case["jwk"].get("kid")  # PyJWT added the curve's name to that of RFC 7520's EC key
         drive.client(provider(jwks=key_set({**jwk, "kid": kid} if kid else jwk)))
         assert signature_state(keys_of(drive), case.get("compact", case.get("token"))) == HOLDS

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from vectors import key_set, load, provider, read_entries, verdict
+from vectors import Vectors, key_set, load, provider, read_entries, verdict
 
 from jwks_client import Key, Provider, TokenError
 from jwks_client.providers import UNCHECKED
@@ -26,6 +25,7 @@ CLAIM_SETS = (
     "TokenWithoutExp",
 )
 KEYS = ("ecPublicKey.jwk", "rsaPublicKey1024bit.jwk", "signer-keyset4k.jwk")
+pytestmark = pytest.mark.collection("microprofile-jwt")
 FILES = tuple(
     f"microprofile-jwt/{name}" for name in (*(f"{one}.json" for one in CLAIM_SETS), *KEYS)
 )
@@ -40,9 +40,9 @@ def signer() -> SigningKey:
     return make_key("RS256", "publicKey", borrower=signer)
 
 
-def token_of(vectors: Path, name: str) -> str:
+def token_of(vectors: Vectors, name: str) -> str:
     """A claim set, octet by octet as its file has it, signed."""
-    payload = (vectors / "microprofile-jwt" / f"{name}.json").read_bytes()
+    payload = (vectors / f"microprofile-jwt/{name}.json").read_bytes()
     return signer().sign_compact(b'{"alg":"RS256","kid":"publicKey","typ":"JWT"}', payload)
 
 
@@ -72,7 +72,7 @@ def test_a_good_claim_set(vectors, drive, name, audience):
     token = token_of(vectors, name)
     clock = FakeClock(ISSUED_AT)
     drive.client(wanting(audience), clock=clock)
-    assert drive.verify(token).claims == load(vectors / "microprofile-jwt" / f"{name}.json")
+    assert drive.verify(token).claims == load(vectors / f"microprofile-jwt/{name}.json")
     clock.advance(EXPIRES_AT - ISSUED_AT + LEEWAY - 1)
     assert verdict(drive, token) == "accepted"
     clock.advance(1)
@@ -140,7 +140,7 @@ def test_the_keys(vectors, drive):
 
 def test_the_key_set_as_it_is(vectors, drive):
     """The published document is read as text."""
-    text = (vectors / "microprofile-jwt" / "signer-keyset4k.jwk").read_text()
+    text = (vectors / "microprofile-jwt/signer-keyset4k.jwk").read_text()
     assert json.loads(text)
     drive.client(provider(jwks=text))
     (key,) = drive.keys()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from vectors import (
     ACCEPTED,
+    Vectors,
     judged_valid,
     key_set,
     load,
@@ -36,7 +36,7 @@ THUMBPRINTS = ("rfc8037-A.3", "rfc7638-3.1")
 KEY_SETS = ("rfc7517-A.1",)
 
 
-def vector(vectors: Path, name: str) -> dict[str, Any]:
+def vector(vectors: Vectors, name: str) -> dict[str, Any]:
     (found,) = [one for one in load(vectors / FILES[0]) if one["id"] == name]
     return found
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 from vectors import (
     HOLDS,
     Reason,
+    Vectors,
     judged_valid,
     key_set,
     keys_of,
@@ -132,6 +132,7 @@ PRIMITIVES = {
     "rsa_signature_2048_sha512_test": ("RS512", 8, 251),
     "rsa_signature_4096_sha256_test": ("RS256", 7, 251),
 }
+pytestmark = pytest.mark.collection("wycheproof")
 FILES = tuple(f"wycheproof/{name}.json" for name in (*TOTALS, *PRIMITIVES))
 
 CASES = [
@@ -141,8 +142,8 @@ CASES = [
 ]
 
 
-def groups_of(vectors: Path, file: str) -> list[dict[str, Any]]:
-    return load(vectors / "wycheproof" / f"{file}.json")["testGroups"]
+def groups_of(vectors: Vectors, file: str) -> list[dict[str, Any]]:
+    return load(vectors / f"wycheproof/{file}.json")["testGroups"]
 
 
 def keys_for(group: dict[str, Any]) -> dict[str, Any]:
@@ -218,7 +219,7 @@ def test_a_contradictory_label(vectors, drive, number):
     assert signature_state(keys_of(drive), case["jws"]) == expected
 
 
-def numbered(vectors: Path, file: str) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
+def numbered(vectors: Vectors, file: str) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
     """Every case of a file with its group, by its tcId."""
     return {
         case["tcId"]: (group, case) for group in groups_of(vectors, file) for case in group["tests"]
