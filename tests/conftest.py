@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from driver import Driver, driving
+from outside_vectors import Vectors, leave_out_absent
 from store_servers import memcached_server, redis_server
 
 from jwks_client._core import encoding
@@ -43,15 +43,14 @@ def drive(request: pytest.FixtureRequest) -> Iterator[Driver]:
 
 
 @pytest.fixture(scope="session")
-def vectors() -> Path:
-    """The folder of test vectors of other projects: ``$JWKS_VECTORS``, or beside the repository."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "vectors"
-    folder = Path(os.environ.get("JWKS_VECTORS") or beside)
-    if not folder.is_dir():
-        if os.environ.get("CI"):
-            pytest.fail(f"vectors not present at {folder}: set JWKS_VECTORS")
-        pytest.skip("vectors not present: set JWKS_VECTORS")
-    return folder
+def vectors() -> Vectors:
+    """Return the vectors of this repository, and collections of other projects outside it."""
+    return Vectors()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of collections that are absent."""
+    leave_out_absent(config, items)
 
 
 @pytest.fixture(scope="session")

@@ -42,5 +42,5 @@ def test_no_module_is_too_long():
 
 
 def test_vectors_stay_where_they_are():
-    """No data of the outside vectors is copied into this repository."""
+    """No collection of another project is copied here; tests/vectors holds facts and own recordings."""
     assert [path.name for path in ROOT.rglob("SOURCE.md") if ".venv" not in path.parts] == []

@@ -11,6 +11,8 @@ import pytest
 from running import run
 from serving import Answer, findings_at, invoke, served
 
+pytestmark = pytest.mark.collection("jwks-realworld", "jwks-rotation")
+
 FOLDER = "jwks-realworld"
 
 

@@ -75,6 +75,7 @@ def test_findings_that_come_and_go_are_told(idp):
         assert last.findings == ()
 
 
+@pytest.mark.collection("jwks-rotation")
 @pytest.mark.parametrize(
     "name", ["apple", "google", "facebook", "spotify", "yahoo", "entra-common"]
 )

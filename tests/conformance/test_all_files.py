@@ -13,7 +13,8 @@ import test_key_sets
 import test_microprofile
 import test_rfc
 import test_wycheproof
-from vectors import CODES, OUTSIDE, OWN, Reason, reasons
+from outside_vectors import OUTSIDE, OWN
+from vectors import CODES, Reason, reasons
 
 from jwks_client.errors import TOKEN_ERROR_CODES
 

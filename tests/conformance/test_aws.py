@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from vectors import Vectors, claims_of, load, octets, serving, verdict
+from vectors import claims_of, load, octets, serving, verdict
 
 from jwks_client import Provider, TokenError
 from jwks_client.testing import FakeClock
 from jwks_client.testing._keys.signing_key import to_base64url
+
+if TYPE_CHECKING:
+    from outside_vectors import Vectors
 
 pytestmark = pytest.mark.collection("aws-jwt-verify", "jwks-realworld")
 FILES = ("aws-jwt-verify/ms-token-data.json",)

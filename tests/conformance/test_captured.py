@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from vectors import ACCEPTED, Vectors, Wire, load, material, provider, verdict, written_material
+from vectors import ACCEPTED, Wire, load, material, provider, verdict, written_material
 
 from jwks_client import Provider, TokenError, providers
 from jwks_client.providers import UNCHECKED
 from jwks_client.testing import FakeClock
+
+if TYPE_CHECKING:
+    from outside_vectors import Vectors
 
 TOKENS = {
     "canaille": 6,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from vectors import (
     ACCEPTED,
     HOLDS,
     Reason,
-    Vectors,
     judged_valid,
     key_set,
     keys_of,
@@ -26,6 +25,9 @@ from vectors import (
 
 from jwks_client import ConfigurationError, Key
 from jwks_client.testing._keys.signing_key import make_key, to_base64url
+
+if TYPE_CHECKING:
+    from outside_vectors import Vectors
 
 RFC_FILES = ("rfc/jws_rfc7520.json", "rfc/jws_rfc7797.json")  # in the repository
 FILES = tuple(f"joserfc/{name}.json" for name in ("jws_examples", "jwt_use_jws", "keys"))

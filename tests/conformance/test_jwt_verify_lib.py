@@ -6,12 +6,11 @@ Its status is that library's own word. Where it says Ok, this library must read 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from vectors import (
     ACCEPTED,
-    Vectors,
     claims_of,
     judged_valid,
     key_set,
@@ -29,6 +28,9 @@ from vectors import (
 from jwks_client import TokenError
 from jwks_client.testing import FakeClock
 from jwks_client.testing._keys.signing_key import make_key
+
+if TYPE_CHECKING:
+    from outside_vectors import Vectors
 
 JWKS, TOKENS, SIGNED = "jwks_parse_cases", "jwt_parse_cases", "verify_cases"
 pytestmark = pytest.mark.collection("jwt_verify_lib")

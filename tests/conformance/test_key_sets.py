@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from vectors import (
@@ -14,7 +14,6 @@ from vectors import (
     HOLDS,
     URL,
     Reason,
-    Vectors,
     key_set,
     keys_of,
     load,
@@ -31,6 +30,9 @@ from vectors import (
 from jwks_client import Key, KeysUnavailableError, TokenError, providers
 from jwks_client.testing import FakeClock
 from jwks_client.testing._keys.signing_key import SigningKey, make_key
+
+if TYPE_CHECKING:
+    from outside_vectors import Vectors
 
 USABLE = None  # the code of an entry that is read
 NOT_FOR_SIGNATURES = "not_for_signatures"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from vectors import Vectors, key_set, load, provider, read_entries, verdict
+from vectors import key_set, load, provider, read_entries, verdict
 
 from jwks_client import Key, Provider, TokenError
 from jwks_client.providers import UNCHECKED
 from jwks_client.testing import FakeClock
 from jwks_client.testing._keys.signing_key import SigningKey, make_key
+
+if TYPE_CHECKING:
+    from outside_vectors import Vectors
 
 CLAIM_SETS = (
     "RequiredClaims",

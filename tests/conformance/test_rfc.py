@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from vectors import (
     ACCEPTED,
-    Vectors,
     judged_valid,
     key_set,
     load,
@@ -22,6 +21,9 @@ from vectors import material as material_of
 
 from jwks_client import Key
 from jwks_client.testing import FakeClock
+
+if TYPE_CHECKING:
+    from outside_vectors import Vectors
 
 FILES = ("rfc/vectors.json",)
 EXPIRES_AT = 1300819380

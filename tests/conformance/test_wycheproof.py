@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from vectors import (
     HOLDS,
     Reason,
-    Vectors,
     judged_valid,
     key_set,
     keys_of,
@@ -30,6 +29,9 @@ from vectors import (
 )
 
 from jwks_client.testing._keys.signing_key import to_base64url
+
+if TYPE_CHECKING:
+    from outside_vectors import Vectors
 
 FAILS = "the signature does not hold"
 SHORT = "not three segments"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import functools
 import json
-import os
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from pathlib import Path
@@ -28,15 +27,6 @@ from jwks_client.testing._keys.signing_key import make_key
 ACCEPTED = "accepted"
 HOLDS = "the signature holds"
 URL = "https://vectors.test/jwks.json"
-OWN = Path(__file__).parents[1] / "vectors"
-OUTSIDE = Path(os.environ.get("JWKS_VECTORS") or OWN.parents[2] / "shared" / "vectors")
-
-
-class Vectors:
-    """The files of vectors by their path: in the repository, else outside it."""
-
-    def __truediv__(self, name: str) -> Path:
-        return OWN / name if (OWN / name).exists() else OUTSIDE / name
 
 
 class Reason(Enum):

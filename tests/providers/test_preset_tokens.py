@@ -544,6 +544,7 @@ RECORDED = {
 }
 
 
+@pytest.mark.collection("jwks-realworld")
 @pytest.mark.parametrize(
     ("name", "file"), [(name, file) for name, files in RECORDED.items() for file in files]
 )

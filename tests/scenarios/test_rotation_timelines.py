@@ -6,6 +6,8 @@ import measured
 import pytest
 from virtual import OK
 
+pytestmark = pytest.mark.collection("jwks-rotation")
+
 # Fetches of a whole timeline. One more is a change of behaviour: look at it, then at docs/how-keys-live.md.
 MOST_FETCHES = {
     "apple": 17,
