@@ -6,8 +6,9 @@ they are made. May not know: how keys are fetched or tokens judged. Everything h
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -93,6 +94,10 @@ class IssuerTemplate:
 
 
 Check: TypeAlias = Callable[[Any], object]
+# A claim's name, several of which the first that is present decides, or a function of the claims.
+ScopeClaim: TypeAlias = (
+    str | tuple[str, ...] | Callable[[dict[str, Any]], str | Iterable[str] | None]
+)
 RequestHeaders: TypeAlias = Mapping[str, str] | Callable[[], Mapping[str, str]]
 
 
@@ -123,7 +128,10 @@ class Provider:
             ``"checked_elsewhere"``.
         checks: callables given the `VerifiedToken`; None or True accepts, False refuses.
         locations: where a token may stand in a request, in order.
-        scope_claim: the claim that holds the scopes, where it is not a usual one.
+        scope_claim: the claim with the scopes, where it is not a usual one: its name; several
+            names, of which the first that is present decides; or a callable of the claims that
+            returns a string (split at spaces), several strings, or None.
+        required_at_start: whether a start waits for the keys of this provider.
         headers: sent with each fetch, to the origin of the configured URL only; mapping or
             callable.
         allow_http: accept plain http beyond loopback.
@@ -150,7 +158,8 @@ class Provider:
     bound_tokens: Literal["refuse", "checked_elsewhere"] = "refuse"
     checks: Collection[Check] = ()
     locations: Collection[Location] = (BEARER,)
-    scope_claim: str | None = None
+    scope_claim: ScopeClaim | None = None
+    required_at_start: bool = True
     headers: RequestHeaders | None = field(default=None, repr=False)
     allow_http: bool = False
     store_scope: str | None = None
@@ -165,13 +174,23 @@ class Provider:
             settings.number("max_age", self.max_age)
         settings.flag("require_expiry", self.require_expiry)
         settings.one_of("bound_tokens", self.bound_tokens, ("refuse", "checked_elsewhere"))
-        if self.scope_claim is not None:
-            settings.text("scope_claim", self.scope_claim)
+        self._check_scope_claim()
+        settings.flag("required_at_start", self.required_at_start)
         if self.store_scope is not None:
             settings.text("store_scope", self.store_scope, longest=512)
 
     def _keep(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+    def _check_scope_claim(self) -> None:
+        own = self.scope_claim
+        if callable(own):
+            if inspect.iscoroutinefunction(own) or inspect.iscoroutinefunction(type(own).__call__):
+                raise ConfigurationError("scope_claim", "must be a plain function, got a coroutine")
+        elif own is not None and not isinstance(own, str):
+            self._keep("scope_claim", settings.names("scope_claim", own, at_least=1))
+        elif own is not None:
+            settings.text("scope_claim", own)
 
     def _check_identity(self) -> None:
         if not isinstance(self.issuer, IssuerTemplate):

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypedDict
 
 from .._core.locations import Location
-from .._core.provider import Check, IssuerTemplate, RequestHeaders
+from .._core.provider import Check, IssuerTemplate, RequestHeaders, ScopeClaim
 from .._core.unchecked import Unchecked
 
 
@@ -31,7 +31,8 @@ class CommonOptions(TypedDict, total=False):
     bound_tokens: Literal["refuse", "checked_elsewhere"]
     checks: Collection[Check]
     locations: Collection[Location]
-    scope_claim: str | None
+    scope_claim: ScopeClaim | None
+    required_at_start: bool
     headers: RequestHeaders | None
     allow_http: bool
     store_scope: str | None

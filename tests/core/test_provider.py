@@ -72,6 +72,7 @@ class TestFields:
             "checks": (),
             "locations": (providers.Header("Authorization", scheme="Bearer"),),
             "scope_claim": None,
+            "required_at_start": True,
             "headers": None,
             "allow_http": False,
             "store_scope": None,
@@ -262,6 +263,37 @@ class TestUnchecked:
         assert UNCHECKED != "UNCHECKED"
 
 
+async def _later(claims):
+    return "a"
+
+
+class _Later:
+    async def __call__(self, claims):
+        return "a"
+
+
+class TestScopeClaim:
+    """Where the scopes of a provider's tokens are."""
+
+    def test_a_name_several_names_and_a_callable(self):
+        """Several names are kept in their order, each once."""
+        assert made(scope_claim="roles").scope_claim == "roles"
+        assert made(scope_claim=["scp", "roles", "scp"]).scope_claim == ("scp", "roles")
+        assert made(scope_claim=len).scope_claim is len
+
+    @pytest.mark.parametrize("value", ["", " ", 5, b"scope", (), [""], [5], {}, _later, _Later()])
+    def test_anything_else_is_refused(self, value):
+        """A coroutine function would never be awaited, and an empty name names no claim."""
+        assert refused(made, scope_claim=value).field == "scope_claim"
+
+    @pytest.mark.parametrize("value", [None, 0, 1, "no"])
+    def test_whether_a_start_waits_is_true_or_false(self, value):
+        """A start waits for each provider unless the application says otherwise."""
+        assert made().required_at_start is True
+        assert made(required_at_start=False).required_at_start is False
+        assert refused(made, required_at_start=value).field == "required_at_start"
+
+
 class TestBadValues:
     """A wrong value is refused when the provider is made, by the field's name, with what it takes."""
 
@@ -344,7 +376,6 @@ class TestBadValues:
                 )
             ),
             ("locations", (), "must not be empty"),
-            *(("scope_claim", v, "must be a string") for v in ("", 5, b"scope", ["scope"])),
             *(
                 ("headers", v, "takes a mapping of names to values")
                 for v in ("a: b", [("a", "b")], 5)

@@ -9,12 +9,13 @@ Messages name the claim and what the application expects of it, never the value 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
 
 from ...errors import TokenError
 from ..keysets.jwk import Key
-from ..provider import IssuerTemplate, Provider
+from ..provider import IssuerTemplate, Provider, ScopeClaim
 from ..unchecked import UNCHECKED
 from .claim_values import (
     ABSENT,
@@ -44,8 +45,9 @@ class Rules:
         "_refuse_bound",
         "_require_expiry",
         "_required",
-        "_scope_claims",
+        "_scope_claim",
         "_template",
+        "_usual_scopes",
         "_wanted",
         "algorithms",
         "asks_the_application",
@@ -84,7 +86,9 @@ class Rules:
         self._require_expiry = provider.require_expiry
         self._refuse_bound = provider.bound_tokens == "refuse"
         own = provider.scope_claim
-        self._scope_claims = ("scope", "scp", "scopes") if own is None else (own,)
+        # Without a claim of the provider's own: the usual ones together.
+        self._usual_scopes = ("scope", "scp", "scopes") if own is None else ()
+        self._scope_claim = own
         # Whether code of the application takes part in the verdict, and may change its mind.
         self.asks_the_application = bool(self.checks) or (
             self._template is not None and callable(self._template.allowed)
@@ -187,11 +191,13 @@ class Rules:
         if self._wanted or more:
             check_values(claims, self._wanted + more)
         scopes: frozenset[str] = frozenset()
-        for name in self._scope_claims:
+        for name in self._usual_scopes:
             if name in claims:
                 value = claims[name]
                 words = words_of(value) if type(value) is str else _words(name, value)
                 scopes = scopes | words if scopes else words
+        if self._scope_claim is not None:
+            scopes = _own_scopes(self._scope_claim, claims)
         return new_tuple(  # type: ignore[no-any-return]
             TokenFacts,
             (
@@ -243,10 +249,12 @@ class Rules:
         yield "key binding", lambda: self._check_binding(claims)
         yield "required and forbidden claims", lambda: self._check_presence(claims)
         yield "claim values", lambda: check_values(claims, self._wanted)
-        yield (
-            "scopes",
-            lambda: [_words(name, claims[name]) for name in self._scope_claims if name in claims],
-        )
+        own = self._scope_claim
+        if own is None:
+            usual = [name for name in self._usual_scopes if name in claims]
+            yield "scopes", lambda: [_words(name, claims[name]) for name in usual]
+        elif key is not None or not callable(own):  # a callable sees verified claims only
+            yield "scopes", lambda: _own_scopes(own, claims)
 
     def lasting(self, facts: TokenFacts) -> tuple[float, float]:
         """From when until when (seconds since the epoch) the verdict stays the same."""
@@ -395,6 +403,24 @@ def _words(name: str, value: object) -> frozenset[str]:
             "invalid_claim", "its scope is neither string nor list of strings", claim=name
         )
     return frozenset()
+
+
+def _own_scopes(own: ScopeClaim, claims: dict[str, Any]) -> frozenset[str]:
+    """Return the scopes where the provider says how: by name, several names, or a callable."""
+    if not callable(own):
+        names = (own,) if isinstance(own, str) else own
+        present = next((name for name in names if name in claims), None)
+        return frozenset() if present is None else _words(present, claims[present])
+    try:
+        found: object = own(copy.deepcopy(claims))
+        if found is None or isinstance(found, str):
+            return words_of(found or "")
+        scopes = frozenset(cast("Iterable[object]", found))
+        if all(isinstance(one, str) for one in scopes):
+            return cast("frozenset[str]", scopes) - {""}
+    except Exception as error:
+        raise TokenError("rejected_by_check", "scope_claim raised an error") from error
+    raise TokenError("rejected_by_check", "scope_claim returned something else than strings")
 
 
 def _several(value: str | tuple[str, ...]) -> frozenset[str]:

@@ -94,7 +94,9 @@ def demanded_by(provider: Provider, known: Shape | None = None) -> Shape:
     """
     known = known or Shape()
     issuer = provider.issuer
-    scope_claim = provider.scope_claim or known.scope_claim
+    own = provider.scope_claim
+    name = own[0] if isinstance(own, tuple) else own
+    scope_claim = name if isinstance(name, str) else known.scope_claim
     subject, claims = known.subject, _claims_for(provider, known)
     dated = dict(known.dated)
     dated |= {name: 0 for name in _DATED if name in provider.required_claims and name not in dated}

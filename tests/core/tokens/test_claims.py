@@ -905,3 +905,54 @@ def test_checks_go_on_after_one_that_failed(name, value):
     given = unverified(**{**GOOD, name: value})
     codes = [code for code in outcomes(its_rules, given).values() if code]
     assert codes[:1] == [code for code in [first_code(its_rules, given)] if code]
+
+
+@pytest.mark.parametrize(
+    ("own", "claims", "scopes"),
+    [
+        ("roles", {"roles": ["a", "b"], "scope": "c"}, {"a", "b"}),
+        (("scp", "roles"), {"scp": "a", "roles": ["b"]}, {"a"}),
+        (("scp", "roles"), {"roles": ["b"], "scope": "c"}, {"b"}),
+        (("scp", "roles"), {"scp": "", "roles": ["b"]}, set()),
+        (("scp", "roles"), {"scope": "c"}, set()),
+        (lambda claims: claims["realm"]["roles"], {"realm": {"roles": ["a", ""]}}, {"a"}),
+        (lambda claims: claims["r"], {"r": "a b"}, {"a", "b"}),
+        (lambda claims: (one for one in claims["r"]), {"r": ["a"]}, {"a"}),
+        (lambda _: None, {"scope": "c"}, set()),
+    ],
+)
+def test_a_provider_s_own_scope_claim(own, claims, scopes):
+    """A name, the first of several that is present and never a union, or a callable of the claims."""
+    assert judged(claims, scope_claim=own).scopes == scopes
+
+
+@pytest.mark.parametrize(
+    "answer", [5, True, [1], ["a", None], b"a", [["a"]], [["a"], "b"], object()]
+)
+def test_a_scope_callable_that_returns_something_else_refuses_the_token(answer):
+    """Scopes are strings; anything else is refused, not converted."""
+    with pytest.raises(TokenError, match="rejected_by_check"):
+        judged({}, scope_claim=lambda _: answer)
+
+
+def test_a_scope_callable_that_raises_refuses_the_token_with_the_cause():
+    """The application's error is the cause; it reaches nobody else."""
+    with pytest.raises(TokenError, match="rejected_by_check") as caught:
+        judged({}, scope_claim=lambda claims: claims["no"])
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_a_scope_callable_sees_a_copy_once_and_verified_claims_only():
+    """It cannot change the token, runs once, and explains nothing of a token without a valid signature."""
+    seen = []
+
+    def scopes_of(claims):
+        seen.append(claims)
+        claims["x"].append("changed")
+        return "a"
+
+    its_rules, given = rules(scope_claim=scopes_of), unverified(x=["y"])
+    its_rules.check_claims(given, KEY, NOW)
+    assert len(seen) == 1
+    assert given.claims["x"] == ["y"]
+    assert "scopes" not in dict(its_rules.each_check(given, None, NOW))
