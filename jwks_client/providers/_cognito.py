@@ -23,8 +23,7 @@ def cognito_access(
     user_pool_id: str,
     *,
     client_id: str | tuple[str, ...] | Unchecked,
-    region: str | None = None,
-    replica_regions: str | tuple[str, ...] = (),
+    region: str | tuple[str, ...] | None = None,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
     """Return the provider of access tokens of a Cognito user pool.
@@ -37,9 +36,8 @@ def cognito_access(
         user_pool_id: such as ``eu-west-1_Ab12Cd34E``.
         client_id: the app client, or several, whose tokens are accepted. ``UNCHECKED`` accepts
             those of every app client of the pool.
-        region: the pool's region, if its id does not say it.
-        replica_regions: further regions that hold a replica of the pool; their issuers are
-            accepted as well.
+        region: the pool's region; None if its id says it. Several are those of a pool with
+            replicas, its primary region first, and their issuers are accepted as well.
         options: any other field of `Provider`.
 
     Not known: that a token was revoked, or its user disabled. The key set is that of the original
@@ -54,7 +52,7 @@ def cognito_access(
     return make(
         options,
         name="cognito_access",
-        **_pool(user_pool_id, region, replica_regions),
+        **_pool(user_pool_id, region),
         audience=UNCHECKED,
         claim_values=values,
     )
@@ -64,8 +62,7 @@ def cognito_id(
     user_pool_id: str,
     *,
     client_id: str | tuple[str, ...] | Unchecked,
-    region: str | None = None,
-    replica_regions: str | tuple[str, ...] = (),
+    region: str | tuple[str, ...] | None = None,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
     """Return the provider of ID tokens of a Cognito user pool; access tokens are refused.
@@ -75,7 +72,6 @@ def cognito_id(
         client_id: the app client, or several; the ``aud``. ``UNCHECKED`` accepts the tokens of
             every app client of the pool.
         region: as for `cognito_access`.
-        replica_regions: as for `cognito_access`.
         options: any other field of `Provider`.
 
     Not known: as for `cognito_access`.
@@ -84,7 +80,7 @@ def cognito_id(
     return make(
         options,
         name="cognito_id",
-        **_pool(user_pool_id, region, replica_regions),
+        **_pool(user_pool_id, region),
         audience=restriction("client_id", client_id),
         claim_values={"token_use": "id"},
     )
@@ -96,27 +92,22 @@ class _Pool(TypedDict):
     algorithms: tuple[str, ...]
 
 
-def _pool(user_pool_id: str, region: str | None, replicas: str | tuple[str, ...]) -> _Pool:
+def _pool(user_pool_id: str, region: str | tuple[str, ...] | None) -> _Pool:
     known = _POOL.fullmatch(settings.text("user_pool_id", user_pool_id, longest=55))
     if known is None:
         raise ConfigurationError(
             "user_pool_id", "must be the id of a user pool, such as eu-west-1_Ab12Cd34E"
         )
-    home = known[1] if region is None else _region("region", region)
-    further = (replicas,) if isinstance(replicas, str) else replicas
-    hosts = [
+    regions = (known[1],) if region is None else settings.one_or_more("region", region)
+    if not all(_REGION.fullmatch(one) for one in regions):
+        raise ConfigurationError("region", "must be the name of a region, such as eu-west-1")
+    issuers = [
         f"https://{prefix}cognito-idp.{one}.amazonaws.com/{user_pool_id}"
-        for one in dict.fromkeys((home, *(_region("replica_regions", one) for one in further)))
+        for one in regions
         for prefix in ("", "issuer-")
     ]
     return {
-        "jwks_url": f"{hosts[0]}/.well-known/jwks.json",
-        "issuer": tuple(hosts),
+        "jwks_url": f"{issuers[0]}/.well-known/jwks.json",
+        "issuer": tuple(issuers),
         "algorithms": ("RS256",),
     }
-
-
-def _region(field: str, value: str) -> str:
-    if not _REGION.fullmatch(settings.text(field, value, longest=32)):
-        raise ConfigurationError(field, "must be the name of a region, such as eu-west-1")
-    return value

@@ -17,12 +17,13 @@ from ._options import ProviderOptions
 
 __all__ = ["descope"]
 
+_HOST: Final = "https://api.descope.com"
 _REGION: Final = re.compile(r"[A-Za-z0-9]{4}")
-_WITH_REGION: Final = 32  # characters of a project id that names its region
+_LONG: Final = 32  # characters of a project id that names its region
 
 
 def descope(
-    project_id: str, *, base_url: str | None = None, **options: Unpack[ProviderOptions]
+    project_id: str, *, base_url: str = _HOST, **options: Unpack[ProviderOptions]
 ) -> Provider:
     """Return the provider of session tokens of a Descope project.
 
@@ -34,7 +35,8 @@ def descope(
     Arguments:
         project_id: ``P…``; part of the key set's URL and of the issuer. An id of 32 characters or
             more names its region in characters 2 to 5, and the region is part of the host.
-        base_url: your custom domain, ``https://auth.example.com``; None for Descope's own host.
+        base_url: your custom domain, ``https://auth.example.com``; by default Descope's own host,
+            that of the project's region if it has one.
         options: any other field of `Provider`; ``audience=`` if your tokens have one.
 
     Not known: agentic applications, which have an issuer and a key set of their own: use `oidc`.
@@ -42,10 +44,9 @@ def descope(
     2026-11-29; repositories of integrators for the issuers, 2026-11-25.
     """
     project = segment("project_id", project_id, "the project id")
-    home = f"https://api.{_region_of(project)}descope.com"
-    site = home
-    if base_url is not None:
-        site = base("base_url", base_url, allow_http=options.get("allow_http", False))
+    home = _HOST.replace("api.", f"api.{_region_of(project)}")
+    site = base("base_url", base_url, allow_http=options.get("allow_http", False))
+    site = home if site == _HOST else site
     issuers = [f"{one}/{path}{project}" for one in (home, site) for path in ("", "v1/apps/")]
     return make(
         options,
@@ -60,7 +61,7 @@ def descope(
 
 
 def _region_of(project: str) -> str:
-    if len(project) < _WITH_REGION:
+    if len(project) < _LONG:
         return ""
     region = project[1:5]
     if not _REGION.fullmatch(region):

@@ -8,10 +8,10 @@ from typing import Final, Literal, Unpack
 
 from .._core import settings
 from .._core.provider import Check, IssuerTemplate, Provider
-from .._core.unchecked import Unchecked
+from .._core.unchecked import UNCHECKED, Unchecked
 from ..errors import ConfigurationError
 from ._checks import ClaimImplies, FirstClaim
-from ._identifiers import segment
+from ._identifiers import allowed, segment
 from ._make import make
 from ._options import OptionsBesideAudience
 
@@ -76,7 +76,7 @@ def entra(
 def entra_multi_tenant(
     *,
     audience: str | tuple[str, ...] | Unchecked,
-    allowed_tenants: Collection[str] | Callable[[str], bool],
+    allowed_tenants: Collection[str] | Callable[[str], bool] | Unchecked,
     version: Literal["1.0", "2.0"] = "2.0",
     require_scp_or_roles: bool = True,
     **options: Unpack[OptionsBesideAudience],
@@ -90,7 +90,8 @@ def entra_multi_tenant(
     Arguments:
         audience: as for `entra`.
         allowed_tenants: tenant ids (GUIDs in lower case), or a callable that accepts one by
-            returning exactly True.
+            returning exactly True. ``UNCHECKED`` accepts every tenant of Entra ID, and personal
+            accounts.
         version: as for `entra`.
         require_scp_or_roles: as for `entra`.
         options: any other field of `Provider`.
@@ -99,8 +100,11 @@ def entra_multi_tenant(
     Checked against: as for `entra`.
     """
     if not callable(allowed_tenants):
-        several = settings.names("allowed_tenants", allowed_tenants, at_least=1)
-        allowed_tenants = tuple(_guid("allowed_tenants", one) for one in several)
+        named = allowed("allowed_tenants", allowed_tenants)
+        if named is UNCHECKED:
+            allowed_tenants = _any_tenant
+        else:
+            allowed_tenants = tuple(_guid("allowed_tenants", one) for one in named)
     return make(
         options,
         name="entra_multi_tenant",
@@ -189,6 +193,10 @@ def entra_b2c(
         algorithms=("RS256",),
         checks=(FirstClaim(("tfp", "acr"), frozenset((flow,))),),
     )
+
+
+def _any_tenant(_tenant: str) -> bool:
+    return True
 
 
 def _permissions(*, required: bool) -> tuple[Check, ...]:

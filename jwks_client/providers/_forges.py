@@ -140,7 +140,8 @@ def _actions_issuer(host: str, enterprise: str | Unchecked) -> str:
             raise ConfigurationError(
                 "enterprise", "must be left out with another host than github.com; give issuer"
             )
-        return f"{_ACTIONS}/{segment('enterprise', enterprise, 'the slug of the enterprise')}"
+        what = "the slug of the enterprise, or providers.UNCHECKED for github.com's own issuer,"
+        return f"{_ACTIONS}/{segment('enterprise', enterprise, what)}"
     if host == _GITHUB:
         return _ACTIONS
     where = site("host", host, "the host of GitHub")

@@ -16,13 +16,14 @@ from ._options import ProviderOptions
 
 __all__ = ["firebase", "google"]
 
+_CLIENT_ID: Final = "client_id"  # stands for the client ids themselves
 _PROJECT: Final = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 
 
 def google(
     client_id: str | tuple[str, ...] | Unchecked,
     *,
-    authorized_parties: str | tuple[str, ...] | Unchecked = (),
+    authorized_parties: str | tuple[str, ...] | Unchecked = _CLIENT_ID,
     **options: Unpack[ProviderOptions],
 ) -> Provider:
     """Return the provider of ID tokens that Google issued to an application of yours.
@@ -33,9 +34,9 @@ def google(
 
     Arguments:
         client_id: the application's id, ``….apps.googleusercontent.com``, or several; the ``aud``.
-        authorized_parties: client ids that ``azp`` may name beside ``client_id``: an Android app
-            signs in with its own id as ``azp`` and the id of your server as ``aud``. ``UNCHECKED``
-            accepts any ``azp``, and with it service accounts of strangers.
+        authorized_parties: client ids that ``azp`` may name beside ``client_id``, by default none:
+            an Android app signs in with its own id as ``azp`` and the id of your server as ``aud``.
+            ``UNCHECKED`` accepts any ``azp``, and with it service accounts of strangers.
         options: any other field of `Provider`; ``claim_values={"hd": "example.com"}`` for the
             members of one Google Workspace domain. ``hd`` is absent from the tokens of other
             accounts, and the domain of ``email`` proves nothing.
@@ -45,17 +46,13 @@ def google(
     (``azp``) and cloud.google.com/docs/authentication/get-id-token, 2026-11-29.
     """
     clients = allowed("client_id", client_id)
-    # Nothing given is nothing added. None or "" are errors, as an unset variable would give.
-    further = (
-        authorized_parties
-        if authorized_parties == ()
-        else allowed("authorized_parties", authorized_parties)
-    )
+    parties = allowed("authorized_parties", authorized_parties)
     values: dict[str, Any] = {}
-    if clients is not UNCHECKED and further is not UNCHECKED:
-        values["azp"] = clients.union(further)
-    elif further is not UNCHECKED and further:
-        values["azp"] = further
+    if parties is not UNCHECKED:
+        own = frozenset[str]() if clients is UNCHECKED else clients
+        parties = own | (parties - {_CLIENT_ID})
+        if parties:
+            values["azp"] = parties
     return make(
         options,
         name="google",

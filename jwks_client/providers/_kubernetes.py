@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Unpack
 
+from .._core import settings
 from .._core.provider import Provider
 from .._core.unchecked import Unchecked
 from ._checks import ClaimPrefix
@@ -23,7 +24,7 @@ def kubernetes(
     issuer: str,
     *,
     audience: str | tuple[str, ...] | Unchecked,
-    api_server: str | None = None,
+    api_server: bool = False,
     **options: Unpack[OptionsBesideIssuer],
 ) -> Provider:
     """Return the provider of projected service account tokens of a cluster.
@@ -35,10 +36,9 @@ def kubernetes(
     Arguments:
         issuer: the cluster's issuer URL (``--service-account-issuer``), exactly as in its tokens.
         audience: the audience that the pod asks for in its projected volume.
-        api_server: ``https://kubernetes.default.svc`` fetches the keys from the API server itself,
-            at ``/openid/v1/jwks``, without metadata; None for the metadata. The metadata of some
-            clusters names a private address, which is never fetched: this is the way out, or
-            ``jwks_url=``.
+        api_server: fetch the keys without metadata from ``{issuer}/openid/v1/jwks``, where the
+            issuer is the API server itself. The metadata of some clusters names a private address,
+            which is never fetched: this is the way out, or ``jwks_url=``.
         options: any other field of `Provider`. The API server wants credentials by default:
             ``headers=`` with a callable that reads the mounted token.
             ``claim_values={"sub": "system:serviceaccount:{ns}:{name}"}`` for one account.
@@ -47,18 +47,13 @@ def kubernetes(
     Checked against: kubernetes/kubernetes and its documentation of service account issuer
     discovery, 2026-11-25; kubernetes/enhancements keps/sig-auth/1393-oidc-discovery, 2026-11-29.
     """
-    allow_http = options.get("allow_http", False)
-    site = base_url("issuer", issuer, allow_http=allow_http)
-    jwks_url = discovery_url = None
-    if api_server is None:
-        discovery_url = f"{site}/.well-known/openid-configuration"
-    else:
-        jwks_url = f"{base_url('api_server', api_server, allow_http=allow_http)}/openid/v1/jwks"
+    site = base_url("issuer", issuer, allow_http=options.get("allow_http", False))
+    direct = settings.flag("api_server", api_server)
     return make(
         options,
         name="kubernetes",
-        jwks_url=jwks_url,
-        discovery_url=discovery_url,
+        jwks_url=f"{site}/openid/v1/jwks" if direct else None,
+        discovery_url=None if direct else f"{site}/.well-known/openid-configuration",
         issuer=issuer,
         audience=audience,
         algorithms=_ALGORITHMS,

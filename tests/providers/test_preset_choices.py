@@ -39,12 +39,15 @@ def test_a_replica_of_a_cognito_pool_has_issuers_of_its_own(prefix):
     issuer = f"https://{prefix}cognito-idp.us-east-1.amazonaws.com/{POOL}"
     token = {"iss": issuer, "token_use": "access", "client_id": "c1"}
     alone = providers.cognito_access(POOL, client_id="c1")
-    with_replicas = providers.cognito_access(POOL, client_id="c1", replica_regions=("us-east-1",))
+    with_replicas = providers.cognito_access(
+        POOL, client_id="c1", region=("eu-west-1", "us-east-1")
+    )
     assert verdict(alone, **token) == "wrong_issuer"
     assert verdict(with_replicas, **token) == "ok"
-    assert providers.cognito_id(POOL, client_id="c1", replica_regions="us-east-1").issuer == (
-        with_replicas.issuer
-    )
+    regions = ("eu-west-1", "us-east-1")
+    identity = providers.cognito_id(POOL, client_id="c1", region=regions)
+    assert identity.issuer == with_replicas.issuer
+    assert identity.jwks_url == alone.jwks_url
 
 
 def test_any_client_of_a_cognito_pool_is_accepted_in_writing():
@@ -125,6 +128,15 @@ def test_version_1_tokens_of_entra_are_accepted_by_parameter(several):
     assert verdict(provider, iss=f"{LOGIN}/{TENANT}/v2.0", **token) == "wrong_issuer"
     stranger = {**token, "tid": OTHER}
     assert verdict(provider, iss=f"https://sts.windows.net/{OTHER}/", **stranger) == "wrong_issuer"
+
+
+def test_every_tenant_of_entra_is_accepted_in_writing():
+    """``UNCHECKED`` accepts any tenant, whose issuer must still be its own."""
+    provider = providers.entra_multi_tenant(audience="app", allowed_tenants=UNCHECKED)
+    token = {"aud": "app", "tid": OTHER, "ver": "2.0", "scp": "a"}
+    assert verdict(provider, iss=f"{LOGIN}/{OTHER}/v2.0", **token) == "ok"
+    assert verdict(provider, iss=f"{LOGIN}/{TENANT}/v2.0", **token) == "wrong_issuer"
+    assert provider == providers.entra_multi_tenant(audience="app", allowed_tenants=UNCHECKED)
 
 
 @pytest.mark.parametrize(
@@ -253,10 +265,8 @@ def test_clerk_tokens_without_azp_are_accepted_by_parameter(options, azp, sid, e
             "https://abcdef.supabase.co/auth/v1/.well-known/jwks.json",
         ),
         (
-            providers.kubernetes(
-                "https://k.example", audience="a", api_server="https://10.0.0.1:6443"
-            ),
-            "https://k.example",
+            providers.kubernetes("https://10.0.0.1:6443", audience="a", api_server=True),
+            "https://10.0.0.1:6443",
             "https://10.0.0.1:6443/openid/v1/jwks",
         ),
     ],

@@ -20,7 +20,7 @@ FACTORIES = [name for name in providers.__all__ if inspect.isfunction(getattr(pr
 # What an environment variable that is not set gives, alone or in a collection.
 UNSET = (None, "", " ", "\t\r\n", (), [], frozenset(), (None,), [""], ["", " "], ["api", ""])
 
-# None, where it means "derive it" or "the field's own default", and the collections that are a default.
+# None, where it means "derive it" or "the field's own default".
 ALLOWED = {
     "app_id": (None,),
     "domain": (None,),
@@ -28,11 +28,6 @@ ALLOWED = {
     "region": (None,),
     "tenant": (None,),
     ("wso2", "issuer"): (None,),
-    ("descope", "base_url"): (None,),
-    ("kubernetes", "api_server"): (None,),
-    # More of what is accepted: nothing of it is the strictest setting, and the default.
-    "replica_regions": (None, (), [], frozenset()),
-    ("google", "authorized_parties"): ((),),
 }
 
 
