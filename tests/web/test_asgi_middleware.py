@@ -323,6 +323,19 @@ def test_an_excluded_handshake_keeps_its_token_from_the_app(idp):
     assert seen[1]["subprotocols"] == ["bearer", "chat"], "what is not a token is the app's"
 
 
+@pytest.mark.parametrize("excluded", [True, False])
+def test_nested_middlewares_each_judge_a_handshake(idp, excluded):
+    """The outer one keeps the token for itself, excluded path or not, so the inner one finds none."""
+    places = [Subprotocol("bearer")]
+    inner = JWKSMiddleware(fine, client_of(idp), locations=places)
+    outer = JWKSMiddleware(
+        inner, client_of(idp), locations=places, exclude=["/"] if excluded else []
+    )
+    offered = ws_scope(None, subprotocols=["bearer", idp.issue()])
+    # What is left is a marker without a token.
+    assert call(outer, offered).code == "invalid_request"
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_cookie_behind_tls_counts_for_pages_of_its_own_origin(idp, scheme):
     """Where a proxy ends TLS the server says http, and pages say https; a downgrade is foreign."""
