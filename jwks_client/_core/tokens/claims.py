@@ -1,10 +1,8 @@
-"""What must hold of a token's header and claims: one provider's rules, and their verdict.
+"""One provider's rules for a token's header and claims, and their verdict.
 
-Owns: the checks of DESIGN's verdict (RFC 7519, section 4.1; RFC 8725; RFC 9068, section 4) in their
-order. May not know: keys, caches, clocks. Called before a signature held, it only decides that
-nothing need be fetched (`Rules.precheck`); called after, it decides.
-
-Messages name the claim and what the application expects of it, never the value a token brought.
+Judged in a fixed order: RFC 7519, section 4.1; RFC 8725; RFC 9068, section 4. Must not depend on:
+keys, caches, clocks. Before the signature is checked, a verdict only spares a fetch (`precheck`).
+Messages name the claim and what the application expects of it, never the value in a token.
 """
 
 from __future__ import annotations
