@@ -42,13 +42,27 @@ Reason: TypeAlias = Literal["cold", "due", "expired", "unknown_kid", "bad_signat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeysFetched:
+class _OfAFetch:
+    # What all four events of a fetch carry.
+    provider: str
+    fetch: int = 0
+    url: str | None = None
+    duration: float = 0.0
+    requests: int = 0
+    reason: Reason = "cold"
+    source: Literal["provider", "store"] = "provider"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysFetched(_OfAFetch):
     """The first key set of a provider came.
 
-    ``content_type`` is what the answer was called; nothing hangs on it.
+    ``content_type`` is the response's content type, which decides nothing. The fields that all
+    events of a fetch have: ``fetch`` is a number that is unique in the client, ``url`` what was
+    asked for last, ``duration`` seconds, ``requests`` the GETs of the key set, ``reason`` why the
+    fetch began, ``source`` where the keys came from.
     """
 
-    provider: str
     kids: tuple[str, ...]
     unusable: int
     life: float
@@ -56,19 +70,17 @@ class KeysFetched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeysUnchanged:
+class KeysUnchanged(_OfAFetch):
     """A fetch found the keys that were known: a 304, or an equal set."""
 
-    provider: str
     life: float
     content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeysRotated:
+class KeysRotated(_OfAFetch):
     """A fetch found other keys. Keys without a kid are named by thumbprint."""
 
-    provider: str
     added: tuple[str, ...]
     withdrawn: tuple[str, ...]
     swapped: tuple[str, ...]
@@ -77,13 +89,12 @@ class KeysRotated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FetchFailed:
+class FetchFailed(_OfAFetch):
     """A fetch failed; known keys stay. ``retry_in`` seconds nobody asks again.
 
     ``cause`` is what the HTTP client said, cut to 200 characters; None where nothing was raised.
     """
 
-    provider: str
     code: str
     message: str
     cause: str | None

@@ -17,8 +17,8 @@ def test_fields_are_structured(caplog):
         LoggingListener()(ROTATED)
     [record] = caplog.records
     assert record.getMessage() == (
-        "KeysRotated provider='p' added=('b',) withdrawn=('a',) swapped=() life=300.0"
-        " content_type=None"
+        "KeysRotated provider='p' fetch=0 url=None duration=0.0 requests=0 reason='cold'"
+        " source='provider' added=('b',) withdrawn=('a',) swapped=() life=300.0 content_type=None"
     )
     assert (record.jwks_event, record.jwks_added, record.jwks_suppressed) == (
         "KeysRotated",

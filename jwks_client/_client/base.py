@@ -71,7 +71,10 @@ class BaseClient:
         self._fetch_policy = fetch
         self._max_token, self._max_header = fetch.max_token, fetch.max_header
         self._memo = Memo(settings.whole("token_cache_size", token_cache_size))
-        self._memo_lock = threading.Lock()
+        # A signal handler may verify while this thread holds the lock: so it is re-entrant, and the
+        # handler leaves the memo alone.
+        self._memo_lock = threading.RLock()
+        self._memo_is_busy = False
         self._listeners = arguments.listeners(listeners)
         self._clock: Clock = SystemClock() if clock is None else arguments.clock(clock)
         self._random = random.SystemRandom()
@@ -176,7 +179,8 @@ class BaseClient:
         if isinstance(event, TenantDropped) and event.reason != "evicted":
             # What is remembered of a tenant that is gone counts no more. This only makes room.
             with self._memo_lock:
-                self._memo.drop(_of_nobody)
+                if not self._memo_is_busy:
+                    self._memo.drop(_of_nobody)
         self.emit(event)
 
     def emit(self, event: Event) -> None:
@@ -192,7 +196,8 @@ class BaseClient:
 
     def _after_fork(self) -> None:
         """Start anew in the child: no flights, new locks, and a jitter of its own."""
-        self._memo_lock = threading.Lock()
+        self._memo_lock = threading.RLock()
+        self._memo_is_busy = False
         if self._flights.after_fork() and self._network is not None:
             self._network.after_fork()
         if self._tenants is not None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from ..._core.keysets.cache import Budget, Decision, KeyCache, Need, change_between
 from ..._core.keysets.fetch import Failed, Fetched, Outcome, Plan, Talk
@@ -25,6 +25,17 @@ from .flight import Flight, overdue
 if TYPE_CHECKING:
     from ..._core.keysets.jwk import KeySet
     from ...protocols import Clock
+
+
+class _Fetch(TypedDict):
+    """The fields that all events of a fetch have."""
+
+    provider: str
+    fetch: int
+    url: str | None
+    duration: float
+    requests: int
+    reason: Reason
 
 
 class KeySource:
@@ -160,13 +171,21 @@ class KeySource:
                 self._absent = {}
             self.cache = new
             flight.recorded = True
-        return self._event(old, new, now, outcome)
+        return self._event(flight, old, new, outcome)
 
-    def _event(self, old: KeyCache, new: KeyCache, now: float, outcome: Outcome) -> Event:
-        name = self.name
+    def _event(self, flight: Flight, old: KeyCache, new: KeyCache, outcome: Outcome) -> Event:
+        now = self._clock.monotonic()
+        fetch = _Fetch(
+            provider=self.name,
+            fetch=flight.fetch,
+            url=flight.url,
+            duration=now - flight.began_at,
+            requests=new.requests - old.requests,
+            reason=flight.reason,
+        )
         if new.failure is not None:
             return FetchFailed(
-                provider=name,
+                **fetch,
                 code=new.failure.code,
                 message=new.failure.message,
                 cause=_in_words(new.failure),
@@ -176,19 +195,18 @@ class KeySource:
         assert new.key_set is not None and isinstance(outcome, Fetched)  # noqa: S101, PT018 (a success)
         content_type = None if outcome.content_type is None else shown(outcome.content_type, 100)
         if old.key_set is None:
-            kids = tuple(key.kid for key in new.key_set if key.kid is not None)
             return KeysFetched(
-                provider=name,
-                kids=kids,
+                **fetch,
+                kids=tuple(key.kid for key in new.key_set if key.kid is not None),
                 unusable=len(new.key_set.unusable),
                 life=new.life,
                 content_type=content_type,
             )
         change = change_between(old.key_set, new.key_set)
         if not any(change):
-            return KeysUnchanged(provider=name, life=new.life, content_type=content_type)
+            return KeysUnchanged(**fetch, life=new.life, content_type=content_type)
         return KeysRotated(
-            provider=name,
+            **fetch,
             added=change.added,
             withdrawn=change.withdrawn,
             swapped=change.swapped,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._core.issuers.routes import verdict
 from ..._core.keysets.jwk import Key, KeySet
+from ..._core.provider import SUPPORTED_ALGORITHMS
 from ..._core.tokens.claim_values import Wanted
 from ..._core.tokens.claims import Rules
 from ..._core.tokens.memo import LONGEST, Remembered
@@ -174,10 +175,16 @@ class VerifyingClient(BaseClient):
         if entry is None and parsed.header_segment in memo.headers:
             return
         with self._memo_lock:
-            if entry is not None:
-                memo.remember(key, entry)
-            if parsed.header_segment not in memo.headers:  # one call less for nearly every token
-                memo.remember_header(parsed)
+            if self._memo_is_busy:  # a signal handler interrupted this very block
+                return
+            self._memo_is_busy = True
+            try:
+                if entry is not None:
+                    memo.remember(key, entry)
+                if parsed.header_segment not in memo.headers:  # saves a call for nearly every token
+                    memo.remember_header(parsed)
+            finally:
+                self._memo_is_busy = False
 
     def _told(
         self,
@@ -261,7 +268,10 @@ class VerifyingClient(BaseClient):
         self, kid: str | None, alg: str | None, provider: str | None
     ) -> Generator[Want, object, Key]:
         rules, source = yield from self._named(provider)
-        algorithms = tuple(rules.provider.algorithms) if alg is None else (alg,)
+        algorithms = tuple(rules.provider.algorithms)
+        if alg is not None:
+            # A key set remembers what it was asked: one name stands for all that no key can have.
+            algorithms = (alg if alg in SUPPORTED_ALGORITHMS else "",)
         return (yield from signing_key(self._flights, rules, source, kid, algorithms))
 
     def _key_of_token(self, token: str | bytes) -> Generator[Want, object, Key]:

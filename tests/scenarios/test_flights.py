@@ -1,0 +1,267 @@
+"""Flights belong to no caller: who waits for them, who hears of them, and what they leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from jwks_client import (
+    AsyncJWKSClient,
+    CachePolicy,
+    JWKSClient,
+    KeysUnavailableError,
+    TokenError,
+)
+from jwks_client.events import KeysAwaited, KeysFetched, KeysRotated
+from jwks_client.testing import FakeProvider
+
+PATIENCE = 10.0  # real seconds after which what works is long done
+
+
+def loops(idp: FakeProvider, **settings) -> AsyncJWKSClient:
+    """An async client whose flights are tasks."""
+    http = httpx.AsyncClient(transport=idp.transport)
+    return AsyncJWKSClient(idp.provider, clock=idp.clock, http=http, **settings)
+
+
+class TestListeners:
+    def test_callers_do_not_wait_for_them(self, drive, idp):
+        """A token is answered while a listener of its fetch has not returned."""
+        go_on, heard = threading.Event(), []
+
+        def listen(event):
+            if isinstance(event, KeysFetched):
+                go_on.wait(PATIENCE)
+                heard.append(event)
+
+        with idp.serve():
+            drive.client(idp, listeners=[listen])
+            try:
+                drive.verify(idp.issue())
+                assert heard == []
+            finally:
+                go_on.set()
+        drive.settle()
+        assert len(heard) == 1
+
+    @pytest.mark.parametrize("method", ["refresh", "warm_up"])
+    def test_who_asks_for_a_fetch_waits_for_them(self, drive, idp, method):
+        """When `refresh` or `warm_up` returns, the listeners of its fetch were called."""
+        heard = []
+        drive.client(idp, listeners=[heard.append])
+        drive.call(method)
+        [fetched] = [event for event in heard if isinstance(event, KeysFetched)]
+        assert fetched.reason == {"refresh": "manual", "warm_up": "cold"}[method]
+        assert (fetched.url, fetched.requests, fetched.source) == (idp.jwks_url, 1, "provider")
+
+    def test_one_may_refresh(self, idp):
+        """A listener that calls `refresh` waits for a new flight, and never for its own."""
+        heard = []
+
+        def listen(event):
+            if isinstance(event, KeysFetched):
+                idp.rotate()
+                client.refresh()
+            if isinstance(event, (KeysFetched, KeysRotated)):
+                heard.append(event)
+
+        client = idp.client(listeners=[listen])
+        client.refresh()
+        assert [type(event) for event in heard] == [KeysRotated, KeysFetched]
+        assert heard[0].fetch == heard[1].fetch + 1
+
+    def test_one_may_close_the_client(self, idp):
+        """A listener that closes the client does not wait for the flight that it hears of."""
+        client = idp.client(listeners=[lambda event: client.close()])
+        client.refresh()
+        with pytest.raises(KeysUnavailableError):
+            client.refresh()
+
+
+class TestWaiting:
+    def test_a_joiner_does_not_wait_for_long(self, idp):
+        """While the set is usable, who joins a fetch for an unknown kid is answered 503 after a while."""
+        told = []
+        client = idp.client(cache=CachePolicy(unknown_kid_wait=0.01), listeners=[told.append])
+        client.verify(idp.issue())
+        idp.rotate()
+        outcomes = []
+        first = threading.Thread(target=lambda: outcomes.append(client.verify(idp.issue())))
+        with idp.hold() as held:
+            first.start()
+            held.wait()
+            with pytest.raises(KeysUnavailableError) as caught:
+                client.verify(idp.issue())
+            assert caught.value.retry_after >= 1
+            assert not outcomes, "who began the fetch waits for its end"
+        first.join(PATIENCE)
+        assert outcomes[0].key_id == "key-2"
+        client.close()
+        assert {event.reason for event in told if isinstance(event, KeysAwaited)} >= {"unknown_kid"}
+
+    def test_nor_does_one_with_a_bad_signature(self, idp):
+        """There the token is at fault: `bad_signature`, never 503."""
+        client = idp.client(cache=CachePolicy(unknown_kid_wait=0.01))
+        client.verify(idp.issue())
+        forged = FakeProvider(issuer=idp.issuer, clock=idp.clock, algorithm="ES256").issue()
+        codes = []
+
+        def verify() -> None:
+            with pytest.raises(TokenError) as caught:
+                client.verify(forged)
+            codes.append(caught.value.code)
+
+        first = threading.Thread(target=verify)
+        with idp.hold() as held:
+            first.start()
+            held.wait()
+            verify()
+            assert codes == ["bad_signature"]
+        first.join(PATIENCE)
+        assert codes == ["bad_signature"] * 2
+
+
+class TestLoops:
+    def test_six_loops_and_a_rotation(self):
+        """Six loops meet a new kid at once: one fetch, and all accept."""
+        idp = FakeProvider(algorithm="ES256")
+        with idp.serve():
+            client = AsyncJWKSClient(idp.provider)
+            asyncio.run(client.verify(idp.issue()))
+            idp.rotate()
+            outcomes = []
+            together = threading.Barrier(6)
+
+            def run(number: int) -> None:
+                token = idp.issue(sub=str(number))
+                together.wait(PATIENCE)
+                outcomes.append(asyncio.run(client.verify(token)).key_id)
+
+            threads = [threading.Thread(target=run, args=(number,)) for number in range(6)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(PATIENCE)
+        assert outcomes == ["key-2"] * 6
+        assert idp.fetches == 2
+
+    def test_two_cancelled_callers_and_a_rotation(self, idp):
+        """Flights that vanish with their loops cost no permit: the next token finds its key."""
+        client = loops(idp)
+        asyncio.run(client.verify(idp.issue()))
+
+        async def leave(held) -> None:
+            leaving = asyncio.create_task(client.verify(idp.issue(headers={"kid": "lost"})))
+            await held.wait_async()
+            leaving.cancel()
+
+        for _ in range(3):
+            with idp.hold() as held:
+                asyncio.run(leave(held))
+        idp.rotate()
+        assert asyncio.run(client.verify(idp.issue())).key_id == "key-2"
+
+    def test_a_loop_that_stopped_in_mid_flight(self, idp):
+        """A loop that was stopped and not closed takes its flight along; another begins its own at once."""
+        client = loops(idp)
+        stopped = asyncio.new_event_loop()
+        with idp.hold() as held:
+            waiting = stopped.create_task(client.verify(idp.issue()))
+            stopped.run_until_complete(held.wait_async())
+        assert asyncio.run(client.verify(idp.issue(sub="u2"))).subject == "u2"
+        waiting.cancel()
+        for task in asyncio.all_tasks(stopped):
+            task.cancel()
+        stopped.run_until_complete(asyncio.gather(waiting, return_exceptions=True))
+        stopped.run_until_complete(asyncio.sleep(0))
+        stopped.close()
+
+    def test_without_a_loop(self, idp):
+        """Where asyncio does not run (under trio), the error says what to do instead."""
+        client = idp.async_client()
+        for call in (client.verify(idp.issue()), client.warm_up(), client.aclose()):
+            with pytest.raises(RuntimeError, match="JWKSClient in a thread"):
+                call.send(None)
+
+
+class TestNothingIsLeft:
+    def test_after_warm_up(self):
+        """No thread is left when `warm_up` returns, so a process may fork then without a warning."""
+        idp = FakeProvider(algorithm="ES256")
+        with idp.serve():
+            for _ in range(10):
+                client = JWKSClient(idp.provider)
+                client.warm_up()
+                alive = [one.name for one in threading.enumerate() if "jwks-client" in one.name]
+                assert alive == []
+
+    def test_a_flight_that_starts_as_the_client_closes(self, idp, monkeypatch):
+        """`close` does not raise while a flight's thread is about to start, and the flight vanishes."""
+        client = idp.client()
+        start = threading.Thread.start
+
+        def close_and_start(thread):
+            if thread.name.startswith("jwks-client") and not client._flights.closed:
+                monkeypatch.setattr("jwks_client._client.sync.CLOSING", 0.01)
+                client.close()
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", close_and_start)
+        with pytest.raises(KeysUnavailableError):
+            client.verify(idp.issue())
+        assert idp.fetches == 0
+
+
+def test_a_signal_handler_may_verify(idp):
+    """A handler that interrupts a verification in its critical section verifies, and does not hang."""
+    client = idp.client()
+    client.warm_up()
+    remember, verified = client._memo.remember, []
+
+    class Interrupted(type(client._memo)):
+        __slots__ = ()
+
+        def remember(self, key, entry):
+            verified.append(client.verify(idp.issue(sub="handler")).subject)  # as a handler would
+            remember(key, entry)
+
+    client._memo.__class__ = Interrupted
+    assert client.verify(idp.issue(sub="main")).subject == "main"
+    assert verified == ["handler"]
+
+
+def test_a_handler_may_join_a_flight_that_it_kept_from_starting(idp, monkeypatch):
+    """A handler that interrupts the very claim of a flight starts it, and both get the keys."""
+    client = idp.client()
+    launch, verified = client._flights._crew.launch, []
+
+    def interrupted(*arguments):
+        monkeypatch.setattr(client._flights._crew, "launch", launch)
+        verified.append(client.verify(idp.issue(sub="handler")).subject)
+        launch(*arguments)
+
+    monkeypatch.setattr(client._flights._crew, "launch", interrupted)
+    assert client.verify(idp.issue(sub="main")).subject == "main"
+    assert verified == ["handler"]
+    assert idp.fetches == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_at_any_moment():
+    """Forked at gates inside a flight, and at 20 random moments of a warm-up, each child verifies."""
+    script = Path(__file__).parent / "processes" / "fork_gates.py"
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", str(script)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout + ended.stderr
