@@ -1,24 +1,25 @@
 """Verify JWTs with a provider's published keys: fetched, cached by ``kid``, rotated with it."""
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from . import errors, events, providers
-from ._client.sync import JWKSClient
-from ._core.keysets.jwk import Key, KeySet
-from ._core.policy import CachePolicy, FetchPolicy
-from ._core.provider import IssuerTemplate, Provider
-from ._core.tokens.verified import VerifiedToken
 from ._version import __version__
-from .errors import (
-    ConfigurationError,
-    InsufficientScopeError,
-    JWKSError,
-    KeysUnavailableError,
-    TokenError,
-)
 
 if TYPE_CHECKING:
+    from . import errors, events, providers
     from ._client.aio import AsyncJWKSClient
+    from ._client.sync import JWKSClient
+    from ._core.keysets.jwk import Key, KeySet
+    from ._core.policy import CachePolicy, FetchPolicy
+    from ._core.provider import IssuerTemplate, Provider
+    from ._core.tokens.verified import VerifiedToken
+    from .errors import (
+        ConfigurationError,
+        InsufficientScopeError,
+        JWKSError,
+        KeysUnavailableError,
+        TokenError,
+    )
 
 __all__ = [
     "AsyncJWKSClient",
@@ -42,12 +43,34 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # Asyncio is a fifth of all that is imported: an application that has no use for it need not
-    # wait for it.
-    if name == "AsyncJWKSClient":
-        from ._client.aio import AsyncJWKSClient
+# Each name is imported when it is first used: the pytest plugin is imported in every test run where
+# this library is installed, and an application without asyncio need not wait for it.
+_HOMES: Final = {
+    "_client.aio": ("AsyncJWKSClient",),
+    "_client.sync": ("JWKSClient",),
+    "_core.keysets.jwk": ("Key", "KeySet"),
+    "_core.policy": ("CachePolicy", "FetchPolicy"),
+    "_core.provider": ("IssuerTemplate", "Provider"),
+    "_core.tokens.verified": ("VerifiedToken",),
+    "errors": (
+        "ConfigurationError",
+        "InsufficientScopeError",
+        "JWKSError",
+        "KeysUnavailableError",
+        "TokenError",
+    ),
+}
 
-        globals()[name] = AsyncJWKSClient
-        return AsyncJWKSClient
+
+def __getattr__(name: str) -> Any:
+    if name in {"errors", "events", "providers"}:
+        return import_module(f".{name}", __name__)
+    for home, names in _HOMES.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+            return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,17 +1,15 @@
-"""The system's clocks, read in this one place.
-
-Owns: which clock judges what. May not know: who asks. Everything else is given a `protocols.Clock`.
-"""
+"""The system's clocks, read in this one place. Everything else is given a `protocols.Clock`."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from operator import attrgetter
+from types import ModuleType
+from typing import TYPE_CHECKING, ClassVar, Final
 
-# CLOCK_BOOTTIME ages while the machine sleeps, so that one which slept wakes with old keys, and
-# knows.
+# CLOCK_BOOTTIME ages while the machine sleeps, so a machine that slept knows that its keys are old.
 _AGEING: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
 _age: Final[Callable[[], float]] = (
     time.monotonic if _AGEING is None else partial(time.clock_gettime, _AGEING)
@@ -23,5 +21,12 @@ class SystemClock:
 
     __slots__ = ()
 
-    time = staticmethod(time.time)  # noqa: TID251 (the one place that reads it)
+    _system: ClassVar[ModuleType] = time
+    if TYPE_CHECKING:
+
+        def time(self) -> float: ...
+
+    else:
+        # Looked up at each use, so that freezegun can replace it; in C, so that it costs no call.
+        time = property(attrgetter("_system.time"))
     monotonic = staticmethod(_age)

@@ -7,9 +7,32 @@ send (`FakeProvider.forge`). `FakeClock` is a clock that moves when told. `provi
 the length of a block, as the pytest fixtures have it. None of it is for production.
 """
 
-from ._clock import FakeClock
-from ._context import provider
-from ._forge.forged_token import ForgedToken
-from ._provider import FakeProvider
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ._clock import FakeClock
+    from ._context import provider
+    from ._forge.forged_token import ForgedToken
+    from ._provider import FakeProvider
 
 __all__ = ["FakeClock", "FakeProvider", "ForgedToken", "provider"]
+
+# Imported when first used: pytest imports the plugin in this folder in every test run.
+_HOMES: Final = {
+    "FakeClock": "_clock",
+    "FakeProvider": "_provider",
+    "ForgedToken": "_forge.forged_token",
+    "provider": "_context",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

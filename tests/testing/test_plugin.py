@@ -217,3 +217,19 @@ def test_the_entry_point_loads_it(tmp_path):
 
     [found] = entry_points(group="pytest11", name="jwks_client")
     assert found.value == "jwks_client.testing.pytest_plugin"
+
+
+def test_it_imports_next_to_nothing_until_a_fixture_is_used():
+    """Every test run of every project that has this library installed imports the plugin."""
+    code = (
+        "import sys, pytest\n"
+        "before = set(sys.modules)\n"
+        "import jwks_client.testing.pytest_plugin as plugin\n"
+        "plugin.pytest_make_parametrize_id(3)\n"
+        "print(*set(sys.modules) - before)\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    loaded = [one for one in done.stdout.split() if not one.startswith("_")]
+    assert all(one.startswith("jwks_client") for one in loaded), loaded
+    assert len(loaded) < 6, loaded
