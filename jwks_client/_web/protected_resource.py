@@ -1,8 +1,7 @@
-"""What a protected resource says of itself, so that a client can find out where to get a token.
+"""The metadata document of a protected resource (RFC 9728), and its path.
 
-Owns: the metadata document of RFC 9728 and where it stands. May not know: tokens and who verifies
-them. A challenge names the document's URL; clients such as MCP's read there which authorization
-servers issue tokens for this resource.
+A challenge names the document's URL; clients such as those of MCP read in it which authorization
+servers issue tokens for this resource. Must not depend on: tokens, clients.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ _METHODS: Final = ("header", "body", "query")
 class ProtectedResource:
     """The metadata of a protected resource, and an ASGI app that serves it (RFC 9728, section 2).
 
-    Given to a middleware as ``resource_metadata=``, its URL is in each challenge, and the
-    middleware serves it at `path` to everybody. Elsewhere mount it at `path`: it answers whatever
-    it is asked.
+    Passed to a middleware as ``resource_metadata=``, its URL is in each challenge, and the
+    middleware serves it at `path` (without ``root_path``, as in ``exclude``) to everyone.
+    Elsewhere mount it at `path`: it answers every request.
 
     Arguments:
         resource: the resource's identifier, an https URL (http on loopback) without fragment. It is
@@ -88,10 +87,10 @@ class ProtectedResource:
         try:
             self._document = json.dumps(members, allow_nan=False).encode()
         except (TypeError, ValueError) as error:
-            raise ConfigurationError("more", "takes members that JSON can hold") from error
+            raise ConfigurationError("more", f"must be JSON values, got {more!r}") from error
 
     def answer(self, method: str) -> Answer:
-        """The document, or what a method that cannot read it is answered."""
+        """Return the document, or the answer to a method that cannot read it."""
         # Scripts of any site may read it: it is public, and browser-based clients need to.
         headers = [(b"access-control-allow-origin", b"*")]
         if method in ("GET", "HEAD"):
@@ -112,5 +111,5 @@ class ProtectedResource:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Serve the document as an ASGI app."""
         if scope["type"] != "http":
-            raise NotImplementedError(f"a document speaks http, not {scope['type']}")
+            raise NotImplementedError(f"the document is served over http, not {scope['type']}")
         await send_answer(self.answer(scope["method"]), scope, send)
