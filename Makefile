@@ -12,10 +12,16 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 # The core is covered by its own tests, which are pure; what else runs it does not count.
 CORE_TESTS ?= tests/core
 
-.PHONY: test check format coverage demo bench fuzz mutants clean
+# All cores; a worker that has nothing left to run takes tests from another.
+PARALLEL := -n auto --dist worksteal
 
-test: $(VENV)/.installed  ## all tests; PYTEST_ARGS="-n 2" for two at a time
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+.PHONY: test test-all check format coverage demo release-check bench fuzz mutants clean
+
+test: $(VENV)/.installed  ## the tests that need no service; PYTEST_ARGS="-n 0 -k name" for some
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not extended' $(PYTEST_ARGS)
+
+test-all: $(VENV)/.installed  ## all tests: a browser, servers, Redis, memcached, live providers too
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 check: $(VENV)/.installed  ## all that reads the code and does not run it
 	$(BIN)/ruff check .
@@ -35,6 +41,9 @@ coverage: $(VENV)/.installed  ## every branch of the core, by the core's own tes
 
 demo: $(VENV)/.installed  ## the library at work, on this machine alone
 	$(BIN)/jwks-client demo
+
+release-check: $(VENV)/.installed  ## build the release, and install and examine what was built
+	$(BIN)/python tools/release_check.py
 
 bench: $(BENCH_VENV)/.installed  ## this library beside others
 	$(BENCH_VENV)/bin/python -m benchmarks

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from driver import Driver, driving
+from extended import mark_extended
 from outside_vectors import Vectors, leave_out_absent
 from store_servers import memcached_server, redis_server
 
@@ -49,8 +50,9 @@ def vectors() -> Vectors:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of collections that are absent."""
+    """Leave out the tests of absent collections, and mark those that `make test` leaves out."""
     leave_out_absent(config, items)
+    mark_extended(items)
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,9 @@ class Vectors:
 def leave_out_absent(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the tests whose collection is absent; tests/conformance skips a line for each.
 
-    In CI they stay, and fail.
+    They stay, and fail, if ``JWKS_VECTORS`` names a folder, since that should have them.
     """
-    if os.environ.get("CI"):
+    if os.environ.get("JWKS_VECTORS"):
         return
     absent = [item for item in items if any(not (OUTSIDE / name).exists() for name in needs(item))]
     config.hook.pytest_deselected(items=absent)
