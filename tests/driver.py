@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -191,7 +192,7 @@ class AsyncDriver(Driver):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = asyncio.new_event_loop()
+        self.loop = new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="driver-loop")
         self._thread.start()
 
@@ -259,6 +260,15 @@ class ByHost(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if host not in self._transports:
             raise httpx.ConnectError(f"no fake provider is at {host}", request=request)
         return self._transports[host]
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """An event loop of asyncio, or of uvloop where the variable JWKS_LOOP says so."""
+    if os.environ.get("JWKS_LOOP") != "uvloop":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
 
 
 @contextmanager

@@ -303,7 +303,7 @@ class TestConnection:
         error = caught.value
         assert (error.code, error.http_status) == ("fetch_failed", 503)
         assert any(isinstance(cause, ConnectionRefusedError) for cause in causes(error))
-        assert "127.0.0.1" not in error.message
+        assert "http://127.0.0.1" in error.message
 
     def test_a_name_that_does_not_resolve(
         self, drive: Driver, monkeypatch: pytest.MonkeyPatch

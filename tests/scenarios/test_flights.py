@@ -265,3 +265,16 @@ def test_a_fork_at_any_moment():
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("kind", [JWKSClient, AsyncJWKSClient])
+def test_a_client_offers_what_is_documented(kind):
+    """Without an underscore a client has the documented names, and the two that integrations need."""
+    documented = {
+        *("verify", "get_signing_key", "get_signing_key_from_jwt", "keys", "refresh", "warm_up"),
+        *("health", "explain", "forget", "ready", "usage"),
+        "close" if kind is JWKSClient else "aclose",
+    }
+    of_integrations = {"emit", "locations"}
+    named = {name for name in dir(kind) if not name.startswith("_")}
+    assert named <= documented | of_integrations
