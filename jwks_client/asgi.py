@@ -19,11 +19,12 @@ from typing import Final
 from . import VerifiedToken
 from ._core.credentials.answers import Answer
 from ._core.credentials.reader import Location, UnverifiedRequest
+from ._web.answer_for import answer_for
 from ._web.asgi_lifespan import Lifespan
+from ._web.asgi_reply import Reply, run
 from ._web.asgi_scope import (
     ASGIApp,
     Receive,
-    Reply,
     Scope,
     Send,
     admitted,
@@ -33,8 +34,9 @@ from ._web.asgi_scope import (
     token_in,
 )
 from ._web.exclusions import Exclusions, optional_paths, route_path
+from ._web.frameworks import ask_frameworks
 from ._web.guard import Guard, OnError, Refusal, WarmUp, is_refusal
-from ._web.identity import current, current_token
+from ._web.identity import current_token
 from ._web.preflight import Preflight, bare_scope, checked_preflight, is_preflight, without_body
 from ._web.protected_resource import ProtectedResource
 from .errors import JWKSError
@@ -113,6 +115,7 @@ class JWKSMiddleware:
             resource_metadata=resource_metadata,
             trusted_origins=trusted_origins,
         )
+        ask_frameworks(app)
         self._read = self._guard.read
         self._verify = self._guard.client.verify
         self._optional = optional_paths(optional)
@@ -122,9 +125,7 @@ class JWKSMiddleware:
         self._some_are_open = self._exclusions.any or self._resource is not None
         self._lifespan = Lifespan(app, client, warm_up=warm_up, close_client=close_client)
 
-    async def __call__(  # noqa: C901 (hot path: kept inline)
-        self, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         kind = scope["type"]
         if kind not in _SERVED:
@@ -151,19 +152,20 @@ class JWKSMiddleware:
             seen, reply = admitted(scope, token), Reply(send)
             if kind == "websocket":
                 seen, reply = self._without_tokens(request, seen, send)
-        before = current.set(token)
-        try:
-            await self.app(seen, receive, reply)
-        except Exception as error:
-            if reply.begun or not is_refusal(error):
-                await reply.release()
-                raise
-            await self._refuse(error, request, scope, send)
-        else:
-            if reply.holds:
-                await reply.release()
-        finally:
-            current.reset(before)
+        await run(self.app, self._guard, request, token, scope, seen, receive, reply)
+
+    def answer_for(self, error: Exception, request: object) -> Answer:
+        """Return the answer to a refusal, for a framework that answers all errors itself.
+
+        The refusal is reported once, even if the middleware answers it again later.
+
+        Arguments:
+            error: what the app raised, such as `InsufficientScopeError`.
+            request: the ASGI scope, or what has one as ``scope`` (a Starlette ``Request``).
+
+        Raises TypeError for an error that is not a refusal, and for anything else than a request.
+        """
+        return answer_for(self._guard, error, request)
 
     def _excluded(
         self, request: UnverifiedRequest, scope: Scope, send: Send

@@ -24,10 +24,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Collection, Coroutine, Mapping, MutableMapping
 from typing import Any, NoReturn, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack, cast, overload
 
+from ._web.flask_connection import FlaskConnection
 from ._web.guard import Guard
+from ._web.handling import note
 from ._web.identity import current_token, serving
 from ._web.requirement import ClaimsRule, Requirement
 from ._web.starlette_connection import Connection, GuardSettings
@@ -105,7 +108,8 @@ def requires(
         scopes: the token has all of them.
         client: verifies here, with no middleware: an `AsyncJWKSClient` for coroutine functions, a
             `JWKSClient` for others. The connection is found among the arguments: Starlette's
-            ``Request`` or ``WebSocket``, or the scope of an ASGI app.
+            ``Request`` or ``WebSocket``, or the scope of an ASGI app; or it is the request that
+            Flask or Quart serves.
         any_of: the token has one of them.
         claims: the token's claims have these JSON values (a set means any one of its members); or a
             plain function of the `VerifiedToken`, which returns True to accept it.
@@ -170,13 +174,17 @@ def _under_middleware(handler: Handler, requirement: Requirement, *, awaits: boo
     def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         connection = Connection.among(args, kwargs)
         token = current_token() if connection is None else connection.token
-        if token is None and (connection is None or not connection.is_known):
-            raise CredentialsError(
-                "missing_credentials",
-                "there is no token here: the request has no credentials, or no JWKSMiddleware has "
-                "seen it; that, or client=, is what finds one",
-            )
-        requirement.enforce(token)
+        try:
+            if token is None and (connection is None or not connection.is_known):
+                raise CredentialsError(
+                    "missing_credentials",
+                    "there is no token here: the request has no credentials, or no JWKSMiddleware "
+                    "has seen it; use that or client=",
+                )
+            requirement.enforce(token)
+        except JWKSError as error:
+            note(error, None if connection is None else connection.scope, certain=True)
+            raise
 
     async def call_async(*args: Any, **kwargs: Any) -> Any:
         check(args, kwargs)
@@ -195,7 +203,7 @@ def _by_connection(
     """The token is in a request, and whoever sent that is answered here."""
 
     async def call_async(*args: Any, **kwargs: Any) -> Any:
-        connection = Connection.among(args, kwargs)
+        connection = _connection_of(args, kwargs)
         if connection is None:
             return await handler(*args, **kwargs) if _is_lifespan(args) else _not_found(handler)
         try:
@@ -205,17 +213,12 @@ def _by_connection(
         connection.admit(guard, token)
         with serving(token):
             try:
-                result = await handler(*connection.placed_in(args), **kwargs)
+                return await handler(*connection.placed_in(args), **kwargs)
             except JWKSError as error:
                 return await connection.refuse(guard, error)
-            except Exception:
-                await connection.release()
-                raise
-        await connection.release()
-        return result
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        connection = Connection.among(args, kwargs)
+        connection = _connection_of(args, kwargs)
         if connection is None:
             return _not_found(handler)
         try:
@@ -250,6 +253,13 @@ def _by_token(
     return call_async if awaits else call
 
 
+def _connection_of(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Connection | FlaskConnection | None:
+    """Return the connection among a handler's arguments, or the one that Flask serves."""
+    return Connection.among(args, kwargs) or FlaskConnection.current()
+
+
 def _found(find: FindToken, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | bytes:
     try:
         found = find(*args, **kwargs)
@@ -273,7 +283,8 @@ def _is_coroutine_function(handler: Handler) -> bool:
 def _check_handler(handler: Handler, *, finds_connection: bool) -> None:
     if inspect.isasyncgenfunction(handler):
         raise ConfigurationError("client", "cannot be awaited by an async generator function")
-    if finds_connection and not inspect.signature(handler).parameters:
+    in_flask = "flask" in sys.modules or "quart" in sys.modules  # which hand over no request
+    if finds_connection and not in_flask and not inspect.signature(handler).parameters:
         raise ConfigurationError("client", "finds no connection among no arguments; take a request")
 
 

@@ -12,15 +12,16 @@ from __future__ import annotations
 import atexit
 import logging
 import re
-import sys
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from . import VerifiedToken
 from ._core.credentials.answers import Answer
 from ._core.credentials.reader import Location, UnverifiedRequest
+from ._web.answer_for import answer_for, path_of
 from ._web.exclusions import Exclusions, optional_paths
+from ._web.frameworks import ask_frameworks
 from ._web.guard import (
     Guard,
     OnError,
@@ -28,19 +29,18 @@ from ._web.guard import (
     WarmUp,
     checked_flag,
     checked_warm_up,
-    is_refusal,
     told_of_warm_up,
 )
-from ._web.identity import TOKEN_KEY, current, current_token, serving
+from ._web.identity import TOKEN_KEY, current_token
 from ._web.preflight import Preflight, bare_environ, checked_preflight, is_preflight
 from ._web.protected_resource import ProtectedResource
+from ._web.wsgi_reply import run, send
 from .errors import JWKSError
 from .protocols import Verifier
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from _typeshed import OptExcInfo
 
 __all__ = [
     "Answer",
@@ -100,6 +100,7 @@ class JWKSMiddleware:
             resource_metadata=resource_metadata,
             trusted_origins=trusted_origins,
         )
+        ask_frameworks(app)
         self._optional = optional_paths(optional)
         self._exclusions = Exclusions(exclude)
         self._passes_preflights = checked_preflight(preflight)
@@ -118,7 +119,7 @@ class JWKSMiddleware:
         """Serve one request."""
         if self._resource is not None and _route_path(environ) == self._resource.path:
             answer = self._resource.answer(environ["REQUEST_METHOD"])
-            return _send(answer, environ, start_response, None)
+            return send(answer, environ, start_response)
         if self._is_open(environ):
             # What another middleware found out stands.
             return self._serve(environ, start_response, get_token(environ))
@@ -145,42 +146,33 @@ class JWKSMiddleware:
         """
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            return self._refuse(error, environ, start_response)
+            return send(self.answer_for(error, environ), environ, start_response)
 
         return answer
+
+    def answer_for(self, error: Exception, request: object) -> Answer:
+        """Return the answer to a refusal, for a framework that answers all errors itself.
+
+        The refusal is reported once, even if the middleware answers it again later.
+
+        Arguments:
+            error: what the app raised, such as `InsufficientScopeError`.
+            request: the WSGI environ, or what has one as ``environ`` (Flask) or ``META`` (Django).
+
+        Raises TypeError for an error that is not a refusal, and for anything else than a request.
+        """
+        return answer_for(self._guard, error, request)
 
     def _serve(
         self, environ: WSGIEnvironment, start_response: StartResponse, token: VerifiedToken | None
     ) -> Iterable[bytes]:
-        environ[TOKEN_KEY] = token
-        with serving(token):
-            try:
-                body = self.app(environ, start_response)
-            except JWKSError as error:
-                return self._refuse(error, environ, start_response, raised=True)
-        file_wrapper = environ.get("wsgi.file_wrapper")
-        if isinstance(body, (list, tuple)) or (
-            isinstance(file_wrapper, type) and isinstance(body, file_wrapper)
-        ):
-            return body  # which a server sends faster if it sees what it is
-        return _Body(
-            body, token, lambda error: self._refuse(error, environ, start_response, raised=True)
-        )
+        return run(self.app, self._guard, path_of(environ), token, environ, start_response)
 
     def _refuse(
-        self,
-        error: JWKSError,
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
-        *,
-        raised: bool = False,
+        self, error: JWKSError, environ: WSGIEnvironment, start_response: StartResponse
     ) -> list[bytes]:
-        if not is_refusal(error):
-            raise error
-        answer = self._guard.refuse(error, UnverifiedRequest.of(environ), _path_of(environ))
-        # With what was raised, a server replaces headers it was given, or if it has sent them
-        # raises that again.
-        return _send(answer, environ, start_response, sys.exc_info() if raised else None)
+        answer = self._guard.refuse(error, UnverifiedRequest.of(environ), path_of(environ))
+        return send(answer, environ, start_response)
 
     def _is_open(self, environ: WSGIEnvironment) -> bool:
         """Whether a request needs no credentials."""
@@ -199,50 +191,6 @@ class JWKSMiddleware:
         )
         scheme = environ.get("wsgi.url_scheme", "http")
         return UnverifiedRequest("http", environ["REQUEST_METHOD"], headers, b"", scheme)
-
-
-class _Body:
-    """A body that is made as it is sent: the token is the current one meanwhile, and only then."""
-
-    def __init__(
-        self,
-        body: Iterable[bytes],
-        token: VerifiedToken | None,
-        refuse: Callable[[JWKSError], list[bytes]],
-    ) -> None:
-        self._body = body
-        self._chunks: Iterator[bytes] | None = None
-        self._token = token
-        self._refuse = refuse
-        self._begun = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        before = current.set(self._token)
-        try:
-            if self._chunks is None:
-                self._chunks = iter(self._body)
-            chunk = next(self._chunks)
-        except JWKSError as error:
-            if self._begun:
-                raise
-            self._chunks = iter(self._refuse(error))
-            chunk = next(self._chunks)
-        finally:
-            current.reset(before)
-        self._begun = self._begun or bool(chunk)
-        return chunk
-
-    def close(self) -> None:
-        """Close the app's own body, as the server does at the end."""
-        with serving(self._token):
-            getattr(self._body, "close", _nothing)()
-
-
-def _nothing() -> None:
-    pass
 
 
 def get_token(environ_or_request: object) -> VerifiedToken | None:
@@ -271,30 +219,9 @@ def _route_path(environ: WSGIEnvironment) -> str:
     return _text(environ.get("PATH_INFO", ""))
 
 
-def _path_of(environ: WSGIEnvironment) -> str:
-    return _text(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
-
-
 def _text(path: str) -> str:
     """A path as its UTF-8 says, out of PEP 3333's way to carry bytes."""
     return path.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _send(
-    answer: Answer,
-    environ: WSGIEnvironment,
-    start_response: StartResponse,
-    raised: OptExcInfo | None,
-) -> list[bytes]:
-    headers = [
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers_to_send
-    ]
-    status = f"{answer.status} {answer.phrase}"
-    if raised is None:
-        start_response(status, headers)
-    else:
-        start_response(status, headers, raised)
-    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
 
 
 def _warm_up(client: Verifier, how: WarmUp) -> None:

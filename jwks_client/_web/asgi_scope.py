@@ -16,10 +16,10 @@ from .._core.credentials.request import of_scope as request_of
 from .identity import TOKEN_KEY, User
 
 __all__ = [
+    "POLICY_VIOLATION",
     "ASGIApp",
     "Message",
     "Receive",
-    "Reply",
     "Scope",
     "Send",
     "admitted",
@@ -37,7 +37,7 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _PROTOCOLS: Final = b"sec-websocket-protocol"
 _DENIAL: Final = "websocket.http.response"
-_POLICY_VIOLATION: Final = 1008  # RFC 6455, section 7.4.1
+POLICY_VIOLATION: Final = 1008  # RFC 6455, section 7.4.1
 
 
 def admitted(scope: Scope, token: VerifiedToken | None) -> Scope:
@@ -75,68 +75,6 @@ def seen_by_app(scope: Scope, handshake: Handshake) -> Scope:
     }
 
 
-class Reply:
-    """A ``send`` that knows whether an answer has begun, and can still be taken back if not.
-
-    A plain answer 500 is held until the app returns. Frameworks (Starlette's outermost layer) send
-    it for any error and then raise that error on: if it is one of ours, it has an answer of its
-    own.
-
-    Arguments:
-        send: the server's.
-        echo: the subprotocol to accept a WebSocket with, where the app names none.
-    """
-
-    __slots__ = ("_echo", "_held", "_send", "begun")
-
-    def __init__(self, send: Send, echo: str | None = None) -> None:
-        self._send = send
-        self._echo = echo
-        self._held: list[Message] = []
-        self.begun = False
-
-    def __call__(self, message: Message) -> Awaitable[None]:
-        """Send one message."""
-        if self.begun or (message["type"] == "http.response.start" and message["status"] != 500):
-            self.begun = True
-            return self._send(message)
-        return self._first(message)
-
-    @property
-    def holds(self) -> bool:
-        """Whether something is held."""
-        return bool(self._held)
-
-    async def _first(self, message: Message) -> None:
-        match message["type"]:
-            case "http.response.start" if message["status"] == 500 and not self._held:
-                self._held.append(message)
-                return
-            case "http.response.body" if len(self._held) == 1 and not message.get("more_body"):
-                self._held.append(message)
-                return
-            case "websocket.accept" if self._echo is not None and not message.get("subprotocol"):
-                message = {**message, "subprotocol": self._echo}
-            case _:
-                pass
-        await self.release()
-        self.begun = message["type"] not in _BEFORE_ANY_ANSWER
-        await self._send(message)
-
-    async def release(self) -> None:
-        """Send what is held, if anything is."""
-        held, self._held = self._held, []
-        for message in held:
-            self.begun = True
-            await self._send(message)
-
-
-# What may precede the start of an answer, or say nothing of one.
-_BEFORE_ANY_ANSWER: Final = frozenset(
-    {"http.response.debug", "http.response.push", "http.response.early_hint"}
-)
-
-
 async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     """Answer a request; deny a handshake, by the answer itself where the server can send it."""
     headers = answer.headers_to_send
@@ -148,4 +86,4 @@ async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
         await send({"type": f"{_DENIAL}.start", "status": answer.status, "headers": headers})
         await send({"type": f"{_DENIAL}.body", "body": answer.body})
     else:
-        await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION})

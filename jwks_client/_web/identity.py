@@ -1,8 +1,8 @@
-"""Who a request is from, as the app finds it: ``current_token()``, ``user`` and ``auth``.
+"""The caller of a request, as the app finds it: ``current_token()``, ``user`` and ``auth``.
 
-Owns: what integrations leave for the app. May not know: how a request was admitted. A `User` has
-what Starlette's own middleware leaves in ``scope["user"]`` and ``scope["auth"]``, and stands in
-both places, so that ``starlette.authentication.requires`` works; Starlette is not needed for it.
+A `User` has the attributes of the objects that Starlette's own middleware puts in ``scope["user"]``
+and ``scope["auth"]``, and is put in both, so that ``starlette.authentication.requires`` works
+without a dependency on Starlette. Must not depend on: how a request was admitted.
 """
 
 from __future__ import annotations
@@ -19,22 +19,25 @@ __all__ = ["TOKEN_KEY", "User", "current", "current_token", "serving"]
 #: Where the token is, in an ASGI scope and in a WSGI environ.
 TOKEN_KEY: Final = "jwks_client.token"  # noqa: S105 (a name)
 
-current: Final[ContextVar[VerifiedToken | None]] = ContextVar("jwks_client.current", default=None)
+#: The token of the current request, and the `handling.Handling` of the middleware that serves it.
+current: Final[ContextVar[tuple[VerifiedToken | None, object]]] = ContextVar(
+    "jwks_client.current", default=(None, None)
+)
 
 
 def current_token() -> VerifiedToken | None:
-    """The token of the request that is being served here, or None outside one or without a token.
+    """Return the token of the request that is being served, or None outside one or without one.
 
-    It is a context variable: right in tasks and thread pools that carry the context over, as
-    asyncio, anyio and Starlette do.
+    It is a context variable: right in tasks and thread pools that copy the context, as asyncio,
+    anyio and Starlette do.
     """
-    return current.get()
+    return current.get()[0]
 
 
 @contextmanager
-def serving(token: VerifiedToken | None) -> Generator[None]:
-    """Run a block for the caller whose token this is: `current_token` gives it inside."""
-    before = current.set(token)
+def serving(token: VerifiedToken | None, handling: object = None) -> Generator[None]:
+    """Make `current_token` return this token inside the block."""
+    before = current.set((token, handling or current.get()[1]))
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias, TypeVar, overload
 from .._core.json_values import any_of as values_of
 from .._core.json_values import is_json
 from .._core.tokens.claim_values import check_values, wanted
-from .._core.tokens.verified import VerifiedToken
+from .._core.tokens.verified import VerifiedToken, reported
 from ..errors import (
     ConfigurationError,
     CredentialsError,
@@ -22,6 +22,7 @@ from ..errors import (
     JWKSError,
     TokenError,
 )
+from .handling import note
 
 __all__ = ["ClaimsRule", "Requirement", "claims_as"]
 
@@ -108,9 +109,11 @@ class Requirement:
         unchanged: its status is the application's decision.
         """
         if token is None:
-            raise CredentialsError("missing_credentials", "the request carries no credentials")
+            error = CredentialsError("missing_credentials", "the request carries no credentials")
+            note(error)
+            raise error
         if self._provider not in (None, token.provider):
-            raise _insufficient("another provider issued the token", expected=self._provider)
+            raise _insufficient(token, "another provider issued the token", expected=self._provider)
         if self._wanted:
             self._check_values(token)
         token.require(*self._scopes, any_of=self._any_of)
@@ -126,18 +129,19 @@ class Requirement:
             refused = error
         else:
             return
-        raise _insufficient(refused.message, claim=refused.claim, expected=refused.expected)
+        raise _insufficient(token, refused.message, claim=refused.claim, expected=refused.expected)
 
     @staticmethod
     def _ask(accepts: Callable[[VerifiedToken], object], token: VerifiedToken) -> None:
         try:
             verdict = accepts(token)
-        except JWKSError:
+        except JWKSError as error:
+            note(error)
             raise
         except Exception as error:
-            raise _insufficient("the handler's claims= raised") from error
+            raise _insufficient(token, "the handler's claims= raised") from error
         if verdict is not True:
-            raise _insufficient("the handler's claims= did not return True")
+            raise _insufficient(token, "the handler's claims= did not return True")
 
 
 def claims_as(token: VerifiedToken, kind: type[T]) -> T:
@@ -149,15 +153,16 @@ def claims_as(token: VerifiedToken, kind: type[T]) -> T:
         return token.claims_as(kind)
     except TokenError as error:
         refused = error
-    raise _insufficient(refused.message, claim=refused.claim, expected=refused.expected)
+    raise _insufficient(token, refused.message, claim=refused.claim, expected=refused.expected)
 
 
 def _insufficient(
-    message: str, *, claim: str | None = None, expected: object = None
+    token: VerifiedToken, message: str, *, claim: str | None = None, expected: object = None
 ) -> InsufficientScopeError:
-    return InsufficientScopeError(
+    error = InsufficientScopeError(
         code="insufficient_claims", message=message, claim=claim, expected=expected
     )
+    return reported(token, error)
 
 
 def _checked_scopes(field: str, given: object) -> tuple[str, ...]:

@@ -18,21 +18,20 @@ from .._core.credentials.reader import UnverifiedRequest
 from .._core.locations import Location
 from .._core.tokens.verified import VerifiedToken
 from ..errors import JWKSError
-from .asgi_scope import Reply, Scope, Send, admitted, request_of, seen_by_app, send_answer, token_in
+from .asgi_reply import Reply
+from .asgi_scope import Scope, Send, admitted, request_of, seen_by_app, send_answer, token_in
 from .guard import Guard, OnError, is_refusal
+from .handling import HANDLING_KEY, Handling
 from .identity import TOKEN_KEY, current_token
 from .protected_resource import ProtectedResource
+from .starlette_handlers import answer_in_starlette, answer_socket, response_of
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-__all__ = ["Connection", "GuardSettings", "let_errors_be_answered", "response_of"]
+__all__ = ["Connection", "GuardSettings", "answer_refusals"]
 
 _SERVED: Final = ("http", "websocket")
-_GUARD: Final = "jwks_client.guard"
-_BEGUN: Final = "jwks_client.begun"
-# Where Starlette keeps the exception handlers of an app for its routes: by class, then by status.
-_HANDLERS: Final = "starlette.exception_handlers"
 # What Starlette's objects remember of the scope; a token in it is to be seen nowhere.
 _REMEMBERED: Final = ("_headers", "_query_params", "_url")
 
@@ -57,7 +56,7 @@ class Connection:
         send: the ASGI app's.
     """
 
-    __slots__ = ("_at", "_holder", "_send", "scope")
+    __slots__ = ("_at", "_handling", "_holder", "_send", "scope")
 
     def __init__(
         self, scope: Scope, holder: Any = None, *, at: int = 0, send: Send | None = None
@@ -65,6 +64,7 @@ class Connection:
         self.scope = scope
         self._holder = holder
         self._at = at
+        self._handling: Handling | None = None
         # A plain request is answered by what its handler returns: then there is nothing to send by.
         is_socket = holder is not None and scope["type"] == "websocket"
         self._send: Send | None = getattr(holder, "send", None) if is_socket else send
@@ -96,20 +96,10 @@ class Connection:
         """The token that it was let through with."""
         return token_in(self.scope) if TOKEN_KEY in self.scope else current_token()
 
-    @property
-    def begun(self) -> bool:
-        """Whether the handler has begun to answer, where it is not by what it returns."""
-        state = getattr(getattr(self._holder, "application_state", None), "name", "CONNECTING")
-        return (
-            state != "CONNECTING"
-            or (isinstance(self._send, Reply) and self._send.begun)
-            or _BEGUN in self.scope
-        )
-
     def admit(self, guard: Guard[Any], token: VerifiedToken | None) -> None:
         """Show the app who this is, and none of the tokens in a handshake."""
         echo = None
-        seen: Scope = self.scope
+        seen: Scope = {**self.scope}
         if token is not None or "auth" not in seen:  # what another middleware found out stands
             seen = admitted(seen, token)
         if seen["type"] == "websocket":
@@ -118,8 +108,12 @@ class Connection:
             if handshake.request is not request:
                 seen = seen_by_app(seen, handshake)
             echo = handshake.echo
+        self._handling = Handling(guard, self.request, self.scope["path"], token)
+        seen[HANDLING_KEY] = self._handling
         if self._send is not None:
-            self._send = Reply(self._send, echo)
+            reply = Reply(self._send, echo)
+            reply.serve(seen, self._handling)
+            self._send = reply
         if self._holder is None:
             self.scope = seen
             return
@@ -136,61 +130,41 @@ class Connection:
         at = self._at
         return (*args[:at], self.scope, args[at + 1], self._send, *args[at + 3 :])
 
-    async def release(self) -> None:
-        """Send what is held of an ASGI app's answer, if anything is."""
-        if isinstance(self._send, Reply):
-            await self._send.release()
-
     async def refuse(self, guard: Guard[Any], error: JWKSError) -> Response | None:
-        """Answer; what is returned is for the handler to return. Raises what has no answer."""
-        if self._send is None:
+        """Answer a refusal; the handler returns what this returns. Raises what has no answer."""
+        send = self._send
+        if send is None:
             return self.refused(guard, error)
-        await send_answer(self._answer(guard, error), self.scope, self._send)
+        if not is_refusal(error):
+            raise error
+        if isinstance(send, Reply):
+            if send.begun and not send.replaced:
+                raise error
+            if not send.replaced:
+                await send.refuse(error)
+        elif self._holder is not None:
+            await answer_socket(self._holder, error, lambda: self._answer(guard, error))
+        else:
+            await send_answer(self._answer(guard, error), self.scope, send)
         return None
 
     def refused(self, guard: Guard[Any], error: JWKSError) -> Response:
-        """The response to a plain request. Raises what has no answer."""
+        """Return the response to a plain request. Raises what has no answer."""
         if self._send is not None or self.scope["type"] != "http":
             raise error
         return response_of(self._answer(guard, error))
 
     def _answer(self, guard: Guard[Any], error: JWKSError) -> Answer:
-        if self.begun:
-            # Starlette asks its handlers once more further out, with a new object for the socket.
-            self.scope[_BEGUN] = True
-            raise error
-        if not is_refusal(error):
-            raise error
+        handling = self._handling
+        if handling is not None:
+            return handling.answer(error)
         return guard.refuse(error, self.request, self.scope["path"])
 
 
-def response_of(answer: Answer) -> Response:
-    """An answer as a response of Starlette, and so of FastAPI."""
-    from starlette.responses import Response
-
-    response = Response(answer.body, answer.status)
-    for name, value in answer.headers:
-        response.headers.append(name.decode("latin-1"), value.decode("latin-1"))
-    return response
-
-
-def let_errors_be_answered(scope: Scope, guard: Guard[Any]) -> None:
-    """Have errors of ours, that this request's handler raises, answered as the guard says.
-
-    Starlette asks an app's handlers by the class of what was raised. One that the app has itself
-    for JWKSError stays.
-    """
-    scope[_GUARD] = guard
-    if _HANDLERS in scope:
-        scope[_HANDLERS][0].setdefault(JWKSError, _answer)
-
-
-async def _answer(conn: Any, error: JWKSError) -> Response | None:
-    """Answer a guarded request. What others raise is none of ours, whoever was asked before."""
-    guard: Guard[Any] | None = conn.scope.get(_GUARD)
-    if guard is None:
-        raise error
-    return await Connection(conn.scope, conn).refuse(guard, error)
+def answer_refusals(scope: Scope, guard: Guard[Any], token: VerifiedToken | None) -> None:
+    """Have the refusals that this request's handler causes answered as the guard says."""
+    scope[HANDLING_KEY] = Handling(guard, request_of(scope), scope["path"], token)
+    answer_in_starlette(scope)
 
 
 def _is_served(scope: object) -> TypeGuard[Scope]:

@@ -28,9 +28,10 @@ except ImportError as error:
 from .. import VerifiedToken
 from .._core.locations import BEARER
 from .._web.guard import Guard, checked_flag
+from .._web.handling import note
 from .._web.identity import current_token
 from .._web.requirement import ClaimsRule, Requirement, claims_as
-from .._web.starlette_connection import Connection, GuardSettings, let_errors_be_answered
+from .._web.starlette_connection import Connection, GuardSettings, answer_refusals
 from ..errors import ConfigurationError, CredentialsError
 from ..protocols import AsyncVerifier
 from ._openapi import schemes
@@ -98,7 +99,9 @@ class JWKSAuth:
         """The token of a connection, or None of an anonymous one."""
         token = await self._token_of(Connection(connection.scope, connection))
         if token is None and (scopes.scopes or not self._optional):
-            raise CredentialsError("missing_credentials", "the request carries no credentials")
+            error = CredentialsError("missing_credentials", "the request carries no credentials")
+            note(error, connection.scope, certain=True)
+            raise error
         return None if token is None else token.require(*scopes.scopes)
 
     def requires(
@@ -139,7 +142,7 @@ class JWKSAuth:
         by, token = scope.get(_FOUND, (None, None))
         if by is guard:  # for another dependency of this route
             return cast("VerifiedToken | None", token)
-        let_errors_be_answered(scope, guard)
+        answer_refusals(scope, guard, None)
         raw = guard.read(connection.request)
         token = None if raw is None else await guard.client.verify(raw)
         connection.admit(guard, token)

@@ -35,7 +35,8 @@ except ImportError as error:
 from .._core.locations import Cookie, Header
 from .._web.guard import Guard, is_refusal
 from .._web.identity import User
-from .._web.starlette_connection import Connection, GuardSettings, response_of
+from .._web.starlette_connection import Connection, GuardSettings
+from .._web.starlette_handlers import response_of
 from ..errors import ConfigurationError, JWKSError
 from ..protocols import AsyncVerifier
 

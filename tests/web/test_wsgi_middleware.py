@@ -188,7 +188,7 @@ def test_a_framework_that_answers_all_errors_itself_has_the_answer(idp):
     called = Called(app.answer_to(InsufficientScopeError(["a"])), environ_of(None, "/orders"))
     assert (called.status, called.code) == ("403 Forbidden", "insufficient_scope")
     assert [(one.code, one.path) for one in told] == [("insufficient_scope", "/orders")]
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(TypeError, match="error must be a refusal"):
         Called(app.answer_to(ConfigurationError("name", "m")), environ_of())
 
 

@@ -7,7 +7,7 @@ on: providers, cached keys, time.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, final
 
 from ...errors import InsufficientScopeError
@@ -62,11 +62,12 @@ class VerifiedToken:
         raw: the token itself; not pickled.
     """
 
-    __slots__ = ("_claims", "_facts", "_header")
+    __slots__ = ("_claims", "_facts", "_header", "_watch")
 
     _facts: TokenFacts
     _claims: dict[str, Any]
     _header: dict[str, Any]
+    _watch: Callable[[InsufficientScopeError], object]
 
     def __init__(self, facts: TokenFacts, claims: dict[str, Any] | None = None) -> None:
         _set_facts(self, facts)
@@ -145,9 +146,9 @@ class VerifiedToken:
         if isinstance(any_of, str):
             any_of = (any_of,)
         if not self.scopes.issuperset(scopes):
-            raise InsufficientScopeError(scopes)
+            raise reported(self, InsufficientScopeError(scopes))
         if any_of and self.scopes.isdisjoint(any_of):
-            raise InsufficientScopeError(any_of)
+            raise reported(self, InsufficientScopeError(any_of))
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -194,6 +195,18 @@ _set_claims: Final[Any] = VerifiedToken.__dict__["_claims"].__set__
 
 
 _set_header: Final[Any] = VerifiedToken.__dict__["_header"].__set__
+
+
+#: ``watch(token, call)``: call ``call`` with each refusal of this very object, before it is raised.
+watch: Final[Any] = VerifiedToken.__dict__["_watch"].__set__
+
+
+def reported(token: VerifiedToken, error: InsufficientScopeError) -> InsufficientScopeError:
+    """Return a refusal of a token, once the one who watches the token knows of it."""
+    found = getattr(token, "_watch", None)
+    if found is not None:
+        found(error)
+    return error
 
 
 def _unpickle(facts: tuple[Any, ...]) -> VerifiedToken:

@@ -1,0 +1,56 @@
+"""`answer_for`: the answer to a refusal, for frameworks that answer all errors themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._core.credentials.answers import Answer
+from .._core.credentials.request import UnverifiedRequest
+from .guard import Guard, is_refusal
+from .handling import handling_in
+
+__all__ = ["answer_for", "mapping_of", "path_of"]
+
+
+def answer_for(guard: Guard[Any], error: Exception, request: object) -> Answer:
+    """Return the answer to a refusal; it is reported once.
+
+    Arguments:
+        guard: answers, unless a middleware serves the request.
+        error: the refusal.
+        request: a scope, an environ, or what has one.
+
+    Raises TypeError for an error that is not a refusal, and for anything else than a request.
+    """
+    if not is_refusal(error):
+        raise TypeError(f"error must be a refusal of this library, got {type(error).__name__}")
+    found = mapping_of(request)
+    handling = handling_in(found)
+    if handling is not None:
+        return handling.answer(error)
+    return guard.refuse(error, UnverifiedRequest.of(found), path_of(found))
+
+
+def mapping_of(request: object) -> Mapping[str, Any]:
+    """Return the scope or environ of a request, which may be one itself.
+
+    Raises TypeError for anything else.
+    """
+    for name in ("scope", "environ", "META"):
+        found = getattr(request, name, None)
+        if isinstance(found, Mapping):
+            return found
+    if isinstance(request, Mapping):
+        return request
+    raise TypeError(
+        f"request must be a scope, an environ or have one, got {type(request).__name__}"
+    )
+
+
+def path_of(scope_or_environ: Mapping[str, Any]) -> str:
+    """Return the path that a request asks for, unescaped."""
+    if "path" in scope_or_environ:
+        return str(scope_or_environ["path"])
+    path: str = scope_or_environ.get("SCRIPT_NAME", "") + scope_or_environ.get("PATH_INFO", "")
+    return path.encode("latin-1", "replace").decode("utf-8", "replace")  # PEP 3333

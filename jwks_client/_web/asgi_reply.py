@@ -1,0 +1,157 @@
+"""Run an ASGI app for one request, and answer the refusals that its handler causes.
+
+Whether a refusal caused a 500 of the app is decided when that 500 begins (`handling`), so no
+message of an app is held back. Must not depend on: who verifies, what is excluded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from .._core.credentials.request import UnverifiedRequest
+from .._core.tokens.verified import VerifiedToken
+from ..errors import JWKSError
+from .asgi_scope import POLICY_VIOLATION, ASGIApp, Message, Receive, Scope, Send, send_answer
+from .guard import Guard, is_refusal
+from .handling import HANDLING_KEY, Handling
+from .identity import current
+from .starlette_handlers import answer_in_starlette, is_starlette
+
+__all__ = ["Reply", "run"]
+
+# What frameworks close a WebSocket with after an exception: RFC 6455 and Litestar (4000 + 500).
+_FAILURES: Final = (1011, 4500)
+# Messages that may precede the start of a response.
+_BEFORE_ANY_ANSWER: Final = frozenset(
+    {
+        "http.response.debug",
+        "http.response.early_hint",
+        "http.response.push",
+        "websocket.send",
+    }
+)
+
+
+class Reply:
+    """A ``send`` that replaces the app's 500 if a refusal caused it.
+
+    Arguments:
+        send: the server's.
+        echo: the subprotocol to accept a WebSocket with, where the app names none.
+
+    Attributes:
+        begun: whether a response has begun, or a WebSocket is closed.
+        replaced: whether a refusal was answered in place of the app's response.
+    """
+
+    __slots__ = ("_accepted", "_echo", "_handling", "_scope", "_send", "begun", "replaced")
+
+    def __init__(self, send: Send, echo: str | None = None) -> None:
+        self._send = send
+        self._echo = echo
+        self._accepted = False
+        self._scope: Scope | None = None
+        self._handling: Handling | None = None
+        self.begun = False
+        self.replaced = False
+
+    def serve(self, scope: Scope, handling: Handling) -> None:
+        """Answer the refusals of the request that the app sees as this scope."""
+        self._scope = scope
+        self._handling = handling
+        scope[HANDLING_KEY] = handling
+        handling.before_raise = lambda: answer_in_starlette(scope)
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        """Send one message."""
+        if self.begun or (message["type"] == "http.response.start" and message["status"] != 500):
+            self.begun = True
+            return self._send(message)
+        return self._first(message)
+
+    async def _first(self, message: Message) -> None:
+        kind = message["type"]
+        error = self._cause_of(message)
+        if error is not None:
+            await self.refuse(error)
+            return
+        if kind == "websocket.accept":
+            self._accepted = True
+            if self._echo is not None and not message.get("subprotocol"):
+                message = {**message, "subprotocol": self._echo}
+        else:
+            self.begun = kind not in _BEFORE_ANY_ANSWER
+        await self._send(message)
+
+    def _cause_of(self, message: Message) -> JWKSError | None:
+        """Return the refusal because of which the app sends a message, if there is one."""
+        handling, scope = self._handling, self._scope
+        if handling is None or scope is None:
+            return None
+        match message["type"]:
+            case "http.response.start" | "websocket.http.response.start":
+                failed = message["status"] == 500
+            case "websocket.close":
+                failed = message.get("code") in _FAILURES or handling.unhandled is not None
+            case _:
+                failed = False
+        if not failed:
+            return None
+        handling.reports = handling.reports or is_starlette(scope)
+        return handling.cause_of_500()
+
+    async def refuse(self, error: JWKSError) -> None:
+        """Answer a refusal, and ignore what the app sends from now on."""
+        assert self._handling is not None  # noqa: S101 (for the type checkers)
+        assert self._scope is not None  # noqa: S101 (as above)
+        answer, send = self._handling.answer(error), self._send
+        self.begun = self.replaced = True
+        self._send = _ignore
+        if self._accepted:
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        else:
+            await send_answer(answer, self._scope, send)
+
+
+async def _ignore(message: Message) -> None:
+    """Send nothing: the request is answered."""
+
+
+async def run(  # noqa: PLR0917 (hot path: keywords cost)
+    app: ASGIApp,
+    guard: Guard[Any],
+    request: UnverifiedRequest,
+    token: VerifiedToken | None,
+    scope: Scope,
+    seen: Scope,
+    receive: Receive,
+    reply: Reply,
+) -> None:
+    """Run an app for one request.
+
+    Arguments:
+        app: the ASGI app.
+        guard: answers its refusals.
+        request: the request.
+        token: the caller's.
+        scope: the server's.
+        seen: the scope that the app sees.
+        receive: what the app receives by.
+        reply: what the app sends by.
+    """
+    handling = Handling(guard, request, scope["path"], token)
+    if seen is scope:
+        seen = {**scope}
+    reply.serve(seen, handling)
+    before = current.set((token, handling))
+    try:
+        await app(seen, receive, reply)
+    except Exception as error:
+        if not is_refusal(error) or (reply.begun and not reply.replaced):
+            raise
+        if not reply.replaced:  # else the framework sent a 500 and raises what caused it
+            await reply.refuse(error)
+    finally:
+        current.reset(before)
+        handling.end()

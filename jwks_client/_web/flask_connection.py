@@ -1,0 +1,73 @@
+"""The request that Flask or Quart serves, for a view that is handed none.
+
+As `starlette_connection` for handlers of Starlette; a refusal is answered by what the view returns.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Literal
+
+from .._core.credentials.request import UnverifiedRequest
+from .._core.tokens.verified import VerifiedToken
+from ..errors import JWKSError
+from .answer_for import mapping_of, path_of
+from .guard import Guard
+from .identity import TOKEN_KEY
+
+__all__ = ["FlaskConnection", "flask_request"]
+
+Framework = Literal["flask", "quart"]
+
+
+def flask_request(name: Framework) -> Any:
+    """Return the request or WebSocket that Flask or Quart serves here; None outside one."""
+    module: Any = sys.modules.get(name)
+    if module is None:
+        return None
+    if module.has_request_context():
+        return module.request
+    if name == "quart" and module.has_websocket_context():
+        return module.websocket
+    return None
+
+
+class FlaskConnection:
+    """A plain request of Flask or Quart."""
+
+    __slots__ = ("_found", "_module")
+
+    def __init__(self, name: Framework, request: object) -> None:
+        self._module: Any = sys.modules[name]
+        self._found: Any = mapping_of(request)
+
+    @classmethod
+    def current(cls) -> FlaskConnection | None:
+        """Return the request that is served here; None outside one and for WebSockets."""
+        for name in ("flask", "quart"):
+            module: Any = sys.modules.get(name)
+            if module is not None and module.has_request_context():
+                return cls(name, module.request)
+        return None
+
+    @property
+    def request(self) -> UnverifiedRequest:
+        """The request as the rules see it."""
+        return UnverifiedRequest.of(self._found)
+
+    def admit(self, guard: Guard[Any], token: VerifiedToken | None) -> None:  # noqa: ARG002
+        """Show the app the caller's token."""
+        self._found[TOKEN_KEY] = token
+
+    def placed_in(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the view's own arguments."""
+        return args
+
+    async def refuse(self, guard: Guard[Any], error: JWKSError) -> Any:
+        """Return the response to a refusal. Raises what has no answer."""
+        return self.refused(guard, error)
+
+    def refused(self, guard: Guard[Any], error: JWKSError) -> Any:
+        """Return the response to a refusal. Raises what has no answer."""
+        answer = guard.refuse(error, self.request, path_of(self._found))
+        return self._module.Response(answer.body, answer.status, answer.text_headers)

@@ -1,0 +1,176 @@
+"""Ask Django, Flask and Quart which exceptions of handlers they did not handle.
+
+These frameworks answer every exception themselves. They announce each one by a signal, which is
+enough to answer the client (`handling`). They also have a place for error handlers, and a handler
+for refusals put there lets metrics and error handlers inside the app see the status that is sent.
+
+A framework is only looked for if the application has imported it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ..errors import JWKSError
+from .answer_for import mapping_of
+from .flask_connection import Framework, flask_request
+from .guard import is_refusal
+from .handling import Handling, handling_in
+
+__all__ = ["ask_frameworks"]
+
+# Where wrappers keep the app that they wrap.
+_WRAPPED: Final = ("app", "application", "wsgi_app", "asgi_app", "__wrapped__", "__self__")
+_DEEPEST: Final = 20
+
+
+def ask_frameworks(app: object) -> None:
+    """Connect to the signals of the imported frameworks, and to the error handlers of an app."""
+    if "django.core.signals" in sys.modules:
+        _connect_django()
+    names: tuple[Framework, ...] = ("flask", "quart")
+    for name in names:
+        if name in sys.modules:
+            _connect_flask(name)
+    for inner in _wrapped(app):
+        _add_handler(inner)
+
+
+def _wrapped(app: object) -> Iterator[object]:
+    """An app and what it wraps, outermost first."""
+    waiting, seen = [app], list[object]()
+    while waiting and len(seen) < _DEEPEST:
+        one = waiting.pop(0)
+        if any(one is other for other in seen):
+            continue
+        seen.append(one)
+        yield one
+        for name in _WRAPPED:
+            inner = getattr(one, name, None)
+            if callable(inner):
+                waiting.append(inner)
+
+
+def _add_handler(app: Any) -> None:
+    django = sys.modules.get("django.core.handlers.base")
+    if django is not None and isinstance(app, django.BaseHandler):
+        handlers = getattr(app, "_exception_middleware", None)
+        if isinstance(handlers, list) and _answer_in_django not in handlers:
+            handlers.append(_answer_in_django)
+    for name, answer in (("flask", _answer_in_flask), ("quart", _answer_in_quart)):
+        module = sys.modules.get(name)
+        kind = getattr(module, name.capitalize(), None)
+        if kind is not None and isinstance(app, kind):
+            known = app.error_handler_spec[None][None]
+            if JWKSError not in known:  # the application's own handler stays
+                known[JWKSError] = answer
+
+
+# --- Django
+
+
+def _connect_django() -> None:
+    from django.core import signals
+
+    for signal, receiver in (
+        (signals.request_started, _django_began),
+        (signals.got_request_exception, _django_failed),
+    ):
+        signal.connect(receiver, weak=False, dispatch_uid=receiver.__name__)
+
+
+def _django_began(environ: Any = None, scope: Any = None, **_: object) -> None:
+    handling = handling_in(environ or scope or {})
+    if handling is not None:
+        handling.reports = True
+
+
+def _django_failed(request: Any = None, **_: object) -> None:
+    _failed(request, sys.exception())
+
+
+def _answer_in_django(request: Any, error: Exception) -> Any:
+    """Answer as ``process_exception`` of a middleware; None for what is not a refusal."""
+    handling = handling_in(mapping_of(request))
+    if handling is None or not is_refusal(error):
+        return None
+    from django.http import HttpResponse
+
+    answer = handling.answer(error)
+    response = HttpResponse(answer.body, status=answer.status)
+    for name, value in answer.text_headers:
+        response[name] = value
+    return response
+
+
+# --- Flask and Quart
+
+
+def _connect_flask(name: Framework) -> None:
+    import importlib
+
+    signals = importlib.import_module(f"{name}.signals")
+    began, failed = (
+        (_flask_began, _flask_failed) if name == "flask" else (_quart_began, _quart_failed)
+    )
+    signals.request_started.connect(began, weak=False)
+    signals.got_request_exception.connect(failed, weak=False)
+    if name == "quart":
+        signals.websocket_started.connect(began, weak=False)
+        signals.got_websocket_exception.connect(failed, weak=False)
+
+
+def _flask_began(_sender: object, **_: object) -> None:
+    _began("flask")
+
+
+def _flask_failed(_sender: object, exception: BaseException | None = None, **_: object) -> None:
+    _failed(flask_request("flask"), exception)
+
+
+async def _quart_began(_sender: object, **_: object) -> None:
+    _began("quart")
+
+
+async def _quart_failed(
+    _sender: object, exception: BaseException | None = None, **_: object
+) -> None:
+    _failed(flask_request("quart"), exception)
+
+
+def _began(name: Framework) -> None:
+    handling = _handling_of(flask_request(name))
+    if handling is not None:
+        handling.reports = True
+
+
+def _answer_in_flask(error: JWKSError) -> Any:
+    return _response("flask", error)
+
+
+async def _answer_in_quart(error: JWKSError) -> Any:
+    return _response("quart", error)
+
+
+def _response(name: Framework, error: JWKSError) -> Any:
+    module: Any = sys.modules[name]
+    handling = _handling_of(flask_request(name))
+    if handling is None or not is_refusal(error) or not module.has_request_context():
+        raise error
+    answer = handling.answer(error)
+    return module.Response(answer.body, answer.status, answer.text_headers)
+
+
+# --- all
+
+
+def _handling_of(request: object) -> Handling | None:
+    return None if request is None else handling_in(mapping_of(request))
+
+
+def _failed(request: object, error: BaseException | None) -> None:
+    handling = _handling_of(request)
+    if handling is not None:
+        handling.unhandled = error

@@ -1,0 +1,133 @@
+"""`Handling`: which refusal, if any, made the handler of a request fail.
+
+A framework may turn every exception of a handler into its own 500, so a middleware around it sees
+no exception. When such a 500 begins, these are asked in turn:
+
+1. the exception that is being handled at that moment (Starlette, Litestar and Sanic send their 500
+   inside an ``except`` block), or that a signal of the framework has reported (`frameworks`);
+2. a refusal of ``@requires``, whose handler never ran;
+3. the last refusal of the request, in a framework that does not report what its handlers raise.
+
+So a refusal that the handler caught replaces nothing where the framework reports exceptions. The
+notes live as long as the request. Must not depend on: ASGI, WSGI.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Final
+
+from .._core.credentials.answers import Answer
+from .._core.credentials.request import UnverifiedRequest
+from .._core.tokens.verified import VerifiedToken, watch
+from ..errors import JWKSError
+from .guard import Guard, is_refusal
+from .identity import current
+
+__all__ = ["HANDLING_KEY", "Handling", "handling_in", "note"]
+
+#: The key of the `Handling` in an ASGI scope and in a WSGI environ.
+HANDLING_KEY: Final = "jwks_client.handling"
+
+
+class Handling:
+    """What happened to one request inside the app.
+
+    Arguments:
+        guard: answers its refusals.
+        request: the request, or the WSGI environ that it is made of when an answer needs it.
+        path: the path asked for, unescaped.
+        token: reports the refusals of its own ``require`` here, in whatever thread.
+
+    Attributes:
+        unhandled: the exception that the framework reported as not handled.
+        reports: whether the framework reports such exceptions.
+        before_raise: called when a refusal is noted, before it is raised.
+    """
+
+    __slots__ = (
+        "_answered",
+        "_certain",
+        "_guard",
+        "_last",
+        "_path",
+        "_request",
+        "before_raise",
+        "reports",
+        "unhandled",
+    )
+
+    def __init__(
+        self,
+        guard: Guard[Any],
+        request: UnverifiedRequest | Mapping[str, Any],
+        path: str,
+        token: VerifiedToken | None,
+    ) -> None:
+        self._guard = guard
+        self._request: UnverifiedRequest | Mapping[str, Any] | None = request
+        self._path = path
+        self._answered: tuple[JWKSError, Answer] | None = None
+        self._certain: JWKSError | None = None
+        self._last: JWKSError | None = None
+        self.unhandled: BaseException | None = None
+        self.reports = False
+        self.before_raise: Callable[[], object] | None = None
+        if token is not None:
+            watch(token, self.note)
+
+    def note(self, error: JWKSError, *, certain: bool = False) -> None:
+        """Note a refusal that is about to be raised.
+
+        Arguments:
+            error: the refusal.
+            certain: whether the handler never ran, so that it cannot have caught the refusal.
+        """
+        if is_refusal(error):
+            self._last = error
+            if certain:
+                self._certain = error
+            if self.before_raise is not None:
+                self.before_raise()
+
+    def cause_of_500(self, raised: BaseException | None = None) -> JWKSError | None:
+        """Return the refusal that caused a 500 which begins now; None if the 500 is the app's own.
+
+        Arguments:
+            raised: the exception that the framework names as the cause, if it names one.
+        """
+        error = raised or sys.exception() or self.unhandled
+        if error is not None:
+            return error if isinstance(error, Exception) and is_refusal(error) else None
+        return self._certain or (None if self.reports else self._last)
+
+    def answer(self, error: JWKSError) -> Answer:
+        """Return the answer to a refusal; it is reported once, however often this is called."""
+        if self._answered is None or self._answered[0] is not error:
+            request = self._request
+            if not isinstance(request, UnverifiedRequest):
+                request = UnverifiedRequest.of(request or {"REQUEST_METHOD": ""})
+            self._answered = error, self._guard.refuse(error, request, self._path)
+        return self._answered[1]
+
+    def end(self) -> None:
+        """Forget what refers back to this object: tracebacks, the app's scope, the environ."""
+        self._answered = self._certain = self._last = self.unhandled = self.before_raise = None
+        if not isinstance(self._request, UnverifiedRequest):
+            self._request = None
+
+
+def handling_in(scope_or_environ: Mapping[str, Any]) -> Handling | None:
+    """Return the `Handling` of a request; None if no middleware serves the request."""
+    found = scope_or_environ.get(HANDLING_KEY)
+    return found if isinstance(found, Handling) else None
+
+
+def note(
+    error: JWKSError, scope: MutableMapping[str, Any] | None = None, *, certain: bool = False
+) -> None:
+    """Note a refusal of the request with this scope, or else of the current request."""
+    handling = current.get()[1] if scope is None else handling_in(scope)
+    if isinstance(handling, Handling):
+        handling.note(error, certain=certain)

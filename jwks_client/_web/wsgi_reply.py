@@ -1,0 +1,169 @@
+"""Run a WSGI app for one request, and answer the refusals that its handler causes.
+
+As `asgi_reply` does it: whether a refusal caused a 500 is decided when the app starts that
+response (PEP 3333, ``start_response``), so no response of an app is held back. Must not depend on:
+frameworks, who verifies, what is excluded.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from .._core.credentials.answers import Answer
+from .._core.tokens.verified import VerifiedToken
+from ..errors import JWKSError
+from .guard import Guard, is_refusal
+from .handling import HANDLING_KEY, Handling
+from .identity import TOKEN_KEY, serving
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from _typeshed import OptExcInfo
+
+__all__ = ["run", "send"]
+
+
+def run(  # noqa: PLR0917 (hot path: keywords cost)
+    app: WSGIApplication,
+    guard: Guard[Any],
+    path: str,
+    token: VerifiedToken | None,
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+) -> Iterable[bytes]:
+    """Run an app for one request; `current_token` is right also while its body is iterated."""
+    handling = Handling(guard, environ, path, token)
+    environ[TOKEN_KEY] = token
+    environ[HANDLING_KEY] = handling
+    reply = _Reply(environ, start_response, handling)
+    with serving(token, handling):
+        try:
+            body = app(environ, reply.start_response)
+        except JWKSError as error:
+            return reply.refuse(error, sys.exc_info())
+    if reply.refusal is None:
+        file_wrapper = environ.get("wsgi.file_wrapper")
+        if isinstance(body, (list, tuple)) or (
+            isinstance(file_wrapper, type) and isinstance(body, file_wrapper)
+        ):
+            handling.end()
+            return body  # a server sends these faster if it sees what they are
+    return _Body(body, token, reply, handling)
+
+
+def send(
+    answer: Answer,
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    raised: OptExcInfo | None = None,
+) -> list[bytes]:
+    """Start a response with an answer, and return its body."""
+    headers = [
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers_to_send
+    ]
+    status = f"{answer.status} {answer.phrase}"
+    if raised is None:
+        start_response(status, headers)
+    else:
+        start_response(status, headers, raised)
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
+
+
+class _Reply:
+    """A ``start_response`` that replaces the app's 500 if a refusal caused it."""
+
+    def __init__(
+        self, environ: WSGIEnvironment, start_response: StartResponse, handling: Handling
+    ) -> None:
+        self._environ = environ
+        self._start_response = start_response
+        self._handling = handling
+        #: The body of the answer to a refusal, in place of the app's.
+        self.refusal: list[bytes] | None = None
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], raised: OptExcInfo | None = None, /
+    ) -> Callable[[bytes], object]:
+        """Start the response of the app, unless a refusal is answered in its place."""
+        if status.startswith("500") and self.refusal is None:
+            error = self._handling.cause_of_500(raised and raised[1])
+            if error is not None:
+                self.refuse(error, raised)
+        if self.refusal is not None:
+            return _ignore
+        if raised is None:
+            return self._start_response(status, headers)
+        return self._start_response(status, headers, raised)
+
+    def refuse(self, error: JWKSError, raised: OptExcInfo | None) -> list[bytes]:
+        """Answer a refusal once. Raises an error that is not a refusal.
+
+        Arguments:
+            error: what the app raised.
+            raised: with it, a server replaces the headers of a response that has not begun, and
+                raises it again if the response has begun.
+        """
+        if not is_refusal(error):
+            raise error
+        if self.refusal is None:
+            answer = self._handling.answer(error)
+            self.refusal = send(answer, self._environ, self._start_response, raised)
+        return self.refusal
+
+
+def _ignore(data: bytes) -> None:
+    """Write nothing: the request is answered."""
+
+
+class _Body:
+    """A body that an app makes while it is sent, or the answer in its place."""
+
+    def __init__(
+        self,
+        body: Iterable[bytes],
+        token: VerifiedToken | None,
+        reply: _Reply,
+        handling: Handling,
+    ) -> None:
+        self._body = body
+        self._token = token
+        self._reply = reply
+        self._handling = handling
+        self._chunks: Iterator[bytes] | None = None
+        self._begun = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        before = self._reply.refusal
+        with serving(self._token, self._handling):
+            chunk = self._next(before)
+        self._begun = self._begun or bool(chunk)
+        return chunk
+
+    def _next(self, before: list[bytes] | None) -> bytes:
+        if self._chunks is None:
+            self._chunks = iter(self._body if before is None else before)
+        try:
+            chunk = next(self._chunks)
+        except JWKSError as error:
+            if self._begun:
+                raise
+            self._reply.refuse(error, sys.exc_info())
+            chunk = b""
+        if self._reply.refusal is not before:  # refused by what ran just now
+            self._chunks = iter(self._reply.refusal or ())
+            chunk = next(self._chunks)
+        return chunk
+
+    def close(self) -> None:
+        """Close the app's own body, as the server does at the end."""
+        with serving(self._token, self._handling):
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        self._handling.end()
