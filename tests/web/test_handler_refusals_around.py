@@ -1,0 +1,86 @@
+"""Nested middlewares, background tasks, and `answer_for`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from asgi_calls import Call, call, client_of, http_scope
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from jwks_client import ConfigurationError, InsufficientScopeError
+from jwks_client.asgi import JWKSMiddleware, current_token
+from jwks_client.decorators import requires
+
+
+def test_the_innermost_middleware_answers(idp):
+    """Two middlewares around one app: one answer, by the inner one's settings, reported once."""
+    told: list[Any] = []
+
+    async def deep(request: Any) -> Any:
+        current_token().require("deep")
+
+    app = Starlette(routes=[Route("/", deep)])
+    inner = JWKSMiddleware(app, client_of(idp, listeners=[told.append]), realm="inner")
+    outer = JWKSMiddleware(inner, client_of(idp), realm="outer")
+    answer = call(outer, http_scope(idp.issue()))
+    assert (answer.status, answer.code) == (403, "insufficient_scope")
+    assert 'realm="inner"' in answer.headers["www-authenticate"]
+    assert [type(one).__name__ for one in told].count("RequestRefused") == 1
+
+
+def test_a_500_of_the_app_does_not_wait_for_its_background_task(idp):
+    """The response is sent while the task still waits."""
+
+    async def story() -> None:
+        one, free = Call({"type": "http.request"}), asyncio.Event()
+
+        async def work() -> None:
+            assert one.sent[0]["type"] == "http.response.start"
+            free.set()
+
+        async def failing(request: Any) -> Any:
+            return PlainTextResponse("oops", 500, background=BackgroundTask(work))
+
+        app = JWKSMiddleware(Starlette(routes=[Route("/", failing)]), client_of(idp))
+        await one.to(app, http_scope(idp.issue()))
+        assert free.is_set()
+        assert one.status == 500
+
+    asyncio.run(story())
+
+
+def test_answer_for_reports_a_refusal_once(idp):
+    """A framework that asks twice, and raises as well, has one answer and one report."""
+    told: list[Any] = []
+    answers: list[Any] = []
+
+    @requires("a")
+    async def refused(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await refused(scope, receive, send)
+        except InsufficientScopeError as error:
+            answers.extend([protected.answer_for(error, scope) for _ in range(2)])
+            raise
+
+    protected = JWKSMiddleware(app, client_of(idp, listeners=[told.append]))
+    assert call(protected, http_scope(idp.issue())).status == 403
+    assert answers[0] is answers[1]
+    assert [type(one).__name__ for one in told].count("RequestRefused") == 1
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), ConfigurationError("x", "y")])
+def test_answer_for_takes_refusals_alone(idp, error):
+    """Anything else is a bug in the caller."""
+    protected = JWKSMiddleware(Starlette(), client_of(idp))
+    with pytest.raises(TypeError, match="error must be a refusal"):
+        protected.answer_for(error, http_scope())
+    with pytest.raises(TypeError, match="request must be a scope"):
+        protected.answer_for(InsufficientScopeError("a"), object())
