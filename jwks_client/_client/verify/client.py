@@ -216,7 +216,7 @@ class VerifyingClient(BaseClient):
             parsed = parse(text_of(token, self._max_token), self._max_header)
             candidates = yield from self._directory.asked(parsed, None)
         except JWKSError as error:
-            return refused_at_sight(error)
+            return refused_at_sight(error, token)
         attempts: list[Attempt] = []
         outcome = yield from steps(self._flights, parsed, candidates, (), attempts)
         asked = {one.rules.name: one.asked for one in attempts}

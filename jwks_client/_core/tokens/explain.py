@@ -1,26 +1,39 @@
 """Why a token was accepted or refused, for people: each key considered, each check's outcome.
 
-Owns: the explanation as a value and as text. May not know: how the verification was carried out; it
-judges anew, by the same rules, against the facts as they are afterwards. It is for logs and
-terminals of the application's own people, never for responses. Of a token whose signature did not
-hold it shows no claim, only which check it failed.
+It judges anew, by the same rules, against the facts as they are after the verification. It is for
+logs and terminals of the application's own people, never for responses. Of a token without a valid
+signature it shows header members and the checks that failed, but no claim. Its text is printable.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias, cast
 
 from ...errors import JWKSError, KeysUnavailableError, TokenError
+from ..encoding import printable
 from ..keysets.cache import KeyCache, State
 from ..keysets.jwk import MAX_CANDIDATES, Found, Key
+from ..provider import IssuerTemplate
 from .claims import Rules
 from .unverified import UnverifiedToken
 from .verified import find_signing_key
 
 __all__ = ["CandidateExplained", "CheckExplained", "Explanation", "KeyExplained"]
 
+_LONGEST: Final = 200
+_OPAQUE: Final = (
+    "it has no dots, so it is not a JWT but an opaque token: request a token for your API's "
+    "audience, or ask the provider about it (introspection)"
+)
+_MILLISECONDS: Final = 100_000_000_000  # seconds of the year 5138
+_CLAIMS: Final = {
+    "issuer": ("iss",),
+    "expiry": ("exp",),
+    "other times": ("iat", "nbf"),
+    "audience": ("aud",),
+}
 # The application's own checks that were asked, by name, and the error of the one that refused.
 Asked: TypeAlias = Sequence[tuple[str, JWKSError | None]]
 
@@ -39,12 +52,18 @@ class KeyExplained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckExplained:
-    """One check. ``code`` is None if it passed, else what ``verify`` would raise for it."""
+    """One check. ``code`` is None if it passed, else what ``verify`` would raise for it.
+
+    ``expected`` and ``found`` are texts, or None where there is nothing to compare; ``found`` shows
+    claims only of a token with a valid signature.
+    """
 
     name: str
     code: str | None
     claim: str | None
     message: str
+    expected: str | None = None
+    found: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +93,19 @@ class Explanation:
         message: one sentence for people.
         provider: the name of the provider that accepted it, or None.
         candidates: the providers that were asked, in order.
+        now: seconds since the epoch by which times were judged, or None if none were.
+        kid, typ: header members of the token, escaped; None where absent or not read.
+        hints: what commonly causes such a refusal.
     """
 
     code: str | None
     message: str
     provider: str | None
     candidates: tuple[CandidateExplained, ...]
+    now: float | None = None
+    kid: str | None = None
+    typ: str | None = None
+    hints: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -93,10 +119,13 @@ class Explanation:
         return next(failed, None)
 
     def __str__(self) -> str:
-        return "\n".join(self._lines())
+        return "\n".join(map(_one_line, self._lines()))
 
     def _lines(self) -> Iterator[str]:
         yield f"{'accepted' if self.accepted else 'refused'}: {self.message}"
+        yield from (f"hint: {hint}" for hint in self.hints)
+        if self.now is not None:
+            yield f"token: kid {self.kid!r}, typ {self.typ!r}; judged at {self.now:.0f}"
         for candidate in self.candidates:
             yield f"provider {candidate.provider!r}, its keys are {candidate.state}"
             for key in candidate.keys:
@@ -105,16 +134,33 @@ class Explanation:
                 yield f"  {'ok    ' if check.code is None else 'FAILED'} {check.name}{_told(check)}"
 
 
+def _one_line(text: str) -> str:
+    """Return text in which an outsider's characters neither end a line nor control a terminal."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
+    )
+
+
 def _told(check: CheckExplained) -> str:
+    compared = "".join(
+        f"; {what} {text}"
+        for what, text in (("expected", check.expected), ("found", check.found))
+        if text is not None
+    )
     if check.code is None:
-        return ""
+        return compared
     about = f" [{check.claim}]" if check.claim else ""
-    return f": {check.code}{about}, {check.message}"
+    return f": {check.code}{about}, {check.message}{compared}"
 
 
-def refused_at_sight(error: JWKSError) -> Explanation:
-    """The explanation of a token that reached no provider."""
-    return Explanation(code=error.code, message=error.message, provider=None, candidates=())
+def refused_at_sight(error: JWKSError, token: object = None) -> Explanation:
+    """Return the explanation of a token that reached no provider."""
+    dot = b"." if isinstance(token, bytes) else "."
+    opaque = error.code == "malformed_token" and isinstance(token, (str, bytes))
+    hints = (_OPAQUE,) if opaque and dot not in token else ()  # type: ignore[operator]
+    return Explanation(
+        code=error.code, message=error.message, provider=None, candidates=(), hints=hints
+    )
 
 
 def explain(
@@ -134,11 +180,34 @@ def explain(
         accepted_by: the provider that accepted it.
         times: seconds since the epoch, and monotonic seconds.
     """
-    told = tuple(_candidate(token, candidate, error, times) for candidate in candidates)
-    if error is None:
-        message = "the signature and every claim hold"
-        return Explanation(code=None, message=message, provider=accepted_by, candidates=told)
-    return Explanation(code=error.code, message=error.message, provider=None, candidates=told)
+    asked = tuple(candidates)
+    typ = token.header.members.get("typ")
+    return Explanation(
+        code=None if error is None else error.code,
+        message="the signature and every claim hold" if error is None else error.message,
+        provider=accepted_by if error is None else None,
+        candidates=tuple(_candidate(token, candidate, error, times) for candidate in asked),
+        now=times[0],
+        kid=None if token.kid is None else printable(token.kid, _LONGEST),
+        typ=None if typ is None else _shown(typ),
+        hints=() if error is None else tuple(_hints(token, [rules for rules, _, _ in asked])),
+    )
+
+
+def _hints(token: UnverifiedToken, asked: Iterable[Rules]) -> Iterator[str]:
+    """Yield common mistakes. They are derived from claims, but show none."""
+    for name in ("exp", "iat", "nbf"):
+        value = token.claims.get(name)
+        if isinstance(value, (int, float)) and value > _MILLISECONDS:
+            yield f"'{name}' looks like milliseconds; it must be seconds since 1970"
+    issuer = token.claims.get("iss")
+    for rules in asked:
+        configured = rules.provider.issuer
+        several = (configured,) if isinstance(configured, str) else configured
+        if not isinstance(issuer, str) or not isinstance(several, tuple) or issuer in several:
+            continue
+        if issuer.rstrip("/") in {one.rstrip("/") for one in several}:
+            yield "the token's issuer and the configured one differ in the slash at the end"
 
 
 def _candidate(
@@ -150,7 +219,10 @@ def _candidate(
     rules, cache, asked = candidate
     wall, now = times
     keys, made_by = _keys(token, rules, cache)
-    checks = [_check(name, run) for name, run in rules.each_check(token, made_by, wall)]
+    checks = [
+        _check(name, run, *_compared(name, token, rules, wall, verified=made_by is not None))
+        for name, run in rules.each_check(token, made_by, wall)
+    ]
     # Where `verify` has it: after alg and typ, before the claims. A token that they condemn causes
     # no fetch, and of a signature that nobody had a key for there is nothing to tell.
     if cache.key_set is not None or isinstance(error, KeysUnavailableError):
@@ -161,12 +233,54 @@ def _candidate(
     )
 
 
-def _check(name: str, run: Callable[[], object]) -> CheckExplained:
+def _check(
+    name: str, run: Callable[[], object], expected: str | None, found: str | None
+) -> CheckExplained:
+    code, claim, message = None, None, ""
     try:
         run()
     except TokenError as error:
-        return CheckExplained(name=name, code=error.code, claim=error.claim, message=error.message)
-    return CheckExplained(name=name, code=None, claim=None, message="")
+        code, claim, message = error.code, error.claim, error.message
+    return CheckExplained(
+        name=name, code=code, claim=claim, message=message, expected=expected, found=found
+    )
+
+
+def _compared(
+    name: str, token: UnverifiedToken, rules: Rules, now: float, *, verified: bool
+) -> tuple[str | None, str | None]:
+    """Return what a check expects and what it finds, as text."""
+    provider = rules.provider
+    leeway = f"now {now:.0f}, leeway {provider.leeway:g}"
+    issuer, types = provider.issuer, sorted(map(str, rules.types))
+    expected: str | None
+    match name:
+        case "algorithm and token type":
+            expected = f"alg {', '.join(sorted(rules.algorithms))}; typ {', '.join(types)}"
+            return expected, f"alg {token.algorithm}; typ {_shown(token.header.members.get('typ'))}"
+        case "issuer":
+            expected = _shown(issuer.template if isinstance(issuer, IssuerTemplate) else issuer)
+        case "expiry":
+            expected = f"exp after {now - provider.leeway:.0f} ({leeway})"
+        case "other times":
+            age = "" if provider.max_age is None else f", max_age {provider.max_age:g}"
+            expected = f"iat and nbf up to {now + provider.leeway:.0f} ({leeway}{age})"
+        case "audience":
+            expected = _shown(provider.audience)
+        case "claim values":
+            expected = _shown(dict(provider.claim_values)) if provider.claim_values else None
+        case _:
+            expected = None
+    names = tuple(provider.claim_values) if name == "claim values" else _CLAIMS.get(name, ())
+    if not verified or not names:
+        return expected, None
+    return expected, ", ".join(f"{one} {_shown(token.claims.get(one))}" for one in names)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        value = ", ".join(map(str, cast("tuple[object, ...]", value)))
+    return printable(value if isinstance(value, str) else repr(value), _LONGEST)
 
 
 def _signature(

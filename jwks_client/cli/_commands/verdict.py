@@ -56,7 +56,12 @@ def token_as_json(token: VerifiedToken) -> dict[str, object]:
 
 
 def show_explanation(explanation: Explanation) -> None:
-    """Every key considered and every check, with its outcome."""
+    """Show every key considered and every check, with its outcome."""
+    for hint in explanation.hints:
+        say((f"hint: {hint}", "yellow"))
+    if explanation.now is not None:
+        kid, typ = explanation.kid or "-", explanation.typ or "-"
+        say(f"token: kid {kid}, typ {typ}; judged at {_moment(explanation.now)}")
     for candidate in explanation.candidates:
         say()
         say((f"provider {printable(candidate.provider)}", "bold"), f", keys {candidate.state}")
@@ -74,6 +79,10 @@ def explanation_as_json(explanation: Explanation) -> dict[str, object]:
         "code": explanation.code,
         "message": explanation.message,
         "provider": explanation.provider,
+        "now": explanation.now,
+        "kid": explanation.kid,
+        "typ": explanation.typ,
+        "hints": list(explanation.hints),
         "candidates": [
             {
                 "provider": candidate.provider,
@@ -95,6 +104,8 @@ def explanation_as_json(explanation: Explanation) -> dict[str, object]:
                         "code": check.code,
                         "claim": check.claim,
                         "message": check.message,
+                        "expected": check.expected,
+                        "found": check.found,
                     }
                     for check in candidate.checks
                 ],
@@ -116,7 +127,9 @@ def _check_rows(candidate: CandidateExplained) -> list[tuple[Cell, ...]]:
         about = f" ({check.claim})" if check.claim else ""
         told: Cell = ("ok", "green")
         if check.code is not None:
-            told = (f"FAILED {check.code}{about}: {check.message}", "bold red")
+            compared = f"; expected {check.expected}" if check.expected else ""
+            compared += f"; found {check.found}" if check.found else ""
+            told = (f"FAILED {check.code}{about}: {check.message}{compared}", "bold red")
         rows.append((check.name, told))
     return rows
 

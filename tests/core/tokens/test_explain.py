@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from jwks_client import JWKSError, Provider
+from jwks_client import IssuerTemplate, JWKSClient, JWKSError, Provider
 from jwks_client.testing import FakeProvider
 
 
@@ -199,3 +199,102 @@ def test_it_tells_no_listener_and_remembers_nothing(drive, idp):
     drive.explain(idp.issue(aud="other"))
     drive.explain("x")
     assert told == []
+
+
+def check_named(explained, name):
+    """One check of the first candidate."""
+    [check] = [one for one in explained.candidates[0].checks if one.name == name]
+    return check
+
+
+def test_expected_stands_beside_found(drive, idp):
+    """A person compares the two, and times with the moment by which they were judged."""
+    drive.client(idp)
+    drive.keys()
+    explained = drive.explain(idp.issue(aud="other", expires_in=-60))
+    now = int(idp.clock.time())
+    audience, expiry = check_named(explained, "audience"), check_named(explained, "expiry")
+    assert (audience.expected, audience.found) == (idp.audience, "aud other")
+    assert f"now {now}, leeway 30" in expiry.expected
+    assert expiry.found == f"exp {now - 60}"
+    assert (explained.now, explained.kid, explained.typ) == (now, idp.kid, "JWT")
+    text = str(explained)
+    assert "; expected api; found aud other" in text
+    assert f"judged at {now}" in text
+
+
+def test_each_setting_that_is_compared_is_shown(drive, idp):
+    """Several issuers, a template, wanted values, an age."""
+    provider = replace(
+        idp.provider,
+        issuer=(idp.issuer, "https://b.test"),
+        claim_values={"kind": "a"},
+        max_age=60,
+    )
+    drive.client(provider, clock=idp.clock, transport=idp.transport)
+    explained = drive.explain(idp.issue(kind="b"))
+    assert check_named(explained, "issuer").expected == f"{idp.issuer}, https://b.test"
+    values = check_named(explained, "claim values")
+    assert (values.expected, values.found) == ("{'kind': 'a'}", "kind b")
+    assert "max_age 60" in check_named(explained, "other times").expected
+    template = IssuerTemplate("https://login.test/{tid}", allowed={"t"})
+    drive.client(replace(idp.provider, issuer=template), clock=idp.clock, transport=idp.transport)
+    explained = drive.explain(idp.issue())
+    assert check_named(explained, "issuer").expected == "https://login.test/{tid}"
+
+
+def test_no_claim_is_found_in_a_token_without_a_valid_signature(drive, idp):
+    """What is expected is the application's own; what is in such a token is a stranger's."""
+    drive.client(idp)
+    head, _, rest = idp.issue(secret="hidden", aud="hidden").partition(".")
+    forged = f"{head}.{rest[:-8]}{'A' * 8}"
+    explained = drive.explain(forged)
+    assert check_named(explained, "audience").expected == idp.audience
+    assert check_named(explained, "audience").found is None
+    assert "hidden" not in str(explained)
+
+
+@pytest.mark.parametrize(
+    ("claims", "hint"),
+    [
+        ({"exp": 1_700_000_060_000}, "'exp' looks like milliseconds"),
+        ({"iat": 1_700_000_000_000}, "'iat' looks like milliseconds"),
+        ({"iss": "https://issuer.test/"}, "differ in the slash"),
+        ({"aud": "other"}, None),
+        ({"iss": 7}, None),
+    ],
+)
+def test_common_mistakes_get_a_hint(drive, idp, claims, hint):
+    """Milliseconds and a slash too many are named; other refusals get no wrong guess."""
+    drive.client(idp)
+    explained = drive.explain(idp.issue(**claims))
+    assert not explained.accepted
+    assert ([hint in one for one in explained.hints] if hint else explained.hints) == (
+        [True] if hint else ()
+    )
+    if hint:
+        assert f"hint: {explained.hints[0]}" in str(explained)
+
+
+@pytest.mark.parametrize("token", ["2YotnFZFEjr1zCsicMWpAA", b"2YotnFZFEjr1zCsicMWpAA"])
+def test_an_opaque_token_is_named(drive, idp, token):
+    """It is the wrong kind of token, and not a damaged JWT; a damaged one gets no such hint."""
+    drive.client(idp)
+    [hint] = drive.explain(token).hints
+    assert "opaque token" in hint
+    assert drive.explain("a.b").hints == ()
+    assert drive.explain(5).hints == ()
+
+
+HOSTILE = "RS256\n2026-01-01 INFO accepted: \x1b[2J\x1b]0;title\x07\u202e"
+
+
+@pytest.mark.parametrize("member", ["alg", "kid", "kty", "crv", "use"])
+def test_what_an_outsider_wrote_is_escaped(idp, member):
+    """A key set cannot forge a log line, clear a terminal or turn text around."""
+    keys = idp.jwks()
+    keys["keys"].append({"kty": "RSA", "kid": "x", "n": "AQAB", "e": "AQAB", member: HOSTILE})
+    provider = Provider(name="idp", issuer=idp.issuer, audience="other", jwks=keys)
+    text = str(JWKSClient(provider).explain(idp.issue(headers={"typ": HOSTILE})))
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert "\n2026" not in text
