@@ -172,6 +172,13 @@ def test_the_issuers_of_github(options, issuer):
     assert verdict(provider, iss=issuer, aud="a", repository="Acme/Shop") == "ok"
 
 
+def test_only_letters_of_ascii_have_a_case_at_github():
+    """The Kelvin sign, whose lower case is a k, is not the k of a repository's name."""
+    provider = providers.github_actions(repository="acme/Kit", audience="a")
+    for repository, expected in (("ACME/kIT", "ok"), ("acme/\u212ait", "invalid_claim")):
+        assert verdict(provider, iss=ACTIONS, aud="a", repository=repository) == expected
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

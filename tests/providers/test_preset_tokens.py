@@ -314,7 +314,6 @@ PRESETS = {
         [
             ({"repository": "evil/api"}, "invalid_claim"),
             ({"repository": "acme/api-fork"}, "invalid_claim"),
-            ({"repository": "ac\u212ae/api"}, "invalid_claim"),  # a Kelvin sign is not a k
             ({"iss": "https://token.actions.githubusercontent.com/acme"}, "wrong_issuer"),
             ({"repository": None}, "missing_claim"),
             ({"aud": "https://github.com/evil"}, "wrong_audience"),
