@@ -7,13 +7,12 @@ Messages name the claim and what the application expects of it, never the value 
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, cast
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ...errors import TokenError
 from ..keysets.jwk import Key
-from ..provider import IssuerTemplate, Provider, ScopeClaim
+from ..provider import IssuerTemplate, Provider
 from ..unchecked import UNCHECKED
 from .claim_values import (
     ABSENT,
@@ -26,6 +25,7 @@ from .claim_values import (
     wanted,
     words_of,
 )
+from .scopes import own_scopes, scopes_in
 from .unverified import UnverifiedToken, new_tuple
 from .verified import TokenFacts
 
@@ -192,10 +192,10 @@ class Rules:
         for name in self._usual_scopes:
             if name in claims:
                 value = claims[name]
-                words = words_of(value) if type(value) is str else _words(name, value)
+                words = words_of(value) if type(value) is str else scopes_in(name, value)
                 scopes = scopes | words if scopes else words
         if self._scope_claim is not None:
-            scopes = _own_scopes(self._scope_claim, claims)
+            scopes = own_scopes(self._scope_claim, claims)
         return new_tuple(  # type: ignore[no-any-return]
             TokenFacts,
             (
@@ -250,9 +250,9 @@ class Rules:
         own = self._scope_claim
         if own is None:
             usual = [name for name in self._usual_scopes if name in claims]
-            yield "scopes", lambda: [_words(name, claims[name]) for name in usual]
+            yield "scopes", lambda: [scopes_in(name, claims[name]) for name in usual]
         elif key is not None or not callable(own):  # a callable sees verified claims only
-            yield "scopes", lambda: _own_scopes(own, claims)
+            yield "scopes", lambda: own_scopes(own, claims)
 
     def lasting(self, facts: TokenFacts) -> tuple[float, float]:
         """From when until when (seconds since the epoch) the verdict stays the same."""
@@ -386,39 +386,6 @@ class Rules:
                 raise TokenError(
                     "forbidden_claim", "it has a claim that must not be there", claim=name
                 )
-
-
-def _words(name: str, value: object) -> frozenset[str]:
-    """The scopes in a claim."""
-    if type(value) is str:
-        return words_of(value)
-    several = strings_of(value)
-    if several is not None:
-        return frozenset(several) - {""}
-    if name == "scope" and value is not None:
-        # RFC 8693, section 4.2 gives it one type; the others are vendors' own.
-        raise TokenError(
-            "invalid_claim", "its scope is neither string nor list of strings", claim=name
-        )
-    return frozenset()
-
-
-def _own_scopes(own: ScopeClaim, claims: dict[str, Any]) -> frozenset[str]:
-    """Return the scopes where the provider says how: by name, several names, or a callable."""
-    if not callable(own):
-        names = (own,) if isinstance(own, str) else own
-        present = next((name for name in names if name in claims), None)
-        return frozenset() if present is None else _words(present, claims[present])
-    try:
-        found: object = own(copy.deepcopy(claims))
-        if found is None or isinstance(found, str):
-            return words_of(found or "")
-        scopes = frozenset(cast("Iterable[object]", found))
-        if all(isinstance(one, str) for one in scopes):
-            return cast("frozenset[str]", scopes) - {""}
-    except Exception as error:
-        raise TokenError("rejected_by_check", "scope_claim raised an error") from error
-    raise TokenError("rejected_by_check", "scope_claim returned something else than strings")
 
 
 def _several(value: str | tuple[str, ...]) -> frozenset[str]:
