@@ -22,7 +22,7 @@ from .verify.client import VerifyingClient
 from .verify.waiting import Want
 
 if TYPE_CHECKING:
-    from ..protocols import AsyncHTTPClient, Clock, Listener
+    from ..protocols import AsyncHTTPClient, Clock, Listener, Store
 
 CLOSING: Final = 1.0  # seconds that `aclose` waits at most for the end of a flight
 T = TypeVar("T")
@@ -42,6 +42,7 @@ class AsyncJWKSClient(VerifyingClient):
         token_cache_size: how many verified tokens are remembered; 0 for none.
         http: an ``httpx.AsyncClient``, or anything of its shape, to fetch with; it stays the
             caller's.
+        store: where processes share key sets, of `jwks_client.stores` or a custom one.
         listeners: callables given each event of `jwks_client.events`.
         clock: an object with ``time()`` and ``monotonic()``; by default the system's.
 
@@ -60,6 +61,7 @@ class AsyncJWKSClient(VerifyingClient):
         fetch: FetchPolicy = FetchPolicy(),
         token_cache_size: int = 1024,
         http: AsyncHTTPClient | None = None,
+        store: Store | None = None,
         listeners: Iterable[Listener] = (),
         clock: Clock | None = None,
     ) -> None:
@@ -69,6 +71,7 @@ class AsyncJWKSClient(VerifyingClient):
             fetch=fetch,
             token_cache_size=token_cache_size,
             http=http,
+            store=store,
             listeners=listeners,
             clock=clock,
             resolve=resolve,

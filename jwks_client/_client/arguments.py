@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .._core.json_values import is_json
 from .._core.policy import FetchPolicy
@@ -17,7 +17,9 @@ from .._core.tokens.claim_values import Wanted, wanted
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from ..protocols import Clock, Listener
+    from ..protocols import Clock, Listener, Store
+
+SHORTEST_SECRET: Final = 32
 
 
 def claim_values(values: Mapping[str, Any] | None) -> Wanted:
@@ -50,6 +52,25 @@ def clock(given: Clock) -> Clock:
         getattr(given, "monotonic", None)
     ):
         raise ConfigurationError("clock", "takes an object with time() and monotonic()")
+    return given
+
+
+def store(given: Store) -> Store:
+    """Return a store whose methods can be called in threads of this library."""
+    calls = [getattr(given, name, None) for name in ("read", "write", "claim", "release")]
+    if isinstance(given, type) or not all(callable(one) for one in calls):
+        raise ConfigurationError(
+            "store", f"must have read, write, claim and release, got {type(given).__name__}"
+        )
+    if any(inspect.iscoroutinefunction(one) for one in calls):
+        raise ConfigurationError("store", "must have plain methods, for the async client too")
+    secrets = getattr(given, "secrets", None)
+    if not isinstance(secrets, tuple) or not all(
+        isinstance(one, bytes) and len(one) >= SHORTEST_SECRET for one in secrets
+    ):
+        raise ConfigurationError(
+            "store", f"must have secrets, a tuple of bytes of at least {SHORTEST_SECRET} each"
+        )
     return given
 
 

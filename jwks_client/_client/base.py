@@ -29,11 +29,14 @@ from .health import Health, health_of
 from .issuers.directory import Directory
 from .keysets.flights import Crew, Flights
 from .keysets.pool import Sources, due_share
+from .keysets.shared import SharedKeySet
 from .keysets.source import KeySource
+from .keysets.store_calls import calls_of
 from .keysets.thread_flights import ThreadCrew
 
 if TYPE_CHECKING:
-    from ..protocols import Clock, Listener
+    from .._core.keysets.fetch import Plan
+    from ..protocols import Clock, Listener, Store
     from .issuers.resolver import Resolve
     from .issuers.tenants import Tenants
     from .network import Network
@@ -51,6 +54,7 @@ class BaseClient:
         fetch: FetchPolicy,
         token_cache_size: int,
         http: object,
+        store: Store | None,
         listeners: Iterable[Listener],
         clock: Clock | None,
         resolve: Resolve | None,
@@ -78,12 +82,15 @@ class BaseClient:
         self._listeners = arguments.listeners(listeners)
         self._clock: Clock = SystemClock() if clock is None else arguments.clock(clock)
         self._random = random.SystemRandom()
-        make = Sources(cache, fetch, self._clock, self._random)
+        self._http = http
+        checked = None if store is None else arguments.store(store)
+        draw = self._random.random
+        self._store = None if checked is None else calls_of(checked, draw)
+        make = Sources(cache, fetch, self._clock, self._random, self._share)
         self._tenants = self._make_tenants(make, resolve, max_resolved, resolve_ttl)
         self._directory = Directory(providers, make, self._tenants, self._clock)
         arguments.check_checks(providers, asynchronous=self._asynchronous)
         self._network = None if http is not None else self._make_network(providers, resolve)
-        self._http = http
         self._flights = self._make_flights()
         _living.add(self)
 
@@ -95,6 +102,18 @@ class BaseClient:
         urls = [one.jwks_url or one.discovery_url for one in providers]
         return Network(
             self._fetch_policy, [url for url in urls if url], resolves=resolve is not None
+        )
+
+    def _share(self, plan: Plan) -> SharedKeySet | None:
+        if self._store is None:
+            return None
+        return SharedKeySet(
+            self._store,
+            plan,
+            own_http=self._http is not None,
+            clock=self._clock,
+            emit=self.emit,
+            draw=self._random.random,
         )
 
     def _make_flights(self) -> Flights:
@@ -161,7 +180,12 @@ class BaseClient:
         """
         now, wall = self._clock.monotonic(), self._clock.time()
         everyone = self._directory.everyone()
-        return {name: health_of(source.cache, now, wall) for name, source in everyone.items()}
+        return {
+            name: health_of(
+                source.cache, now, wall, None if source.shared is None else source.shared.state
+            )
+            for name, source in everyone.items()
+        }
 
     def forget(self, issuer: str) -> None:
         """Drop a tenant that ``resolve`` answered for: its keys and tokens, or its refusal.

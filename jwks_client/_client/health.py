@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from .._core.keysets.cache import KeyCache, State
+
+StoreState: TypeAlias = Literal["up", "down"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,8 @@ class Health:
             must not reach an HTTP response that strangers can read.
         next_attempt: seconds since the epoch before which nobody fetches, or None.
         fetches: GETs of the key set so far.
+        store: ``up``, or ``down`` while a store that failed is left alone; None if this key set
+            uses no store.
     """
 
     state: State
@@ -36,15 +41,17 @@ class Health:
     last_error_message: str | None
     next_attempt: float | None
     fetches: int
+    store: StoreState | None = None
 
 
-def health_of(cache: KeyCache, now: float, wall: float) -> Health:
+def health_of(cache: KeyCache, now: float, wall: float, store: StoreState | None = None) -> Health:
     """Read the health of a key set.
 
     Arguments:
         cache: its facts.
         now: monotonic seconds.
         wall: seconds since the epoch.
+        store: how its store is doing.
     """
     fetched = cache.key_set is not None and math.isfinite(cache.life)  # else none, or one in hand
 
@@ -61,4 +68,5 @@ def health_of(cache: KeyCache, now: float, wall: float) -> Health:
         last_error_message=None if cache.failure is None else cache.failure.message,
         next_attempt=at(cache.retry_at) if cache.in_backoff(now) else None,
         fetches=cache.requests,
+        store=store,
     )

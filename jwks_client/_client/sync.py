@@ -23,7 +23,7 @@ from .verify.waiting import Want
 
 if TYPE_CHECKING:
     from .._core.tokens.explain import Explanation
-    from ..protocols import Clock, HTTPClient, Listener
+    from ..protocols import Clock, HTTPClient, Listener, Store
 
 CLOSING: Final = 1.0  # seconds that `close` waits at most for the end of a flight
 T = TypeVar("T")
@@ -42,6 +42,7 @@ class JWKSClient(VerifyingClient):
         fetch: how keys are fetched, and the limits of that.
         token_cache_size: how many verified tokens are remembered; 0 for none.
         http: an ``httpx.Client``, or anything of its shape, to fetch with; it stays the caller's.
+        store: where processes share key sets, of `jwks_client.stores` or a custom one.
         listeners: callables given each event of `jwks_client.events`.
         clock: an object with ``time()`` and ``monotonic()``; by default the system's.
 
@@ -58,6 +59,7 @@ class JWKSClient(VerifyingClient):
         fetch: FetchPolicy = FetchPolicy(),
         token_cache_size: int = 1024,
         http: HTTPClient | None = None,
+        store: Store | None = None,
         listeners: Iterable[Listener] = (),
         clock: Clock | None = None,
     ) -> None:
@@ -67,6 +69,7 @@ class JWKSClient(VerifyingClient):
             fetch=fetch,
             token_cache_size=token_cache_size,
             http=http,
+            store=store,
             listeners=listeners,
             clock=clock,
             resolve=resolve,

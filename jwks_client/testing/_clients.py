@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from .. import AsyncJWKSClient, CachePolicy, FetchPolicy, JWKSClient, Provider
-from ..protocols import Clock, Listener
+from ..protocols import Clock, Listener, Store
 
 if TYPE_CHECKING:
     from ._provider import FakeProvider
@@ -30,6 +30,7 @@ class ClientSettings(TypedDict, total=False):
     fetch: FetchPolicy
     token_cache_size: int
     http: Any
+    store: Store | None
     listeners: Iterable[Listener]
     clock: Clock | None
 

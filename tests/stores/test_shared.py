@@ -10,7 +10,7 @@ import pytest
 from fake_stores import FakePace, FakeStore, Stopped
 
 from jwks_client import CachePolicy, FetchPolicy, Provider
-from jwks_client._client.keysets.shared import SharedKeySet
+from jwks_client._client.keysets.shared import SharedKeySet, Visit
 from jwks_client._client.keysets.store_calls import StoreCalls
 from jwks_client._core.keysets.cache import Budget, KeyCache
 from jwks_client._core.keysets.fetch import Failed, Fetched, Plan, Validators
@@ -72,7 +72,8 @@ class Process:
     ) -> Any:
         """One flight: ``sends`` are the provider's kids, or 304, or None for an outage."""
         why = Purpose(began_at=self.pace.now, **purpose)
-        visit, landed = self.shared.before(why, self.cache, stopped or Stopped())
+        visit = Visit()
+        landed = self.shared.before(visit, why, self.cache, stopped or Stopped())
         outcome: Any = landed
         if landed is None:
             self.fetches += 1
@@ -96,6 +97,13 @@ class Process:
     @property
     def state(self) -> str:
         return self.cache.state(self.pace.now)
+
+
+def begun(process: Process, why: Purpose) -> Visit:
+    """A visit that has the lease, of a flight that has not ended."""
+    visit = Visit()
+    process.shared.before(visit, why, process.cache, Stopped())
+    return visit
 
 
 def answer(sends: Any) -> Fetched | Failed:
@@ -204,7 +212,7 @@ def test_those_without_the_lease_wait_for_the_record(any_store, pace):
     """While another process fetches, this one waits, and lands what appears; no fetch of its own."""
     one, two = Process(any_store, pace), Process(any_store, pace)
     why = Purpose(began_at=pace.now)
-    visit, _ = one.shared.before(why, one.cache, Stopped())
+    visit = begun(one, why)
     assert visit.lease
 
     def lead():
@@ -234,7 +242,7 @@ def test_a_replay_while_waiting_is_as_old_as_it_is(seed_store, pace):
 def test_a_leader_that_was_killed_costs_a_second(store, pace):
     """A lease whose holder is gone: after 1 s one more process fetches, after 2 s each does."""
     dead = Process(store, pace)
-    dead.shared.before(Purpose(began_at=pace.now), dead.cache, Stopped())
+    begun(dead, Purpose(began_at=pace.now))
     began = pace.now
     Process(store, pace).fly(takes=0)
     assert 1.0 <= pace.now - began < 1.3
@@ -390,7 +398,7 @@ def test_the_write_comes_before_the_landing(store, pace):
     """A process that ends as soon as it has its keys leaves a record, and no lease."""
     one = Process(store, pace)
     why = Purpose(began_at=pace.now)
-    visit, _ = one.shared.before(why, one.cache, Stopped())
+    visit = begun(one, why)
     one.shared.after(visit, why, one.cache, answer(("k1",)))
     assert store.values
     assert store.leases == {}
@@ -491,7 +499,7 @@ def test_a_hostile_record_plants_nothing(store, pace, planted, code):
         other = FakeStore(pace)
         twin = Process(other, pace)
         why = Purpose(began_at=pace.now)
-        visit, _ = twin.shared.before(why, twin.cache, Stopped())
+        visit = begun(twin, why)
         twin.shared.after(visit, why, twin.cache, replace(answer(("k1",)), body=b"{}"))
         planted = other.values[name][0]
     store.values[name] = (planted, pace.now)
@@ -519,7 +527,7 @@ def test_a_closed_client_does_not_wait_on(store, pace):
     stopped = Stopped()
     stopped.is_set = True
     one = Process(store, pace)
-    one.shared.before(Purpose(began_at=pace.now), one.cache, stopped)
+    one.shared.before(Visit(), Purpose(began_at=pace.now), one.cache, stopped)
     assert len(pace.waits) == 1
 
 

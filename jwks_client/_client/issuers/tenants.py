@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
+from cachetools import LRUCache
+
 from ..._core.issuers.resolver_answers import Failure, read_answer, same_provider
 from ..._core.issuers.tenants import Ask, Busy, Decision, Tenant, TenantTable, Unknown, Use
 from ..._core.policy import TenantPolicy
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from ...protocols import Clock
 
 PATIENCE: Final = 2.0  # seconds after which an answer is dropped
+# Forgotten issuers whose first load asks the provider, whatever a store holds.
+_MOST_FORGOTTEN: Final = 10_000
 Loaded: TypeAlias = Tenant[KeySource]
 
 
@@ -81,6 +85,7 @@ class Tenants:
         self._in_air: dict[tuple[asyncio.AbstractEventLoop | None, str], Resolution] = {}
         self._begun = 0
         self._closed = False
+        self._forgotten: LRUCache[str, None] = LRUCache(_MOST_FORGOTTEN)
 
     # --- what a client asks
 
@@ -133,6 +138,7 @@ class Tenants:
         The answer of a call that began before is dropped; its callers ask again.
         """
         with self._lock:
+            self._forgotten[issuer] = None
             tenant = self._table.forget(issuer)
             for call in [one for one in self._in_air.values() if one.issuer == issuer]:
                 self._give_up(call)
@@ -230,6 +236,8 @@ class Tenants:
                 return known
             arguments.check_checks((provider,), asynchronous=self._asynchronous)
             source = self._make_source(provider, None if known is None else known.source)
+            if known is None and call.issuer in self._forgotten:
+                source.skips_store = source.cache.key_set is None
             return Tenant(provider, Rules(provider), source)
         except Exception as error:  # noqa: BLE001 (what an application describes may be anything)
             error.__traceback__ = None  # it is kept, the frames are not

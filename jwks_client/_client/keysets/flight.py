@@ -50,6 +50,8 @@ class Flight:
         budget: what pays for the flight as it lands. A flight that vanishes costs nothing.
         reason: why it was begun, for events.
         doubts: the kid whose signature failed, if that is the reason.
+        seeks: the unknown kid, if that is the reason.
+        ignores_store: the provider is asked whatever a store holds.
         began_at: when it began, by the client's clock (monotonic).
         overdue_at: its deadline, by the system's monotonic clock.
 
@@ -64,8 +66,8 @@ class Flight:
 
     __slots__ = (
         *("_followed_by", "abandoned", "began_at", "budget", "claimed_by", "conversation"),
-        *("doubts", "fetch", "landed", "loop", "number", "over", "overdue_at", "reason"),
-        *("recorded", "take_off", "task", "thread", "url"),
+        *("doubts", "fetch", "ignores_store", "landed", "loop", "number", "over", "overdue_at"),
+        *("reason", "recorded", "seeks", "take_off", "task", "thread", "url"),
     )
 
     def __init__(
@@ -75,15 +77,19 @@ class Flight:
         fetch: int,
         budget: Budget,
         reason: Reason,
-        doubts: str | None,
         began_at: float,
         overdue_at: float,
+        doubts: str | None = None,
+        seeks: str | None = None,
+        ignores_store: bool = False,
     ) -> None:
         self.number = number
         self.fetch = fetch
         self.budget = budget
         self.reason: Reason = reason
         self.doubts = doubts
+        self.seeks = seeks
+        self.ignores_store = ignores_store
         self.began_at = began_at
         self.overdue_at = overdue_at
         self.url: str | None = None
@@ -108,7 +114,6 @@ class Flight:
             fetch=0,
             budget=Budget.ROUTINE,
             reason="cold",
-            doubts=None,
             began_at=0.0,
             overdue_at=0.0,
         )
@@ -116,6 +121,11 @@ class Flight:
         none.landed.open()
         none.over.open()
         return none
+
+    @property
+    def kid(self) -> str | None:
+        """The kid that a stored record must answer for, to spare this fetch."""
+        return self.seeks if self.doubts is None else self.doubts
 
     @property
     def left(self) -> float:

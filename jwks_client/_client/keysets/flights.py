@@ -104,6 +104,7 @@ class Flights:
         *,
         reason: Reason | None = None,
         doubts: str | None = None,
+        seeks: str | None = None,
         alone: bool = False,
     ) -> Boarding:
         """Join a flight while it is in progress, else follow it.
@@ -114,6 +115,7 @@ class Flights:
             budget: what pays for a new flight.
             reason: why a new flight would be begun; by default what the budget is for.
             doubts: the kid whose signature failed, if that is the reason.
+            seeks: the kid that the set lacks, if that is the reason.
             alone: do not join a flight of another event loop: one has vanished before.
 
         Raises KeysUnavailableError ``fetch_failed`` on a closed client.
@@ -131,8 +133,10 @@ class Flights:
             budget=budget,
             reason=source.reason_for(budget) if reason is None else reason,
             doubts=doubts,
+            seeks=seeks if budget is Budget.UNKNOWN_KID else None,
+            ignores_store=reason == "manual" or source.skips_store,
             began_at=self.clock.monotonic(),
-            overdue_at=time.monotonic() + self._deadline,
+            overdue_at=time.monotonic() + self._deadline + source.store_patience,
         )
         flight = last.follow(new)
         source.latest = flight

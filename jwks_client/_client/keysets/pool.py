@@ -6,7 +6,7 @@ Must not depend on clients or flights.
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -22,18 +22,23 @@ from .source import KeySource
 
 if TYPE_CHECKING:
     from ...protocols import Clock
+    from .shared import SharedKeySet
 
 JITTER: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What every key set of a client is made with."""
+    """What every key set of a client is made with.
+
+    ``share`` returns how a key set uses the client's store, or None without one.
+    """
 
     cache: CachePolicy
     fetch: FetchPolicy
     clock: Clock
     chance: random.Random
+    share: Callable[[Plan], SharedKeySet | None] = field(repr=False)
     _configured: dict[Hashable, KeySource] = field(
         default_factory=dict[Hashable, KeySource], init=False, repr=False
     )
@@ -75,7 +80,9 @@ class Sources:
         )
         if provider.jwks is None:
             cache = KeyCache(policy=self.cache, due_share=due_share(self.cache, self.chance))
-            return KeySource(plan, cache, self.clock, self.chance.random)
+            source = KeySource(plan, cache, self.clock, self.chance.random)
+            source.shared = self.share(plan)
+            return source
         try:
             key_set = read_key_set(provider.jwks, max_keys=self.fetch.max_keys)
         except BadKeySet as bad:
@@ -104,4 +111,5 @@ def _place(provider: Provider) -> Hashable:
     headers = provider.headers
     sent = id(headers) if callable(headers) else tuple(sorted((headers or {}).items()))
     issuer = None if provider.discovery_url is None else repr(provider.issuer)
-    return (provider.jwks_url, provider.discovery_url, issuer, sent, provider.allow_http)
+    fetched_by = (sent, provider.allow_http, provider.store_scope)
+    return (provider.jwks_url, provider.discovery_url, issuer, *fetched_by)

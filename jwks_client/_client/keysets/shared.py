@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from ..._core.keysets.adoption import LONGEST_KEPT, Offer, is_seed, offer_of, suffices
-from ..._core.keysets.fetch import Failed, Fetched, Outcome, Plan
+from ..._core.keysets.fetch import Failed, Fetched, Outcome, Plan, Validators
 from ..._core.keysets.freshness import Freshness, read_freshness
 from ..._core.keysets.jwk import BadKeySet
 from ..._core.keysets.record import (
@@ -37,6 +37,7 @@ from .store_calls import LONGEST_CALL, StoreCalls, StoreUnusable, Trouble, Waita
 if TYPE_CHECKING:
     from ..._core.keysets.cache import Budget, KeyCache
     from ...protocols import Clock
+    from ..health import StoreState
 
 # Seconds that all calls of one flight take together, beside looking for another process's record.
 _LONGEST_DELAY: Final = 0.24
@@ -89,6 +90,11 @@ class Visit:
     left: float = _LONGEST_DELAY
     seen: _Look | None = field(default=None, repr=False)
 
+    @property
+    def validators(self) -> Validators | None:
+        """What makes a request conditional on the seed."""
+        return None if self.seed is None else self.seed.validators
+
 
 class _Look(NamedTuple):
     """What was found in the store, and when the look began."""
@@ -130,36 +136,47 @@ class SharedKeySet:
         self._bound: tuple[object, Binding | None] | None = None
 
     @property
-    def is_down(self) -> bool:
-        """Whether the store is left alone for now."""
-        return self._calls.is_down
+    def state(self) -> StoreState | None:
+        """How the store is doing, for ``health()``; None if this key set does not use it."""
+        if self._bound is not None and self._bound[1] is None:
+            return None
+        return "down" if self._calls.is_down else "up"
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a flight may spend on the store before it asks the provider."""
+        return 0.0 if self._calls.is_down else self._last_lease + _LONGEST_DELAY
+
+    @property
+    def _last_lease(self) -> float:
+        return min(LAST_LEASE, _SHARE_OF_DEADLINE * self._plan.fetch.deadline)
 
     def before(
-        self, purpose: Purpose, cache: KeyCache, stopped: Waitable
-    ) -> tuple[Visit, Fetched | None]:
+        self, visit: Visit, purpose: Purpose, cache: KeyCache, stopped: Waitable
+    ) -> Fetched | None:
         """Look for a record that spares the fetch, then for the lease to fetch.
 
         Arguments:
+            visit: of this flight.
             purpose: what is asked of the flight.
             cache: what is cached.
             stopped: set when the flight need not go on.
         """
-        visit = Visit()
         binding = self._binding()
         if binding is None:
             visit.usable = False
         if binding is None or purpose.ignores_store:
-            return visit, None
+            return None
         try:
             answered = self._before(visit, binding, purpose, cache, stopped)
         except StoreUnusable as failure:
             self._report(failure.trouble)
             visit.usable = answered = False
         if not answered or visit.seed is None:
-            return visit, None
-        self._give_back(visit)
+            return None
+        self.give_back(visit)
         self._held = visit.seed.record
-        return visit, visit.seed.fetched()
+        return visit.seed.fetched()
 
     def after(self, visit: Visit, purpose: Purpose, cache: KeyCache, outcome: Outcome) -> Outcome:
         """Share what the provider sent, and give the lease back. Return what lands.
@@ -169,7 +186,7 @@ class SharedKeySet:
         """
         seed = visit.seed
         if isinstance(outcome, Failed):
-            self._give_back(visit)
+            self.give_back(visit)
             now = self._clock.monotonic()
             kept = seed.fetched() if seed is not None and is_seed(seed, cache, now) else None
             return replace(outcome, kept=kept)
@@ -181,8 +198,18 @@ class SharedKeySet:
         binding = self._binding()
         if record is not None and binding is not None and visit.usable:
             self._write(visit, binding, record)
-        self._give_back(visit)
+        self.give_back(visit)
         return outcome
+
+    def give_back(self, visit: Visit) -> None:
+        """Give back the lease of a visit, if it has one."""
+        lease, visit.lease = visit.lease, None
+        if lease is None:
+            return
+        try:
+            self._calls.release(lease, _LONGEST_RELEASE)
+        except StoreUnusable as failure:
+            self._report(failure.trouble)
 
     # --- before a fetch
 
@@ -194,9 +221,7 @@ class SharedKeySet:
         began = pace.monotonic()
         if self._look(visit, binding, purpose, cache):
             return True
-        last = min(LAST_LEASE, _SHARE_OF_DEADLINE * self._plan.fetch.deadline)
-        if not calls.leases_count:
-            last = 0.0
+        last = self._last_lease if calls.leases_count else 0.0
         polling = False
         while True:
             waited = pace.monotonic() - began
@@ -299,15 +324,6 @@ class SharedKeySet:
         try:
             with self._timed(visit) as within:
                 self._calls.write(binding.name, value, kept, within)
-        except StoreUnusable as failure:
-            self._report(failure.trouble)
-
-    def _give_back(self, visit: Visit) -> None:
-        lease, visit.lease = visit.lease, None
-        if lease is None:
-            return
-        try:
-            self._calls.release(lease, _LONGEST_RELEASE)
         except StoreUnusable as failure:
             self._report(failure.trouble)
 

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from ..._core.keysets.cache import Budget, Decision, KeyCache, Need, change_between
-from ..._core.keysets.fetch import Failed, Fetched, Outcome, Plan, Talk
+from ..._core.keysets.fetch import Failed, Fetched, Outcome, Plan, Talk, Validators
 from ..._core.settings import header
 from ...errors import KeysUnavailableError
 from ...events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, Reason, shown
@@ -25,6 +25,7 @@ from .flight import Flight, overdue
 if TYPE_CHECKING:
     from ..._core.keysets.jwk import KeySet
     from ...protocols import Clock
+    from .shared import SharedKeySet
 
 
 class _Fetch(TypedDict):
@@ -36,6 +37,7 @@ class _Fetch(TypedDict):
     duration: float
     requests: int
     reason: Reason
+    source: Literal["provider", "store"]
 
 
 class KeySource:
@@ -48,6 +50,8 @@ class KeySource:
         draw: gives a random number from 0 to 1.
 
     Attributes:
+        shared: how flights use the application's store; None without one.
+        skips_store: no stored record counts until the provider has answered here.
         held: always True: no answer of a resolver ends what is remembered of these tokens.
         latest: a flight near the end of the chain; see `last_flight`.
     """
@@ -57,6 +61,8 @@ class KeySource:
     ) -> None:
         self.plan = plan
         self.cache = cache
+        self.shared: SharedKeySet | None = None
+        self.skips_store = False
         self.held = True
         self.due_at = math.inf
         self.latest = Flight.ended(0)
@@ -87,6 +93,11 @@ class KeySource:
         return self.latest.last()
 
     @property
+    def store_patience(self) -> float:
+        """Seconds that a flight may spend on the store, beside its deadline."""
+        return 0.0 if self.shared is None else self.shared.patience
+
+    @property
     def begun(self) -> int:
         """How many flights have begun."""
         return self.latest.last().number
@@ -109,13 +120,17 @@ class KeySource:
         """Decide for a token that first looked when ``seen`` flights had begun."""
         now = self._clock.monotonic()
         cache = self.cache
-        came = cache.newest > seen and cache.failure is None
+        came = self.came_since(seen)
         missed = self.fixed or self._is_absent(need.kid, now)
         return cache.look_up(need, now, missed=missed, in_air=in_air, just_came=came)
 
     def came_since(self, seen: int) -> bool:
-        """Return whether a flight after the first ``seen`` brought or renewed the set."""
-        return self.cache.newest > seen and self.cache.failure is None
+        """Return whether a fetch that began after the first ``seen`` brought or renewed the set.
+
+        A stored record was asked for earlier, whatever flight landed it: it proves no absence.
+        """
+        cache = self.cache
+        return cache.newest > seen and cache.failure is None and not cache.from_store
 
     def _is_absent(self, kid: str | None, now: float) -> bool:
         return kid is not None and now < self._absent.get(kid, -math.inf)
@@ -136,8 +151,13 @@ class KeySource:
                 absent.pop(next(iter(absent)), None)
         return True
 
-    def talk(self, flight: Flight) -> Talk:
-        """Return a flight's conversation with the provider. Call the application's ``headers``."""
+    def talk(self, flight: Flight, seed: Validators | None = None) -> Talk:
+        """Return a flight's conversation with the provider. Call the application's ``headers``.
+
+        Arguments:
+            flight: the flight.
+            seed: validators of a stored record that is newer than the cached set.
+        """
         headers = self.plan.provider.headers
         pairs = (headers() if callable(headers) else headers or {}).items()
         cache = self.cache
@@ -145,7 +165,7 @@ class KeySource:
             plan=self.plan,
             now=self._clock.monotonic(),
             wall=self._clock.time(),
-            validators=cache.validators if cache.key_set is not None else None,
+            validators=seed or (cache.validators if cache.key_set is not None else None),
             discovered=cache.discovered,
             last_failed=cache.failure is not None,
             doubted=flight.reason in {"unknown_kid", "bad_signature", "manual"},
@@ -170,6 +190,8 @@ class KeySource:
             if new.key_set is not old.key_set:
                 self._absent = {}
             self.cache = new
+            if new.failure is None and not new.from_store:
+                self.skips_store = False
             flight.recorded = True
         return self._event(flight, old, new, outcome)
 
@@ -182,6 +204,7 @@ class KeySource:
             duration=now - flight.began_at,
             requests=new.requests - old.requests,
             reason=flight.reason,
+            source="store" if new.failure is None and new.from_store else "provider",
         )
         if new.failure is not None:
             return FetchFailed(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, cast
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from ..._core.keysets.fetch import Broken, Failed, Outcome, Request, Response
+from ..._core.keysets.fetch import Broken, Failed, Outcome, Request, Response, Validators
 from ..http import Line, lower_names, timed_out, timeouts
 from ..latch import Latch
 from .flight import Flight, overdue, refused_headers
-from .thread_flights import gone
+from .shared import Visit
+from .thread_flights import gone, thread_of
 
 if TYPE_CHECKING:
     from ..._core.policy import FetchPolicy
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 # Seconds in which another event loop must answer a ping, so that its flight is worth waiting for.
 _PING: Final = 1.0
+
+
+T = TypeVar("T")
 
 
 class TaskCrew:
@@ -42,12 +48,10 @@ class TaskCrew:
         flight.loop = loop = asyncio.get_running_loop()
         # A context of its own: a flight belongs to no request, and is not traced as one.
         context = contextvars.Context()
-        left = flight.overdue_at - time.monotonic()
-        timer = loop.call_later(left, self._give_up, flight, end, context=context)
         flight.task = loop.create_task(
             self._fly(source, flight, end), name=f"jwks-client {source.name}", context=context
         )
-        flight.task.add_done_callback(lambda _: timer.cancel())
+        self._keep_time(flight, end, flight.overdue_at - time.monotonic())
 
     def call(self, flight: Flight, listeners: Callable[[], None]) -> None:
         """Call the listeners in a later turn of the loop."""
@@ -75,18 +79,50 @@ class TaskCrew:
     async def _fly(self, source: KeySource, flight: Flight, end: End) -> None:
         outcome: Outcome | None = None  # if the task is cancelled, the flight vanishes
         try:
-            outcome = await self._fetch(source, flight)
+            outcome = await self._fetch(source, flight, end)
         except Exception as error:  # noqa: BLE001 (whatever a caller-supplied client raises)
             outcome = Failed(code="fetch_failed", message="the fetch failed", cause=error)
         finally:
             end(outcome)
 
-    async def _fetch(self, source: KeySource, flight: Flight) -> Outcome:
+    async def _fetch(self, source: KeySource, flight: Flight, end: End) -> Outcome:
+        shared = source.shared
+        if shared is None:
+            return await self._ask_provider(source, flight, None)
+        stopped = Latch()
+        visit = Visit()
+        try:
+            landed = await _aside(
+                partial(shared.before, visit, flight, source.cache, stopped), source
+            )
+            if landed is not None:
+                return landed
+            self._keep_time(flight, end, self._policy.deadline)
+            outcome = await self._ask_provider(source, flight, visit.validators)
+            return await _aside(partial(shared.after, visit, flight, source.cache, outcome), source)
+        except asyncio.CancelledError:
+            stopped.open()
+            # Others need not wait for a lease whose holder is gone.
+            thread_of(source, shared.give_back, visit).start()
+            raise
+
+    def _keep_time(self, flight: Flight, end: End, seconds: float) -> None:
+        """End a flight in so many seconds, unless it ended before."""
+        loop, task = cast("asyncio.AbstractEventLoop", flight.loop), flight.task
+        flight.overdue_at = time.monotonic() + seconds
+        context = contextvars.Context()
+        timer = loop.call_later(seconds, self._give_up, flight, end, context=context)
+        if task is not None:
+            task.add_done_callback(lambda _: timer.cancel())
+
+    async def _ask_provider(
+        self, source: KeySource, flight: Flight, seed: Validators | None
+    ) -> Outcome:
         try:
             if callable(source.plan.provider.headers):
-                talk = await asyncio.to_thread(source.talk, flight)  # it may ask a vault
+                talk = await asyncio.to_thread(source.talk, flight, seed)  # it may ask a vault
             else:
-                talk = source.talk(flight)
+                talk = source.talk(flight, seed)
         except Exception as error:  # noqa: BLE001 (the application's code)
             return refused_headers(error)
         steps = talk.converse()
@@ -132,6 +168,21 @@ class TaskCrew:
             if len(body) > self._policy.max_body:
                 return Response(response.status_code, headers, None)
         return Response(response.status_code, headers, bytes(body))
+
+
+async def _aside(call: Callable[[], T], source: KeySource) -> T:
+    """Call in a daemon thread of this library, and wait for it in this task."""
+    done, answers = Latch(), list[T]()
+
+    def run() -> None:
+        try:
+            answers.append(call())
+        finally:
+            done.open()
+
+    thread_of(source, run).start()
+    await done.waited(math.inf)
+    return answers[0]
 
 
 async def wait(want: Wait) -> None:

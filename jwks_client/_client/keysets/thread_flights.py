@@ -14,10 +14,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, cast
 
-from ..._core.keysets.fetch import Broken, Failed, Outcome, Request, Response
+from ..._core.keysets.fetch import Broken, Failed, Outcome, Request, Response, Validators
 from ..http import Line, read_answer, timed_out, timeouts
 from ..latch import Latch
 from .flight import Flight, overdue, refused_headers
+from .shared import Visit
 
 if TYPE_CHECKING:
     from ..._core.policy import FetchPolicy
@@ -66,9 +67,21 @@ class Conversation:
             self.done.open()
 
     def fetch(self) -> Outcome:
-        """Ask the provider."""
+        """Ask the store, if there is one, then the provider."""
+        source, flight, shared = self.source, self.flight, self.source.shared
+        if shared is None:
+            return self._ask_provider(None)
+        visit = Visit()
+        landed = shared.before(visit, flight, source.cache, self.done)
+        if landed is not None:
+            return landed
+        flight.overdue_at = time.monotonic() + self._policy.deadline
+        outcome = self._ask_provider(visit.validators)
+        return shared.after(visit, flight, source.cache, outcome)
+
+    def _ask_provider(self, seed: Validators | None) -> Outcome:
         try:
-            talk = self.source.talk(self.flight)
+            talk = self.source.talk(self.flight, seed)
         except Exception as error:  # noqa: BLE001 (the application's code)
             return refused_headers(error)
         steps = talk.converse()
@@ -89,14 +102,15 @@ class Conversation:
 
     def wait(self) -> Outcome | None:
         """Wait for the outcome, and cut what takes too long. Return None if it was stopped."""
-        overdue_at = self.flight.overdue_at
+        # An attempt that begins while this thread waits ends later than this, and so does a
+        # deadline that counts from the end of the store's part.
+        longest = min(self._policy.attempt_timeout, self._policy.deadline)
         while True:
-            now = time.monotonic()
-            # An attempt that begins while this thread waits ends later than this.
-            wake_at = min(self._line.until, overdue_at, now + self._policy.attempt_timeout)
+            now, overdue_at = time.monotonic(), self.flight.overdue_at
+            wake_at = min(self._line.until, overdue_at, now + longest)
             if self.done.wait(wake_at - now):
                 return self.outcome
-            now, line = time.monotonic(), self._line
+            now, line, overdue_at = time.monotonic(), self._line, self.flight.overdue_at
             if now >= overdue_at:
                 self.stop()
                 return self.outcome or overdue(self.requests)
@@ -146,7 +160,7 @@ class ThreadCrew:
 
     def launch(self, source: KeySource, flight: Flight, end: End) -> None:
         """Begin to fetch; see `Crew`. A signal handler may do it a second time."""
-        thread = _thread(source, self._fly, source, flight, end)
+        thread = thread_of(source, self._fly, source, flight, end)
         try:
             thread.start()
         except RuntimeError as error:  # no more threads, or the interpreter is ending
@@ -174,7 +188,7 @@ class ThreadCrew:
         if flight.abandoned:
             end(None)
             return
-        talking = _thread(source, conversation.run, self._fetch)
+        talking = thread_of(source, conversation.run, self._fetch)
         try:
             talking.start()
         except RuntimeError as error:
@@ -203,7 +217,7 @@ def gone(flight: Flight, seconds: float) -> None:
         thread.join(seconds)
 
 
-def _thread(source: KeySource, run: Callable[..., None], *arguments: object) -> threading.Thread:
+def thread_of(source: KeySource, run: Callable[..., None], *arguments: object) -> threading.Thread:
     name = f"jwks-client {source.name}"
     return threading.Thread(target=run, args=arguments, name=name, daemon=True)
 

@@ -182,7 +182,9 @@ class Attempt:
                 self._lacks_key(decision)
                 return
             try:
-                boarding = flights.board(source, last, decision.budget, alone=vanished)
+                boarding = flights.board(
+                    source, last, decision.budget, seeks=need.kid, alone=vanished
+                )
             except KeysUnavailableError as error:
                 self.error = error
                 return

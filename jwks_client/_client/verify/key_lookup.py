@@ -49,7 +49,7 @@ def signing_key(
             case Fetch():
                 if is_last:
                     break
-                boarding = flights.board(source, last, decision.budget, alone=vanished)
+                boarding = flights.board(source, last, decision.budget, seeks=kid, alone=vanished)
                 if not (yield from flights.waiting(rules.name, source, boarding)):
                     raise source.not_waited_for(boarding.flight)
                 vanished = not boarding.flight.recorded
@@ -146,7 +146,9 @@ def fetched(
                 raise KeysUnavailableError(
                     "fetch_timeout", "not all key sets came in time for the start"
                 )
-            if boarding.flight.recorded or source.cache.newest > boarding.flight.number:
+            landed = boarding.flight.recorded or source.cache.newest > boarding.flight.number
+            # A refresh that joined a flight which landed a stored record asks the provider still.
+            if landed and not (manual and source.cache.from_store):
                 break
             boarding = board(source, alone=True)  # raises on a closed client
         yield Wait(boarding.flight, until - time.monotonic(), over=True)

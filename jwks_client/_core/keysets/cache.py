@@ -224,15 +224,6 @@ class KeyCache:
             case _:
                 assert_never(budget)
 
-    def asked_since(self, looked_at: float) -> bool:
-        """Return whether the set was asked for after a moment, so that it proves what it lacks.
-
-        The time at which another process asked is known by another clock: it counts from a second
-        later.
-        """
-        margin = 1.0 if self.from_store else 0.0
-        return self.key_set is not None and self.asked_at >= looked_at + margin
-
     def fetched(self, number: int, came: Fetched, began_at: float) -> KeyCache:
         """These facts after flight ``number``, begun at ``began_at``, brought a set or a 304."""
         if number <= self.newest:

@@ -150,17 +150,6 @@ def test_a_record_serves_in_an_outage():
     assert failed.state(NOW + 2900) == "expired"
 
 
-def test_what_a_record_lacks_proves_little():
-    """Another process's fetch proves an absence only if it began a second after the look-up."""
-    landed = COLD.fetched(1, offer(asked=WALL - 2).fetched(), NOW)
-    assert landed.asked_since(NOW - 3)
-    assert not landed.asked_since(NOW - 2.5)
-    own = replace(landed, from_store=False)
-    assert own.asked_since(NOW - 2)
-    assert not own.asked_since(NOW - 1.9)
-    assert not COLD.asked_since(-1.0)
-
-
 def test_what_discovery_found_is_kept():
     """A record tells where the keys were, and does not take the place of this process's discovery."""
     validators = offer().validators
