@@ -19,6 +19,7 @@ CACHE_DEFAULTS = {
     "stale_if_error": 3600,
     "unknown_kid_burst": 2,
     "unknown_kid_interval": 10,
+    "unknown_kid_wait": None,
     "bad_signature_interval": 60,
     "negative_kids": 1024,
     "negative_kid_ttl": 10,

@@ -193,7 +193,7 @@ class TestBearer:
             ),
             (
                 ((b"authorization", b"Bearer \xff"),),
-                "the credentials are no b64token (RFC 6750, 2.1)",
+                "the credentials are not a b64token (RFC 6750, 2.1)",
             ),
             (
                 (
@@ -201,7 +201,7 @@ class TestBearer:
                     (b"origin", b"https://evil.test"),
                     (b"host", b"a.test"),
                 ),
-                "another site may have caused this request",
+                "another site may have caused this request (see trusted_origins)",
             ),
         ],
     )
