@@ -81,7 +81,10 @@ class Store(Protocol):
         ...
 
     def claim(self, name: str, seconds: float) -> bool:
-        """Take a lease unless it is taken: atomic, and it expires by itself after ``seconds``."""
+        """Take a lease unless it is taken: atomic, and it expires by itself after ``seconds``.
+
+        A lease is a value like others: `read` finds it, and `write` replaces it.
+        """
         ...
 
     def release(self, name: str) -> None:

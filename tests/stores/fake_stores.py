@@ -72,6 +72,8 @@ class FakeStore:
         answer = self._enter("read")
         if answer is not self:
             return answer
+        if self.leases.get(name, 0.0) > self.pace.now:
+            return Stored(b"1", None)
         if name not in self.values:
             return None
         value, at = self.values[name]
@@ -79,6 +81,9 @@ class FakeStore:
 
     def write(self, name, value, seconds):
         self._enter("write")
+        if name in self.leases:
+            self.leases[name] = self.pace.now + seconds
+            return
         self.values[name] = (value, self.pace.now)
 
     def claim(self, name, seconds):

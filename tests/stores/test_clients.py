@@ -248,6 +248,24 @@ def test_two_scopes_are_two_key_sets(idp, store, drive, clock):
     assert idp.fetches == 2
 
 
+def test_a_flood_over_the_fleet_is_put_off(start, as_process, idp, clock):
+    """When the fleet's permits are spent, an unknown kid is 503 with Retry-After, never 401; known kids go on."""
+    one, two = start(), start()
+    for process in (one, two):
+        as_process(process).verify(idp.issue())
+    before = idp.fetches
+    for kid in ("a", "b"):
+        with pytest.raises(TokenError):
+            as_process(one).verify(idp.issue(headers={"kid": kid}))
+    for kid in ("c", "d"):
+        with pytest.raises(KeysUnavailableError) as caught:
+            as_process(two).verify(idp.issue(headers={"kid": kid}))
+        assert 0 < caught.value.retry_after <= 10
+    assert as_process(two).verify(idp.issue())
+    assert idp.fetches == before + 2
+    assert as_process(two).health()[idp.provider.name].last_error is None
+
+
 class _Awaited:
     secrets = ()
 

@@ -10,8 +10,9 @@ import pytest
 from fake_stores import FakePace, FakeStore, Stopped
 
 from jwks_client import CachePolicy, FetchPolicy, Provider
-from jwks_client._client.keysets.shared import SharedKeySet, Visit
+from jwks_client._client.keysets.shared import SharedKeySet
 from jwks_client._client.keysets.store_calls import StoreCalls
+from jwks_client._client.keysets.visit import Visit
 from jwks_client._core.keysets.cache import Budget, KeyCache
 from jwks_client._core.keysets.fetch import Failed, Fetched, Plan, Validators
 from jwks_client._core.keysets.freshness import Freshness
@@ -84,6 +85,8 @@ class Process:
             self.pace.now += takes
             outcome = self.shared.after(visit, why, self.cache, answer(sends))
         self.flights += 1
+        if isinstance(outcome, Failed) and outcome.postponed is not None:
+            return outcome
         if isinstance(outcome, Fetched):
             self.cache = self.cache.fetched(self.flights, outcome, why.began_at)
         else:
@@ -529,6 +532,59 @@ def test_a_closed_client_does_not_wait_on(store, pace):
     one = Process(store, pace)
     one.shared.before(Visit(), Purpose(began_at=pace.now), one.cache, stopped)
     assert len(pace.waits) == 1
+
+
+def test_a_flood_costs_the_fleet_what_it_costs_one(store, pace):
+    """Unknown kids at four processes cost the provider at most 3 + t/10 fetches."""
+    fleet = [Process(store, pace) for _ in range(4)]
+    for one in fleet:
+        one.fly()
+    began, before = pace.now, sum(one.fetches for one in fleet)
+    while pace.now - began < 120:
+        for one in fleet:
+            one.fly(takes=0.05, budget=Budget.UNKNOWN_KID, kid=f"k{pace.now}")
+        pace.now += 1
+    fetches = sum(one.fetches for one in fleet) - before
+    assert 12 <= fetches <= 3 + (pace.now - began) / 10
+
+
+def test_a_refused_permit_tells_when_the_next_is_due(store, pace):
+    """While the others' fetches are recent, an unknown kid is put off until the next permit."""
+    one, two = Process(store, pace), Process(store, pace)
+    for _ in range(2):
+        one.fly(budget=Budget.UNKNOWN_KID, kid="a")
+    outcome = two.fly(budget=Budget.UNKNOWN_KID, kid="b")
+    assert two.fetches == 0
+    assert 9 < outcome.postponed <= 10
+    pace.now += 10
+    two.fly(budget=Budget.UNKNOWN_KID, kid="b")
+    assert two.fetches == 1
+
+
+def test_a_refusal_without_proof_does_not_count(seed_store, pace):
+    """Where no sealed record proves a recent fetch, each process pays from its own bucket."""
+    seed_store.answers["claim"] = False
+    one = Process(seed_store, pace)
+    one.cache = one.cache.fetched(1, answer(("k1",)), pace.now)
+    one.fly(takes=0, budget=Budget.UNKNOWN_KID, kid="x")
+    assert one.fetches == 1
+    waited = sum(pace.waits)
+    one.fly(takes=0, budget=Budget.UNKNOWN_KID, kid="y")
+    assert one.fetches == 2
+    assert waited <= 2.2
+
+
+def test_a_permit_that_was_not_needed_is_given_back(store, pace):
+    """A kid that another process found meanwhile costs no permit."""
+    one, two = Process(store, pace), Process(store, pace)
+    two.fly()
+    pace.now += 100
+    [name] = store.values
+    store.leases[name + ":lease"] = pace.now + 6
+    pace.on_wait = lambda: one.fly(("k1", "k2"), ignores_store=True)
+    two.fly(budget=Budget.UNKNOWN_KID, kid="k2")
+    assert two.kids == ["k1", "k2"]
+    assert list(store.leases) == [name + ":lease"]
 
 
 def _both(store):

@@ -12,14 +12,14 @@ while. A lease expires by itself, and each process fetches in the end, so nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final
 
 from ..._core.keysets.adoption import LONGEST_KEPT, Offer, is_seed, offer_of, suffices
-from ..._core.keysets.fetch import Failed, Fetched, Outcome, Plan, Validators
+from ..._core.keysets.cache import Budget
+from ..._core.keysets.fetch import Failed, Fetched, Outcome, Plan
 from ..._core.keysets.freshness import Freshness, read_freshness
 from ..._core.keysets.jwk import BadKeySet
 from ..._core.keysets.record import (
@@ -32,15 +32,14 @@ from ..._core.keysets.record import (
     unseal,
 )
 from ...events import StoreFailed
-from .store_calls import LONGEST_CALL, StoreCalls, StoreUnusable, Trouble, Waitable
+from .store_calls import StoreCalls, StoreUnusable, Trouble, Waitable
+from .visit import LONGEST_DELAY, Look, Postponed, Purpose, Visit, take_permit
 
 if TYPE_CHECKING:
-    from ..._core.keysets.cache import Budget, KeyCache
+    from ..._core.keysets.cache import KeyCache
     from ...protocols import Clock
     from ..health import StoreState
 
-# Seconds that all calls of one flight take together, beside looking for another process's record.
-_LONGEST_DELAY: Final = 0.24
 # Seconds that giving back a lease takes beside them; a lease that stays makes others wait.
 _LONGEST_RELEASE: Final = 0.05
 # Seconds after which every process fetches; after half of them a second one does.
@@ -48,60 +47,6 @@ LAST_LEASE: Final = 2.0
 _SHARE_OF_DEADLINE: Final = 0.4
 _SHORT_WAITS: Final = 0.3
 _LEASES: Final = (":lease", ":lease-2")
-
-
-class Purpose(Protocol):
-    """What is asked of a flight."""
-
-    @property
-    def budget(self) -> Budget:
-        """What pays for it."""
-        ...
-
-    @property
-    def kid(self) -> str | None:
-        """The unknown kid, or the one whose signature failed."""
-        ...
-
-    @property
-    def began_at(self) -> float:
-        """When it began, by the client's monotonic clock."""
-        ...
-
-    @property
-    def ignores_store(self) -> bool:
-        """Whether the provider is asked whatever the store holds."""
-        ...
-
-
-@dataclass(slots=True)
-class Visit:
-    """One flight's dealings with the store.
-
-    Attributes:
-        seed: a record that is better than the cache, but does not answer the flight.
-        lease: what this process must give back.
-        usable: whether the store worked so far.
-    """
-
-    seed: Offer | None = None
-    lease: str | None = None
-    usable: bool = True
-    left: float = _LONGEST_DELAY
-    seen: _Look | None = field(default=None, repr=False)
-
-    @property
-    def validators(self) -> Validators | None:
-        """What makes a request conditional on the seed."""
-        return None if self.seed is None else self.seed.validators
-
-
-class _Look(NamedTuple):
-    """What was found in the store, and when the look began."""
-
-    value: bytes | None
-    offer: Offer | None
-    began: float
 
 
 class SharedKeySet:
@@ -145,7 +90,7 @@ class SharedKeySet:
     @property
     def patience(self) -> float:
         """Seconds that a flight may spend on the store before it asks the provider."""
-        return 0.0 if self._calls.is_down else self._last_lease + _LONGEST_DELAY
+        return 0.0 if self._calls.is_down else self._last_lease + LONGEST_DELAY
 
     @property
     def _last_lease(self) -> float:
@@ -153,8 +98,10 @@ class SharedKeySet:
 
     def before(
         self, visit: Visit, purpose: Purpose, cache: KeyCache, stopped: Waitable
-    ) -> Fetched | None:
+    ) -> Outcome | None:
         """Look for a record that spares the fetch, then for the lease to fetch.
+
+        Returns None if the provider is to be asked.
 
         Arguments:
             visit: of this flight.
@@ -169,12 +116,19 @@ class SharedKeySet:
             return None
         try:
             answered = self._before(visit, binding, purpose, cache, stopped)
+        except Postponed as postponed:
+            return Failed(
+                code="fetch_failed",
+                message="too many unknown kids",
+                postponed=postponed.seconds,
+            )
         except StoreUnusable as failure:
             self._report(failure.trouble)
             visit.usable = answered = False
         if not answered or visit.seed is None:
             return None
         self.give_back(visit)
+        self._give_back(visit.permit)
         self._held = visit.seed.record
         return visit.seed.fetched()
 
@@ -204,6 +158,9 @@ class SharedKeySet:
     def give_back(self, visit: Visit) -> None:
         """Give back the lease of a visit, if it has one."""
         lease, visit.lease = visit.lease, None
+        self._give_back(lease)
+
+    def _give_back(self, lease: str | None) -> None:
         if lease is None:
             return
         try:
@@ -223,14 +180,18 @@ class SharedKeySet:
             return True
         last = self._last_lease if calls.leases_count else 0.0
         polling = False
+        shared = purpose.budget is Budget.UNKNOWN_KID and calls.budget_counts
         while True:
             waited = pace.monotonic() - began
-            for lease in _LEASES if waited >= last / 2 > 0 else _LEASES[:1]:
+            permitted = not shared or self._is_permitted(visit, binding, polling=polling)
+            leases = _LEASES if waited >= last / 2 > 0 else _LEASES[:1]
+            for lease in leases if permitted else ():
                 if self._claim(visit, binding.name + lease, polling=polling):
                     # Another process may have written between the look and the claim.
                     return self._look(visit, binding, purpose, cache)
             if waited >= last:
-                calls.distrust_leases()
+                # Nothing proves that another process fetched: this one pays from its own bucket.
+                (calls.distrust_leases if permitted else calls.distrust_budget)()
                 return False
             low, high = (0.02, 0.06) if waited < _SHORT_WAITS else (0.1, 0.2)
             if pace.wait(stopped, low + (high - low) * self._draw()):
@@ -238,6 +199,10 @@ class SharedKeySet:
             polling = True
             if self._look(visit, binding, purpose, cache, polling=True):
                 return True
+
+    def _is_permitted(self, visit: Visit, binding: Binding, *, polling: bool) -> bool:
+        interval, now = self._plan.cache.unknown_kid_interval, self._clock.monotonic()
+        return take_permit(self._calls, visit, binding.name, interval, now, polling=polling)
 
     def _look(
         self,
@@ -252,7 +217,7 @@ class SharedKeySet:
         # Times from before the call: a record is judged older than it is, never younger.
         now, wall, began = self._clock.monotonic(), self._clock.time(), self._calls.pace.monotonic()
         limit = longest(self._plan.fetch.max_body)
-        with self._timed(visit, polling=polling) as within:
+        with visit.timed(self._calls, polling=polling) as within:
             stored = self._calls.read(binding.name, limit, within)
         seen, offer = visit.seen, None
         value, in_store = (None, None) if stored is None else stored
@@ -262,7 +227,7 @@ class SharedKeySet:
             if in_store is None and seen is not None:  # it appeared since then
                 in_store = self._calls.pace.monotonic() - seen.began
             offer = self._offer(binding, value, in_store, now, wall)
-        visit.seen = _Look(value, offer, began)
+        visit.seen = Look(value, offer, began)
         visit.seed = offer if offer is not None and is_seed(offer, cache, now) else None
         return visit.seed is not None and suffices(
             visit.seed, cache, purpose.budget, purpose.kid, now
@@ -288,7 +253,7 @@ class SharedKeySet:
         return None
 
     def _claim(self, visit: Visit, lease: str, *, polling: bool) -> bool:
-        with self._timed(visit, polling=polling) as within:
+        with visit.timed(self._calls, polling=polling) as within:
             won = self._calls.claim(lease, self._plan.fetch.deadline + 1, within)
         if won:
             visit.lease = lease
@@ -322,7 +287,7 @@ class SharedKeySet:
         kept = min(freshness.life + freshness.stale_for, LONGEST_KEPT)
         value = seal(record, binding, self._calls.store.secrets)
         try:
-            with self._timed(visit) as within:
+            with visit.timed(self._calls) as within:
                 self._calls.write(binding.name, value, kept, within)
         except StoreUnusable as failure:
             self._report(failure.trouble)
@@ -347,18 +312,6 @@ class SharedKeySet:
             )
             self._bound = authorities, binding
         return self._bound[1]
-
-    @contextmanager
-    def _timed(self, visit: Visit, *, polling: bool = False) -> Generator[float]:
-        """Give the seconds that a call may take, and charge the visit for what it took."""
-        if polling:
-            yield LONGEST_CALL
-            return
-        began = self._calls.pace.monotonic()
-        try:
-            yield min(LONGEST_CALL, visit.left)
-        finally:
-            visit.left -= self._calls.pace.monotonic() - began
 
     def _report(self, trouble: Trouble | None) -> None:
         if trouble is not None:

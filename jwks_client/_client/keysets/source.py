@@ -15,7 +15,15 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from ..._core.keysets.cache import Budget, Decision, KeyCache, Need, change_between
+from ..._core.keysets.cache import (
+    Budget,
+    Decision,
+    Fetch,
+    KeyCache,
+    Need,
+    Refuse,
+    change_between,
+)
 from ..._core.keysets.fetch import Failed, Fetched, Outcome, Plan, Talk, Validators
 from ..._core.settings import header
 from ...errors import KeysUnavailableError
@@ -51,6 +59,7 @@ class KeySource:
 
     Attributes:
         shared: how flights use the application's store; None without one.
+        postponed_until: when the processes' shared budget lets an unknown kid cause a fetch again.
         skips_store: no stored record counts until the provider has answered here.
         held: always True: no answer of a resolver ends what is remembered of these tokens.
         latest: a flight near the end of the chain; see `last_flight`.
@@ -63,6 +72,7 @@ class KeySource:
         self.cache = cache
         self.shared: SharedKeySet | None = None
         self.skips_store = False
+        self.postponed_until = -math.inf
         self.held = True
         self.due_at = math.inf
         self.latest = Flight.ended(0)
@@ -122,7 +132,17 @@ class KeySource:
         cache = self.cache
         came = self.came_since(seen)
         missed = self.fixed or self._is_absent(need.kid, now)
-        return cache.look_up(need, now, missed=missed, in_air=in_air, just_came=came)
+        decision = cache.look_up(need, now, missed=missed, in_air=in_air, just_came=came)
+        if isinstance(decision, Fetch) and not in_air and self._is_postponed(decision.budget, now):
+            return Refuse(known=False)
+        return decision
+
+    def _is_postponed(self, budget: Budget, now: float) -> bool:
+        return budget is Budget.UNKNOWN_KID and self.is_postponed(now)
+
+    def is_postponed(self, now: float) -> bool:
+        """Return whether other processes spent the permits for unknown kids."""
+        return now < self.postponed_until
 
     def came_since(self, seen: int) -> bool:
         """Return whether a fetch that began after the first ``seen`` brought or renewed the set.
@@ -177,6 +197,10 @@ class KeySource:
         now = self._clock.monotonic()
         if isinstance(outcome, Fetched) and time.monotonic() >= flight.overdue_at:
             outcome = overdue(outcome.requests)  # its callers were answered at the deadline
+        if isinstance(outcome, Failed) and outcome.postponed is not None:
+            self.postponed_until = now + outcome.postponed
+            flight.recorded = True  # its callers look again, and begin no flight
+            return None
         with self._landing:
             old = self.cache
             if flight.number <= old.newest:
@@ -192,6 +216,7 @@ class KeySource:
             self.cache = new
             if new.failure is None and not new.from_store:
                 self.skips_store = False
+                self.postponed_until = -math.inf
             flight.recorded = True
         return self._event(flight, old, new, outcome)
 
@@ -241,6 +266,13 @@ class KeySource:
         """Return the error that is raised when keys are unavailable."""
         cache = self.cache
         failure = cache.failure
+        postponed = self.postponed_until - self._clock.monotonic()
+        if failure is None and postponed > 0:
+            return KeysUnavailableError(
+                "fetch_failed",
+                f"too many unknown kids, so none causes a fetch now (provider {self.name!r})",
+                retry_after=max(postponed, 1.0),
+            )
         if failure is None:
             return KeysUnavailableError("fetch_failed", "the fetch was interrupted")
         wait = max(cache.retry_at - self._clock.monotonic(), 1.0)

@@ -95,6 +95,7 @@ class StoreCalls:
         self._retry_at = -math.inf
         self._quiet_until = -math.inf
         self._leases_at = -math.inf
+        self._budget_at = -math.inf
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -114,6 +115,15 @@ class StoreCalls:
     def leases_count(self) -> bool:
         """Whether waiting for a lease is worth it: one that never ended was not met lately."""
         return self.pace.monotonic() >= self._leases_at
+
+    @property
+    def budget_counts(self) -> bool:
+        """Whether the shared budget counts: no refusal without proof was met lately."""
+        return self.pace.monotonic() >= self._budget_at
+
+    def distrust_budget(self) -> None:
+        """Note that the shared budget refused, and nothing proved that a process fetched."""
+        self._budget_at = self.pace.monotonic() + _BACKOFF[1]
 
     def distrust_leases(self) -> None:
         """Note that a lease did not end, nor its holder's record appear."""

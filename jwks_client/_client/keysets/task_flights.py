@@ -15,8 +15,8 @@ from ..._core.keysets.fetch import Broken, Failed, Outcome, Request, Response, V
 from ..http import Line, lower_names, timed_out, timeouts
 from ..latch import Latch
 from .flight import Flight, overdue, refused_headers
-from .shared import Visit
 from .thread_flights import gone, thread_of
+from .visit import Visit
 
 if TYPE_CHECKING:
     from ..._core.policy import FetchPolicy

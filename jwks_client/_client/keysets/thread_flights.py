@@ -18,7 +18,7 @@ from ..._core.keysets.fetch import Broken, Failed, Outcome, Request, Response, V
 from ..http import Line, read_answer, timed_out, timeouts
 from ..latch import Latch
 from .flight import Flight, overdue, refused_headers
-from .shared import Visit
+from .visit import Visit
 
 if TYPE_CHECKING:
     from ..._core.policy import FetchPolicy

@@ -227,7 +227,9 @@ class Attempt:
         vanished = False
         for _ in range(MOST_ROUNDS):
             last, cache, now = source.last_flight, source.cache, flights.clock.monotonic()
-            may = last.in_progress or (cache.has_permit(now) and not cache.in_backoff(now))
+            may = last.in_progress or (
+                cache.has_permit(now) and not cache.in_backoff(now) and not source.is_postponed(now)
+            )
             if not may or self._precheck_failure() is not None:
                 break
             try:
@@ -242,7 +244,8 @@ class Attempt:
             vanished = not boarding.flight.recorded
             if not vanished:
                 break
-        if not self.held and source.cache.failure is not None and self._precheck_failure() is None:
+        unknown = source.cache.failure is not None or source.is_postponed(flights.clock.monotonic())
+        if not self.held and unknown and self._precheck_failure() is None:
             self.error = source.unavailable()
 
     def _try_if_changed(self) -> None:

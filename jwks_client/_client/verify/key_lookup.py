@@ -146,7 +146,7 @@ def fetched(
                 raise KeysUnavailableError(
                     "fetch_timeout", "not all key sets came in time for the start"
                 )
-            landed = boarding.flight.recorded or source.cache.newest > boarding.flight.number
+            landed = source.cache.newest >= boarding.flight.number
             # A refresh that joined a flight which landed a stored record asks the provider still.
             if landed and not (manual and source.cache.from_store):
                 break

@@ -101,6 +101,7 @@ class Failed:
     requests: int = 0
     private: bool = False
     kept: Fetched | None = None  # a stored record, which serves while the provider fails
+    postponed: float | None = None  # seconds until an unknown kid may cause a fetch; not a failure
 
 
 Outcome: TypeAlias = Fetched | Failed
