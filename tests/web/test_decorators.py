@@ -178,10 +178,6 @@ async def streamed(request: Any) -> Any:
     yield request
 
 
-async def no_arguments() -> None:
-    """What can be handed no request."""
-
-
 @pytest.mark.parametrize(
     ("settings", "handler", "field"),
     [
@@ -211,7 +207,6 @@ async def no_arguments() -> None:
         ({"client": "async", "token": plain}, plain, "client"),
         ({"client": "async"}, streamed, "client"),
         ({"client": "sync"}, streamed, "client"),
-        ({"client": "async"}, no_arguments, "client"),
         ({"client": object()}, plain, "client"),
         ({"client": JWKSClient}, plain, "client"),
         ({}, Given, "requires"),
