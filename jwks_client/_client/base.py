@@ -126,6 +126,7 @@ class BaseClient:
             unknown_kid_wait=wait,
             clock=self._clock,
             emit=self.emit,
+            start_anew=self._after_fork,
         )
 
     def _make_crew(self) -> Crew:

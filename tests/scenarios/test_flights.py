@@ -15,11 +15,13 @@ import pytest
 from jwks_client import (
     AsyncJWKSClient,
     CachePolicy,
+    FetchPolicy,
     JWKSClient,
     KeysUnavailableError,
     TokenError,
 )
-from jwks_client.events import KeysAwaited, KeysFetched, KeysRotated
+from jwks_client._core.keysets.fetch import Failed
+from jwks_client.events import FetchFailed, KeysAwaited, KeysFetched, KeysRotated
 from jwks_client.testing import FakeProvider
 
 PATIENCE = 10.0  # real seconds after which what works is long done
@@ -183,12 +185,49 @@ class TestLoops:
         stopped.run_until_complete(asyncio.sleep(0))
         stopped.close()
 
+    def test_its_deadline(self, idp):
+        """A task that is overdue reports its requests, and ends once."""
+        heard, wrong = [], []
+
+        async def story() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda _, what: wrong.append(what))
+            fetch = FetchPolicy(deadline=0.2)
+            client = loops(idp, fetch=fetch, listeners=[heard.append])
+            with idp.hold(), pytest.raises(KeysUnavailableError):
+                await client.verify(idp.issue())
+            await asyncio.gather(
+                *asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True
+            )
+            await asyncio.sleep(0)
+
+        asyncio.run(story())
+        [failed] = [event for event in heard if isinstance(event, FetchFailed)]
+        assert (failed.code, failed.requests) == ("fetch_timeout", 1)
+        assert wrong == []
+
     def test_without_a_loop(self, idp):
         """Where asyncio does not run (under trio), the error says what to do instead."""
         client = idp.async_client()
         for call in (client.verify(idp.issue()), client.warm_up(), client.aclose()):
             with pytest.raises(RuntimeError, match="JWKSClient in a thread"):
                 call.send(None)
+
+
+def test_a_flight_that_did_not_run_proves_nothing(idp, monkeypatch):
+    """A server that stops its threads between requests causes no failure, and the next request fetches."""
+    heard = []
+    client = idp.client(listeners=[heard.append])
+    [source] = client._sources.values()
+    launch, ends = client._flights._crew.launch, []
+    monkeypatch.setattr(client._flights._crew, "launch", lambda *flight: ends.append(flight))
+    client._flights.refresh_behind(source)
+    [(_, flight, end)] = ends
+    flight.overdue_at -= 60  # as if the process had stood still for a minute
+    end(Failed(code="fetch_timeout", message="too late"))
+    assert client.health()[idp.provider.name].last_error is None
+    monkeypatch.setattr(client._flights._crew, "launch", launch)
+    assert client.verify(idp.issue(sub="u1")).subject == "u1"
+    assert [type(event) for event in heard if not isinstance(event, KeysAwaited)] == [KeysFetched]
 
 
 class TestNothingIsLeft:

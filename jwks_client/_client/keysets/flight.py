@@ -11,6 +11,7 @@ This module must not depend on what carries a flight (a thread, a task).
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Final, Protocol
@@ -56,6 +57,9 @@ class Flight:
         overdue_at: its deadline, by the system's monotonic clock.
 
     Attributes:
+        process: the process that carries the flight.
+        requests: how many requests for the key set were made.
+        ended: the flight has an outcome, or has vanished.
         landed: opens when the flight has ended and its slot is free.
         over: opens when the listeners were called as well.
         recorded: the flight left a fact in the cache.
@@ -66,8 +70,9 @@ class Flight:
 
     __slots__ = (
         *("_followed_by", "abandoned", "began_at", "budget", "claimed_by", "conversation"),
-        *("doubts", "fetch", "ignores_store", "landed", "loop", "number", "over", "overdue_at"),
-        *("reason", "recorded", "seeks", "take_off", "task", "thread", "url"),
+        *("doubts", "ended", "fetch", "ignores_store", "landed", "loop", "number", "over"),
+        *("overdue_at", "process", "reason", "recorded", "requests", "seeks", "take_off", "task"),
+        *("thread", "url"),
     )
 
     def __init__(
@@ -92,7 +97,10 @@ class Flight:
         self.ignores_store = ignores_store
         self.began_at = began_at
         self.overdue_at = overdue_at
+        self.process = os.getpid()
         self.url: str | None = None
+        self.requests = 0
+        self.ended = False
         self.landed = Latch()
         self.over = Latch()
         self.recorded = False
@@ -107,9 +115,9 @@ class Flight:
         self._followed_by: dict[str, Flight] = {}
 
     @classmethod
-    def ended(cls, number: int) -> Flight:
+    def none(cls, number: int) -> Flight:
         """Return the flight that the next one follows where there was none."""
-        none = cls(
+        flight = cls(
             number=number,
             fetch=0,
             budget=Budget.ROUTINE,
@@ -117,10 +125,10 @@ class Flight:
             began_at=0.0,
             overdue_at=0.0,
         )
-        none.recorded = True
-        none.landed.open()
-        none.over.open()
-        return none
+        flight.recorded = True
+        flight.landed.open()
+        flight.over.open()
+        return flight
 
     @property
     def kid(self) -> str | None:
@@ -140,7 +148,10 @@ class Flight:
         """Whether callers can wait for the flight."""
         if self.landed.is_open or self.abandoned or not self.left:
             return False
-        return self.loop is None or self.loop.is_running()
+        if self.process != os.getpid():  # uWSGI may fork without the hooks of `os`
+            return False
+        loop = self.loop  # read once: the end of the flight clears it
+        return loop is None or loop.is_running()
 
     @property
     def launched(self) -> bool:
@@ -167,7 +178,7 @@ def refused_headers(error: Exception) -> Failed:
     )
 
 
-def overdue(requests: int = 0) -> Failed:
+def overdue(requests: int) -> Failed:
     """Return the outcome of a flight that is past its deadline."""
     return Failed(
         code="fetch_timeout",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -76,6 +77,7 @@ class Flights:
             while the key set is usable.
         clock: the client's clock.
         emit: given each event.
+        start_anew: forgets what the client has of its parent process, this object included.
     """
 
     def __init__(
@@ -86,12 +88,15 @@ class Flights:
         unknown_kid_wait: float,
         clock: Clock,
         emit: Callable[[Event], None],
+        start_anew: Callable[[], None],
     ) -> None:
         self.clock = clock
         self.emit = emit
         self._crew = crew
         self._deadline = deadline
         self._unknown_kid_wait = unknown_kid_wait
+        self._start_anew = start_anew
+        self._process = os.getpid()
         self._fetches = itertools.count(1)
         self._flying: set[Flight] = set()
         self.closed = False
@@ -120,6 +125,9 @@ class Flights:
 
         Raises KeysUnavailableError ``fetch_failed`` on a closed client.
         """
+        if self._process != os.getpid():  # uWSGI may fork without the hooks of `os`
+            self._start_anew()
+            last = source.last_flight
         if last.in_progress and not (alone and _is_elsewhere(last)):
             if not last.launched and last.claimed_by == threading.get_ident():
                 # This is a signal handler that interrupted `launch` in this very thread.
@@ -202,19 +210,26 @@ class Flights:
 
         Returns whether there were any.
         """
+        self._process = os.getpid()
         flying, self._flying = self._flying, set()
         return bool(flying)
 
     def _end(self, source: KeySource, flight: Flight, outcome: Outcome | None) -> None:
         """End a flight once: record the fact, free the slot, wake the callers, call the listeners.
 
+        A flight that ends long past its deadline did not run (the machine slept, or the server
+        keeps its threads from running between requests): this proves nothing of the provider.
+
         Arguments:
             source: the key set.
             flight: the flight.
             outcome: what it brought, or None if it vanishes.
         """
+        if flight.ended:
+            return
+        flight.ended = True
         event: Event | None = None
-        if outcome is not None and not self.closed:  # a flight that was cut says nothing
+        if outcome is not None and flight.left and not self.closed:
             event = source.land(flight, outcome)
         flight.landed.open()
 

@@ -75,8 +75,8 @@ class KeySource:
         self.postponed_until = -math.inf
         self.held = True
         self.due_at = math.inf
-        self.latest = Flight.ended(0)
-        self._landing = threading.Lock()
+        self.latest = Flight.none(0)
+        self._landing = threading.RLock()
         self._clock = clock
         self._draw = draw
         self._absent: dict[str, float] = {}
@@ -291,8 +291,8 @@ class KeySource:
 
     def after_fork(self, due_share: float | None) -> None:
         """Start anew in the child: threads of the parent may hold the lock and carry flights."""
-        self._landing = threading.Lock()
-        self.latest = Flight.ended(self.begun)
+        self._landing = threading.RLock()
+        self.latest = Flight.none(self.begun)
         if not self.fixed:
             self.cache = replace(self.cache, due_share=due_share)
 

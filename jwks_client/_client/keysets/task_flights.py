@@ -72,7 +72,7 @@ class TaskCrew:
 
     def _give_up(self, flight: Flight, end: End) -> None:
         """Answer the callers at the deadline, whatever the task is stuck in."""
-        end(overdue())
+        end(overdue(flight.requests))
         if flight.task is not None:
             flight.task.cancel()
 
@@ -132,7 +132,7 @@ class TaskCrew:
                 request = next(steps) if answer is None else steps.send(answer)
             except StopIteration as done:
                 return cast("Outcome", done.value)
-            flight.url = request.url
+            flight.url, flight.requests = request.url, talk.requests
             answer = await self._ask(request)
 
     async def _ask(self, request: Request) -> Response | Broken:
@@ -192,8 +192,8 @@ async def wait(want: Wait) -> None:
     """
     flight = want.flight
     if want.over:
-        await flight.over.waited(want.seconds)
-        gone(flight, 1)  # an instant: the thread has called the listeners
+        if await flight.over.waited(want.seconds):
+            gone(flight, 1)  # an instant: the thread has called the listeners
         return
     until = time.monotonic() + min(want.seconds, flight.left)
     here, there = asyncio.get_running_loop(), flight.loop

@@ -42,7 +42,6 @@ class Conversation:
     Attributes:
         done: opens when there is an outcome, or when the conversation was stopped.
         outcome: what it brought; None until then.
-        requests: how many requests for the key set were made.
     """
 
     def __init__(
@@ -52,7 +51,6 @@ class Conversation:
         self.flight = flight
         self.done = Latch()
         self.outcome: Outcome | None = None
-        self.requests = 0
         self._http = http
         self._policy = policy
         self._line = Line()
@@ -92,7 +90,7 @@ class Conversation:
                     request = next(steps) if answer is None else steps.send(answer)
                 except StopIteration as done:
                     return cast("Outcome", done.value)
-                self.requests = talk.requests
+                self.flight.requests = talk.requests
                 answer = self._ask(http, request)
 
     def stop(self) -> None:
@@ -113,7 +111,7 @@ class Conversation:
             now, line, overdue_at = time.monotonic(), self._line, self.flight.overdue_at
             if now >= overdue_at:
                 self.stop()
-                return self.outcome or overdue(self.requests)
+                return self.outcome or overdue(self.flight.requests)
             if now >= line.until:
                 line.until = math.inf
                 line.cut()
@@ -205,8 +203,7 @@ def wait(want: Wait) -> None:
     flight = want.flight
     if not want.over:
         flight.landed.wait(min(want.seconds, flight.left))
-    elif flight.thread is not threading.current_thread():
-        flight.over.wait(want.seconds)
+    elif flight.thread is not threading.current_thread() and flight.over.wait(want.seconds):
         gone(flight, 1)
 
 

@@ -151,7 +151,8 @@ def fetched(
             if landed and not (manual and source.cache.from_store):
                 break
             boarding = board(source, alone=True)  # raises on a closed client
-        yield Wait(boarding.flight, until - time.monotonic(), over=True)
+        if boarding.flight.recorded:  # a flight that is lost may never be over
+            yield Wait(boarding.flight, until - time.monotonic(), over=True)
         cache = source.cache
         if cache.newest < boarding.flight.number or cache.failure is not None:
             failure = failure or source.unavailable()

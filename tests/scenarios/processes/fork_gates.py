@@ -6,6 +6,7 @@ Prints a line for each child that did not.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import os
 import random
@@ -20,6 +21,7 @@ from jwks_client import JWKSClient, providers
 from jwks_client.testing import FakeProvider
 
 PATIENCE = 10.0  # real seconds after which what works is long done
+FLIGHT = 5.0  # real seconds that a caller waits at most for a flight of this process
 
 told, telling = os.pipe()
 tokens, telling_tokens = os.pipe()
@@ -39,11 +41,11 @@ def made() -> JWKSClient:
     )
 
 
-def child_verifies(client: JWKSClient) -> bool:
-    """Fork, and verify in the child, which dies if it hangs."""
-    pid = os.fork()
+def child_verifies(client: JWKSClient, fork: Callable[[], int] = os.fork) -> bool:
+    """Fork, and verify in the child, which dies if it hangs for as long as a flight may last."""
+    pid = fork()
     if pid == 0:
-        signal.alarm(int(PATIENCE))
+        signal.alarm(int(FLIGHT))
         status = 1
         with contextlib.suppress(Exception):
             status = int(client.verify(TOKEN).subject is None)
@@ -51,7 +53,7 @@ def child_verifies(client: JWKSClient) -> bool:
     return os.waitpid(pid, 0)[1] == 0
 
 
-def at_gate(place: Any, name: str) -> bool:
+def at_gate(place: Any, name: str, fork: Callable[[], int] = os.fork) -> bool:
     """Fork while the flight's thread is inside a function, which it does not leave before that."""
     real: Callable[..., Any] = getattr(place, name)
     inside, go_on = threading.Event(), threading.Event()
@@ -70,7 +72,7 @@ def at_gate(place: Any, name: str) -> bool:
         if not inside.wait(PATIENCE):
             sys.stdout.write(f"{name}: no flight came by\n")
             return False
-        return child_verifies(client)
+        return child_verifies(client, fork)
     finally:
         go_on.set()
         setattr(place, name, real)
@@ -118,6 +120,8 @@ try:
         "headers": lambda: at_gate(sources.KeySource, "talk"),
         "TLS context": lambda: at_gate(network._Transport, "_make"),
         "socket": lambda: at_gate(socket, "create_connection"),
+        # As uWSGI forks: Python is not told, and calls no hook.
+        "C": lambda: at_gate(sources.KeySource, "talk", ctypes.PyDLL(None).fork),
         "lock": while_a_lock_is_held,
         **{f"random {number}": at_random for number in range(20)},
     }
