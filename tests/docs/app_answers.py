@@ -36,6 +36,22 @@ def heard(base_url: str, token: str | None) -> Any:
         return error.response.status_code
 
 
+def check_aiohttp_app(idp: FakeProvider, base_url: str) -> None:
+    """Scopes, claims, a WebSocket; /health is open, and what is not there is not shown."""
+    reader, writer = (idp.issue(sub="u7", scope=f"orders:{one}") for one in ("read", "write"))
+    known = idp.issue(sub="u7", scope="orders:write", email_verified=True)
+    assert ask(base_url, "/health").json() == {"status": "ok"}
+    assert ask(base_url, "/me", writer).json() == {"sub": "u7"}
+    assert ask(base_url, "/orders", reader).json() == {"orders of": "u7"}
+    assert ask(base_url, "/orders", known, "POST").status_code == 201
+    assert refusal(ask(base_url, "/orders", writer)) == (403, "insufficient_scope")
+    assert refusal(ask(base_url, "/orders", writer, "POST")) == (403, "insufficient_claims")
+    assert refusal(ask(base_url, "/nowhere")) == (401, "missing_credentials")
+    assert heard(base_url, reader) == {"orders of": "u7"}
+    assert heard(base_url, writer) == 403
+    assert heard(base_url, None) == 401
+
+
 def check_fastapi_app(idp: FakeProvider, base_url: str) -> None:
     """Scopes, typed claims, a WebSocket; the document has the sign-in; /health is open."""
     good = idp.issue(sub="u7", scope="orders:read", name="Una")

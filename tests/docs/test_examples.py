@@ -23,6 +23,7 @@ import pytest
 from accounts import ENTRA, PRELUDE, PROJECT, UUID, WSO2, account
 from app_answers import (
     CONSUMED,
+    check_aiohttp_app,
     check_fastapi_app,
     check_starlette_app,
     check_two_providers_app,
@@ -461,9 +462,9 @@ def service(name: str, idp: FakeProvider, **settings: str) -> Iterator[str]:
 
 
 def where_it_runs(service: subprocess.Popen[str]) -> str:
-    """The base URL that uvicorn names in its log."""
+    """The base URL that a server names in its log."""
     for line in service.stderr or ():
-        if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
+        if found := re.search(r"[Rr]unning on (http://127\.0\.0\.1:\d+)", line):
             return found[1]
     raise AssertionError("the service ended before it served")
 
@@ -538,6 +539,7 @@ def check_lambda_handler() -> None:
 
 
 SERVICES = {
+    "aiohttp_app": served_to("aiohttp_app", check_aiohttp_app),
     "asgi_app": check_asgi_app,
     "async_service": check_async_service,
     "fastapi_app": served_to("fastapi_app", check_fastapi_app),

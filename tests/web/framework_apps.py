@@ -410,6 +410,68 @@ def falcon_wsgi(client: Any) -> App:
     return App(WSGIMiddleware(app, client, optional=True), None, wsgi=True)
 
 
+def aiohttp(client: Any) -> App:
+    from aiohttp import web
+
+    from jwks_client.integrations.aiohttp import middleware
+
+    @requires("orders:read")
+    async def role(request: Any) -> Any:
+        return web.Response(text="ok")
+
+    async def handled(request: Any) -> Any:
+        caught()
+        return web.Response(text="handled")
+
+    async def own(request: Any) -> Any:
+        caught()
+        return web.Response(status=500)
+
+    async def threaded(request: Any) -> Any:
+        await executor()
+
+    def view(ask: Any) -> Any:
+        async def asking(request: Any) -> Any:
+            ask()
+
+        return asking
+
+    views = {"role": role, "caught": handled, "own": own, "executor": threaded}
+    views |= {name: view(ask) for name, ask in ASKING.items()}
+    inside: list[int] = []
+
+    @web.middleware
+    async def watch(request: Any, handler: Any) -> Any:
+        response = await handler(request)
+        inside.append(response.status)
+        return response
+
+    def make() -> Any:
+        app = web.Application(middlewares=[watch, middleware(client, optional=True)])
+        for name, one in views.items():
+            app.router.add_get(f"/{name}", one)
+        return app
+
+    return _AiohttpApp(make, inside)
+
+
+class _AiohttpApp(App):
+    """An app of aiohttp, which its own server serves; made anew for each loop."""
+
+    async def _by_asgi(self, requests: list[tuple[str, str | None]]) -> list[Seen]:
+        from aiohttp.test_utils import TestClient, TestServer
+
+        async with TestClient(TestServer(self.protected(), access_log=None)) as http:
+            return await asyncio.gather(*(self._by_http(http, *one) for one in requests))
+
+    @staticmethod
+    async def _by_http(http: Any, path: str, token: str | None) -> Seen:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        async with http.get(path, headers=headers) as answer:
+            challenge = answer.headers.get("WWW-Authenticate", "")
+            return _seen(answer.status, challenge, await answer.read())
+
+
 #: Frameworks that report what their handlers raise, with middleware inside them or without.
 REPORTING = {
     "starlette": starlette,
@@ -418,6 +480,7 @@ REPORTING = {
     "django_wsgi": django_wsgi,
     "django_asgi": django_asgi,
     "quart": quart,
+    "aiohttp": aiohttp,
 }
 #: Frameworks in which the last refusal of a request decides, unless they send inside an `except`.
 OTHERS = {

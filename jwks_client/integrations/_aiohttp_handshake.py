@@ -1,0 +1,63 @@
+"""WebSocket handshakes of aiohttp: which requests are one, and what a handler sees of them.
+
+Must not depend on: who verifies, how refusals are answered.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import hdrs, web
+from multidict import CIMultiDict
+
+from .._core.credentials.reader import UnverifiedRequest
+
+__all__ = ["unverified_of", "watched", "without_tokens"]
+
+_PROTOCOLS: Final = hdrs.SEC_WEBSOCKET_PROTOCOL
+
+
+def unverified_of(request: web.Request) -> UnverifiedRequest:
+    """Return a request as the rules see it."""
+    # Everything that aiohttp might accept as a handshake is judged as one.
+    upgrades = any("websocket" in one.lower() for one in request.headers.getall(hdrs.UPGRADE, ()))
+    return UnverifiedRequest.from_pairs(
+        request.method,
+        request.raw_headers,
+        request.rel_url.raw_query_string.encode("latin-1", "replace"),
+        kind="websocket" if upgrades else "http",
+        scheme=request.scheme,
+    )
+
+
+def without_tokens(request: web.Request, seen: UnverifiedRequest) -> web.Request:
+    """Return a handshake as its handler may see it."""
+    headers = CIMultiDict((name, value) for name, value in request.headers.items())
+    headers.popall(_PROTOCOLS, None)
+    for value in seen.values(_PROTOCOLS.lower().encode()):
+        headers.add(_PROTOCOLS, value.decode("latin-1"))
+    query = seen.query.decode("latin-1")
+    url = request.rel_url.build(path=request.rel_url.raw_path, query_string=query, encoded=True)
+    return request.clone(headers=headers, rel_url=url)
+
+
+def watched(request: web.Request, echo: str | None) -> list[web.WebSocketResponse]:
+    """Return a list in which the WebSocket of a handshake appears as it is accepted.
+
+    Arguments:
+        request: the handshake.
+        echo: the subprotocol to accept with, where the handler names none.
+    """
+    sockets: list[web.WebSocketResponse] = []
+    # The signal that it sends can only be connected to before the app starts.
+    prepare = request._prepare_hook  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+    async def noting(response: web.StreamResponse) -> None:
+        await prepare(response)
+        if isinstance(response, web.WebSocketResponse):
+            sockets.append(response)
+            if echo is not None:
+                response.headers.setdefault(_PROTOCOLS, echo)
+
+    request._prepare_hook = noting  # type: ignore[method-assign]  # noqa: SLF001
+    return sockets
