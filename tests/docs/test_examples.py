@@ -464,7 +464,7 @@ def service(name: str, idp: FakeProvider, **settings: str) -> Iterator[str]:
 def where_it_runs(service: subprocess.Popen[str]) -> str:
     """The base URL that a server names in its log."""
     for line in service.stderr or ():
-        if found := re.search(r"[Rr]unning on (http://127\.0\.0\.1:\d+)", line):
+        if found := re.search(r"(?i)running on (http://127\.0\.0\.1:\d+)", line):
             return found[1]
     raise AssertionError("the service ended before it served")
 
