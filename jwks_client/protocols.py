@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from ._core.locations import Location
 from ._core.tokens.verified import VerifiedToken
 from .events import Event
 
@@ -150,20 +149,7 @@ class AsyncHTTPClient(Protocol):
         ...
 
 
-class AnyVerifier(Protocol):
-    """What every integration needs of a client, whichever of the two it is."""
-
-    @property
-    def locations(self) -> tuple[Location, ...]:
-        """Where the providers' tokens may stand in a request, in the order to look."""
-        ...
-
-    def emit(self, event: Event) -> None:
-        """Give an event to the client's listeners."""
-        ...
-
-
-class Verifier(AnyVerifier, Protocol):
+class Verifier(Protocol):
     """A client for code that waits in threads: `JWKSClient`, or a stand-in for it."""
 
     def verify(self, token: str, *, provider: str | None = None) -> VerifiedToken:
@@ -179,7 +165,7 @@ class Verifier(AnyVerifier, Protocol):
         ...
 
 
-class AsyncVerifier(AnyVerifier, Protocol):
+class AsyncVerifier(Protocol):
     """A client for code that awaits: `AsyncJWKSClient`, or a stand-in for it."""
 
     async def verify(self, token: str, *, provider: str | None = None) -> VerifiedToken:

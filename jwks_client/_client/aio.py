@@ -6,6 +6,7 @@ This module owns how a caller waits. It must not depend on the sync client.
 from __future__ import annotations
 
 import asyncio
+from asyncio import _get_running_loop as running_loop  # pyright: ignore[reportPrivateUsage] (in C)
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
@@ -87,6 +88,8 @@ class AsyncJWKSClient(VerifyingClient):
         claim_values: Mapping[str, Any] | None = None,
     ) -> VerifiedToken:
         """Verify a token; see `JWKSClient.verify`."""
+        if running_loop() is None:
+            raise _no_asyncio()
         begun = self._begin(token, provider, claim_values)
         if type(begun) is VerifiedToken:
             return begun
@@ -120,7 +123,8 @@ class AsyncJWKSClient(VerifyingClient):
 
     async def aclose(self) -> None:
         """End all flights. Fresh keys still verify; a call that would fetch raises a 503."""
-        _require_asyncio()
+        if running_loop() is None:
+            raise _no_asyncio()
         flying = self._flights.close()
         if self._tenants is not None:
             calls = self._tenants.close()
@@ -141,7 +145,8 @@ class AsyncJWKSClient(VerifyingClient):
         await self.aclose()
 
     async def _drive(self, steps: Generator[Want, object, T]) -> T:
-        _require_asyncio()
+        if running_loop() is None:
+            raise _no_asyncio()
         value: object = None
         error: Exception | None = None
         while True:
@@ -163,11 +168,8 @@ class AsyncJWKSClient(VerifyingClient):
                 error = raised
 
 
-def _require_asyncio() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        raise RuntimeError(
-            "AsyncJWKSClient needs a running asyncio event loop; under trio, use JWKSClient in a "
-            "thread: await trio.to_thread.run_sync(client.verify, token)"
-        ) from None
+def _no_asyncio() -> RuntimeError:
+    return RuntimeError(
+        "AsyncJWKSClient needs a running asyncio event loop; under trio, use JWKSClient in a "
+        "thread: await trio.to_thread.run_sync(client.verify, token)"
+    )

@@ -112,7 +112,7 @@ class BaseClient:
             plan,
             own_http=self._http is not None,
             clock=self._clock,
-            emit=self.emit,
+            emit=self._emit,
             draw=self._random.random,
         )
 
@@ -125,7 +125,7 @@ class BaseClient:
             deadline=self._fetch_policy.deadline,
             unknown_kid_wait=wait,
             clock=self._clock,
-            emit=self.emit,
+            emit=self._emit,
             start_anew=self._after_fork,
         )
 
@@ -170,7 +170,7 @@ class BaseClient:
         return self._directory.sources
 
     @property
-    def locations(self) -> tuple[Location, ...]:
+    def _locations(self) -> tuple[Location, ...]:
         """Where the providers' tokens may stand in a request, each once, in the order given."""
         return self._directory.locations
 
@@ -206,9 +206,9 @@ class BaseClient:
             with self._memo_lock:
                 if not self._memo_is_busy:
                     self._memo.drop(_of_nobody)
-        self.emit(event)
+        self._emit(event)
 
-    def emit(self, event: Event) -> None:
+    def _emit(self, event: Event) -> None:
         """Give an event to every listener. An exception of a listener is only logged."""
         for listener in self._listeners:
             try:

@@ -12,14 +12,14 @@ from typing import Generic, TypeVar, Unpack, cast
 
 from .._core.credentials.reader import UnverifiedRequest
 from ..errors import ConfigurationError
-from ..protocols import AnyVerifier
+from ..protocols import AsyncVerifier, Verifier
 from .exclusions import Exclusions, optional_paths
 from .guard import Guard
 from .starlette_connection import GuardSettings
 
 __all__ = ["Admission", "AppSettings", "check_names"]
 
-ClientT = TypeVar("ClientT", bound=AnyVerifier)
+ClientT = TypeVar("ClientT", bound=Verifier | AsyncVerifier)
 
 
 class AppSettings(GuardSettings, total=False):

@@ -23,18 +23,19 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeAlias, TypeGuard, TypeVar, cast
 
+from .._client.access import emit, locations_of
 from .._core.credentials.answers import Answer, Answers
 from .._core.credentials.reader import CredentialsReader, Location, UnverifiedRequest
 from ..errors import ConfigurationError, CredentialsError, JWKSError
 from ..events import RequestRefused, shown
-from ..protocols import AnyVerifier
+from ..protocols import AsyncVerifier, Verifier
 from .protected_resource import ProtectedResource
 from .quiet_client import quiet
 from .refusal_log import RefusalLog
 
 __all__ = ["Guard", "OnError", "Refusal", "WarmUp", "is_refusal"]
 
-ClientT = TypeVar("ClientT", bound=AnyVerifier)
+ClientT = TypeVar("ClientT", bound=Verifier | AsyncVerifier)
 
 _MOST_SHOWN: Final = 200
 # RFC 9110, sections 5.1 and 5.5: what no server may refuse to send, or take for two headers.
@@ -110,7 +111,7 @@ class Guard(Generic[ClientT]):
         self.client = quiet(client)
         self.optional = checked_flag("optional", optional)
         self.reader = CredentialsReader(
-            client.locations if locations is None else locations, trusted_origins
+            locations_of(client) if locations is None else locations, trusted_origins
         )
         if on_error is not None and (
             not callable(on_error) or inspect.iscoroutinefunction(on_error)
@@ -156,7 +157,7 @@ class Guard(Generic[ClientT]):
             path=_shown(path),
         )
         with contextlib.suppress(Exception):  # a stand-in's client
-            self.client.emit(event)
+            emit(self.client, event)
         with contextlib.suppress(Exception):  # a logging filter's
             self._log.write(event, request, problem=problem, raised=raised)
         return answer
@@ -177,7 +178,7 @@ class Guard(Generic[ClientT]):
         return refusal.answer, problem, None
 
 
-def _monotonic_of(client: AnyVerifier) -> Callable[[], float]:
+def _monotonic_of(client: Verifier | AsyncVerifier) -> Callable[[], float]:
     """Return the client's monotonic clock, or for a stand-in without one the system's."""
     clock = getattr(client, "_clock", None)
     return time.monotonic if clock is None else cast("Callable[[], float]", clock.monotonic)

@@ -11,12 +11,13 @@ from __future__ import annotations
 import inspect
 from typing import Any, TypeVar, cast
 
+from .._client.access import emit
 from ..events import Event, logged_elsewhere
-from ..protocols import AnyVerifier
+from ..protocols import AsyncVerifier, Verifier
 
 __all__ = ["quiet"]
 
-ClientT = TypeVar("ClientT", bound=AnyVerifier)
+ClientT = TypeVar("ClientT", bound=Verifier | AsyncVerifier)
 
 
 def quiet(client: ClientT) -> ClientT:
@@ -36,9 +37,9 @@ class _View:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def emit(self, event: Event) -> None:
+    def _emit(self, event: Event) -> None:
         with logged_elsewhere():
-            self._client.emit(event)
+            emit(self._client, event)
 
     def verify(self, token: str, **more: Any) -> Any:
         with logged_elsewhere():

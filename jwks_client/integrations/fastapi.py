@@ -26,7 +26,7 @@ except ImportError as error:
     raise ImportError('FastAPI is not installed: pip install "jwks-client-sdk[fastapi]"') from error
 
 from .. import VerifiedToken
-from .._core.locations import BEARER
+from .._client.access import locations_of
 from .._web.guard import Guard, checked_flag
 from .._web.handling import note
 from .._web.identity import current_token
@@ -80,7 +80,7 @@ class JWKSAuth:
             if client is None
             else Guard(client, asynchronous=True, optional=optional, **settings)
         )
-        locations = settings.get("locations") or ((BEARER,) if client is None else client.locations)
+        locations = settings.get("locations") or locations_of(client)
         # What FastAPI sees: the connection, the scopes of a Security(), and what documents itself.
         self.__signature__ = Signature(
             [

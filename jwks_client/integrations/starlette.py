@@ -32,6 +32,7 @@ except ImportError as error:
         'Starlette is not installed: pip install "jwks-client-sdk[starlette]"'
     ) from error
 
+from .._client.access import locations_of
 from .._core.locations import Cookie, Header
 from .._web.guard import Guard, is_refusal
 from .._web.identity import User
@@ -76,7 +77,7 @@ class JWKSBackend(AuthenticationBackend):
         self, client: AsyncVerifier, *, optional: bool = False, **settings: Unpack[GuardSettings]
     ) -> None:
         self._guard = Guard(client, asynchronous=True, optional=optional, **settings)
-        locations = settings.get("locations") or client.locations
+        locations = settings.get("locations") or locations_of(client)
         if not all(isinstance(one, (Header, Cookie)) for one in locations):
             raise ConfigurationError(
                 "locations", "are a Header or a Cookie here; for others take JWKSMiddleware"

@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 
 from jwks_client import AsyncJWKSClient, events
-from jwks_client.providers import Header
 from jwks_client.testing import FakeProvider
 
 PATIENCE = 20.0  # real seconds after which what works is long done
@@ -119,13 +118,12 @@ class StandIn:
     """A client that is none: says what it was asked for, and does what it is told."""
 
     def __init__(self, *, warm_up: BaseException | None = None, close: BaseException | None = None):
-        self.locations = (Header("Authorization", scheme="Bearer"),)
         self.asked: list[str] = []
         self.told: list[events.Event] = []
         self._warm_up = warm_up
         self._close = close
 
-    def emit(self, event: events.Event) -> None:
+    def _emit(self, event: events.Event) -> None:
         self.told.append(event)
 
     async def verify(self, token: str, *, provider: str | None = None) -> Any:

@@ -200,10 +200,10 @@ class VerifyingClient(BaseClient):
         elif candidates is not None and len(candidates.pairs) == 1:
             error.provider = candidates.pairs[0][0].name
         if isinstance(error, KeysUnavailableError):
-            self.emit(TokenUndecided(provider=error.provider, code=error.code, kid=error.kid))
+            self._emit(TokenUndecided(provider=error.provider, code=error.code, kid=error.kid))
         else:
             claim = error.claim if isinstance(error, TokenError) else None
-            self.emit(
+            self._emit(
                 TokenRefused(provider=error.provider, code=error.code, claim=claim, kid=error.kid)
             )
         return error
