@@ -7,6 +7,7 @@ says how much of that is left. redis-py is imported when a store is made from a 
 
 from __future__ import annotations
 
+import codecs
 import inspect
 import os
 import time
@@ -104,6 +105,7 @@ def _connect(url: str) -> Any:
             "redis",
             "must be a client, or redis-py be installed: pip install 'jwks-client-sdk[redis]'",
         ) from None
+    codecs.lookup("idna")  # which the first connection would import
     # A pooled connection may have ended with the server's restart, so one more try is made; never
     # after a timeout.
     retry = Retry(NoBackoff(), 1, supported_errors=(Unconnected,))

@@ -463,8 +463,8 @@ def test_a_store_that_is_always_slow_delays_within_limits(any_store, pace):
     """Calls that each take just under the limit do not add up beyond 0.3 s in one flight."""
     any_store.slow = dict.fromkeys(("read", "claim", "write"), 0.2)
     Process(any_store, pace).fly(takes=0)
-    assert any_store.calls == {"read": 1, "claim": 1, "release": 1}  # the second was cut at 0.24 s
-    assert any_store.leases == {}
+    # After the first call the time is over. The write is begun, and hardly waited for.
+    assert any_store.calls == {"read": 1, "write": 1}
 
 
 @pytest.mark.parametrize(

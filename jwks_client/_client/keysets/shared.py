@@ -33,15 +33,13 @@ from ..._core.keysets.record import (
 )
 from ...events import StoreFailed
 from .store_calls import StoreCalls, StoreUnusable, Trouble, Waitable
-from .visit import LONGEST_DELAY, Look, Postponed, Purpose, Visit, take_permit
+from .visit import LONGEST_DELAY, SHORTEST_CALL, Look, Postponed, Purpose, Visit, take_permit
 
 if TYPE_CHECKING:
     from ..._core.keysets.cache import KeyCache
     from ...protocols import Clock
     from ..health import StoreState
 
-# Seconds that giving back a lease takes beside them; a lease that stays makes others wait.
-_LONGEST_RELEASE: Final = 0.05
 # Seconds after which every process fetches; after half of them a second one does.
 LAST_LEASE: Final = 2.0
 _SHARE_OF_DEADLINE: Final = 0.4
@@ -110,8 +108,6 @@ class SharedKeySet:
             stopped: set when the flight need not go on.
         """
         binding = self._binding()
-        if binding is None:
-            visit.usable = False
         if binding is None or purpose.ignores_store:
             return None
         try:
@@ -124,7 +120,7 @@ class SharedKeySet:
             )
         except StoreUnusable as failure:
             self._report(failure.trouble)
-            visit.usable = answered = False
+            answered = False
         if not answered or visit.seed is None:
             return None
         self.give_back(visit)
@@ -150,7 +146,7 @@ class SharedKeySet:
             outcome = replace(outcome, key_set=seed.key_set, freshness=renewed)
         self._held = record = self._record(purpose, outcome, former)
         binding = self._binding()
-        if record is not None and binding is not None and visit.usable:
+        if record is not None and binding is not None:
             self._write(visit, binding, record)
         self.give_back(visit)
         return outcome
@@ -164,7 +160,7 @@ class SharedKeySet:
         if lease is None:
             return
         try:
-            self._calls.release(lease, _LONGEST_RELEASE)
+            self._calls.release(lease, SHORTEST_CALL)
         except StoreUnusable as failure:
             self._report(failure.trouble)
 
@@ -287,7 +283,7 @@ class SharedKeySet:
         kept = min(freshness.life + freshness.stale_for, LONGEST_KEPT)
         value = seal(record, binding, self._calls.store.secrets)
         try:
-            with visit.timed(self._calls) as within:
+            with visit.timed(self._calls, shortest=SHORTEST_CALL) as within:
                 self._calls.write(binding.name, value, kept, within)
         except StoreUnusable as failure:
             self._report(failure.trouble)

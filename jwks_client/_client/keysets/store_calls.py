@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Action: TypeAlias = Literal["read", "write", "claim", "release"]
 
 LONGEST_CALL: Final = 0.25
+# A call that was given less than this, and did not end, says nothing about the store.
+_COUNTS_FROM: Final = 0.15
 _BACKOFF: Final = (1.0, 30.0)
 _OLDEST: Final = 1e10
 
@@ -181,6 +183,8 @@ class StoreCalls:
                 raise self._failed(action, "store_error", error) from None
             if not self.pace.wait(call.done, within - (self.pace.monotonic() - began)):
                 self._hanging = call.done
+                if within < _COUNTS_FROM:  # it was not waited for
+                    raise StoreUnusable
                 raise self._failed(action, "store_timeout", None)
         finally:
             self._turn.release()

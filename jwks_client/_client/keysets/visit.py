@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from ..._core.keysets.fetch import Validators
 
 # Seconds that all calls of one flight take together, beside looking for another process's record.
-LONGEST_DELAY: Final = 0.24
+LONGEST_DELAY: Final = 0.2
+# Seconds for each of the last two calls, when that time is over: a write that is not waited for is
+# still made, and spares others a fetch.
+SHORTEST_CALL: Final = 0.05
 _TAKEN: Final = b"1"
 
 
@@ -54,13 +57,11 @@ class Visit:
         seed: a record that is better than the cache, but does not answer the flight.
         lease: what this process must give back.
         permit: what this process took of the shared budget for unknown kids.
-        usable: whether the store worked so far.
     """
 
     seed: Offer | None = None
     lease: str | None = None
     permit: str | None = None
-    usable: bool = True
     left: float = LONGEST_DELAY
     seen: Look | None = field(default=None, repr=False)
 
@@ -70,14 +71,22 @@ class Visit:
         return None if self.seed is None else self.seed.validators
 
     @contextmanager
-    def timed(self, calls: StoreCalls, *, polling: bool = False) -> Generator[float]:
-        """Give the seconds that a call may take, and charge the visit for what it took."""
+    def timed(
+        self, calls: StoreCalls, *, polling: bool = False, shortest: float = 0.0
+    ) -> Generator[float]:
+        """Give the seconds that a call may take, and charge the visit for what it took.
+
+        Arguments:
+            calls: of the store.
+            polling: the call looks for another process's record, and is not charged.
+            shortest: what the call may take in any case.
+        """
         if polling:
             yield LONGEST_CALL
             return
         began = calls.pace.monotonic()
         try:
-            yield min(LONGEST_CALL, self.left)
+            yield min(LONGEST_CALL, max(self.left, shortest))
         finally:
             self.left -= calls.pace.monotonic() - began
 

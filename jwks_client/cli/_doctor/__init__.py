@@ -33,6 +33,12 @@ _STYLES: Final = {"error": "bold red", "warning": "yellow", "info": "cyan"}
     metavar="SECONDS",
     help="How long --watch waits between two looks.",
 )
+@click.option(
+    "--store",
+    "store_url",
+    metavar="REDIS_URL",
+    help="Examine a store as well; its secret comes from JWKS_STORE_SECRET.",
+)
 @ca_option
 @timeout_option
 @as_json_option
@@ -42,6 +48,7 @@ def doctor(
     preset: str | None,
     watching: bool,
     interval: float,
+    store_url: str | None,
     ca_file: str | None,
     timeout: float,
     as_json: bool,
@@ -67,15 +74,21 @@ def doctor(
     from .._probe.network import Asker, fetch_policy
     from .._probe.visit import look, place_of
     from .examination import examine
+    from .finding import worst_first
+    from .store import of_store, open_store
     from .watch import Report, watch
 
+    store = None if store_url is None else open_store(store_url)
     place = place_of(url_or_issuer, preset)
     clock = SystemClock()
     with Asker(fetch_policy(timeout), ca_file) as asker:
 
         def examined() -> Report:
             found = look(place, asker)
-            return Report(look=found, findings=tuple(examine(found, clock.time())))
+            findings = examine(found, clock.time())
+            if store is not None and store_url is not None:
+                findings = worst_first([*findings, *of_store(store_url, store)])
+            return Report(look=found, findings=tuple(findings))
 
         show = _show_json if as_json else _show
         wait = _waiting_for(interval) if watching else lambda: False

@@ -1,0 +1,243 @@
+"""Real processes on real stores: how often a fleet asks its provider, and what it survives."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+from store_servers import SECRET, free_port, redis_server
+
+from jwks_client import JWKSClient, TokenError, events, providers
+from jwks_client.stores import RedisStore
+from jwks_client.testing import FakeProvider
+
+FLEET = Path(__file__).with_name("fleet.py")
+
+
+@pytest.fixture
+def idp():
+    return FakeProvider(algorithm="ES256", issuer=None)
+
+
+@contextmanager
+def fleet(idp, store, tokens, count=8, **more):
+    """Processes that are made and wait; ``run`` lets them go and returns what came of each."""
+    what = {"store": store, "jwks_url": idp.jwks_url, "issuer": idp.issuer, "tokens": tokens}
+    with subprocess.Popen(
+        [sys.executable, str(FLEET), json.dumps({**what, "count": count, **more})],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+
+        def run():
+            process.stdin.write("\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        run.process = process
+        yield run
+
+
+def on_its_own(kind, redis_url, memcached_address, tmp_path):
+    """A store of a kind that is empty."""
+    if kind == "redis":
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushdb()
+        return ("redis", redis_url)
+    if kind == "memcached":
+        import pymemcache
+
+        host, port = memcached_address.split(":")
+        client = pymemcache.Client((host, int(port)))
+        client.flush_all(noreply=False)
+        client.close()
+        return ("memcached", memcached_address)
+    return ("file", str(tmp_path / "store"))
+
+
+@pytest.fixture
+def place(redis_url, memcached_address, tmp_path):
+    return lambda kind: on_its_own(kind, redis_url, memcached_address, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "delay"),
+    [
+        ("redis", 0.05),
+        ("redis", 0.5),
+        ("redis", 1.5),
+        ("file", 0.05),
+        ("file", 0.5),
+        ("memcached", 0.05),
+    ],
+)
+def test_eight_cold_processes_fetch_twice_at_most(idp, place, kind, delay):
+    """Eight processes that start at once make two fetches at most, however slow the provider is."""
+    idp.delay(delay)
+    with idp.serve(), fleet(idp, place(kind), [idp.issue()]) as run:
+        results = run()
+    assert [one["outcomes"] for one in results] == [{"accepted": 1}] * 8
+    assert idp.fetches <= 2
+
+
+def test_eight_processes_without_a_store_fetch_eight_times(idp):
+    """Without a store each process fetches for itself: what the tests beside this one compare with."""
+    with idp.serve(), fleet(idp, ("none", ""), [idp.issue()]) as run:
+        run()
+    assert idp.fetches == 8
+
+
+@pytest.mark.parametrize("kind", ["redis", "file"])
+def test_later_processes_do_not_fetch(idp, place, kind):
+    """Processes that start after one has fetched make no request."""
+    store = place(kind)
+    with idp.serve():
+        for count in (1, 4):
+            with fleet(idp, store, [idp.issue()], count=count) as run:
+                assert {"accepted": 1} in [one["outcomes"] for one in run()]
+    assert idp.fetches == 1
+
+
+@pytest.mark.parametrize("kind", ["redis", "file", "memcached"])
+def test_a_restart_in_an_outage_goes_on(idp, place, kind):
+    """Processes that start while the provider is down verify with stored keys."""
+    store = place(kind)
+    with idp.serve():
+        with fleet(idp, store, [idp.issue()], count=1) as run:
+            run()
+        idp.fail(503)
+        for _ in range(2):  # one after the other: eight that start at once are slow, not wrong
+            with fleet(idp, store, [idp.issue()], count=1) as run:
+                assert [one["outcomes"] for one in run()] == [{"accepted": 1}]
+
+
+@pytest.mark.parametrize("kind", ["redis", "file"])
+def test_a_flood_over_four_processes(idp, place, kind):
+    """Thousands of unknown kids at four processes cost the provider at most 3 + t/10 fetches."""
+    junk = [idp.issue(headers={"kid": f"junk-{number}"}) for number in range(100)]
+    with idp.serve(), fleet(idp, place(kind), [idp.issue(), *junk], count=4, rounds=5) as run:
+        began = time.monotonic()
+        results = run()
+        took = time.monotonic() - began
+    assert [one["outcomes"]["accepted"] for one in results] == [5] * 4
+    assert idp.fetches <= 2 + 3 + took / 10  # the cold start and the flood
+
+
+def test_a_leader_that_is_killed_costs_a_second(idp, place):
+    """A process that is killed in the middle of its fetch leaves a lease, and the next fetches after a second."""
+    store = place("redis")
+    with idp.serve():
+        with idp.hold() as held:
+            with fleet(idp, store, [idp.issue()], count=1) as run:
+                run.process.stdin.write("\n")
+                run.process.stdin.flush()
+                held.wait()
+                children = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children")
+                for child in children.read_text().split():
+                    os.kill(int(child), signal.SIGKILL)
+        with fleet(idp, store, [idp.issue()], count=4) as run:
+            results = run()
+    assert [one["outcomes"] for one in results] == [{"accepted": 1}] * 4
+    assert max(one["first"] for one in results) < 5
+    assert idp.fetches <= 3
+
+
+# --- a server in trouble
+
+
+@pytest.fixture
+def provider(idp):
+    with idp.serve():
+        yield providers.generic(idp.jwks_url, issuer=idp.issuer, audience="api")
+
+
+def verdicts(client, idp):
+    """A good token and two bad ones; how long the first call took."""
+    began = time.monotonic()
+    assert client.verify(idp.issue())
+    took = time.monotonic() - began
+    for bad in (idp.issue(aud="other"), idp.issue(headers={"kid": "nobody"})):
+        with pytest.raises(TokenError):
+            client.verify(bad)
+    return took
+
+
+def test_a_server_that_stops_answering(idp, provider, tmp_path, record_property):
+    """With a Redis that is stopped, then killed, every verdict is as without a store."""
+    with redis_server(tmp_path) as (url, server):
+        store = RedisStore(url, secret=SECRET)
+        assert store.read("x", 1) is None
+        server.send_signal(signal.SIGSTOP)
+        with JWKSClient(provider, store=store) as client:
+            record_property("stopped", verdicts(client, idp))
+        server.kill()
+        server.wait()
+        with JWKSClient(provider, store=store) as client:
+            record_property("killed", verdicts(client, idp))
+        store._client.close()
+
+
+def test_a_server_that_is_not_there(idp, provider):
+    """A refused connection costs nothing but one event."""
+    seen = []
+    store = RedisStore(f"redis://127.0.0.1:{free_port()}", secret=SECRET)
+    with JWKSClient(provider, store=store, listeners=[seen.append]) as client:
+        verdicts(client, idp)
+    failures = [one for one in seen if isinstance(one, events.StoreFailed)]
+    assert [one.code for one in failures] == ["store_error"]
+    assert "ConnectionError" in failures[0].cause
+
+
+def test_a_wrong_password_and_a_full_server(idp, provider, tmp_path):
+    """A server that refuses this process, or has no room, costs one event each and shows no password."""
+    with redis_server(tmp_path, "--requirepass", "hush-hush", "--maxmemory", "1") as (url, _):
+        for password in ("wrong-word", "hush-hush"):
+            seen = []
+            store = RedisStore(url.replace("redis://", f"redis://:{password}@"), secret=SECRET)
+            with JWKSClient(provider, store=store, listeners=[seen.append]) as client:
+                verdicts(client, idp)
+            [failure] = [one for one in seen if isinstance(one, events.StoreFailed)]
+            assert failure.code == "store_error"
+            assert password not in repr(failure)
+            store._client.close()
+
+
+def test_known_kids_are_not_slower_in_a_flood(idp, provider, place):
+    """While unknown kids wait for a store, tokens of known kids are verified at once."""
+    _, url = place("redis")
+    store = RedisStore(url, secret=SECRET)
+    entered, let_go = threading.Event(), threading.Event()
+    with JWKSClient(provider, store=store) as client:
+        client.verify(idp.issue())
+
+        def slow(name, limit):
+            entered.set()
+            let_go.wait()
+
+        store.read = slow
+
+        def flooding():
+            with pytest.raises(TokenError):
+                client.verify(idp.issue(headers={"kid": "nobody"}))
+
+        flood = threading.Thread(target=flooding)
+        flood.start()
+        try:
+            assert entered.wait(10)
+            for _ in range(50):
+                assert client.verify(idp.issue())
+        finally:
+            let_go.set()
+            flood.join()
+    store._client.close()
