@@ -13,13 +13,14 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
+from .._core.credentials.answers import Answer
 from ..errors import JWKSError
 from .answer_for import mapping_of
 from .flask_connection import Framework, flask_request
 from .guard import is_refusal
 from .handling import Handling, handling_in
 
-__all__ = ["ask_frameworks"]
+__all__ = ["answer_in_django", "ask_frameworks", "connect_django", "django_response"]
 
 # Where wrappers keep the app that they wrap.
 _WRAPPED: Final = ("app", "application", "wsgi_app", "asgi_app", "__wrapped__", "__self__")
@@ -29,7 +30,7 @@ _DEEPEST: Final = 20
 def ask_frameworks(app: object) -> None:
     """Connect to the signals of the imported frameworks, and to the error handlers of an app."""
     if "django.core.signals" in sys.modules:
-        _connect_django()
+        connect_django()
     names: tuple[Framework, ...] = ("flask", "quart")
     for name in names:
         if name in sys.modules:
@@ -57,8 +58,8 @@ def _add_handler(app: Any) -> None:
     django = sys.modules.get("django.core.handlers.base")
     if django is not None and isinstance(app, django.BaseHandler):
         handlers = getattr(app, "_exception_middleware", None)
-        if isinstance(handlers, list) and _answer_in_django not in handlers:
-            handlers.append(_answer_in_django)
+        if isinstance(handlers, list) and answer_in_django not in handlers:
+            handlers.append(answer_in_django)
     for name, answer in (("flask", _answer_in_flask), ("quart", _answer_in_quart)):
         module = sys.modules.get(name)
         kind = getattr(module, name.capitalize(), None)
@@ -71,7 +72,8 @@ def _add_handler(app: Any) -> None:
 # --- Django
 
 
-def _connect_django() -> None:
+def connect_django() -> None:
+    """Note in the `Handling` of a request what Django did not handle."""
     from django.core import signals
 
     for signal, receiver in (
@@ -91,17 +93,22 @@ def _django_failed(request: Any = None, **_: object) -> None:
     _failed(request, sys.exception())
 
 
-def _answer_in_django(request: Any, error: Exception) -> Any:
-    """Answer as ``process_exception`` of a middleware; None for what is not a refusal."""
+def answer_in_django(request: Any, error: Exception) -> Any:
+    """Answer as ``process_exception`` of a middleware; return None for other exceptions."""
     handling = handling_in(mapping_of(request))
     if handling is None or not is_refusal(error):
         return None
+    return django_response(handling.answer(error), request)
+
+
+def django_response(answer: Answer, request: Any) -> Any:
+    """Return an answer as a response of Django."""
     from django.http import HttpResponse
 
-    answer = handling.answer(error)
-    response = HttpResponse(answer.body, status=answer.status)
-    for name, value in answer.text_headers:
-        response[name] = value
+    response = HttpResponse(b"" if request.method == "HEAD" else answer.body, status=answer.status)
+    del response["Content-Type"]
+    for name, value in answer.headers_to_send:
+        response[name.decode("latin-1")] = value.decode("latin-1")
     return response
 
 

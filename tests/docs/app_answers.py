@@ -86,6 +86,21 @@ def check_starlette_app(idp: FakeProvider, base_url: str) -> None:
     assert heard(base_url, writer) == 403
 
 
+def check_django_app(idp: FakeProvider, base_url: str) -> None:
+    """Each method asks for its own scope; /health is open; refusals name the realm."""
+    reader = idp.issue(sub="u7", scope="orders:read")
+    writer = idp.issue(sub="u7", scope="orders:read orders:write")
+    assert ask(base_url, "/health").json() == {"status": "ok"}
+    assert ask(base_url, "/me", reader).json() == {"sub": "u7"}
+    assert ask(base_url, "/orders", reader).json() == {"orders of": "u7"}
+    assert ask(base_url, "/orders", writer, "POST").json() == {"order of": "u7"}
+    assert refusal(ask(base_url, "/orders", reader, "POST")) == (403, "insufficient_scope")
+    refused = ask(base_url, "/nowhere")
+    assert refusal(refused) == (401, "missing_credentials")
+    assert refused.headers["www-authenticate"] == 'Bearer realm="orders"'
+    assert ask(base_url, "/nowhere", reader).status_code == 404
+
+
 def check_two_providers_app(partner: FakeProvider, base_url: str) -> None:
     """Partners are served whatever becomes of the other provider, and only where they may be."""
     token = partner.issue(sub="p1", scope="stock:read")

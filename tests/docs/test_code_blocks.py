@@ -13,7 +13,9 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import os
 import re
+import subprocess
 import sys
 import types
 from collections.abc import Iterator
@@ -81,6 +83,9 @@ def test_the_code_of_a_page_runs_and_prints_what_it_says(
     page, request, internet, monkeypatch, capsys
 ):
     """What a reader copies works as it stands, and does what the page tells."""
+    if "settings.configure(" in page.read_text() and "JWKS_PAGE_APART" not in os.environ:
+        run_apart(request.node.nodeid)  # Django has one configuration in a process
+        return
     stytch = account("stytch")
     internet.publish(stytch)
     module = types.ModuleType("page")
@@ -101,6 +106,21 @@ def test_the_code_of_a_page_runs_and_prints_what_it_says(
             if block.language == "text" and printed is not None:
                 assert printed == block.text, f"{page.name}:{block.line}"
             printed = None
+
+
+def run_apart(node: str) -> None:
+    """Run the test of a page in a process of its own."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", node]
+    ended = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "JWKS_PAGE_APART": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout
 
 
 def call_test(test: Any, request: pytest.FixtureRequest) -> None:

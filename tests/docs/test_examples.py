@@ -24,6 +24,7 @@ from accounts import ENTRA, PRELUDE, PROJECT, UUID, WSO2, account
 from app_answers import (
     CONSUMED,
     check_aiohttp_app,
+    check_django_app,
     check_fastapi_app,
     check_starlette_app,
     check_two_providers_app,
@@ -542,6 +543,7 @@ SERVICES = {
     "aiohttp_app": served_to("aiohttp_app", check_aiohttp_app),
     "asgi_app": check_asgi_app,
     "async_service": check_async_service,
+    "django_app": served_to("django_app", check_django_app),
     "fastapi_app": served_to("fastapi_app", check_fastapi_app),
     "mcp_server": check_mcp_server,
     "tenants_sqlite": check_tenants_sqlite,

@@ -6,14 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import django
+import django_site  # noqa: F401 (configures Django)
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.conf import settings
-
-if not settings.configured:
-    settings.configure(SECRET_KEY="x", ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None)
-    django.setup()
-
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path

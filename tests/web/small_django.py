@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
+import django_site  # noqa: F401 (configures Django)
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.urls import path
 
-settings.configure(
-    ALLOWED_HOSTS=["*"],
-    LOGGING_CONFIG=None,
-    MIDDLEWARE=[],
-    ROOT_URLCONF=__name__,
-    SECRET_KEY="only-for-tests",
-)
-
-import django  # noqa: E402
-from django.core.asgi import get_asgi_application  # noqa: E402
-from django.core.wsgi import get_wsgi_application  # noqa: E402
-from django.http import HttpResponse  # noqa: E402
-from django.urls import path  # noqa: E402
-
-django.setup()
 #: The views that ran.
 ran_in_django: list[str] = []
 

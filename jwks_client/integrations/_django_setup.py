@@ -1,0 +1,129 @@
+"""The settings ``JWKS_CLIENT`` and ``JWKS_OPTIONS`` of a Django project, and the client's start.
+
+Must not depend on: requests, Django REST framework.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import inspect
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from .._web.guard import Guard, checked_flag, checked_warm_up, told_of_warm_up
+from .._web.starlette_connection import GuardSettings
+from ..errors import ConfigurationError
+
+__all__ = ["client_from_settings", "guard_of", "options_from_settings", "start"]
+
+_log = logging.getLogger("jwks_client")
+_OF_GUARD: Final = frozenset(GuardSettings.__annotations__)
+_OPTIONS: Final = _OF_GUARD | {"optional", "exclude", "preflight", "warm_up", "close_client"}
+
+
+def client_from_settings() -> Any:
+    """Return the client that ``JWKS_CLIENT`` names.
+
+    Raises ConfigurationError ``JWKS_CLIENT``.
+    """
+    path = getattr(settings, "JWKS_CLIENT", None)
+    if not isinstance(path, str) or "." not in path:
+        raise ConfigurationError(
+            "JWKS_CLIENT",
+            "must be the dotted path of a client in the Django settings, such as "
+            f"'project.auth.client', got {path!r}",
+        )
+    try:
+        client = import_string(path)
+    except ImportError as error:
+        raise ConfigurationError(
+            "JWKS_CLIENT", f"must be the dotted path of a client, got {path!r}: {error}"
+        ) from error
+    if inspect.isclass(client) or not callable(getattr(client, "verify", None)):
+        found = "a class" if inspect.isclass(client) else type(client).__name__
+        raise ConfigurationError(
+            "JWKS_CLIENT", f"must name a JWKSClient or an AsyncJWKSClient, got {found} at {path!r}"
+        )
+    return client
+
+
+def options_from_settings() -> Mapping[str, Any]:
+    """Return the options in ``JWKS_OPTIONS``; their values are checked where they are used.
+
+    Raises ConfigurationError ``JWKS_OPTIONS``.
+    """
+    options = getattr(settings, "JWKS_OPTIONS", {})
+    if not isinstance(options, Mapping):
+        raise ConfigurationError("JWKS_OPTIONS", f"must be a dict, got {type(options).__name__}")
+    unknown = [name for name in options if name not in _OPTIONS]
+    if unknown:
+        raise ConfigurationError(
+            "JWKS_OPTIONS",
+            f"has no option {unknown[0]!r}; the options are {', '.join(sorted(_OPTIONS))}",
+        )
+    return options
+
+
+def guard_of(client: Any, options: Mapping[str, Any], *, asynchronous: bool) -> Guard[Any]:
+    """Return the guard of a client with the options that are about requests and answers."""
+    return Guard(
+        client,
+        asynchronous=asynchronous,
+        optional=options.get("optional") is True,
+        **{name: value for name, value in options.items() if name in _OF_GUARD},
+    )
+
+
+def start(client: Any, options: Mapping[str, Any]) -> None:
+    """Load the client's keys as ``warm_up`` says; close it at the end if ``close_client`` says so.
+
+    Django reports neither the start nor the end of a server, so these are the making of the
+    middleware and the exit of the interpreter.
+    """
+    warm_up = checked_warm_up(options.get("warm_up", "background"))
+    closes = checked_flag("close_client", options.get("close_client", False))
+    if warm_up == "required":
+        _call(client.warm_up)
+    elif warm_up is not None:
+        threading.Thread(
+            target=_load, args=(client,), name="jwks-client warm-up", daemon=True
+        ).start()
+    if closes:
+        close = client.aclose if inspect.iscoroutinefunction(client.verify) else client.close
+        atexit.register(_call, close)
+
+
+def _load(client: Any) -> None:
+    try:
+        _call(client.warm_up)
+    except Exception as error:  # noqa: BLE001 (the first request tries again)
+        _log.warning("%s", told_of_warm_up(error))
+
+
+def _call(function: Callable[[], Any]) -> None:
+    """Call a method of either client, on a loop of its own if it is a coroutine function.
+
+    A server under ASGI makes the app inside its running loop, hence the thread.
+    """
+    if not inspect.iscoroutinefunction(function):
+        function()
+        return
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(function())
+        except BaseException as error:  # noqa: BLE001 (raised below)
+            failures.append(error)
+
+    thread = threading.Thread(target=run, name="jwks-client call", daemon=True)
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]

@@ -1,0 +1,148 @@
+"""Django: a native middleware for WSGI and ASGI, and `requires` for views.
+
+    MIDDLEWARE = ["jwks_client.integrations.django.JWKSMiddleware", …]   # settings.py
+    JWKS_CLIENT = "project.auth.client"
+    JWKS_OPTIONS = {"exclude": ["/health"]}
+
+    @requires("orders:read")
+    def orders(request):
+        return JsonResponse({"orders of": request.token.subject})
+
+Must not depend on: how credentials are read or errors answered (`_web.guard`), Django's users.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+try:
+    from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async  # pyright: ignore[reportDeprecated]
+except ImportError as error:
+    raise ImportError('Django is not installed: pip install "jwks-client-sdk[django]"') from error
+
+from .. import VerifiedToken
+from .._core.credentials.request import UnverifiedRequest
+from .._web.answer_for import mapping_of
+from .._web.exclusions import Exclusions, optional_paths
+from .._web.frameworks import answer_in_django, connect_django, django_response
+from .._web.handling import HANDLING_KEY, Handling
+from .._web.identity import TOKEN_KEY, serving
+from .._web.preflight import checked_preflight, is_preflight
+from ..errors import ConfigurationError, JWKSError
+from ._django_setup import client_from_settings, guard_of, options_from_settings, start
+from ._django_views import path_of, requires, without_credentials
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponseBase
+
+__all__ = ["JWKSMiddleware", "requires"]
+
+
+class JWKSMiddleware:
+    """Admits requests with a verified token, puts it in ``request.token``, and refuses all others.
+
+    A `JWKSClient` works under WSGI and ASGI; an `AsyncJWKSClient` only where Django runs the
+    middleware asynchronously: under ASGI, with no sync-only middleware listed after this one.
+
+    Arguments:
+        get_response: the rest of the site.
+
+    Raises ConfigurationError when the server starts, for a wrong setting.
+    """
+
+    sync_capable = True
+    async_capable = True
+    process_exception = staticmethod(answer_in_django)  # for what a view raises
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self._get_response = get_response
+        self._awaits = iscoroutinefunction(get_response)  # pyright: ignore[reportDeprecated]
+        client, options = client_from_settings(), options_from_settings()
+        verifies_async = inspect.iscoroutinefunction(client.verify)
+        if verifies_async and not self._awaits:
+            raise ConfigurationError(
+                "JWKS_CLIENT",
+                "must be a JWKSClient here, got an AsyncJWKSClient: Django runs this middleware "
+                "synchronously (under WSGI, or as a sync-only middleware is listed after it)",
+            )
+        self._guard = guard_of(client, options, asynchronous=verifies_async)
+        self._resource = self._guard.resource
+        self._verify: Any = self._guard.client.verify
+        if self._awaits:
+            markcoroutinefunction(cast("Any", self))
+            if not verifies_async:  # it may wait for a fetch, so it must not block the loop
+                self._verify = sync_to_async(self._verify, thread_sensitive=False)
+        self._optional = optional_paths(options.get("optional", False))
+        self._exclusions = Exclusions(options.get("exclude", ()))
+        self._passes_preflights = checked_preflight(options.get("preflight", "refuse"))
+        connect_django()
+        start(client, options)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        """Serve one request."""
+        return self._serve_async(request) if self._awaits else self._serve(request)
+
+    def _serve(self, request: HttpRequest) -> HttpResponseBase:
+        if self._is_metadata(request):
+            return self._metadata(request)
+        try:
+            request, raw = self._read(request)
+            token = None if raw is None else self._verify(raw)
+        except JWKSError as error:
+            return self._refused(error, request)
+        with self._admitted(request, token) as handling:
+            return _replaced(self._get_response(request), handling, request)
+
+    async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
+        if self._is_metadata(request):
+            return self._metadata(request)
+        try:
+            request, raw = self._read(request)
+            token = None if raw is None else await self._verify(raw)
+        except JWKSError as error:
+            return self._refused(error, request)
+        with self._admitted(request, token) as handling:
+            return _replaced(await self._get_response(request), handling, request)
+
+    def _is_metadata(self, request: HttpRequest) -> bool:
+        return self._resource is not None and path_of(request) == self._resource.path
+
+    def _metadata(self, request: HttpRequest) -> HttpResponseBase:
+        assert self._resource is not None  # noqa: S101 (for the type checkers)
+        return django_response(self._resource.answer(request.method or ""), request)
+
+    def _read(self, request: HttpRequest) -> tuple[HttpRequest, str | None]:
+        """Return the request that the site sees, and its unverified token."""
+        method, path = request.method or "", path_of(request)
+        if self._exclusions.match(method, path):
+            return request, None
+        unverified = UnverifiedRequest.of(mapping_of(request))
+        if self._passes_preflights and is_preflight(unverified):
+            return without_credentials(request, self._guard.reader), None
+        return request, self._guard.read(unverified, optional=self._optional.match(method, path))
+
+    def _refused(self, error: JWKSError, request: HttpRequest) -> HttpResponseBase:
+        unverified = UnverifiedRequest.of(mapping_of(request))
+        return django_response(self._guard.refuse(error, unverified, request.path), request)
+
+    @contextmanager
+    def _admitted(self, request: HttpRequest, token: VerifiedToken | None) -> Generator[Handling]:
+        found = cast("dict[str, Any]", mapping_of(request))
+        handling = Handling(self._guard, UnverifiedRequest.of(found), request.path, token)
+        handling.reports = True
+        found[TOKEN_KEY], found[HANDLING_KEY] = token, handling
+        cast("Any", request).token = token
+        try:
+            with serving(token, handling):
+                yield handling
+        finally:
+            handling.end()
+
+
+def _replaced(response: Any, handling: Handling, request: HttpRequest) -> HttpResponseBase:
+    """Answer a refusal that other middleware raised, which Django turned into a 500."""
+    error = handling.cause_of_500() if response.status_code == 500 else None
+    return response if error is None else django_response(handling.answer(error), request)
