@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import functools
 import inspect
 import logging
 import threading
@@ -14,13 +15,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from .._web.guard import Guard, checked_flag, checked_warm_up, told_of_warm_up
 from .._web.starlette_connection import GuardSettings
 from ..errors import ConfigurationError
 
-__all__ = ["client_from_settings", "guard_of", "options_from_settings", "start"]
+__all__ = [
+    "client_from_settings",
+    "guard_from_settings",
+    "guard_of",
+    "options_from_settings",
+    "start",
+]
 
 _log = logging.getLogger("jwks_client")
 _OF_GUARD: Final = frozenset(GuardSettings.__annotations__)
@@ -70,14 +78,42 @@ def options_from_settings() -> Mapping[str, Any]:
     return options
 
 
-def guard_of(client: Any, options: Mapping[str, Any], *, asynchronous: bool) -> Guard[Any]:
-    """Return the guard of a client with the options that are about requests and answers."""
+def guard_of(client: Any, options: Mapping[str, Any], *, sync_because: str | None) -> Guard[Any]:
+    """Return the guard of a client with the options that are about requests and answers.
+
+    Arguments:
+        client: either client.
+        options: as in ``JWKS_OPTIONS``.
+        sync_because: why the integration cannot await, or None if it can.
+
+    Raises ConfigurationError ``JWKS_CLIENT`` for a client that would have to be awaited.
+    """
+    asynchronous = inspect.iscoroutinefunction(client.verify)
+    if asynchronous and sync_because is not None:
+        raise ConfigurationError(
+            "JWKS_CLIENT", f"must be a JWKSClient here, got an AsyncJWKSClient: {sync_because}"
+        )
     return Guard(
         client,
         asynchronous=asynchronous,
         optional=options.get("optional") is True,
         **{name: value for name, value in options.items() if name in _OF_GUARD},
     )
+
+
+@functools.cache
+def guard_from_settings() -> Guard[Any]:
+    """Return the guard of the settings, for Django REST framework without the middleware."""
+    why = "Django REST framework does not await, so it needs JWKSMiddleware for that client"
+    return guard_of(client_from_settings(), options_from_settings(), sync_because=why)
+
+
+def _forget_guard(setting: str, **_: object) -> None:
+    if setting in ("JWKS_CLIENT", "JWKS_OPTIONS"):
+        guard_from_settings.cache_clear()
+
+
+setting_changed.connect(_forget_guard, dispatch_uid="jwks_client.guard")  # by tests
 
 
 def start(client: Any, options: Mapping[str, Any]) -> None:

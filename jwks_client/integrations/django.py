@@ -16,7 +16,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 try:
     from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async  # pyright: ignore[reportDeprecated]
@@ -31,7 +31,7 @@ from .._web.frameworks import answer_in_django, connect_django, django_response
 from .._web.handling import HANDLING_KEY, Handling
 from .._web.identity import TOKEN_KEY, serving
 from .._web.preflight import checked_preflight, is_preflight
-from ..errors import ConfigurationError, JWKSError
+from ..errors import JWKSError
 from ._django_setup import client_from_settings, guard_of, options_from_settings, start
 from ._django_views import path_of, requires, without_credentials
 
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
 
 __all__ = ["JWKSMiddleware", "requires"]
+
+_WHY_SYNC: Final = (
+    "Django runs the middleware synchronously, under WSGI or before a sync-only middleware"
+)
 
 
 class JWKSMiddleware:
@@ -61,19 +65,14 @@ class JWKSMiddleware:
         self._get_response = get_response
         self._awaits = iscoroutinefunction(get_response)  # pyright: ignore[reportDeprecated]
         client, options = client_from_settings(), options_from_settings()
-        verifies_async = inspect.iscoroutinefunction(client.verify)
-        if verifies_async and not self._awaits:
-            raise ConfigurationError(
-                "JWKS_CLIENT",
-                "must be a JWKSClient here, got an AsyncJWKSClient: Django runs this middleware "
-                "synchronously (under WSGI, or as a sync-only middleware is listed after it)",
-            )
-        self._guard = guard_of(client, options, asynchronous=verifies_async)
+        self._guard = guard_of(client, options, sync_because=None if self._awaits else _WHY_SYNC)
         self._resource = self._guard.resource
         self._verify: Any = self._guard.client.verify
         if self._awaits:
             markcoroutinefunction(cast("Any", self))
-            if not verifies_async:  # it may wait for a fetch, so it must not block the loop
+            if not inspect.iscoroutinefunction(
+                client.verify
+            ):  # it may wait for a fetch, so it must not block the loop
                 self._verify = sync_to_async(self._verify, thread_sensitive=False)
         self._optional = optional_paths(options.get("optional", False))
         self._exclusions = Exclusions(options.get("exclude", ()))

@@ -1,0 +1,78 @@
+"""`HasScopes`: a permission of Django REST framework by what a token must have.
+
+Must not depend on: settings, clients, how refusals are answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from rest_framework.permissions import BasePermission, OperationHolderMixin
+
+from .._core.tokens.verified import VerifiedToken
+from .._web.requirement import ClaimsRule, Requirement
+from ..errors import JWKSError
+
+if TYPE_CHECKING:
+    from rest_framework.exceptions import PermissionDenied
+
+__all__ = ["HasScopes", "refusal_of"]
+
+_REFUSAL = "jwks_client.refusal"
+
+
+class HasScopes(OperationHolderMixin):  # type: ignore[misc]
+    """A permission: the token must have what is required.
+
+    Arguments:
+        scopes: the token must have all of these.
+        any_of: the token must have one of these.
+        claims: exact JSON values by claim, or a plain function of the `VerifiedToken`.
+        provider: the name of the provider whose tokens are accepted.
+
+    Raises ConfigurationError that names the setting.
+    """
+
+    def __init__(
+        self,
+        *scopes: str,
+        any_of: Collection[str] = (),
+        claims: ClaimsRule | None = None,
+        provider: str | None = None,
+    ) -> None:
+        self._requirement = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
+
+    def __call__(self) -> BasePermission:
+        """Return the permission for one request, as the framework makes it of a class."""
+        return _Permission(self._requirement)
+
+
+class _Permission(BasePermission):  # type: ignore[misc]
+    def __init__(self, requirement: Requirement) -> None:
+        self._requirement = requirement
+        self.message: str | None = None
+        self.code: str | None = None
+
+    def has_permission(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        request: Any,
+        view: Any,  # noqa: ARG002 (the framework's signature)
+    ) -> bool:
+        """Return whether the token has what is required."""
+        if not isinstance(request.auth, VerifiedToken):
+            return False
+        try:
+            self._requirement.enforce(request.auth)
+        except JWKSError as error:
+            # Not raised: another permission may be enough, as in HasScopes("a") | IsAdminUser.
+            request._request.META[_REFUSAL] = error  # noqa: SLF001 (Django's own request)
+            self.message, self.code = "The token lacks what is required.", error.code
+            return False
+        return True
+
+
+def refusal_of(denied: PermissionDenied, request: Any) -> JWKSError | None:
+    """Return the refusal for which `HasScopes` denied a request; None if another permission did."""
+    noted: JWKSError | None = request.META.get(_REFUSAL)
+    return noted if noted is not None and denied.get_codes() == noted.code else None
