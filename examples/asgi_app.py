@@ -2,7 +2,9 @@
 
 Shows a plain app that needs no framework. What reaches it has a verified token; everything else is
 answered by the middleware: 401, 400, 403 for a scope that `require` misses, 503 while the
-provider's keys are not to be had. Keys are loaded at the start, and /health is open to all.
+provider's keys are unavailable. Keys are loaded at the start, however long the provider is away.
+/health and /ready are open to all: the first for a liveness probe, the second for a readiness
+probe, which answers 503 until the keys are loaded.
 
     pip install "jwks-client-sdk[cli]"       # brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -30,29 +32,46 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
-async def orders(scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG001 (ASGI's)
-    """The app: ``/health`` for everybody, all else for who may read orders."""
-    if scope["type"] != "http":
-        raise NotImplementedError(scope["type"])
-    token = get_token(scope)
-    if token is None:  # only /health gets here without one
-        content: object = {"status": "ok"}
-    else:
-        token.require("orders:read")
-        content = {"orders of": token.subject}
+class App:
+    """The app: ``/health`` and ``/ready`` for everybody, the rest needs ``orders:read``."""
+
+    def __init__(self, client: AsyncJWKSClient) -> None:
+        self._client = client
+
+    async def __call__(  # the signature is ASGI's
+        self,
+        scope: Message,
+        receive: Receive,  # noqa: ARG002
+        send: Send,
+    ) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            raise NotImplementedError(scope["type"])
+        token = get_token(scope)
+        if token is not None:
+            token.require("orders:read")
+            await answer(send, 200, {"orders of": token.subject})
+        elif scope["path"] == "/ready":
+            await answer(send, 200 if self._client.ready else 503, {"ready": self._client.ready})
+        else:  # only /health gets here without a token
+            await answer(send, 200, {"status": "ok"})
+
+
+async def answer(send: Send, status: int, content: object) -> None:
+    """Send one JSON answer."""
     headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(content).encode()})
 
 
 def make_app() -> JWKSMiddleware:
-    """The app as the environment configures it; also for ``uvicorn --factory``."""
+    """Make the app as the environment configures it; also for ``uvicorn --factory``."""
     provider = providers.oidc(
         os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
         audience=os.environ.get("OIDC_AUDIENCE", "api"),
     )
     client = AsyncJWKSClient(provider)
-    return JWKSMiddleware(orders, client, exclude=["/health"], close_client=True)
+    return JWKSMiddleware(App(client), client, exclude=["/health", "/ready"], close_client=True)
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """Protect an HTTP API with no framework: a plain ASGI app under uvicorn.
 
 Shows what a service needs around ``verify``: one client that lives as long as the service, key sets
-loaded in the background at the start, each error answered with its status, and a health page.
+loaded in the background at the start, each error answered with its status, and pages for probes.
 
     pip install "jwks-client-sdk[cli]"       # brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -32,7 +32,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
 class Service:
-    """The app: ``GET /health`` is open to all, whatever else is asked takes ``orders:read``."""
+    """The app: ``/health`` and ``/ready`` are open to all, the rest needs ``orders:read``."""
 
     def __init__(self, client: AsyncJWKSClient) -> None:
         self._client = client
@@ -44,6 +44,9 @@ class Service:
         elif scope["path"] == "/health":
             health = self._client.health()
             await answer(send, 200, {name: one.state for name, one in health.items()})
+        elif scope["path"] == "/ready":
+            ready = self._client.ready
+            await answer(send, 200 if ready else 503, {"ready": ready})
         else:
             try:
                 token = (await self._client.verify(bearer(scope))).require("orders:read")
@@ -62,10 +65,12 @@ class Service:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _warm_up(self) -> None:
-        try:
-            await self._client.warm_up()
-        except JWKSError as error:  # no reason not to start: the first request tries again
-            print(f"keys not loaded yet: {error}", file=sys.stderr)
+        while not self._client.ready:
+            try:
+                await self._client.warm_up()
+            except JWKSError as error:  # the provider may be away at the start
+                print(f"keys not loaded yet: {error}", file=sys.stderr)
+                await asyncio.sleep(error.retry_after or 1)
 
 
 def bearer(scope: Message) -> str:

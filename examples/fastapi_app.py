@@ -1,7 +1,8 @@
 """Protect a FastAPI app by a dependency: nothing is installed in it, and /docs knows of the token.
 
 Shows a scope that a route asks for, claims as a type, a WebSocket and the client's own start and
-end. A request without what its route asks for is answered 401, 400, 403 or 503.
+end. A request without what its route asks for is answered 401, 400, 403 or 503. /health is for a
+liveness probe; /ready answers a readiness probe 503 until the keys are loaded.
 
     pip install "jwks-client-sdk[fastapi,cli]"       # cli brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -12,6 +13,7 @@ Settings: OIDC_ISSUER, OIDC_AUDIENCE and PORT (0: any free one). As it stands it
 provider that ``jwks-client serve`` runs on this machine. The token comes with each request.
 """
 
+import asyncio
 import contextlib
 import os
 import sys
@@ -19,7 +21,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Security, WebSocket
+from fastapi import Depends, FastAPI, Response, Security, WebSocket
 
 from jwks_client import AsyncJWKSClient, KeysUnavailableError, VerifiedToken, providers
 from jwks_client.integrations.fastapi import JWKSAuth
@@ -33,6 +35,16 @@ class User:
     name: str | None = None
 
 
+async def load(client: AsyncJWKSClient) -> None:
+    """Load the keys, and try until they are loaded: the provider may be away at the start."""
+    while not client.ready:
+        try:
+            await client.warm_up()
+        except KeysUnavailableError as error:
+            print(f"keys not loaded yet: {error}", file=sys.stderr)
+            await asyncio.sleep(error.retry_after or 1)
+
+
 def make_app() -> FastAPI:
     """The app as the environment configures it; also for ``uvicorn --factory``."""
     issuer = os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400")
@@ -43,9 +55,9 @@ def make_app() -> FastAPI:
     @contextlib.asynccontextmanager
     async def live(_: FastAPI) -> AsyncIterator[None]:
         async with client:
-            with contextlib.suppress(KeysUnavailableError):  # the first request tries again
-                await client.warm_up(timeout=2)
+            loading = asyncio.create_task(load(client))
             yield
+            loading.cancel()
 
     app = FastAPI(title="Orders", lifespan=live)
     auth = JWKSAuth(
@@ -56,6 +68,11 @@ def make_app() -> FastAPI:
     @app.get("/health")
     async def health() -> dict[str, str]:
         return {name: one.state for name, one in client.health().items()}
+
+    @app.get("/ready")
+    async def ready(response: Response) -> dict[str, bool]:
+        response.status_code = 200 if client.ready else 503
+        return {"ready": client.ready}
 
     @app.get("/me")
     async def me(user: Annotated[User, Depends(auth.claims_as(User))]) -> User:

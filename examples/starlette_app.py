@@ -1,6 +1,6 @@
 """Protect a Starlette app: a middleware for all of it, `requires` for what a route asks.
 
-Shows an open path, a sync and an async route, a class-based endpoint and a WebSocket. The
+Shows open paths for probes, a sync and an async route, a class-based endpoint and a WebSocket. The
 middleware loads the keys at the start and closes the client at the end.
 
     pip install "jwks-client-sdk[starlette,cli]"       # cli brings uvicorn
@@ -36,8 +36,14 @@ def subject() -> str | None:
 
 
 async def health(_: Request) -> JSONResponse:
-    """Answer everybody: the middleware excludes it."""
+    """Answer a liveness probe: the middleware excludes the path."""
     return JSONResponse({"status": "ok"})
+
+
+async def ready(request: Request) -> JSONResponse:
+    """Answer a readiness probe: 503 until the keys are loaded."""
+    is_ready = request.app.state.client.ready
+    return JSONResponse({"ready": is_ready}, status_code=200 if is_ready else 503)
 
 
 def me(_: Request) -> JSONResponse:
@@ -73,9 +79,11 @@ def make_app() -> Starlette:
         os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
         audience=os.environ.get("OIDC_AUDIENCE", "api"),
     )
-    return Starlette(
+    client = AsyncJWKSClient(provider)
+    app = Starlette(
         routes=[
             Route("/health", health),
+            Route("/ready", ready),
             Route("/me", me),
             Route("/orders", Orders),
             WebSocketRoute("/live", live),
@@ -83,12 +91,14 @@ def make_app() -> Starlette:
         middleware=[
             Middleware(
                 JWKSMiddleware,
-                client=AsyncJWKSClient(provider),
-                exclude=["/health"],
+                client=client,
+                exclude=["/health", "/ready"],
                 close_client=True,
             )
         ],
     )
+    app.state.client = client
+    return app
 
 
 def main() -> int:

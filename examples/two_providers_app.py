@@ -1,7 +1,8 @@
 """One API for two providers at once: people by Stytch, partners by their own provider.
 
-Shows one client with both, routes that take either or only one, and a health page with the state of
-each. A token of one never passes for the other's, and an outage of one is no matter to the other.
+Shows one client with both, routes that accept either or only one, and pages for probes. The app is
+ready when the keys of its own people are loaded; partners may come later. A token of one provider
+never passes for the other's, and an outage of one does not affect the other.
 
     pip install "jwks-client-sdk[fastapi,cli]"       # cli brings uvicorn
     export STYTCH_PROJECT_ID=project-live-…
@@ -13,17 +14,29 @@ Settings: STYTCH_PROJECT_ID, PARTNER_ISSUER, PARTNER_AUDIENCE and PORT (0: any f
 stands its partners are those of the provider that ``jwks-client serve`` runs on this machine.
 """
 
+import asyncio
 import contextlib
 import os
 import sys
+from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Response
 
-from jwks_client import AsyncJWKSClient, VerifiedToken, providers
+from jwks_client import AsyncJWKSClient, KeysUnavailableError, VerifiedToken, providers
 from jwks_client.integrations.fastapi import JWKSAuth
 
 PROJECT = "project-test-00000000-0000-4000-8000-000000000000"
+
+
+async def load(client: AsyncJWKSClient) -> None:
+    """Load the keys, and try until they are loaded: the provider may be away at the start."""
+    while not client.ready:
+        try:
+            await client.warm_up()
+        except KeysUnavailableError as error:
+            print(f"keys not loaded yet: {error}", file=sys.stderr)
+            await asyncio.sleep(error.retry_after or 1)
 
 
 def make_app() -> FastAPI:
@@ -33,14 +46,28 @@ def make_app() -> FastAPI:
         os.environ.get("PARTNER_ISSUER", "http://127.0.0.1:8400"),
         audience=os.environ.get("PARTNER_AUDIENCE", "api"),
         name="partners",
+        required_at_start=False,
     )
     client = AsyncJWKSClient(people, partners)
     auth = JWKSAuth(client)
-    app = FastAPI(title="Shop")
+
+    @contextlib.asynccontextmanager
+    async def live(_: FastAPI) -> AsyncIterator[None]:
+        async with client:
+            loading = asyncio.create_task(load(client))
+            yield
+            loading.cancel()
+
+    app = FastAPI(title="Shop", lifespan=live)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
         return {name: one.state for name, one in client.health().items()}
+
+    @app.get("/ready")
+    async def ready(response: Response) -> dict[str, bool]:
+        response.status_code = 200 if client.ready else 503
+        return {"ready": client.ready}
 
     @app.get("/whoami")
     async def whoami(token: Annotated[VerifiedToken, Depends(auth)]) -> dict[str, str | None]:

@@ -81,8 +81,11 @@ class JWKSMiddleware:
         preflight: ``"refuse"`` a CORS preflight like any other request without credentials (CORS
             middleware belongs outside this one), or let it ``"pass"``: the app then sees it without
             credentials, token and body.
-        warm_up: at the server's start load keys in the ``"background"``, or wait until they are
-            there and fail the start if they are not in ten seconds (``"required"``), or None.
+        warm_up: at the server's start load keys in the ``"background"``, and try until they are
+            loaded; or wait for them and fail the start if they cannot be loaded in ten seconds
+            (``"required"``); or None. Without a lifespan the first request begins it.
+        keep_fresh: then keep the keys of configured providers fresh until the server ends, with or
+            without requests; not with ``refresh_ahead=None``, nor with ``warm_up=None``.
         close_client: close the client when the server ends.
 
     Raises ConfigurationError naming the setting.
@@ -102,6 +105,7 @@ class JWKSMiddleware:
         trusted_origins: Collection[str] = (),
         preflight: Preflight = "refuse",
         warm_up: WarmUp = "background",
+        keep_fresh: bool = True,
         close_client: bool = False,
     ) -> None:
         self.app = app
@@ -123,7 +127,9 @@ class JWKSMiddleware:
         self._passes_preflights = checked_preflight(preflight)
         self._resource = self._guard.resource
         self._some_are_open = self._exclusions.any or self._resource is not None
-        self._lifespan = Lifespan(app, client, warm_up=warm_up, close_client=close_client)
+        self._lifespan = Lifespan(
+            app, client, warm_up=warm_up, keep_fresh=keep_fresh, close_client=close_client
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -131,6 +137,8 @@ class JWKSMiddleware:
         if kind not in _SERVED:
             await (self._lifespan if kind == "lifespan" else self.app)(scope, receive, send)
             return
+        if self._lifespan.is_missing:
+            self._lifespan.begin()
         request = request_of(scope)
         if self._some_are_open and self._is_open(scope):
             if self._resource is not None and self._is_metadata(scope):

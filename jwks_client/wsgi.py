@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from . import VerifiedToken
+from ._client.keeper import keeper_of
 from ._core.credentials.answers import Answer
 from ._core.credentials.reader import Location, UnverifiedRequest
 from ._web.answer_for import answer_for, path_of
@@ -29,6 +30,7 @@ from ._web.guard import (
     WarmUp,
     checked_flag,
     checked_warm_up,
+    required_start,
     told_of_warm_up,
 )
 from ._web.identity import TOKEN_KEY, current_token
@@ -66,8 +68,9 @@ class JWKSMiddleware:
         client: a `JWKSClient`.
         optional, exclude, locations, realm, on_error, resource_metadata, trusted_origins,
             preflight: as there.
-        warm_up: load keys when the middleware is made: in a thread in the ``"background"``, or
-            waiting (``"required"``), or None.
+        warm_up: with ``"background"`` the first request in a process begins to load keys, in a
+            thread that tries until they are loaded (so a server may fork after the app was made);
+            ``"required"`` loads them when the middleware is made; or None.
         close_client: close the client when the interpreter exits.
 
     Raises ConfigurationError naming the setting; with ``warm_up="required"`` KeysUnavailableError.
@@ -111,12 +114,18 @@ class JWKSMiddleware:
             for name in sorted(self._guard.reader.header_names)
         )
         closes = checked_flag("close_client", close_client)
-        _warm_up(client, checked_warm_up(warm_up))
+        self._keeper = None
+        if checked_warm_up(warm_up) == "required":
+            required_start(client)()
+        elif warm_up is not None:
+            self._keeper = keeper_of(client) or _OneWarmUp(client)
         if closes:
             atexit.register(client.close)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
+        if self._keeper is not None:
+            self._keeper.begin(keep_fresh=False)
         if self._resource is not None and _route_path(environ) == self._resource.path:
             answer = self._resource.answer(environ["REQUEST_METHOD"])
             return send(answer, environ, start_response)
@@ -224,13 +233,19 @@ def _text(path: str) -> str:
     return path.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def _warm_up(client: Verifier, how: WarmUp) -> None:
-    if how == "required":
-        client.warm_up()
-    elif how == "background":
-        threading.Thread(
-            target=_load, args=(client,), name="jwks-client warm-up", daemon=True
-        ).start()
+class _OneWarmUp:
+    """What warms up a stand-in for a client: one call in a thread, begun by the first request."""
+
+    def __init__(self, client: Verifier) -> None:
+        self._client = client
+        self._claim = threading.Lock()  # acquired by the one request that begins
+
+    def begin(self, *, keep_fresh: bool) -> None:  # noqa: ARG002 (as a keeper's)
+        """Begin, unless it has begun."""
+        if self._claim.acquire(blocking=False):
+            threading.Thread(
+                target=_load, args=(self._client,), name="jwks-client warm-up", daemon=True
+            ).start()
 
 
 def _load(client: Verifier) -> None:

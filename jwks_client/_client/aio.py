@@ -117,6 +117,10 @@ class AsyncJWKSClient(VerifyingClient):
         """Load all providers side by side; see `JWKSClient.warm_up`."""
         await self._drive(self._warmed_up(timeout))
 
+    async def _warm_up_required(self) -> None:
+        """Load the providers that a start waits for; see `JWKSClient`."""
+        await self._drive(self._warmed_up(10, required=True))
+
     async def explain(self, token: str | bytes) -> Explanation:
         """Every key and check with its outcome, for people; see `JWKSClient.explain`."""
         return await self._drive(self._explained(token))
@@ -126,6 +130,7 @@ class AsyncJWKSClient(VerifyingClient):
         if running_loop() is None:
             raise _no_asyncio()
         flying = self._flights.close()
+        self._keeper.end()
         if self._tenants is not None:
             calls = self._tenants.close()
             if calls:

@@ -27,6 +27,7 @@ from . import arguments
 from .clock import SystemClock
 from .health import Health, health_of
 from .issuers.directory import Directory
+from .keeper import TaskKeeper, ThreadKeeper
 from .keysets.flights import Crew, Flights
 from .keysets.pool import Sources, due_share
 from .keysets.shared import SharedKeySet
@@ -92,6 +93,14 @@ class BaseClient:
         arguments.check_checks(providers, asynchronous=self._asynchronous)
         self._network = None if http is not None else self._make_network(providers, resolve)
         self._flights = self._make_flights()
+        # What a start waits for. Providers that share a key set need it if one of them does.
+        self._required = tuple(
+            {
+                one.name: self._sources[one.name] for one in providers if one.required_at_start
+            }.values()
+        )
+        self._requires_all = all(one.required_at_start for one in providers)
+        self._keeper = self._make_keeper()
         _living.add(self)
 
     # --- making a client
@@ -138,6 +147,10 @@ class BaseClient:
         opens: Any = partial(nullcontext, http) if self._network is None else self._network.open
         return ThreadCrew(opens, self._fetch_policy)
 
+    def _make_keeper(self) -> ThreadKeeper:
+        kind = TaskKeeper if self._http is not None and self._asynchronous else ThreadKeeper
+        return kind(self._flights, self._sources.values())
+
     def _make_tenants(
         self, make: Sources, resolve: Resolve | None, max_resolved: int, resolve_ttl: float
     ) -> Tenants | None:
@@ -173,6 +186,14 @@ class BaseClient:
     def _locations(self) -> tuple[Location, ...]:
         """Where the providers' tokens may stand in a request, each once, in the order given."""
         return self._directory.locations
+
+    @property
+    def ready(self) -> bool:
+        """Whether a key set of every configured provider has been loaded. Never does I/O.
+
+        Once true it stays true. Providers with ``required_at_start=False`` do not count.
+        """
+        return all(source.cache.key_set is not None for source in self._required)
 
     def health(self) -> Mapping[str, Health]:
         """How each provider's key set is doing, by provider name. Never does I/O.
@@ -227,6 +248,7 @@ class BaseClient:
             self._network.after_fork()
         if self._tenants is not None:
             self._tenants.after_fork()
+        self._keeper.after_fork()
         for source in self._directory.everyone().values():
             source.after_fork(due_share(self._cache_policy, self._random))
 

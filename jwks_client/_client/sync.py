@@ -150,6 +150,10 @@ class JWKSClient(VerifyingClient):
         """
         self._drive(self._warmed_up(timeout))
 
+    def _warm_up_required(self) -> None:
+        """Load the providers that a start waits for, and begin to load the others."""
+        self._drive(self._warmed_up(10, required=True))
+
     def explain(self, token: str | bytes) -> Explanation:
         """Every key considered and every check with its outcome, for people; never for responses.
 
@@ -162,6 +166,7 @@ class JWKSClient(VerifyingClient):
     def close(self) -> None:
         """End all flights. Fresh keys still verify; a call that would fetch raises a 503."""
         flying = self._flights.close()
+        self._keeper.end()
         if self._tenants is not None:
             self._tenants.close()
         for flight in flying:

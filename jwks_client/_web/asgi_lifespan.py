@@ -7,7 +7,7 @@ end the app comes first, since it may use the client to the last. Many apps do n
 they raise before they receive a message, or return without an answer. The server is then answered
 for them, so that the client is warmed up and closed all the same. An app that received the start
 and raises has failed its start, and so has the server: what it raised is raised. A server without
-lifespan calls nothing here: then the first request loads the keys.
+lifespan calls nothing here: then the first request begins what the start would have begun.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from .._client.keeper import keeper_of
 from ..protocols import AsyncVerifier
 from .asgi_scope import ASGIApp, Message, Receive, Scope, Send
-from .guard import WarmUp, checked_flag, checked_warm_up, told_of_warm_up
+from .guard import WarmUp, checked_flag, checked_warm_up, required_start, told_of_warm_up
 
 __all__ = ["Lifespan"]
 
@@ -32,38 +33,55 @@ class Lifespan:
         app: the ASGI app.
         client: whose keys are loaded.
         warm_up: how.
+        keep_fresh: whether they are kept fresh until the end.
         close_client: whether it is closed at the end.
+
+    Attributes:
+        is_missing: the server has not called it, so that a request has to call `begin`.
     """
 
     def __init__(
-        self, app: ASGIApp, client: AsyncVerifier, *, warm_up: WarmUp, close_client: bool
+        self,
+        app: ASGIApp,
+        client: AsyncVerifier,
+        *,
+        warm_up: WarmUp,
+        keep_fresh: bool = True,
+        close_client: bool,
     ) -> None:
         self._app = app
         self._client = client
         self._warm_up = checked_warm_up(warm_up)
+        self._keeps_fresh = checked_flag("keep_fresh", keep_fresh)
         self._closes = checked_flag("close_client", close_client)
+        # A stand-in for a client has no keeper: its `warm_up` is called once.
+        self._keeper = None if warm_up is None else keeper_of(client)
+        self.is_missing = self._keeper is not None
+
+    def begin(self) -> None:
+        """Begin to load keys in the background, unless this process has begun."""
+        if self._keeper is not None:
+            self._keeper.begin(keep_fresh=self._keeps_fresh)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Live one life."""
+        self.is_missing = False
         if self._warm_up is None and not self._closes:
             await self._app(scope, receive, send)
             return
         startup = await receive()
-        warming: asyncio.Task[None] | None = None
-        if self._warm_up == "required":
-            failure = await self._loaded()
-            if failure is not None:
-                await self._end(None)
-                await send({"type": "lifespan.startup.failed", "message": failure})
-                return
-        elif self._warm_up == "background":
-            warming = asyncio.create_task(self._load(), name="jwks-client warm-up")
+        failure, warming = await self._start()
+        if failure is not None:
+            await self._end(None)
+            await send({"type": "lifespan.startup.failed", "message": failure})
+            return
         life = _Life(startup, receive, send, lambda: self._end(warming))
         try:
             await self._app(scope, life.receive, life.send)
         except Exception:
             if life.answered or life.started:
-                await _stop(warming)
+                await self._stop(warming)
+                self.is_missing = self._keeper is not None
                 raise  # a server may go on without lifespan, so the client stays open
             _log.info("the app does not support lifespan: answered for it", exc_info=True)
         else:
@@ -74,10 +92,20 @@ class Lifespan:
                 await life.end()
         await life.live_alone()
 
+    async def _start(self) -> tuple[str | None, asyncio.Task[None] | None]:
+        """Load what the start requires, and begin the rest. Return a failure, a stand-in's task."""
+        failure = await self._loaded() if self._warm_up == "required" else None
+        if failure is not None:
+            return failure, None
+        self.begin()
+        if self._warm_up == "background" and self._keeper is None:
+            return None, asyncio.create_task(self._load(), name="jwks-client warm-up")
+        return None, None
+
     async def _loaded(self) -> str | None:
-        """Load keys; what is wrong if that fails."""
+        """Load keys. Return what is wrong if that fails."""
         try:
-            await self._client.warm_up()
+            await required_start(self._client)()
         except Exception as error:  # noqa: BLE001 (a stand-in's: fail the start all the same)
             return told_of_warm_up(error)
         return None
@@ -88,18 +116,19 @@ class Lifespan:
             _log.warning("%s", failure)
 
     async def _end(self, warming: asyncio.Task[None] | None) -> None:
-        await _stop(warming)
+        await self._stop(warming)
         if self._closes:
             try:
                 await self._client.aclose()
             except Exception:  # noqa: BLE001 (the server is to end whatever happens)
                 _log.exception("the client could not be closed")
 
-
-async def _stop(warming: asyncio.Task[None] | None) -> None:
-    if warming is not None:
-        warming.cancel()
-        await asyncio.wait([warming])
+    async def _stop(self, warming: asyncio.Task[None] | None) -> None:
+        if self._keeper is not None:
+            self._keeper.end()
+        if warming is not None:
+            warming.cancel()
+            await asyncio.wait([warming])
 
 
 class _Life:

@@ -21,7 +21,7 @@ import re
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Final, Generic, Literal, TypeAlias, TypeGuard, TypeVar, cast
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeGuard, TypeVar, cast
 
 from .._client.access import emit, locations_of
 from .._core.credentials.answers import Answer, Answers
@@ -201,6 +201,13 @@ def checked_warm_up(value: object) -> WarmUp:
         if value == known:
             return known
     raise ConfigurationError("warm_up", f"takes 'background', 'required' or None, not {value!r}")
+
+
+def required_start(client: Any) -> Callable[[], Any]:
+    """Return what a start calls that requires keys: ``warm_up``, less what need not be there."""
+    if getattr(client, "_requires_all", True):
+        return cast("Callable[[], Any]", client.warm_up)
+    return cast("Callable[[], Any]", client._warm_up_required)  # noqa: SLF001 (our own class)
 
 
 def told_of_warm_up(error: Exception) -> str:

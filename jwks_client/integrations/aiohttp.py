@@ -97,6 +97,7 @@ def setup(
     client: AsyncVerifier,
     *,
     warm_up: WarmUp = "background",
+    keep_fresh: bool = True,
     close_client: bool = False,
     **settings: Unpack[AppSettings],
 ) -> None:
@@ -105,7 +106,7 @@ def setup(
     Arguments:
         app: the application, not yet started.
         client: an `AsyncJWKSClient`.
-        warm_up: ``"background"``, ``"required"`` or None, as `JWKSMiddleware` has it.
+        warm_up, keep_fresh: as `JWKSMiddleware` has them.
         close_client: whether the client is closed when the app ends.
         settings: those of `middleware`.
 
@@ -114,7 +115,9 @@ def setup(
     if not isinstance(app, web.Application):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError("app", f"must be a web.Application, got {type(app).__name__}")
     app.middlewares.insert(0, middleware(client, **settings))
-    lifespan = Lifespan(no_app, client, warm_up=warm_up, close_client=close_client)
+    lifespan = Lifespan(
+        no_app, client, warm_up=warm_up, keep_fresh=keep_fresh, close_client=close_client
+    )
 
     async def live(_app: web.Application) -> AsyncGenerator[None]:
         async with living(lifespan):

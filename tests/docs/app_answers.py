@@ -52,12 +52,19 @@ def check_aiohttp_app(idp: FakeProvider, base_url: str) -> None:
     assert heard(base_url, None) == 401
 
 
+def is_ready(base_url: str) -> bool:
+    """Whether the readiness probe of an app whose keys are loaded succeeds."""
+    answer = ask(base_url, "/ready")
+    return (answer.status_code, answer.json()) == (200, {"ready": True})
+
+
 def check_fastapi_app(idp: FakeProvider, base_url: str) -> None:
     """Scopes, typed claims, a WebSocket; the document has the sign-in; /health is open."""
     good = idp.issue(sub="u7", scope="orders:read", name="Una")
     assert ask(base_url, "/orders", good).json() == {"orders of": "u7"}
     assert ask(base_url, "/me", good).json() == {"sub": "u7", "name": "Una"}
     assert ask(base_url, "/health").json() == {"oidc": "fresh"}
+    assert is_ready(base_url)
     assert refusal(ask(base_url, "/orders")) == (401, "missing_credentials")
     assert refusal(ask(base_url, "/orders", idp.issue())) == (403, "insufficient_scope")
     assert refusal(ask(base_url, "/me", idp.issue(sub=None))) == (403, "insufficient_claims")
@@ -75,6 +82,7 @@ def check_starlette_app(idp: FakeProvider, base_url: str) -> None:
     reader, writer = (idp.issue(sub="u7", scope=f"orders:{one}") for one in ("read", "write"))
     known = idp.issue(sub="u7", scope="orders:write", email_verified=True)
     assert ask(base_url, "/health").json() == {"status": "ok"}
+    assert is_ready(base_url)
     assert ask(base_url, "/me", writer).json() == {"sub": "u7"}
     assert ask(base_url, "/orders", reader).json() == {"orders of": "u7"}
     assert ask(base_url, "/orders", known, "POST").status_code == 201
@@ -111,6 +119,7 @@ def check_two_providers_app(partner: FakeProvider, base_url: str) -> None:
     other = partner.issue(iss="https://else.test")
     assert refusal(ask(base_url, "/whoami", other)) == (401, "unknown_issuer")
     assert ask(base_url, "/health").json() == {"people": "cold", "partners": "fresh"}
+    assert ask(base_url, "/ready").status_code == 503  # `people` cannot be reached here
 
 
 def queue_of(idp: FakeProvider) -> str:

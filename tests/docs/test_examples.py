@@ -367,6 +367,7 @@ def check_asgi_app() -> None:
         good = f"Bearer {idp.issue(sub='u7', scope='orders:read')}"
         assert ask("/orders", Authorization=good) == (200, {"orders of": "u7"}, None)
         assert ask("/health") == (200, {"status": "ok"}, None)
+        assert ask("/ready") == (200, {"ready": True}, None)
         status, problem, challenge = ask("/orders")
         assert (status, problem["code"], challenge) == (401, "missing_credentials", "Bearer")
         status, problem, challenge = ask("/orders", Authorization=f"Bearer {idp.issue()}")
@@ -481,6 +482,7 @@ def check_answers(idp: FakeProvider, base_url: str) -> None:
     good = idp.issue(sub="u7", scope="orders:read")
     assert ask(f"Bearer {good}")[:2] == (200, {"sub": "u7", "scopes": ["orders:read"]})
     assert ask(None, "/health")[:2] == (200, {"oidc": "fresh"})
+    assert ask(None, "/ready")[:2] == (200, {"ready": True})
     for credentials, status, code, challenge in [
         (None, 401, "missing_credentials", "Bearer"),
         ("Basic dTpw", 401, "missing_credentials", "Bearer"),

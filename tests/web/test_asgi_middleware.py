@@ -88,7 +88,8 @@ def test_no_task_is_started_for_a_request(idp):
         client = client_of(idp)
         await client.warm_up()
         one = Call()
-        await JWKSMiddleware(app, client)(http_scope(idp.issue()), one.receive, one.send)
+        protected = JWKSMiddleware(app, client, warm_up=None)
+        await protected(http_scope(idp.issue()), one.receive, one.send)
 
     asyncio.run(story())
     assert counted == [1]
@@ -380,10 +381,11 @@ def test_a_handler_may_ask_for_more_than_an_open_path_does(idp, kind):
     told: list[Any] = []
     client = client_of(idp, listeners=[told.append])
     handler = requires("orders:read")(fine)
-    app = JWKSMiddleware(handler, client, exclude=["/docs/*"], preflight="pass")
+    settings: Any = {"exclude": ["/docs/*"], "preflight": "pass", "warm_up": None}
+    app = JWKSMiddleware(handler, client, **settings)
     answer = call(app, OPEN[kind])
     assert (answer.status, told[-1].code) == (401, "missing_credentials")
-    app = JWKSMiddleware(raising(KeyError("bug")), client, exclude=["/docs/*"], preflight="pass")
+    app = JWKSMiddleware(raising(KeyError("bug")), client, **settings)
     with pytest.raises(KeyError):
         call(app, OPEN[kind])
     assert current_token() is None

@@ -256,12 +256,17 @@ class VerifyingClient(BaseClient):
         everyone = self._directory.everyone().values()
         return list({id(one): one for one in everyone if not one.fixed}.values())
 
-    def _warmed_up(self, timeout: object) -> Generator[Want, object]:
+    def _warmed_up(self, timeout: object, *, required: bool = False) -> Generator[Want, object]:
         until = time.monotonic() + arguments.patience(timeout)
         now = self._clock.monotonic()
         cold = [
             one for one in self._fetched_sources() if one.cache.state(now) not in {"fresh", "due"}
         ]
+        if required:
+            for one in cold:
+                if one not in self._required:
+                    self._flights.refresh_behind(one)
+            cold = [one for one in cold if one in self._required]
         yield from fetched(self._flights, cold, manual=False, until=until)
 
     def _signing_key(

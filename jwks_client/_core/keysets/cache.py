@@ -123,6 +123,23 @@ class KeyCache:
         """Whether the last attempt failed and its time is not over: nobody fetches."""
         return self.failure is not None and now < self.retry_at
 
+    def wanted_at(self, share: float) -> float:
+        """Return when a routine fetch is wanted whether or not there are requests.
+
+        At once for a cold set; never for a set that no background work renews. Key sets that were
+        fetched together are spread over half of the time that is left once they are due.
+
+        Arguments:
+            share: the part of that time to let pass, from 0 to 1.
+        """
+        retry_at = -_ALWAYS if self.failure is None else self.retry_at
+        if self.key_set is None:
+            return retry_at
+        if self.due_share is None:
+            return _ALWAYS
+        left = self.asked_at + self.life - self.fresh_until
+        return max(self.fresh_until + left * share / 2, retry_at)
+
     def has_permit(self, now: float) -> bool:
         """Whether the unknown-kid bucket holds a token."""
         return self._permits(now) >= 1

@@ -1,0 +1,197 @@
+"""The keeper of a client: loads the key sets of configured providers, and keeps them fresh.
+
+A process has at most one keeper per client. It is a daemon thread, or, where a caller-supplied
+async client fetches, a task of the event loop on which it was begun. It starts flights as any
+caller does, so it obeys backoff and Retry-After, and joins what is in progress. It ends with its
+client, closed or not. It must not depend on tenants: their keys are fetched for their tokens only.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import weakref
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from .keysets.flight import Flight
+from .keysets.flights import Flights, Wait
+from .keysets.source import KeySource
+from .latch import Latch
+
+if TYPE_CHECKING:
+    import asyncio
+    import logging
+
+# The longest sleep in seconds: a machine that was suspended, or a clock that was set, is noticed.
+LONGEST_SLEEP: Final = 1.0
+_VANISHED: Final = 1.0  # seconds before a flight that left no fact is followed by another
+
+
+class ThreadKeeper:
+    """A keeper that is a daemon thread.
+
+    Arguments:
+        flights: the client's flights.
+        sources: the key sets of the configured providers.
+    """
+
+    def __init__(self, flights: Flights, sources: Iterable[KeySource]) -> None:
+        self._flights = flights
+        self._sources = [one for one in dict.fromkeys(sources) if not one.fixed]
+        self._keep_fresh = False
+        self._process = os.getpid()
+        self._flight: Flight | None = None  # waited for last
+        self._warned = False
+        self._claim = threading.Lock()  # acquired by the one caller that begins
+        self._ending = Latch()
+
+    def begin(self, *, keep_fresh: bool) -> None:
+        """Begin, unless this process has begun.
+
+        Arguments:
+            keep_fresh: go on when all key sets are loaded.
+        """
+        if self._process != os.getpid():  # uWSGI may fork without the hooks of `os`
+            self.after_fork()
+        if not self._claim.acquire(blocking=False):
+            return
+        self._keep_fresh = keep_fresh
+        self._ending = Latch()
+        try:
+            self._start()
+        except RuntimeError:  # no more threads, or the interpreter is ending: others may try
+            self._claim = threading.Lock()
+
+    def end(self) -> None:
+        """End, and let another start of the server begin again."""
+        self._ending.open()
+        self._claim = threading.Lock()
+
+    def after_fork(self) -> None:
+        """Start anew in the child, which has no thread of its parent."""
+        self._process = os.getpid()
+        self._flight = None
+        self._ending = Latch()
+        self._claim = threading.Lock()
+
+    def step(self) -> Flight | float | None:
+        """Begin the flights that are wanted now. Return what to wait for, or None at the end.
+
+        Key sets are loaded side by side, and renewed one at a time.
+        """
+        flights, before = self._flights, self._flight
+        if flights.closed:
+            return None
+        self._flight = None
+        if before is not None and before.landed.is_open and not before.recorded:
+            return _VANISHED
+        cold = [source for source in self._sources if source.cache.key_set is None]
+        self._warn(cold)
+        wanted = {
+            source: source.cache.wanted_at(place / len(self._sources))
+            for place, source in enumerate(self._sources)
+            if self._keep_fresh or source in cold
+        }
+        soonest = min(wanted.values(), default=math.inf)
+        if soonest == math.inf:
+            return None
+        now = flights.clock.monotonic()
+        if soonest > now:
+            return min(soonest - now, LONGEST_SLEEP)
+        due = [one for one in cold if wanted[one] <= now] or [min(wanted, key=wanted.__getitem__)]
+        for source in due:
+            flights.refresh_behind(source)
+        self._flight = due[0].last_flight
+        return self._flight
+
+    def _start(self) -> None:
+        arguments = (weakref.ref(self), self._ending)
+        threading.Thread(
+            target=_run, args=arguments, name="jwks-client keeper", daemon=True
+        ).start()
+
+    def _warn(self, cold: Iterable[KeySource]) -> None:
+        failed = [source for source in cold if source.cache.failure is not None]
+        if failed and not self._warned:
+            self._warned = True
+            _log().warning(
+                "keys could not be loaded: %s; trying again in the background",
+                failed[0].unavailable(),
+            )
+
+
+class TaskKeeper(ThreadKeeper):
+    """A keeper that is a task, since its flights are tasks; see `ThreadKeeper`."""
+
+    _task: asyncio.Task[None] | None = None
+
+    def begin(self, *, keep_fresh: bool) -> None:
+        """Begin on this event loop, unless this process has begun on one that still exists."""
+        if self._task is not None and self._task.get_loop().is_closed():
+            self.after_fork()
+        super().begin(keep_fresh=keep_fresh)
+
+    def end(self) -> None:
+        """End; see `ThreadKeeper.end`."""
+        task, self._task = self._task, None
+        super().end()
+        if task is not None:
+            with suppress(RuntimeError):  # the loop is closed, and took the task along
+                task.get_loop().call_soon_threadsafe(task.cancel)
+
+    def after_fork(self) -> None:
+        """Start anew; see `ThreadKeeper.after_fork`."""
+        self._task = None
+        super().after_fork()
+
+    def _start(self) -> None:
+        import asyncio
+        import contextvars
+
+        self._task = asyncio.get_running_loop().create_task(
+            _live(weakref.ref(self), self._ending),
+            name="jwks-client keeper",
+            context=contextvars.Context(),  # it belongs to no request
+        )
+
+
+def _run(keeper: weakref.ref[ThreadKeeper], ending: Latch) -> None:
+    while (want := _step(keeper)) is not None and not ending.is_open:
+        if isinstance(want, Flight):
+            want.landed.wait(want.left)
+        else:
+            ending.wait(want)
+
+
+async def _live(keeper: weakref.ref[ThreadKeeper], ending: Latch) -> None:
+    from .keysets.task_flights import wait
+
+    while (want := _step(keeper)) is not None and not ending.is_open:
+        if isinstance(want, Flight):
+            await wait(Wait(want, math.inf))
+        else:
+            await ending.waited(want)
+
+
+def _step(keeper: weakref.ref[ThreadKeeper]) -> Flight | float | None:
+    living = keeper()
+    try:
+        return None if living is None else living.step()
+    except Exception:  # noqa: BLE001 (a caller-supplied clock's: requests fetch keys themselves)
+        _log().exception("the background refresh of keys has ended")
+        return None
+
+
+def _log() -> logging.Logger:
+    import logging  # not paid by those who import the package
+
+    return logging.getLogger("jwks_client")
+
+
+def keeper_of(client: object) -> ThreadKeeper | None:
+    """Return the keeper of a client, or None for a stand-in, which has none."""
+    keeper = getattr(client, "_keeper", None)
+    return keeper if isinstance(keeper, ThreadKeeper) else None
