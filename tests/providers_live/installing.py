@@ -1,0 +1,53 @@
+"""Install providers that others wrote, outside the repository, once per machine and version.
+
+They go to ``$JWKS_PROVIDERS_HOME``, or ``~/.cache/jwks-client-sdk/providers``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NODE = {"oidc-provider": "oidc-provider@9"}
+PYTHON = {
+    "canaille": ("canaille[oidc]>=0.3",),
+    "django-oauth-toolkit": ("django-oauth-toolkit>=3", "django>=5"),
+}
+
+
+def home() -> Path:
+    """Where they are installed."""
+    cache = os.environ.get("JWKS_PROVIDERS_HOME")
+    return Path(cache) if cache else Path.home() / ".cache" / "jwks-client-sdk" / "providers"
+
+
+def installed(name: str) -> Path:
+    """Install a provider if it is not there; gives the folder. Skips where npm is missing."""
+    folder = home() / name
+    wanted = NODE.get(name) or "\n".join(PYTHON[name])
+    stamp = folder / ".installed"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return folder
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    if name in NODE:
+        if shutil.which("npm") is None:
+            pytest.skip("npm is not installed: oidc-provider is not tested")
+        _run("npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), wanted)
+    else:
+        _run(sys.executable, "-m", "venv", str(folder / "venv"))
+        pip = str(folder / "venv" / "bin" / "pip")
+        _run(pip, "install", "--quiet", "--disable-pip-version-check", *PYTHON[name])
+    stamp.write_text(wanted)
+    return folder
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
