@@ -2,6 +2,7 @@
 
 ``python tests/providers_live/report.py`` prints the page, ``--write`` writes it.
 """
+# ruff: noqa: E402, T201 (a script: its folder is on the path only now, and it prints)
 
 from __future__ import annotations
 
