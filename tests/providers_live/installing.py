@@ -5,6 +5,7 @@ They go to ``$JWKS_PROVIDERS_HOME``, or ``~/.cache/jwks-client-sdk/providers``.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -28,6 +29,14 @@ def home() -> Path:
 
 def installed(name: str) -> Path:
     """Install a provider if it is not there; gives the folder. Skips where npm is missing."""
+    home().mkdir(parents=True, exist_ok=True)
+    # Tests in two processes may ask for one provider at once.
+    with (home() / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _install(name)
+
+
+def _install(name: str) -> Path:
     folder = home() / name
     wanted = NODE.get(name) or "\n".join(PYTHON[name])
     stamp = folder / ".installed"
