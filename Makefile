@@ -15,13 +15,13 @@ CORE_TESTS ?= tests/core
 # All cores; a worker that has nothing left to run takes tests from another.
 PARALLEL := -n auto --dist worksteal
 
-.PHONY: test test-all check format coverage demo release-check bench fuzz mutants clean
+.PHONY: test test-all check format coverage test-servers test-providers docs demo release-check bench fuzz mutants clean
 
 test: $(VENV)/.installed  ## the tests that need no service; PYTEST_ARGS="-n 0 -k name" for some
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not extended' $(PYTEST_ARGS)
 
-test-all: $(VENV)/.installed  ## all tests: a browser, servers, Redis, memcached, live providers too
-	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+test-all: test  ## all tests: a browser, servers, Redis, memcached, live providers too
+	$(BIN)/python -m pytest -n auto --dist loadfile -m extended $(PYTEST_ARGS)
 
 check: $(VENV)/.installed  ## all that reads the code and does not run it
 	$(BIN)/ruff check .
@@ -39,6 +39,15 @@ coverage: $(VENV)/.installed  ## every branch of the core, by the core's own tes
 	$(BIN)/coverage run -m pytest $(CORE_TESTS)
 	$(BIN)/coverage report --include='jwks_client/_core/*' --fail-under=100
 
+test-servers: $(VENV)/.installed  ## the request table against real servers, each a process
+	$(BIN)/python -m pytest tests/servers $(PYTEST_ARGS)
+
+test-providers: $(VENV)/.installed  ## providers that others wrote, installed outside the repository
+	$(BIN)/python -m pytest tests/providers_live $(PYTEST_ARGS)
+
+docs: $(VENV)/.installed  ## the site, in docs/_build; a warning or a broken link is an error
+	$(BIN)/python -m sphinx -q -W -b html -c docs . docs/_build
+
 demo: $(VENV)/.installed  ## the library at work, on this machine alone
 	$(BIN)/jwks-client demo
 
@@ -55,7 +64,7 @@ mutants: $(MUTANTS_VENV)/.installed  ## would the core's tests notice a broken c
 	$(MUTANTS_VENV)/bin/python tools/mutants --jobs $(MUTANTS_JOBS)
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) $(FUZZ_VENV) $(MUTANTS_VENV) dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(FUZZ_VENV) $(MUTANTS_VENV) docs/_build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed: pyproject.toml
