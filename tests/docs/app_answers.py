@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import fastapi  # noqa: F401 (reads the environment when it is loaded, which no example does)
+import grpc
 import httpx
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -75,6 +76,34 @@ def check_fastapi_app(idp: FakeProvider, base_url: str) -> None:
         "type": "openIdConnect",
         "openIdConnectUrl": f"{idp.issuer}/.well-known/openid-configuration",
     }
+
+
+def check_grpc_server(idp: FakeProvider, base_url: str) -> None:
+    """An open method, one for all callers, one with a scope, and a stream."""
+    with grpc.insecure_channel(base_url.removeprefix("http://")) as channel:
+
+        def call(method: str, token: str | None = None, kind: str = "unary_unary") -> Any:
+            metadata = [] if token is None else [("authorization", f"Bearer {token}")]
+            asking = getattr(channel, kind)(
+                f"/shop.Orders/{method}",
+                request_serializer=lambda message: json.dumps(message).encode(),
+                response_deserializer=json.loads,
+            )
+            try:
+                answer = asking({"order": 7}, metadata=metadata, timeout=20)
+                return answer if kind == "unary_unary" else list(answer)
+            except grpc.RpcError as error:
+                return error.code().name, error.details()
+
+        good = idp.issue(sub="u7")
+        assert call("Check") == {"status": "SERVING"}
+        assert call("WhoAmI", good) == {"sub": "u7"}
+        assert call("WhoAmI") == ("UNAUTHENTICATED", "missing_credentials")
+        assert call("Cancel", good) == ("PERMISSION_DENIED", "insufficient_scope")
+        writer = idp.issue(sub="u8", scope="orders:write")
+        assert call("Cancel", writer) == {"cancelled": 7, "by": "u8"}
+        seen = [{"order": 1, "of": "u7"}, {"order": 2, "of": "u7"}]
+        assert call("Watch", good, "unary_stream") == seen
 
 
 def check_starlette_app(idp: FakeProvider, base_url: str) -> None:
