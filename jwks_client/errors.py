@@ -8,8 +8,8 @@
     └── KeysUnavailableError        503  undecided: the provider's keys are unavailable
 
 Each instance has a stable ``code``, the ``http_status`` an API should answer with, and
-``retry_after`` (seconds, or None). Messages are written by this library. They name settings of the
-application, never the token, and never claims of a token whose signature was not valid.
+``retry_after`` (seconds, or None). Messages name settings of the application. They contain nothing
+of the token, and nothing secret.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class JWKSError(Exception):
         message: one sentence for people.
         http_status: the HTTP status an API should answer with.
         retry_after: seconds until it is worth trying again, or None.
-        provider: the name of the provider that decided, if that is known.
+        provider: the name of the provider that decided, if known.
         kid: the kid of the token, escaped and truncated, for logs; None if there is none.
     """
 
@@ -103,11 +103,12 @@ class ConfigurationError(JWKSError):
 
     Arguments:
         field: the setting, as the caller spells it.
-        message: what the setting must be, and what it was.
+        message: what the setting must be, and what was given.
     """
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__("invalid_configuration", f"{field}: {message}")
+        joint = " " if message.startswith("must ") else ": "
+        super().__init__("invalid_configuration", f"{field}{joint}{message}")
         self.field = field
 
 
@@ -130,7 +131,7 @@ class TokenError(JWKSError):
 
     Attributes:
         claim: the claim that the error is about, or None.
-        expected: what the application's settings expect of it, or None.
+        expected: the value that the application's settings require, or None.
     """
 
     http_status = 401
@@ -148,23 +149,25 @@ class TokenError(JWKSError):
         self.expected = expected
 
     def __str__(self) -> str:
-        return f"{super().__str__()}{_of_claim(self.claim, self.expected)}"
+        return f"{super().__str__()}{_details(self)}"
 
 
-def _of_claim(claim: str | None, expected: object) -> str:
-    about = "" if claim is None else f" (claim {claim!r})"
+def _details(error: TokenError | InsufficientScopeError) -> str:
+    """Return the claim, unless the message names it, and what was expected."""
+    claim, expected = error.claim, error.expected
+    about = "" if claim is None or repr(claim) in error.message else f" (claim {claim!r})"
     return about if expected is None else f"{about}; expected: {expected!r}"
 
 
 class InsufficientScopeError(JWKSError):
-    """The token is valid and does not suffice: it lacks scopes, or a handler asks for other claims.
+    """The token is valid but insufficient: it lacks scopes, or a handler requires other claims.
 
     Codes: ``insufficient_scope`` (RFC 6750, section 3.1), ``insufficient_claims``.
 
     Attributes:
         required: the required scopes, sorted; empty for ``insufficient_claims``.
-        claim: the claim that does not suffice, if the handler asked for the value of a claim.
-        expected: what the handler expects of it.
+        claim: the insufficient claim, if the handler requires a value of it.
+        expected: the value that the handler requires.
     """
 
     http_status = 403
@@ -186,14 +189,14 @@ class InsufficientScopeError(JWKSError):
         super().__init__(code, message)
 
     def __str__(self) -> str:
-        return f"{super().__str__()}{_of_claim(self.claim, self.expected)}"
+        return f"{super().__str__()}{_details(self)}"
 
 
 class KeysUnavailableError(JWKSError):
     """The keys are unavailable: the token is neither accepted nor refused.
 
     Codes: ``fetch_failed``, ``fetch_timeout``, ``bad_key_set``, ``discovery_failed``,
-    ``resolver_failed``. The failure of the fetch is the ``__cause__``: for logs, not for answers.
+    ``resolver_failed``. The ``__cause__`` is the failure of the fetch: for logs, not for responses.
     """
 
     http_status = 503

@@ -111,12 +111,12 @@ def after(attempt: str, moment: Moment) -> KeyCache:
     return replace(failed, retry_at=rests_until)
 
 
-def said(decision: Decision, *, in_air: bool) -> str:
+def said(decision: Decision, *, in_flight: bool) -> str:
     """A decision in words."""
     match decision:
         case Use(stale=stale, refresh=refresh):
             return f"use{', marked stale' * stale}{'; fetch in the background' * refresh}"
-        case Fetch() if in_air:
+        case Fetch() if in_flight:
             return "join"
         case Fetch(budget=budget):
             return "fetch, costs the permit" if budget is Budget.UNKNOWN_KID else "fetch"
@@ -124,26 +124,26 @@ def said(decision: Decision, *, in_air: bool) -> str:
             return "refuse: 401" if known else "refuse: 503"
 
 
-def cells(cache: KeyCache, now: float, *, in_air: bool) -> tuple[str, ...]:
+def cells(cache: KeyCache, now: float, *, in_flight: bool) -> tuple[str, ...]:
     """What the cache decides for each column."""
     spent = replace(cache, permits=0.0, permits_at=now)
     return tuple(
         said(
             (cache if one.permit else spent).look_up(
-                one.need, now, missed=one.missed, in_air=in_air
+                one.need, now, missed=one.missed, in_flight=in_flight
             ),
-            in_air=in_air,
+            in_flight=in_flight,
         )
         for one in COLUMNS
     )
 
 
-def rows(policy: CachePolicy, *, in_air: bool) -> Iterator[tuple[str, ...]]:
+def rows(policy: CachePolicy, *, in_flight: bool) -> Iterator[tuple[str, ...]]:
     """The lines of the table; attempts after which all is the same share one."""
     for moment in moments(policy):
         by_cells: dict[tuple[str, ...], list[str]] = {}
         for attempt in ATTEMPTS:
-            decided = cells(after(attempt, moment), moment.now, in_air=in_air)
+            decided = cells(after(attempt, moment), moment.now, in_flight=in_flight)
             by_cells.setdefault(decided, []).append(attempt)
         for decided, attempts in by_cells.items():
             whatever = len(attempts) == len(ATTEMPTS)
@@ -153,10 +153,10 @@ def rows(policy: CachePolicy, *, in_air: bool) -> Iterator[tuple[str, ...]]:
             yield moment.state, last, *decided
 
 
-def table(policy: CachePolicy, *, in_air: bool = False) -> str:
+def table(policy: CachePolicy, *, in_flight: bool = False) -> str:
     """The decision table as Markdown."""
     titles = ("state", "last fetch", *(one.title for one in COLUMNS))
-    lines = [titles, ("---",) * len(titles), *rows(policy, in_air=in_air)]
+    lines = [titles, ("---",) * len(titles), *rows(policy, in_flight=in_flight)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -196,7 +196,7 @@ def drawn() -> str:
 
 ### A fetch in flight
 
-{table(usual, in_air=True)}
+{table(usual, in_flight=True)}
 
 ### No background work (`refresh_ahead=None`), no fetch in flight
 

@@ -1,5 +1,5 @@
-"""The rules: everything is decided here and nothing is done.
+"""The rules: this package makes every decision and has no side effects.
 
-No module below this package opens a socket, takes a lock, reads a clock, writes a log or draws a
-random number. Time is an argument (``now``), and so is chance (``draw``).
+No module in it opens a socket, takes a lock, reads a clock, writes a log or draws a random number.
+Time is an argument (``now``), and so is chance (``draw``).
 """

@@ -1,7 +1,6 @@
-"""URLs, hosts and IP addresses: how they are split, and which are loopback, public or private.
+"""Split URLs, and tell loopback, public and private addresses apart.
 
-Owns: every judgement on an address. Must not depend on: settings, which name a field when they
-refuse one.
+Must not depend on: settings, which name a field when they reject an address.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ def split_url(value: object) -> SplitResult | None:
 
 
 def split_proxy(value: object) -> SplitResult | None:
-    """Return the parts of a proxy's URL, which may hold a user and a password, else None."""
+    """Return the parts of a proxy URL, which may contain a user and a password, else None."""
     return _split(value, ("http", "https", "socks5", "socks5h"))
 
 
@@ -37,7 +36,7 @@ def _split(value: object, schemes: tuple[str, ...]) -> SplitResult | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host name or address literal is certainly this machine (RFC 6761, 6.3)."""
+    """Return whether a host name or address literal always means this machine (RFC 6761, 6.3)."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     address = ip_literal(host)
@@ -45,9 +44,9 @@ def is_loopback(host: str) -> bool:
 
 
 def may_be_loopback(host: str) -> bool:
-    """Return whether a host could be this machine: also by a name that hosts files commonly hold.
+    """Return whether a host could be this machine; includes names commonly found in hosts files.
 
-    Used to refuse and to be careful, never to permit: such a name may be another machine.
+    Use it to reject, never to permit: such a name may also be another machine.
     """
     name = host.lower().rstrip(".")
     address = ip_literal(name)
@@ -55,7 +54,7 @@ def may_be_loopback(host: str) -> bool:
         is_loopback(name)
         or name in _HOSTS_FILE
         or name.endswith(".localdomain")
-        or (address is not None and address.is_unspecified)  # which connects to this machine
+        or (address is not None and address.is_unspecified)  # connects to this machine
     )
 
 
@@ -63,7 +62,7 @@ _HOSTS_FILE = frozenset({"localhost4", "localhost6", "ip6-localhost", "ip6-loopb
 
 
 def ip_literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the address of a host literal, an IPv4-mapped one unwrapped; None for a name."""
+    """Return the address of a host literal (an IPv4-mapped one unwrapped), or None for a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -72,10 +71,10 @@ def ip_literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Return whether an address is an ordinary one of the public internet.
+    """Return whether an address belongs to the public internet.
 
-    It is judged by this module's own tables: those of `ipaddress` differ between Python releases.
-    An IPv4 address that NAT64 takes out of an IPv6 one is judged in its place.
+    The tables are this module's own, because those of `ipaddress` differ between Python releases.
+    For a NAT64 address, the embedded IPv4 address decides.
     """
     if isinstance(address, ipaddress.IPv4Address):
         return not any(address in net for net in _IPV4_SPECIAL)
@@ -95,15 +94,15 @@ _IPV4_SPECIAL = _networks(
     *("192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24"),
     *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
 )
-# Everything outside 2000::/3 is private, reserved or a translator's (RFC 4291, section 2.4), but
-# for NAT64's well-known prefix (RFC 6052). Tunnels (Teredo, 6to4) could lead anywhere.
+# Everything outside 2000::/3 is private, reserved or used for translation (RFC 4291, section 2.4),
+# except NAT64's well-known prefix (RFC 6052). Tunnels (Teredo, 6to4) could lead anywhere.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _IPV6_GLOBAL = ipaddress.ip_network("2000::/3")
 _IPV6_SPECIAL = _networks("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 
 
 def origin(address: str) -> tuple[str, str, int]:
-    """Return scheme, host and port of a checked URL: what may see the application's own headers."""
+    """Return scheme, host and port of a checked URL: the only origin to send custom headers to."""
     parts = urlsplit(address)
     default = 443 if parts.scheme == "https" else 80
     return parts.scheme, (parts.hostname or "").lower(), parts.port or default

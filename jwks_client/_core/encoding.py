@@ -1,10 +1,9 @@
-"""How bytes become octets and JSON: strictly for tokens, tolerantly for key material.
+"""Decode base64url and JSON: strictly for tokens, tolerantly for key material.
 
-Owns: base64url and JSON as this library reads them. May not know: what the members mean. Tokens are
-read so that one text has one meaning (RFC 7515, section 5.2; RFC 8725, section 2.6): every reader
-of the same bytes must see the same claims, or a check made here says nothing about what is used
-there. Each function answers None, never an exception, when the text does not hold: an error that
-arose from a token's bytes carries no cause.
+Must not depend on: what the members mean. Tokens are read so that one text has one meaning (RFC
+7515, section 5.2; RFC 8725, section 2.6): every reader of the same bytes must see the same claims.
+Functions return None for invalid input instead of raising, so that an error caused by a token's
+bytes has no cause.
 """
 
 from __future__ import annotations
@@ -20,11 +19,12 @@ from typing import Any, Final
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 64
 
-# One translation maps base64url to base64 and everything that base64 has beside it ("+", "/", "=")
-# to a character that no alphabet holds, so that binascii's strict mode refuses it.
+# One translation maps base64url to base64, and maps the characters that only base64 has ("+", "/",
+# "=") to one outside the alphabet, so that binascii's strict mode rejects it.
 _STRICT = bytes.maketrans(b"-_+/=", b"+/!!!")
-# By the number of characters after the last whole four: the padding, and the last characters whose
-# bits that carry nothing are zero (RFC 4648, section 3.5). One character alone carries no octet.
+# Indexed by the number of characters after the last group of four: the padding, and the last
+# characters whose unused bits are zero (RFC 4648, section 3.5). One character alone encodes
+# nothing.
 _PADDING = (b"", b"", b"==", b"=")
 _LAST: Final[tuple[frozenset[int], ...]] = (
     frozenset(),
@@ -35,7 +35,7 @@ _LAST: Final[tuple[frozenset[int], ...]] = (
 
 
 def decode_segment(segment: bytes) -> bytes | None:
-    """The octets of one segment of a compact JWS: canonical base64url without padding, or None."""
+    """Return the octets of a JWS segment (canonical base64url without padding), or None."""
     rest = len(segment) & 3
     if rest and segment[-1] not in _LAST[rest]:
         return None
@@ -45,26 +45,26 @@ def decode_segment(segment: bytes) -> bytes | None:
         return None
 
 
-class _Refused(ValueError):
-    """A text that is JSON for Python's reader but not for ours."""
+class _NotStrict(ValueError):
+    """Text that Python's JSON parser accepts and this library does not."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise _Refused
+        raise _NotStrict
     return members
 
 
 def _finite(number: str) -> float:
     value = float(number)
     if value - value != 0:  # infinite: 1e999
-        raise _Refused
+        raise _NotStrict
     return value
 
 
 def _no_constant(_: str) -> float:
-    raise _Refused  # NaN, Infinity and -Infinity are not JSON (RFC 8259, section 6)
+    raise _NotStrict  # NaN, Infinity and -Infinity are not JSON (RFC 8259, section 6)
 
 
 _reader = json.JSONDecoder(
@@ -73,25 +73,25 @@ _reader = json.JSONDecoder(
 _decode = _reader.decode
 _scan: Callable[[str, int], tuple[Any, int]] = _reader.scan_once  # type: ignore[attr-defined]
 
-# Every octet that a number can hold becomes "0", what opens a level "(", every other a blank: a
-# long number is a long run, and there are at least as many "(" as levels.
+# Every octet that can be part of a number becomes "0", an opening bracket "(", any other a blank. A
+# long number then is a long run of "0", and there are at least as many "(" as levels of nesting.
 _OUTLINE = bytes(
     48 if octet in b"-+.0123456789eE" else 40 if octet in b"[{" else 32 for octet in range(256)
 )
 _LONG_RUN = "0" * (MAX_DIGITS + 1)
-# Possessive, and ending at the end of the text too, so that no input makes it try a place twice.
+# Possessive, and also matches up to the end of the text, so that no input causes backtracking.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
 def strict_object(raw: bytes) -> dict[str, Any] | None:
-    """The JSON object in ``raw``, or None for anything that two readers could read differently.
+    """Return the JSON object in ``raw``, or None if two readers could read it differently.
 
-    UTF-8 without byte order mark; no duplicate members, NaN, infinities or lone surrogates; at most
-    32 levels, the outermost counted, and 64 digits a number.
+    Requires UTF-8 without byte order mark; no duplicate members, NaN, infinities or lone
+    surrogates; at most 32 levels (the outermost included) and 64 digits per number.
     """
-    # The limits come before anything is built. Few brackets and no long run of digits: the common
-    # case. All is looked for in texts: Python searches them several times as fast as bytes.
+    # The limits are checked before anything is built. The common case has few brackets and no long
+    # run of digits. The search runs on str, which Python searches several times faster than bytes.
     outline = raw.translate(_OUTLINE).decode()
     if outline.count("(") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
         return None
@@ -99,12 +99,12 @@ def strict_object(raw: bytes) -> dict[str, Any] | None:
         return None
     try:
         text = raw.decode()
-        # Without blanks around it, as everybody writes it, one call reads it.
+        # One call reads an object without blanks around it, the common form.
         value, end = _scan(text, 0) if text[:1] == "{" else (None, 0)
         if text[end:]:
             value = _decode(text)
-        if "\\" in text and "\\u" in text:  # one character is looked for much faster than two
-            # A lone surrogate can only come from an escape, and has no UTF-8 form.
+        if "\\" in text and "\\u" in text:  # a one-character search is much faster
+            # A lone surrogate can only come from an escape, and cannot be encoded as UTF-8.
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError, StopIteration):
         return None
@@ -112,7 +112,7 @@ def strict_object(raw: bytes) -> dict[str, Any] | None:
 
 
 def octets_by_pybase64() -> Callable[[bytes, None, bool], bytes] | None:
-    """What decodes padded base64, strictly if the last argument says so; None if not installed."""
+    """Return pybase64's ``b64decode``, or None if it is not installed."""
     try:
         from pybase64 import b64decode
     except ImportError:
@@ -121,12 +121,12 @@ def octets_by_pybase64() -> Callable[[bytes, None, bool], bytes] | None:
 
 
 def object_by_orjson() -> Callable[[bytes], dict[str, Any] | None] | None:
-    """`strict_object` by orjson for what it cannot misread, or None where it is not installed.
+    """Return a `strict_object` based on orjson, or None if orjson is not installed.
 
-    orjson says nothing of members that stand twice and makes a float of a large number. It is
-    believed only if it writes what it read as the very octets it was given: a dict holds each
-    member once, so then they do too, and they say what the dict says. All else (blanks, other
-    escapes, exponents) gets None, which is no refusal: `strict_object` decides.
+    orjson accepts duplicate members and turns large integers into floats. So its result only counts
+    if writing it gives the same octets again: a dict has each member once, and so did the input.
+    Everything else (blanks, other escapes, exponents) yields None, which is not a verdict;
+    `strict_object` then decides.
     """
     try:
         from orjson import dumps, loads
@@ -134,19 +134,19 @@ def object_by_orjson() -> Callable[[bytes], dict[str, Any] | None] | None:
         return None
 
     def read(raw: bytes) -> dict[str, Any] | None:
-        # Before anything is built: orjson has had faults in how deep it goes.
+        # Checked first: orjson has had faults in how it limits depth.
         if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
             return None
         try:
             value = loads(raw)
             return value if type(value) is dict and dumps(value) == raw else None
-        except (TypeError, ValueError):  # what its two functions raise
+        except (TypeError, ValueError):
             return None
 
     return read
 
 
-# The extra `fast`. It refuses nothing, and reads nothing otherwise than the code above.
+# The extra `fast`. It never rejects anything, and never reads anything differently.
 _quick_octets = octets_by_pybase64()
 _quick_object = object_by_orjson()
 
@@ -154,10 +154,10 @@ _quick_object = object_by_orjson()
 def read_segments(
     payload_segment: bytes, signature_segment: bytes
 ) -> tuple[bytes | None, dict[str, Any] | None, bytes | None]:
-    """`decode_segment` of both, with the `strict_object` in the first between them.
+    """Return payload octets, claims and signature octets; None for each part that is invalid.
 
-    Every new token comes this way, so it is told in one piece: that saves 3 % of a verification.
-    What is not plain goes piece by piece, or to `strict_object`, which decide.
+    Hot path: `decode_segment` and `strict_object` kept inline. Input that is not plain takes the
+    separate functions, which decide.
     """
     rest, other = len(payload_segment) & 3, len(signature_segment) & 3
     if (rest and payload_segment[-1] not in _LAST[rest]) or (
@@ -197,9 +197,9 @@ def _piece_by_piece(
 
 
 def read_again(raw: bytes) -> dict[str, Any]:
-    """An object that was read strictly before, once more: whoever gets it may change it."""
+    """Return a fresh copy of an object that was read strictly before; the caller may change it."""
     claims = None if _quick_object is None else _quick_object(raw)
-    # As text: json would first find out the encoding of octets, which is known to be UTF-8.
+    # Decoded first: json would otherwise detect the encoding, which is known to be UTF-8.
     return json.loads(raw.decode()) if claims is None else claims
 
 
@@ -220,7 +220,7 @@ def _has_long_number(raw: bytes) -> bool:
 
 
 class Repeated(dict[str, Any]):
-    """A JSON object in which a member stands twice: it has two meanings, so it is used for none."""
+    """A JSON object with a duplicate member: it is ambiguous, so it is never used."""
 
 
 def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -229,7 +229,7 @@ def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(digits: str) -> float:
-    # No member that is read is a number, and Python refuses to convert very long ones.
+    # No number is ever used, and Python refuses to convert very long ones.
     return int(digits) if len(digits) <= MAX_DIGITS else float("inf")
 
 
@@ -237,7 +237,7 @@ _decode_tolerantly = json.JSONDecoder(object_pairs_hook=_marked, parse_int=_whol
 
 
 def tolerant_json(raw: bytes) -> object:
-    """Any JSON value; objects with repeated members are marked (`Repeated`). Else ValueError."""
+    """Return any JSON value, with ambiguous objects marked as `Repeated`. Raises ValueError."""
     try:
         return _decode_tolerantly(raw.removeprefix(b"\xef\xbb\xbf").decode())
     except RecursionError:
@@ -245,7 +245,7 @@ def tolerant_json(raw: bytes) -> object:
 
 
 def tolerant_octets(value: object, longest: int) -> bytes | None:
-    """Octets of a key member: either base64 alphabet, padded or not, at most so many; or None."""
+    """Return the octets of a key member (either base64 alphabet, padded or not), or None."""
     if not isinstance(value, str) or not value.isascii() or len(value) > 4 * longest:
         return None
     text = value.rstrip("=").replace("-", "+").replace("_", "/")
@@ -257,10 +257,10 @@ def tolerant_octets(value: object, longest: int) -> bytes | None:
 
 
 def to_base64url(octets: bytes) -> str:
-    """Canonical base64url without padding (RFC 7515, section 2)."""
+    """Return canonical base64url without padding (RFC 7515, section 2)."""
     return b64encode(octets, b"-_").rstrip(b"=").decode()
 
 
 def printable(text: str, longest: int) -> str:
-    """Return an outsider's text for messages: truncated, on one line, in printable ASCII."""
+    """Return untrusted text for messages: truncated, on one line, in printable ASCII."""
     return text[:longest].encode("unicode_escape").decode("ascii")

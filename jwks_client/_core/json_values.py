@@ -1,6 +1,6 @@
-"""JSON values in settings and claims: what they may be, and when two are equal.
+"""JSON values in settings and claims: which values are valid, and when two are equal.
 
-Must not depend on: tokens, providers. Python calls 1, 1.0 and True equal; JSON does not.
+Must not depend on: tokens, providers. For Python 1, 1.0 and True are equal; for JSON they are not.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from .encoding import MAX_DEPTH
 
 
 def any_of(value: object) -> tuple[object, ...]:
-    """The values of which one must be there: a set's members, or the one value itself."""
+    """Return the accepted values: a set's members, or the one value itself."""
     return tuple(value) if isinstance(value, (set, frozenset)) else (value,)
 
 
 def is_json(value: object, levels: int = MAX_DEPTH - 1) -> bool:
-    """Whether a value can stand in a token's claims (RFC 8259), so that a claim can equal it."""
+    """Return whether a value can appear in a token's claims (RFC 8259)."""
     match value:
         case None | bool() | int() | str():
             return True
         case float():
-            return value - value == 0  # neither infinite nor NaN
+            return value - value == 0  # excludes infinities and NaN
         case list():
             return levels > 0 and all(is_json(one, levels - 1) for one in value)
         case dict():
@@ -33,7 +33,7 @@ def is_json(value: object, levels: int = MAX_DEPTH - 1) -> bool:
 
 
 def same_json(one: object, other: object) -> bool:
-    """Whether two JSON values are equal; true is not 1, and an object's order does not matter."""
+    """Return whether two JSON values are equal; true is not 1, and member order is irrelevant."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, dict) and isinstance(other, dict):

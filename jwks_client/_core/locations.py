@@ -1,7 +1,6 @@
-"""Where a token may stand in a request: `Header`, `Cookie`, `Subprotocol` and `Query`.
+"""Where a request may carry a token: `Header`, `Cookie`, `Subprotocol` and `Query`.
 
-Owns: the four kinds of location, checked when they are made. Must not depend on: how a request is
-read (`credentials`).
+Must not depend on: how a request is read (`credentials`).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from . import settings
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A request header; with ``scheme`` the token follows that word (``Bearer …``)."""
+    """A request header; with ``scheme``, the token follows that word (``Bearer …``)."""
 
     name: str
     scheme: str | None = None
@@ -27,7 +26,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """A cookie of exactly this name."""
+    """A cookie with exactly this name."""
 
     name: str
 

@@ -1,7 +1,6 @@
-"""How long keys and tenants live and how keys are fetched, as values, checked when they are made.
+"""Settings for the lifetime of keys and tenants and for fetching, checked when they are made.
 
-Owns: the defaults and bounds of caching, fetching and resolving. May not know: providers, tokens,
-or how any of this is carried out. All times are seconds.
+Must not depend on: providers, tokens, or how the settings are carried out. Times are in seconds.
 """
 
 from __future__ import annotations
@@ -16,25 +15,27 @@ __all__ = ["CachePolicy", "FetchPolicy"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachePolicy:
-    """How long a key set lives, and what may be asked of the provider while it does.
+    """How long a key set lives, and when the provider may be asked for it.
 
     Arguments:
-        ttl: the life of a set when the answer says nothing; within ``min_ttl`` and ``max_ttl``.
-        honour_headers: let ``Cache-Control: max-age`` (less ``Age``) or ``Expires`` set the life.
-        min_ttl: the shortest life an answer can ask for (also no-store and no-cache).
-        max_ttl: the longest life an answer can ask for.
-        refresh_ahead: share of the life, above 0 and below 1, after which one background fetch
+        ttl: lifetime of a set if the response gives none; within ``min_ttl`` and ``max_ttl``.
+        honour_headers: let ``Cache-Control: max-age`` (less ``Age``) or ``Expires`` set the
+            lifetime.
+        min_ttl: shortest lifetime that a response can set (also no-store and no-cache).
+        max_ttl: longest lifetime that a response can set.
+        refresh_ahead: share of the lifetime, above 0 and below 1, after which one background fetch
             runs; None for no background work at all (Lambda, scripts).
-        stale_if_error: how long past their life known keys are used while the provider fails;
-            0 fails closed. A smaller ``stale-if-error`` in the answer wins (RFC 5861, section 4).
+        stale_if_error: how long stale keys are used while the provider fails; 0 fails closed. A
+            smaller ``stale-if-error`` in the response wins (RFC 5861, section 4).
         unknown_kid_burst: fetches that unknown kids can cause at once (whole number, at least 1).
-        unknown_kid_interval: after which one more such fetch is allowed.
+        unknown_kid_interval: seconds after which one more such fetch is allowed.
         unknown_kid_wait: how long a caller waits at most for a fetch that another caller began,
             while the key set is usable; None for 1 in `JWKSClient`, and for
             ``FetchPolicy.deadline`` in `AsyncJWKSClient`.
-        bad_signature_interval: at most one fetch per this when a known kid's signature fails.
-        negative_kids: how many kids that are not there are remembered (whole number; 0 for none).
-        negative_kid_ttl: for how long they are.
+        bad_signature_interval: at most one fetch per interval if a known kid's signature is
+            invalid.
+        negative_kids: how many unknown kids are remembered (whole number; 0 for none).
+        negative_kid_ttl: how long unknown kids are remembered.
         failure_backoff: first and longest wait after a failed fetch; doubles in between.
     """
 
@@ -72,12 +73,11 @@ class CachePolicy:
         share = self.refresh_ahead
         if share is None:
             return
-        settings.number("refresh_ahead", share, maximum=1, unit="a share of the life, or None")
+        settings.number("refresh_ahead", share, maximum=1, unit="a share of the lifetime, or None")
         if not 0 < share < 1:
             raise ConfigurationError(
                 "refresh_ahead",
-                f"must be a share of the life above 0 and below 1, or None, got {share!r}: "
-                "a set cannot be refreshed before it came or after it ended",
+                f"must be a share of the lifetime above 0 and below 1, or None, got {share!r}",
             )
 
     def _check_backoff(self) -> None:
@@ -90,21 +90,21 @@ class CachePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchPolicy:
-    """How a key set is fetched, and the limits that every byte of the answer meets.
+    """How a key set is fetched, and the limits on every response.
 
     Arguments:
         connect_timeout: for the connection and its TLS handshake, above 0.
-        attempt_timeout: for one request and its whole answer, above 0.
-        deadline: for everything: name look-up, connection, each header byte, body, retries.
+        attempt_timeout: for one request and its whole response, above 0.
+        deadline: for everything: DNS, connection, each header byte, body, retries.
         retries: further attempts (0 to 5) after a failed connection, a timeout, 408, 429 or 5xx.
-        max_body: longest answer in bytes, counted after decompression.
-        max_keys: most entries of a key set.
-        max_token: longest token, in characters; judged before anything else.
+        max_body: longest response in bytes, counted after decompression.
+        max_keys: largest number of entries in a key set.
+        max_token: longest token, in characters; checked before anything else.
         max_header: longest header segment of a token, in characters.
-        ca_file: a PEM file of authorities trusted besides the public ones (a private CA); read
-            again when it changes.
-        proxy: URL of a proxy for all fetches; None leaves it to the usual environment variables,
-            which never apply to loopback.
+        ca_file: a PEM file of authorities trusted in addition to the public ones (a private CA);
+            read again when it changes.
+        proxy: URL of a proxy for all fetches; None uses the usual environment variables, which
+            never apply to loopback.
     """
 
     connect_timeout: float = 2
@@ -116,7 +116,7 @@ class FetchPolicy:
     max_token: int = 16 * 1024
     max_header: int = 4 * 1024
     ca_file: str | None = None
-    proxy: str | None = field(default=None, repr=False)  # it may hold a password
+    proxy: str | None = field(default=None, repr=False)  # may contain a password
 
     def __post_init__(self) -> None:
         for name in ("connect_timeout", "attempt_timeout", "deadline"):
@@ -132,7 +132,7 @@ class FetchPolicy:
         if self.ca_file is not None:
             settings.text("ca_file", self.ca_file)
         if self.proxy is not None and addresses.split_proxy(self.proxy) is None:
-            # The URL may hold a password, so it is not shown.
+            # The URL may contain a password, so it is not shown.
             raise ConfigurationError(
                 "proxy",
                 "must be an http, https, socks5 or socks5h URL such as http://proxy.internal:3128",
@@ -141,16 +141,16 @@ class FetchPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantPolicy:
-    """How long an answer of the resolver stands, and how many are kept.
+    """How long an answer of the resolver is used, and how many tenants are kept.
 
     Arguments:
-        max_resolved: tenants that are kept (1 to 100 000).
-        resolve_ttl: seconds (at least 1) that an answer stands.
-        stale_if_error: seconds past that in which it stands while the resolver fails.
+        max_resolved: largest number of tenants (1 to 100 000).
+        resolve_ttl: lifetime of an answer in seconds (at least 1).
+        stale_if_error: seconds after that in which the answer is used while the resolver fails.
         backoff: first and longest wait in seconds after a failed call; doubles in between, half of
-            it fixed and half drawn.
-        ask_ahead: ask in the background once 0.8 of ``resolve_ttl`` are over, and after a failure;
-            False for no background work at all.
+            it fixed and half random.
+        ask_ahead: ask in the background after 0.8 of ``resolve_ttl``, and after a failure; False
+            for no background work at all.
 
     Raises `ConfigurationError` naming the setting.
     """

@@ -1,7 +1,6 @@
-"""A provider: whose tokens are accepted, with which keys, and what must hold of them.
+"""`Provider`: which issuer is accepted, with which keys, and what its tokens must contain.
 
-Owns: `Provider`, `IssuerTemplate` and the places where a token may stand in a request, checked when
-they are made. May not know: how keys are fetched or tokens judged. Everything here is data.
+Must not depend on: how keys are fetched or tokens verified. Everything here is data.
 """
 
 from __future__ import annotations
@@ -44,16 +43,16 @@ _TENANT = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class IssuerTemplate:
-    """Issuers that differ in one place, which a claim of the token names and ``allowed`` decides.
+    """Issuers that differ in one place, which a claim names and ``allowed`` restricts.
 
     ``IssuerTemplate("https://login.microsoftonline.com/{tid}/v2.0", allowed={"72f9…"})`` accepts a
     token whose ``tid`` claim is allowed and whose ``iss`` is exactly the template with that value
-    in place.
+    inserted.
 
     Arguments:
         template: the issuer with one ``{claim}`` in it.
-        allowed: the values accepted, or a callable that accepts one by returning exactly True.
-            A value is 1 to 64 characters of ``A-Z a-z 0-9 -``.
+        allowed: the accepted values, or a callable that accepts a value by returning exactly True.
+            A value has 1 to 64 characters of ``A-Z a-z 0-9 -``.
     """
 
     template: str
@@ -63,13 +62,15 @@ class IssuerTemplate:
         settings.text("issuer", self.template)
         if len(_PLACEHOLDER.findall(self.template)) != 1 or self.template.count("{") != 1:
             raise ConfigurationError(
-                "issuer", f"a template takes exactly one {{claim}}, not {self.template!r}"
+                "issuer", f"must contain exactly one {{claim}}, got {self.template!r}"
             )
         if not callable(self.allowed):
             values = frozenset(settings.names("allowed", self.allowed, at_least=1))
             for value in values:
                 if not _TENANT.fullmatch(value):
-                    raise ConfigurationError("allowed", f"{value!r} can never stand in an issuer")
+                    raise ConfigurationError(
+                        "allowed", f"must be values that fit into an issuer, got {value!r}"
+                    )
             object.__setattr__(self, "allowed", values)
 
     @property
@@ -78,13 +79,13 @@ class IssuerTemplate:
         return self.template.partition("{")[2].partition("}")[0]
 
     def value_in(self, issuer: str) -> str | None:
-        """What stands for the placeholder in ``issuer``, whole-string match, or None."""
+        """Return the value of the placeholder in ``issuer``, or None if it does not match."""
         before, _, after = _PLACEHOLDER.sub("\0", self.template).partition("\0")
         value = issuer[len(before) : len(issuer) - len(after)]
         return value if before + value + after == issuer and _TENANT.fullmatch(value) else None
 
     def allows(self, value: str) -> bool:
-        """Whether ``allowed`` accepts the value; a callable that raises does not."""
+        """Return whether ``allowed`` accepts the value; a callable that raises does not."""
         if not callable(self.allowed):
             return value in self.allowed
         try:
@@ -94,7 +95,8 @@ class IssuerTemplate:
 
 
 Check: TypeAlias = Callable[[Any], object]
-# A claim's name, several of which the first that is present decides, or a function of the claims.
+# A claim's name; several names, of which the first present one decides; or a function of the
+# claims.
 ScopeClaim: TypeAlias = (
     str | tuple[str, ...] | Callable[[dict[str, Any]], str | Iterable[str] | None]
 )
@@ -103,40 +105,41 @@ RequestHeaders: TypeAlias = Mapping[str, str] | Callable[[], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """Whose tokens are accepted, where their keys are, and what must hold of each token.
+    """Whose tokens are accepted, where their keys are, and what each token must contain.
 
     Arguments:
-        name: what the application calls it; in events, ``health()`` and ``token.provider``.
+        name: the application's name for it; in events, ``health()`` and ``token.provider``.
         issuer: the accepted ``iss``: one, several, an `IssuerTemplate`, or
             ``providers.UNCHECKED``.
         audience: the accepted ``aud``: one or several (one match suffices), or
             ``providers.UNCHECKED``.
-        jwks_url: where the key set is. Exactly one of this and the next two is given.
-        discovery_url: where the metadata is that names the key set (OpenID Connect Discovery, RFC
+        jwks_url: the URL of the key set. Give exactly one of this and the next two.
+        discovery_url: the URL of metadata that names the key set (OpenID Connect Discovery, RFC
             8414).
-        jwks: a key set in hand (mapping, str or bytes), which is never fetched.
+        jwks: a static key set (mapping, str or bytes), which is never fetched.
         algorithms: accepted ``alg``, asymmetric only (RFC 8725, section 3.1).
-        token_types: accepted ``typ``, compared without case; None stands for absent.
-        required_claims: claims that must be there and not null.
+        token_types: accepted ``typ``, compared case-insensitively; None stands for absent.
+        required_claims: claims that must be present and not null.
         claim_values: claims that must have exactly this JSON value; a set means any one of its
             members.
-        forbidden_claims: claims that must not be there.
-        leeway: seconds, 0 to 3600, that clocks may differ.
-        max_age: seconds since ``iat``, or None for any age.
+        forbidden_claims: claims that must be absent.
+        leeway: tolerated clock difference in seconds, 0 to 3600.
+        max_age: maximum seconds since ``iat``, or None for any age.
         require_expiry: refuse tokens without ``exp``.
         bound_tokens: ``"refuse"`` tokens with ``cnf`` (RFC 9449, RFC 8705), or
             ``"checked_elsewhere"``.
-        checks: callables given the `VerifiedToken`; None or True accepts, False refuses.
-        locations: where a token may stand in a request, in order.
-        scope_claim: the claim with the scopes, where it is not a usual one: its name; several
-            names, of which the first that is present decides; or a callable of the claims that
-            returns a string (split at spaces), several strings, or None.
+        checks: callables that are given the `VerifiedToken`; None or True accepts, False refuses.
+        locations: where a request may carry the token, in order.
+        scope_claim: the claim with the scopes, if it is not a usual one: its name; several names,
+            of which the first present one decides; or a callable of the claims that returns a
+            string (split at spaces), several strings, or None.
         required_at_start: whether a start waits for the keys of this provider.
         headers: sent with each fetch, to the origin of the configured URL only; mapping or
             callable.
         allow_http: accept plain http beyond loopback.
-        store_scope: names what a key set depends on beside these settings; required to share
-            through a store what is fetched with callable ``headers`` or a caller-supplied client.
+        store_scope: names what a key set depends on in addition to these settings; required to
+            share through a store what is fetched with callable ``headers`` or a caller-supplied
+            client.
 
     Raises `ConfigurationError` naming the field.
     """
@@ -201,8 +204,8 @@ class Provider:
             if algorithm not in SUPPORTED_ALGORITHMS:
                 raise ConfigurationError(
                     "algorithms",
-                    f"{algorithm!r} is not supported: only asymmetric ones can be verified with "
-                    f"public keys ({', '.join(sorted(SUPPORTED_ALGORITHMS))})",
+                    f"must be asymmetric algorithms ({', '.join(sorted(SUPPORTED_ALGORITHMS))}), "
+                    f"got {algorithm!r}",
                 )
         self._keep("algorithms", algorithms)
         self._keep("token_types", _token_types(self.token_types))
@@ -213,19 +216,22 @@ class Provider:
         if len(given) != 1:
             raise ConfigurationError(
                 "jwks_url",
-                "exactly one of jwks_url, discovery_url and jwks must be given, "
-                f"not {' and '.join(given) or 'none'}",
+                "must be given, or else discovery_url or jwks (exactly one), "
+                f"got {' and '.join(given) or 'none'}",
             )
         if given[0] == "jwks":
             if not isinstance(self.jwks, (Mapping, str, bytes)):
-                raise ConfigurationError("jwks", "takes a key set as a mapping, str or bytes")
+                raise ConfigurationError(
+                    "jwks", f"must be a mapping, str or bytes, got {type(self.jwks).__name__}"
+                )
         else:
             settings.url(given[0], getattr(self, given[0]), allow_http=self.allow_http)
         headers = self.headers
         if headers is not None and not callable(headers):
             if not isinstance(headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise ConfigurationError(
-                    "headers", "takes a mapping of names to values, or a callable"
+                    "headers",
+                    f"must be a mapping or a callable, got {type(headers).__name__}",
                 )
             self._keep(
                 "headers", dict(settings.header("headers", n, v) for n, v in headers.items())
@@ -237,12 +243,14 @@ class Provider:
         values = self.claim_values
         if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError(
-                "claim_values", "takes a mapping of claim names to JSON values"
+                "claim_values",
+                f"must be a mapping of claim names to JSON values, got {type(values).__name__}",
             )
         for name, value in values.items():
             if not all(is_json(one) for one in any_of(value)):
                 raise ConfigurationError(
-                    "claim_values", f"{name!r} takes a JSON value, or a set of JSON values"
+                    "claim_values",
+                    f"must be JSON values or sets of them, got {type(value).__name__} for {name!r}",
                 )
         self._keep("claim_values", dict(values))
         self._keep("checks", _members("checks", self.checks, callable, "callables"))
@@ -257,15 +265,17 @@ class Provider:
 
 
 def plain_token_type(typ: str) -> str:
-    """``typ`` as it is compared: without case or ``application/`` (RFC 7515, section 4.1.9)."""
-    # ASCII alone has a case here: the Kelvin sign is no k.
+    """Return ``typ`` in the form that is compared (RFC 7515, section 4.1.9)."""
+    # Only ASCII is lower-cased: the Kelvin sign must not become k.
     return typ.lower().removeprefix("application/") if typ.isascii() else typ
 
 
 def _token_types(value: object) -> tuple[str | None, ...]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Collection) or not value:
         raise ConfigurationError(
-            "token_types", 'takes a collection of types such as ("at+jwt", None), None for absent'
+            "token_types",
+            'must be a collection of types such as ("at+jwt", None), where None means absent, '
+            f"got {settings.shown(value)}",
         )
     return tuple(
         dict.fromkeys(
@@ -279,10 +289,15 @@ def _members(
     name: str, value: object, good: Callable[[object], bool], what: str
 ) -> tuple[object, ...]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
-        raise ConfigurationError(name, f"takes a collection of {what}")
+        raise ConfigurationError(
+            name, f"must be a collection of {what}, got {type(value).__name__}"
+        )
     members = tuple(value)
-    if not all(good(one) for one in members):
-        raise ConfigurationError(name, f"takes a collection of {what}")
+    bad = [one for one in members if not good(one)]
+    if bad:
+        raise ConfigurationError(
+            name, f"must be a collection of {what}, got {type(bad[0]).__name__} in it"
+        )
     return members
 
 

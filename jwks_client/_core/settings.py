@@ -1,7 +1,7 @@
-"""Checks of configuration values, so that a wrong setting is loud when it is made.
+"""Checks of settings, so that a wrong one is reported when it is made.
 
-Owns: what a number, name or URL in a setting may be. May not know: which settings there are.
-Each function returns the value to keep, or raises `ConfigurationError` naming the field.
+Must not depend on: which settings exist. Each function returns the value to keep, or raises
+`ConfigurationError` naming the field.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T", bound=str)
 LONGEST_TEXT: Final = 2048
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# RFC 9110, section 5.5, without obs-text: what every server reads alike.
+# RFC 9110, section 5.5, without obs-text: the part that every server reads alike.
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?")
 
 
@@ -32,9 +32,9 @@ def number(
     maximum: float = math.inf,
     unit: str = "seconds",
 ) -> float:
-    """A finite number from ``minimum`` to ``maximum``, both included; bool is not one."""
+    """Return a finite number from ``minimum`` to ``maximum``, both included; never a bool."""
     good = isinstance(value, (int, float)) and not isinstance(value, bool)
-    # Comparisons are exact and never overflow, however large the number. NaN fails them all.
+    # Comparisons are exact and never overflow. NaN fails them all.
     if not good or not minimum <= value <= min(maximum, sys.float_info.max):  # type: ignore[operator]
         span = (
             f"of at least {minimum:g}"
@@ -48,7 +48,7 @@ def number(
 
 
 def whole(field: str, value: object, *, minimum: int = 0, maximum: int | None = None) -> int:
-    """A whole number from ``minimum`` to ``maximum``, both included; bool is not one."""
+    """Return a whole number from ``minimum`` to ``maximum``, both included; never a bool."""
     good = isinstance(value, int) and not isinstance(value, bool)
     if not good or value < minimum or (maximum is not None and value > maximum):  # type: ignore[operator]
         span = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
@@ -57,7 +57,7 @@ def whole(field: str, value: object, *, minimum: int = 0, maximum: int | None = 
 
 
 def flag(field: str, value: object) -> bool:
-    """True or False and nothing that merely counts as one."""
+    """Return True or False; other truthy or falsy values are rejected."""
     if not isinstance(value, bool):
         raise ConfigurationError(field, f"must be True or False, got {value!r}")
     return value
@@ -73,24 +73,24 @@ def text(field: str, value: object, *, longest: int = LONGEST_TEXT) -> str:
 
 
 def names(field: str, value: object, *, at_least: int = 0) -> tuple[str, ...]:
-    """A collection of strings as a tuple, in its order, without repeats."""
+    """Return a collection of strings as a tuple, in its order, without duplicates."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
         raise ConfigurationError(
             field, f'must be a collection of strings, such as ("a", "b"), got {shown(value)}'
         )
     found = tuple(dict.fromkeys(text(field, item) for item in value))
     if len(found) < at_least:
-        raise ConfigurationError(field, "must not be empty")
+        raise ConfigurationError(field, f"must not be empty, got {shown(value)}")
     return found
 
 
 def one_or_more(field: str, value: object) -> tuple[str, ...]:
-    """One string, or a collection of them, as a tuple that is never empty."""
+    """Return one string, or a collection of them, as a tuple that is never empty."""
     return (text(field, value),) if isinstance(value, str) else names(field, value, at_least=1)
 
 
 def one_of(field: str, value: object, allowed: Iterable[T]) -> T:
-    """One of the words in ``allowed``."""
+    """Return a value that is one of the words in ``allowed``."""
     for word in allowed:
         if value == word:
             return word
@@ -99,17 +99,17 @@ def one_of(field: str, value: object, allowed: Iterable[T]) -> T:
 
 
 def header(field: str, name: object, value: object) -> tuple[str, str]:
-    """A request header that cannot be taken for two (no line breaks, ASCII only)."""
+    """Return a request header that cannot be taken for two (no line breaks, ASCII only)."""
     if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-        raise ConfigurationError(field, "has a name that is no HTTP header name")
+        raise ConfigurationError(field, "must have names that are valid in HTTP")
     if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
         # The value may be a secret, so it is not shown.
-        raise ConfigurationError(field, f"has a value for {name!r} that no HTTP header can hold")
+        raise ConfigurationError(field, f"must have a value for {name!r} that is valid in HTTP")
     return name, value
 
 
 def header_name(field: str, value: object) -> str:
-    """The name of an HTTP header or cookie (both are tokens: RFC 9110 5.6.2, RFC 6265 4.1.1)."""
+    """Return the name of an HTTP header or cookie (RFC 9110, 5.6.2; RFC 6265, 4.1.1)."""
     if not isinstance(value, str) or not _HEADER_NAME.fullmatch(value):
         raise ConfigurationError(
             field, f"must be a name of letters, digits and !#$%&'*+-.^_`|~, got {value!r}"
@@ -118,24 +118,25 @@ def header_name(field: str, value: object) -> str:
 
 
 def url(field: str, value: object, *, allow_http: bool = False) -> str:
-    """An https URL; plain http only for a loopback host or where ``allow_http`` says so."""
+    """Return an https URL; plain http must be on loopback or permitted by ``allow_http``."""
     parts = split_url(value)
     if parts is None:
         raise ConfigurationError(field, f"must be an absolute https URL, got {shown(value)}")
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname or "")):
         raise ConfigurationError(
             field,
-            "is plain http, so anyone on the way could swap keys; use https, or allow_http=True",
+            "must be https, not plain http, because anyone on the network could replace keys; "
+            "use https, or allow_http=True",
         )
     return str(value)
 
 
 def shown(value: object) -> str:
-    """Return a value as an error message shows it: short, and without a password."""
+    """Return a value for an error message: short, and without a password."""
     if isinstance(value, str) and "@" in value:
-        return "one that may hold a password"
+        return "one that may contain a password"
     try:
         text = repr(value)
-    except ValueError:  # an integer with more digits than Python turns into text
-        return "a number of thousands of digits"
+    except ValueError:  # an integer with more digits than Python converts to text
+        return "an integer with thousands of digits"
     return text if len(text) <= 80 else f"a {type(value).__name__} of {len(text)} characters"

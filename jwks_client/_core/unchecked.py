@@ -1,7 +1,7 @@
 """`UNCHECKED`, the only value that switches off a restriction on accepted tokens.
 
-An environment variable that is not set gives None or an empty string, so neither of them may
-switch a check off. Must not depend on: providers, or which settings restrict.
+An unset environment variable gives None or an empty string, so neither may switch a check off. Must
+not depend on: providers, or which settings restrict.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ UNCHECKED: Final[Unchecked] = UncheckedType.UNCHECKED
 
 
 def restriction(field: str, value: object) -> str | tuple[str, ...] | Unchecked:
-    """Return what a setting that restricts accepts: a string, several as a tuple, or `UNCHECKED`.
+    """Return an accepted restriction: a string, several as a tuple, or `UNCHECKED`.
 
-    None, a blank string, an empty collection and a collection with one of these in it are a
+    None, a blank string, an empty collection and a collection that contains one of these are a
     `ConfigurationError` that names `UNCHECKED`.
     """
     if value is UNCHECKED:

@@ -131,7 +131,7 @@ def test_it_explains_every_key_and_check(idp):
         told = json.loads(invoke("verify", "--json", token, *options).stdout)
     assert shown.returncode == 1
     assert "key-1  RSA   RS256  dropped: another kid" in shown.stdout
-    assert "key-2  RSA   RS256  tried: it made the signature" in shown.stdout
+    assert "key-2  RSA   RS256  tried: it verifies the signature" in shown.stdout
     assert "FAILED token_expired (exp)" in shown.stdout
     assert told["error"]["code"] == told["explanation"]["code"] == "token_expired"
     (candidate,) = told["explanation"]["candidates"]

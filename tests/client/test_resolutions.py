@@ -560,7 +560,7 @@ def test_what_a_call_brought_is_recorded_once(bench):
     bench.application.gate = Gate()
     bench.ask()
     bench.application.wait_until_asked(A)
-    (call,) = tenants._in_air.values()
+    (call,) = tenants._in_flight.values()
     bench.application.gate.open()
     until(lambda: call.ended)
     tenants._land(call, Failure("it came second"))
@@ -928,7 +928,7 @@ def test_each_event_loop_waits_for_what_it_can(bench):
         if bench.kind == "task":
             wait_for_calls(bench, 2)
         else:
-            until(lambda: len(next(iter(bench.tenants._in_air.values()))._waiting) == 2)
+            until(lambda: len(next(iter(bench.tenants._in_flight.values()))._waiting) == 2)
         bench.application.gate.open()
         assert first.result(LONG).issuer == second.result(LONG).issuer == A
         assert len(bench.application.asked) == (2 if bench.kind == "task" else 1)
@@ -949,7 +949,7 @@ def test_an_event_loop_that_ends_takes_only_its_own_along(bench):
     bench.application.gate.open()
     bench.loop = Loop()
     assert bench.ask().issuer == A
-    assert bench.tenants._in_air == {}
+    assert bench.tenants._in_flight == {}
 
 
 @pytest.mark.parametrize("bench", ["task"], indirect=True)
@@ -984,7 +984,7 @@ def test_a_loop_that_was_stopped_in_the_middle_is_swept_up(bench):
         next(tenants.resolved(A))
 
     loop.run_until_complete(begin())
-    (call,) = tenants._in_air.values()
+    (call,) = tenants._in_flight.values()
     call.task._log_destroy_pending = False
     call.task.get_coro().close()
     loop.close()
@@ -992,7 +992,7 @@ def test_a_loop_that_was_stopped_in_the_middle_is_swept_up(bench):
     application.records[A] = provider(A)
     bench.loop = Loop()
     assert bench.ask().issuer == A
-    assert (tenants._in_air, tenants._resolver._running) == ({}, {})
+    assert (tenants._in_flight, tenants._resolver._running) == ({}, {})
     call.end()
 
 

@@ -42,7 +42,7 @@ FETCH_DEFAULTS = {
 def refused(policy, **values) -> ConfigurationError:
     with pytest.raises(ConfigurationError) as caught:
         policy(**values)
-    assert caught.value.message.startswith(f"{caught.value.field}: ")
+    assert caught.value.message.startswith(f"{caught.value.field} must ")
     return caught.value
 
 
@@ -118,11 +118,11 @@ def test_each_field_takes_its_bounds(policy, values):
         ("max_ttl", math.inf, "a finite number"),
         ("refresh_ahead", 0, "above 0 and below 1, or None, got 0"),
         ("refresh_ahead", 1, "above 0 and below 1, or None, got 1"),
-        ("refresh_ahead", -0.1, "a share of the life, or None"),
-        ("refresh_ahead", 1.1, "a share of the life, or None"),
-        ("refresh_ahead", math.nan, "a share of the life, or None"),
-        ("refresh_ahead", True, "a share of the life, or None"),
-        ("refresh_ahead", "0.8", "a share of the life, or None"),
+        ("refresh_ahead", -0.1, "a share of the lifetime, or None"),
+        ("refresh_ahead", 1.1, "a share of the lifetime, or None"),
+        ("refresh_ahead", math.nan, "a share of the lifetime, or None"),
+        ("refresh_ahead", True, "a share of the lifetime, or None"),
+        ("refresh_ahead", "0.8", "a share of the lifetime, or None"),
         ("stale_if_error", -0.1, "of at least 0 (seconds)"),
         ("stale_if_error", math.inf, "a finite number"),
         ("unknown_kid_burst", 0, "a whole number of at least 1"),

@@ -37,7 +37,7 @@ def refused(make, *arguments, **values) -> ConfigurationError:
     with pytest.raises(ConfigurationError) as caught:
         make(*arguments, **values)
     assert caught.value.code == "invalid_configuration"
-    assert caught.value.message.startswith(f"{caught.value.field}: ")
+    assert caught.value.message.startswith(f"{caught.value.field} must ")
     return caught.value
 
 
@@ -315,11 +315,11 @@ class TestBadValues:
             ("algorithms", (), "must not be empty"),
             ("algorithms", ("RS256", 5), "must be a string"),
             *(
-                ("algorithms", ("RS256", v), f"{v!r} is not supported: only asymmetric ones")
+                ("algorithms", ("RS256", v), f"{v!r}")
                 for v in ("none", "None", "HS256", "HS384", "HS512", "rs256", "RS256 ", "RSA-OAEP")
             ),
             *(
-                ("token_types", v, 'takes a collection of types such as ("at+jwt", None)')
+                ("token_types", v, 'must be a collection of types such as ("at+jwt", None)')
                 for v in ("JWT", b"JWT", None, (), 5, iter(["JWT"]))
             ),
             *(("token_types", (v,), "must be a string") for v in ("", 5, b"JWT")),
@@ -329,11 +329,11 @@ class TestBadValues:
                 for v in ("sub", None, 5, ("sub", ""), (5,))
             ),
             *(
-                ("claim_values", v, "takes a mapping of claim names to JSON values")
+                ("claim_values", v, "must be a mapping of claim names to JSON values")
                 for v in (None, "a", [("a", 1)], {1: "a"}, {None: 1})
             ),
             *(
-                ("claim_values", {"c": v}, "'c' takes a JSON value, or a set of JSON values")
+                ("claim_values", {"c": v}, "must be JSON values or sets of them")
                 for v in (
                     *(
                         math.nan,
@@ -362,11 +362,11 @@ class TestBadValues:
                 for v in (None, True, "accept", "Refuse", [])
             ),
             *(
-                ("checks", v, "takes a collection of callables")
+                ("checks", v, "must be a collection of callables")
                 for v in (print, None, "abc", "", b"", [5])
             ),
             *(
-                ("locations", v, "takes a collection of Header, Cookie, Subprotocol or Query")
+                ("locations", v, "must be a collection of Header, Cookie, Subprotocol or Query")
                 for v in (
                     None,
                     "header",
@@ -376,15 +376,12 @@ class TestBadValues:
                 )
             ),
             ("locations", (), "must not be empty"),
-            *(
-                ("headers", v, "takes a mapping of names to values")
-                for v in ("a: b", [("a", "b")], 5)
-            ),
-            ("headers", {"a b": "c"}, "has a name that is no HTTP header name"),
-            ("headers", {1: "c"}, "has a name that is no HTTP header name"),
+            *(("headers", v, "must be a mapping or a callable") for v in ("a: b", [("a", "b")], 5)),
+            ("headers", {"a b": "c"}, "must have names that are valid in HTTP"),
+            ("headers", {1: "c"}, "must have names that are valid in HTTP"),
             *(("allow_http", v, "must be True or False") for v in (None, 0, 1, "yes")),
             *(
-                ("jwks", v, "takes a key set as a mapping, str or bytes")
+                ("jwks", v, "must be a mapping, str or bytes")
                 for v in (5, [{"kty": "RSA"}], bytearray(b"{}"), False)
             ),
             *(
@@ -420,13 +417,13 @@ class TestBadValues:
     @pytest.mark.parametrize(
         ("given", "said"),
         [
-            ({}, "not none"),
-            ({"jwks_url": URL, "discovery_url": URL}, "not jwks_url and discovery_url"),
-            ({"jwks_url": URL, "jwks": {"keys": []}}, "not jwks_url and jwks"),
-            ({"discovery_url": URL, "jwks": "{}"}, "not discovery_url and jwks"),
+            ({}, "got none"),
+            ({"jwks_url": URL, "discovery_url": URL}, "got jwks_url and discovery_url"),
+            ({"jwks_url": URL, "jwks": {"keys": []}}, "got jwks_url and jwks"),
+            ({"discovery_url": URL, "jwks": "{}"}, "got discovery_url and jwks"),
             (
                 {"jwks_url": URL, "discovery_url": URL, "jwks": b""},
-                "not jwks_url and discovery_url and jwks",
+                "got jwks_url and discovery_url and jwks",
             ),
         ],
     )
@@ -434,7 +431,7 @@ class TestBadValues:
         """None, or two places for the keys, is refused with all that were given."""
         error = refused(Provider, name="p", issuer=UNCHECKED, audience=UNCHECKED, **given)
         assert error.field == "jwks_url"
-        assert "exactly one of jwks_url, discovery_url and jwks must be given" in error.message
+        assert "must be given, or else discovery_url or jwks (exactly one)" in error.message
         assert said in error.message
 
     @pytest.mark.parametrize(
@@ -531,7 +528,7 @@ class TestIssuerTemplates:
         """None, two, or one that names no claim is refused."""
         error = refused(IssuerTemplate, template, allowed={"t1"})
         assert error.field == "issuer"
-        assert "takes exactly one {claim}" in error.message
+        assert "must contain exactly one {claim}" in error.message
 
     @pytest.mark.parametrize("template", ["", None, 5, b"{tid}"])
     def test_a_template_is_a_string(self, template):
@@ -555,7 +552,7 @@ class TestIssuerTemplates:
         """A value that can never match is a typing error, found when it is made."""
         error = refused(IssuerTemplate, "{tid}", allowed={"t1", value})
         assert error.field == "allowed"
-        assert "can never stand in an issuer" in error.message
+        assert "must be values that fit into an issuer" in error.message
 
     def test_a_template_is_a_value_that_keeps_its_own_copy(self):
         """What was allowed when it was made is allowed, and a repr lists no tenants."""

@@ -62,14 +62,14 @@ class TestCache:
         resting = replace(
             KeyCache(policy=CachePolicy(), due_share=None), failure=FAILURE, retry_at=now + 1
         )
-        assert resting.look_up(NEED, now, in_air=True) == Fetch(Budget.ROUTINE)
+        assert resting.look_up(NEED, now, in_flight=True) == Fetch(Budget.ROUTINE)
         assert resting.look_up(NEED, now) == Refuse(known=False)
 
     def test_an_expired_set_that_rests_is_waited_for_where_a_flight_is_in_the_air(self):
         """As if there were none."""
         now = ASKED_AT + 1000
         resting = replace(late(), failure=FAILURE, retry_at=now + 1)
-        assert resting.look_up(NEED, now, in_air=True) == Fetch(Budget.ROUTINE)
+        assert resting.look_up(NEED, now, in_flight=True) == Fetch(Budget.ROUTINE)
         assert resting.look_up(NEED, now) == Refuse(known=False)
 
     def test_a_doubt_is_allowed_again_after_the_interval(self):
@@ -141,9 +141,9 @@ class TestToken:
     @pytest.mark.parametrize(
         ("raw", "said"),
         [
-            (5, "malformed_token: a token is str or bytes, not int"),
-            (b"\xff", "malformed_token: a token is ASCII"),
-            ("a" * 17, "token_too_large: a token is at most 16 characters (max_token)"),
+            (5, "malformed_token: the token must be str or bytes, got int"),
+            (b"\xff", "malformed_token: the token is not ASCII"),
+            ("a" * 17, "token_too_large: the token is longer than 16 characters (max_token)"),
         ],
     )
     def test_what_is_no_text_is_told_in_words(self, raw, said):
@@ -189,7 +189,7 @@ class TestBearer:
         [
             (
                 ((b"authorization", b"Bearer a"), (b"authorization", b"Bearer b")),
-                "one place holds two credentials",
+                "one place has two credentials",
             ),
             (
                 ((b"authorization", b"Bearer \xff"),),
@@ -218,7 +218,7 @@ class TestBearer:
         sent = UnverifiedRequest("websocket", "GET", ((b"authorization", b"Bearer a"),), b"token=b")
         with pytest.raises(CredentialsError) as caught:
             reader.read(sent)
-        assert caught.value.message == "a token in the query and another elsewhere"
+        assert caught.value.message == "the request has a token in the query and another elsewhere"
 
     def test_a_503_says_when_to_come_again(self):
         """Even where nobody can say: in a second."""

@@ -82,7 +82,7 @@ class Tenants:
         self._table: TenantTable[KeySource] = TenantTable(policy)
         self._lock = threading.Lock()
         # By issuer, and by event loop where the resolver is awaited there.
-        self._in_air: dict[tuple[asyncio.AbstractEventLoop | None, str], Resolution] = {}
+        self._in_flight: dict[tuple[asyncio.AbstractEventLoop | None, str], Resolution] = {}
         self._begun = 0
         self._closed = False
         self._forgotten: LRUCache[str, None] = LRUCache(_MOST_FORGOTTEN)
@@ -140,7 +140,7 @@ class Tenants:
         with self._lock:
             self._forgotten[issuer] = None
             tenant = self._table.forget(issuer)
-            for call in [one for one in self._in_air.values() if one.issuer == issuer]:
+            for call in [one for one in self._in_flight.values() if one.issuer == issuer]:
                 self._give_up(call)
         if tenant is not None:
             self._tell(TenantDropped(provider=issuer, reason="forgotten"))
@@ -149,14 +149,14 @@ class Tenants:
         """Ask no more, and wake who waits. Returns this event loop's cancelled tasks, to await."""
         with self._lock:
             self._closed = True
-            for call in list(self._in_air.values()):
+            for call in list(self._in_flight.values()):
                 self._give_up(call)
         return self._resolver.close()
 
     def after_fork(self) -> None:
         """In the child: a new lock (a lost thread may hold the old), and no calls."""
         self._lock = threading.Lock()
-        self._in_air = {}
+        self._in_flight = {}
         self._resolver.after_fork()
 
     # --- claiming a call
@@ -164,18 +164,18 @@ class Tenants:
     def _find(self, issuer: str) -> Loaded | Resolution:
         """The tenant to use, or the call to wait for, which is begun if need be."""
         place = (asyncio.get_running_loop() if self._resolver.as_task else None, issuer)
-        overdue = self._in_air.get(place)
+        overdue = self._in_flight.get(place)
         if overdue is not None and overdue.left <= 0:
             self._land(overdue, TOO_LATE)  # this caller waited, or nobody did
         now = self._clock.monotonic()
         begun: Resolution | None = None
         with self._lock:
-            in_air = self._in_air.get(place)
-            decision = self._table.look_up(issuer, now, in_air=in_air is not None)
+            in_flight = self._in_flight.get(place)
+            decision = self._table.look_up(issuer, now, in_flight=in_flight is not None)
             if isinstance(decision, Ask) and self._closed:
                 raise KeysUnavailableError("fetch_failed", "the client is closed")
             new = self._table.held(issuer) is None
-            if self._begins(decision, in_air):
+            if self._begins(decision, in_flight):
                 if isinstance(decision, Ask) and decision.pays:
                     self._table.pay(now)
                 begun = self._begin(place, now)
@@ -185,7 +185,7 @@ class Tenants:
             case Use():
                 return decision.tenant
             case Ask():
-                waited = in_air or begun
+                waited = in_flight or begun
                 assert waited is not None  # noqa: S101 (who is to ask has joined or begun a call)
                 return waited
             case Unknown():
@@ -197,22 +197,22 @@ class Tenants:
             case _:
                 assert_never(decision)
 
-    def _begins(self, decision: Decision[KeySource], in_air: Resolution | None) -> bool:
+    def _begins(self, decision: Decision[KeySource], in_flight: Resolution | None) -> bool:
         """Whether a decision means that a call begins."""
         if isinstance(decision, Use):
             return decision.ask_behind and not self._closed
-        return isinstance(decision, Ask) and in_air is None
+        return isinstance(decision, Ask) and in_flight is None
 
     def _begin(self, place: tuple[asyncio.AbstractEventLoop | None, str], now: float) -> Resolution:
         """Put a call in the air; the lock is held, so it does not start yet."""
-        for one in list(self._in_air):
+        for one in list(self._in_flight):
             if one[0] is not None and one[0].is_closed():
-                del self._in_air[one]  # a loop that is gone takes its calls along
+                del self._in_flight[one]  # a loop that is gone takes its calls along
         self._begun += 1
         loop = asyncio.get_running_loop() if self._asynchronous else None
         overdue_at = time.monotonic() + self._patience
         call = Resolution(place[1], loop, self._begun, now, overdue_at)
-        self._in_air[place] = call
+        self._in_flight[place] = call
         return call
 
     # --- what becomes of its end
@@ -279,9 +279,9 @@ class Tenants:
 
     def _give_up(self, call: Resolution) -> None:
         """Take a call out of the air and wake who waits for it. The lock is held."""
-        for place, one in list(self._in_air.items()):
+        for place, one in list(self._in_flight.items()):
             if one is call:
-                del self._in_air[place]
+                del self._in_flight[place]
         call.end()
 
     def _tell_all(self, events: Iterable[Event]) -> None:

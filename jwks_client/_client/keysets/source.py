@@ -126,14 +126,18 @@ class KeySource:
         state = self.cache.state(now)
         return state in {"fresh", "due"} or (state == "stale" and self.cache.failure is not None)
 
-    def look_up(self, need: Need, *, in_air: bool, seen: int) -> Decision:
+    def look_up(self, need: Need, *, in_flight: bool, seen: int) -> Decision:
         """Decide for a token that first looked when ``seen`` flights had begun."""
         now = self._clock.monotonic()
         cache = self.cache
         came = self.came_since(seen)
         missed = self.fixed or self._is_absent(need.kid, now)
-        decision = cache.look_up(need, now, missed=missed, in_air=in_air, just_came=came)
-        if isinstance(decision, Fetch) and not in_air and self._is_postponed(decision.budget, now):
+        decision = cache.look_up(need, now, missed=missed, in_flight=in_flight, just_came=came)
+        if (
+            isinstance(decision, Fetch)
+            and not in_flight
+            and self._is_postponed(decision.budget, now)
+        ):
             return Refuse(known=False)
         return decision
 

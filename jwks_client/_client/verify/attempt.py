@@ -81,8 +81,8 @@ class Attempt:
             self.refuse(error)
             return
         source = self.source
-        in_air = source.last_flight.in_progress
-        decision = source.look_up(self._need, in_air=in_air, seen=self.seen)
+        in_flight = source.last_flight.in_progress
+        decision = source.look_up(self._need, in_flight=in_flight, seen=self.seen)
         match decision:
             case Use():
                 self._use(decision, doubtful=True)
@@ -174,7 +174,7 @@ class Attempt:
         vanished = False
         for _ in range(MOST_ROUNDS):
             last = source.last_flight
-            decision = source.look_up(need, in_air=last.in_progress, seen=self.seen)
+            decision = source.look_up(need, in_flight=last.in_progress, seen=self.seen)
             if isinstance(decision, Use):
                 self._use(decision, doubtful=False)
                 return
@@ -192,7 +192,7 @@ class Attempt:
                 self.error = source.not_waited_for(boarding.flight)
                 return
             vanished = not boarding.flight.recorded
-        decision = source.look_up(need, in_air=False, seen=self.seen)
+        decision = source.look_up(need, in_flight=False, seen=self.seen)
         if isinstance(decision, Use):
             self._use(decision, doubtful=False)
         else:

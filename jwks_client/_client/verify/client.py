@@ -210,13 +210,13 @@ class VerifyingClient(BaseClient):
 
     def _explained(self, token: object) -> Generator[Want, object, Explanation]:
         """Go the whole way, and tell of it instead of raising."""
-        from ..._core.tokens.explain import explain, refused_at_sight
+        from ..._core.tokens.explain import explain, refused_before_routing
 
         try:
             parsed = parse(text_of(token, self._max_token), self._max_header)
             candidates = yield from self._directory.asked(parsed, None)
         except JWKSError as error:
-            return refused_at_sight(error, token)
+            return refused_before_routing(error, token)
         attempts: list[Attempt] = []
         outcome = yield from steps(self._flights, parsed, candidates, (), attempts)
         asked = {one.rules.name: one.asked for one in attempts}

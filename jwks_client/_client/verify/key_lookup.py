@@ -37,7 +37,7 @@ def signing_key(
         is_last = rounds == MOST_ROUNDS  # every flight so far has vanished
         last = source.last_flight
         need = _need(source, kid, algorithms)
-        decision = source.look_up(need, in_air=not is_last and last.in_progress, seen=seen)
+        decision = source.look_up(need, in_flight=not is_last and last.in_progress, seen=seen)
         match decision:
             case Use():
                 try:  # chosen first: the flight that `attend` begins may land before this returns
@@ -60,7 +60,7 @@ def signing_key(
 
 def is_cached(source: KeySource, kid: str | None, algorithm: str) -> bool:
     """Return whether a fitting key can be used without a fetch."""
-    decision = source.look_up(Need(kid, algorithm), in_air=False, seen=source.begun)
+    decision = source.look_up(Need(kid, algorithm), in_flight=False, seen=source.begun)
     return isinstance(decision, Use) and isinstance(decision.selection, Found)
 
 

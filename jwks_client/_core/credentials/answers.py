@@ -1,6 +1,6 @@
 """Render the HTTP answer to a refused request: status, challenge and body (RFC 6750, RFC 9457).
 
-Nothing of a request reaches an answer. Must not depend on: servers, frameworks, clients.
+An answer contains nothing from the request. Must not depend on: servers, frameworks, clients.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Answer:
 
     Attributes:
         status: the HTTP status.
-        headers: names in lower case and values; Content-Length is added when the answer is sent.
+        headers: lower-case names and values; Content-Length is added when the answer is sent.
         body: the whole body.
     """
 
@@ -45,22 +45,22 @@ class Answer:
 
     @property
     def headers_to_send(self) -> list[tuple[bytes, bytes]]:
-        """The headers with Content-Length, unless the status forbids it (RFC 9110, section 8.6)."""
+        """Return the headers with Content-Length, unless the status forbids it (RFC 9110, 8.6)."""
         if self.status in (204, 304):
             return list(self.headers)
         return [*self.headers, (b"content-length", str(len(self.body)).encode())]
 
     @property
     def text_headers(self) -> list[tuple[str, str]]:
-        """The headers as text, for frameworks that take text and add Content-Length."""
+        """Return the headers as text, for frameworks that add Content-Length themselves."""
         return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers]
 
     @property
     def phrase(self) -> str:
-        """The reason phrase of the status (RFC 9110, section 15)."""
+        """Return the reason phrase of the status (RFC 9110, section 15)."""
         try:
             return HTTPStatus(self.status).phrase
-        except ValueError:  # an error class of the application, with its own status
+        except ValueError:  # an application's error class with a status of its own
             return "Refused"
 
 
@@ -88,7 +88,7 @@ class Answers:
             self._after = (_parameter("resource_metadata", resource_metadata),)
 
     def to(self, error: JWKSError) -> Answer:
-        """Return the answer to an error: it shows the code, never the message, causes or token."""
+        """Return the answer to an error; it shows the code, never the message, cause or token."""
         status, challenge, detail = error.http_status, self._challenge_for(error), _detail(error)
         headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
         if challenge is not None:
@@ -125,21 +125,21 @@ class Answers:
 
 
 def _seconds(retry_after: float | None) -> int:
-    """Return whole seconds, at least 1; "never" (an infinite number) is sent as a day."""
+    """Return whole seconds, at least 1; infinity ("never") becomes one day."""
     if retry_after is None or math.isnan(retry_after):
         return 1
     return max(1, math.ceil(retry_after)) if math.isfinite(retry_after) else _A_DAY
 
 
 def _parameter(name: str, value: str) -> str:
-    """Return a parameter as a quoted string (RFC 9110, section 5.6.4), all else as ``?``."""
+    """Return a parameter as a quoted string (RFC 9110, 5.6.4); other characters become ``?``."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     held = "".join(one if " " <= one <= "~" else "?" for one in escaped)
     return f'{name}="{held}"'
 
 
 def _detail(error: JWKSError) -> str | None:
-    """Return a sentence for people that says no more than the class of the error."""
+    """Return a sentence for people that reveals no more than the error's class."""
     match error:
         case CredentialsError(code="missing_credentials"):
             return "The request carries no credentials."

@@ -1,16 +1,16 @@
-"""Whether a foreign site can have made a browser send this request.
+"""Decide whether another site could have made a browser send a request.
 
 Must not depend on: cookies, tokens, answers.
 
-A browser adds cookies to requests that another site's page made it send, so a cookie proves who the
-user is, but not which page asks. Requests that change nothing are accepted: the browser hides their
-answers from the foreign page. For all others the browser's own statements decide, the strongest
-first: an Origin that the application trusts, Sec-Fetch-Site (W3C Fetch Metadata), Origin (RFC 6454)
-compared with Host. A client that sends none of them is not a browser, and no foreign page can make
-it send a cookie.
+Browsers add cookies to requests that pages of other sites cause. So a cookie proves who the user
+is, but not which page sent the request. Requests that change nothing are accepted, because the
+browser hides the response from the other page. For all others the browser's own headers decide, the
+strongest first: an Origin that the application trusts, Sec-Fetch-Site (W3C Fetch Metadata), then
+Origin (RFC 6454) compared with Host. A client that sends none of these headers is not a browser,
+and no page can make it send a cookie.
 
-A WebSocket handshake is a GET that opens a connection in both directions, and no same-origin policy
-hides what comes back (RFC 6455, section 10.2). So its method excuses nothing.
+A WebSocket handshake is a GET, but it opens a connection in both directions that no same-origin
+policy protects (RFC 6455, section 10.2). So handshakes are never treated as safe.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _PORTS: Final = {b"http": 80, b"https": 443}
 
 
 class CrossSiteRule:
-    """The rule, with the origins that the application trusts.
+    """The cross-site rule, with the origins that the application trusts.
 
     Arguments:
-        trusted_origins: as browsers write them, ``"https://app.example.com"``: scheme, host and any
-            port that is not the scheme's default. ``"null"`` and wildcards are refused.
+        trusted_origins: as browsers write them, ``"https://app.example.com"``: scheme, host, and
+            the port if it is not the scheme's default. ``"null"`` and wildcards are rejected.
 
     Raises ConfigurationError ``trusted_origins``.
     """
@@ -50,7 +50,7 @@ class CrossSiteRule:
         self._trusted = frozenset(_trusted(one).encode() for one in names)
 
     def allows(self, request: UnverifiedRequest) -> bool:
-        """Return whether no foreign site can have caused this request."""
+        """Return whether no other site could have caused this request."""
         if request.kind == "http" and request.method in _SAFE:
             return True
         origins = request.values(b"origin")
@@ -68,10 +68,10 @@ class CrossSiteRule:
 
 
 def _is_same(origin: bytes, host: bytes, *, encrypted: bool) -> bool:
-    """Return whether an origin is that of the server; ``null`` never is.
+    """Return whether an origin is the server's own; ``null`` never is.
 
-    Hosts and ports are compared. The scheme counts only against a downgrade, since a server behind
-    TLS may know nothing of it: then the origin's own default port stands for a missing one.
+    Compares host and port. The scheme only counts against a downgrade, because a server behind TLS
+    termination may see http; a missing port then means the default port of the origin.
     """
     scheme, _, from_host = origin.partition(b"://")
     sent, here = _HOST.fullmatch(from_host), _HOST.fullmatch(host)

@@ -1,7 +1,7 @@
-"""The places of a request that may hold a token: how each `Location` is read, and emptied.
+"""Read and remove the token at each `Location` of a request.
 
-Must not depend on: which place decides, and what is done with a candidate. A place returns every
-candidate as it was sent; an empty candidate means that the place is used and the token is missing.
+Must not depend on: which place decides, and what happens to a candidate. A place returns every
+candidate as it was sent. An empty candidate means that the place is used, but has no token.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ __all__ = ["CookiePlace", "HeaderPlace", "Place", "QueryPlace", "SubprotocolPlac
 _BLANKS: Final = b" \t"  # RFC 9110, section 5.6.3
 _SCHEME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]*")
 _PROTOCOLS: Final = b"sec-websocket-protocol"
-# A parameter with the separator before it. Some parsers of queries still split at semicolons.
+# A parameter with the separator before it. Some query parsers still split at semicolons.
 _PARAMETERS: Final = re.compile(rb"(?:^|[&;])[^&;]*")
 # RFC 7515, section 7.1. A signature or a payload may be empty.
 _JWS: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
 
 
 class HeaderPlace:
-    """A header, whose value follows a scheme (RFC 6750, section 2.1) or is the token itself."""
+    """A header whose value follows a scheme (RFC 6750, section 2.1) or is the token itself."""
 
     __slots__ = ("_begins", "_scheme", "name")
 
@@ -36,7 +36,7 @@ class HeaderPlace:
         self._begins = b"" if self._scheme is None else self._scheme + b" "
 
     def find(self, request: UnverifiedRequest) -> list[bytes]:
-        """The token of the one header; both values of two headers, whatever their schemes."""
+        """Return the token of a single header; if it was sent twice, return both values."""
         wanted = self.name
         values = [value for name, value in request.headers if name == wanted]
         if len(values) != 1:
@@ -47,7 +47,7 @@ class HeaderPlace:
         begins = self._begins
         if value[: len(begins)].lower() == begins:
             return [value[len(begins) :].lstrip(b" ")]
-        # Either another scheme, which is not for us, or ours with no token that could be one.
+        # Either another scheme, which is ignored, or our scheme without anything like a token.
         word = _SCHEME.match(value)
         ours = word is not None and word[0].lower() == self._scheme
         return [b""] if ours else []
@@ -59,13 +59,13 @@ class CookiePlace:
     __slots__ = ("_pattern",)
 
     def __init__(self, location: Cookie) -> None:
-        # Linear in whatever is sent, and no list of other cookies is made.
+        # Linear in the input, and builds no list of the other cookies.
         self._pattern = re.compile(
             rb"(?:^|;)[ \t]*" + re.escape(location.name.encode()) + rb"=([^;]*)"
         )
 
     def find(self, request: UnverifiedRequest) -> list[bytes]:
-        """Its values, equal ones once; an empty cookie alone, as a logout leaves it, is none."""
+        """Return the distinct values; a single empty cookie, as left by a logout, is ignored."""
         # HTTP/2 may send each cookie in a header of its own (RFC 9113, section 8.2.3).
         values = {
             value.strip(_BLANKS)
@@ -85,12 +85,12 @@ class SubprotocolPlace:
         self._marker = location.name.encode()
 
     def find(self, request: UnverifiedRequest) -> list[bytes]:
-        """The entry after each marker; an empty one where nothing follows."""
+        """Return the entry after each marker, empty if nothing follows."""
         pairs = pairwise([*_protocols(request), b""])
         return [after for entry, after in pairs if entry == self._marker]
 
     def offered(self, request: UnverifiedRequest) -> bool:
-        """Whether the marker is among the offers."""
+        """Return whether the marker is among the offered subprotocols."""
         return self._marker in _protocols(request)
 
     def taken_out(
@@ -100,7 +100,7 @@ class SubprotocolPlace:
 
         Arguments:
             request: the handshake.
-            only_tokens: whether an entry that has not the form of a JWS stays.
+            only_tokens: keep entries that do not look like a JWS.
         """
         if not self.offered(request):
             return request
@@ -125,18 +125,18 @@ class QueryPlace:
         self._name = location.name.encode()
 
     def find(self, request: UnverifiedRequest) -> list[bytes]:
-        """Return the values of the parameter that are not empty."""
+        """Return the non-empty values of the parameter."""
         found = (_pair(one) for one in _PARAMETERS.findall(request.query))
         return [value for name, value in found if name == self._name and value]
 
     def taken_out(
         self, request: UnverifiedRequest, *, only_tokens: bool = False
     ) -> UnverifiedRequest:
-        """Return the request without the parameter, however it is spelled.
+        """Return the request without the parameter, however its name is escaped.
 
         Arguments:
             request: the handshake.
-            only_tokens: whether a value that has not the form of a JWS stays.
+            only_tokens: keep values that do not look like a JWS.
         """
         parameters = _PARAMETERS.findall(request.query)
         kept = [one for one in parameters if not self._is_token(*_pair(one), only_tokens)]
@@ -153,7 +153,7 @@ Place: TypeAlias = HeaderPlace | CookiePlace | SubprotocolPlace | QueryPlace
 
 
 def place_of(location: Location) -> Place:
-    """How a location is looked at."""
+    """Return the place that reads a location."""
     match location:
         case Header():
             return HeaderPlace(location)
@@ -174,6 +174,6 @@ def _protocols(request: UnverifiedRequest) -> list[bytes]:
 
 
 def _pair(text: bytes) -> tuple[bytes, bytes]:
-    """Return a parameter's name and value as an app's parser reads them (WHATWG URL, 5.1)."""
+    """Return a parameter's name and value as application parsers decode them (WHATWG URL, 5.1)."""
     name, _, value = text.lstrip(b"&;").replace(b"+", b" ").partition(b"=")
     return unquote_to_bytes(name), unquote_to_bytes(value)

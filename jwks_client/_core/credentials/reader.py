@@ -1,9 +1,9 @@
-"""The bearer credentials of a request: which place decides, and what a token's text may be.
+"""Find the bearer credentials of a request, and check that a token is valid text (RFC 6750).
 
-Must not depend on: servers, frameworks, clients, and whether a token is valid (RFC 6750).
+Must not depend on: servers, frameworks, clients, and whether a token is valid.
 
-Places are read in the order of the locations, and the first that holds credentials decides alone: a
-valid token in another place does not replace a bad one.
+Places are read in the order of the locations. The first place with credentials decides alone: a
+valid token elsewhere does not replace a bad one.
 """
 
 from __future__ import annotations
@@ -31,18 +31,19 @@ __all__ = [
     "UnverifiedRequest",
 ]
 
-# RFC 6750, section 2.1: b64token, but for the padding at its end.
+# RFC 6750, section 2.1: b64token, without the padding at its end.
 _B64TOKEN: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
-_LONGEST: Final = 1024 * 1024  # the most that FetchPolicy.max_token can be
+_LONGEST: Final = 1024 * 1024  # the upper bound of FetchPolicy.max_token
 _OF_CROSS_SITE_RULE: Final = ("origin", "sec-fetch-site", "host")
 
 
 class Handshake(NamedTuple):
-    """A WebSocket handshake as the app may see it, without tokens.
+    """A WebSocket handshake as the app sees it, without tokens.
 
     Attributes:
-        request: without the tokens in subprotocols and query; the same object if it has none.
-        echo: the subprotocol to accept with if the app names none, because browsers expect one.
+        request: the handshake without tokens in subprotocols and query; the same object if it
+            contained none.
+        echo: the subprotocol to accept if the app chooses none, because browsers expect one.
     """
 
     request: UnverifiedRequest
@@ -53,9 +54,9 @@ class CredentialsReader:
     """Finds the credentials of requests.
 
     Arguments:
-        locations: where to look, in order; not empty. `Subprotocol` and `Query` count in WebSocket
+        locations: where to look, in order; not empty. `Subprotocol` and `Query` apply to WebSocket
             handshakes only.
-        trusted_origins: whose pages may send requests with a cookie; see `CrossSiteRule`.
+        trusted_origins: origins whose pages may send requests with a cookie; see `CrossSiteRule`.
 
     Raises ConfigurationError ``locations`` or ``trusted_origins``.
     """
@@ -77,7 +78,7 @@ class CredentialsReader:
         self._of_requests = tuple(
             one for one in places if isinstance(one, (HeaderPlace, CookiePlace))
         )
-        #: The headers that are read, in lower case: all that a request needs here.
+        #: The lower-case names of the headers to read; a request needs no others here.
         self.header_names = frozenset(_header_names(locations))
         self._credential_headers = frozenset(_credential_headers(locations))
 
@@ -96,7 +97,7 @@ class CredentialsReader:
             found = place.find(request)
             if found:
                 if len(found) > 1:
-                    raise CredentialsError("invalid_request", "one place holds two credentials")
+                    raise CredentialsError("invalid_request", "one place has two credentials")
                 if isinstance(place, CookiePlace) and not self._cross_site.allows(request):
                     raise CredentialsError(
                         "cross_site_cookie",
@@ -106,12 +107,12 @@ class CredentialsReader:
         return None
 
     def without_tokens(self, handshake: UnverifiedRequest, *, excluded: bool = False) -> Handshake:
-        """Return a handshake as the app may see it, whichever place decided.
+        """Return a handshake without tokens, whichever place decided.
 
         Arguments:
             handshake: as it was sent.
-            excluded: whether it needs no credentials. Then only values in the form of a JWS are
-                removed: anything else may be the app's own.
+            excluded: the request needs no credentials. Then only values that look like a JWS are
+                removed, because any other value may belong to the app.
         """
         seen = handshake
         echo: str | None = None
@@ -128,7 +129,7 @@ class CredentialsReader:
         return Handshake(seen, echo)
 
     def without_credentials(self, request: UnverifiedRequest) -> UnverifiedRequest:
-        """Return a request without Authorization, cookies and whatever the locations name."""
+        """Return a request without Authorization, cookies and everything the locations name."""
         headers = [pair for pair in request.headers if pair[0] not in self._credential_headers]
         seen = request._replace(headers=headers)
         for place in self._of_handshakes:
@@ -137,16 +138,18 @@ class CredentialsReader:
         return seen
 
     def _check_query_alone(self, request: UnverifiedRequest) -> None:
-        """Refuse a query token beside another (RFC 6750, section 2): a stranger may write a URL."""
+        """Reject a query token beside another token (RFC 6750, 2): anyone can write a URL."""
         holding = [place for place in self._of_handshakes if place.find(request)]
         if len(holding) > 1 and any(isinstance(place, QueryPlace) for place in holding):
-            raise CredentialsError("invalid_request", "a token in the query and another elsewhere")
+            raise CredentialsError(
+                "invalid_request", "the request has a token in the query and another elsewhere"
+            )
 
 
 def _text(octets: bytes) -> str:
-    """Return the text of a token. Raises if it cannot be one."""
+    """Return the token as text, or raise if it cannot be a token."""
     if len(octets) > _LONGEST:
-        raise TokenError("token_too_large", f"a token is at most {_LONGEST} characters")
+        raise TokenError("token_too_large", f"the token is longer than {_LONGEST} characters")
     # Deleting the characters that are allowed is faster than a pattern.
     if not octets or octets.translate(None, _B64TOKEN):
         bare = octets.rstrip(b"=")
@@ -170,7 +173,7 @@ def _checked(locations: object) -> tuple[Location, ...]:
 
 
 def _header_names(locations: Collection[Location]) -> list[str]:
-    # Subprotocol and Query count in handshakes only, which are passed whole.
+    # Subprotocol and Query apply to handshakes only, which arrive whole.
     names = [one.name.lower() for one in locations if isinstance(one, Header)]
     if any(isinstance(one, Cookie) for one in locations):
         names += ("cookie", *_OF_CROSS_SITE_RULE)

@@ -1,7 +1,7 @@
-"""`UnverifiedRequest`: a request as the rules see it, whichever server or framework received it.
+"""`UnverifiedRequest`: a request as the rules see it, independent of server and framework.
 
 It is pure data, and nothing in it has been checked. Must not depend on: servers, frameworks,
-sockets, bodies. ASGI scopes and WSGI environs are read here as the mappings they are.
+sockets, bodies. ASGI scopes and WSGI environs are read as plain mappings.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _PROTOCOLS: Final = b"sec-websocket-protocol"
 
 
 class UnverifiedRequest(NamedTuple):
-    """The parts of a request that may carry credentials or say where the request came from.
+    """The parts of a request that may carry credentials or reveal where the request came from.
 
     Attributes:
         kind: ``"http"``, or ``"websocket"`` for a handshake.
         method: as sent; ``"GET"`` for a handshake.
-        headers: names in lower case and values, each in the order sent; read more than once.
-        query: the query string, still encoded; only read of a handshake.
+        headers: lower-case names and values, in the order sent; can be iterated repeatedly.
+        query: the query string, still encoded; only read for a handshake.
         scheme: ``"https"`` or ``"wss"`` if the server says that the request arrived encrypted.
     """
 
@@ -59,13 +59,13 @@ class UnverifiedRequest(NamedTuple):
         kind: Literal["http", "websocket"] = "http",
         scheme: str = "http",
     ) -> UnverifiedRequest:
-        """Return the request with these headers.
+        """Return a request with these headers.
 
         Arguments:
             method: as sent.
-            pairs: the headers as the framework has them: names in any case and values, each text or
-                bytes, a header that was sent twice as two pairs.
-            query: the query string, still encoded; only read of a handshake.
+            pairs: names (in any case) and values, each text or bytes; a header that was sent twice
+                appears as two pairs.
+            query: the query string, still encoded; only read for a handshake.
             kind: ``"websocket"`` for a handshake.
             scheme: ``"https"`` or ``"wss"`` if the request arrived encrypted.
         """
@@ -82,7 +82,7 @@ class UnverifiedRequest(NamedTuple):
 
 def of_scope(scope: Mapping[str, Any]) -> UnverifiedRequest:
     """Return the request of an ASGI scope, ``http`` or ``websocket``."""
-    if scope["type"] == "http":  # each request passes here: its headers are not copied
+    if scope["type"] == "http":  # hot path: headers are not copied
         return new_tuple(  # type: ignore[no-any-return]
             UnverifiedRequest,
             ("http", scope["method"], scope["headers"], b"", scope.get("scheme", "http")),
@@ -98,7 +98,7 @@ def of_scope(scope: Mapping[str, Any]) -> UnverifiedRequest:
 
 
 def _of_environ(environ: Mapping[str, Any]) -> UnverifiedRequest:
-    # PEP 3333: the server joined the headers of one name, and gives no handshakes to a WSGI app.
+    # PEP 3333: the server joins headers of the same name, and passes no handshakes to a WSGI app.
     pairs = [
         (key.removeprefix("HTTP_").replace("_", "-"), value)
         for key, value in environ.items()
@@ -109,5 +109,5 @@ def _of_environ(environ: Mapping[str, Any]) -> UnverifiedRequest:
 
 
 def _octets(text: str | bytes) -> bytes:
-    # Servers decode headers as Latin-1. Any other character becomes a "?", which no token contains.
+    # Servers decode headers as Latin-1. Other characters become "?", which no token contains.
     return text.encode("latin-1", "replace") if isinstance(text, str) else text

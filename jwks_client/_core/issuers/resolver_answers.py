@@ -1,6 +1,6 @@
-"""What is asked of a token before the application is asked about its issuer, and of the answer.
+"""Decide whether to ask the application about an issuer, and read its answer.
 
-Owns: the conditions on both. May not know: which tenants are loaded, how the resolver is run.
+Must not depend on: which tenants are loaded, how the resolver is run.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ LONGEST_ISSUER: Final = 512  # characters
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a call of the resolver brought no answer that counts.
+    """Why a call of the resolver gave no usable answer.
 
     Arguments:
-        message: for people; it holds no claim of a token.
-        cause: what was raised; its text may hold the issuer, which is an attacker's.
-        told: of the cause what may be told in events: its type and place.
-        slow: it cost its callers the whole wait, so that no other should try at once.
+        message: for people; contains no claim of a token.
+        cause: what was raised; its text may contain the issuer, which an attacker can choose.
+        told: the part of the cause that events may contain: its type and where it was raised.
+        slow: the callers waited for the full time limit, so the next one should not try at once.
     """
 
     message: str
@@ -36,19 +36,20 @@ class Failure:
 
 
 def askable(issuer: str) -> bool:
-    """Whether the resolver is asked about an issuer: 1 to 512 printable characters.
+    """Return whether the resolver may be asked about an issuer: 1 to 512 printable characters.
 
-    Line breaks, controls, and characters that hide or reorder others are in no issuer, and should
-    reach neither a query nor a log.
+    No issuer contains line breaks, control characters, or characters that hide or reorder others,
+    and none of those should reach a query or a log.
     """
     return 1 <= len(issuer) <= LONGEST_ISSUER and issuer.isprintable()
 
 
 def precheck_expiry(claims: dict[str, Any], now: float, leeway: float) -> None:
-    """Judge what makes it pointless to ask about a token's issuer: its expiry.
+    """Check the expiry, because asking about the issuer of an expired token is pointless.
 
     Arguments:
-        claims: the unverified token's. One without ``exp`` passes: its tenant may not require it.
+        claims: the unverified claims. A token without ``exp`` passes: its tenant may not require
+            it.
         now: seconds since the epoch.
         leeway: seconds; `TenantTable.leeway`, since the provider's own is not known yet.
 
@@ -56,31 +57,31 @@ def precheck_expiry(claims: dict[str, Any], now: float, leeway: float) -> None:
     """
     expires_at = time_of(claims, "exp", required=False)
     if expires_at is not None and now >= expires_at + leeway:
-        raise TokenError("token_expired", "it has expired", claim="exp")
+        raise TokenError("token_expired", "'exp' is in the past", claim="exp")
 
 
 def read_answer(issuer: str, answer: object) -> Provider | Failure | None:
-    """What the resolver's answer says: a provider, known by its issuer from here on, or None.
+    """Return the resolver's answer: the provider, renamed to its issuer, or None, or a failure.
 
-    It must name exactly the issuer that was asked about, and no other: an answer for another is a
-    mistake of the application's that would let one tenant speak for two.
+    The provider must name exactly the issuer in question. Otherwise one tenant could speak for
+    another.
     """
     if answer is None:
         return None
     if not isinstance(answer, Provider):
-        return Failure("the application's resolver answered with something that is no Provider")
+        return Failure(f"the resolver must return a Provider or None, got {type(answer).__name__}")
     if answer.issuer not in (issuer, (issuer,)):
-        return Failure("the application's resolver answered with another issuer's provider")
+        return Failure("the resolver returned a provider of another issuer")
     return replace(answer, name=issuer)
 
 
 def same_provider(one: Provider, other: Provider) -> bool:
-    """Return whether two answers say the same; for Python's ``==``, 1 and True would be equal."""
+    """Return whether two answers are the same; Python's ``==`` would treat 1 and True as equal."""
     return all(same_value(getattr(one, f.name), getattr(other, f.name)) for f in fields(Provider))
 
 
 def same_value(one: object, other: object) -> bool:
-    """Return whether two settings are the same in value and type; callables by identity."""
+    """Return whether two settings are equal in value and type; callables compare by identity."""
     match one, other:
         case Mapping(), Mapping():
             mine, theirs = (cast("Mapping[object, object]", it) for it in (one, other))

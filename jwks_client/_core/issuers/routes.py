@@ -1,8 +1,8 @@
-"""Which of the configured providers a token may belong to, and which of their verdicts counts.
+"""Choose the providers that a token may belong to, and the verdict that counts.
 
-Routes by the unverified ``iss``: a token chooses among providers that the application configured,
-and never names a URL. Must not depend on keys, caches or fetches. However many providers there are,
-making the routes costs the same for each, and routing a token does not depend on their number.
+Routes by the unverified ``iss``: a token chooses among configured providers, and never names a URL.
+Must not depend on: keys, caches, fetches. Routing takes the same time however many providers there
+are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..unchecked import UNCHECKED
 
 T = TypeVar("T")
 
-# The order in which errors of several candidates count where no signature was valid.
+# Which errors of several candidates come first if no signature was valid.
 _RANKED = ("bad_signature", "ambiguous_key", "unknown_key")
 
 
@@ -30,7 +30,7 @@ class Routes:
 
     Arguments:
         providers: in the order given; names differ, and no two would accept the same tokens.
-        resolved: the application resolves further providers, so there may be no configured one.
+        resolved: the application resolves further providers, so ``providers`` may be empty.
 
     Raises `ConfigurationError`.
     """
@@ -50,7 +50,7 @@ class Routes:
     def __init__(self, providers: Sequence[Provider], *, resolved: bool = False) -> None:
         if not providers and not resolved:
             raise ConfigurationError(
-                "providers", "at least one provider, or resolve=, must be given"
+                "providers", "must contain at least one provider, unless resolve= is given"
             )
         _refuse_twins(providers)
         all_rules = [Rules(provider) for provider in providers]
@@ -59,7 +59,7 @@ class Routes:
         every_place = (place for provider in providers for place in provider.locations)
         self.locations: tuple[Location, ...] = tuple(dict.fromkeys(every_place)) or (BEARER,)
         self.unchecked = tuple(rules for rules in all_rules if not rules.checks_issuer)
-        # Whether it depends on nothing but the token which providers name its issuer.
+        # Whether the providers that name an issuer depend on the token alone.
         self.settled = self._only is not None or not any(
             isinstance(p.issuer, IssuerTemplate) and callable(p.issuer.allowed) for p in providers
         )
@@ -83,7 +83,7 @@ class Routes:
             rules
             for length in self._prefix_lengths
             for rules in self._by_prefix.get(issuer[:length], ())
-            # A template's `allowed` may be the application's own code, which is asked each time.
+            # A template's `allowed` may be a callable of the application, so it is asked each time.
             if rules.names(issuer)
         ]
         if not matching:
@@ -91,12 +91,12 @@ class Routes:
         return tuple(sorted((*found, *matching), key=self._order.__getitem__))
 
     def named(self, name: str) -> Rules:
-        """Return the provider of a name. Raises ValueError if there is none."""
+        """Return the provider with this name, or raise ValueError."""
         try:
             return self._by_name[name]
         except KeyError:
             known = ", ".join(map(repr, self._by_name))
-            raise ValueError(f"no provider is named {name!r}; there are {known}") from None
+            raise ValueError(f"no provider is named {name!r}; configured: {known}") from None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ class Routes:
         Raises TokenError ``unknown_issuer``, or ``missing_claim`` or ``invalid_claim`` for ``iss``.
         """
         if self._only is not None:
-            return self._only  # its own verdict is the more telling one
+            return self._only  # its own verdict is more precise
         issuer = token.claims.get("iss")
         named: tuple[Rules, ...] = ()
         if isinstance(issuer, str):
@@ -118,10 +118,10 @@ class Routes:
         if found:
             return found
         if issuer is None:
-            raise TokenError("missing_claim", "it has no issuer", claim="iss")
+            raise TokenError("missing_claim", "'iss' is missing", claim="iss")
         if not isinstance(issuer, str):
-            raise TokenError("invalid_claim", "its issuer is no string", claim="iss")
-        raise TokenError("unknown_issuer", "its issuer is none that is configured", claim="iss")
+            raise TokenError("invalid_claim", "'iss' is not a string", claim="iss")
+        raise TokenError("unknown_issuer", "the issuer is not configured", claim="iss")
 
 
 def verdict(held: Iterable[JWKSError], others: Iterable[JWKSError]) -> JWKSError:
@@ -167,7 +167,7 @@ def _refuse_twins(providers: Sequence[Provider]) -> None:
             )
         if provider.name in names:
             raise ConfigurationError(
-                "providers", f"two are named {provider.name!r}; tell them apart with name="
+                "providers", f"must have different names, got {provider.name!r} twice; set name="
             )
         names.add(provider.name)
         others = alike.setdefault(_rules_of(provider), [])
@@ -175,18 +175,18 @@ def _refuse_twins(providers: Sequence[Provider]) -> None:
             if _values_of(other) == _values_of(provider):
                 raise ConfigurationError(
                     "providers",
-                    f"{other.name!r} and {provider.name!r} would accept the same tokens",
+                    f"must not accept the same tokens, as {other.name!r} and {provider.name!r} do",
                 )
         others.append(provider)
 
 
-def _told_apart(value: object) -> tuple[str, ...]:
+def _accepted(value: object) -> tuple[str, ...]:
     """Return a claim's accepted values as text, in which true is not 1."""
     return tuple(sorted(json.dumps(one, sort_keys=True) for one in any_of(value)))
 
 
 def _rules_of(provider: Provider) -> Hashable:
-    """Return issuer, key URL and claim rules, with `_values_of` all that decides on a token."""
+    """Return issuer, key URL and claim rules; with `_values_of`, all that decides about a token."""
     as_set = frozenset
     audience = provider.audience
     return (
@@ -199,7 +199,7 @@ def _rules_of(provider: Provider) -> Hashable:
         as_set(provider.token_types),
         as_set(provider.required_claims),
         as_set(provider.forbidden_claims),
-        tuple(sorted((n, _told_apart(v)) for n, v in provider.claim_values.items())),
+        tuple(sorted((n, _accepted(v)) for n, v in provider.claim_values.items())),
         provider.max_age,
         provider.require_expiry,
         provider.bound_tokens,
@@ -207,7 +207,7 @@ def _rules_of(provider: Provider) -> Hashable:
 
 
 def _values_of(provider: Provider) -> tuple[object, ...]:
-    """Return what decides on a token and may have no hash: key set, template, checks."""
+    """Return the parts of the decision that may not be hashable: key set, template, checks."""
     issuer = provider.issuer
     template = issuer if isinstance(issuer, IssuerTemplate) else None
     return (issuer is UNCHECKED, provider.jwks, template, tuple(provider.checks))

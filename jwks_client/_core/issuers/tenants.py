@@ -1,22 +1,22 @@
-"""Which tenants are loaded, and when the application is asked about an issuer: facts and ``now``.
+"""Decide which tenants are loaded, and when to ask the application about an issuer.
 
-Owns: the table of issuers that the application's resolver answered for, and the bucket that pays
-for new ones. May not know: clocks, locks, threads, how the resolver is run, how keys are fetched.
-The caller locks, but for what says that it needs none.
+Must not depend on: clocks, locks, threads, how the resolver is run, how keys are fetched. The
+caller locks, except where a method says that it needs no lock.
 
 Theory of operation. Facts are stored and states derived, as in `cache`:
 
     unknown ──answer──→ loaded ──0.8 of resolve_ttl──→ due ──resolve_ttl──→ past ──→ expired
        └─ None ─→ refused for 10 s                                └─ stale_if_error ─┘
 
-A token of a loaded tenant waits for the resolver only past ``resolve_ttl``, and not even then if
-the last call failed: a resolver that hangs costs one wait for each tenant, then the backoff parts
-the calls. An unknown issuer takes one permit, which pays for the call and the first fetch. Calls
-are numbered as they begin; what an older one says never overwrites what a newer one said.
+A token of a loaded tenant waits for the resolver only after ``resolve_ttl``, and not even then if
+the last call failed: a resolver that hangs costs one wait per tenant, then the backoff spaces the
+calls. An unknown issuer takes one permit, which pays for the call and the first fetch. Calls are
+numbered as they begin; the answer of an older call never overwrites that of a newer one.
 
-Room. A tenant that has verified a token outlasts every tenant that has not, also one that is just
-coming: who forges issuers can push out other newcomers only. A newcomer without room still serves
-the token that brought it, and is taken in if that token verifies (`TenantTable.verified`).
+Room. A tenant that has verified a token is kept before every tenant that has not, including a new
+one. So an attacker who forges issuers can only push out other new tenants. A new tenant without
+room still serves the token that brought it, and is kept if that token verifies
+(`TenantTable.verified`).
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound="Holder")
 
 BURST: Final = 20.0  # permits for new issuers at once
-PER_SECOND: Final = 5.0  # permits that come back
+PER_SECOND: Final = 5.0  # permits restored per second
 DUE_SHARE: Final = 0.8  # of resolve_ttl, after which the resolver is asked in the background
-REFUSED_FOR: Final = 10.0  # seconds that None is remembered
+REFUSED_FOR: Final = 10.0  # seconds that the answer None is remembered
 MOST_ABSENT: Final = 1024  # issuers without a tenant that are remembered
-USUAL_LEEWAY: Final = 30.0  # of a Provider, in seconds
+USUAL_LEEWAY: Final = 30.0  # a provider's default, in seconds
 _NO_KEYS: Final = KeyCache(policy=CachePolicy(), due_share=None)
 
 
 class Tenant(Generic[S]):
-    """A tenant as the application described it. What is not an argument, the table alone writes.
+    """A tenant as the application described it. Only the table writes the other attributes.
 
     Arguments:
         issuer: its issuer, which is also its name.
-        provider: what the resolver answered, under that name.
-        rules: the provider's.
-        source: of its keys.
+        provider: the resolver's answer, under that name.
+        rules: the provider's rules.
+        source: the source of its keys.
 
     Attributes:
-        due_at: monotonic seconds until which its answer is at hand without a second thought; what
-            is remembered of its tokens ends then.
-        held: it is in the table: neither forgotten, refused, replaced nor without room.
+        due_at: monotonic seconds until which the answer is used without asking again; remembered
+            tokens of the tenant end then.
+        held: the tenant is in the table: not forgotten, refused, replaced or pushed out.
     """
 
     __slots__ = (
@@ -78,10 +78,10 @@ class Tenant(Generic[S]):
 
     @property
     def cache(self) -> KeyCache:
-        """The facts of its key set, or those of an empty one if it is not held any more.
+        """Return the facts of its key set, or of an empty one once the tenant is dropped.
 
-        What is remembered of its tokens reads this on each use. So one assignment ends all of it at
-        once, what is being remembered at this moment included, and each reading is a use.
+        Remembered tokens read this on each use. So setting `held` to False ends all of them at
+        once, including any that are being remembered right now. Each reading counts as a use.
         """
         if not self.held:
             return _NO_KEYS
@@ -91,7 +91,7 @@ class Tenant(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Use(Generic[S]):
-    """Use this tenant now. ``ask_behind``: begin one call that nobody waits for."""
+    """Use this tenant now. ``ask_behind``: also begin one call in the background."""
 
     tenant: Tenant[S]
     ask_behind: bool = False
@@ -99,19 +99,19 @@ class Use(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Call the resolver, or join the call under way, and wait. ``pays``: it takes a permit."""
+    """Call the resolver, or join the call in flight, and wait. ``pays``: it takes a permit."""
 
     pays: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The application has no such tenant: it said so a moment ago."""
+    """The application recently said that it has no such tenant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Nobody can know for ``retry_after`` seconds: no permit, or backoff after ``failure``."""
+    """Undecided for ``retry_after`` seconds: no permit, or backoff after ``failure``."""
 
     retry_after: float
     failure: Failure | None = None
@@ -122,7 +122,7 @@ Decision: TypeAlias = Use[S] | Ask | Unknown | Busy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Absent:
-    """An issuer without a tenant: refused until then if there is no failure, else in backoff."""
+    """An issuer without a tenant: refused until then, or in backoff if there is a failure."""
 
     number: int
     until: float
@@ -131,21 +131,21 @@ class _Absent:
 
 
 class TenantTable(Generic[S]):
-    """What is known of resolved issuers. All times are monotonic seconds.
+    """The facts about resolved issuers. All times are monotonic seconds.
 
     Arguments:
-        policy: the rules it keeps.
+        policy: the limits that apply.
 
     Attributes:
-        leeway: seconds; the largest of any answer so far, at least a provider's usual one.
+        leeway: seconds; the largest of any answer so far, at least a provider's default.
     """
 
     def __init__(self, policy: TenantPolicy) -> None:
         self.policy = policy
         self.leeway = USUAL_LEEWAY
         self._held: dict[str, Tenant[S]] = {}
-        self._absent: dict[str, _Absent] = {}  # the oldest first
-        # The newest answer of each issuer, the oldest first: an older one is never taken in again.
+        self._absent: dict[str, _Absent] = {}  # oldest first
+        # The newest answer of each issuer, oldest first: an older answer is never used again.
         self._newest: dict[str, int] = {}
         self._permits = BURST
         self._permits_at = 0.0
@@ -154,48 +154,48 @@ class TenantTable(Generic[S]):
 
     @property
     def tenants(self) -> tuple[Tenant[S], ...]:
-        """The tenants that are loaded."""
+        """Return the loaded tenants."""
         return tuple(self._held.values())
 
     def held(self, issuer: str) -> Tenant[S] | None:
-        """The loaded tenant of an issuer, whatever its age. Needs no lock."""
+        """Return the loaded tenant of an issuer, whatever its age. Needs no lock."""
         return self._held.get(issuer)
 
     def at_once(self, issuer: str, now: float) -> Tenant[S] | None:
-        """The tenant, where nothing but its use is called for. Needs no lock."""
+        """Return the tenant if it can be used without asking the resolver. Needs no lock."""
         tenant = self._held.get(issuer)
         if tenant is None or now >= tenant.due_at:
             return None
         tenant.turn = next(self._turns)
         return tenant
 
-    def look_up(self, issuer: str, now: float, *, in_air: bool) -> Decision[S]:
-        """Decide for a token of an issuer. ``in_air``: a call for it is under way to be joined."""
+    def look_up(self, issuer: str, now: float, *, in_flight: bool) -> Decision[S]:
+        """Decide for a token of an issuer. ``in_flight``: a call for the issuer can be joined."""
         tenant = self._held.get(issuer)
         if tenant is None:
-            return self._without_tenant(issuer, now, in_air=in_air)
+            return self._without_tenant(issuer, now, in_flight=in_flight)
         tenant.turn = next(self._turns)
         if now < tenant.due_at:
             return Use(tenant)
         policy, age = self.policy, now - tenant.asked_at
         resting = tenant.failure is not None and now < tenant.retry_at
-        may_ask = in_air or not resting
+        may_ask = in_flight or not resting
         if age < policy.resolve_ttl:
-            return Use(tenant, ask_behind=not resting and not in_air)
+            return Use(tenant, ask_behind=not resting and not in_flight)
         if tenant.failure is not None and age < policy.resolve_ttl + policy.stale_if_error:
             if may_ask and not policy.ask_ahead:
-                return Ask(pays=False)  # no background work: callers carry it
-            return Use(tenant, ask_behind=policy.ask_ahead and not resting and not in_air)
+                return Ask(pays=False)  # no background work: the caller waits
+            return Use(tenant, ask_behind=policy.ask_ahead and not resting and not in_flight)
         return Ask(pays=False) if may_ask else Busy(tenant.retry_at - now, tenant.failure)
 
-    def _without_tenant(self, issuer: str, now: float, *, in_air: bool) -> Decision[S]:
+    def _without_tenant(self, issuer: str, now: float, *, in_flight: bool) -> Decision[S]:
         absent = self._absent.get(issuer)
         if absent is not None and now < absent.until:
             if absent.failure is None:
                 return Unknown()
-            if not in_air:
+            if not in_flight:
                 return Busy(absent.until - now, absent.failure)
-        if in_air:
+        if in_flight:
             return Ask(pays=False)
         lacking = 1 - self._permits_now(now)
         return Busy(lacking / PER_SECOND) if lacking > 0 else Ask(pays=True)
@@ -204,22 +204,22 @@ class TenantTable(Generic[S]):
         return min(self._permits + (now - self._permits_at) * PER_SECOND, BURST)
 
     def pay(self, now: float) -> None:
-        """Take the permit of a call that begins now, which `look_up` found to be there."""
+        """Take the permit that `look_up` found available."""
         self._permits = self._permits_now(now) - 1
         self._permits_at = now
 
-    # --- what a call brought
+    # --- answers
 
     def is_news(self, issuer: str, number: int) -> bool:
-        """Whether nothing newer than call ``number`` was said of an issuer; ask before the rest."""
+        """Return whether call ``number`` is newer than every answer about an issuer so far."""
         known = self._held.get(issuer) or self._absent.get(issuer)
         return known is None or number > known.number
 
     def admit(self, tenant: Tenant[S], number: int, asked_at: float) -> list[Tenant[S]]:
-        """Record a tenant, new or as it was, that call ``number``, begun at ``asked_at``, brought.
+        """Record a new or unchanged tenant from call ``number``, which began at ``asked_at``.
 
-        Returns the tenants that are not held any more for it: the former one of its issuer, and who
-        had to make room, which may be itself.
+        Returns the tenants that are dropped for it: the previous one of its issuer, and the one
+        pushed out for room, which may be this tenant.
         """
         left: list[Tenant[S]] = []
         former = self._held.get(tenant.issuer)
@@ -240,7 +240,7 @@ class TenantTable(Generic[S]):
         return left + self._hold(tenant)
 
     def refuse(self, issuer: str, number: int, now: float) -> Tenant[S] | None:
-        """Record that the application has no such tenant. Returns the one that goes for it."""
+        """Record that the application has no such tenant. Returns the tenant that is dropped."""
         self._note_absent(issuer, _Absent(number=number, until=now + REFUSED_FOR))
         return self._let_go(issuer)
 
@@ -248,11 +248,11 @@ class TenantTable(Generic[S]):
         """Record that call ``number`` failed; a loaded tenant stays.
 
         Arguments:
-            issuer, number, failure: which call, and why.
+            issuer, number, failure: the call, and why it failed.
             now: monotonic seconds.
             draw: a random number from 0 to 1, for the jitter.
 
-        Returns the seconds until the issuer is asked about again.
+        Returns the seconds until the resolver may be asked about the issuer again.
         """
         tenant = self._held.get(issuer)
         if tenant is not None:
@@ -261,11 +261,11 @@ class TenantTable(Generic[S]):
             tenant.number, tenant.failure, tenant.retry_at = number, failure, now + rest
             return rest
         former = self._absent.get(issuer)
-        # A failure of long ago says nothing of how long this one may last.
+        # An old failure does not predict how long this one will last.
         recent = former is not None and now < former.until + self.policy.backoff[1]
         failures = 1 + (former.failures if former is not None and recent else 0)
-        # Where the answer came quickly, only the token that asked is harmed: the next one may ask
-        # again, and pays for it. From then on the issuer rests.
+        # A quick failure only costs the token that asked; the next token may ask again, and pays a
+        # permit. From the second failure on, the issuer is in backoff.
         rest = self._rest(failures, draw) if failure.slow or failures > 1 else 0.0
         self._note_absent(
             issuer, _Absent(number=number, until=now + rest, failure=failure, failures=failures)
@@ -274,22 +274,22 @@ class TenantTable(Generic[S]):
 
     def _rest(self, failures: int, draw: float) -> float:
         first, longest = self.policy.backoff
-        # The exponent is bounded, for a float is.
+        # The exponent is bounded so that the float cannot overflow.
         return min(first * 2.0 ** min(failures - 1, 64), longest) * (0.5 + draw / 2)
 
     def _note_absent(self, issuer: str, absent: _Absent) -> None:
-        self._absent.pop(issuer, None)  # so that it becomes the newest
+        self._absent.pop(issuer, None)  # becomes the newest
         self._absent[issuer] = absent
         while len(self._absent) > MOST_ABSENT:
             del self._absent[next(iter(self._absent))]
 
-    # --- who is held
+    # --- room
 
     def verified(self, tenant: Tenant[S], now: float) -> list[Tenant[S]]:
-        """Note that a tenant has verified a token. Returns who had to make room for it.
+        """Note that a tenant has verified a token. Returns the tenants pushed out for it.
 
-        One that found no room is taken in now, if nothing was said of its issuer since: it is young
-        enough that a refusal would still be remembered, and none was forgotten.
+        A tenant that found no room is added now, unless its issuer was answered for since. It is
+        recent enough that a refusal would still be remembered, and no issuer was forgotten.
         """
         if tenant.held:
             tenant.verified = True
@@ -306,7 +306,7 @@ class TenantTable(Generic[S]):
         return self._hold(tenant)
 
     def forget(self, issuer: str) -> Tenant[S] | None:
-        """Drop all that is known of an issuer, a refusal too. Returns the tenant that goes."""
+        """Drop everything known about an issuer, refusals too. Returns the dropped tenant."""
         self._epoch += 1
         self._absent.pop(issuer, None)
         return self._let_go(issuer)
@@ -318,8 +318,8 @@ class TenantTable(Generic[S]):
         self._held[tenant.issuer] = tenant
         left: list[Tenant[S]] = []
         while len(self._held) > self.policy.max_resolved:
-            # Newcomers are as rare as permits, so to look at each tenant here costs less than to
-            # keep them in order for each token.
+            # New tenants are limited by permits, so scanning all tenants here costs less than
+            # keeping them in order for each token.
             last = min(self._held.values(), key=lambda one: (one.verified, one.turn))
             del self._held[last.issuer]
             last.held = False

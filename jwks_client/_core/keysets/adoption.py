@@ -1,8 +1,7 @@
-"""Whether a stored record spares a fetch, for the reason for which a flight began.
+"""Decide whether a stored record saves a fetch.
 
-Owns: what a reader makes of a record, by its own settings. Must not depend on: stores, flights,
-clocks. A record proves what it holds, never what it lacks: a kid that is not in it may have been
-published since.
+Must not depend on: stores, flights, clocks. A record proves which keys it contains, not which keys
+do not exist: a kid that it lacks may have been published since.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from .record import Record, age_of
 if TYPE_CHECKING:
     from ..policy import CachePolicy
 
-# The longest that a store keeps a record, in seconds: memcached knows no longer time.
+# The longest time that a store keeps a record, in seconds: memcached's limit for relative times.
 LONGEST_KEPT: Final = 30 * 86_400.0 - 1
 
 
@@ -31,7 +30,7 @@ class Offer:
         record: the record.
         key_set: its body, parsed by this process.
         life: its lifetime in seconds, by this process's policy.
-        stale_for: how long after that it is used in an outage.
+        stale_for: how long it may be used after that during an outage.
         asked_at: when the provider was asked, by this process's monotonic clock, or earlier.
     """
 
@@ -42,11 +41,11 @@ class Offer:
     asked_at: float
 
     def age(self, now: float) -> float:
-        """Return the time since the provider was asked, at most that of any honest clock."""
+        """Return the time since the provider was asked, bounded by what clocks can honestly say."""
         return now - self.asked_at
 
     def fetched(self) -> Fetched:
-        """Return what a flight lands instead of a response."""
+        """Return the fact that a flight records in place of a response."""
         from .freshness import Freshness
 
         return Fetched(
@@ -60,7 +59,7 @@ class Offer:
 
     @property
     def validators(self) -> Validators:
-        """What makes a request conditional on this record."""
+        """Return the validators that make a request conditional on this record."""
         return Validators(self.record.url, self.record.etag, self.record.last_modified)
 
 
@@ -73,16 +72,16 @@ def offer_of(
     now: float,
     wall: float,
 ) -> Offer:
-    """Read a record anew; raise BadKeySet if its body is not a usable key set by these limits.
+    """Return a record as an offer; raise BadKeySet if its body is not a usable key set.
 
-    Without a clock of the store, and unless this process saw the record appear, nothing says that
-    it is fresh: then it counts as past its lifetime.
+    Without a clock of the store, and unless this process saw the record appear, nothing proves that
+    the record is fresh. Then it counts as stale.
 
     Arguments:
         record: the record, whose seal was verified.
         in_store: seconds since the write, by the store's own clock or by observation; or None.
-        policy: of this process.
-        max_keys: of this process.
+        policy: this process's policy.
+        max_keys: this process's limit.
         now: monotonic seconds.
         wall: seconds since the epoch.
     """
@@ -103,7 +102,7 @@ def offer_of(
 
 
 def is_newer(offer: Offer, cache: KeyCache) -> bool:
-    """Return whether the provider was asked for the record after it was for the cached set."""
+    """Return whether the record's request to the provider is newer than the cached set's."""
     return cache.key_set is None or offer.asked_at > cache.asked_at
 
 
@@ -113,11 +112,11 @@ def is_seed(offer: Offer, cache: KeyCache, now: float) -> bool:
 
 
 def suffices(offer: Offer, cache: KeyCache, budget: Budget, kid: str | None, now: float) -> bool:
-    """Return whether landing a record answers what a flight was begun for.
+    """Return whether a record answers what a flight was begun for.
 
     Arguments:
         offer: the record.
-        cache: what is cached.
+        cache: the cached facts.
         budget: what pays for the flight.
         kid: the unknown kid, or the one whose signature failed.
         now: monotonic seconds.

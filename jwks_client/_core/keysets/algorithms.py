@@ -1,9 +1,9 @@
-"""The signature algorithms: which key each fits, how keys are built, how signatures are checked.
+"""The signature algorithms: which keys fit, how keys are built, how signatures are verified.
 
-Owns: the table of algorithms, and the only imports of PyJWT and cryptography in the core. May not
-know: key sets, tokens, providers. PyJWT builds the keys that it knows, cryptography those of ML-DSA
-(RFC 9964). Signatures are checked by cryptography itself, with padding and hash laid out once per
-key: PyJWT lays them out once per signature.
+This is the only module of the core that imports PyJWT and cryptography. Must not depend on: key
+sets, tokens, providers. PyJWT builds the keys that it supports, cryptography those of ML-DSA (RFC
+9964). Signatures are verified by cryptography itself, with padding and hash prepared once per key;
+PyJWT prepares them for each signature.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ PublicKey: TypeAlias = (
     | mldsa.MLDSA65PublicKey
     | mldsa.MLDSA87PublicKey
 )
-# Given the signature and what was signed; returns None if the key made it, raises if not.
+# Called with the signature and the signed bytes; returns None if valid, else raises.
 Verify: TypeAlias = Callable[[bytes, bytes], object]
 
 
 class Built(NamedTuple):
-    """A public key with the members that its thumbprint is made of (RFC 7638)."""
+    """A public key with the members that its thumbprint covers (RFC 7638)."""
 
     key: PublicKey
     members: dict[str, str]
@@ -49,7 +49,7 @@ class Built(NamedTuple):
 
 
 class Unbuildable(ValueError):
-    """A JWK of which no public key can be built; ``code`` for programs, the text for people."""
+    """A JWK that cannot become a public key; ``code`` is for programs, the text for people."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -64,8 +64,8 @@ _EC = {
     "secp256k1": ("ES256K", 32),
 }
 _OKP = {"Ed25519": 32, "Ed448": 57}
-# RFC 7748, section 4: the primes. Below each, whatever the y of a point of small order can be
-# written as: under such a key anybody can sign, one message in eight at least.
+# RFC 7748, section 4: the primes. The encodings below each prime include every y of a point of
+# small order. Under such a key anybody can sign at least one message in eight.
 _P_25519: Final = 2**255 - 19
 _P_448: Final = 2**448 - 2**224 - 1
 _Y_OF_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
@@ -82,17 +82,17 @@ _ML_DSA: Final[dict[str, tuple[Callable[[bytes], PublicKey], int]]] = {
 }
 MIN_RSA_BITS: Final = 2048
 MAX_RSA_BITS: Final = 8192
-_MAX_RSA_OCTETS = MAX_RSA_BITS // 8 + 32  # a few leading zero octets too many are tolerated
+_MAX_RSA_OCTETS = MAX_RSA_BITS // 8 + 32  # tolerates a few extra leading zero octets
 
 
-default_backend()  # which the first signature would import otherwise, on an event loop
+default_backend()  # the first signature would otherwise import it, possibly on an event loop
 _HASHES: Final[dict[str, HashAlgorithm]] = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
 
 
 def verifier(key: Any, algorithm: str) -> Verify:
-    """What checks signatures by ``algorithm`` (which fits the key) with ``key``.
+    """Return the function that verifies signatures of ``key`` by a fitting ``algorithm``.
 
-    Made once per key: what it needs is laid out beforehand, and a signature costs one call.
+    It is made once per key, so that each signature costs one call.
     """
     match algorithm[:2]:
         case "RS":  # RFC 7518, section 3.3
@@ -107,7 +107,7 @@ def verifier(key: Any, algorithm: str) -> Verify:
 
 def _pkcs1_verifier(key: RSAPublicKey, digest: HashAlgorithm) -> Verify:
     verify, padding = key.verify, PKCS1v15()
-    # Python hashes before cryptography could: that saves 2 % of a verification.
+    # Hashing in Python is cheaper than letting cryptography do it.
     hashed, hash_of = Prehashed(digest), getattr(hashlib, digest.name)
 
     def holds(signature: bytes, signed: bytes) -> None:
@@ -122,10 +122,10 @@ def _pss_verifier(key: RSAPublicKey, digest: HashAlgorithm) -> Verify:
     width = (key.key_size + 7) // 8
 
     def holds(signature: bytes, signed: bytes) -> None:
-        # RFC 8017, section 8.1.2, step 1. OpenSSL does this for PKCS #1 v1.5 alone: without it, a
-        # signature whose first octet is zero would hold without that octet, too.
+        # RFC 8017, section 8.1.2, step 1. OpenSSL checks this for PKCS #1 v1.5 only. Without it, a
+        # signature whose first octet is zero would also be valid without that octet.
         if len(signature) != width:
-            raise ValueError("the signature has another length than the modulus")
+            raise ValueError("the signature and the modulus differ in length")
         verify(signature, hash_of(signed).digest(), padding, hashed)
 
     return holds
@@ -139,12 +139,12 @@ def _ecdsa_verifier(key: EllipticCurvePublicKey, digest: HashAlgorithm) -> Verif
     def holds(signature: bytes, signed: bytes) -> None:
         # RFC 7518, section 3.4: both numbers at full width, one after the other.
         if len(signature) != 2 * width:
-            raise ValueError("the signature has another length than its curve's")
+            raise ValueError("the signature does not have the length of its curve")
         first, second = signature[0], signature[width]
         if first and second:
             before, between = around[first > 127, second > 127]
             encoded = before + signature[:width] + between + signature[width:]
-        else:  # a number that begins with zeros: one token in 128
+        else:  # a number with leading zeros: one token in 128
             r = int.from_bytes(signature[:width], "big")
             s = int.from_bytes(signature[width:], "big")
             encoded = encode_dss_signature(r, s)
@@ -154,10 +154,9 @@ def _ecdsa_verifier(key: EllipticCurvePublicKey, digest: HashAlgorithm) -> Verif
 
 
 def _around_numbers(width: int) -> dict[tuple[bool, bool], tuple[bytes, bytes]]:
-    """What stands in DER before and between two numbers of full width.
+    """Return the DER bytes before and between two numbers of full width.
 
-    That depends on nothing but whether each begins with a 1 bit. Laid out beforehand, since to ask
-    `encode_dss_signature` for each token costs 1 % of a verification.
+    They only depend on whether each number begins with a 1 bit, so they are prepared once.
     """
     found: dict[tuple[bool, bool], tuple[bytes, bytes]] = {}
     for first, second in product((1, 255), repeat=2):
@@ -170,7 +169,7 @@ def _around_numbers(width: int) -> dict[tuple[bool, bool], tuple[bytes, bytes]]:
 
 
 def build(jwk: dict[str, Any]) -> Built:
-    """The public key of one JWK, built from its own members only, never ``x5c``.
+    """Build the public key of a JWK from its own members, never from ``x5c``.
 
     Raises `Unbuildable`.
     """
@@ -188,7 +187,7 @@ def build(jwk: dict[str, Any]) -> Built:
                 "symmetric_key", "a symmetric key cannot be a published verification key"
             )
         case str():
-            raise Unbuildable("unknown_type", "its kty is none that this library knows")
+            raise Unbuildable("unknown_type", "its kty is not supported")
         case _:
             raise Unbuildable("malformed_key", "kty must be a string")
 
@@ -196,7 +195,7 @@ def build(jwk: dict[str, Any]) -> Built:
 def _octets(jwk: dict[str, Any], member: str, longest: int) -> bytes:
     octets = tolerant_octets(jwk.get(member), longest)
     if octets is None:
-        raise Unbuildable("malformed_key", f"{member} is missing, too long, or no base64url text")
+        raise Unbuildable("malformed_key", f"{member} is missing, too long, or not base64url")
     return octets
 
 
@@ -204,10 +203,8 @@ def _from_jwk(read: Callable[[Any], Any], members: dict[str, str]) -> Any:
     try:
         return read(members)
     except Exception:  # noqa: BLE001 (whatever hostile numbers cause)
-        # Not chained: their messages may show what the provider published by mistake.
-        raise Unbuildable(
-            "malformed_key", "its members are not those of a valid public key"
-        ) from None
+        # Not chained: the cause's message may show a secret that was published by mistake.
+        raise Unbuildable("malformed_key", "its members do not form a valid public key") from None
 
 
 def _build_rsa(jwk: dict[str, Any]) -> Built:
@@ -227,7 +224,7 @@ def _build_rsa(jwk: dict[str, Any]) -> Built:
 
 
 def _coordinate(jwk: dict[str, Any], member: str, width: int) -> str:
-    # RFC 7518, section 6.2.1.2 wants the full width; a lost or a spare leading zero octet is
+    # RFC 7518, section 6.2.1.2 requires the full width; a missing or extra leading zero octet is
     # tolerated.
     octets = _octets(jwk, member, width + 32).lstrip(b"\0")
     if len(octets) > width:
@@ -238,7 +235,7 @@ def _coordinate(jwk: dict[str, Any], member: str, width: int) -> str:
 def _build_ec(jwk: dict[str, Any]) -> Built:
     curve = jwk.get("crv")
     if not isinstance(curve, str) or curve not in _EC:
-        raise Unbuildable("unknown_curve", "its crv is none that this library knows")
+        raise Unbuildable("unknown_curve", "its crv is not supported")
     algorithm, width = _EC[curve]
     x, y = _coordinate(jwk, "x", width), _coordinate(jwk, "y", width)
     members = {"crv": curve, "kty": "EC", "x": x, "y": y}
@@ -248,16 +245,14 @@ def _build_ec(jwk: dict[str, Any]) -> Built:
 def _build_okp(jwk: dict[str, Any]) -> Built:
     curve = jwk.get("crv")
     if not isinstance(curve, str) or curve not in _OKP:
-        raise Unbuildable(
-            "unknown_curve", "its crv is none that signs, or none that this library knows"
-        )
+        raise Unbuildable("unknown_curve", "its crv is not a supported signature curve")
     octets = _octets(jwk, "x", _OKP[curve])
     members = {"crv": curve, "kty": "OKP", "x": to_base64url(octets)}
     key = _from_jwk(OKPAlgorithm.from_jwk, members)
-    y = int.from_bytes(octets, "little") & (2 ** (8 * len(octets) - 1) - 1)  # no sign of x
+    y = int.from_bytes(octets, "little") & (2 ** (8 * len(octets) - 1) - 1)  # without the sign of x
     if y in _SMALL_ORDER[curve]:
-        raise Unbuildable("weak_key", "a point of small order: anybody can sign under such a key")
-    # RFC 9864: EdDSA and the curve's own name are one algorithm for a key of that curve.
+        raise Unbuildable("weak_key", "it is a point of small order, under which anybody can sign")
+    # RFC 9864: EdDSA and the curve's own name are the same algorithm for a key of that curve.
     return Built(key, members, frozenset({"EdDSA", curve}))
 
 
@@ -275,6 +270,6 @@ def _build_akp(jwk: dict[str, Any]) -> Built:
         key = read(octets)
     except (ValueError, UnsupportedAlgorithm):
         raise Unbuildable(
-            "malformed_key", "pub is no such key, or this build of cryptography has no ML-DSA"
+            "malformed_key", "pub is not a valid key, or this build of cryptography has no ML-DSA"
         ) from None
     return Built(key, members, frozenset({algorithm}))

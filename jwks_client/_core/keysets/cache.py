@@ -1,17 +1,15 @@
-"""The memory of one key set as a decision table: facts and ``now`` in, Use, Fetch or Refuse out.
+"""Decide for one key set whether to use it, fetch it or refuse: facts and ``now`` in, decision out.
 
-Owns: the facts (what came, when, for how long; what failed, when) and the three budgets. May not
-know: clocks, threads, flights, HTTP. A `KeyCache` is immutable: each event makes a new one, so
-readers need no lock and no reader sees half a change.
+Must not depend on: clocks, threads, flights, HTTP. A `KeyCache` is immutable: each event makes a
+new one, so readers need no lock and never see half a change.
 
 Theory of operation. Facts are stored and states derived, so no state can contradict the clock:
 
-    cold ──came──→ fresh ──refresh_ahead──→ due ──life──→ past ──stale_if_error──→ expired
+    cold ──fetched──→ fresh ──refresh_ahead──→ due ──lifetime──→ past ──stale_if_error──→ expired
 
-A look-up crosses that state with "is the key there?" (`KeyCache.look_up` is the table, row by row).
-Times are monotonic seconds. Flights are numbered by the shell as they begin; a fact from a flight
-that is older than the newest one that ended is dropped, so a late answer never overwrites a newer
-one.
+A lookup crosses that state with "is the key cached?" (`KeyCache.look_up` is the table, row by row).
+Times are monotonic seconds. The client numbers flights as they begin. A fact from a flight that is
+older than the newest one that ended is dropped, so a late answer never overwrites a newer one.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ _ALWAYS: Final = float("inf")
 
 
 class Need(NamedTuple):
-    """What a token asks of a key set."""
+    """What a token needs from a key set."""
 
     kid: str | None
     algorithm: str
@@ -41,14 +39,14 @@ class Need(NamedTuple):
 class Budget(Enum):
     """What pays for a fetch."""
 
-    ROUTINE = "routine"  # the set is cold, due, or past its life: bounded by life and backoff
+    ROUTINE = "routine"  # the set is cold, due or stale: bounded by lifetime and backoff
     UNKNOWN_KID = "unknown_kid"  # the token bucket
     BAD_SIGNATURE = "bad_signature"  # one per interval
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Use this selection now. ``refresh``: begin one flight that nobody waits for."""
+    """Use this selection now. ``refresh``: also begin one flight in the background."""
 
     selection: Chosen
     stale: bool = False
@@ -57,14 +55,14 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Begin a flight, or join the one in the air, and look again when it has ended."""
+    """Begin a flight, or join the one in flight, and look again when it has ended."""
 
     budget: Budget
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The key is not to be had. ``known``: the provider answered last, so it is not there."""
+    """The key is unavailable. ``known``: the provider's latest answer lacks it."""
 
     known: bool
 
@@ -74,11 +72,11 @@ Decision: TypeAlias = Use | Fetch | Refuse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyCache:
-    """All that is known of one key set, at one moment.
+    """The facts about one key set at one moment.
 
     Arguments:
-        policy: the rules it lives by.
-        due_share: the share of the life after which it is due (``refresh_ahead`` with this
+        policy: the rules that apply.
+        due_share: the share of the lifetime after which the set is due (``refresh_ahead`` with this
             process's jitter), or None for never.
     """
 
@@ -86,21 +84,21 @@ class KeyCache:
     due_share: float | None
     key_set: KeySet | None = None
     asked_at: float = 0.0  # when the provider was asked for the set, or asked to renew it
-    from_store: bool = False  # another process asked
+    from_store: bool = False  # fetched by another process
     life: float = 0.0
     stale_for: float = 0.0
     validators: Validators | None = None
     discovered: Discovered | None = None
     newest: int = 0  # number of the newest flight that ended
     failure: Failed | None = None  # of the last attempt; None if it succeeded or there was none
-    failures: int = 0  # in a row
+    failures: int = 0  # consecutive
     failed_at: float | None = None
     retry_at: float = 0.0
     requests: int = 0  # GETs of the key set so far
     permits: float = field(default=-1.0)  # in the unknown-kid bucket at permits_at; -1: full
     permits_at: float = 0.0
     doubted_at: float | None = None  # when a bad signature last paid for a fetch
-    # Until when the set is fresh, not even due; read for every token, so it is worked out once.
+    # Until when the set is fresh; precomputed, because every token reads it.
     fresh_until: float = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -109,7 +107,7 @@ class KeyCache:
         object.__setattr__(self, "fresh_until", until)
 
     def state(self, now: float) -> State:
-        """Where the set is in its life."""
+        """Return the state of the set."""
         if self.key_set is None:
             return "cold"
         if now < self.fresh_until:
@@ -120,7 +118,7 @@ class KeyCache:
         return "stale" if age < self.life + self.stale_for else "expired"
 
     def in_backoff(self, now: float) -> bool:
-        """Whether the last attempt failed and its time is not over: nobody fetches."""
+        """Return whether the last attempt failed so recently that nothing may be fetched."""
         return self.failure is not None and now < self.retry_at
 
     def wanted_at(self, share: float) -> float:
@@ -141,7 +139,7 @@ class KeyCache:
         return max(self.fresh_until + left * share / 2, retry_at)
 
     def has_permit(self, now: float) -> bool:
-        """Whether the unknown-kid bucket holds a token."""
+        """Return whether the unknown-kid bucket has a permit left."""
         return self._permits(now) >= 1
 
     def _permits(self, now: float) -> float:
@@ -157,7 +155,7 @@ class KeyCache:
         now: float,
         *,
         missed: bool = False,
-        in_air: bool = False,
+        in_flight: bool = False,
         just_came: bool = False,
     ) -> Decision:
         """Decide what to do for a token.
@@ -165,19 +163,20 @@ class KeyCache:
         Arguments:
             need: the kid and algorithm of the token.
             now: monotonic seconds.
-            missed: the kid is remembered as not being there.
-            in_air: a flight is under way; joining it costs nothing.
-            just_came: the caller waited for a flight that began after it first looked, and it
-                brought
-                or renewed the set: whatever its age by now, that answer is this caller's.
+            missed: the kid is remembered as unknown.
+            in_flight: a flight can be joined at no cost.
+            just_came: the caller waited for a flight that began after its first lookup and that
+                fetched or renewed the set. The caller may use that answer, whatever its age.
         """
         if self.key_set is None:
-            return self._fetch_or_refuse(now, in_air=in_air)
+            return self._fetch_or_refuse(now, in_flight=in_flight)
         selection = self.key_set.select(need.kid, need.algorithm)
         state: State = "fresh" if just_came else self.state(now)
         if isinstance(selection, Missing):
-            return self._without_key(state, now, missed=missed, in_air=in_air, just_came=just_came)
-        return self._with_key(selection, state, now, in_air=in_air)
+            return self._without_key(
+                state, now, missed=missed, in_flight=in_flight, just_came=just_came
+            )
+        return self._with_key(selection, state, now, in_flight=in_flight)
 
     def _with_key(
         self,
@@ -185,52 +184,52 @@ class KeyCache:
         state: State,
         now: float,
         *,
-        in_air: bool,
+        in_flight: bool,
     ) -> Decision:
         resting = self.in_backoff(now)
         match state:
             case "fresh":
                 return Use(selection)
             case "due":
-                return Use(selection, refresh=not resting and not in_air)
+                return Use(selection, refresh=not resting and not in_flight)
             case "stale":
                 if self.failure is None:
                     return Fetch(Budget.ROUTINE)
-                if self.policy.refresh_ahead is None and (in_air or not resting):
-                    return Fetch(Budget.ROUTINE)  # no background work: callers carry it
-                return Use(selection, stale=True, refresh=not resting and not in_air)
+                if self.policy.refresh_ahead is None and (in_flight or not resting):
+                    return Fetch(Budget.ROUTINE)  # no background work: the caller waits
+                return Use(selection, stale=True, refresh=not resting and not in_flight)
             case "expired":
-                return self._fetch_or_refuse(now, in_air=in_air)
+                return self._fetch_or_refuse(now, in_flight=in_flight)
             case "cold":  # pragma: no cover (look_up has answered for a cold set)
                 return Fetch(Budget.ROUTINE)
             case _:
                 assert_never(state)
 
     def _without_key(
-        self, state: State, now: float, *, missed: bool, in_air: bool, just_came: bool
+        self, state: State, now: float, *, missed: bool, in_flight: bool, just_came: bool
     ) -> Decision:
         if state in ("stale", "expired"):
-            return self._fetch_or_refuse(now, in_air=in_air)
+            return self._fetch_or_refuse(now, in_flight=in_flight)
         if just_came or missed:
             return self._refuse()
-        if in_air or (self.has_permit(now) and not self.in_backoff(now)):
+        if in_flight or (self.has_permit(now) and not self.in_backoff(now)):
             return Fetch(Budget.UNKNOWN_KID)
         return self._refuse()
 
-    def _fetch_or_refuse(self, now: float, *, in_air: bool) -> Decision:
-        return self._refuse() if self.in_backoff(now) and not in_air else Fetch(Budget.ROUTINE)
+    def _fetch_or_refuse(self, now: float, *, in_flight: bool) -> Decision:
+        return self._refuse() if self.in_backoff(now) and not in_flight else Fetch(Budget.ROUTINE)
 
     def _refuse(self) -> Refuse:
         return Refuse(known=self.failure is None)
 
     def may_doubt(self, now: float) -> bool:
-        """Whether a bad signature on a known kid may cause a fetch: a permit, and no backoff."""
+        """Return whether a bad signature with a known kid may cause a fetch."""
         interval = self.policy.bad_signature_interval
         waited = self.doubted_at is None or now - self.doubted_at >= interval
         return waited and not self.in_backoff(now)
 
     def paid(self, budget: Budget, now: float) -> KeyCache:
-        """These facts after a flight was begun at a budget's expense."""
+        """Return the facts after a flight was begun that this budget paid for."""
         match budget:
             case Budget.ROUTINE:
                 return self
@@ -242,7 +241,7 @@ class KeyCache:
                 assert_never(budget)
 
     def fetched(self, number: int, came: Fetched, began_at: float) -> KeyCache:
-        """These facts after flight ``number``, begun at ``began_at``, brought a set or a 304."""
+        """Return the facts after flight ``number``, begun at ``began_at``, succeeded."""
         if number <= self.newest:
             return self
         life, stale_for = self.life, self.stale_for
@@ -265,23 +264,23 @@ class KeyCache:
         )
 
     def _newest_set(self, came: KeySet | None) -> KeySet | None:
-        # An equal set keeps its identity, and with it what is bound to it.
+        # An equal set keeps its identity, and everything that is bound to it.
         return self.key_set if came is None or came == self.key_set else came
 
     def failed(self, number: int, failure: Failed, now: float, draw: float) -> KeyCache:
-        """These facts after flight ``number`` failed.
+        """Return the facts after flight ``number`` failed.
 
         Arguments:
-            number: of the flight.
-            failure: why.
+            number: the flight's number.
+            failure: why it failed.
             now: monotonic seconds.
             draw: a random number from 0 to 1, for the jitter (half of the wait is fixed, half is
-                drawn).
+                random).
         """
         if number <= self.newest:
             return self
         first, longest = self.policy.failure_backoff
-        # The exponent is bounded: a year of failures must not overflow a float.
+        # The exponent is bounded so that a year of failures cannot overflow the float.
         wait = min(first * 2.0 ** min(self.failures, 64), longest)
         wait = max(wait * (0.5 + draw / 2), failure.retry_after or 0.0)
         kept = failure.kept
@@ -297,7 +296,7 @@ class KeyCache:
 
 
 class Change(NamedTuple):
-    """How one key set differs from the one before it, by kid; keys without kid by thumbprint."""
+    """The difference between two key sets by kid; keys without a kid are named by thumbprint."""
 
     added: tuple[str, ...]
     withdrawn: tuple[str, ...]
@@ -305,7 +304,7 @@ class Change(NamedTuple):
 
 
 def change_between(old: KeySet | None, new: KeySet) -> Change:
-    """The kids that came, went, or stayed with other material."""
+    """Return the kids that were added, removed, or kept with other key material."""
     before, after = _by_name(old or ()), _by_name(new)
     return Change(
         added=tuple(sorted(after.keys() - before.keys())),
@@ -324,6 +323,6 @@ def _by_name(keys: KeySet | tuple[()]) -> dict[str, set[str]]:
 
 
 def selected(selection: Selection) -> tuple[tuple[str, str], ...]:
-    """The material a selection stands for, to see whether a fetch changed it."""
+    """Return the key material of a selection, to detect whether a fetch changed it."""
     keys = selection.keys if isinstance(selection, Found) else ()
     return tuple((key.thumbprint, key.alg or "") for key in keys)

@@ -1,8 +1,7 @@
-"""What a provider's metadata says: where its key set is, and whether that place may be fetched.
+"""Read a provider's metadata, and decide whether its ``jwks_uri`` may be fetched.
 
-Reads metadata (OpenID Connect Discovery; RFC 8414), compares its issuer exactly, and decides how
-long it counts. Must not depend on requests and answers (`fetch`). An outsider wrote the metadata:
-it must not direct fetches into the application's own network.
+Covers OpenID Connect Discovery and RFC 8414. Must not depend on: requests and responses (`fetch`).
+The metadata is untrusted: it must not direct fetches into the application's own network.
 """
 
 from __future__ import annotations
@@ -20,28 +19,28 @@ from . import reasons
 
 _OPENID = "/.well-known/openid-configuration"
 _OAUTH = "/.well-known/oauth-authorization-server"
-#: Seconds after which metadata is asked for again.
+#: Seconds after which metadata is fetched again.
 DISCOVERY_LIFE: Final = 24 * 3600.0
-#: Seconds for which it counts while it is unavailable: its outage must not become one of the keys.
+#: Seconds for which it is used while it is unavailable, so that its outage does not affect keys.
 DISCOVERY_LAST: Final = 7 * DISCOVERY_LIFE
 
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """Where the provider's metadata says the key set is, and when (monotonic seconds)."""
+    """Where the metadata says the key set is, and when it was fetched (monotonic seconds)."""
 
     jwks_url: str
     at: float
 
 
 class BadMetadata(ValueError):
-    """A document that is not metadata of this provider. Its text continues "the metadata …"."""
+    """A document that is not the provider's metadata. The text continues "the metadata …"."""
 
 
 def jwks_uri(body: bytes, provider: Provider) -> str:
     """Return the ``jwks_uri`` of a provider's metadata.
 
-    Raises `BadMetadata`: not a JSON object, another issuer, or a place that must not be fetched.
+    Raises `BadMetadata`: not a JSON object, another issuer, or a URL that must not be fetched.
     """
     try:
         document = tolerant_json(body)
@@ -81,19 +80,19 @@ def _configured(issuer: object) -> str:
 def _slash(named: object, configured: object) -> str:
     differs = isinstance(named, str) and isinstance(configured, str) and named != configured
     only = differs and str(named).rstrip("/") == str(configured).rstrip("/")
-    return " (they differ in the slash at the end)" if only else ""
+    return " (they differ in the trailing slash)" if only else ""
 
 
 def may_ask(url: str, provider: Provider) -> bool:
     """Return whether a ``jwks_uri`` may be fetched: no document may point into a private network.
 
-    https (plain http on loopback if the issuer is there, or with ``allow_http``); an address
-    literal only where it is public or the configured host is a private literal too.
+    Requires https (or plain http on loopback if the issuer is there, or with ``allow_http``). An
+    address literal must be public, unless the configured host is a private literal too.
     """
     parts, home = addresses.split_url(url), addresses.split_url(provider.discovery_url)
     if parts is None or home is None:
         return False
-    # Trailing dots name the same host to a resolver.
+    # A resolver ignores trailing dots.
     host, home_host = ((one.hostname or "").rstrip(".") for one in (parts, home))
     loopback = addresses.is_loopback(host)
     if addresses.may_be_loopback(host) and not addresses.may_be_loopback(home_host):
@@ -102,7 +101,7 @@ def may_ask(url: str, provider: Provider) -> bool:
         return False
     address, home_address = addresses.ip_literal(host), addresses.ip_literal(home_host)
     if address is None:
-        # "2130706433" and "0x7f.1" are addresses to a resolver (WHATWG URL, section 3.5).
+        # A resolver reads "2130706433" and "0x7f.1" as addresses (WHATWG URL, section 3.5).
         last = host.rpartition(".")[2]
         return _HOST_NAME.fullmatch(host) is not None and not (
             last.isdigit() or last.startswith("0x")
@@ -112,7 +111,7 @@ def may_ask(url: str, provider: Provider) -> bool:
     return home_address is not None and not addresses.is_public(home_address)
 
 
-# Nothing that an HTTP client or a resolver would decode into another host ("127.0.0.%31").
+# Excludes everything that a client or resolver would decode into another host ("127.0.0.%31").
 _HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 
 
@@ -125,8 +124,8 @@ def _is_issuer(
         case str():
             return found == configured
         case IssuerTemplate():
-            # A template's metadata names one issuer of it, or the template itself, whatever its
-            # placeholder is called there (Entra ID).
+            # A template's metadata names one of its issuers, or the template itself with any
+            # placeholder name (Entra ID).
             before, _, after = configured.template.partition(f"{{{configured.claim}}}")
             template = re.escape(before) + r"\{\w{1,64}\}" + re.escape(after)
             return isinstance(found, str) and (
@@ -137,7 +136,7 @@ def _is_issuer(
 
 
 def oauth_metadata_url(url: str) -> str | None:
-    """Return where RFC 8414, section 3.1 puts what OpenID Connect Discovery puts at ``url``."""
+    """Return the RFC 8414 (section 3.1) counterpart of an OpenID Connect Discovery URL."""
     parts = urlsplit(url)
     if not parts.path.endswith(_OPENID) or parts.query:
         return None

@@ -1,9 +1,9 @@
 """The conversation that fetches a key set, as a generator without I/O.
 
-Decides what is requested, in which order, and which response counts: metadata where the provider
-has it (`discovery`), then the key set, with a retry where it may help. Must not depend on sockets,
-threads or clocks. A driver sends each `Request` and answers with a `Response` or a `Broken`; the
-generator returns an `Outcome`, and never raises for anything that an outsider sent.
+It decides what to request, in which order, and which response counts: metadata first if the
+provider has any (`discovery`), then the key set, with a retry where one may help. Must not depend
+on: sockets, threads, clocks. A driver sends each `Request` and answers with a `Response` or a
+`Broken`. The generator returns an `Outcome`, and never raises for anything that an outsider sent.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from .jwk import BadKeySet, KeySet, read_key_set
 
 ACCEPT: Final = "application/jwk-set+json, application/json"
 _TRY_AGAIN = frozenset({408, 429})
-# Content codings that leave a body as it is; object stores send the last two.
+# Content codings that leave a body unchanged; object stores send the last two.
 _NO_CODING = frozenset({"", "identity", "utf-8", "aws-chunked"})
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET to be made: the driver adds limits and follows no redirect."""
+    """A GET request. The driver applies limits and follows no redirect."""
 
     url: str
     headers: tuple[tuple[str, str], ...]
@@ -47,7 +47,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer. ``body`` is as it came, or ``decoded`` already; None if it is over the limit."""
+    """A response. ``body`` is raw, or already ``decoded``; None if it exceeds the limit."""
 
     status: int
     headers: Mapping[str, str]
@@ -57,7 +57,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """No answer came."""
+    """No response arrived."""
 
     cause: BaseException
     timed_out: bool
@@ -65,7 +65,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What the last answer offered for a conditional request (RFC 9110, section 8.8)."""
+    """The validators of the last response, for a conditional request (RFC 9110, section 8.8)."""
 
     url: str
     etag: str | None
@@ -74,24 +74,24 @@ class Validators:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """A key set came. ``key_set`` is None where the provider said that ours is current (304)."""
+    """A key set arrived. ``key_set`` is None if the provider said that ours is current (304)."""
 
     key_set: KeySet | None
     freshness: Freshness | None
     validators: Validators
     discovered: Discovered | None
     requests: int
-    content_type: str | None = None  # what the answer says it is: recorded, not relied on
+    content_type: str | None = None  # recorded, never relied on
     body: bytes | None = None  # of the response, decompressed; None for a 304
-    caching: Mapping[str, str] = field(default_factory=dict[str, str])  # what sets its lifetime
+    caching: Mapping[str, str] = field(default_factory=dict[str, str])  # determines the lifetime
     asked_at: float | None = None  # of a stored record, by this process's monotonic clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """No key set came, and why. ``message`` and ``cause`` are for logs, never for HTTP responses.
+    """No key set arrived. ``message`` and ``cause`` are for logs, never for HTTP responses.
 
-    ``private``: the cause comes from the application's own code, and its text may hold a secret.
+    ``private``: the cause comes from the application's own code, and its text may contain a secret.
     """
 
     code: KeysUnavailableCode
@@ -100,7 +100,7 @@ class Failed:
     retry_after: float | None = None
     requests: int = 0
     private: bool = False
-    kept: Fetched | None = None  # a stored record, which serves while the provider fails
+    kept: Fetched | None = None  # a stored record that is used while the provider fails
     postponed: float | None = None  # seconds until an unknown kid may cause a fetch; not a failure
 
 
@@ -110,7 +110,7 @@ Conversation: TypeAlias = Generator[Request, Response | Broken, Outcome]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to fetch: the provider's side of a conversation, with the limits it runs under."""
+    """What to fetch: the provider's side of a conversation, with its limits."""
 
     provider: Provider
     cache: CachePolicy
@@ -127,8 +127,8 @@ class Talk:
     """
 
     plan: Plan
-    now: float  # monotonic, for the age of what was discovered
-    wall: float  # since the epoch, for Expires and Retry-After
+    now: float  # monotonic, for the age of the metadata
+    wall: float  # seconds since the epoch, for Expires and Retry-After
     validators: Validators | None
     discovered: Discovered | None
     last_failed: bool
@@ -137,7 +137,7 @@ class Talk:
     requests: int = field(default=0, init=False)
 
     def converse(self) -> Conversation:
-        """Talk until there is an outcome."""
+        """Run the conversation until it has an outcome."""
         try:
             return (yield from self._converse())
         except _Failure as failure:
@@ -154,7 +154,7 @@ class Talk:
             answer = yield from self._ask(known.jwks_url, for_keys=True)
             if answer.status not in {404, 410}:
                 return self._read_keys(known.jwks_url, answer, known)
-            known = None  # the provider may have moved its keys: ask its metadata again
+            known = None  # the provider may have moved its keys: fetch its metadata again
         elif known is not None and self.now - known.at >= DISCOVERY_LAST:
             known = None
         try:
@@ -202,7 +202,7 @@ class Talk:
         provider = self.plan.provider
         configured = provider.jwks_url or provider.discovery_url or ""
         if addresses.origin(url) == addresses.origin(configured):
-            # The application's own headers, perhaps a secret, go where it pointed and nowhere else.
+            # Custom headers, perhaps a secret, only go to the origin that was configured.
             own = {name.lower() for name, _ in self.headers}
             headers = {name: value for name, value in headers.items() if name.lower() not in own}
             return (*headers.items(), *self.headers)
@@ -222,7 +222,7 @@ class Talk:
                     named = printable(", ".join(others), 100)
                     raise _Failure(
                         "bad_key_set",
-                        f"the answer has a Content-Encoding that was not asked for ({named})",
+                        f"the answer has a Content-Encoding that was not requested ({named})",
                     )
         if body is None or len(body) > limit:
             raise _Failure("bad_key_set", f"the answer is longer than {limit} bytes (max_body)")
@@ -310,7 +310,7 @@ class _Failure(Exception):
         passing: bool = False,
     ) -> None:
         super().__init__(message)
-        self.passing = passing  # nothing was said that is wrong: no answer came, or "not now"
+        self.passing = passing  # no answer, or "not now": nothing that contradicts the metadata
         self.failed = Failed(code=code, message=message, cause=cause, retry_after=retry_after)
 
 
@@ -319,25 +319,25 @@ def _is_passing(status: int) -> bool:
 
 
 def _inflate(raw: bytes, limit: int) -> bytes | None:
-    """Gunzip at most ``limit`` bytes of one or more members (RFC 1952); None if there are more."""
+    """Decompress one or more gzip members (RFC 1952); return None if over ``limit`` bytes."""
     body = bytearray()
     while True:
         inflater = zlib.decompressobj(wbits=31)
         try:
             body += inflater.decompress(raw, limit + 1 - len(body))
         except zlib.error:
-            raise _Failure("bad_key_set", "the answer says gzip and is not") from None
+            raise _Failure("bad_key_set", "the answer is not valid gzip") from None
         if len(body) > limit:
             return None
         if not inflater.eof:
-            raise _Failure("bad_key_set", "the answer's gzip is cut short")
-        raw = inflater.unused_data.lstrip(b"\0")  # padding, as gzip's own tools ignore it
+            raise _Failure("bad_key_set", "the answer's gzip data is truncated")
+        raw = inflater.unused_data.lstrip(b"\0")  # padding, which gzip itself ignores too
         if not raw:
             return bytes(body)
 
 
 def _field(value: str | None) -> str | None:
-    """A validator that can be sent back as a header, else None."""
+    """Return a validator that can be sent back as a header, else None."""
     return (
         value if value and len(value) <= 256 and value.isascii() and value.isprintable() else None
     )

@@ -1,8 +1,6 @@
-"""What an answer's headers say about its life (RFC 9111, RFC 5861) and about when to ask again.
+"""Read from response headers how long a key set lives (RFC 9111, RFC 5861), and when to retry.
 
-Owns: reading Cache-Control, Expires, Age and Retry-After, within the policy's bounds. May not know:
-what was answered. Header values are an outsider's: whatever does not read as it should counts as
-absent.
+Must not depend on: what was requested. Header values are untrusted: invalid ones count as absent.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ CACHING_HEADERS: Final = ("cache-control", "expires", "date", "age")
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How long a set lives from when it was asked for, and how long after that in an outage."""
+    """How long a set is fresh after its request, and how long after that it helps in an outage."""
 
     life: float
     stale_for: float
@@ -32,15 +30,15 @@ class Freshness:
 def read_freshness(
     headers: Mapping[str, str], policy: CachePolicy, wall: float, *, renewed: bool
 ) -> Freshness | None:
-    """The life that an answer gives its set, in seconds.
+    """Return the lifetime that a response gives its set, in seconds.
 
     Arguments:
-        headers: of the answer, names in lower case.
+        headers: of the response, with lower-case names.
         policy: the bounds.
-        wall: now, in seconds since the epoch; used for Expires where the answer has no Date.
-        renewed: the answer is a 304, which need not repeat what it said before.
+        wall: now, in seconds since the epoch; used for Expires if the response has no Date.
+        renewed: the response is a 304, which need not repeat earlier headers.
 
-    Returns None for a 304 that says nothing: the former life begins again.
+    Returns None for a 304 without lifetime headers: the previous lifetime begins again.
     """
     directives = _cache_control(headers.get("cache-control", ""))
     stale_for = policy.stale_if_error
@@ -54,11 +52,11 @@ def read_freshness(
 
 
 def caching_headers(headers: Mapping[str, str], wall: float) -> dict[str, str]:
-    """Return the headers that say how long a response lives, to be read again at another time.
+    """Return the headers that determine the lifetime of a response, for reading it again later.
 
     Arguments:
-        headers: of the response, names in lower case.
-        wall: now, in seconds since the epoch; stands in for a missing Date, which Expires needs.
+        headers: of the response, with lower-case names.
+        wall: now, in seconds since the epoch; replaces a missing Date, which Expires needs.
     """
     from email.utils import formatdate
 
@@ -73,7 +71,7 @@ def caching_headers(headers: Mapping[str, str], wall: float) -> dict[str, str]:
 
 
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
-    """Seconds that the provider asks to be left alone (RFC 9110, section 10.2.3), at most 300."""
+    """Return the seconds of Retry-After (RFC 9110, section 10.2.3), at most 300."""
     value = headers.get("retry-after", "").strip()
     wait = _seconds(value)
     if wait is None:
@@ -87,7 +85,7 @@ def _told_life(headers: Mapping[str, str], directives: dict[str, str], wall: flo
         return 0.0
     if "max-age" in directives:
         life = _seconds(directives["max-age"])
-        # RFC 9111, section 4.2.1: freshness that cannot be read is none.
+        # RFC 9111, section 4.2.1: a lifetime that cannot be read is zero.
         return 0.0 if life is None else life - (_seconds(headers.get("age", "").strip()) or 0.0)
     if "expires" not in headers:
         return None
@@ -107,12 +105,12 @@ def _seconds(value: str | None) -> float | None:
     within = value is not None and len(value) <= _LONGEST_HEADER
     if not value or not within or not _SECONDS.fullmatch(value):
         return None
-    # RFC 9111, section 1.2.2: a number beyond counting is this one, and never infinity.
+    # RFC 9111, section 1.2.2: larger numbers count as this one, and never as infinity.
     return min(float(value), 2.0**31)
 
 
 def _date(value: str) -> float | None:
-    # Loaded with PyJWT, when a client is made; `import jwks_client` need not pay for them.
+    # Imported with PyJWT when a client is made, so that `import jwks_client` stays fast.
     from datetime import UTC
     from email.utils import parsedate_to_datetime
 
@@ -120,5 +118,5 @@ def _date(value: str) -> float | None:
         date = parsedate_to_datetime(value[:_LONGEST_HEADER])
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    # HTTP's dates are in GMT, also in the form that does not say so (RFC 9110, section 5.6.7).
+    # HTTP dates are in GMT, also in the format that does not say so (RFC 9110, section 5.6.7).
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

@@ -1,10 +1,10 @@
-"""A provider's key set: bytes in, an immutable `KeySet` out, and the choice of the key for a token.
+"""Read a provider's key set into an immutable `KeySet`, and select the key for a token.
 
-Owns: reading a JWK Set (RFC 7517), what makes an entry usable, thumbprints (RFC 7638), selection.
-May not know: where the bytes came from, how old they are, whose tokens they are for.
+Covers JWK Sets (RFC 7517) and thumbprints (RFC 7638). Must not depend on: where the bytes came
+from, how old they are, whose tokens they are for.
 
-Reading is tolerant where real providers are odd, and each entry stands alone: a bad one is kept
-with its reason and never costs the others. Selection is exact: what a token says about its key
+Reading tolerates the oddities of real providers, and entries are independent: a bad entry is kept
+with its reason and never affects the others. Selection is exact: what a token says about its key
 narrows the choice and never widens it.
 """
 
@@ -38,9 +38,9 @@ class Key:
         alg: the algorithm the entry names, or None.
         use: ``sig`` or None.
         thumbprint: the SHA-256 thumbprint of its material (RFC 7638).
-        key: the public key of the cryptography library; what ``jwt.decode`` takes.
-        issuer: the entry's own ``issuer`` member, where it has one (Entra ID).
-        algorithms: the algorithms that it fits.
+        key: the public key of the cryptography library, as ``jwt.decode`` accepts it.
+        issuer: the entry's own ``issuer`` member, if any (Entra ID).
+        algorithms: the algorithms that the key fits.
     """
 
     kid: str | None
@@ -57,11 +57,11 @@ class Key:
     )
 
     def may_be_of(self, issuer: str, value: str) -> bool:
-        """Whether its own ``issuer``, if it has one, leaves it to an issuer of a template.
+        """Return whether the entry's own ``issuer``, if any, permits this issuer of a template.
 
         Arguments:
-            issuer: that issuer.
-            value: the tenant in it; it stands in place of one ``{…}``, whatever that is called.
+            issuer: the issuer in question.
+            value: the tenant in it; it replaces one ``{…}`` of any name.
         """
         if self.issuer is None:
             return True
@@ -72,11 +72,11 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnusableKey:
-    """An entry of a key set that verifies nothing, and why.
+    """An entry of a key set that cannot verify anything, and why.
 
     Attributes:
-        index: its place in the document, from 0.
-        kid, kty, alg, use: its members where they are strings, else None.
+        index: its position in the document, from 0.
+        kid, kty, alg, use: its members if they are strings, else None.
         code: the reason for programs, such as ``weak_key``.
         reason: the reason for people; it never shows key material.
     """
@@ -99,22 +99,22 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """No entry answers to the kid; or, where the token has none, no key fits."""
+    """No entry has the kid; or the token has none, and no key fits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """Keys answer to the kid, but none fits the algorithm."""
+    """Keys with the kid exist, but none fits the algorithm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """The kid is there, but its entry is unusable."""
+    """The kid exists, but its entry is unusable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """More keys fit than are tried."""
+    """More keys fit than may be tried."""
 
 
 Chosen: TypeAlias = Found | Unfit | Unusable | Ambiguous
@@ -124,14 +124,14 @@ T = TypeVar("T")
 
 
 class BadKeySet(ValueError):
-    """A document that is no key set, or none that could verify anything."""
+    """A document that is not a key set, or has no key that could verify anything."""
 
 
 class KeySet:
     """An immutable set of keys as a provider published it. Iterates over its usable keys.
 
     Attributes:
-        unusable: the entries that verify nothing, each with its ``reason``.
+        unusable: the entries that cannot verify anything, each with its ``reason``.
     """
 
     __slots__ = ("_by_kid", "_keys", "chosen", "unusable")
@@ -147,7 +147,7 @@ class KeySet:
                 by_kid.setdefault(bad.kid, [])
         self._keys = keys
         self._by_kid = {kid: tuple(some) for kid, some in by_kid.items()}
-        # What select() answered for kids that are here: bounded by the set itself.
+        # Results of select() for kids of this set, so bounded by the set itself.
         self.chosen: dict[tuple[str | None, str], Chosen] = {}
         self.unusable = unusable
 
@@ -174,14 +174,14 @@ class KeySet:
         return f"<KeySet of {len(self._keys)} keys, {len(self.unusable)} unusable>"
 
     def with_kid(self, kid: str) -> tuple[Key, ...]:
-        """The usable keys that answer to a kid."""
+        """Return the usable keys with this kid."""
         return self._by_kid.get(kid, ())
 
     def select(self, kid: str | None, algorithm: str) -> Selection:
-        """The keys for a token with this ``kid`` (or None) and ``alg`` (RFC 7515, section 4.1.4).
+        """Return the keys for a token with this ``kid`` (or None) and ``alg`` (RFC 7515, 4.1.4).
 
-        A kid is compared exactly; a key without one never answers a token with one. One to four
-        that fit are tried in order, more are ambiguous.
+        A kid is compared exactly; a key without a kid never matches a token with one. One to four
+        fitting keys are tried in order; more are ambiguous.
         """
         if kid is None:
             return self._fitting(self._keys, algorithm, _MISSING)
@@ -199,7 +199,7 @@ class KeySet:
     def _fitting(keys: tuple[Key, ...], algorithm: str, none: T) -> Found | Ambiguous | T:
         fitting = tuple(key for key in keys if algorithm in key.algorithms)
         if len(fitting) > MAX_CANDIDATES:
-            # One key under several entries (two certificates of it) is one candidate.
+            # A key with several entries (two certificates of it) is one candidate.
             once: dict[tuple[str, str | None], Key] = {}
             for key in fitting:
                 once.setdefault((key.thumbprint, key.issuer), key)
@@ -213,14 +213,14 @@ def read_key_set(document: bytes | str | Mapping[str, Any], *, max_keys: int) ->
     """Read a JWK Set (RFC 7517, section 5).
 
     Arguments:
-        document: the set as bytes, text, or an object that was parsed already.
-        max_keys: the most entries it may have.
+        document: the set as bytes, text, or a parsed object.
+        max_keys: the maximum number of entries.
 
-    Raises `BadKeySet` if it is no key set or holds no usable key.
+    Raises `BadKeySet` if it is not a key set or has no usable key.
     """
     entries = _entries(document)
     if len(entries) > max_keys:
-        raise BadKeySet(f"it has {len(entries)} entries; at most {max_keys} are read (max_keys)")
+        raise BadKeySet(f"it has more than {max_keys} entries ({len(entries)}; see max_keys)")
     keys: list[Key] = []
     unusable: list[UnusableKey] = []
     for index, entry in enumerate(entries):
@@ -233,7 +233,7 @@ def read_key_set(document: bytes | str | Mapping[str, Any], *, max_keys: int) ->
         if not unusable:
             raise BadKeySet("it has no entries")
         why = reasons.unusable(one.reason for one in unusable)
-        raise BadKeySet(f"it has {len(unusable)} entries and none of them usable ({why})")
+        raise BadKeySet(f"none of its {len(unusable)} entries is usable ({why})")
     return KeySet(tuple(keys), tuple(unusable))
 
 
@@ -249,10 +249,10 @@ def _entries(document: bytes | str | Mapping[str, Any]) -> list[Any]:
     if not isinstance(value, dict):
         raise BadKeySet("it is JSON, but not an object")
     if isinstance(value, Repeated):
-        raise BadKeySet("it has a member twice")
+        raise BadKeySet("it has a duplicate member")
     entries = cast("dict[str, object]", value).get("keys")
     if not isinstance(entries, list):
-        raise BadKeySet("it has no list of keys")
+        raise BadKeySet("it has no list 'keys'")
     return entries
 
 
@@ -296,9 +296,9 @@ def _read_entry(index: int, entry: object) -> Key | UnusableKey:
 
 
 def present_members(jwk: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members of an entry that count: serializers write null, "" or [] for absent ones.
+    """Return the members that count: serializers write null, "" or [] for absent members.
 
-    An empty string is a kid like any other.
+    An empty string is a valid kid.
     """
     return {
         name: value
@@ -313,10 +313,10 @@ def _check_entry(entry: object, jwk: dict[str, Any]) -> None:
     if not isinstance(entry, dict):
         raise Unbuildable("malformed_key", "it is not a JSON object")
     if isinstance(entry, Repeated):
-        raise Unbuildable("repeated_member", "it has a member twice")
+        raise Unbuildable("repeated_member", "it has a duplicate member")
     if not _PRIVATE_MEMBERS.isdisjoint(jwk) and jwk.get("kty") != "oct":
         raise Unbuildable(
-            "private_key", "it publishes private members; treat that key as compromised"
+            "private_key", "it contains private members; treat that key as compromised"
         )
     for member in ("kid", "alg", "use"):
         if member in jwk and not isinstance(jwk[member], str):
@@ -324,7 +324,7 @@ def _check_entry(entry: object, jwk: dict[str, Any]) -> None:
     if jwk.get("use", "sig") != "sig":
         raise Unbuildable(
             "not_for_signatures",
-            f"its use is {reasons.value(jwk['use'])}; only 'sig', or no use, is accepted",
+            f"its use is {reasons.value(jwk['use'])}; it must be 'sig' or absent",
         )
     operations = jwk.get("key_ops", ["verify"])
     if not isinstance(operations, list) or not all(
@@ -348,14 +348,14 @@ def _algorithms_of(named: str | None, fitting: frozenset[str]) -> frozenset[str]
             "wrong_algorithm",
             f"its alg {reasons.value(named)} is not a signature algorithm for this type of key",
         )
-    # EdDSA beside the curve's own name are two names of one algorithm; of RSA's six each is its
-    # own.
+    # EdDSA and the curve's own name are two names of one algorithm. Each of RSA's six algorithms is
+    # distinct.
     return fitting if "EdDSA" in fitting else frozenset({named})
 
 
 def thumbprint(members: Mapping[str, str]) -> str:
-    """The SHA-256 thumbprint over the required members of a key (RFC 7638, section 3)."""
-    import hashlib  # PyJWT needs it too, when a client is made
+    """Return the SHA-256 thumbprint of the required members of a key (RFC 7638, section 3)."""
+    import hashlib  # PyJWT imports it too, when a client is made
 
     text = json.dumps(members, sort_keys=True, separators=(",", ":"))
     return to_base64url(hashlib.sha256(text.encode()).digest())

@@ -1,7 +1,7 @@
-"""How failed fetches are worded in errors, events and health.
+"""The wording of failed fetches in errors, events and health.
 
-These texts are for the application's own people. No HTTP response may contain them: an outsider
-wrote parts of them. So each part is escaped and truncated here.
+These texts are for the people who run the application. They must not appear in HTTP responses,
+because outsiders wrote parts of them. Each such part is escaped and truncated here.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from ..encoding import printable
 
 _LONGEST: Final = 200
 _MOST_KINDS: Final = 5
-# OpenSSL's X509_V_ERR_… that only the flag X509_V_FLAG_X509_STRICT causes.
+# OpenSSL's X509_V_ERR_… codes that only X509_V_FLAG_X509_STRICT causes.
 _STRICT_ONLY: Final = range(80, 95)
 
 
 def place(url: str) -> str:
-    """Return a URL as messages show it: without its query, which may hold a secret."""
+    """Return a URL for messages, without its query, which may contain a secret."""
     return printable(url.partition("?")[0], _LONGEST)
 
 
 def status(what: str, code: int, headers: Mapping[str, str]) -> str:
-    """Return what an answer other than 200 says."""
+    """Return the message for a status other than 200."""
     if code == 304 or not 300 <= code < 400:
         return f"{what} answered {code}"
     to = headers.get("location")
@@ -33,13 +33,13 @@ def status(what: str, code: int, headers: Mapping[str, str]) -> str:
 
 
 def strictness(error: BaseException | None) -> str | None:
-    """Return what to do about a certificate that only Python 3.13's strict checks refuse."""
+    """Return a hint for a certificate that only Python 3.13's strict checks reject."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         if getattr(error, "verify_code", None) in _STRICT_ONLY:
             return (
-                f"the server's certificate is refused ({getattr(error, 'verify_message', '')}); "
+                f"the server's certificate is rejected ({getattr(error, 'verify_message', '')}); "
                 "since version 3.13 Python checks certificates strictly (ssl.VERIFY_X509_STRICT); "
                 "have the certificates reissued, or pass http= an httpx client whose SSL context "
                 "lacks that flag"
@@ -49,7 +49,7 @@ def strictness(error: BaseException | None) -> str | None:
 
 
 def unusable(reasons: Iterable[str]) -> str:
-    """Return why none of a set's entries is usable, with counts, the most frequent reason first."""
+    """Return why the entries of a set are unusable, with counts, the most frequent reason first."""
     counted = Counter(reasons)
     common = [f"{many}: {printable(why, _LONGEST)}" for why, many in counted.most_common()]
     left = len(common) - _MOST_KINDS
@@ -57,7 +57,7 @@ def unusable(reasons: Iterable[str]) -> str:
 
 
 def value(text: object) -> str:
-    """Return a member of a document as messages show it."""
+    """Return a document's member for messages."""
     if not isinstance(text, str):
         return "none" if text is None else f"a {type(text).__name__}"
     return f"'{printable(text, _LONGEST)}'"

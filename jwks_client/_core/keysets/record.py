@@ -1,16 +1,16 @@
-"""What a process writes to a store for the others, and how they read it: sealed, bound, no verdict.
+"""The record that processes share through a store: its format, seal, binding and age.
 
-Owns: the record's format, its binding to one configuration, its seal, its age. Must not depend on:
-stores, clocks, key sets. A record is ASCII: a line that names the format and the seal, a line of
-JSON, then the body of the provider's response in base64. It holds the body as it came, with the
-headers that say how long it lives, its validators and its age. Each reader parses the body and
-computes lifetimes anew, by its own settings.
+Must not depend on: stores, clocks, key sets. A record is ASCII: a line with the format and the
+seal, a line of JSON, then the body of the provider's response in base64. It contains the body
+unchanged, with the headers that determine its lifetime, its validators and its age, and no verdict.
+Each reader parses the body and computes lifetimes again, by its own settings.
 
 Theory of operation. The seal is an HMAC-SHA256 over the *binding* and everything after the first
-line. The binding is what makes a fetch this fetch: URLs, issuer, allow_http, proxy, authorities,
-static headers, store_scope. A record that was written for another configuration, moved to another
-name, or cut, has a seal that does not match, so whoever writes to the store without a secret cannot
-plant a key. They can replay a record that was written earlier; its age shows.
+line. The binding is everything that a fetch depends on: URLs, issuer, allow_http, proxy,
+authorities, static headers, store_scope. If a record was written for another configuration, moved
+to another name, or truncated, its seal does not match. So an attacker who can write to the store,
+but does not know the secret, cannot plant a key. They can replay an earlier record; its age shows
+that.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LONGEST_HEAD: Final = 128
 _LONGEST_FACTS: Final = 16 * 1024
 _LONGEST_TEXT: Final = 2048
 _LATEST: Final = 253_402_300_799.0  # the end of the year 9999
-# Guesses at a weak password among the headers cost this many hashes each.
+# Makes guessing a weak password among the headers cost this many hashes per guess.
 _STRETCH: Final = 100_000
 
 
@@ -58,11 +58,11 @@ class Record:
     """A provider's response as one process saw it.
 
     Arguments:
-        body: of the response that held the key set, decompressed.
-        headers: of the response, as far as they say how long it lives; names in lower case.
-        url: where the key set was, which discovery may have named.
+        body: the body of the response with the key set, decompressed.
+        headers: the headers that determine its lifetime, with lower-case names.
+        url: the key set's URL, which discovery may have named.
         etag, last_modified: validators for a conditional request.
-        asked_at: when it was asked for, in seconds since the epoch by the writer's clock.
+        asked_at: when it was requested, in seconds since the epoch by the writer's clock.
         age: seconds from then to the write, by the writer's monotonic clock.
     """
 
@@ -80,8 +80,8 @@ class Binding:
     """The configuration that records of one key set belong to.
 
     Arguments:
-        name: what its records are called in a store; depends on no secret.
-        material: what a seal covers beside the record.
+        name: the name of its records in a store; depends on no secret.
+        material: what a seal covers in addition to the record.
     """
 
     name: str
@@ -91,20 +91,20 @@ class Binding:
 def binding_of(
     provider: Provider, *, proxy: str | None, authorities: bytes | None, own_http: bool
 ) -> Binding | None:
-    """The binding of a provider's key set, or None if it must not use a store.
+    """Return the binding of a provider's key set, or None if it must not use a store.
 
-    Static headers and a proxy's password are stretched before they are hashed, and the name holds
-    32 bits of the result: enough to keep two configurations apart, too little to find them out.
+    Static headers and a proxy's password are stretched before they are hashed. The name contains 32
+    bits of the result: enough to separate two configurations, too little to find the secrets.
 
     Arguments:
-        provider: whose key set.
-        proxy: the URL of the proxy that is configured.
+        provider: the provider of the key set.
+        proxy: the URL of the configured proxy.
         authorities: the contents of ``ca_file``.
-        own_http: the application fetches with an HTTP client of its own.
+        own_http: the application supplied its own HTTP client.
     """
     headers = provider.headers
     if (own_http or callable(headers)) and provider.store_scope is None:
-        return None  # nothing here could say what such a fetch depends on
+        return None  # nothing here could describe what such a fetch depends on
     public = {
         "allow_http": provider.allow_http,
         "authorities": None if authorities is None else hashlib.sha256(authorities).hexdigest(),
@@ -125,7 +125,7 @@ def binding_of(
 
 
 def seal(record: Record, binding: Binding, secrets: tuple[bytes, ...]) -> bytes:
-    """Write a record, sealed with the first secret, or marked as unsealed where there is none."""
+    """Write a record, sealed with the first secret, or marked as unsealed if there is none."""
     facts = {
         "age": record.age,
         "asked_at": record.asked_at,
@@ -140,9 +140,9 @@ def seal(record: Record, binding: Binding, secrets: tuple[bytes, ...]) -> bytes:
 
 
 def unseal(value: bytes, binding: Binding, secrets: tuple[bytes, ...], max_body: int) -> Record:
-    """Read a record; raise `BadRecord` unless it was written for this binding with such a secret.
+    """Read a record; raise `BadRecord` unless it was sealed for this binding with a known secret.
 
-    Nothing in it is read before its seal was verified, and its size before that.
+    The size is checked first, then the seal; only then is anything parsed.
     """
     if len(value) > longest(max_body):
         raise BadRecord("record_too_large")
@@ -161,15 +161,15 @@ def unseal(value: bytes, binding: Binding, secrets: tuple[bytes, ...], max_body:
 
 
 def longest(max_body: int) -> int:
-    """The longest value that can be a record whose body is within ``max_body``."""
+    """Return the maximum length of a record whose body is within ``max_body``."""
     return _LONGEST_HEAD + _LONGEST_FACTS + 4 * (max_body // 3 + 1)
 
 
 def age_of(record: Record, wall: float, in_store: float | None) -> float | None:
-    """Seconds since the provider was asked, or None if nothing says how many.
+    """Return the seconds since the provider was asked, or None if they are unknown.
 
-    The larger of two values counts: what the wall clocks say, which another host's clock may
-    falsify, and what the clock of the store says, which whoever replays a record can reset.
+    The larger of two values counts: the difference of the wall clocks, which another host's clock
+    can falsify, and the store's own measure, which a replayed record resets.
 
     Arguments:
         record: the record.
@@ -195,7 +195,7 @@ def _issuer(issuer: object) -> object:
 
 
 def _mark(key: bytes, binding: Binding, rest: bytes) -> bytes:
-    # The binding is a digest of fixed length: where it ends, the record begins.
+    # The binding is a digest of fixed length, so it cannot run into the record.
     return hmac.digest(key, _FORMAT + binding.material + rest, "sha256").hex().encode()
 
 

@@ -1,8 +1,8 @@
-"""One provider's rules for a token's header and claims, and their verdict.
+"""Check the header and claims of a token by one provider's rules.
 
-Judged in a fixed order: RFC 7519, section 4.1; RFC 8725; RFC 9068, section 4. Must not depend on:
-keys, caches, clocks. Before the signature is checked, a verdict only spares a fetch (`precheck`).
-Messages name the claim and what the application expects of it, never the value in a token.
+The order is fixed; see RFC 7519, section 4.1; RFC 8725; RFC 9068, section 4. Must not depend on:
+keys, caches, clocks. Before the signature is verified, a failed check only saves a fetch
+(`precheck`). Messages name the claim and what the application expects, never the token's value.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .verified import TokenFacts
 
 
 class Rules:
-    """One provider's rules, laid out once for quick checks. Immutable by convention."""
+    """One provider's rules, prepared for fast checks. Immutable by convention."""
 
     __slots__ = (
         "_audiences",
@@ -63,10 +63,10 @@ class Rules:
         self.algorithms = frozenset(provider.algorithms)
         self.checks = tuple(provider.checks)
         self._template: IssuerTemplate | None = None
-        #: False where the application knowingly does not check the issuer.
+        #: False if the application explicitly does not check the issuer.
         self.checks_issuer = issuer is not UNCHECKED
         self._checks_audience = provider.audience is not UNCHECKED
-        # Each by itself: what is remembered of many tokens holds one text, not its copies.
+        # Maps each string to one shared object, so that remembered tokens hold no copies.
         self._issuers: dict[str, str] = {}
         if isinstance(issuer, IssuerTemplate):
             self._template = issuer
@@ -84,25 +84,25 @@ class Rules:
         self._require_expiry = provider.require_expiry
         self._refuse_bound = provider.bound_tokens == "refuse"
         own = provider.scope_claim
-        # Without a claim of the provider's own: the usual ones together.
+        # Without a scope claim of the provider's own, the usual claims are combined.
         self._usual_scopes = ("scope", "scp", "scopes") if own is None else ()
         self._scope_claim = own
-        # Whether code of the application takes part in the verdict, and may change its mind.
+        # Whether a callable of the application is part of the verdict, which may then change.
         self.asks_the_application = bool(self.checks) or (
             self._template is not None and callable(self._template.allowed)
         )
 
     def names(self, issuer: str) -> bool:
-        """Whether this provider names an issuer, by its unverified text."""
+        """Return whether this provider accepts the unverified ``iss``."""
         if self._template is not None:
             value = self._template.value_in(issuer)
             return value is not None and self._template.allows(value)
         return issuer in self._issuers
 
     def likeliest_first(self, keys: tuple[Key, ...], claims: dict[str, Any]) -> tuple[Key, ...]:
-        """Keys in the order to try them: who says to be another issuer's comes last.
+        """Return keys in the order to try them: keys that name another issuer come last.
 
-        One key may stand in a set several times, for several issuers of a template.
+        A template's key set may contain one key several times, for several issuers.
         """
         issuer = claims.get("iss")
         if self._template is None or not isinstance(issuer, str):
@@ -113,45 +113,45 @@ class Rules:
         return tuple(sorted(keys, key=lambda key: not key.may_be_of(issuer, value)))
 
     def check_header(self, token: UnverifiedToken) -> None:
-        """Judge ``alg`` and ``typ``, before any key is looked for (RFC 8725, 3.1 and 3.11).
+        """Check ``alg`` and ``typ``, before any key is looked up (RFC 8725, 3.1 and 3.11).
 
         Raises TokenError ``algorithm_not_allowed`` or ``wrong_token_type``.
         """
         if token.algorithm not in self.algorithms:
             raise TokenError(
                 "algorithm_not_allowed",
-                "its alg is not among the provider's algorithms",
+                "'alg' is not among the provider's algorithms",
                 expected=self.provider.algorithms,
             )
         if token.token_type not in self.types:
             raise TokenError(
                 "wrong_token_type",
-                "its typ is not among the provider's token types",
+                "'typ' is not among the provider's token types",
                 expected=self.provider.token_types,
             )
 
     def precheck(self, token: UnverifiedToken, now: float) -> None:
-        """Judge what makes a fetch pointless: issuer and expiry. Raises as `check_claims` does."""
+        """Check issuer and expiry: a token that fails needs no fetch. Raises as `check_claims`."""
         self._check_issuer(token.claims, None)
         self._check_expiry(token.claims, now)
 
     def check_claims(
         self, token: UnverifiedToken, key: Key, now: float, more: Wanted = ()
     ) -> TokenFacts:
-        """Judge all claims of a token whose signature held.
+        """Check all claims of a token with a valid signature, and return the facts.
 
-        What every token has passes at a glance; where a glance does not suffice, the check itself
-        (`each_check` tells them in order) decides, and says what is wrong.
+        The common values pass a fast check. If that does not suffice, the single checks decide
+        (`each_check` lists them in order) and report what is wrong.
 
         Arguments:
             token: the token.
             key: the key that verified it.
             now: seconds since the epoch.
-            more: claim values asked for by this call.
+            more: claim values that this call requires.
 
-        Returns the facts; raises TokenError.
+        Raises TokenError.
         """
-        # Unpacked at once: to read the fields of a named tuple one by one takes longer.
+        # Hot path: unpacking is faster than reading a named tuple's fields.
         raw, header, claims, payload, _, _, _ = token
         soon = now + self._leeway
         issuer: str | None = None
@@ -178,7 +178,7 @@ class Rules:
                 and "cnf" not in claims
                 and self._max_age is None
             )
-        except (KeyError, TypeError):  # not there, or nothing that a name could be looked up by
+        except (KeyError, TypeError):  # missing, or not hashable
             is_plain = False
         if not is_plain:
             issuer, expires_at, issued_at, not_before, audience, subject = self._one_by_one(
@@ -219,7 +219,7 @@ class Rules:
     def _one_by_one(
         self, claims: dict[str, Any], key: Key, now: float
     ) -> tuple[str | None, float | None, float | None, float | None, tuple[str, ...], str | None]:
-        """Issuer, ``exp``, ``iat``, ``nbf``, audience and subject, where a glance does not do."""
+        """Check and return issuer, ``exp``, ``iat``, ``nbf``, audience and subject."""
         issuer = self._check_issuer(claims, key)
         expires_at = self._check_expiry(claims, now)
         issued_at, not_before = self._check_times(claims, expires_at, now)
@@ -251,11 +251,11 @@ class Rules:
         if own is None:
             usual = [name for name in self._usual_scopes if name in claims]
             yield "scopes", lambda: [scopes_in(name, claims[name]) for name in usual]
-        elif key is not None or not callable(own):  # a callable sees verified claims only
+        elif key is not None or not callable(own):  # a callable only sees verified claims
             yield "scopes", lambda: own_scopes(own, claims)
 
     def lasting(self, facts: TokenFacts) -> tuple[float, float]:
-        """From when until when (seconds since the epoch) the verdict stays the same."""
+        """Return the period (seconds since the epoch) in which the verdict stays the same."""
         earliest = facts.issued_at or 0
         if facts.not_before is not None and facts.not_before > earliest:
             earliest = facts.not_before
@@ -269,20 +269,20 @@ class Rules:
         if issuer is ABSENT or issuer is None:
             if self.checks_issuer:
                 raise TokenError(
-                    "missing_claim", "it has no issuer", claim="iss", expected=self._expected_issuer
+                    "missing_claim", "'iss' is missing", claim="iss", expected=self._expected_issuer
                 )
             if issuer is ABSENT:
                 return None
             if "iss" in self._required:
-                raise TokenError("missing_claim", "it lacks a required claim", claim="iss")
+                raise TokenError("missing_claim", "'iss' is missing", claim="iss")
         if not isinstance(issuer, str):
-            raise TokenError("invalid_claim", "its issuer is no string", claim="iss")
+            raise TokenError("invalid_claim", "'iss' is not a string", claim="iss")
         if self._template is not None:
             self._check_template(self._template, issuer, claims, key)
         elif self.checks_issuer and issuer not in self._issuers:
             raise TokenError(
                 "wrong_issuer",
-                "it is of another issuer",
+                "'iss' does not match",
                 claim="iss",
                 expected=self._expected_issuer,
             )
@@ -294,10 +294,10 @@ class Rules:
         value = template.value_in(issuer)
         if value is None or claims.get(template.claim) != value or not template.allows(value):
             raise TokenError(
-                "wrong_issuer", "it is of another issuer", claim="iss", expected=template.template
+                "wrong_issuer", "'iss' does not match", claim="iss", expected=template.template
             )
         if key is not None and not key.may_be_of(issuer, value):
-            raise TokenError("wrong_issuer", "its key is another issuer's", claim="iss")
+            raise TokenError("wrong_issuer", "'iss' does not match the key's issuer", claim="iss")
 
     @property
     def _expected_issuer(self) -> object:
@@ -309,7 +309,7 @@ class Rules:
             claims, "exp", required=self._require_expiry or "exp" in self._required
         )
         if expires_at is not None and now >= expires_at + self._leeway:
-            raise TokenError("token_expired", "it has expired", claim="exp")
+            raise TokenError("token_expired", "'exp' is in the past", claim="exp")
         return expires_at
 
     def _check_times(
@@ -319,18 +319,19 @@ class Rules:
             claims, "iat", required=self._max_age is not None or "iat" in self._required
         )
         if issued_at is not None and expires_at is not None and issued_at > expires_at:
-            raise TokenError("invalid_claim", "it was issued after it expired", claim="iat")
+            raise TokenError("invalid_claim", "'iat' is later than 'exp'", claim="iat")
         not_before = time_of(claims, "nbf", required="nbf" in self._required)
         if not_before is not None and not_before > now + self._leeway:
-            raise TokenError("token_not_yet_valid", "it is not valid yet", claim="nbf")
+            raise TokenError("token_not_yet_valid", "'nbf' is in the future", claim="nbf")
         if issued_at is not None:
             if issued_at > now + self._leeway:
-                raise TokenError(
-                    "token_issued_in_future", "it was issued in the future", claim="iat"
-                )
+                raise TokenError("token_issued_in_future", "'iat' is in the future", claim="iat")
             if self._max_age is not None and now >= issued_at + self._max_age + self._leeway:
                 raise TokenError(
-                    "token_too_old", "it is too old (max_age)", claim="iat", expected=self._max_age
+                    "token_too_old",
+                    "'iat' is too far in the past (max_age)",
+                    claim="iat",
+                    expected=self._max_age,
                 )
         return issued_at, not_before
 
@@ -341,17 +342,17 @@ class Rules:
         wanted_here = self._checks_audience or "aud" in self._required
         if audience is ABSENT or (audience is None and wanted_here):
             raise TokenError(
-                "missing_claim", "it has no audience", claim="aud", expected=self.provider.audience
+                "missing_claim", "'aud' is missing", claim="aud", expected=self.provider.audience
             )
         several = strings_of(audience)
         if several is None:
             raise TokenError(
-                "invalid_claim", "its audience is neither string nor list of strings", claim="aud"
+                "invalid_claim", "'aud' is neither a string nor a list of strings", claim="aud"
             )
         if self._checks_audience and self._audiences.keys().isdisjoint(several):
             raise TokenError(
                 "wrong_audience",
-                "it is for another audience",
+                "'aud' does not match",
                 claim="aud",
                 expected=self.provider.audience,
             )
@@ -362,30 +363,27 @@ class Rules:
         if value is ABSENT:
             return None
         if value is None and name in self._required:
-            raise TokenError("missing_claim", "it lacks a required claim", claim=name)
+            raise TokenError("missing_claim", f"{name!r} is missing", claim=name)
         if not isinstance(value, str):
-            raise TokenError("invalid_claim", "it must be a string", claim=name)
+            raise TokenError("invalid_claim", f"{name!r} is not a string", claim=name)
         return value
 
     def _check_binding(self, claims: dict[str, Any]) -> None:
-        # RFC 9449, section 7.2; RFC 8705, section 3: whoever stole a bound token must not use it
-        # here.
+        # RFC 9449, section 7.2; RFC 8705, section 3: a stolen bound token must be useless here.
         if self._refuse_bound and "cnf" in claims:
             raise TokenError(
                 "invalid_claim",
-                "it is bound to a key, and nobody here checks the binding",
+                "'cnf' binds the token to a key, and this provider has bound_tokens='refuse'",
                 claim="cnf",
             )
 
     def _check_presence(self, claims: dict[str, Any]) -> None:
         for name in self._required:
             if claims.get(name) is None:
-                raise TokenError("missing_claim", "it lacks a required claim", claim=name)
+                raise TokenError("missing_claim", f"{name!r} is missing", claim=name)
         for name in self._forbidden:
             if name in claims:
-                raise TokenError(
-                    "forbidden_claim", "it has a claim that must not be there", claim=name
-                )
+                raise TokenError("forbidden_claim", f"{name!r} is forbidden", claim=name)
 
 
 def _several(value: str | tuple[str, ...]) -> frozenset[str]:

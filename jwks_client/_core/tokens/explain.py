@@ -1,8 +1,9 @@
-"""Why a token was accepted or refused, for people: each key considered, each check's outcome.
+"""Explain why a token was accepted or refused: each key considered, each check's outcome.
 
-It judges anew, by the same rules, against the facts as they are after the verification. It is for
-logs and terminals of the application's own people, never for responses. Of a token without a valid
-signature it shows header members and the checks that failed, but no claim. Its text is printable.
+The checks run again, by the same rules, on the facts as they are after the verification. The result
+is for logs and terminals of the people who run the application, never for responses. For a token
+without a valid signature it shows header members and failed checks, but no claims. Its text is
+printable.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ __all__ = ["CandidateExplained", "CheckExplained", "Explanation", "KeyExplained"
 
 _LONGEST: Final = 200
 _OPAQUE: Final = (
-    "it has no dots, so it is not a JWT but an opaque token: request a token for your API's "
-    "audience, or ask the provider about it (introspection)"
+    "the token has no dots, so it is not a JWT but an opaque token: request a token for your API's "
+    "audience, or use the provider's introspection endpoint"
 )
 _MILLISECONDS: Final = 100_000_000_000  # seconds of the year 5138
 _CLAIMS: Final = {
@@ -34,13 +35,13 @@ _CLAIMS: Final = {
     "other times": ("iat", "nbf"),
     "audience": ("aud",),
 }
-# The application's own checks that were asked, by name, and the error of the one that refused.
+# The application's own checks that ran, by name, each with its error or None.
 Asked: TypeAlias = Sequence[tuple[str, JWKSError | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyExplained:
-    """One entry of a key set. ``outcome`` says why it was dropped, or what trying it showed."""
+    """One entry of a key set. ``outcome`` says why it was dropped, or how trying it ended."""
 
     kid: str | None
     kty: str | None
@@ -54,7 +55,7 @@ class KeyExplained:
 class CheckExplained:
     """One check. ``code`` is None if it passed, else what ``verify`` would raise for it.
 
-    ``expected`` and ``found`` are texts, or None where there is nothing to compare; ``found`` shows
+    ``expected`` and ``found`` are texts, or None if there is nothing to compare; ``found`` shows
     claims only of a token with a valid signature.
     """
 
@@ -68,14 +69,14 @@ class CheckExplained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateExplained:
-    """One provider that the token might be of.
+    """One provider that the token might belong to.
 
     Attributes:
         provider: its name.
-        state: of its key set, after the verification.
+        state: the state of its key set after the verification.
         keys: every entry of its key set.
-        checks: every check, in order; those after a failed one too. Of the application's own, those
-            that were asked: after a failed one none is.
+        checks: every check in order, including those after a failed one. Custom checks are listed
+            if they ran; after a failed check they do not run.
     """
 
     provider: str
@@ -93,9 +94,9 @@ class Explanation:
         message: one sentence for people.
         provider: the name of the provider that accepted it, or None.
         candidates: the providers that were asked, in order.
-        now: seconds since the epoch by which times were judged, or None if none were.
-        kid, typ: header members of the token, escaped; None where absent or not read.
-        hints: what commonly causes such a refusal.
+        now: the time that was used to check times, in seconds since the epoch, or None.
+        kid, typ: header members of the token, escaped; None if absent or not read.
+        hints: common causes of such a refusal.
     """
 
     code: str | None
@@ -109,12 +110,12 @@ class Explanation:
 
     @property
     def accepted(self) -> bool:
-        """Whether ``verify`` accepts the token."""
+        """Return whether ``verify`` accepts the token."""
         return self.code is None
 
     @property
     def first_failed(self) -> CheckExplained | None:
-        """The first check that failed, of the first candidate that failed one."""
+        """Return the first check that failed, of the first candidate with a failed check."""
         failed = (one for candidate in self.candidates for one in candidate.checks if one.code)
         return next(failed, None)
 
@@ -125,23 +126,24 @@ class Explanation:
         yield f"{'accepted' if self.accepted else 'refused'}: {self.message}"
         yield from (f"hint: {hint}" for hint in self.hints)
         if self.now is not None:
-            yield f"token: kid {self.kid!r}, typ {self.typ!r}; judged at {self.now:.0f}"
+            yield f"token: kid {self.kid!r}, typ {self.typ!r}; checked at {self.now:.0f}"
         for candidate in self.candidates:
-            yield f"provider {candidate.provider!r}, its keys are {candidate.state}"
+            yield f"provider {candidate.provider!r}: its keys are {candidate.state}"
             for key in candidate.keys:
                 yield f"  key {key.kid!r} ({key.kty}, alg {key.alg}): {key.outcome}"
             for check in candidate.checks:
-                yield f"  {'ok    ' if check.code is None else 'FAILED'} {check.name}{_told(check)}"
+                mark = "ok    " if check.code is None else "FAILED"
+                yield f"  {mark} {check.name}{_details(check)}"
 
 
 def _one_line(text: str) -> str:
-    """Return text in which an outsider's characters neither end a line nor control a terminal."""
+    """Return text without characters that end a line or control a terminal."""
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
     )
 
 
-def _told(check: CheckExplained) -> str:
+def _details(check: CheckExplained) -> str:
     compared = "".join(
         f"; {what} {text}"
         for what, text in (("expected", check.expected), ("found", check.found))
@@ -149,11 +151,10 @@ def _told(check: CheckExplained) -> str:
     )
     if check.code is None:
         return compared
-    about = f" [{check.claim}]" if check.claim else ""
-    return f": {check.code}{about}, {check.message}{compared}"
+    return f": {check.code}, {check.message}{compared}"
 
 
-def refused_at_sight(error: JWKSError, token: object = None) -> Explanation:
+def refused_before_routing(error: JWKSError, token: object = None) -> Explanation:
     """Return the explanation of a token that reached no provider."""
     dot = b"." if isinstance(token, bytes) else "."
     opaque = error.code == "malformed_token" and isinstance(token, (str, bytes))
@@ -173,9 +174,9 @@ def explain(
     """Explain a verdict.
 
     Arguments:
-        token: as it was parsed.
+        token: the parsed token.
         candidates: the providers that were asked, with the facts of their keys, and which of the
-            application's own checks were asked.
+            custom checks ran.
         error: the verdict, or None if the token is accepted.
         accepted_by: the provider that accepted it.
         times: seconds since the epoch, and monotonic seconds.
@@ -184,22 +185,22 @@ def explain(
     typ = token.header.members.get("typ")
     return Explanation(
         code=None if error is None else error.code,
-        message="the signature and every claim hold" if error is None else error.message,
+        message="the signature and all claims are valid" if error is None else error.message,
         provider=accepted_by if error is None else None,
         candidates=tuple(_candidate(token, candidate, error, times) for candidate in asked),
         now=times[0],
         kid=None if token.kid is None else printable(token.kid, _LONGEST),
-        typ=None if typ is None else _shown(typ),
+        typ=None if typ is None else _escaped(typ),
         hints=() if error is None else tuple(_hints(token, [rules for rules, _, _ in asked])),
     )
 
 
 def _hints(token: UnverifiedToken, asked: Iterable[Rules]) -> Iterator[str]:
-    """Yield common mistakes. They are derived from claims, but show none."""
+    """Yield hints at common mistakes. They are derived from claims, but show none."""
     for name in ("exp", "iat", "nbf"):
         value = token.claims.get(name)
         if isinstance(value, (int, float)) and value > _MILLISECONDS:
-            yield f"'{name}' looks like milliseconds; it must be seconds since 1970"
+            yield f"'{name}' looks like milliseconds; it must be in seconds since 1970"
     issuer = token.claims.get("iss")
     for rules in asked:
         configured = rules.provider.issuer
@@ -207,7 +208,7 @@ def _hints(token: UnverifiedToken, asked: Iterable[Rules]) -> Iterator[str]:
         if not isinstance(issuer, str) or not isinstance(several, tuple) or issuer in several:
             continue
         if issuer.rstrip("/") in {one.rstrip("/") for one in several}:
-            yield "the token's issuer and the configured one differ in the slash at the end"
+            yield "the token's issuer and the configured one differ in the trailing slash"
 
 
 def _candidate(
@@ -223,8 +224,8 @@ def _candidate(
         _check(name, run, *_compared(name, token, rules, wall, verified=made_by is not None))
         for name, run in rules.each_check(token, made_by, wall)
     ]
-    # Where `verify` has it: after alg and typ, before the claims. A token that they condemn causes
-    # no fetch, and of a signature that nobody had a key for there is nothing to tell.
+    # `verify` checks the signature after alg and typ, before the claims. If those checks failed
+    # before any key was fetched, there is no signature result to show.
     if cache.key_set is not None or isinstance(error, KeysUnavailableError):
         checks.insert(1, _signature(keys, made_by, cache, error))
     checks.extend(_own(name, refusal) for name, refusal in asked)
@@ -249,7 +250,7 @@ def _check(
 def _compared(
     name: str, token: UnverifiedToken, rules: Rules, now: float, *, verified: bool
 ) -> tuple[str | None, str | None]:
-    """Return what a check expects and what it finds, as text."""
+    """Return what a check expects and what it found, as text."""
     provider = rules.provider
     leeway = f"now {now:.0f}, leeway {provider.leeway:g}"
     issuer, types = provider.issuer, sorted(map(str, rules.types))
@@ -257,27 +258,28 @@ def _compared(
     match name:
         case "algorithm and token type":
             expected = f"alg {', '.join(sorted(rules.algorithms))}; typ {', '.join(types)}"
-            return expected, f"alg {token.algorithm}; typ {_shown(token.header.members.get('typ'))}"
+            expected_typ = _escaped(token.header.members.get("typ"))
+            return expected, f"alg {token.algorithm}; typ {expected_typ}"
         case "issuer":
-            expected = _shown(issuer.template if isinstance(issuer, IssuerTemplate) else issuer)
+            expected = _escaped(issuer.template if isinstance(issuer, IssuerTemplate) else issuer)
         case "expiry":
             expected = f"exp after {now - provider.leeway:.0f} ({leeway})"
         case "other times":
             age = "" if provider.max_age is None else f", max_age {provider.max_age:g}"
             expected = f"iat and nbf up to {now + provider.leeway:.0f} ({leeway}{age})"
         case "audience":
-            expected = _shown(provider.audience)
+            expected = _escaped(provider.audience)
         case "claim values":
-            expected = _shown(dict(provider.claim_values)) if provider.claim_values else None
+            expected = _escaped(dict(provider.claim_values)) if provider.claim_values else None
         case _:
             expected = None
     names = tuple(provider.claim_values) if name == "claim values" else _CLAIMS.get(name, ())
     if not verified or not names:
         return expected, None
-    return expected, ", ".join(f"{one} {_shown(token.claims.get(one))}" for one in names)
+    return expected, ", ".join(f"{one} {_escaped(token.claims.get(one))}" for one in names)
 
 
-def _shown(value: object) -> str:
+def _escaped(value: object) -> str:
     if isinstance(value, tuple):
         value = ", ".join(map(str, cast("tuple[object, ...]", value)))
     return printable(value if isinstance(value, str) else repr(value), _LONGEST)
@@ -291,7 +293,7 @@ def _signature(
         code, message = error.code, error.message
     elif made_by is None:
         code = "bad_signature" if _tried(keys) else "unknown_key"
-        message = "no key of the provider made it"
+        message = "no key verifies the signature"
     return CheckExplained(name="signature", code=code, claim=None, message=message)
 
 
@@ -315,10 +317,10 @@ def _keys(
     selection = cache.key_set.select(token.kid, token.algorithm)
     found = selection.keys if isinstance(selection, Found) else ()
     made_by = find_signing_key(token, rules.likeliest_first(found, token.claims))
-    told: list[KeyExplained] = []
+    explained: list[KeyExplained] = []
     for key in cache.key_set:
         made = key is made_by
-        told.append(
+        explained.append(
             KeyExplained(
                 kid=key.kid,
                 kty=key.kty,
@@ -328,7 +330,7 @@ def _keys(
                 made_the_signature=made,
             )
         )
-    told.extend(
+    explained.extend(
         KeyExplained(
             kid=bad.kid,
             kty=bad.kty,
@@ -338,18 +340,18 @@ def _keys(
         )
         for bad in cache.key_set.unusable
     )
-    return tuple(told), made_by
+    return tuple(explained), made_by
 
 
 def _outcome(token: UnverifiedToken, key: Key, *, tried: bool, made: bool) -> str:
     if made:
-        return "tried: it made the signature"
+        return "tried: it verifies the signature"
     if tried:
-        return "tried: it did not make the signature, or one before it did"
+        return "tried: it does not verify the signature, or an earlier key does"
     if token.kid is not None and key.kid is None:
         return "dropped: it has no kid, and the token names one"
     if token.kid is not None and key.kid != token.kid:
         return "dropped: another kid"
     if token.algorithm not in key.algorithms:
-        return "dropped: the token's alg does not fit it"
+        return "dropped: the token's alg does not fit the key"
     return f"dropped: more than {MAX_CANDIDATES} keys fit, so none is tried"

@@ -1,9 +1,9 @@
-"""The memo of verified tokens: these very bytes were verified before, by a key that is still valid.
+"""The memo of verified tokens: the same bytes were verified before, by a key that is still valid.
 
-Decides what is remembered of a verification and when it still counts. Must not depend on how
-tokens are verified. A hit skips parsing and the signature, and nothing else: it counts only while
-the key set is fresh and holds that very key, and only in the span of time in which every check
-would give the same result again.
+It decides what to remember of a verification, and when an entry still counts. Must not depend on:
+how tokens are verified. A hit skips parsing and the signature, and nothing else. It only counts
+while the key set is fresh and contains the same key, and while every check would give the same
+result.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
     from ..keysets.cache import KeyCache
     from .claims import Rules
 
-LONGEST: Final = 300.0  # seconds that an entry lives at most
+LONGEST: Final = 300.0  # maximum lifetime of an entry, in seconds
 MOST_HEADERS: Final = 64
 MOST_BYTES: Final = 16 * 1024 * 1024
-# A token of up to so many characters counts without a look at what is in it.
+# Tokens of up to this many characters have a flat weight per character.
 _SHORT: Final = 1024
-# Bytes that a token of n characters takes: its text and its payload, and what is around them.
+# Bytes per character of a token (its text and payload), and per entry.
 _PER_CHARACTER: Final = 2
 _PER_ENTRY: Final = 2048
-# Bytes that a scope or an audience takes, in its set or tuple.
+# Bytes per scope or audience, in its set or tuple.
 _PER_WORD: Final = 160
 
 
 class Holder(Protocol):
-    """A source of the newest facts of a key set: a key set, or a tenant."""
+    """A source of the latest facts about a key set: a key set, or a tenant."""
 
     @property
     def held(self) -> bool:
-        """Whether it still counts: a tenant may have been forgotten."""
+        """Whether the source still counts; a tenant may have been forgotten."""
         ...
 
     @property
     def due_at(self) -> float:
-        """Monotonic seconds at which what is remembered of its tokens ends."""
+        """Monotonic seconds until which remembered tokens of this source count."""
         ...
 
     @property
@@ -57,9 +57,9 @@ class Remembered(NamedTuple):
 
     Arguments:
         facts: what was proved.
-        rules: of the provider that accepted it.
-        holder: of the key set that holds the key.
-        earlier: key sets of candidates that were asked before and refused for good, as they were.
+        rules: the rules of the provider that accepted it.
+        holder: the source of the key set that contains the key.
+        earlier: the key sets of candidates that refused the token before, as they were then.
         earliest, latest: seconds since the epoch between which the verdict stays the same.
         until: monotonic seconds at which the entry ends.
     """
@@ -73,8 +73,8 @@ class Remembered(NamedTuple):
     until: float
 
     def counts(self, wall: float, now: float) -> bool:
-        """Return whether a whole verification would give the same result at these two times."""
-        # Unpacked at once: to read the fields of a named tuple one by one takes longer.
+        """Return whether a full verification would give the same result at these two times."""
+        # Hot path: unpacking is faster than reading a named tuple's fields.
         facts, _, holder, earlier, earliest, latest, until = self
         if not earliest <= wall < latest or now >= until:
             return False
@@ -90,7 +90,7 @@ class Remembered(NamedTuple):
 
 
 def weight(facts: TokenFacts) -> int:
-    """Return roughly how many bytes the facts of a token take."""
+    """Return the approximate size of a token's facts in bytes."""
     size = len(facts.raw)
     if size <= _SHORT:
         return _PER_ENTRY + _PER_CHARACTER * size
@@ -99,12 +99,12 @@ def weight(facts: TokenFacts) -> int:
 
 
 class Memo:
-    """A map from tokens to what was proved of them, bounded in entries and in bytes.
+    """A map from tokens to verified facts, limited in entries and bytes.
 
-    Not thread-safe in what changes it.
+    Methods that change it are not thread-safe.
 
     Arguments:
-        size: the most entries; 0 remembers nothing.
+        size: maximum number of entries; 0 remembers nothing.
 
     Attributes:
         keeps_tokens: whether tokens are remembered at all.
@@ -116,24 +116,24 @@ class Memo:
         self._size = size
         self._count = self._bytes = 0
         self.keeps_tokens = size > 0
-        # Read without a lock; an entry counts only if it says so (`Remembered.counts`).
+        # Read without a lock; `Remembered.counts` decides whether an entry may be used.
         self.entries: dict[Hashable, Remembered] = {}
-        # Header segments as parsed, of tokens with a valid signature: no verdicts, and few.
+        # Parsed header segments of tokens with a valid signature; no verdicts.
         self.headers: dict[bytes, UnverifiedHeader] = {}
 
     def remember(self, key: Hashable, entry: Remembered) -> None:
-        """Keep an entry; the oldest go for it. Only where it keeps tokens, under a lock."""
+        """Add an entry and drop the oldest if there is no room. The caller holds a lock."""
         entries = self.entries
         if key in entries:
-            self._forget(key)  # so that it becomes the newest
+            self._forget(key)  # becomes the newest
         entries[key] = entry
         self._count += 1
         facts = entry.facts
         size = len(facts.raw)  # hot path: `weight` kept inline
         self._bytes += weight(facts) if size > _SHORT else _PER_ENTRY + _PER_CHARACTER * size
         while self._count > self._size or self._bytes > MOST_BYTES:
-            # Several at once where there are many: to find its first entry a dict is walked from
-            # its start, past the places of all that went before.
+            # Drop several at once: to find its first entry, a dict skips the slots of all entries
+            # that were deleted before.
             for old in list(islice(entries, 1 + self._count // 64)):
                 self._forget(old)
 
@@ -142,12 +142,12 @@ class Memo:
         self._count -= 1
 
     def drop(self, unwanted: Callable[[Remembered], bool]) -> None:
-        """Remove all entries of a kind. The caller holds a lock."""
+        """Remove all entries that match. The caller holds a lock."""
         for key in [key for key, entry in self.entries.items() if unwanted(entry)]:
             self._forget(key)
 
     def remember_header(self, token: UnverifiedToken) -> None:
-        """Keep how a verified token's header was parsed. The caller holds a lock."""
+        """Keep the parsed header of a verified token. The caller holds a lock."""
         if token.header_segment in self.headers:
             return
         while len(self.headers) >= MOST_HEADERS:

@@ -1,4 +1,4 @@
-"""The scopes of a token, from the usual claims or from the provider's own scope claim.
+"""Read the scopes of a token, from the usual claims or from the provider's own scope claim.
 
 Must not depend on: keys, caches, clocks.
 """
@@ -15,7 +15,7 @@ from .claim_values import strings_of, words_of
 
 
 def scopes_in(name: str, value: object) -> frozenset[str]:
-    """Return the scopes in a claim: words of a string, or a list of strings."""
+    """Return the scopes in a claim: the words of a string, or a list of strings."""
     if type(value) is str:
         return words_of(value)
     several = strings_of(value)
@@ -24,13 +24,13 @@ def scopes_in(name: str, value: object) -> frozenset[str]:
     if name == "scope" and value is not None:
         # RFC 8693, section 4.2 defines the type of `scope`; vendors define the other claims.
         raise TokenError(
-            "invalid_claim", "its scope is neither string nor list of strings", claim=name
+            "invalid_claim", f"{name!r} is neither a string nor a list of strings", claim=name
         )
     return frozenset()
 
 
 def own_scopes(own: ScopeClaim, claims: dict[str, Any]) -> frozenset[str]:
-    """Return the scopes where the provider says how: by name, several names, or a callable."""
+    """Return the scopes by the provider's setting: a name, several names, or a callable."""
     if not callable(own):
         names = (own,) if isinstance(own, str) else own
         present = next((name for name in names if name in claims), None)
@@ -43,5 +43,5 @@ def own_scopes(own: ScopeClaim, claims: dict[str, Any]) -> frozenset[str]:
         if all(isinstance(one, str) for one in scopes):
             return cast("frozenset[str]", scopes) - {""}
     except Exception as error:
-        raise TokenError("rejected_by_check", "scope_claim raised an error") from error
-    raise TokenError("rejected_by_check", "scope_claim returned something other than strings")
+        raise TokenError("rejected_by_check", "the scope_claim callable raised") from error
+    raise TokenError("rejected_by_check", "the scope_claim callable did not return strings")

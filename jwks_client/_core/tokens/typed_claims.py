@@ -1,9 +1,9 @@
-"""Claims as a type of the application's: dataclass, TypedDict, msgspec or pydantic.
+"""Convert claims to a type of the application: dataclass, TypedDict, msgspec or pydantic.
 
-Owns: the conversion and its errors. May not know: how the claims were verified. msgspec and
-pydantic are used where the type is theirs; a dataclass or TypedDict is filled by name, its members
-read as JSON has them (RFC 8259), members of members too. What JSON has no word for (a date, an
-enumeration) is left to those libraries: to hand it on unread would be a type that lies.
+Must not depend on: how the claims were verified. msgspec and pydantic convert their own types. A
+dataclass or TypedDict is filled by name, and its members, nested ones too, are read as JSON types
+(RFC 8259). JSON has no dates or enumerations, so these need msgspec or pydantic: returning them
+unconverted would contradict the type.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ...errors import TokenError
 
 T = TypeVar("T")
 
-# What a list of JSON becomes, and an object.
+# The types that a JSON list, or a JSON object, may become.
 _FROM_LIST: Final[dict[Any, Callable[[list[Any]], Any]]] = {
     list: list,
     tuple: tuple,
@@ -45,7 +45,7 @@ _FROM_LIST: Final[dict[Any, Callable[[list[Any]], Any]]] = {
     ),
 }
 _FROM_OBJECT: Final = frozenset({dict, collections.abc.Mapping})
-# msgspec names a member in its sentence only: Expected `str`, got `int` - at `$.org`.
+# msgspec names a member only in its message: Expected `str`, got `int` - at `$.org`.
 _MSGSPEC_PATH: Final = re.compile(r"at `\$\.([^.\[`]+)")
 _MSGSPEC_MISSING: Final = re.compile("missing required field `([^`]+)`")
 
@@ -53,9 +53,9 @@ _MSGSPEC_MISSING: Final = re.compile("missing required field `([^`]+)`")
 class _Misfit(Exception):
     """Claims that do not fit a type, or a value that does not."""
 
-    def __init__(self, said: str, *, claim: str | None = None, missing: bool = False) -> None:
-        super().__init__(said)
-        self.said = said
+    def __init__(self, message: str, *, claim: str | None = None, missing: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
         self.claim = claim
         self.missing = missing
 
@@ -66,14 +66,16 @@ def convert(claims: dict[str, Any], kind: type[T]) -> T:
     Raises TokenError ``missing_claim`` or ``invalid_claim``; TypeError for any other type.
     """
     if not _has_members(kind):
-        raise TypeError("claims_as takes a dataclass, a TypedDict, or a msgspec or pydantic type")
+        raise TypeError(
+            f"kind must be a dataclass, a TypedDict, or a msgspec or pydantic type, got {kind!r}"
+        )
     try:
         return cast("T", _made(claims, kind))
     except _Misfit as raised:
         misfit = raised
-    # Outside the except block: an error that arose from a token's bytes has no cause or context.
+    # Outside the except block: an error that a token's bytes caused has no cause or context.
     raise TokenError(
-        "missing_claim" if misfit.missing else "invalid_claim", misfit.said, claim=misfit.claim
+        "missing_claim" if misfit.missing else "invalid_claim", misfit.message, claim=misfit.claim
     )
 
 
@@ -107,14 +109,14 @@ def _made(members: dict[str, Any], kind: Any) -> Any:
     filled = _filled(members, {one.name: hints[one.name] for one in fields}, required)
     try:
         return kind(**filled)
-    except ValueError:  # its own __post_init__ says no
+    except ValueError:  # raised by its own __post_init__
         raise _Misfit("the claims do not fit the type") from None
 
 
 def _members(kind: Any) -> tuple[dict[str, Any], frozenset[str]]:
-    """The members of a TypedDict with their types, and which of them are required.
+    """Return the members of a TypedDict with their types, and the names of the required ones.
 
-    Where annotations are text, ``__required_keys__`` has not seen Required and NotRequired.
+    If annotations are strings, ``__required_keys__`` ignores Required and NotRequired.
     """
     marked = get_type_hints(kind, include_extras=True)
     origins = {name: get_origin(hint) for name, hint in marked.items()}
@@ -128,22 +130,22 @@ def _filled(
 ) -> dict[str, Any]:
     for name in sorted(required):
         if name not in members:
-            raise _Misfit("the claims lack a member of the type", claim=name, missing=True)
+            raise _Misfit(f"{name!r} is missing", claim=name, missing=True)
     found: dict[str, Any] = {}
     for name, hint in hints.items():
         if name in members:
             try:
                 found[name] = _read(members[name], hint)
             except _Misfit as misfit:
-                misfit.claim = name  # the outermost counts: that is the claim
+                misfit.claim = name  # the outermost member is the claim
                 raise
     return found
 
 
 def _read(value: Any, hint: Any) -> Any:
-    """A JSON value as a type has it.
+    """Return a JSON value converted to a type.
 
-    Raises `_Misfit`; TypeError for a type that JSON has no word for.
+    Raises `_Misfit`; TypeError for a type that JSON cannot express.
     """
     hint = _plain(hint)
     if hint is Any or hint is object:
@@ -164,7 +166,7 @@ def _read(value: Any, hint: Any) -> Any:
 
 
 def _plain(hint: Any) -> Any:
-    """What a type is under the other names that it was given."""
+    """Return the type behind type aliases and NewType."""
     while isinstance(hint, NewType) or type(hint).__name__ == "TypeAliasType":
         hint = hint.__supertype__ if isinstance(hint, NewType) else hint.__value__
     return hint
@@ -175,7 +177,7 @@ def _is_listed(origin: Any, among: collections.abc.Collection[Any]) -> bool:
 
 
 def _refuse() -> Any:
-    raise _Misfit("its value does not fit the type")
+    raise _Misfit("the value does not fit the type")
 
 
 def _read_as_one(value: Any, kinds: tuple[Any, ...]) -> Any:
@@ -221,7 +223,7 @@ def _read_scalar(value: Any, hint: Any) -> Any:
         fits = type(value) is hint
     else:
         raise TypeError(
-            f"claims_as cannot read a claim as {hint!r}; a pydantic or msgspec type may"
+            f"claims_as cannot read a claim as {hint!r}; a pydantic or msgspec type can"
         )
     return value if fits else _refuse()
 
@@ -239,7 +241,7 @@ def _with_pydantic(members: dict[str, Any], kind: Any) -> Any:
 
 
 def _with_msgspec(members: dict[str, Any], kind: Any) -> Any:
-    msgspec: Any = sys.modules["msgspec"]  # a Struct exists, so it is imported
+    msgspec: Any = sys.modules["msgspec"]  # imported already, because a Struct exists
     try:
         return msgspec.convert(members, kind)
     except msgspec.ValidationError as error:

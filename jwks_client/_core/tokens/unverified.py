@@ -1,6 +1,6 @@
-"""A token before it is trusted: `UnverifiedToken`, what its bytes say.
+"""`UnverifiedToken`: what a token's bytes say, before anything is trusted.
 
-Owns: the strict compact parse (RFC 7515, section 5.2; RFC 7519, section 7.2). Must not depend on:
+Parses compact tokens strictly (RFC 7515, section 5.2; RFC 7519, section 7.2). Must not depend on:
 providers, cached keys, time. `parse` is a pure function of the bytes.
 """
 
@@ -22,20 +22,20 @@ MAX_KID: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedHeader:
-    """What a header segment says. It may be kept and shared; nobody changes it."""
+    """What a header segment says. It is shared between tokens, so it must not be changed."""
 
     members: dict[str, Any]
     algorithm: str
     kid: str | None
     token_type: str | None
-    wanted: tuple[str | None, str]  # kid and algorithm, as keys are chosen by them
+    wanted: tuple[str | None, str]  # kid and algorithm, which select the key
 
     def __repr__(self) -> str:
         return "<UnverifiedHeader>"
 
 
 class UnverifiedToken(NamedTuple):
-    """What the bytes say: every value in it may be an attacker's."""
+    """What the bytes say: an attacker may have chosen every value."""
 
     raw: str
     header: UnverifiedHeader
@@ -62,32 +62,34 @@ class UnverifiedToken(NamedTuple):
 
 
 def text_of(raw: object, max_token: int) -> str:
-    """The token as text; str and bytes are one.
+    """Return the token as text; str and bytes are equivalent.
 
     Raises TokenError ``malformed_token`` for any other type, ``token_too_large``.
     """
     if not isinstance(raw, (str, bytes)):
-        raise TokenError("malformed_token", f"a token is str or bytes, not {type(raw).__name__}")
+        raise TokenError(
+            "malformed_token", f"the token must be str or bytes, got {type(raw).__name__}"
+        )
     if len(raw) > max_token:
         raise TokenError(
-            "token_too_large", f"a token is at most {max_token} characters (max_token)"
+            "token_too_large", f"the token is longer than {max_token} characters (max_token)"
         )
     if isinstance(raw, str):
         return raw
     if not raw.isascii():
-        raise TokenError("malformed_token", "a token is ASCII")
+        raise TokenError("malformed_token", "the token is not ASCII")
     return raw.decode("ascii")
 
 
 def parse(
     raw: str, max_header: int, known: Mapping[bytes, UnverifiedHeader] = MappingProxyType({})
 ) -> UnverifiedToken:
-    """Read a compact JWS whose payload is a claims object; nothing is verified.
+    """Parse a compact JWS whose payload is a claims object; nothing is verified.
 
     Arguments:
-        raw: the token, within its size limit already (`text_of`).
-        max_header: the longest header segment, in characters.
-        known: header segments of tokens whose signature held, as they were read.
+        raw: the token, already within its size limit (`text_of`).
+        max_header: maximum length of the header segment, in characters.
+        known: parsed header segments of tokens whose signature was valid.
 
     Raises TokenError ``malformed_token``, ``token_too_large``, ``encrypted_token``,
     ``unsupported_critical_header`` or ``algorithm_not_allowed``.
@@ -95,12 +97,12 @@ def parse(
     try:
         octets = raw.encode("ascii")
     except UnicodeEncodeError:
-        octets = b""  # which is no token either
-    # A dot too many is in no segment's alphabet: it is found when they are decoded, and need not be
-    # looked for in every token.
+        octets = b""  # not a token either
+    # An extra dot is outside every segment's alphabet, so decoding finds it; counting dots here
+    # would slow down every token.
     signing_input, _, signature_segment = octets.rpartition(b".")
     header_segment, _, payload_segment = signing_input.partition(b".")
-    try:  # not `in` and then `[]`: another thread may let go of it in between
+    try:  # not `in` and then `[]`: another thread may drop the entry in between
         known_header = known[header_segment]
     except KeyError:
         known_header = None
@@ -112,9 +114,9 @@ def parse(
     payload, claims, signature = read_segments(payload_segment, signature_segment)
     if payload is None or claims is None or signature is None:
         _count_segments(octets)
-        part = "its payload is not base64url of one JSON object"
+        part = "the payload is not a base64url-encoded JSON object"
         if claims is not None:
-            part = "its signature is not base64url"
+            part = "the signature is not base64url"
         raise TokenError("malformed_token", part)
     if known_header is None:
         _check_algorithm(header)
@@ -128,51 +130,51 @@ def _count_segments(octets: bytes) -> None:
     match octets.count(b"."):
         case 4:
             raise TokenError(
-                "encrypted_token", "five segments: an encrypted token, which no key set opens"
+                "encrypted_token", "the token is encrypted (five segments), which is not supported"
             )
         case _ if octets.split() not in ([octets], []):
-            raise TokenError("malformed_token", 'it has blanks; a token is what follows "Bearer "')
+            raise TokenError(
+                "malformed_token", 'the token contains blanks; pass the part after "Bearer "'
+            )
         case 2:
             pass
         case _:
-            raise TokenError("malformed_token", "a signed token is three segments of ASCII")
+            raise TokenError("malformed_token", "the token does not have three segments of ASCII")
 
 
 def _read_header(segment: bytes, max_header: int) -> UnverifiedHeader:
     if len(segment) > max_header:
         raise TokenError(
-            "token_too_large", f"a header is at most {max_header} characters (max_header)"
+            "token_too_large", f"the header is longer than {max_header} characters (max_header)"
         )
     octets = decode_segment(segment)
     members = None if octets is None else strict_object(octets)
     if members is None:
-        raise TokenError("malformed_token", "its header is not base64url of one JSON object")
+        raise TokenError("malformed_token", "the header is not a base64url-encoded JSON object")
     algorithm, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
     if not isinstance(algorithm, str):
-        raise TokenError("malformed_token", "its alg is missing or no string")
+        raise TokenError("malformed_token", "'alg' is missing or not a string")
     if not isinstance(kid, str) and (kid is not None or "kid" in members):
-        raise TokenError("malformed_token", "its kid is no string")
+        raise TokenError("malformed_token", "'kid' is not a string")
     if kid is not None and len(kid.encode()) > MAX_KID:
-        raise TokenError("malformed_token", f"its kid is longer than {MAX_KID} octets")
+        raise TokenError("malformed_token", f"'kid' is longer than {MAX_KID} octets")
     if not isinstance(typ, str) and (typ is not None or "typ" in members):
-        raise TokenError("malformed_token", "its typ is no string")
+        raise TokenError("malformed_token", "'typ' is not a string")
     token_type = None if typ is None else plain_token_type(typ)
     return UnverifiedHeader(members, algorithm, kid, token_type, (kid, algorithm))
 
 
 def _check_algorithm(header: UnverifiedHeader) -> None:
-    # RFC 7515, section 4.1.11: an extension that is not understood must be refused, and none is.
+    # RFC 7515, section 4.1.11: unknown extensions must be rejected, and none is known here.
     if "crit" in header.members:
         raise TokenError(
-            "unsupported_critical_header", "its header has crit; no extension is supported"
+            "unsupported_critical_header", "'crit' is present, but no extension is supported"
         )
     if header.members.get("b64", True) is not True:
-        raise TokenError("unsupported_critical_header", "its header has b64 (RFC 7797, section 7)")
+        raise TokenError("unsupported_critical_header", "'b64' is not supported (RFC 7797)")
     if header.algorithm not in SUPPORTED_ALGORITHMS:
-        raise TokenError(
-            "algorithm_not_allowed", "its alg is no asymmetric algorithm that is supported"
-        )
+        raise TokenError("algorithm_not_allowed", "'alg' is not a supported asymmetric algorithm")
 
 
-# A named tuple's own constructor takes twice as long, and some are made for each token.
+# Hot path: a named tuple's own constructor takes twice as long.
 new_tuple: Final[Any] = tuple.__new__

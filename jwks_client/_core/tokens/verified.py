@@ -1,7 +1,6 @@
-"""A token whose signature and claims were verified: `VerifiedToken`.
+"""`VerifiedToken`: a token whose signature and claims were verified.
 
-Owns: what a verified token offers, and how nobody can change it for anybody else. Must not depend
-on: providers, cached keys, time.
+Must not depend on: providers, cached keys, time. No caller can change a token for another caller.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ T = TypeVar("T")
 
 
 class TokenFacts(NamedTuple):
-    """What was proved of one token; shared by all who hold it and never handed out."""
+    """The verified facts of one token; shared between its copies and never handed out."""
 
     raw: str
     header: dict[str, Any]
@@ -45,10 +44,10 @@ class TokenFacts(NamedTuple):
 
 @final
 class VerifiedToken:
-    """A token whose signature and claims held. Immutable; its repr shows no token and no claims.
+    """A token with a valid signature and valid claims. Immutable; its repr shows no claims.
 
     Attributes:
-        claims: all claims, as a plain dict of its own: changing it changes nothing for anyone else.
+        claims: all claims, as a plain dict that belongs to this token.
         header: the header, likewise.
         issuer: ``iss`` or None.
         subject: ``sub`` or None.
@@ -57,7 +56,7 @@ class VerifiedToken:
         expires_at: ``exp``, seconds since the epoch, or None.
         issued_at: ``iat``, likewise.
         key_id: the kid of the key that verified it, or None.
-        algorithm: the ``alg`` that it was verified with.
+        algorithm: the ``alg`` of its signature.
         provider: the name of the provider that accepted it.
         raw: the token itself; not pickled.
     """
@@ -76,7 +75,7 @@ class VerifiedToken:
 
     @property
     def claims(self) -> dict[str, Any]:
-        if not hasattr(self, "_claims"):  # read only where they are asked for
+        if not hasattr(self, "_claims"):  # parsed on first use
             _set_claims(self, read_again(self._facts.payload))
         return self._claims
 
@@ -127,10 +126,10 @@ class VerifiedToken:
         return self._facts.raw
 
     def claims_as(self, kind: type[T]) -> T:
-        """The claims as a dataclass, TypedDict, or msgspec or pydantic type.
+        """Return the claims as a dataclass, TypedDict, or msgspec or pydantic type.
 
         Arguments:
-            kind: the type; members that it does not know are left out.
+            kind: the type; claims without a member in it are ignored.
 
         Raises TokenError ``missing_claim`` or ``invalid_claim`` if the claims do not fit it.
         """
@@ -139,7 +138,7 @@ class VerifiedToken:
         return convert(read_again(self._facts.payload), kind)
 
     def require(self, *scopes: str, any_of: Collection[str] = ()) -> VerifiedToken:
-        """Return this token if it has all ``scopes``, and one of ``any_of`` where that is given.
+        """Return this token if it has all ``scopes``, and one of ``any_of`` if that is given.
 
         Raises `InsufficientScopeError`.
         """
@@ -187,7 +186,7 @@ class VerifiedToken:
         return _unpickle, (tuple(self._facts._replace(raw="", key=None)),)
 
 
-# Past `__setattr__`, and without looking the names up: one is made for each verification.
+# Bypasses `__setattr__` without looking names up: hot path.
 _set_facts: Final[Any] = VerifiedToken.__dict__["_facts"].__set__
 
 
@@ -197,12 +196,12 @@ _set_claims: Final[Any] = VerifiedToken.__dict__["_claims"].__set__
 _set_header: Final[Any] = VerifiedToken.__dict__["_header"].__set__
 
 
-#: ``watch(token, call)``: call ``call`` with each refusal of this very object, before it is raised.
+#: ``watch(token, call)``: call ``call`` with each refusal of this token, before it is raised.
 watch: Final[Any] = VerifiedToken.__dict__["_watch"].__set__
 
 
 def reported(token: VerifiedToken, error: InsufficientScopeError) -> InsufficientScopeError:
-    """Return a refusal of a token, once the one who watches the token knows of it."""
+    """Return a token's refusal, after it was passed to the watcher of the token."""
     found = getattr(token, "_watch", None)
     if found is not None:
         found(error)
@@ -214,9 +213,9 @@ def _unpickle(facts: tuple[Any, ...]) -> VerifiedToken:
 
 
 def find_signing_key(token: UnverifiedToken, keys: tuple[Key, ...]) -> Key | None:
-    """The first of the keys that made the signature, or None.
+    """Return the first key that verifies the signature, or None.
 
-    Whatever is raised over hostile bytes is a no.
+    An exception over hostile bytes counts as an invalid signature.
     """
     algorithm = token.header.algorithm
     for key in keys:

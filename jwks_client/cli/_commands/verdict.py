@@ -20,7 +20,7 @@ __all__ = ["explanation_as_json", "show_explanation", "show_token", "token_as_js
 
 def show_token(token: VerifiedToken) -> None:
     """What is known of a token that was verified."""
-    say(("verified", "bold green"), ": the signature and every claim hold")
+    say(("verified", "bold green"), ": the signature and all claims are valid")
     labelled(
         [
             ("issuer", token.issuer or "-"),

@@ -91,7 +91,7 @@ def read_entries(document: bytes, max_keys: int) -> tuple[Entry, ...]:
     jwks = top.get("keys")
     if not isinstance(jwks, list) or len(jwks) > max_keys:
         read_key_set(document, max_keys=max_keys)  # raises, and says what is wrong
-        raise BadKeySet("it has no list of keys")
+        raise BadKeySet("it has no list 'keys'")
     key_set = read_key_set({"keys": [*jwks, _GOOD]}, max_keys=max_keys + 1)
     bad = {one.index: one for one in key_set.unusable}
     good = iter(key_set)

@@ -308,7 +308,7 @@ def _bad_certificate(where: str, host: str, error: ssl.SSLError) -> Trouble:
         return Trouble(code="fetch_failed", kind="tls_failed", message=told)
     strict = strictness(error)
     hint = {
-        10: "it has expired: its owner must renew it",
+        10: "'exp' is in the past: its owner must renew it",
         62: f"it is not for {host}: see whether the name is right",
     }.get(error.verify_code, strict or "if a private authority made it, name that with --ca FILE")
     return Trouble(

@@ -86,12 +86,12 @@ def test_a_wrong_setting_is_loud(field, value):
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize("in_air", [False, True])
-def test_a_fresh_tenant_is_used(in_air):
+@pytest.mark.parametrize("in_flight", [False, True])
+def test_a_fresh_tenant_is_used(in_flight):
     """Until 0.8 of resolve_ttl nothing is asked, and no lock is needed."""
     made, one = loaded(at=100)
     for now in (100, 100 + DUE - 1):
-        assert made.look_up("a", now, in_air=in_air) == Use(one)
+        assert made.look_up("a", now, in_flight=in_flight) == Use(one)
         assert made.at_once("a", now) is one
     assert made.at_once("a", 100 + DUE) is None
     assert made.at_once("b", 100) is None
@@ -100,11 +100,11 @@ def test_a_fresh_tenant_is_used(in_air):
 def test_a_due_tenant_is_used_and_asked_about_behind():
     """From 0.8 of resolve_ttl, by one call, and by none during backoff after a failure."""
     made, one = loaded()
-    assert made.look_up("a", DUE, in_air=False) == Use(one, ask_behind=True)
-    assert made.look_up("a", DUE, in_air=True) == Use(one)
+    assert made.look_up("a", DUE, in_flight=False) == Use(one, ask_behind=True)
+    assert made.look_up("a", DUE, in_flight=True) == Use(one)
     assert made.fail("a", 2, QUICK, DUE, 1.0) == 1
-    assert made.look_up("a", DUE + 0.9, in_air=False) == Use(one)
-    assert made.look_up("a", DUE + 1, in_air=False) == Use(one, ask_behind=True)
+    assert made.look_up("a", DUE + 0.9, in_flight=False) == Use(one)
+    assert made.look_up("a", DUE + 1, in_flight=False) == Use(one, ask_behind=True)
 
 
 def test_past_resolve_ttl_callers_wait_without_a_permit():
@@ -112,19 +112,19 @@ def test_past_resolve_ttl_callers_wait_without_a_permit():
     made, _ = loaded()
     for _ in range(20):
         made.pay(TTL)
-    assert made.look_up("a", TTL - 0.1, in_air=False).ask_behind
-    assert made.look_up("a", TTL, in_air=False) == Ask(pays=False)
-    assert made.look_up("a", TTL, in_air=True) == Ask(pays=False)
+    assert made.look_up("a", TTL - 0.1, in_flight=False).ask_behind
+    assert made.look_up("a", TTL, in_flight=False) == Ask(pays=False)
+    assert made.look_up("a", TTL, in_flight=True) == Ask(pays=False)
 
 
 def test_while_the_resolver_fails_nobody_waits_after_the_first_failure():
     """The tenant is used, and asked about behind once the backoff is over, for stale_if_error."""
     made, one = loaded()
     made.fail("a", 2, SLOW, TTL, 1.0)
-    assert made.look_up("a", TTL + 0.5, in_air=False) == Use(one)
-    assert made.look_up("a", TTL + 1, in_air=False) == Use(one, ask_behind=True)
-    assert made.look_up("a", TTL + 1, in_air=True) == Use(one)
-    assert made.look_up("a", TTL + STALE - 1, in_air=False) == Use(one, ask_behind=True)
+    assert made.look_up("a", TTL + 0.5, in_flight=False) == Use(one)
+    assert made.look_up("a", TTL + 1, in_flight=False) == Use(one, ask_behind=True)
+    assert made.look_up("a", TTL + 1, in_flight=True) == Use(one)
+    assert made.look_up("a", TTL + STALE - 1, in_flight=False) == Use(one, ask_behind=True)
 
 
 def test_past_stale_if_error_nobody_can_know():
@@ -132,27 +132,27 @@ def test_past_stale_if_error_nobody_can_know():
     made, _ = loaded()
     now = TTL + STALE
     made.fail("a", 2, SLOW, now, 1.0)
-    assert made.look_up("a", now, in_air=False) == Busy(1.0, SLOW)
-    assert made.look_up("a", now, in_air=True) == Ask(pays=False)
-    assert made.look_up("a", now + 1, in_air=False) == Ask(pays=False)
+    assert made.look_up("a", now, in_flight=False) == Busy(1.0, SLOW)
+    assert made.look_up("a", now, in_flight=True) == Ask(pays=False)
+    assert made.look_up("a", now + 1, in_flight=False) == Ask(pays=False)
 
 
 def test_stale_if_error_of_0_fails_closed():
     """The first failure past resolve_ttl ends the tenant's use."""
     made, _ = loaded(stale_if_error=0)
     made.fail("a", 2, QUICK, TTL, 1.0)
-    assert made.look_up("a", TTL, in_air=False) == Busy(1.0, QUICK)
+    assert made.look_up("a", TTL, in_flight=False) == Busy(1.0, QUICK)
 
 
 def test_without_background_work_callers_carry_the_call():
     """Never due; past resolve_ttl callers wait, and in backoff they use what there is."""
     made, one = loaded(ask_ahead=False)
     assert made.at_once("a", TTL - 1) is one
-    assert made.look_up("a", TTL, in_air=False) == Ask(pays=False)
+    assert made.look_up("a", TTL, in_flight=False) == Ask(pays=False)
     made.fail("a", 2, QUICK, TTL, 1.0)
-    assert made.look_up("a", TTL, in_air=False) == Use(one)
-    assert made.look_up("a", TTL, in_air=True) == Ask(pays=False)
-    assert made.look_up("a", TTL + 1, in_air=False) == Ask(pays=False)
+    assert made.look_up("a", TTL, in_flight=False) == Use(one)
+    assert made.look_up("a", TTL, in_flight=True) == Ask(pays=False)
+    assert made.look_up("a", TTL + 1, in_flight=False) == Ask(pays=False)
 
 
 def test_an_answer_makes_a_tenant_fresh_again():
@@ -171,14 +171,14 @@ def test_an_unknown_issuer_takes_a_permit():
     """Twenty at once, then five a second; who joins a call pays nothing."""
     made = table()
     for _ in range(20):
-        assert made.look_up("x", 0, in_air=False) == Ask(pays=True)
+        assert made.look_up("x", 0, in_flight=False) == Ask(pays=True)
         made.pay(0)
-    assert made.look_up("x", 0, in_air=False) == Busy(pytest.approx(0.2))
-    assert made.look_up("x", 0.1, in_air=False) == Busy(pytest.approx(0.1))
-    assert made.look_up("x", 0, in_air=True) == Ask(pays=False)
-    assert made.look_up("x", 0.2, in_air=False) == Ask(pays=True)
+    assert made.look_up("x", 0, in_flight=False) == Busy(pytest.approx(0.2))
+    assert made.look_up("x", 0.1, in_flight=False) == Busy(pytest.approx(0.1))
+    assert made.look_up("x", 0, in_flight=True) == Ask(pays=False)
+    assert made.look_up("x", 0.2, in_flight=False) == Ask(pays=True)
     made.pay(0.2)
-    assert isinstance(made.look_up("x", 0.2, in_air=False), Busy)
+    assert isinstance(made.look_up("x", 0.2, in_flight=False), Busy)
 
 
 def test_the_bucket_holds_twenty_however_long_nobody_asks():
@@ -186,9 +186,9 @@ def test_the_bucket_holds_twenty_however_long_nobody_asks():
     made = table()
     made.pay(0)
     for _ in range(20):
-        assert made.look_up("x", 1e6, in_air=False) == Ask(pays=True)
+        assert made.look_up("x", 1e6, in_flight=False) == Ask(pays=True)
         made.pay(1e6)
-    assert isinstance(made.look_up("x", 1e6, in_air=False), Busy)
+    assert isinstance(made.look_up("x", 1e6, in_flight=False), Busy)
 
 
 def test_a_refusal_is_remembered_for_ten_seconds():
@@ -197,10 +197,10 @@ def test_a_refusal_is_remembered_for_ten_seconds():
     assert made.refuse("x", 1, 50) is None
     for _ in range(20):
         made.pay(50)
-    for in_air in (False, True):
-        assert made.look_up("x", 59.9, in_air=in_air) == Unknown()
-    assert isinstance(made.look_up("x", 50, in_air=False), Unknown)
-    assert made.look_up("x", 60, in_air=False) == Ask(pays=True)
+    for in_flight in (False, True):
+        assert made.look_up("x", 59.9, in_flight=in_flight) == Unknown()
+    assert isinstance(made.look_up("x", 50, in_flight=False), Unknown)
+    assert made.look_up("x", 60, in_flight=False) == Ask(pays=True)
 
 
 def test_a_refusal_drops_the_tenant():
@@ -208,25 +208,25 @@ def test_a_refusal_drops_the_tenant():
     made, one = loaded()
     assert made.refuse("a", 2, DUE) is one
     assert (one.held, made.tenants, made.held("a")) == (False, (), None)
-    assert made.look_up("a", DUE, in_air=False) == Unknown()
+    assert made.look_up("a", DUE, in_flight=False) == Unknown()
 
 
 def test_a_quick_failure_harms_only_the_token_that_asked():
     """The next one may ask again, and pays; a second failure begins the backoff."""
     made = table()
     assert made.fail("x", 1, QUICK, 10, 1.0) == 0
-    assert made.look_up("x", 10, in_air=False) == Ask(pays=True)
+    assert made.look_up("x", 10, in_flight=False) == Ask(pays=True)
     assert made.fail("x", 2, QUICK, 10, 1.0) == 2
-    assert made.look_up("x", 11, in_air=False) == Busy(1.0, QUICK)
-    assert made.look_up("x", 11, in_air=True) == Ask(pays=False)
-    assert made.look_up("x", 12, in_air=False) == Ask(pays=True)
+    assert made.look_up("x", 11, in_flight=False) == Busy(1.0, QUICK)
+    assert made.look_up("x", 11, in_flight=True) == Ask(pays=False)
+    assert made.look_up("x", 12, in_flight=False) == Ask(pays=True)
 
 
 def test_a_slow_failure_is_not_paid_for_by_every_caller():
     """After the first the issuer rests, so that not each token waits for a resolver that hangs."""
     made = table()
     assert made.fail("x", 1, SLOW, 10, 0.0) == 0.5
-    assert made.look_up("x", 10, in_air=False) == Busy(0.5, SLOW)
+    assert made.look_up("x", 10, in_flight=False) == Busy(0.5, SLOW)
 
 
 def test_backoff_doubles_to_its_longest():
@@ -255,8 +255,8 @@ def test_issuers_without_a_tenant_are_remembered_in_bounded_number():
     for number in range(3000):
         made.refuse(f"x{number}", 1, 0)
     assert len(made._absent) == MOST_ABSENT
-    assert made.look_up("x2999", 0, in_air=False) == Unknown()
-    assert made.look_up("x0", 0, in_air=False) == Ask(pays=True)
+    assert made.look_up("x2999", 0, in_flight=False) == Unknown()
+    assert made.look_up("x0", 0, in_flight=False) == Ask(pays=True)
 
 
 def test_what_is_said_again_is_the_newest():
@@ -266,8 +266,8 @@ def test_what_is_said_again_is_the_newest():
         made.refuse(f"x{number}", 1, 0)
     made.refuse("x0", 2, 0)
     made.refuse("another", 1, 0)
-    assert made.look_up("x0", 0, in_air=False) == Unknown()
-    assert made.look_up("x1", 0, in_air=False) == Ask(pays=True)
+    assert made.look_up("x0", 0, in_flight=False) == Unknown()
+    assert made.look_up("x1", 0, in_flight=False) == Ask(pays=True)
 
 
 def test_an_answer_ends_what_was_remembered_of_the_issuer():
@@ -349,7 +349,7 @@ def test_a_look_up_is_a_use():
     a, b, c = (tenant(name) for name in "abc")
     made.admit(a, 1, 0)
     made.admit(b, 2, 0)
-    made.look_up("a", DUE, in_air=False)
+    made.look_up("a", DUE, in_flight=False)
     assert made.admit(c, 3, 0) == [b]
 
 
@@ -434,13 +434,13 @@ def test_forgetting_drops_all_that_is_known():
     """The tenant, a refusal, a failure; and an issuer that nobody knows is no error."""
     made, one = loaded()
     assert made.forget("a") is one
-    assert made.look_up("a", 0, in_air=False) == Ask(pays=True)
+    assert made.look_up("a", 0, in_flight=False) == Ask(pays=True)
     made.refuse("a", 2, 0)
     assert made.forget("a") is None
-    assert made.look_up("a", 0, in_air=False) == Ask(pays=True)
+    assert made.look_up("a", 0, in_flight=False) == Ask(pays=True)
     made.fail("a", 3, SLOW, 0, 1.0)
     assert made.forget("a") is None
-    assert made.look_up("a", 0, in_air=False) == Ask(pays=True)
+    assert made.look_up("a", 0, in_flight=False) == Ask(pays=True)
     assert made.forget("never heard of") is None
 
 
@@ -468,7 +468,7 @@ def test_forged_tokens_that_name_all_tenants_harm_none_that_is_in_use():
     for tick in range(seconds * 100):
         now = tick / 100
         forged = f"allowed{tick * 7919 % 10_000}"
-        decision = made.look_up(forged, now, in_air=False)
+        decision = made.look_up(forged, now, in_flight=False)
         if isinstance(decision, Ask):
             made.pay(now)
             calls, number = calls + 1, number + 1
@@ -498,7 +498,7 @@ class Walk(RuleBasedStateMachine):
         self.room, self.stale, self.ahead = room, stale, ahead
         self.now = 1000.0
         self.number = 0
-        self.in_air: list[tuple[int, str, float]] = []
+        self.in_flight: list[tuple[int, str, float]] = []
         self.said: dict[str, tuple] = {}  # the newest word on an issuer: kind, number, time, tenant
         self.failed: dict[str, tuple[float, float]] = {}  # when the last call failed, and its rest
         self.paid: list[float] = []
@@ -511,17 +511,17 @@ class Walk(RuleBasedStateMachine):
         self.now += step
 
     def flying(self, issuer: str) -> bool:
-        return any(one == issuer for _, one, _ in self.in_air)
+        return any(one == issuer for _, one, _ in self.in_flight)
 
     def take_off(self, issuer: str) -> None:
         self.number += 1
-        self.in_air.append((self.number, issuer, self.now))
+        self.in_flight.append((self.number, issuer, self.now))
 
     @rule(issuer=st.sampled_from(ISSUERS))
     def a_token_comes(self, issuer: str) -> None:
-        in_air = self.flying(issuer)
+        in_flight = self.flying(issuer)
         one = self.table.held(issuer)
-        decision = self.table.look_up(issuer, self.now, in_air=in_air)
+        decision = self.table.look_up(issuer, self.now, in_flight=in_flight)
         failing = self.failed.get(issuer)
         resting = failing is not None and self.now < failing[0] + failing[1] - 1e-9
         match decision:
@@ -529,17 +529,17 @@ class Walk(RuleBasedStateMachine):
                 assert used is one
                 age = self.now - one.asked_at
                 assert age < TTL or (failing is not None and age < TTL + self.stale)
-                assert not behind or (self.ahead and not in_air and age >= DUE - 1e-9)
+                assert not behind or (self.ahead and not in_flight and age >= DUE - 1e-9)
                 if behind:
                     assert not resting
                     self.take_off(issuer)
             case Ask(pays=pays):
-                assert pays == (one is None and not in_air)
-                assert in_air or not resting
+                assert pays == (one is None and not in_flight)
+                assert in_flight or not resting
                 if pays:
                     self.paid.append(self.now)
                     self.table.pay(self.now)
-                if not in_air:
+                if not in_flight:
                     self.take_off(issuer)
             case Unknown():
                 kind, _, at, _ = self.said[issuer]
@@ -548,7 +548,7 @@ class Walk(RuleBasedStateMachine):
                 assert one is None
             case Busy(retry_after=wait, failure=failure):
                 assert wait > 0
-                assert not in_air
+                assert not in_flight
                 assert (failure is None) == (not resting)
                 if failure is None:
                     assert one is None
@@ -557,7 +557,7 @@ class Walk(RuleBasedStateMachine):
 
     def end(self, at: int) -> tuple[int, str, float] | None:
         """Take a call out of the air; None if what it says is no news, which the table knows."""
-        number, issuer, began = self.in_air.pop(at % len(self.in_air))
+        number, issuer, began = self.in_flight.pop(at % len(self.in_flight))
         if number <= self.forgot.get(issuer, 0):
             return None  # the shell drops it: it began before the issuer was forgotten
         known = self.said.get(issuer)
@@ -569,7 +569,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(at=st.integers(0, 9), again=st.booleans())
     def a_tenant_comes(self, at: int, again: bool) -> None:
-        if not self.in_air or (call := self.end(at)) is None:
+        if not self.in_flight or (call := self.end(at)) is None:
             return
         number, issuer, began = call
         former = self.table.held(issuer)
@@ -593,7 +593,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(at=st.integers(0, 9))
     def there_is_no_such_tenant(self, at: int) -> None:
-        if not self.in_air or (call := self.end(at)) is None:
+        if not self.in_flight or (call := self.end(at)) is None:
             return
         number, issuer, _ = call
         former = self.table.held(issuer)
@@ -604,7 +604,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(at=st.integers(0, 9), draw=st.floats(0, 1), failure=st.sampled_from([QUICK, SLOW]))
     def a_call_fails(self, at: int, draw: float, failure: Failure) -> None:
-        if not self.in_air or (call := self.end(at)) is None:
+        if not self.in_flight or (call := self.end(at)) is None:
             return
         number, issuer, _ = call
         one = self.table.held(issuer)
@@ -639,7 +639,7 @@ class Walk(RuleBasedStateMachine):
         self.said.pop(issuer, None)
         self.failed.pop(issuer, None)
         self.forgot[issuer] = self.number
-        self.in_air = [call for call in self.in_air if call[1] != issuer]
+        self.in_flight = [call for call in self.in_flight if call[1] != issuer]
 
     @invariant()
     def there_is_room_for_so_many(self) -> None:

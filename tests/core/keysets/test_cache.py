@@ -134,7 +134,7 @@ class TestTable:
         """Due: a found key is used and one background flight begins; not found is as when fresh."""
         cache, now = loaded(), INSTANTS["due"]
         assert cache.look_up(KNOWN, now) == Use(Found((key(),)), refresh=True)
-        assert cache.look_up(KNOWN, now, in_air=True) == Use(Found((key(),)))
+        assert cache.look_up(KNOWN, now, in_flight=True) == Use(Found((key(),)))
         assert cache.look_up(UNKNOWN, now) == Fetch(Budget.UNKNOWN_KID)
 
     def test_due_in_backoff(self):
@@ -151,7 +151,7 @@ class TestTable:
         stale = Use(Found((key(),)), stale=True)
         assert resting(cache, now).look_up(KNOWN, now) == stale
         assert rested(cache, now).look_up(KNOWN, now) == replace(stale, refresh=True)
-        assert rested(cache, now).look_up(KNOWN, now, in_air=True) == stale
+        assert rested(cache, now).look_up(KNOWN, now, in_flight=True) == stale
         assert rested(cache, now).look_up(UNKNOWN, now) == Fetch(Budget.ROUTINE)
         assert resting(cache, now).look_up(UNKNOWN, now) == Refuse(known=False)
 
@@ -160,7 +160,7 @@ class TestTable:
         cache, now = failing(loaded(refresh_ahead=None)), INSTANTS["stale"]
         assert rested(cache, now).look_up(KNOWN, now) == Fetch(Budget.ROUTINE)
         assert resting(cache, now).look_up(KNOWN, now) == Use(Found((key(),)), stale=True)
-        assert resting(cache, now).look_up(KNOWN, now, in_air=True) == Fetch(Budget.ROUTINE)
+        assert resting(cache, now).look_up(KNOWN, now, in_flight=True) == Fetch(Budget.ROUTINE)
 
     def test_past_after_success(self):
         """Past its life with nothing failed: fetch, whatever is found, and no permit is asked for."""
@@ -187,7 +187,7 @@ class TestTable:
         """Whoever lacks a key joins a flight in the air: no permit, no backoff stands in the way."""
         now = INSTANTS[state]
         cache = replace(resting(failing(loaded()), now), permits=0.0, permits_at=now)
-        assert isinstance(cache.look_up(UNKNOWN, now, in_air=True), Fetch)
+        assert isinstance(cache.look_up(UNKNOWN, now, in_flight=True), Fetch)
 
     @pytest.mark.parametrize("now", INSTANTS.values())
     def test_what_just_came_answers(self, now):
@@ -201,7 +201,7 @@ class TestTable:
         """A remembered absence is asked before the permit, and before a flight is joined."""
         now = INSTANTS[state]
         assert loaded().look_up(UNKNOWN, now, missed=True) == Refuse(known=True)
-        assert loaded().look_up(UNKNOWN, now, missed=True, in_air=True) == Refuse(known=True)
+        assert loaded().look_up(UNKNOWN, now, missed=True, in_flight=True) == Refuse(known=True)
 
     def test_an_outage_makes_every_refusal_an_honest_one(self):
         """While the last attempt failed nobody can know: the refusal is no verdict on the token."""
@@ -374,11 +374,11 @@ class TestChange:
 def test_no_cell_uses_an_expired_or_absent_key():
     """Whatever else holds, a key past its stale window is never used, and an absent one never at all."""
     for flags in itertools.product([False, True], repeat=3):
-        missed, in_air, failed = flags
+        missed, in_flight, failed = flags
         cache = failing(loaded()) if failed else loaded()
         for now in (3900.0, 1e9):
-            decision = cache.look_up(KNOWN, now, missed=missed, in_air=in_air)
+            decision = cache.look_up(KNOWN, now, missed=missed, in_flight=in_flight)
             assert not isinstance(decision, Use)
         for now in INSTANTS.values():
-            decision = cache.look_up(UNKNOWN, now, missed=missed, in_air=in_air)
+            decision = cache.look_up(UNKNOWN, now, missed=missed, in_flight=in_flight)
             assert not isinstance(decision, Use)

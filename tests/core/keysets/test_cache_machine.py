@@ -43,7 +43,7 @@ class Walk(RuleBasedStateMachine):
         self.cache = KeyCache(policy=self.policy, due_share=refresh_ahead)
         self.now = 1000.0
         self.flights = 0
-        self.in_air: tuple[int, float] | None = None
+        self.in_flight: tuple[int, float] | None = None
         self.published: dict[str, int] = {}  # what the newest answer that was taken held
         self.newest = 0
         self.asked_at = 0.0
@@ -59,15 +59,17 @@ class Walk(RuleBasedStateMachine):
         self.now += step
 
     def _take_off(self, budget: Budget) -> None:
-        assert self.in_air is None
+        assert self.in_flight is None
         self.cache = self.cache.paid(budget, self.now)
         self.flights += 1
-        self.in_air = (self.flights, self.now)
+        self.in_flight = (self.flights, self.now)
 
     @rule(kid=st.sampled_from([*KIDS, "never"]), missed=st.booleans())
     def a_token_comes(self, kid: str, missed: bool) -> None:
-        in_air = self.in_air is not None
-        decision = self.cache.look_up(Need(kid, "RS256"), self.now, missed=missed, in_air=in_air)
+        in_flight = self.in_flight is not None
+        decision = self.cache.look_up(
+            Need(kid, "RS256"), self.now, missed=missed, in_flight=in_flight
+        )
         age = self.now - self.asked_at
         resting = self.failed_last and self.now < self.rest_until
         match decision:
@@ -78,12 +80,12 @@ class Walk(RuleBasedStateMachine):
                 assert decision.stale == (age >= self.life)
                 if decision.refresh:
                     assert self.policy.refresh_ahead is not None
-                    assert not in_air
+                    assert not in_flight
                     assert not resting
                     self._take_off(Budget.ROUTINE)
             case Fetch(budget=budget):
-                assert in_air or not resting
-                if not in_air:
+                assert in_flight or not resting
+                if not in_flight:
                     if budget is Budget.UNKNOWN_KID:
                         assert kid not in self.published
                         self.unknown_fetches.append(self.now)
@@ -96,12 +98,12 @@ class Walk(RuleBasedStateMachine):
 
     @rule()
     def a_signature_fails(self) -> None:
-        if self.published and self.in_air is None and self.cache.may_doubt(self.now):
+        if self.published and self.in_flight is None and self.cache.may_doubt(self.now):
             assert not (self.failed_last and self.now < self.rest_until)
             self.doubts.append(self.now)
             self._take_off(Budget.BAD_SIGNATURE)
 
-    @precondition(lambda self: self.in_air is not None)
+    @precondition(lambda self: self.in_flight is not None)
     @rule(
         kids=st.lists(st.sampled_from(KIDS), min_size=1, unique=True),
         material=st.integers(0, 2),
@@ -109,8 +111,8 @@ class Walk(RuleBasedStateMachine):
         renewed=st.booleans(),
     )
     def the_flight_brings(self, kids: list[str], material: int, life: float, renewed: bool) -> None:
-        number, began = self.in_air
-        self.in_air = None
+        number, began = self.in_flight
+        self.in_flight = None
         renewed = renewed and self.cache.key_set is not None
         came = Fetched(
             key_set=None if renewed else KeySet(tuple(key(kid, material) for kid in kids)),
@@ -125,11 +127,11 @@ class Walk(RuleBasedStateMachine):
             self.published = dict.fromkeys(kids, material)
             self.life, self.stale_for = life, self.policy.stale_if_error
 
-    @precondition(lambda self: self.in_air is not None)
+    @precondition(lambda self: self.in_flight is not None)
     @rule(asked=st.sampled_from([None, 5.0, 120.0]), draw=st.floats(0, 1))
     def the_flight_fails(self, asked: float | None, draw: float) -> None:
-        number, _ = self.in_air
-        self.in_air = None
+        number, _ = self.in_flight
+        self.in_flight = None
         failure = Failed(code="fetch_failed", message="no", retry_after=asked, requests=1)
         self.cache = self.cache.failed(number, failure, self.now, draw)
         self.newest, self.failed_last = number, True

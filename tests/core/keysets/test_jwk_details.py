@@ -40,7 +40,7 @@ def test_a_repeated_member_is_told_in_words():
     good = document(GOOD).decode()
     (bad,) = read_key_set(good.replace("[", '[{"kty":"EC","kty":"RSA"},'), max_keys=9).unusable
     assert bad.code == "repeated_member"
-    assert bad.reason == "it has a member twice"
+    assert bad.reason == "it has a duplicate member"
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519", "ML-DSA-44"])

@@ -149,8 +149,8 @@ def test_every_key_is_told(drive, idp):
     [candidate] = drive.explain(idp.issue()).candidates
     assert [(key.kid, key.outcome) for key in candidate.keys] == [
         ("key-1", "dropped: another kid"),
-        ("key-2", "tried: it made the signature"),
-        ("key-2", "dropped: the token's alg does not fit it"),
+        ("key-2", "tried: it verifies the signature"),
+        ("key-2", "dropped: the token's alg does not fit the key"),
         (None, "dropped: it has no kid, and the token names one"),
         ("weak", "unusable: RSA of 17 bits; 2048 to 8192 are accepted (RFC 7518, 3.3)"),
     ]
@@ -220,7 +220,7 @@ def test_expected_stands_beside_found(drive, idp):
     assert (explained.now, explained.kid, explained.typ) == (now, idp.kid, "JWT")
     text = str(explained)
     assert "; expected api; found aud other" in text
-    assert f"judged at {now}" in text
+    assert f"checked at {now}" in text
 
 
 def test_each_setting_that_is_compared_is_shown(drive, idp):
@@ -259,7 +259,7 @@ def test_no_claim_is_found_in_a_token_without_a_valid_signature(drive, idp):
     [
         ({"exp": 1_700_000_060_000}, "'exp' looks like milliseconds"),
         ({"iat": 1_700_000_000_000}, "'iat' looks like milliseconds"),
-        ({"iss": "https://issuer.test/"}, "differ in the slash"),
+        ({"iss": "https://issuer.test/"}, "differ in the trailing slash"),
         ({"aud": "other"}, None),
         ({"iss": 7}, None),
     ],

@@ -319,7 +319,7 @@ def test_what_the_class_itself_refuses_is_an_invalid_claim():
 @pytest.mark.parametrize("kind", [int, dict, str, object, list[str], None])
 def test_another_kind_of_type_is_a_mistake_of_the_caller(kind):
     """It says nothing about the token, so it is a TypeError."""
-    with pytest.raises(TypeError, match="claims_as takes a dataclass"):
+    with pytest.raises(TypeError, match="must be a dataclass"):
         verified().claims_as(kind)
 
 

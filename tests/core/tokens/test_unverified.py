@@ -131,7 +131,7 @@ def test_the_header_limit_is_the_longest_that_passes():
 def test_what_is_no_text_hears_what_it_is(raw):
     """Its type is named, and never what it holds."""
     error = refused("malformed_token", text_of, raw, 100)
-    assert error.message == f"a token is str or bytes, not {type(raw).__name__}"
+    assert error.message == f"the token must be str or bytes, got {type(raw).__name__}"
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4, 6, 7, 1000])
@@ -149,7 +149,7 @@ def test_a_token_with_blanks_hears_of_them(around):
     """What is read from a header or a file often has some, and nothing else is wrong with it."""
     for good in (token(), "x.y.z"):
         error = refused("malformed_token", read, around.format(good))
-        assert 'what follows "Bearer "' in error.message
+        assert 'the part after "Bearer "' in error.message
 
 
 def test_three_empty_segments_are_malformed():
