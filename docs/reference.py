@@ -17,6 +17,7 @@ from typing import Any, get_args
 
 from jwks_client import CachePolicy, FetchPolicy, JWKSClient, Provider, VerifiedToken, events
 from jwks_client._client.health import Health
+from jwks_client._client.usage import KeyUse
 
 PAGE = Path(__file__).with_name("reference.md")
 HEAD = """# Reference
@@ -42,6 +43,7 @@ def rendered() -> str:
         *(_settings(kind.__name__, kind, _defaults(kind)) for kind in _KINDS),
         _attributes("VerifiedToken", VerifiedToken),
         _attributes("Health, one of `client.health()`", Health),
+        _attributes("KeyUse, of `client.usage()`", KeyUse),
         EVENTS,
         _table(("event", "fields", "when"), [_event(kind) for kind in get_args(events.Event)]),
     ]

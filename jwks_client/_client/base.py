@@ -34,9 +34,11 @@ from .keysets.shared import SharedKeySet
 from .keysets.source import KeySource
 from .keysets.store_calls import calls_of
 from .keysets.thread_flights import ThreadCrew
+from .usage import Begin, KeyUse, KeyUses, counted
 
 if TYPE_CHECKING:
     from .._core.keysets.fetch import Plan
+    from .._core.keysets.jwk import KeySet
     from ..protocols import Clock, Listener, Store
     from .issuers.resolver import Resolve
     from .issuers.tenants import Tenants
@@ -47,6 +49,7 @@ class BaseClient:
     """Settings and rules of a client; see the two clients for the arguments."""
 
     _asynchronous = False
+    _begin: Begin
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class BaseClient:
         token_cache_size: int,
         http: object,
         store: Store | None,
+        count_keys: bool,
         listeners: Iterable[Listener],
         clock: Clock | None,
         resolve: Resolve | None,
@@ -101,6 +105,10 @@ class BaseClient:
         )
         self._requires_all = all(one.required_at_start for one in providers)
         self._keeper = self._make_keeper()
+        self._uses: KeyUses | None = None
+        if settings.flag("count_keys", count_keys):
+            self._uses = KeyUses(self._clock, self._key_sets)
+            self._begin = counted(self._begin, self._uses.count)
         _living.add(self)
 
     # --- making a client
@@ -208,6 +216,16 @@ class BaseClient:
             )
             for name, source in everyone.items()
         }
+
+    def usage(self) -> Mapping[str, tuple[KeyUse, ...]]:
+        """Return how many tokens each key has verified in this process, by provider name.
+
+        Never does I/O. Empty unless the client was made with ``count_keys=True``.
+        """
+        return {} if self._uses is None else self._uses.usage()
+
+    def _key_sets(self) -> dict[str, KeySet | None]:
+        return {name: one.cache.key_set for name, one in self._directory.everyone().items()}
 
     def forget(self, issuer: str) -> None:
         """Drop a tenant that ``resolve`` answered for: its keys and tokens, or its refusal.

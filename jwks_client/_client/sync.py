@@ -43,6 +43,7 @@ class JWKSClient(VerifyingClient):
         token_cache_size: how many verified tokens are remembered; 0 for none.
         http: an ``httpx.Client``, or anything of its shape, to fetch with; it stays the caller's.
         store: where processes share key sets, of `jwks_client.stores` or a custom one.
+        count_keys: whether `usage` counts the tokens that each key verifies.
         listeners: callables given each event of `jwks_client.events`.
         clock: an object with ``time()`` and ``monotonic()``; by default the system's.
 
@@ -60,6 +61,7 @@ class JWKSClient(VerifyingClient):
         token_cache_size: int = 1024,
         http: HTTPClient | None = None,
         store: Store | None = None,
+        count_keys: bool = False,
         listeners: Iterable[Listener] = (),
         clock: Clock | None = None,
     ) -> None:
@@ -70,6 +72,7 @@ class JWKSClient(VerifyingClient):
             token_cache_size=token_cache_size,
             http=http,
             store=store,
+            count_keys=count_keys,
             listeners=listeners,
             clock=clock,
             resolve=resolve,

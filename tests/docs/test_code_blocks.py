@@ -138,7 +138,9 @@ def commands_in(page: Path) -> set[tuple[str, str]]:
     fences = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
     spans = re.findall(r"`([^`\n]+)`", fences.sub("", text))
     code = "\n".join([*shell, *spans])
-    return set(re.findall(r"^\s*(?:.*/|.*&& )?(make|jwks-client) ([a-z][\w-]*)", code, re.MULTILINE))
+    return set(
+        re.findall(r"^\s*(?:.*/|.*&& )?(make|jwks-client) ([a-z][\w-]*)", code, re.MULTILINE)
+    )
 
 
 @by_page

@@ -1,0 +1,89 @@
+"""How much each key is used, where a client was told to count."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from jwks_client import JWKSClient
+from jwks_client._client.usage import MOST_WITHDRAWN
+from jwks_client.errors import ConfigurationError, TokenError
+from jwks_client.testing import FakeClock, FakeProvider
+
+
+def test_each_accepted_token_counts_for_its_key(drive, idp, clock):
+    """The first, which fetched, later ones, and remembered ones; a refused token does not count."""
+    client = drive.client(idp, count_keys=True)
+    assert client.usage() == {"issuer.test": ()}
+    token = idp.issue()
+    for _ in range(3):  # fetched, then remembered
+        drive.verify(token)
+    clock.advance(5)
+    drive.verify(idp.issue(sub="other"))
+    with pytest.raises(TokenError):
+        drive.verify(idp.issue(aud="other"))
+    ((use,),) = client.usage().values()
+    assert (use.kid, use.verified, use.published) == ("key-1", 4, True)
+    assert use.last_used == clock.time()
+    (key,) = drive.keys()
+    assert use.thumbprint == key.thumbprint
+
+
+def test_a_published_key_that_verified_nothing_is_listed(drive, idp):
+    """So that a rotation can be followed: the new key at 0, the old one still in use."""
+    client = drive.client(idp, count_keys=True)
+    drive.verify(idp.issue())
+    idp.rotate()
+    drive.refresh()
+    uses = {use.kid: use for use in client.usage()["issuer.test"]}
+    assert (uses["key-1"].verified, uses["key-2"].verified) == (1, 0)
+    assert uses["key-2"].last_used is None
+
+
+def test_a_withdrawn_key_stays_for_a_while(drive, idp, clock):
+    """The last 16 of a provider; a table of a client that lives for years stays small."""
+    client = drive.client(idp, count_keys=True)
+    for _ in range(MOST_WITHDRAWN + 4):
+        drive.refresh()
+        drive.verify(idp.issue())
+        clock.advance(1)
+        (old,) = drive.keys()
+        idp.rotate()
+        idp.revoke(old.kid)
+    drive.refresh()
+    uses = client.usage()["issuer.test"]
+    assert [use.published for use in uses] == [True] + [False] * MOST_WITHDRAWN
+    assert [use.kid for use in uses[1:3]] == ["key-20", "key-19"]
+    assert len(client._uses._counts["issuer.test"]) <= MOST_WITHDRAWN + 2
+
+
+def test_it_costs_nothing_where_it_is_off(drive, idp):
+    """The method that verifies is the class's own, and there is nothing to return."""
+    client = drive.client(idp)
+    drive.verify(idp.issue())
+    assert client.usage() == {}
+    assert "_begin" not in vars(client)
+
+
+def test_dropped_tenants_take_their_counts_along(clock: FakeClock):
+    """What an application forgets is not counted any more."""
+    idp = FakeProvider(issuer="https://tenant.test", clock=clock)
+    other = FakeProvider(issuer="https://other.test", clock=clock)
+    http = httpx.Client(transport=idp.transport)
+    client = JWKSClient(
+        resolve={"https://tenant.test": idp.provider}.get, http=http, clock=clock, count_keys=True
+    )
+    client.verify(idp.issue())
+    assert list(client.usage()) == ["https://tenant.test"]
+    client.forget("https://tenant.test")
+    assert client.usage() == {}
+    with pytest.raises(TokenError):
+        client.verify(other.issue())
+    client.close()
+
+
+def test_the_setting_is_checked(idp):
+    """Anything but True or False is a ConfigurationError that names it."""
+    with pytest.raises(ConfigurationError) as caught:
+        JWKSClient(idp.provider, count_keys=1)
+    assert caught.value.field == "count_keys"
