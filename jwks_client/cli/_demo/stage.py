@@ -99,6 +99,13 @@ class Server:
             self._process.kill()
         await self._process.wait()
 
+    async def ask(self, line: str) -> str:
+        """Write a line to the process, and return the line that it answers."""
+        process = self._process
+        assert process.stdin is not None  # noqa: S101 (it is a pipe)
+        process.stdin.write(line.encode() + b"\n")
+        return await _first_line(process)
+
     async def is_reachable(self) -> bool:
         """Whether anything listens where it is."""
         place = urlsplit(self.base_url)

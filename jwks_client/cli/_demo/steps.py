@@ -19,6 +19,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ...testing import FakeProvider
+from .fleet import share
 from .report import Finding, Report, at_least, at_most, note, same
 from .stage import PATIENCE, Answer, Stage
 
@@ -277,6 +278,7 @@ STEPS: Final = (
     Step(f"A withdrawn key is refused (keys live {LIFE:g} s from here on, not 300)", _withdraw),
     Step("The provider is switched off: known keys are still served", _outage),
     Step("The provider is back, with other keys", _return),
+    Step("Processes share one fetch, and start without the provider", share),
 )
 
 

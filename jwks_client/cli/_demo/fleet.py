@@ -1,0 +1,47 @@
+"""The last step of the demo: processes that share one fetch, and one that starts in an outage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from .report import Finding, at_most, same
+from .stage import Server, Stage
+
+PROCESSES: Final = 4
+_WORKER: Final = "jwks_client.cli._demo.worker"
+
+
+async def share(stage: Stage) -> list[Finding]:
+    """Start processes that share a directory, then one more after the provider was killed."""
+    token, issuer = await stage.issue(), stage.provider.base_url
+    with TemporaryDirectory(prefix="jwks-client-") as directory:
+        async with AsyncExitStack() as running:
+            workers = [
+                await running.enter_async_context(Server.running(_WORKER, issuer, directory))
+                for _ in range(PROCESSES)
+            ]
+            said = await asyncio.gather(*(one.ask(token) for one in workers))
+        await stage.provider.kill()
+        reachable = await stage.provider.is_reachable()
+        async with Server.running(_WORKER, issuer, directory) as late:
+            answer = await late.ask(token)
+    outcomes = Counter(one.split()[0] for one in said)
+    return [
+        same(f"{PROCESSES} processes at once", f"verified: {PROCESSES}", _told(outcomes)),
+        at_most("their fetches, together", 2, sum(int(one.split()[1]) for one in said), ""),
+        same("the provider answers", "no", "yes" if reachable else "no"),
+        same("a process that starts now", "verified, 0 fetches", _late(answer)),
+    ]
+
+
+def _told(counts: Counter[str]) -> str:
+    return ", ".join(f"{what}: {count}" for what, count in sorted(counts.items()))
+
+
+def _late(answer: str) -> str:
+    outcome, fetches = answer.split()
+    return f"{outcome}, {fetches} fetches"
