@@ -138,6 +138,18 @@ def check_django_app(idp: FakeProvider, base_url: str) -> None:
     assert ask(base_url, "/nowhere", reader).status_code == 404
 
 
+def check_drf_app(idp: FakeProvider, base_url: str) -> None:
+    """A scope for the orders, staff by a scope; /health is open."""
+    reader = idp.issue(sub="u7", scope="orders:read")
+    assert ask(base_url, "/health").json() == {"status": "ok"}
+    assert ask(base_url, "/orders", reader).json() == {"orders of": "u7"}
+    assert refusal(ask(base_url, "/orders", idp.issue())) == (403, "insufficient_scope")
+    assert refusal(ask(base_url, "/orders")) == (401, "missing_credentials")
+    assert refusal(ask(base_url, "/staff", "junk")) == (401, "malformed_token")
+    assert ask(base_url, "/staff", idp.issue(sub="u8", scope="admin")).json() == {"staff": "u8"}
+    assert ask(base_url, "/staff", reader).status_code == 403
+
+
 def check_two_providers_app(partner: FakeProvider, base_url: str) -> None:
     """Partners are served whatever becomes of the other provider, and only where they may be."""
     token = partner.issue(sub="p1", scope="stock:read")

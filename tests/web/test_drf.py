@@ -1,0 +1,261 @@
+"""Django REST framework beyond the table: users, throttles, permissions, the document, bad settings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from typing import Any, ClassVar
+
+import pytest
+from django.urls import path
+from django_apps import project
+from drf_apps import REST, WhoAmI, seen
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import IsAdminUser, IsAuthenticated
+from rest_framework.response import Response
+from rest_framework.test import APIClient
+from rest_framework.throttling import UserRateThrottle
+
+from jwks_client import ConfigurationError, providers
+from jwks_client.integrations.django import requires
+from jwks_client.integrations.drf import HasScopes, JWKSAuthentication, TokenUser
+from jwks_client.testing import FakeProvider
+
+
+class TwoAMinute(UserRateThrottle):
+    THROTTLE_RATES: ClassVar[dict[str, str]] = {"user": "2/min"}
+
+
+class Throttled(WhoAmI):
+    throttle_classes = (TwoAMinute,)
+
+
+class StaffAuthentication(JWKSAuthentication):
+    def user_of(self, token: Any) -> Any:
+        return TokenUser(token, is_staff="admin" in token.scopes)
+
+
+class Staff(WhoAmI):
+    authentication_classes = (StaffAuthentication,)
+    permission_classes = (IsAdminUser,)
+
+
+class Either(Staff):
+    permission_classes = (HasScopes("reports:read") | IsAdminUser,)
+
+
+class Deep(WhoAmI):
+    def get(self, request: Any) -> Response:
+        return Response(request.auth.require("deep").subject)
+
+
+class Decorated(WhoAmI):
+    @requires("orders:read")
+    def get(self, request: Any) -> Response:
+        return Response(seen(request.auth))
+
+
+class Refuses(BaseAuthentication):
+    def authenticate(self, request: Any) -> Any:
+        raise AuthenticationFailed
+
+
+class Foreign(WhoAmI):
+    authentication_classes = (Refuses,)
+
+
+class Scoped(WhoAmI):
+    permission_classes = (IsAuthenticated, HasScopes("orders:read"))
+
+
+URLS = tuple(
+    path(name, view.as_view())
+    for name, view in {
+        "whoami": WhoAmI,
+        "throttled": Throttled,
+        "staff": Staff,
+        "either": Either,
+        "deep": Deep,
+        "decorated": Decorated,
+        "foreign": Foreign,
+        "scoped": Scoped,
+    }.items()
+)
+
+
+@pytest.fixture
+def idp() -> FakeProvider:
+    return FakeProvider()
+
+
+def site(client: Any, **settings: Any) -> Any:
+    known: dict[str, Any] = {"urls": URLS, "MIDDLEWARE": [], "REST_FRAMEWORK": REST}
+    return project(client, **{**known, **settings})
+
+
+def ask(name: str, token: str | None = None, **more: Any) -> Any:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return APIClient(**more).get(f"/{name}", headers=headers)
+
+
+def test_throttles_count_each_caller_apart(idp):
+    """A throttle by user limits one subject and not another; equal subjects of two issuers differ."""
+    with site(idp.client()):
+        one, two = idp.issue(sub="throttled one"), idp.issue(sub="throttled two")
+        assert [ask("throttled", one).status_code for _ in range(3)] == [200, 200, 429]
+        assert ask("throttled", two).status_code == 200
+    client = idp.client()
+    other = FakeProvider(issuer="https://other.test")
+    users = [
+        TokenUser(client.verify(idp.issue(sub="u1"))),
+        TokenUser(client.verify(idp.issue(sub="u2"))),
+        TokenUser(client.verify(idp.issue(sub=None, client_id="c1"))),
+        TokenUser(other.client().verify(other.issue(sub="u1"))),
+    ]
+    assert len({user.pk for user in users}) == len(users)
+    again = TokenUser(client.verify(idp.issue(sub="u1")))
+    assert (again == users[0], hash(again) == hash(users[0]), again.id) == (True, True, users[0].pk)
+
+
+def test_a_token_user_has_no_rights_in_the_database(idp):
+    """Neither permissions nor the admin are reached by a token."""
+    user = TokenUser(idp.client().verify(idp.issue(sub="u1")))
+    assert (str(user), user.get_username(), user.is_authenticated) == ("u1", "u1", True)
+    assert not user.is_superuser
+    assert not user.is_staff
+    assert not any([user.has_perm("x"), user.has_perms(["x"]), user.has_module_perms("x")])
+
+
+def test_admins_are_whom_the_site_says(idp):
+    """IsAdminUser asks is_staff of the user that user_of returns."""
+    with site(idp.client()):
+        assert ask("staff", idp.issue(scope="admin")).status_code == 200
+        assert ask("staff", idp.issue()).status_code == 403
+
+
+def test_a_permission_may_be_one_of_several(idp):
+    """HasScopes composes with other permissions; either is enough."""
+    with site(idp.client()):
+        assert ask("either", idp.issue(scope="reports:read")).status_code == 200
+        assert ask("either", idp.issue(scope="admin")).status_code == 200
+        assert ask("either", idp.issue()).status_code == 403
+
+
+def test_what_a_view_requires_itself_is_answered(idp):
+    """token.require in a view, and @requires on its method: 403 with the scope."""
+    with site(idp.client()):
+        for name, scope in [("deep", "deep"), ("decorated", "orders:read")]:
+            answer = ask(name, idp.issue())
+            assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+            assert f'scope="{scope}"' in answer["WWW-Authenticate"]
+        assert ask("decorated", idp.issue(scope="orders:read")).status_code == 200
+
+
+def test_errors_that_are_not_ours_are_the_frameworks(idp):
+    """Another authentication class's failure, a throttle: the framework's own answers."""
+    with site(idp.client()):
+        answer = ask("foreign")
+        assert (answer.status_code, "code" in answer.json()) == (403, False)
+
+
+def test_without_the_exception_handler_the_status_is_right(idp):
+    """The framework's own handler sends the status, the challenge and Retry-After."""
+    with site(idp.client(), REST_FRAMEWORK={}):
+        answer = ask("whoami", "junk")
+        assert answer.status_code == 401
+        assert answer["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+        assert (ask("whoami").status_code, ask("whoami")["WWW-Authenticate"]) == (401, "Bearer")
+        assert ask("scoped", idp.issue()).status_code == 403
+    idp.fail(503)
+    with site(idp.client(), REST_FRAMEWORK={}):
+        answer = ask("whoami", idp.issue())
+        assert (answer.status_code, answer.has_header("WWW-Authenticate")) == (503, False)
+        assert int(answer["Retry-After"]) >= 1
+
+
+def test_a_refusal_is_reported_once(idp):
+    """One event and one log record for each refusal, with the path."""
+    events: list[Any] = []
+    with site(idp.client(listeners=[events.append])):
+        ask("whoami", "junk")
+        ask("scoped", idp.issue())
+    refused = [one for one in events if type(one).__name__ == "RequestRefused"]
+    assert [(one.code, one.path) for one in refused] == [
+        ("malformed_token", "/whoami"),
+        ("insufficient_scope", "/scoped"),
+    ]
+
+
+def test_an_async_client_is_refused_with_the_fix(idp):
+    """The framework does not await, and the error says so."""
+    with (
+        site(idp.async_client()),
+        pytest.raises(ConfigurationError, match="does not await") as caught,
+    ):
+        ask("whoami", idp.issue())
+    assert caught.value.field == "JWKS_CLIENT"
+
+
+def test_the_document_names_the_places_of_tokens(idp):
+    """drf-spectacular finds a scheme for each header and cookie, and no warning is given."""
+    from drf_spectacular.generators import SchemaGenerator
+    from drf_spectacular.openapi import AutoSchema
+
+    class Documented(WhoAmI):
+        schema = AutoSchema()
+
+    locations = (
+        providers.Header("Authorization", scheme="Bearer"),
+        providers.Header("X-Token"),
+        providers.Cookie("session"),
+    )
+    patterns = [path("documented", Documented.as_view())]
+    with site(idp.client(), JWKS_OPTIONS={"locations": locations}):
+        document = SchemaGenerator(patterns=patterns).get_schema(request=None, public=True)
+    assert document["components"]["securitySchemes"] == {
+        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+        "header-X-Token": {"type": "apiKey", "in": "header", "name": "X-Token"},
+        "cookie-session": {"type": "apiKey", "in": "cookie", "name": "session"},
+    }
+    assert document["paths"]["/documented"]["get"]["security"] == [
+        {"bearer": []},
+        {"header-X-Token": []},
+        {"cookie-session": []},
+    ]
+
+
+def test_settings_may_name_this_module(idp):
+    """The framework reads these settings while it is imported, and nothing goes round in a circle."""
+    code = """
+        from django.conf import settings
+        settings.configure(
+            INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"],
+            REST_FRAMEWORK={
+                "DEFAULT_AUTHENTICATION_CLASSES": [
+                    "jwks_client.integrations.drf.JWKSAuthentication"
+                ],
+                "EXCEPTION_HANDLER": "jwks_client.integrations.drf.exception_handler",
+            },
+        )
+        import django
+        django.setup()
+        {first}
+        from rest_framework.views import APIView
+        from jwks_client.integrations.drf import JWKSAuthentication
+        assert APIView.authentication_classes == [JWKSAuthentication]
+        assert APIView.settings.EXCEPTION_HANDLER.__name__ == "exception_handler"
+    """
+    for first in ("", "import jwks_client.integrations.drf"):
+        run = [sys.executable, "-c", textwrap.dedent(code).replace("{first}", first)]
+        ended = subprocess.run(run, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+
+
+def test_without_the_framework_the_error_names_the_extra():
+    """An import that fails says what to install."""
+    code = "import sys; sys.modules['rest_framework'] = None; import jwks_client.integrations.drf"
+    run = [sys.executable, "-c", code]
+    ended = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert 'pip install "jwks-client-sdk[drf]"' in ended.stderr
