@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .._core.keysets.fetch import Response
+from .._core.keysets.fetch import Broken, Request, Response
 from .._core.policy import FetchPolicy
 
 if TYPE_CHECKING:
-    from ..protocols import HTTPResponse
+    from ..protocols import HTTPClient, HTTPResponse
 
 
 def timeouts(policy: FetchPolicy) -> dict[str, float]:
@@ -51,6 +51,24 @@ def read_answer(response: HTTPResponse, line: Line, max_body: int) -> Response:
     if line.is_cut:  # the end of the body may be where it was cut
         raise TimeoutError("the answer did not come in time")
     return Response(response.status_code, headers, bytes(body))
+
+
+def get(http: HTTPClient, request: Request, line: Line, policy: FetchPolicy) -> Response | Broken:
+    """Make one GET request in this thread, within the policy's limits."""
+    try:
+        built = http.build_request(
+            "GET",
+            request.url,
+            headers=dict(request.headers),
+            extensions={"timeout": timeouts(policy), "trace": line.trace},
+        )
+        response = http.send(built, stream=True, follow_redirects=False)
+        try:
+            return read_answer(response, line, policy.max_body)
+        finally:
+            response.close()
+    except Exception as error:  # noqa: BLE001 (httpx's tree, or a caller-supplied client's)
+        return Broken(error, line.is_cut or timed_out(error))
 
 
 class Line:

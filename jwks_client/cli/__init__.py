@@ -1,7 +1,6 @@
-"""The command ``jwks-client``.
+"""The entry point of the command ``jwks-client``.
 
-Owns: `main`, the entry point, and what it says where the extra is missing. May not know: the
-commands. Nothing here imports click, rich or uvicorn before `main` runs.
+Must not import click, rich or uvicorn before `main` runs: without the extra, `main` names it.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ _USAGE: Final = 2
 
 
 def main() -> None:
-    """Run the command; ends in SystemExit: 0 done, 1 refused or failed, 2 wrong usage."""
+    """Run the command and exit with its status."""
     missing = [name for name in _EXTRA if _is_missing(name)]
     if missing:
         needs = " and ".join(missing)
@@ -26,7 +25,7 @@ def main() -> None:
         sys.exit(_USAGE)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal that cannot show a character must not end the command.
+            # A character that the terminal cannot encode must not end the command.
             stream.reconfigure(errors="backslashreplace")
     from ._app import commands
 
@@ -36,5 +35,5 @@ def main() -> None:
 def _is_missing(name: str) -> bool:
     try:
         return find_spec(name) is None
-    except ImportError:  # an import hook that says so in its own way
+    except ImportError:  # raised by some import hooks
         return True

@@ -1,4 +1,4 @@
-"""``python -m jwks_client.cli``: the command where its script is not on the path."""
+"""Run the command as ``python -m jwks_client.cli``, where its script is not on the PATH."""
 
 from . import main
 

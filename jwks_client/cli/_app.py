@@ -1,10 +1,6 @@
-"""All commands under one name.
+"""The command group that all commands belong to.
 
-Owns: the group, and so what every command shares: help, version, exit status. May not know: what a
-command does. A command is a module of its own that imports what it needs when it runs, so that
-``--help`` and ``--version`` are quick; here it is added.
-
-Exit status: 0 done, 1 refused or failed, 2 wrong usage (click's own), 3 keys not to be had.
+Each command imports what it needs when it runs, so that ``--help`` and ``--version`` are fast.
 """
 
 from __future__ import annotations
@@ -26,7 +22,7 @@ __all__ = ["commands"]
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="jwks-client", message="%(prog)s %(version)s")
 def commands() -> None:
-    """JWTs and the keys that verify them, on the command line."""
+    """Inspect and verify JWTs, and the keys that verify them."""
 
 
 for _command in (keys, verify, decode, doctor, serve, demo):

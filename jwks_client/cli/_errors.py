@@ -1,8 +1,7 @@
-"""How a command ends that could not do its work: one line, or one JSON object, and the status.
+"""Errors of commands: one line or one JSON object, and the exit status.
 
-Owns: exit status and the shape of errors. May not know: any command.
-
-Exit status: 0 done, 1 refused, 2 wrong usage, 3 the keys are not to be had.
+Must not depend on any command. Exit status: 0 success, 1 refused, 2 wrong usage, 3 keys not
+available.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from ._output import printable, say_json, without_tokens
 __all__ = [
     "KEYS_UNAVAILABLE",
     "REFUSED",
-    "Ended",
+    "CommandError",
     "Group",
-    "KeysNotToBeHad",
+    "KeysUnavailable",
     "Refused",
     "wrong_setting",
 ]
@@ -30,13 +29,13 @@ _LONGEST: Final = 2000
 _AS_JSON: Final = "jwks_client.cli.json"
 
 
-class Ended(click.ClickException):
-    """A command that ends without having done its work.
+class CommandError(click.ClickException):
+    """An error that ends a command.
 
     Arguments:
-        code: a stable word for programs.
+        code: a stable code for programs.
         message: one line for people.
-        more: further members of the JSON object, beside ``error``.
+        more: further members of the JSON object, next to ``error``.
     """
 
     def __init__(self, code: str, message: str, *, more: dict[str, object] | None = None) -> None:
@@ -45,75 +44,75 @@ class Ended(click.ClickException):
         self.more = more or {}
 
 
-class Refused(Ended):
-    """What was to be judged was judged, and is no good."""
+class Refused(CommandError):
+    """The token was refused."""
 
     exit_code = REFUSED
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """One line on standard error."""
+        """Print one line to standard error."""
         click.echo(f"Refused: {self.code}, {self.message}", file=file, err=file is None)
 
 
-class KeysNotToBeHad(Ended):
-    """There are no keys to judge by."""
+class KeysUnavailable(CommandError):
+    """No keys are available, so the token cannot be judged."""
 
     exit_code = KEYS_UNAVAILABLE
 
 
-class Misused(click.UsageError):
-    """Wrong usage, told alike under each click: what is wrong, and where the help is."""
+class WrongUsage(click.UsageError):
+    """Wrong usage, printed the same way under every version of click."""
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Two lines on standard error."""
+        """Print what is wrong, and where to find help, to standard error."""
         click.echo(f"Error: {self.message}", file=file, err=file is None)
         if self.ctx is not None:
             click.echo(f"See {self.ctx.command_path} --help.", file=file, err=file is None)
 
 
 def wrong_setting(error: ConfigurationError) -> click.UsageError:
-    """A setting that the library refuses is an option that the command was given wrongly."""
+    """Return the usage error for a setting that the library rejects."""
     return click.UsageError(error.message)
 
 
 class Group(click.Group):
-    """The group of all commands: every failure of one of them comes by here.
+    """The group of all commands, which reports the errors of each.
 
-    With ``--json`` it becomes one object on standard output, wrong usage too; without, one line on
-    standard error. Either way without what looks like a token.
+    With ``--json`` an error, wrong usage included, is one object on standard output; otherwise it
+    is one line on standard error. Anything that looks like a token is cut.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Note early whether JSON is wanted: the failure may be in the arguments themselves."""
+        """Inspection for ``--json`` before parsing, because parsing may fail."""
         ctx.meta[_AS_JSON] = "--json" in args
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, and tell of its failure."""
+        """Run the command, and report its error."""
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            told = _told(error)
+            safe = _without_secrets(error)
         if not ctx.meta[_AS_JSON]:
-            raise told
-        code, more = _code_of(told)
-        say_json({"error": {"code": code, "message": told.message}, **more})
-        return ctx.exit(told.exit_code)
+            raise safe
+        code, more = _code_of(safe)
+        say_json({"error": {"code": code, "message": safe.message}, **more})
+        return ctx.exit(safe.exit_code)
 
 
-def _told(error: click.ClickException) -> click.ClickException:
-    """The same with a message of its own: click's own kinds make theirs from what was typed."""
-    if isinstance(error, Ended):
+def _without_secrets(error: click.ClickException) -> click.ClickException:
+    """Return the error without tokens: click's own messages quote what was typed."""
+    if isinstance(error, CommandError):
         return error
     message = printable(without_tokens(error.format_message()), _LONGEST)
     if isinstance(error, click.UsageError):
-        return Misused(message, ctx=error.ctx)
+        return WrongUsage(message, ctx=error.ctx)
     return click.ClickException(message)
 
 
 def _code_of(error: click.ClickException) -> tuple[str, dict[str, object]]:
     match error:
-        case Ended():
+        case CommandError():
             return error.code, error.more
         case click.UsageError():
             return "usage", {}

@@ -1,7 +1,4 @@
-"""Options and arguments that several commands share, and how a token comes in.
-
-Owns: their names, their checks, their help. May not know: what a command does with them.
-"""
+"""Options and arguments that several commands share, and the reading of a token."""
 
 from __future__ import annotations
 
@@ -28,75 +25,76 @@ _LONGEST: Final = 1024 * 1024
 
 
 def as_json_option(command: F) -> F:
-    """``--json``."""
-    text = "One JSON object on standard output, errors too."
+    """Add ``--json``."""
+    text = "Print one JSON object to standard output, for errors too."
     return click.option("--json", "as_json", is_flag=True, help=text)(command)
 
 
 def ca_option(command: F) -> F:
-    """``--ca FILE``."""
+    """Add ``--ca FILE``."""
     return click.option(
         "--ca",
         "ca_file",
         type=click.Path(exists=True, dir_okay=False),
         metavar="FILE",
-        help="A PEM file of authorities to trust besides the public ones.",
+        help="A PEM file of certificate authorities to trust in addition to the public ones.",
     )(command)
 
 
 def timeout_option(command: F) -> F:
-    """``--timeout SECONDS``."""
+    """Add ``--timeout SECONDS``."""
     return click.option(
         "--timeout",
         type=click.FloatRange(0.05, 300),
         default=5.0,
         show_default=True,
         metavar="SECONDS",
-        help="How long one answer may take.",
+        help="How long to wait for each response.",
     )(command)
 
 
 def provider_option(command: F) -> F:
-    """``--provider NAME:ARG,…``."""
+    """Add ``--provider NAME:ARG,…``."""
     return click.option(
         "--provider",
         "preset",
         metavar="NAME:ARG[,KEY=VALUE…]",
         shell_complete=complete_preset,
-        help="A preset by its short name, such as stytch:project-live-0a1b or "
+        help="A provider by its short name, such as stytch:project-live-0a1b or "
         "auth0:acme.eu.auth0.com,audience=https://api.example.com",
     )(command)
 
 
 def token_argument(command: F) -> F:
-    """TOKEN; any number of words, so that one too many is not repeated in a complaint."""
+    """Add TOKEN. It accepts any number of words, so that no error message repeats an extra one."""
     return click.argument("words", metavar="[TOKEN]", nargs=-1)(command)
 
 
 def read_token(words: tuple[str, ...]) -> bytes:
-    """The token: as it was given, or from standard input for ``-`` or nothing.
+    """Return the token, read from standard input if TOKEN is ``-`` or omitted.
 
-    ``Bearer`` before it, and blanks around it, are left out.
+    A leading ``Bearer`` and surrounding whitespace are dropped.
     """
     if len(words) == 2 and words[0].lower() == "bearer":
         words = words[1:]
     if len(words) > 1:
         raise click.UsageError(
-            f"one token is wanted, not {len(words)} words; - reads it from standard input"
+            f"TOKEN must be one word, got {len(words)}; use - to read it from standard input"
         )
     if words and words[0] != "-":
-        return _alone(words[0].encode("utf-8", "surrogateescape"))
+        return _strip(words[0].encode("utf-8", "surrogateescape"))
     if not words and sys.stdin.isatty():
-        raise click.UsageError("give TOKEN, or pipe it in: it then stays out of the history")
-    token = _alone(sys.stdin.buffer.read(_LONGEST + 1))
+        raise click.UsageError("TOKEN is missing; pipe it in to keep it out of the shell's history")
+    token = _strip(sys.stdin.buffer.read(_LONGEST + 1))
     if not token:
-        raise click.UsageError("there is no token on standard input")
+        raise click.UsageError("standard input is empty; expected a token")
     if len(token) > _LONGEST:
-        raise Refused("token_too_large", f"more than {_LONGEST} bytes are no token")
+        raise Refused("token_too_large", f"the token is longer than {_LONGEST} bytes")
     return token
 
 
-def _alone(text: bytes) -> bytes:
+def _strip(text: bytes) -> bytes:
+    """Return a token without ``Bearer`` and surrounding whitespace."""
     stripped = text.strip()
     first, _, rest = stripped.partition(b" ")
     return rest.strip() if first.lower() == b"bearer" else stripped

@@ -1,10 +1,8 @@
-"""How commands show what they found: text on a terminal, plain text in a pipe, or JSON.
+"""Output of the commands: styled text on a terminal, plain text in a pipe, or JSON.
 
-Owns: colours, tables, and what makes foreign text safe to show. May not know: what is shown.
-
-Names of keys, headers and messages come from whoever runs the provider: a kid may hold the escape
-sequences of a terminal. So nothing foreign is shown before `printable` had it. And a token is never
-shown whole, not even in a complaint about wrong usage, which is why `without_tokens` is there.
+Key IDs, headers and messages come from the provider, and a kid may contain terminal escape
+sequences: pass all such text through `printable`. A token is never printed whole, not even in an
+error message: see `without_tokens`.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ __all__ = [
     "without_tokens",
 ]
 
-# Text, or text with a style of rich.
+# Text, or text with a rich style.
 Cell = str | tuple[str, str]
 
 _TOKEN: Final = re.compile(r"\bey[A-Za-z0-9_+/=-]{10,}[A-Za-z0-9_+/=.-]*")
@@ -42,35 +40,36 @@ _LONGEST: Final = 200
 
 
 def printable(text: str, longest: int = _LONGEST) -> str:
-    """Foreign text that a terminal shows and does not obey; cut to ``longest`` characters."""
+    """Escape text from outside so that a terminal cannot interpret it, and shorten it."""
     cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in cut
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in cut
     )
 
 
 def without_tokens(text: str) -> str:
-    """Text in which whatever looks like a token is cut to its first letters."""
+    """Shorten everything that looks like a token to its first characters."""
     return _TOKEN.sub(lambda found: f"{found[0][:6]}… (a token, cut)", text)
 
 
 def say_json(content: Mapping[str, object]) -> None:
-    """One JSON object on standard output, in ASCII, so that no value can be a control character."""
+    """Print one JSON object, in ASCII, so that no value can contain a control character."""
     click.echo(json.dumps(content, indent=2))
 
 
 def say(*parts: Cell) -> None:
-    """One line on standard output, of foreign text too."""
+    """Print one line to standard output; text from outside is escaped."""
     _console().print(_text(*parts), soft_wrap=True)
 
 
 def note(text: str, style: str = "") -> None:
-    """One line on standard error."""
+    """Print one line to standard error."""
     _console(stderr=True).print(_text((text, style)), soft_wrap=True)
 
 
 def labelled(pairs: Iterable[tuple[str, Cell]]) -> None:
-    """Lines of a label and a value."""
+    """Print lines of a label and a value."""
     rows = list(pairs)
     width = max((len(label) for label, _ in rows), default=0)
     for label, value in rows:
@@ -78,28 +77,28 @@ def labelled(pairs: Iterable[tuple[str, Cell]]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """A table on standard output: as wide as it needs to be in a pipe, folded on a terminal."""
+    """Print a table: folded to the width of a terminal, as wide as necessary in a pipe."""
     from rich.table import Table
 
-    shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    rendered = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        shown.add_column(column, overflow="fold")
+        rendered.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*(_text(cell) for cell in row))
+        rendered.add_row(*(_text(cell) for cell in row))
     console = _console()
     if console.is_terminal:
-        console.print(shown)
+        console.print(rendered)
         return
     console.width = 4096
     with console.capture() as captured:
-        console.print(shown)
+        console.print(rendered)
     for line in captured.get().splitlines():
         click.echo(line.rstrip())
 
 
 @contextmanager
 def waiting(what: str) -> Generator[None]:
-    """Show on standard error that something is waited for, where that is a terminal."""
+    """Show a spinner on standard error during the block, if that is a terminal."""
     if not sys.stderr.isatty():
         yield
         return
@@ -116,9 +115,9 @@ def _console(*, stderr: bool = False) -> Console:
 def _text(*parts: Cell) -> Text:
     from rich.text import Text
 
-    shown = Text()
+    line = Text()
     for part in parts:
         text, style = (part, "") if isinstance(part, str) else part
-        # Long enough for what is ours: what is foreign was cut where it came in.
-        shown.append(printable(text, longest=100_000), style=style)
-    return shown
+        # Text from outside was shortened where it was read; our own is not.
+        line.append(printable(text, longest=100_000), style=style)
+    return line

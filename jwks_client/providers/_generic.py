@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Unpack
 
+from .._core.keysets.discovery import OPENID_PATH
 from .._core.provider import DEFAULT_ALGORITHMS, IssuerTemplate, Provider
 from .._core.unchecked import Unchecked
 from ._identifiers import base_url as base
@@ -69,7 +70,7 @@ def oidc(
     return make(
         options,
         name="oidc",
-        discovery_url=f"{url}/.well-known/openid-configuration",
+        discovery_url=f"{url}{OPENID_PATH}",
         issuer=issuer,
         audience=audience,
         algorithms=algorithms,

@@ -1,4 +1,4 @@
-"""The development provider, asked without a socket."""
+"""Requests to the development provider without a socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BASE_URL = "http://127.0.0.1:8400"
 
 
 class Asker:
-    """Asks one provider; what it may be asked is httpx's.
+    """Sends requests to one provider, with the arguments of httpx.
 
     Attributes:
         idp: the provider.
@@ -37,5 +37,5 @@ class Asker:
 
 
 def part(token: str, number: int) -> dict[str, Any]:
-    """The header (0) or the claims (1) of a token as they stand there, unverified."""
+    """Return the header (0) or the claims (1) of a token, unverified."""
     return json.loads(base64.urlsafe_b64decode(token.split(".")[number] + "=="))

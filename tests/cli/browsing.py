@@ -1,4 +1,4 @@
-"""A real browser: headless Chromium, driven over WebDriver, that reaches nothing but loopback."""
+"""Headless Chromium, driven over WebDriver, restricted to loopback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCKED = 2
 
 
 def require_browser() -> None:
-    """Skip where there is no Chromium; in CI fail, for there it is a test that did not run."""
+    """Skip without Chromium; in CI fail instead, since the test would never run."""
     if CHROMIUM and CHROMEDRIVER:
         return
     missing = "Chromium or chromedriver is not on PATH: apt-get install chromium chromium-driver"
@@ -30,7 +30,7 @@ def require_browser() -> None:
 
 @contextmanager
 def browser(profile: Path, *, script: bool = True) -> Iterator[Any]:
-    """A browser with this empty folder as its profile, with JavaScript or without."""
+    """Start a browser with this empty profile folder, with or without JavaScript."""
     require_browser()
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service

@@ -1,4 +1,4 @@
-"""Commands as processes, and what is left of them."""
+"""Commands as processes, and checks that they leave nothing behind."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
-PATIENCE = 60.0  # real seconds after which what works is long done
+PATIENCE = 60.0  # real seconds, far more than a working command needs
 
 
 @contextmanager
 def running(
     *arguments: str, patience: float = PATIENCE, **environment: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """``jwks-client`` with these arguments, in a process that ends with the block or the patience."""
+    """Run ``jwks-client`` during the block, in a process that is killed when patience runs out."""
     with subprocess.Popen(
         [sys.executable, "-m", "jwks_client.cli", *arguments],
         stdin=subprocess.PIPE,
@@ -27,7 +27,7 @@ def running(
         encoding="utf-8",
         env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
     ) as process:
-        # So that nothing which is read in the block can wait for ever.
+        # Nothing that reads from it in the block can then wait for ever.
         watch = threading.Timer(patience, process.kill)
         watch.start()
         try:
@@ -39,33 +39,33 @@ def running(
 
 
 def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """``jwks-client`` with these arguments and this standard input, to its end."""
+    """Run ``jwks-client`` to its end with this standard input."""
     with running(*arguments, **environment) as process:
         stdout, stderr = process.communicate(stdin)
         return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 
 
 def connect(base_url: str) -> socket.socket:
-    """A connection."""
+    """Open a connection."""
     place = urlsplit(base_url)
     return socket.create_connection((place.hostname, place.port), timeout=PATIENCE)
 
 
 def wait_for_end(base_url: str) -> None:
-    """Wait until nothing takes connections there; TimeoutError if something goes on to."""
+    """Wait until nothing accepts connections there; else raise TimeoutError."""
     for _ in range(100):
         try:
             connection = connect(base_url)
         except ConnectionRefusedError:
             return
-        # Nothing is said on it, so it lasts as long as the other side.
+        # Nothing is sent, so the connection lasts as long as the other side.
         with connection, suppress(ConnectionResetError):
             assert connection.recv(1) == b""
-    raise TimeoutError(f"{base_url} closes connections and still takes them")
+    raise TimeoutError(f"{base_url} closes connections and still accepts new ones")
 
 
 def is_listening(base_url: str) -> bool:
-    """Whether anything takes connections there."""
+    """Return whether anything accepts connections there."""
     try:
         connect(base_url).close()
     except ConnectionRefusedError:

@@ -1,38 +1,47 @@
-"""A loopback server of recorded answers, plain or with TLS, and a certificate authority for it."""
+"""A loopback server of canned responses, plain or TLS, with a certificate authority, and commands."""
 
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 import ipaddress
 import json
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from jwks_client.cli._app import commands
+from jwks_client.cli._probe import prober
 
-# What a server of one piece says otherwise than the one whose answer was recorded.
+# Recorded headers that do not apply to how this server sends the body.
 _OF_THE_WIRE = {"content-encoding", "transfer-encoding", "content-length", "connection"}
 
 
+# click before 8.2 mixes the outputs unless asked not to.
+_MIXES = "mix_stderr" in inspect.signature(CliRunner).parameters
+_RUNNER = CliRunner(**({"mix_stderr": False} if _MIXES else {}))
+
+
 class Answer(NamedTuple):
-    """One answer; a body that is no text is sent as JSON."""
+    """One response; a body that is not text or bytes is sent as JSON."""
 
     body: Any = ""
     headers: Mapping[str, str] = {}
     status: int = 200
 
     def octets(self) -> bytes:
-        """The body as it goes out."""
+        """Return the encoded body."""
         match self.body:
             case bytes():
                 return self.body
@@ -43,7 +52,7 @@ class Answer(NamedTuple):
 
 
 class Served:
-    """What is served where; ``asked`` has the paths that were asked for."""
+    """The responses by path; ``asked`` contains the requested paths."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
@@ -51,7 +60,7 @@ class Served:
         self.asked: list[str] = []
 
     def put(self, path: str, body: Any, status: int = 200, **headers: str) -> str:
-        """Serve this from now on (``_`` in header names is ``-``); gives its URL."""
+        """Serve this from now on (``_`` in header names becomes ``-``); return its URL."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.answers[path] = Answer(body, {"content-type": "application/json"} | named, status)
         return self.base_url + path
@@ -59,7 +68,7 @@ class Served:
 
 @contextmanager
 def served(tls: ssl.SSLContext | None = None) -> Iterator[Served]:
-    """A server on 127.0.0.1; what is not put there is 404."""
+    """Serve on 127.0.0.1 during the block; unknown paths are 404."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -84,12 +93,12 @@ def served(tls: ssl.SSLContext | None = None) -> Iterator[Served]:
             self.socket.bind(self.server_address)
             self.server_address = self.socket.getsockname()
 
-        def handle_error(self, *_: Any) -> None:  # a client that trusts nobody hangs up
+        def handle_error(self, *_: Any) -> None:  # clients that do not trust it hang up
             pass
 
     server = Server(("127.0.0.1", 0), Handler)
     if tls is not None:
-        # The handshake is the connection's thread's, so that nobody's refusal ends the server.
+        # Each connection's thread does the handshake, so that a failed one does not end the server.
         server.socket = tls.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
         )
@@ -105,26 +114,44 @@ def served(tls: ssl.SSLContext | None = None) -> Iterator[Served]:
         accepting.join(10)
 
 
-def invoke(*arguments: str, stdin: str | bytes = "") -> Result:
-    """A command in this process; whatever it raises is raised here."""
-    result = CliRunner().invoke(commands, arguments, input=stdin)
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that has ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        """Return both outputs."""
+        return self.stdout + self.stderr
+
+
+def invoke(*arguments: str, stdin: str | bytes = "") -> Ended:
+    """Run a command in this process; re-raise what it raises.
+
+    Responses take no time, so that a busy machine adds no finding.
+    """
+    with mock.patch.object(prober, "monotonic", return_value=0.0):
+        result = _RUNNER.invoke(commands, arguments, input=stdin, prog_name="jwks-client")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
-    return result
+    return Ended(result.exit_code, result.stdout, result.stderr)
 
 
 def findings_at(*arguments: str) -> list[dict[str, Any]]:
-    """What the doctor finds there."""
+    """Return the doctor's findings."""
     return json.loads(invoke("doctor", "--json", *arguments).stdout)["findings"]
 
 
 def codes_at(*arguments: str) -> list[str]:
-    """The codes of what the doctor finds there."""
+    """Return the codes of the doctor's findings."""
     return [finding["code"] for finding in findings_at(*arguments)]
 
 
 def _usage(*, key_cert_sign: bool) -> x509.KeyUsage:
-    """What a certificate's key may do; Python 3.13 wants an authority to say that it signs them."""
+    """Return the key usage; Python 3.13 requires it of an authority."""
     return x509.KeyUsage(
         digital_signature=True,
         content_commitment=False,
@@ -141,10 +168,10 @@ def _usage(*, key_cert_sign: bool) -> x509.KeyUsage:
 def certificate(
     key: Any, *, days: float = 365, signer: Any = None, name: str = "test"
 ) -> x509.Certificate:
-    """A certificate for a key and 127.0.0.1, by itself or by a signer, that ends in so many days."""
+    """Return a certificate for a key and 127.0.0.1, self-signed or signed by ``signer``."""
     subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, name)])
     issuer = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "authority")])
-    now = dt.datetime.now(dt.UTC)  # noqa: TID251 (a certificate is judged by the system's clock)
+    now = dt.datetime.now(dt.UTC)  # noqa: TID251 (certificates are checked by the system clock)
     address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     return (
         x509.CertificateBuilder()
@@ -167,7 +194,7 @@ def certificate(
 
 
 def make_tls(folder: Path, *, days: float = 365) -> tuple[str, ssl.SSLContext]:
-    """The file of an authority, and the context of a server that it vouches for."""
+    """Return an authority's file, and the context of a server with a certificate by it."""
     authority, own = (
         ec.generate_private_key(ec.SECP256R1()),
         ec.generate_private_key(ec.SECP256R1()),

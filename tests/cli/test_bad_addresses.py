@@ -1,10 +1,9 @@
-"""Addresses behind which no keys are: one line that says why and what to try, and exit status 3."""
+"""URLs without keys: one line with the reason and what to try, and exit status 3."""
 
 import json
 import socket
 
 import pytest
-from running import run
 from serving import findings_at, invoke, make_tls, served
 
 from jwks_client.testing import FakeProvider
@@ -13,7 +12,7 @@ COMMANDS = ["keys", "doctor", "verify"]
 
 
 def ask(command, url, *options):
-    """A command that looks at a key set."""
+    """Run a command that fetches a key set."""
     if command != "verify":
         return invoke(command, url, *options)
     token = FakeProvider().issue()
@@ -21,15 +20,15 @@ def ask(command, url, *options):
     return invoke("verify", token, *known, *options)
 
 
-def told(result):
-    """The one line about it."""
+def explained(result):
+    """Return the line that explains the failure."""
     (line,) = [line for line in result.output.splitlines() if "http" in line and ";" in line]
     return line
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
-    ("status", "headers", "body", "said"),
+    ("status", "headers", "body", "words"),
     [
         (200, {"content_type": "text/html"}, "<!doctype html>", ("web page", "jwks_uri")),
         (
@@ -38,49 +37,49 @@ def told(result):
             "",
             ("redirects (301)", "https://b.example/jwks"),
         ),
-        (404, {}, "", ("answered 404", "path")),
-        (401, {}, "", ("answered 401", "credentials")),
-        (500, {}, "", ("answered 500", "later")),
+        (404, {}, "", ("status 404", "path")),
+        (401, {}, "", ("status 401", "credentials")),
+        (500, {}, "", ("status 500", "later")),
     ],
 )
-def test_an_answer_that_is_no_key_set(command, status, headers, body, said):
-    """A page, a redirect, a failure: it is named, with what to try, and nothing else is asked."""
+def test_a_response_that_is_not_a_key_set(command, status, headers, body, words):
+    """A page, a redirect or a failure is named, with what to try, and nothing else is requested."""
     with served() as what:
         url = what.put("/jwks?x=1", body, status, **headers)
         ended = ask(command, url)
         assert set(what.asked) == {"/jwks?x=1"}
     assert ended.exit_code == 3
-    assert all(word in told(ended) for word in said)
+    assert all(word in explained(ended) for word in words)
     assert "Traceback" not in ended.output
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_server_that_never_answers(command):
-    """A silent server is told from a slow one by ``--timeout``, and is asked once."""
+    """A server that does not respond within ``--timeout`` is reported, after one request."""
     idp = FakeProvider(issuer=None)
     with idp.serve():
         idp.fail("hang")
         ended = ask(command, idp.jwks_url, "--timeout", "0.2")
         assert ended.exit_code == 3
-        assert "did not answer within 0.2 s" in told(ended)
-        assert "--timeout" in told(ended)
+        assert "did not respond within 0.2 s" in explained(ended)
+        assert "--timeout" in explained(ended)
         idp.recover()
     assert len(idp.requests) == 1
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_server_that_is_not_there(command):
-    """A port at which nothing listens is told as refused."""
+    """A port on which nothing listens is reported as a refused connection."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     ended = ask(command, f"http://127.0.0.1:{port}/jwks")
     assert ended.exit_code == 3
-    assert "nothing answers" in ended.output
+    assert "was refused" in ended.output
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_certificate_that_nobody_vouches_for(command, tmp_path):
-    """A bad certificate is told as such, with ``--ca``; one that has expired, as expired."""
+def test_a_certificate_that_is_not_trusted(command, tmp_path):
+    """An untrusted certificate is reported with ``--ca`` as a hint, an expired one as expired."""
     with served(make_tls(tmp_path)[1]) as what:
         unknown = ask(command, what.put("/jwks", {"keys": []}))
     assert unknown.exit_code == 3
@@ -94,16 +93,16 @@ def test_a_certificate_that_nobody_vouches_for(command, tmp_path):
 
 
 def test_plain_http_where_https_is_asked():
-    """A server that speaks no TLS is told as such, as a process, without a traceback."""
+    """A server without TLS is reported in one line."""
     with served() as what:
-        ended = run("keys", what.put("/jwks", {"keys": []}).replace("http:", "https:"))
-    assert (ended.returncode, ended.stdout) == (3, "")
-    assert "TLS failed" in ended.stderr
+        ended = invoke("keys", what.put("/jwks", {"keys": []}).replace("http:", "https:"))
+    assert (ended.exit_code, ended.stdout) == (3, "")
+    assert "TLS with" in ended.stderr
     assert ended.stderr.count("\n") == 1
 
 
 def test_a_host_that_does_not_exist(monkeypatch):
-    """A name that does not resolve is told by the name."""
+    """A host name that does not resolve is reported by name."""
 
     def unknown(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -111,17 +110,17 @@ def test_a_host_that_does_not_exist(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     ended = invoke("keys", "http://localhost:1/jwks")
     assert ended.exit_code == 3
-    assert "no host named localhost" in ended.output
+    assert "host name localhost cannot be resolved" in ended.output
 
 
 def test_an_address_at_which_nothing_is():
-    """Neither a key set nor an issuer: the line says so, and the doctor has a finding of it."""
+    """A URL with neither a key set nor an issuer is reported so, also as a finding of the doctor."""
     with served() as what:
         ended = invoke("keys", f"{what.base_url}/somewhere")
         assert ended.exit_code == 3
         assert "neither a key set nor an issuer" in ended.output
-        told = json.loads(invoke("keys", "--json", f"{what.base_url}/somewhere").stdout)
-        assert told["error"]["code"] == "discovery_failed"
+        printed = json.loads(invoke("keys", "--json", f"{what.base_url}/somewhere").stdout)
+        assert printed["error"]["code"] == "discovery_failed"
         assert [one["code"] for one in findings_at(f"{what.base_url}/")] == ["nothing_there"]
 
 
@@ -140,7 +139,7 @@ def test_an_address_at_which_nothing_is():
     ],
 )
 def test_documents_that_are_no_key_set(body):
-    """Whatever else is there is one line and exit status 3 too."""
+    """Any other document is one line and exit status 3, too."""
     with served() as what:
         url = what.put("/jwks", body)
         for command in ("keys", "doctor"):
@@ -149,14 +148,14 @@ def test_documents_that_are_no_key_set(body):
 
 
 def test_an_answer_that_is_too_long():
-    """An answer over the library's limit is told as such, also where only its inside is long."""
+    """A response over the library's limit is reported so."""
     with served() as what:
         url = what.put("/jwks", "x" * (600 * 1024))
         assert "max_body" in invoke("keys", url).output
 
 
 def test_metadata_that_leads_nowhere():
-    """An issuer whose jwks_uri must not be fetched, or answers nothing good, is told at that."""
+    """An issuer whose jwks_uri is missing or must not be fetched is reported so."""
     with served() as what:
         metadata = {"issuer": what.base_url, "jwks_uri": "http://169.254.169.254/keys"}
         what.put("/.well-known/openid-configuration", metadata)
@@ -168,20 +167,20 @@ def test_metadata_that_leads_nowhere():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("idp.example.com/jwks", "did you mean https://idp.example.com/jwks"),
-        ("", "no URL"),
-        ("ftp://idp.example.com", "no URL"),
-        ("https://", "no URL"),
-        ("https://user:secret@idp.example.com", "no URL"),
-        ("https://idp.example.com/#x", "no URL"),
-        ("https://idp.example.com:port", "no URL"),
+        ("", "not a URL"),
+        ("ftp://idp.example.com", "not a URL"),
+        ("https://", "not a URL"),
+        ("https://user:secret@idp.example.com", "not a URL"),
+        ("https://idp.example.com/#x", "not a URL"),
+        ("https://idp.example.com:port", "not a URL"),
     ],
 )
 @pytest.mark.parametrize("command", ["keys", "doctor"])
-def test_a_malformed_url_is_wrong_usage(command, text, said):
-    """What is no URL is exit status 2, and what was meant is offered where it can be guessed."""
+def test_a_malformed_url_is_wrong_usage(command, text, message):
+    """A malformed URL is exit status 2, with a suggestion if one can be guessed."""
     ended = invoke(command, text)
     assert ended.exit_code == 2
-    assert said in ended.output
+    assert message in ended.output

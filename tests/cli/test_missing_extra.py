@@ -1,4 +1,4 @@
-"""The command where its extra is not installed."""
+"""The command without its extra."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ def python(program: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("missing", ["click", "rich", "uvicorn"])
 def test_one_line_says_what_to_install(missing):
-    """Without any one of its libraries the command says in one line how to get them, and exits 2."""
+    """If one of its libraries is missing, the command prints how to install it and exits with 2."""
     ended = python(
         f"import sys; sys.modules[{missing!r}] = None; sys.argv[1:] = ['--version'];"
         "from jwks_client.cli import main; main()"
@@ -25,7 +25,7 @@ def test_one_line_says_what_to_install(missing):
 
 
 def test_import_hooks_that_refuse_are_understood():
-    """A library that an import hook refuses is missing like one that is not there."""
+    """A library that an import hook blocks counts as missing."""
     ended = python(
         "import sys\n"
         "class Refuse:\n"

@@ -1,4 +1,4 @@
-"""The page of the development provider, without a browser: what it answers, and whom."""
+"""The page of the development provider, without a browser."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ HOSTILE = (
 
 
 class Read(HTMLParser):
-    """A page as a parser sees it: its tags, the values of its fields, the texts by id."""
+    """A parsed page: its tags, the values of its fields, the texts by id."""
 
     def __init__(self, page):
         super().__init__(convert_charrefs=True)
@@ -76,7 +76,7 @@ def send(ask):
 
 
 def test_it_is_one_whole_page(ask):
-    """At ``/`` is a page in which every field has a label and every part a heading."""
+    """The page at ``/`` has a label for every field and a heading for every section."""
     answered = ask("GET", "/")
     assert answered.status_code == 200
     assert answered.headers["content-type"] == "text/html; charset=utf-8"
@@ -97,7 +97,7 @@ def test_it_is_one_whole_page(ask):
 
 
 def test_nothing_comes_from_elsewhere(ask):
-    """Every file is this server's, is there, and is what it says; nothing is written into the page."""
+    """Every file comes from this server with the right type; the page contains no inline code."""
     page = Read(ask("GET", "/").text)
     linked = {one["href"] for one in page.all("link")} | {one["src"] for one in page.all("img")}
     linked |= {one["src"] for one in page.all("script")}
@@ -124,8 +124,8 @@ def test_nothing_comes_from_elsewhere(ask):
         ("POST", "/", {"do": "rotate"}),
     ],
 )
-def test_a_browser_is_told_to_be_strict(ask, method, path, data):
-    """Every answer forbids what the page does not need: foreign files, inline script, frames, caches."""
+def test_browsers_apply_a_strict_policy(ask, method, path, data):
+    """Every response forbids what the page does not need: foreign files, inline script, frames, caches."""
     headers = ask(method, path, data=data, headers=OWN).headers
     policy = {
         one.split()[0]: one.split()[1:] for one in headers["content-security-policy"].split(";")
@@ -142,7 +142,7 @@ def test_a_browser_is_told_to_be_strict(ask, method, path, data):
 
 
 def test_what_stands_there_makes_the_usual_token(ask, send):
-    """Sent as it is, the form gives a token of the usual claims that lives an hour."""
+    """The unchanged form issues a token with the default claims and a lifetime of an hour."""
     form = Read(ask("GET", "/").text).fields
     page = Read(send(**{**form, "do": "issue"}).text)
     claims = part(page.texts["token"], 1)
@@ -152,7 +152,7 @@ def test_what_stands_there_makes_the_usual_token(ask, send):
 
 
 def test_a_token_has_what_was_typed(send):
-    """Fields and extra claims are in the token, in what is shown of it, and in the form again."""
+    """Fields and extra claims are in the token, in its decoded form, and in the form again."""
     typed = {
         "sub": "jörg",
         "scope": "orders:read",
@@ -177,7 +177,7 @@ def test_a_token_has_what_was_typed(send):
     ("audience", "claim"), [("a b", ["a", "b"]), ("a", "a"), ("", None), ("api", "api")]
 )
 def test_an_empty_field_leaves_its_claim_out(send, audience, claim):
-    """An audience may be several or none; without subject, scope and life there is no such claim."""
+    """An audience may be several or none; an empty subject, scope or lifetime omits its claim."""
     page = Read(send(do="issue", audience=audience).text)
     claims = part(page.texts["token"], 1)
     assert claims.get("aud") == claim
@@ -185,7 +185,7 @@ def test_an_empty_field_leaves_its_claim_out(send, audience, claim):
 
 
 def test_its_commands_do_what_they_say(ask, send):
-    """The command shown orders the very token again, and the other one carries it."""
+    """One displayed command requests the same token again; the other one sends it to an API."""
     page = Read(send(do="issue", sub="o'hara", expires_in="5", claims='{"ö": "$(id)"}').text)
     token = page.texts["token"]
     call = shlex.split(page.texts["use"])
@@ -204,7 +204,7 @@ def test_its_commands_do_what_they_say(ask, send):
 
 @pytest.mark.parametrize("field", ["sub", "scope", "audience", "expires_in", "claims"])
 def test_what_is_typed_is_only_text(send, field):
-    """Markup in any field comes back as its text: no tag, no attribute more than the page has."""
+    """Markup in any field is displayed as text: it adds no tag and no attribute."""
     plain, hostile = send(**USUAL), send(**{**USUAL, field: HOSTILE})
     page = Read(hostile.text)
     assert page.fields[field] == HOSTILE
@@ -215,7 +215,7 @@ def test_what_is_typed_is_only_text(send, field):
 
 
 def test_claims_are_only_text():
-    """Markup in names and values of claims and headers, deep down too, is shown as its text."""
+    """Markup in names and values of claims and headers, nested ones too, is displayed as text."""
     ask = Asker(issuer=f"https://id.example/{HOSTILE}", audience=HOSTILE)
     claims = {HOSTILE: HOSTILE, "deep": [{HOSTILE: [HOSTILE]}], "headers": {"kid": HOSTILE}}
     answered = ask("POST", "/", headers=OWN, data={**USUAL, "claims": json.dumps(claims)})
@@ -228,7 +228,7 @@ def test_claims_are_only_text():
 
 
 def test_what_nobody_sees_is_shown():
-    """What turns or hides text, and what UTF-8 cannot hold, is shown as an escape of JSON."""
+    """Characters that reverse or hide text, or that UTF-8 cannot encode, are displayed as JSON escapes."""
     ask = Asker()
     claims = r'{"a": "\u202e\u200b\u0000", "b": "\ud800", "c": "ö"}'
     answered = ask("POST", "/", headers=OWN, data={**USUAL, "claims": claims})
@@ -239,7 +239,7 @@ def test_what_nobody_sees_is_shown():
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "message"),
     [
         ("claims", "{", "JSON object"),
         ("claims", "[]", "JSON object"),
@@ -252,8 +252,8 @@ def test_what_nobody_sees_is_shown():
         ("expires_in", "٣", "seconds"),
     ],
 )
-def test_a_wrong_field_says_what_is_wrong(send, field, value, said):
-    """It is 400: the field is marked, described by the reason and in focus, and what was typed stays."""
+def test_a_wrong_field_says_what_is_wrong(send, field, value, message):
+    """A wrong field is 400: it is marked, described, focused, and keeps its text."""
     answered = send(**{**USUAL, field: value})
     assert answered.status_code == 400
     page = Read(answered.text)
@@ -262,12 +262,12 @@ def test_a_wrong_field_says_what_is_wrong(send, field, value, said):
     (wrong,) = [one for _, one in page.tags if one.get("aria-invalid") == "true"]
     assert (wrong["id"], "autofocus" in wrong) == (field, True)
     assert f"{field}-error" in wrong["aria-describedby"].split()
-    assert re.search(said, page.texts[f"{field}-error"])
+    assert re.search(message, page.texts[f"{field}-error"])
     assert "alert" in {one.get("role") for _, one in page.tags}
 
 
 def test_deep_claims_do_no_harm(ask, send):
-    """Claims nested deeper than Python can go are 400; where it can, they are issued and shown."""
+    """Claims nested too deeply for Python are 400; otherwise they are issued and displayed."""
     for depth, fine in ((100, {200}), (500, {200, 400}), (3_500, {200, 400})):
         claims = '{"a":' * depth + "1" + "}" * depth
         assert send(**USUAL, claims=claims).status_code in fine
@@ -286,7 +286,7 @@ def test_deep_claims_do_no_harm(ask, send):
     ],
 )
 def test_a_click_is_answered_with_a_redirect(ask, send, fields, done, section):
-    """A click is done once: the answer leads back to the page, which says what was done."""
+    """A click redirects to the page, which confirms it, so a reload does not repeat it."""
     answered = send(**fields)
     assert (answered.status_code, answered.headers["location"]) == (303, f"/?done={done}#{section}")
     page = ask("GET", f"/?done={done}").text
@@ -294,17 +294,17 @@ def test_a_click_is_answered_with_a_redirect(ask, send, fields, done, section):
 
 
 def test_clicks_do_what_they_say(ask, send):
-    """Rotating, withdrawing, failing and recovering work, and show on the page."""
+    """Rotating, withdrawing, failing and recovering work, and the page shows the result."""
     send(do="rotate")
     assert ask.idp.kid == "key-2"
     assert "Withdraw key-1" in ask("GET", "/").text
     send(do="revoke key-1")
     assert [key["kid"] for key in ask.idp.jwks()["keys"]] == ["key-2"]
     assert "Withdraw key-1" not in ask("GET", "/").text
-    for how, said in (("500", "answers 500"), ("hang", "hangs"), ("html", "a web page")):
+    for how, text in (("500", "answers 500"), ("hang", "hangs"), ("html", "a web page")):
         send(do=f"fail {how}")
         assert ask.idp.failure == how
-        assert said in ask("GET", "/").text
+        assert text in ask("GET", "/").text
     send(do="fail empty")
     assert ask("GET", "/.well-known/jwks.json").json() == {"keys": []}
     assert "Recover" in ask("GET", "/").text
@@ -340,7 +340,7 @@ def test_clicks_do_what_they_say(ask, send):
 )
 @pytest.mark.parametrize("fields", [{"do": "rotate"}, {"do": "fail 500"}, USUAL])
 def test_a_form_of_a_foreign_page_does_nothing(ask, send, headers, fields):
-    """A form that cannot prove to be the page's own, or comes by a rebound name, is 403."""
+    """A form without proof of origin, or sent to a rebound host name, is 403."""
     refused = send(headers=headers, **fields)
     assert (refused.status_code, refused.json()["code"][:8]) == (403, "foreign_")
     assert (ask.idp.kid, ask.idp.failure) == ("key-1", None)
@@ -357,21 +357,21 @@ def test_a_form_of_a_foreign_page_does_nothing(ask, send, headers, fields):
     ],
 )
 def test_its_own_form_is_taken(ask, send, headers):
-    """Whatever loopback name the page was opened by, its own forms work."""
+    """The page's own forms work under every loopback name."""
     assert send(headers=headers, do="rotate").status_code == 303
     assert ask.idp.kid == "key-2"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "192.168.0.7", "localhost.evil.example", ""])
 def test_a_rebound_name_shows_nothing(ask, host):
-    """By a name that is no loopback name there is no page and no file of it."""
+    """Under a name other than loopback, the page and its files are refused."""
     for path in ("/", "/page/script.js"):
         refused = ask("GET", path, headers={"host": host})
         assert (refused.status_code, refused.json()["code"]) == (403, "foreign_host")
 
 
 def test_a_link_may_lead_to_the_page(ask):
-    """A person who follows a link from elsewhere sees the page: reading it is no harm."""
+    """A link from another site opens the page, since reading it is harmless."""
     assert ask("GET", "/", headers={"sec-fetch-site": "cross-site"}).status_code == 200
 
 
@@ -402,7 +402,7 @@ def test_a_link_may_lead_to_the_page(ask):
     ],
 )
 def test_other_requests_are_refused(ask, method, path, options, status):
-    """What the page never sends is refused and changes nothing."""
+    """A request that the page never sends is refused and changes nothing."""
     answered = ask(method, path, **{"headers": OWN, **options})
     assert answered.status_code == status
     assert (ask.idp.kid, ask.idp.failure) == ("key-1", None)
@@ -410,12 +410,12 @@ def test_other_requests_are_refused(ask, method, path, options, status):
 
 @pytest.mark.parametrize("query", ["done=<script>", "done=", "x=rotated", "done=rotated&x=1"])
 def test_only_known_notices_are_shown(ask, query):
-    """What a link says was done is shown only where it is one of the page's own notices."""
+    """A link can make the page display only one of its own notices."""
     assert ask("GET", f"/?{query}").text == ask("GET", "/").text
 
 
 @pytest.mark.parametrize(
-    ("issued_at", "expires_at", "said"),
+    ("issued_at", "expires_at", "text"),
     [
         (0, 3600, "Valid for 1 hour, until 1970-01-01 01:00:00 UTC"),
         (0, 172_800, "Valid for 2 days"),
@@ -429,9 +429,9 @@ def test_only_known_notices_are_shown(ask, query):
         (0, None, "never expires"),
     ],
 )
-def test_a_life_is_told_in_words(issued_at, expires_at, said):
+def test_a_lifetime_in_words(issued_at, expires_at, text):
     """A sentence says how long a token is valid, whatever its claims."""
-    assert said in lifetime(issued_at, expires_at)
+    assert text in lifetime(issued_at, expires_at)
 
 
 @pytest.mark.parametrize(
@@ -449,7 +449,7 @@ def test_a_life_is_told_in_words(issued_at, expires_at, said):
     ],
 )
 def test_the_lines_for_an_app_are_python(options, lines):
-    """What connects an app is Python as it stands, and names this provider."""
+    """The displayed code for an app is valid Python and names this provider."""
     ask = Asker(beyond_loopback=True, **options)
     page = Read(ask("GET", "/").text)
     for shown in (page.texts["client"], page.texts["fastapi"]):
@@ -461,7 +461,7 @@ def test_the_lines_for_an_app_are_python(options, lines):
 
 
 def test_the_fastapi_app_runs_as_it_stands(monkeypatch):
-    """The FastAPI app shown accepts the token shown, and refuses each bad token offered beside it."""
+    """The displayed FastAPI app accepts the displayed token, and refuses each forged one."""
     served = FakeProvider(issuer=None)
     with served.serve() as base_url:
         ask = Asker(base_url=base_url, algorithm="RS256")
@@ -486,7 +486,7 @@ def test_the_fastapi_app_runs_as_it_stands(monkeypatch):
 
 
 def test_bad_tokens_are_named_and_have_their_code(ask, send):
-    """Each bad token says what is wrong with it and with which code it is refused."""
+    """Each forged token is displayed with what is wrong and the code of its refusal."""
     page = Read(send(**USUAL).text)
     with (
         httpx.Client(transport=ask.idp.transport) as http,
@@ -504,7 +504,7 @@ def test_bad_tokens_are_named_and_have_their_code(ask, send):
 
 @pytest.mark.parametrize("action", ["rotate", "revoke key-1", "fail 500", "recover"])
 def test_a_click_keeps_the_token_and_what_was_typed(ask, send, action):
-    """After any other click the issued token is still shown, and the form is as it was typed."""
+    """After any other click the issued token and the form's text are still there."""
     token = Read(send(**USUAL).text).texts["token"]
     typed = {**USUAL, "sub": "not issued yet", "claims": "{"}
     answered = send(**{**typed, "do": action})
@@ -517,7 +517,7 @@ def test_a_click_keeps_the_token_and_what_was_typed(ask, send, action):
 
 
 def test_every_button_is_one_of_the_one_form(ask, send):
-    """The page is one form whose first button issues, which is what Enter in a field presses."""
+    """The first button of the form issues a token, so Enter in a field does so."""
     send(do="rotate")
     for html in (send(do="fail hang"), ask("GET", "/"), send(**USUAL)):
         page = Read(html.text)
@@ -531,14 +531,14 @@ def test_every_button_is_one_of_the_one_form(ask, send):
     [("fail 500", "bad"), ("revoke key-9", "plain"), ("rotate", "good"), ("recover", "good")],
 )
 def test_a_failure_is_not_shown_in_green(ask, send, action, tone):
-    """Only what went well is green: a failure that was asked for is red, and nothing done is plain."""
+    """Only success is green: a requested failure is red, and no change is plain."""
     page = Read(ask("GET", send(do=action).headers["location"]).text)
     (note,) = [one for one in page.all("p") if "note" in one.get("class", "")]
     assert note["class"] == f"note {tone}"
 
 
 def test_an_expired_token_is_not_shown_in_green(send):
-    """A token that was asked for already expired is announced in red."""
+    """A token issued already expired is announced in red."""
     page = Read(send(**{**USUAL, "expires_in": "-1"}).text)
     (note,) = [one for one in page.all("p") if "note" in one.get("class", "")]
     assert note["class"] == "note bad"
@@ -548,7 +548,7 @@ STYTCH = providers.stytch("project-test-0a1b2c3d")
 
 
 def test_it_speaks_like_a_preset():
-    """With a preset, a token from the page, ``/dev/token`` and ``/token`` is that provider's own."""
+    """With a preset, tokens from the page, ``/dev/token`` and ``/token`` are in that provider's shape."""
     ask = Asker(
         algorithm="RS256", preset=STYTCH, preset_code="providers.stytch('project-test-0a1b2c3d')"
     )
@@ -575,7 +575,7 @@ def test_it_speaks_like_a_preset():
 
 
 def test_each_preset_can_be_shown():
-    """The page of every preset comes up, and the token that its form makes is that provider's."""
+    """Every preset has a page, whose form issues tokens that the preset accepts."""
     for name in preset_names():
         preset = named(name, (), {})
         ask = Asker(algorithm=next(iter(preset.algorithms)), preset=preset)

@@ -1,4 +1,4 @@
-"""The page of the development provider in a real browser: as people use it, and as attackers would.
+"""The page of the development provider in a real browser: normal use and attacks.
 
 With ``JWKS_CLIENT_SCREENSHOTS=docs/images`` it also makes the pictures of ``development-server.md``.
 """
@@ -22,27 +22,27 @@ HOSTILE = """</textarea></pre></script><script>document.title='x'</script>"'><im
 
 @pytest.fixture(scope="module")
 def with_script(tmp_path_factory):
-    """A browser as people have it."""
+    """Start a browser with the usual settings."""
     with browser(tmp_path_factory.mktemp("with-script")) as driver:
         yield driver
 
 
 @pytest.fixture(scope="module")
 def without_script(tmp_path_factory):
-    """A browser that runs no JavaScript."""
+    """Start a browser without JavaScript."""
     with browser(tmp_path_factory.mktemp("without-script"), script=False) as driver:
         yield driver
 
 
 @pytest.fixture(params=["with_script", "without_script"])
 def driver(request):
-    """Both browsers: the test runs in each."""
+    """Run the test in both browsers."""
     return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
 def base_url():
-    """``jwks-client serve`` in a process of its own."""
+    """Run ``jwks-client serve`` as a process."""
     require_browser()
     with running("serve", "--port", "0", patience=600) as process:
         yield process.stdout.readline().strip()
@@ -50,7 +50,7 @@ def base_url():
 
 @pytest.fixture(autouse=True)
 def well_again(base_url):
-    """Every test leaves the provider well."""
+    """Let the provider recover after each test."""
     yield
     drive(base_url, "recover")
 
@@ -69,7 +69,7 @@ def find(driver, selector):
 
 
 def press(driver, label):
-    """Press the button of this name, and wait for the page that comes."""
+    """Press the button of this name, and wait for the next page."""
     with another_page(driver):
         driver.find_element(
             "xpath", f"//button[normalize-space()='{label}' or @aria-label='{label}']"
@@ -78,7 +78,7 @@ def press(driver, label):
 
 @contextmanager
 def another_page(driver):
-    """What is done inside leads to another page, which is there afterwards."""
+    """Wait for the page to which the block leads."""
     # An element's id names its document too. The old element itself is not asked whether it is gone:
     # in the middle of a navigation chromedriver has more than one error for that.
     before = find(driver, "html").id
@@ -102,19 +102,19 @@ def fill_in(driver, **fields):
 
 
 def complaints(driver):
-    """What the browser's console says, which is empty for a page that is as it should be."""
+    """Return the messages of the browser's console; a correct page has none."""
     return [one["message"] for one in driver.get_log("browser")]
 
 
 def test_scripts_run_in_one_of_the_browsers_only(with_script, without_script, base_url):
-    """The two browsers of these tests differ as they say."""
+    """One browser runs JavaScript, the other does not."""
     for driver, label in ((with_script, "Copy"), (without_script, "")):
         driver.get(f"{base_url}/")
         assert find(driver, "[data-copies=client]").text == label
 
 
 def test_a_token_is_issued_and_verifies(driver, base_url):
-    """Typed and issued by a click, the token shown verifies with the lines shown beside it."""
+    """The issued token verifies with the code displayed next to it."""
     driver.get(f"{base_url}/")
     claims = '{"org_id": "acme", "roles": ["admin"]}'
     fill_in(driver, sub="ada", scope="orders:read", expires_in="600", claims=claims)
@@ -133,7 +133,7 @@ def test_a_token_is_issued_and_verifies(driver, base_url):
 
 
 def test_a_wrong_field_is_in_focus(driver, base_url):
-    """What is wrong is said beside the field, which has the focus and what was typed."""
+    """An error is displayed next to its field, which has the focus and keeps its text."""
     driver.get(f"{base_url}/")
     fill_in(driver, claims="{")
     press(driver, "Issue token")
@@ -144,7 +144,7 @@ def test_a_wrong_field_is_in_focus(driver, base_url):
 
 
 def test_keys_are_rotated_and_withdrawn(driver, base_url):
-    """A click rotates, another withdraws the old key, and reloading the page does neither again."""
+    """One click rotates, another withdraws the old key, and a reload repeats neither."""
     driver.get(f"{base_url}/")
     old = state(base_url)["kid"]
     press(driver, "Rotate")
@@ -165,7 +165,7 @@ def test_keys_are_rotated_and_withdrawn(driver, base_url):
     [("Answer 500", "500"), ("Hang", "hang"), ("Empty key set", "empty"), ("Web page", "html")],
 )
 def test_it_breaks_and_recovers_at_a_click(driver, base_url, button, failure):
-    """Each button breaks it, the page says so and goes on, and another click mends it."""
+    """Each failure button works, the page displays the failure, and another click ends it."""
     driver.get(f"{base_url}/")
     press(driver, button)
     assert state(base_url)["failure"] == failure
@@ -178,7 +178,7 @@ def test_it_breaks_and_recovers_at_a_click(driver, base_url, button, failure):
 
 
 def test_the_keyboard_alone_is_enough(driver, base_url):
-    """Without a mouse: the first stop skips to the content, and Enter in a field issues."""
+    """With the keyboard alone, the first stop skips to the content, and Enter in a field issues."""
     from selenium.webdriver.common.keys import Keys
 
     driver.get(f"{base_url}/")
@@ -196,7 +196,7 @@ def test_the_keyboard_alone_is_enough(driver, base_url):
 
 
 def test_a_token_is_copied_at_a_click(with_script, base_url):
-    """With JavaScript there are buttons that copy; they say that they did."""
+    """With JavaScript, copy buttons work and confirm it."""
     driver = with_script
     driver.get(f"{base_url}/")
     press(driver, "Issue token")
@@ -214,7 +214,7 @@ def test_a_token_is_copied_at_a_click(with_script, base_url):
 
 @pytest.mark.parametrize("field", ["sub", "scope", "audience", "claims"])
 def test_hostile_claims_do_nothing(driver, base_url, field):
-    """Markup in a claim is text in the browser: it runs nothing, loads nothing, breaks out of nothing."""
+    """Markup in a claim is displayed as text: it runs and loads nothing."""
     driver.get(f"{base_url}/")
     typed = json.dumps({HOSTILE: [HOSTILE]}) if field == "claims" else HOSTILE
     fill_in(driver, **{field: typed})
@@ -238,7 +238,7 @@ OWN_IT = "document.title = 'owned'"
     ],
 )
 def test_injected_script_does_not_run(with_script, base_url, injection):
-    """Even script that somehow got into the page would not run: the policy forbids it."""
+    """The policy forbids even script that was inserted into the page."""
     driver = with_script
     driver.get(f"{base_url}/")
     driver.execute_script(f"const own = arguments[0]; try {{ {injection} }} catch {{}}", OWN_IT)
@@ -270,7 +270,7 @@ Promise.allSettled([
 @pytest.mark.parametrize("frame", ["hidden", "_self"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", REBOUND])
 def test_a_foreign_page_cannot_drive_it(with_script, base_url, host, enctype, frame):
-    """A page elsewhere, on this machine too, submits and fetches in vain, and reads nothing."""
+    """A page of another origin, even on this machine, can neither submit, fetch nor read."""
     driver, kid = with_script, state(base_url)["kid"]
     page = ATTACK.format(target=base_url, enctype=enctype, frame=frame)
     with served() as attacker:
@@ -286,7 +286,7 @@ def test_a_foreign_page_cannot_drive_it(with_script, base_url, host, enctype, fr
 
 
 def test_a_rebound_name_cannot_drive_it(with_script, base_url):
-    """A page whose own name was made to lead here is of one origin with it, and still refused."""
+    """A page whose name was rebound to this machine has the same origin, and is still refused."""
     driver, kid = with_script, state(base_url)["kid"]
     rebound = base_url.replace("127.0.0.1", REBOUND)
     driver.get(f"{rebound}/")
@@ -309,7 +309,7 @@ def test_a_rebound_name_cannot_drive_it(with_script, base_url):
 
 
 def test_it_cannot_be_framed(with_script, base_url):
-    """A foreign page cannot show it in a frame, to have its buttons pressed unseen."""
+    """Another site cannot embed it in a frame for clickjacking."""
     driver = with_script
     with served() as attacker:
         attacker.put("/", f'<iframe src="{base_url}/"></iframe>', content_type="text/html")
@@ -323,7 +323,7 @@ def test_it_cannot_be_framed(with_script, base_url):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
 def test_it_is_accessible(with_script, base_url, scheme, width):
-    """axe finds nothing against WCAG 2.1 AA in any state, light and dark; nothing is wider than the window."""
+    """axe finds no violation of WCAG 2.1 AA in any state, light and dark, and nothing overflows."""
     driver = with_script
     axe = (importlib.resources.files("axe_core_python") / "axe.min.js").read_text("utf-8")
     emulate(driver, scheme)
@@ -366,7 +366,7 @@ def emulate(driver, scheme):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_its_picture(with_script, base_url, tmp_path, scheme):
-    """The pictures in the documents are of this very page; light and dark, they differ."""
+    """The screenshots in the documentation are current, light and dark."""
     driver = with_script
     folder = Path(os.environ.get("JWKS_CLIENT_SCREENSHOTS", tmp_path))
     with running("serve", "--port", "8400") as process:  # as the documents say, if it is to be had

@@ -1,4 +1,4 @@
-"""What is shown while a command waits on the network."""
+"""The spinner while a command waits for the network."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from jwks_client.testing import FakeProvider
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals")
 @pytest.mark.parametrize("command", ["keys", "doctor"])
 def test_a_wait_is_shown_on_a_terminal(command):
-    """On a terminal standard error says what is waited for; standard output stays plain in its pipe."""
+    """A terminal on standard error shows the request in progress; a pipe on standard output is plain."""
     idp = FakeProvider(issuer=None)
     terminal, its_side = os.openpty()
     with (
@@ -31,15 +31,15 @@ def test_a_wait_is_shown_on_a_terminal(command):
         os.close(its_side)
         watch = threading.Timer(PATIENCE, process.kill)
         watch.start()
-        shown = b""
-        while b"asking http" not in shown:
-            shown += os.read(terminal, 4096)
+        output = b""
+        while b"fetching http" not in output:
+            output += os.read(terminal, 4096)
         held.release()
         stdout, _ = process.communicate()
         watch.cancel()
     os.close(terminal)
-    assert base_url.encode() in shown
+    assert base_url.encode() in output
     assert process.returncode == 0
     assert b"key-1" in stdout or command == "doctor"
     assert b"\x1b" not in stdout
-    assert b"asking" not in stdout
+    assert b"fetching" not in stdout

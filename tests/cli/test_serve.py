@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 from asking import part
-from running import connect, is_listening, run, running, wait_for_end
+from running import connect, is_listening, running, wait_for_end
+from serving import invoke
 
 from jwks_client import JWKSClient, providers
 from jwks_client.cli._app import commands
@@ -23,7 +24,7 @@ def issue(base_url, **order):
 
 
 def test_its_first_line_is_its_base_url():
-    """The first line is the base URL, at which a client finds keys and verifies a token."""
+    """The first line is the base URL, and a client with that issuer verifies a token."""
     with running("serve", "--port", "0") as process:
         base_url = process.stdout.readline().removesuffix("\n")
         assert base_url.startswith("http://127.0.0.1:")
@@ -36,28 +37,28 @@ def test_its_first_line_is_its_base_url():
 def test_its_first_line_may_be_json():
     """With ``--json`` that line is one object, for a program that starts it."""
     with running("serve", "--port", "0", "--json") as process:
-        told = json.loads(process.stdout.readline())
-    assert told["base_url"].startswith("http://127.0.0.1:")
-    assert told["issuer"] == told["base_url"]
+        printed = json.loads(process.stdout.readline())
+    assert printed["base_url"].startswith("http://127.0.0.1:")
+    assert printed["issuer"] == printed["base_url"]
 
 
-def test_its_tokens_are_as_its_options_say():
-    """``--issuer``, ``--audience`` and ``--algorithm`` shape the tokens; keys stay where it is."""
+def test_its_tokens_follow_its_options():
+    """``--issuer``, ``--audience`` and ``--algorithm`` apply to tokens; keys stay at the base URL."""
     options = ("--issuer", "https://id.example/t1", "--audience", "a", "--audience", "b")
     with running("serve", "--port", "0", "--algorithm", "ES384", *options) as process:
         base_url = process.stdout.readline().strip()
         metadata = f"{base_url}/t1/.well-known/openid-configuration"
-        told = httpx.get(metadata, trust_env=False).json()
-        assert told["issuer"] == "https://id.example/t1"
+        found = httpx.get(metadata, trust_env=False).json()
+        assert found["issuer"] == "https://id.example/t1"
         provider = providers.generic(
-            told["jwks_uri"], issuer=told["issuer"], audience="b", algorithms=("ES384",)
+            found["jwks_uri"], issuer=found["issuer"], audience="b", algorithms=("ES384",)
         )
         with httpx.Client(trust_env=False) as http, JWKSClient(provider, http=http) as client:
             assert client.verify(issue(base_url)).audience == ("a", "b")
 
 
-def test_it_says_that_it_is_for_development_only():
-    """It warns on standard error: in red where colours are wanted, plainly where they are not."""
+def test_it_warns_that_it_is_for_development_only():
+    """It prints a warning to standard error, in red if colours are enabled."""
     for colours, is_red in (({"FORCE_COLOR": "1"}, True), ({"NO_COLOR": "1"}, False)):
         with running("serve", "--port", "0", **colours) as process:
             process.stdout.readline()
@@ -67,14 +68,14 @@ def test_it_says_that_it_is_for_development_only():
 
 
 def test_it_listens_on_loopback_only():
-    """Its socket is bound to 127.0.0.1 and to no other address."""
+    """Its socket is bound to 127.0.0.1 only."""
     with listen(0) as listener:
         assert listener.getsockname()[0] == "127.0.0.1"
         assert listener.family == socket.AF_INET
 
 
 def test_it_may_listen_on_another_loopback_address():
-    """``--host`` takes the loopback address of IPv6, and the name of loopback."""
+    """``--host`` accepts the loopback address of IPv6, and localhost."""
     for host, place in (("::1", "http://[::1]:"), ("localhost", "http://127.0.0.1:")):
         with running("serve", "--port", "0", "--host", host) as process:
             base_url = process.stdout.readline().strip()
@@ -82,10 +83,10 @@ def test_it_may_listen_on_another_loopback_address():
             assert httpx.get(f"{base_url}/dev/state", trust_env=False).json()["issuer"] == base_url
 
 
-def test_it_listens_beyond_loopback_only_when_told_twice():
-    """A public address alone is refused; with the flag too it is served, and said in red."""
-    ended = run("serve", "--port", "0", "--host", "0.0.0.0")
-    assert (ended.returncode, ended.stdout) == (2, "")
+def test_it_listens_beyond_loopback_only_with_the_flag():
+    """A public address is rejected without the flag; with it, a red warning is printed."""
+    ended = invoke("serve", "--port", "0", "--host", "0.0.0.0")
+    assert (ended.exit_code, ended.stdout) == (2, "")
     assert "--allow-non-loopback" in ended.stderr
     options = ("--host", "0.0.0.0", "--allow-non-loopback", "--base-url", "http://idp:8400")
     with running("serve", "--port", "0", *options, FORCE_COLOR="1") as process:
@@ -96,36 +97,36 @@ def test_it_listens_beyond_loopback_only_when_told_twice():
 
 
 def test_an_address_for_all_is_reached_by_a_real_one():
-    """Listening on every address, its base URL is one that can be called."""
+    """If it listens on every address, its base URL is still one that can be requested."""
     with running("serve", "--port", "0", "--host", "0.0.0.0", "--allow-non-loopback") as process:
         base_url = process.stdout.readline().strip()
         assert base_url.startswith("http://127.0.0.1:")
         assert httpx.get(f"{base_url}/", trust_env=False).status_code == 200
 
 
-def test_its_tokens_live_as_long_as_told():
-    """``--expires-in`` is the life of every token that asks for no other."""
+def test_expires_in_is_the_default_lifetime():
+    """``--expires-in`` is the lifetime of every token that requests no other."""
     with running("serve", "--port", "0", "--expires-in", "90") as process:
         base_url = process.stdout.readline().strip()
         grant = {"grant_type": "client_credentials", "client_id": "a", "client_secret": "b"}
-        told = httpx.post(f"{base_url}/token", data=grant, trust_env=False).json()
-        assert told["expires_in"] == 90
-        for token in (told["access_token"], issue(base_url)):
+        granted = httpx.post(f"{base_url}/token", data=grant, trust_env=False).json()
+        assert granted["expires_in"] == 90
+        for token in (granted["access_token"], issue(base_url)):
             claims = part(token, 1)
             assert claims["exp"] - claims["iat"] == 90
 
 
-def test_its_document_is_whole():
-    """``docs/development-server.md`` names each option with its default, and each endpoint."""
+def test_its_page_is_complete():
+    """``docs/development-server.md`` lists each option with its default, and each endpoint."""
     page = Path(__file__).resolve().parents[2] / "docs" / "development-server.md"
     if not page.exists():
         pytest.skip("the documents are not here: these are the tests of a wheel alone")
     text = page.read_text(encoding="utf-8")
-    told = dict(re.findall(r"^\| `--([a-z-]+)` \| `?([^`|]+?)`? \|", text, re.MULTILINE))
+    listed = dict(re.findall(r"^\| `--([a-z-]+)` \| `?([^`|]+?)`? \|", text, re.MULTILINE))
     options = {one.opts[0].removeprefix("--"): one for one in commands.commands["serve"].params}
-    assert told.keys() == options.keys()
+    assert listed.keys() == options.keys()
     for name in ("port", "algorithm", "expires-in", "host"):
-        assert told[name] == str(options[name].default)
+        assert listed[name] == str(options[name].default)
     assert set(re.findall(r"/dev/(\w+)", text.partition("## Options")[0])) == {
         route.path.split("/")[2]
         for route in development_app(DevelopmentProvider("http://127.0.0.1:8400")).routes
@@ -134,7 +135,7 @@ def test_its_document_is_whole():
 
 
 def test_the_page_is_in_the_package():
-    """The page and its files come with the installed package."""
+    """The installed package contains the page and its files."""
     with running("serve", "--port", "0") as process:
         base_url = process.stdout.readline().strip()
         for path in ("/", "/page/style.css", "/page/script.js", "/page/icon.svg"):
@@ -142,7 +143,7 @@ def test_the_page_is_in_the_package():
 
 
 def test_it_ends_while_a_request_hangs():
-    """A signal ends it cleanly though somebody waits for an answer that never comes."""
+    """A signal ends it cleanly while a client waits for a response that never comes."""
     with running("serve", "--port", "0") as process:
         base_url = process.stdout.readline().strip()
         httpx.post(f"{base_url}/dev/fail/hang", json={}, trust_env=False).raise_for_status()
@@ -156,12 +157,12 @@ def test_it_ends_while_a_request_hangs():
     assert "Traceback" not in stderr
 
 
-def test_its_answers_are_not_held_back():
-    """Its connections name TCP as their protocol, for without that asyncio leaves Nagle's delay on."""
+def test_its_responses_are_not_delayed():
+    """Its sockets name TCP as their protocol; without it asyncio leaves Nagle's algorithm enabled."""
     with listen(0) as listener, connect(f"http://127.0.0.1:{listener.getsockname()[1]}"):
-        taken, _ = listener.accept()
-        with taken:
-            assert taken.proto == socket.IPPROTO_TCP
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -170,7 +171,7 @@ def test_a_signal_ends_it_cleanly(number):
     with running("serve", "--port", "0") as process:
         base_url = process.stdout.readline().strip()
         httpx.get(f"{base_url}/dev/state", trust_env=False).raise_for_status()
-        with connect(base_url):  # a connection that stays open does not keep it
+        with connect(base_url):  # an open connection does not delay the end
             process.send_signal(number)
             _, stderr = process.communicate()
     assert process.returncode == 0
@@ -181,7 +182,7 @@ def test_a_signal_ends_it_cleanly(number):
 
 
 def test_it_ends_with_its_standard_input_if_asked_to():
-    """With ``--until-stdin-ends`` it goes when whoever started it is gone; without, it stays."""
+    """With ``--until-stdin-ends`` it ends with its standard input; without, it continues."""
     with running("serve", "--port", "0", "--until-stdin-ends") as process:
         base_url = process.stdout.readline().strip()
         process.stdin.close()
@@ -194,10 +195,10 @@ def test_it_ends_with_its_standard_input_if_asked_to():
 
 
 def test_a_port_that_is_taken_is_one_line():
-    """A taken port is exit status 1 and one line that says what to do."""
+    """A port in use is exit status 1 and one line with a hint."""
     with listen(0) as taken:
-        ended = run("serve", "--port", str(taken.getsockname()[1]))
-    assert (ended.returncode, ended.stdout) == (1, "")
+        ended = invoke("serve", "--port", str(taken.getsockname()[1]))
+    assert (ended.exit_code, ended.stdout) == (1, "")
     assert ended.stderr.count("\n") == 1
     assert "--port 0" in ended.stderr
 
@@ -224,8 +225,8 @@ def test_a_port_that_is_taken_is_one_line():
     ],
 )
 def test_wrong_options_exit_with_2(options, named):
-    """A value that an option does not take is exit status 2, and the option is named."""
-    ended = run("serve", "--port", "0", *options)
-    assert (ended.returncode, ended.stdout) == (2, "")
+    """A wrong value is exit status 2, and the option is named."""
+    ended = invoke("serve", "--port", "0", *options)
+    assert (ended.exit_code, ended.stdout) == (2, "")
     assert named in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -101,22 +101,22 @@ SPELLED = {
 
 @pytest.mark.parametrize("spelled", SPELLED)
 def test_a_short_name_is_its_function(spelled):
-    """What a short name spells is what the function makes of the same arguments."""
+    """A short name makes the same provider as the factory with the same arguments."""
     made = provider_of(spelled, {})
     assert SPELLED[spelled] in (None, made)
     assert made.jwks_url or made.discovery_url
 
 
 def test_every_preset_has_a_short_name():
-    """All functions of `providers` can be spelled, with all that they need."""
+    """Every factory in `providers` has a short name with its required arguments."""
     functions = {name for name in providers.__all__ if inspect.isfunction(getattr(providers, name))}
     assert set(preset_names()) == functions
     assert {one.partition(":")[0].replace("-", "_") for one in SPELLED} == functions
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_what_a_preset_needs_is_said(name):
-    """Without what it needs, a preset says what that is; as by its signature."""
+def test_missing_arguments_are_named(name):
+    """The error for missing arguments names them, as in the factory's signature."""
     needed = [
         parameter.name
         for parameter in inspect.signature(getattr(providers, name)).parameters.values()
@@ -127,49 +127,49 @@ def test_what_a_preset_needs_is_said(name):
         with pytest.raises(click.UsageError) as caught:
             provider_of(name, {})
         assert all(one in caught.value.message for one in needed)
-    else:  # it may yet want one of several
+    else:  # some require one of several arguments
         assert name in {"gitlab", "prelude", "prelude_step_up", "wso2"}
 
 
 @pytest.mark.parametrize(
-    ("spelled", "said"),
+    ("spelled", "words"),
     [
         ("stich:x", ("'stich'", "stytch")),
         ("authO:x", ("auth0",)),
-        ("qqqq:x", ("there are ", "zitadel")),
-        (":x", ("there are ",)),
+        ("qqqq:x", ("known: ", "zitadel")),
+        (":x", ("known: ",)),
         ("auth0:a.auth0.com,audiense=x", ("'audiense'", "audience")),
         ("auth0:a.auth0.com,audience=x,lee_way=3", ("'lee_way'", "leeway")),
-        ("auth0:a.auth0.com,b", ("no place for 'b'", "audience=…")),
-        ("auth0:a.auth0.com,domain=b,audience=x", ("takes domain once",)),
+        ("auth0:a.auth0.com,b", ("no positional argument left for 'b'", "audience=…")),
+        ("auth0:a.auth0.com,domain=b,audience=x", ("domain of auth0 must not be repeated",)),
         ("auth0:a.auth0.com,audience=x,leeway=much", ("a number of seconds",)),
         ("auth0:a.auth0.com,audience=x,leeway=nan", ("leeway",)),
         ("auth0:a.auth0.com,audience=x,require_expiry=maybe", ("true or false",)),
         ("auth0:a.auth0.com,audience=x,bound_tokens=maybe", ("checked_elsewhere",)),
         ("auth0:a.auth0.com,audience=x,checks=print", ("'checks'",)),
         ("auth0:https://a.auth0.com,audience=x", ("domain",)),
-        ("stytch:project-live-1,leeway=1,leeway=2", ("takes leeway once",)),
+        ("stytch:project-live-1,leeway=1,leeway=2", ("leeway of stytch must not be repeated",)),
     ],
 )
-def test_what_is_wrong_is_said(spelled, said):
-    """Unknown names come with near ones, wrong values with what is taken."""
+def test_errors_say_what_is_wrong(spelled, words):
+    """The error for an unknown name suggests similar ones; for a wrong value, what is allowed."""
     with pytest.raises(click.UsageError) as caught:
         provider_of(spelled, {})
-    assert all(word in caught.value.message for word in said)
+    assert all(word in caught.value.message for word in words)
 
 
-def test_options_of_their_own_replace_what_is_spelled():
-    """``--audience`` and its like win over the text, and are refused where a preset settles them."""
+def test_options_override_the_short_name():
+    """``--audience`` and similar options override the text; a preset's fixed values reject them."""
     given = {"audience": ["b"], "leeway": ["5"]}
     assert provider_of("auth0:a.auth0.com,audience=a", given) == providers.auth0(
         "a.auth0.com", audience="b", leeway=5.0
     )
-    with pytest.raises(click.UsageError, match="settles its jwks itself"):
+    with pytest.raises(click.UsageError, match="determines jwks itself"):
         provider_of("hanko:https://t.hanko.io,audience=", {"jwks": ["{}"]})
 
 
-def test_for_its_keys_alone_no_audience_is_needed():
-    """Where no token is judged, what may be None need not be said; what places the keys must."""
+def test_keys_alone_need_no_audience():
+    """If no token is verified, only the arguments that locate the keys are required."""
     found = provider_of("keycloak:https://id.example,shop", {}, keys_alone=True)
     assert found.jwks_url == "https://id.example/realms/shop/protocol/openid-connect/certs"
     with pytest.raises(click.UsageError, match="realm"):

@@ -32,7 +32,7 @@ def basic(text):
 
 
 def assert_refused(answered, error, status=400):
-    """It is refused as section 5.2 says."""
+    """Assert an error response as in section 5.2."""
     assert (answered.status_code, answered.json()["error"]) == (status, error)
     assert answered.headers["content-type"] == "application/json"
     assert answered.headers["cache-control"] == "no-store"
@@ -41,7 +41,7 @@ def assert_refused(answered, error, status=400):
 
 
 def test_a_client_gets_a_token_that_verifies(ask, post):
-    """The answer is that of section 5.1, and its token verifies with the client as its subject."""
+    """The response follows section 5.1, and its token verifies with the client as subject."""
     answered = post({**GRANT, **CLIENT, "scope": "orders:read orders:write"})
     assert answered.status_code == 200
     assert answered.headers["content-type"] == "application/json"
@@ -62,14 +62,14 @@ def test_a_client_gets_a_token_that_verifies(ask, post):
 
 
 def test_it_is_where_the_metadata_say(ask):
-    """A client that goes by discovery finds it."""
+    """A client that uses discovery finds it."""
     endpoint = ask("GET", "/.well-known/openid-configuration").json()["token_endpoint"]
     assert endpoint == f"{BASE_URL}/token"
     assert ask("POST", endpoint, data={**GRANT, **CLIENT}).status_code == 200
 
 
 def test_no_scope_is_no_scope(post):
-    """Without a scope, or with an empty one, neither the token nor the answer has any."""
+    """Without a scope, or with an empty one, neither token nor response contains one."""
     for more in ({}, {"scope": ""}):
         told = post({**GRANT, **CLIENT, **more}).json()
         assert "scope" not in told
@@ -87,7 +87,7 @@ def test_no_scope_is_no_scope(post):
     ],
 )
 def test_basic_names_the_client(post, credentials, client_id):
-    """By Basic, ID and secret are form-encoded first (section 2.3.1); the form may repeat the ID."""
+    """In Basic, ID and secret are form-encoded (section 2.3.1); the form may repeat the ID."""
     for more in ({}, {"client_id": client_id}):
         told = post({**GRANT, **more}, headers=basic(credentials)).json()
         assert part(told["access_token"], 1)["sub"] == client_id
@@ -108,7 +108,7 @@ def test_basic_names_the_client(post, credentials, client_id):
     ],
 )
 def test_a_malformed_client_is_unauthorized(post, authorization):
-    """What names no client by Basic is 401 with a challenge."""
+    """Malformed Basic credentials are 401 with a challenge."""
     assert_refused(post(GRANT, headers={"authorization": authorization}), "invalid_client", 401)
 
 
@@ -116,13 +116,13 @@ def test_a_malformed_client_is_unauthorized(post, authorization):
     "form", [{}, {"client_id": "app"}, {"client_secret": "s"}, {"client_id": ""}]
 )
 def test_a_client_without_a_secret_is_unauthorized(post, form):
-    """Only a client with a secret has this grant (section 4.4): a forgotten one is 401 here too."""
+    """This grant requires a client secret (section 4.4): a missing one is 401 here, too."""
     assert_refused(post({**GRANT, **form}), "invalid_client", 401)
 
 
 @pytest.mark.parametrize("form", [CLIENT, {"client_secret": "s"}, {"client_id": "other"}])
 def test_one_way_to_say_who_it_is(post, form):
-    """Basic and a secret in the form, or two IDs, are one too many (section 2.3)."""
+    """Basic together with a secret in the form, or with another ID, is rejected (section 2.3)."""
     assert_refused(post({**GRANT, **form}, headers=basic("app:s")), "invalid_request")
 
 
@@ -162,7 +162,7 @@ def test_a_wrong_request_is_told_what_is_wrong(post, form, error):
     ],
 )
 def test_a_client_may_say_for_whom(post, form, audience):
-    """``audience`` and ``resource`` (RFC 8707) are the audience; without them it is the usual one."""
+    """``audience`` and ``resource`` (RFC 8707) set the audience; without them it is the default."""
     told = post({**GRANT, **CLIENT, **form}).json()
     assert part(told["access_token"], 1)["aud"] == audience
 
@@ -180,14 +180,14 @@ def test_a_client_may_say_for_whom(post, form, audience):
     ids=range(6),
 )
 def test_what_is_no_form_is_refused(ask, headers, body):
-    """Another content type, or no form at all, is invalid_request."""
+    """Another content type, or a malformed form, is invalid_request."""
     headers = {**headers, **basic("app:s")}
     assert_refused(ask("POST", "/token", headers=headers, content=body), "invalid_request")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 def test_only_post_is_answered(ask, method):
-    """Another method is 405, as section 3.2 wants POST, and gives no leave to foreign pages."""
+    """Another method is 405, as section 3.2 requires POST, and sends no CORS header."""
     answered = ask(method, "/token", params={**GRANT, **CLIENT})
     assert (answered.status_code, answered.headers["allow"]) == (405, "POST")
     assert "access-control-allow-origin" not in answered.headers
@@ -210,7 +210,7 @@ def test_a_huge_request_is_refused(post):
     ],
 )
 def test_a_foreign_page_gets_no_token(post, headers):
-    """A page of another origin, or of a name that was rebound, is 403."""
+    """A page of another origin, or under a rebound name, is 403."""
     refused = post({**GRANT, **CLIENT}, headers=headers)
     assert refused.status_code == 403
     assert "access_token" not in refused.text

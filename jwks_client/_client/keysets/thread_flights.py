@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, cast
 
 from ..._core.keysets.fetch import Broken, Failed, Outcome, Request, Response, Validators
-from ..http import Line, read_answer, timed_out, timeouts
+from ..http import Line, get
 from ..latch import Latch
 from .flight import Flight, overdue, refused_headers
 from .visit import Visit
@@ -124,20 +124,7 @@ class Conversation:
         # Checked after the line is known: a stop in between cuts this line, or is seen here.
         if now >= flight.overdue_at or self.done.is_open:
             return Broken(TimeoutError("the deadline has passed"), timed_out=True)
-        try:
-            built = http.build_request(
-                "GET",
-                request.url,
-                headers=dict(request.headers),
-                extensions={"timeout": timeouts(policy), "trace": line.trace},
-            )
-            response = http.send(built, stream=True, follow_redirects=False)
-            try:
-                return read_answer(response, line, policy.max_body)
-            finally:
-                response.close()
-        except Exception as error:  # noqa: BLE001 (httpx's tree, or a caller-supplied client's)
-            return Broken(error, line.is_cut or timed_out(error))
+        return get(http, request, line, policy)
 
 
 class ThreadCrew:

@@ -17,8 +17,10 @@ from ..provider import IssuerTemplate, Provider
 from ..unchecked import Unchecked, UncheckedType
 from . import reasons
 
-_OPENID = "/.well-known/openid-configuration"
-_OAUTH = "/.well-known/oauth-authorization-server"
+#: Where an issuer's metadata is: below its URL (OpenID Connect Discovery 1.0, section 4), or with
+#: its path after this one (RFC 8414, section 3).
+OPENID_PATH: Final = "/.well-known/openid-configuration"
+OAUTH_PATH: Final = "/.well-known/oauth-authorization-server"
 #: Seconds after which metadata is fetched again.
 DISCOVERY_LIFE: Final = 24 * 3600.0
 #: Seconds for which it is used while it is unavailable, so that its outage does not affect keys.
@@ -138,6 +140,6 @@ def _is_issuer(
 def oauth_metadata_url(url: str) -> str | None:
     """Return the RFC 8414 (section 3.1) counterpart of an OpenID Connect Discovery URL."""
     parts = urlsplit(url)
-    if not parts.path.endswith(_OPENID) or parts.query:
+    if not parts.path.endswith(OPENID_PATH) or parts.query:
         return None
-    return f"{parts.scheme}://{parts.netloc}{_OAUTH}{parts.path.removesuffix(_OPENID)}"
+    return f"{parts.scheme}://{parts.netloc}{OAUTH_PATH}{parts.path.removesuffix(OPENID_PATH)}"

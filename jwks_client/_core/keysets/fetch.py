@@ -8,7 +8,6 @@ on: sockets, threads, clocks. A driver sends each `Request` and answers with a `
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, cast
@@ -28,6 +27,7 @@ from .discovery import (
     oauth_metadata_url,
 )
 from .freshness import Freshness, caching_headers, read_freshness, retry_after
+from .gzip_body import BadGzip, gunzip
 from .jwk import BadKeySet, KeySet, read_key_set
 
 ACCEPT: Final = "application/jwk-set+json, application/json"
@@ -217,7 +217,10 @@ class Talk:
                 case []:
                     pass
                 case ["gzip" | "x-gzip"]:
-                    body = _inflate(body, limit)
+                    try:
+                        body = gunzip(body, limit)
+                    except BadGzip as bad:
+                        raise _Failure("bad_key_set", str(bad)) from None
                 case others:
                     named = printable(", ".join(others), 100)
                     raise _Failure(
@@ -316,24 +319,6 @@ class _Failure(Exception):
 
 def _is_passing(status: int) -> bool:
     return status in _TRY_AGAIN or status >= 500
-
-
-def _inflate(raw: bytes, limit: int) -> bytes | None:
-    """Decompress one or more gzip members (RFC 1952); return None if over ``limit`` bytes."""
-    body = bytearray()
-    while True:
-        inflater = zlib.decompressobj(wbits=31)
-        try:
-            body += inflater.decompress(raw, limit + 1 - len(body))
-        except zlib.error:
-            raise _Failure("bad_key_set", "the answer is not valid gzip") from None
-        if len(body) > limit:
-            return None
-        if not inflater.eof:
-            raise _Failure("bad_key_set", "the answer's gzip data is truncated")
-        raw = inflater.unused_data.lstrip(b"\0")  # padding, which gzip itself ignores too
-        if not raw:
-            return bytes(body)
 
 
 def _field(value: str | None) -> str | None:

@@ -70,6 +70,17 @@ def caching_headers(headers: Mapping[str, str], wall: float) -> dict[str, str]:
     return kept
 
 
+def stated_lifetime(headers: Mapping[str, str], wall: float) -> float | None:
+    """Return the lifetime in seconds that a response states; None if it states none.
+
+    Arguments:
+        headers: of the response, names in lower case.
+        wall: now, in seconds since the epoch.
+    """
+    stated = _told_life(headers, _cache_control(headers.get("cache-control", "")), wall)
+    return None if stated is None else max(stated, 0.0)
+
+
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
     """Return the seconds of Retry-After (RFC 9110, section 10.2.3), at most 300."""
     value = headers.get("retry-after", "").strip()

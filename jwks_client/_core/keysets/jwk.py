@@ -218,23 +218,28 @@ def read_key_set(document: bytes | str | Mapping[str, Any], *, max_keys: int) ->
 
     Raises `BadKeySet` if it is not a key set or has no usable key.
     """
-    entries = _entries(document)
-    if len(entries) > max_keys:
-        raise BadKeySet(f"it has more than {max_keys} entries ({len(entries)}; see max_keys)")
-    keys: list[Key] = []
-    unusable: list[UnusableKey] = []
-    for index, entry in enumerate(entries):
-        read = _read_entry(index, entry)
-        if isinstance(read, Key):
-            keys.append(read)
-        else:
-            unusable.append(read)
+    entries = [read for _, read in read_entries(document, max_keys=max_keys)]
+    keys = [one for one in entries if isinstance(one, Key)]
+    unusable = [one for one in entries if isinstance(one, UnusableKey)]
     if not keys:
         if not unusable:
             raise BadKeySet("it has no entries")
         why = reasons.unusable(one.reason for one in unusable)
         raise BadKeySet(f"none of its {len(unusable)} entries is usable ({why})")
     return KeySet(tuple(keys), tuple(unusable))
+
+
+def read_entries(
+    document: bytes | str | Mapping[str, Any], *, max_keys: int
+) -> list[tuple[object, Key | UnusableKey]]:
+    """Return each entry of a JWK Set, in its order, with the key that it is or why it is none.
+
+    Raises `BadKeySet` if it is not a key set or has too many entries.
+    """
+    entries = _entries(document)
+    if len(entries) > max_keys:
+        raise BadKeySet(f"it has more than {max_keys} entries ({len(entries)}; see max_keys)")
+    return [(entry, _read_entry(index, entry)) for index, entry in enumerate(entries)]
 
 
 def _entries(document: bytes | str | Mapping[str, Any]) -> list[Any]:

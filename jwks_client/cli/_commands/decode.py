@@ -1,8 +1,7 @@
-"""``jwks-client decode``: what a token says, of which nothing is verified.
+"""``jwks-client decode``: print a token's header and claims without verifying them.
 
-Owns: saying that loudly. May not know: keys. Header and claims are read as strictly as for a
-verification, under any alg, since the point is to see why a token is refused. The signature is
-never shown: without it what is shown is no token that anybody could use.
+Header and claims are parsed as strictly as by `verify`, to show why a token is refused, but any alg
+is accepted. The signature is never printed: without it nobody can use the output as a token.
 """
 
 from __future__ import annotations
@@ -18,23 +17,25 @@ if TYPE_CHECKING:
 
 __all__ = ["decode"]
 
-_WARNING: Final = "NOT VERIFIED: anyone can write such a token. Believe none of this; see verify."
+_WARNING: Final = (
+    "NOT VERIFIED: anyone can write such a token. Do not trust any of this; see verify."
+)
 
 
 @click.command()
 @token_argument
 @as_json_option
 def decode(*, words: tuple[str, ...], as_json: bool) -> None:
-    """Show what TOKEN says. Nothing is verified: anyone can write such a token.
+    """Print the header and claims of TOKEN, without verifying them.
 
-    TOKEN is read from standard input where it is - or left out, so that it stays out of the shell's
-    history. Its signature is not shown.
+    If TOKEN is - or omitted, it is read from standard input and stays out of the shell's history.
+    Its signature is not printed.
 
     \b
       pbpaste | jwks-client decode
       jwks-client decode - --json < token.txt
 
-    Exit status: 0 it could be read, 1 it could not, 2 wrong usage.
+    Exit status: 0 decoded, 1 malformed, 2 wrong usage.
     """  # noqa: D301 (click wants the character behind \\b)
     from ... import FetchPolicy
     from .._output import note, say, say_json
@@ -72,8 +73,8 @@ def _read(token: bytes, limits: FetchPolicy) -> tuple[dict[str, Any], dict[str, 
         raise Refused(error.code, error.message) from None
     segments = text.encode("ascii", "replace").split(b".")
     if len(segments) == 5:
-        told = "five segments: an encrypted token, whose claims only its addressee can read"
-        raise Refused("encrypted_token", told)
+        why = "a token of five segments is encrypted; only its recipient can read the claims"
+        raise Refused("encrypted_token", why)
     if len(segments) != 3:
         raise Refused("malformed_token", "a signed token has three segments")
     read: list[dict[str, Any]] = []
@@ -81,7 +82,6 @@ def _read(token: bytes, limits: FetchPolicy) -> tuple[dict[str, Any], dict[str, 
         octets = decode_segment(segment)
         members = None if octets is None else strict_object(octets)
         if members is None:
-            told = f"its {name} is not base64url of one JSON object"
-            raise Refused("malformed_token", told)
+            raise Refused("malformed_token", f"the {name} is not base64url of one JSON object")
         read.append(members)
     return read[0], read[1]

@@ -1,7 +1,4 @@
-"""``jwks-client keys``: the keys behind an address, and what each is good for.
-
-Owns: the table. May not know: how they are found (`_target`) or read (`_entries`).
-"""
+"""``jwks-client keys``: list the keys that a provider publishes, and which are usable."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from .._options import as_json_option, ca_option, provider_option, timeout_optio
 if TYPE_CHECKING:
     from .._output import Cell
     from .._probe.entries import Entry
-    from .._probe.target import Look
+    from .._probe.target import Inspection
 
 __all__ = ["keys"]
 
@@ -33,11 +30,11 @@ def keys(
     timeout: float,
     as_json: bool,
 ) -> None:
-    """Show the keys at URL_OR_ISSUER: which are usable, which are not and why.
+    """List the keys at URL_OR_ISSUER, and explain why any of them is unusable.
 
-    URL_OR_ISSUER is the URL of a key set (JWKS), or an issuer that publishes its metadata. A path
-    that speaks of keys (jwks, keys, certs) is asked for a key set first, any other address for the
-    metadata of an issuer first; if that is not there, the other is tried.
+    URL_OR_ISSUER is the URL of a key set (JWKS), or an issuer that publishes metadata. If its path
+    contains jwks, keys or certs, it is tried as a key set first, otherwise as an issuer first; if
+    that does not exist, the other is tried.
 
     \b
       jwks-client keys https://accounts.google.com
@@ -45,30 +42,30 @@ def keys(
       jwks-client keys --provider stytch:project-live-0a1b
       jwks-client keys https://id.internal/realms/shop --ca company.pem
 
-    Exit status: 0 there is a usable key, 2 wrong usage, 3 there is none to be had.
+    Exit status: 0 a usable key was found, 2 wrong usage, 3 no usable key.
     """  # noqa: D301 (click wants the character behind \\b)
     from ..._client.clock import SystemClock
-    from .._errors import KeysNotToBeHad
+    from .._errors import KeysUnavailable
     from .._output import say_json
-    from .._probe.visit import visit
+    from .._probe.inspection import inspect_arguments
 
-    look = visit(url_or_issuer, preset, ca_file, timeout)
+    inspection = inspect_arguments(url_or_issuer, preset, ca_file, timeout)
     now = SystemClock().time()
-    if not as_json and look.entries:
-        _show(look, now)
-    if look.trouble is not None:
-        raise KeysNotToBeHad(look.trouble.code, look.trouble.message)
+    if not as_json and inspection.entries:
+        _show(inspection, now)
+    if inspection.trouble is not None:
+        raise KeysUnavailable(inspection.trouble.code, inspection.trouble.message)
     if as_json:
-        say_json(_as_json(look, now))
+        say_json(_as_json(inspection, now))
 
 
-def _show(look: Look, now: float) -> None:
+def _show(inspection: Inspection, now: float) -> None:
     from .._output import labelled, printable, table
 
-    place = "" if look.keys is None else look.keys.url
-    labelled([("key set", printable(place)), ("cached for", _cached(look, now))])
+    place = "" if inspection.keys is None else inspection.keys.url
+    labelled([("key set", printable(place)), ("cached for", _cached(inspection, now))])
     columns = ("KID", "TYPE", "SIZE", "ALG", "USE", "THUMBPRINT", "CERTIFICATE", "USABLE")
-    table(columns, [_row(entry, now) for entry in look.entries or ()])
+    table(columns, [_row(entry, now) for entry in inspection.entries or ()])
 
 
 def _row(entry: Entry, now: float) -> tuple[Cell, ...]:
@@ -95,29 +92,29 @@ def _row(entry: Entry, now: float) -> tuple[Cell, ...]:
     )
 
 
-def _cached(look: Look, now: float) -> str:
-    from .._probe.lifetime import life_of, life_told
+def _cached(inspection: Inspection, now: float) -> str:
+    from .._probe.lifetime import cache_lifetime, stated_lifetime
 
-    if look.keys is None:
+    if inspection.keys is None:
         return "-"
-    life = life_of(look.keys.headers, now)
-    told = life_told(look.keys.headers, now)
-    if told is None:
-        return f"{life:g} s (the answer says nothing)"
-    same = f"{life:g} s, as the answer says"
-    return same if told == life else f"{life:g} s (the answer says {told:g} s)"
+    kept = cache_lifetime(inspection.keys.headers, now)
+    stated = stated_lifetime(inspection.keys.headers, now)
+    if stated is None:
+        return f"{kept:g} s (the response states no lifetime)"
+    same = f"{kept:g} s, as the response states"
+    return same if stated == kept else f"{kept:g} s (the response states {stated:g} s)"
 
 
-def _as_json(look: Look, now: float) -> dict[str, object]:
-    from .._probe.lifetime import life_of, life_told
+def _as_json(inspection: Inspection, now: float) -> dict[str, object]:
+    from .._probe.lifetime import cache_lifetime, stated_lifetime
 
-    headers = {} if look.keys is None else look.keys.headers
+    headers = {} if inspection.keys is None else inspection.keys.headers
     return {
-        "target": look.target,
-        "jwks_url": None if look.keys is None else look.keys.url,
-        "cached_for": life_of(headers, now),
-        "cached_for_told": life_told(headers, now),
-        "keys": [_entry_as_json(entry) for entry in look.entries or ()],
+        "target": inspection.target,
+        "jwks_url": None if inspection.keys is None else inspection.keys.url,
+        "cached_for": cache_lifetime(headers, now),
+        "cached_for_told": stated_lifetime(headers, now),
+        "keys": [_entry_as_json(entry) for entry in inspection.entries or ()],
     }
 
 

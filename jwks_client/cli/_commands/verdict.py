@@ -1,7 +1,4 @@
-"""How a verdict on a token is shown: the token that held, and every step that led there.
-
-Owns: the look and the JSON of both. May not know: how the verdict came about.
-"""
+"""Print the result of a verification: the verified token, and the explanation of each check."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ __all__ = ["explanation_as_json", "show_explanation", "show_token", "token_as_js
 
 
 def show_token(token: VerifiedToken) -> None:
-    """What is known of a token that was verified."""
+    """Print a verified token."""
     say(("verified", "bold green"), ": the signature and all claims are valid")
     labelled(
         [
@@ -38,7 +35,7 @@ def show_token(token: VerifiedToken) -> None:
 
 
 def token_as_json(token: VerifiedToken) -> dict[str, object]:
-    """The same for programs; the token itself is not in it."""
+    """Return a verified token as JSON members, without the token itself."""
     return {
         "verified": True,
         "provider": token.provider,
@@ -56,12 +53,12 @@ def token_as_json(token: VerifiedToken) -> dict[str, object]:
 
 
 def show_explanation(explanation: Explanation) -> None:
-    """Show every key considered and every check, with its outcome."""
+    """Print every key that was considered and every check, with its outcome."""
     for hint in explanation.hints:
         say((f"hint: {hint}", "yellow"))
     if explanation.now is not None:
         kid, typ = explanation.kid or "-", explanation.typ or "-"
-        say(f"token: kid {kid}, typ {typ}; judged at {_moment(explanation.now)}")
+        say(f"token: kid {kid}, typ {typ}; checked at {_moment(explanation.now)}")
     for candidate in explanation.candidates:
         say()
         say((f"provider {printable(candidate.provider)}", "bold"), f", keys {candidate.state}")
@@ -70,11 +67,11 @@ def show_explanation(explanation: Explanation) -> None:
         say()
         table(("CHECK", "OUTCOME"), _check_rows(candidate))
     if not explanation.candidates:
-        say("It came to no provider and no key: it was refused at sight.")
+        say("The token was refused before any provider or key was considered.")
 
 
 def explanation_as_json(explanation: Explanation) -> dict[str, object]:
-    """The same for programs."""
+    """Return an explanation as JSON members."""
     return {
         "code": explanation.code,
         "message": explanation.message,
@@ -125,14 +122,14 @@ def _check_rows(candidate: CandidateExplained) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = []
     for check in candidate.checks:
         about = f" ({check.claim})" if check.claim else ""
-        told: Cell = ("ok", "green")
+        outcome: Cell = ("ok", "green")
         if check.code is not None:
             compared = f"; expected {check.expected}" if check.expected else ""
             compared += f"; found {check.found}" if check.found else ""
-            told = (f"FAILED {check.code}{about}: {check.message}{compared}", "bold red")
-        rows.append((check.name, told))
+            outcome = (f"FAILED {check.code}{about}: {check.message}{compared}", "bold red")
+        rows.append((check.name, outcome))
     return rows
 
 
 def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ").replace("+00:00", " UTC")
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"

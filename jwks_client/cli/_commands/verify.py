@@ -1,7 +1,6 @@
-"""``jwks-client verify``: is this token good, and if not, why.
+"""``jwks-client verify``: verify a token, and explain why it is refused.
 
-Owns: the way from options to a `Provider`, and how the verdict is shown. May not know: how tokens
-are verified; a `JWKSClient` does that, by the same rules as in an application.
+The token is verified by a `JWKSClient`, by the same rules as in an application.
 """
 
 from __future__ import annotations
@@ -23,13 +22,14 @@ if TYPE_CHECKING:
     from ... import Provider, VerifiedToken
     from ..._core.tokens.explain import Explanation
     from ...errors import JWKSError
-    from .._errors import Ended
+    from .._errors import CommandError
+    from .._probe.recorder import Recorder
 
 __all__ = ["verify"]
 
 
 def _not_empty(_context: click.Context, _option: click.Parameter, value: Any) -> Any:
-    """Refuse a blank value: a variable that is not set must not switch a check off."""
+    """Reject a blank value: an unset variable must not disable a check."""
     given = value if isinstance(value, tuple) else (value,)
     if any(isinstance(one, str) and not one.strip() for one in given):
         raise click.BadParameter("must not be blank")
@@ -42,18 +42,20 @@ def _not_empty(_context: click.Context, _option: click.Parameter, value: Any) ->
     "--issuer",
     metavar="URL",
     callback=_not_empty,
-    help="The accepted iss, exactly as tokens spell it.",
+    help="The accepted iss, exactly as it appears in tokens.",
 )
 @click.option(
     "--audience",
     "audiences",
     multiple=True,
     callback=_not_empty,
-    help="An accepted aud; may be given several times.",
+    help="An accepted aud; may be repeated.",
 )
-@click.option("--any-audience", is_flag=True, help="Knowingly do not check aud.")
+@click.option("--any-audience", is_flag=True, help="Do not check aud.")
 @click.option(
-    "--jwks-url", metavar="URL", help="Where the keys are.  [default: what the issuer publishes]"
+    "--jwks-url",
+    metavar="URL",
+    help="The URL of the key set.  [default: from the issuer's metadata]",
 )
 @provider_option
 @click.option(
@@ -61,12 +63,12 @@ def _not_empty(_context: click.Context, _option: click.Parameter, value: Any) ->
     "algorithms",
     multiple=True,
     metavar="ALG",
-    help="An accepted alg, such as RS256; may be given several times.",
+    help="An accepted alg, such as RS256; may be repeated.",
 )
 @click.option(
-    "--leeway", type=float, metavar="SECONDS", help="How far clocks may differ.  [default: 30]"
+    "--leeway", type=float, metavar="SECONDS", help="The allowed clock difference.  [default: 30]"
 )
-@click.option("--explain", is_flag=True, help="Show each key considered and each check.")
+@click.option("--explain", is_flag=True, help="Print each key considered and each check.")
 @ca_option
 @timeout_option
 @as_json_option
@@ -79,11 +81,11 @@ def verify(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Verify TOKEN: its signature with the provider's keys, its times, and whom it is from and for.
+    """Verify the signature, lifetime, issuer and audience of TOKEN.
 
-    TOKEN is read from standard input where it is - or left out, so that it stays out of the shell's
-    history. Whom to trust is said by --issuer and --audience (and --jwks-url, where the issuer
-    publishes no metadata), or by --provider.
+    If TOKEN is - or omitted, it is read from standard input and stays out of the shell's history.
+    Name the provider with --issuer and --audience (and --jwks-url, if the issuer publishes no
+    metadata), or with --provider.
 
     \b
       pbpaste | jwks-client verify --issuer https://idp.example.com --audience api
@@ -91,24 +93,24 @@ def verify(
       jwks-client verify --provider stytch:project-live-0a1b < token.txt
       jwks-client verify --provider auth0:acme.eu.auth0.com --audience https://api.example.com
 
-    Exit status: 0 verified, 1 refused, 2 wrong usage, 3 nobody can know: no keys to be had.
+    Exit status: 0 verified, 1 refused, 2 wrong usage, 3 keys unavailable.
     """  # noqa: D301 (click wants the character behind \\b)
     from contextlib import suppress
 
     from ... import JWKSClient
     from ...errors import JWKSError, KeysUnavailableError
-    from .._probe.network import Asker, fetch_policy
+    from .._probe.prober import Prober, fetch_policy
     from .._probe.recorder import Recorder
 
     provider = _provider(**settings)
     token = read_token(words)
-    with Asker(fetch_policy(timeout), ca_file) as asker:
-        recorder = Recorder(asker)
-        with JWKSClient(provider, http=recorder, fetch=asker.policy) as client:
+    with Prober(fetch_policy(timeout), ca_file) as prober:
+        recorder = Recorder(prober)
+        with JWKSClient(provider, http=recorder, fetch=prober.policy) as client:
             verified: VerifiedToken | None = None
             error: JWKSError | None = None
             if explain:
-                # An expired token is refused without its keys; who asks why wants them looked at.
+                # An expired token is refused without a fetch; the explanation needs the keys.
                 with suppress(KeysUnavailableError):
                     client.keys()
             try:
@@ -116,12 +118,12 @@ def verify(
             except JWKSError as refused:
                 error = refused
             explanation = client.explain(token) if explain else None
-    _tell(verified, explanation, as_json=as_json)
+    _show(verified, explanation, as_json=as_json)
     if error is not None:
-        raise _ended(error, recorder, explanation)
+        raise _command_error(error, recorder, explanation)
 
 
-def _tell(
+def _show(
     verified: VerifiedToken | None, explanation: Explanation | None, *, as_json: bool
 ) -> None:
     from .._output import say_json
@@ -137,18 +139,20 @@ def _tell(
         say_json({**token_as_json(verified), **more})
 
 
-def _ended(error: JWKSError, recorder: Any, explanation: Explanation | None) -> Ended:
+def _command_error(
+    error: JWKSError, recorder: Recorder, explanation: Explanation | None
+) -> CommandError:
     from ...errors import KeysUnavailableError
-    from .._errors import KeysNotToBeHad, Refused
+    from .._errors import KeysUnavailable, Refused
     from .verdict import explanation_as_json
 
     more: dict[str, object] = (
         {} if explanation is None else {"explanation": explanation_as_json(explanation)}
     )
     if isinstance(error, KeysUnavailableError):
-        message = recorder.told(error)
-        return KeysNotToBeHad(error.code, message, more=more)
-    # With the claim and what was expected of it, which are the options' own words.
+        message = recorder.describe(error)
+        return KeysUnavailable(error.code, message, more=more)
+    # Include the claim and the expected value: they come from the options.
     message = str(error).removeprefix(f"{error.code}: ")
     return Refused(error.code, message, more=more)
 
@@ -166,7 +170,7 @@ def _provider(
     from .._presets import provider_of
 
     if audiences and any_audience:
-        raise click.UsageError("--audience and --any-audience exclude each other")
+        raise click.UsageError("--audience and --any-audience must not be combined")
     given: dict[str, list[str]] = {}
     if issuer is not None:
         given["issuer"] = [issuer]
@@ -181,7 +185,7 @@ def _provider(
     if preset is not None:
         return provider_of(preset, given)
     if issuer is None:
-        raise click.UsageError("whose token is it? give --issuer, or --provider")
+        raise click.UsageError("the issuer is missing; give --issuer or --provider")
     if "audience" not in given:
-        raise click.UsageError("for whom must it be? give --audience, or --any-audience")
+        raise click.UsageError("the audience is missing; give --audience or --any-audience")
     return provider_of("oidc" if jwks_url is None else "generic", given)

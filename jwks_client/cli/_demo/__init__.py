@@ -1,8 +1,7 @@
-"""``jwks-client demo``: a provider and an API on this machine, and what happens between them.
+"""``jwks-client demo``: run a provider and an API on this machine and show how they interact.
 
-`app` is the API, a small real ASGI app under uvicorn. `stage` starts it and the provider as
-processes and asks them over HTTP. `steps` is the story: what each step does and what must come of
-it. `report` shows it.
+`app` is the API, a small ASGI app under uvicorn. `stage` starts it and the provider as processes
+and sends them requests. `steps` contains each step and its expected results. `report` prints them.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ __all__ = ["demo"]
 @click.command()
 @as_json_option
 def demo(*, as_json: bool) -> None:
-    """Show on this machine how keys are fetched, rotated and kept through an outage.
+    """Show how keys are fetched, rotated and kept through an outage.
 
     Starts a provider (jwks-client serve) and an API that verifies with AsyncJWKSClient, both on
-    127.0.0.1, and asks them over real HTTP. Every step says what was expected and what came; the
-    exit status is 1 if they differ anywhere. Takes some ten seconds.
+    127.0.0.1, and sends them real HTTP requests. Each step prints expected and actual results; the
+    exit status is 1 if any of them differ. Takes about ten seconds.
     """
     import asyncio
 
@@ -32,7 +31,7 @@ def demo(*, as_json: bool) -> None:
     from .steps import STEPS, play
 
     try:
-        went_well = asyncio.run(play(STEPS, RecordedReport() if as_json else Report()))
+        passed = asyncio.run(play(STEPS, RecordedReport() if as_json else Report()))
     except StageError as error:
         raise click.ClickException(str(error)) from None
-    sys.exit(0 if went_well else 1)
+    sys.exit(0 if passed else 1)

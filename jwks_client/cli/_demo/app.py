@@ -1,8 +1,8 @@
-"""The API of the demo: plain ASGI, and the library in the few lines that protect it.
+"""The API of the demo: a plain ASGI app, and the few lines that protect it.
 
-``GET /orders`` takes a token with the scope ``orders:read``; ``GET /health`` is open. Run as
-``python -m jwks_client.cli._demo.app ISSUER [LIFE]``: it prints its base URL first. LIFE is how
-many seconds keys live, so that a demo need not wait; without it all settings are the defaults.
+``GET /orders`` requires a token with the scope ``orders:read``; ``GET /health`` is public. Run as
+``python -m jwks_client.cli._demo.app ISSUER [LIFETIME]``; it prints its base URL first. LIFETIME is
+the lifetime of keys in seconds, so that the demo need not wait; by default it is the library's.
 """
 
 from __future__ import annotations
@@ -40,15 +40,17 @@ class DemoAPI:
     """The API.
 
     Arguments:
-        issuer: whose tokens it takes; a URL.
-        life: seconds that keys live, or None for the defaults.
+        issuer: the URL of the accepted issuer.
+        lifetime: of keys, in seconds; None for the defaults.
     """
 
-    def __init__(self, issuer: str, life: float | None = None) -> None:
-        self._told: Counter[str] = Counter()
+    def __init__(self, issuer: str, lifetime: float | None = None) -> None:
+        self._events: Counter[str] = Counter()
         policy = CachePolicy()
-        if life is not None:
-            policy = CachePolicy(ttl=life, min_ttl=life, max_ttl=life, failure_backoff=(0.5, 1))
+        if lifetime is not None:
+            policy = CachePolicy(
+                ttl=lifetime, min_ttl=lifetime, max_ttl=lifetime, failure_backoff=(0.5, 1)
+            )
         self._client = AsyncJWKSClient(
             providers.oidc(issuer, audience=AUDIENCE, algorithms=("RS256",)),
             cache=policy,
@@ -56,7 +58,7 @@ class DemoAPI:
         )
 
     def _count(self, event: Event) -> None:
-        self._told[type(event).__name__] += 1
+        self._events[type(event).__name__] += 1
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one connection."""
@@ -67,18 +69,18 @@ class DemoAPI:
                 await self._orders(scope, send)
             case "http", "/health":
                 health = self._client.health()["oidc"]
-                await answer(send, {"keys": asdict(health), "events": dict(self._told)})
+                await answer(send, {"keys": asdict(health), "events": dict(self._events)})
             case "http", _:
                 await answer_problem(send, 404, "not_found")
             case other, _:
-                raise NotImplementedError(f"this API speaks http, not {other}")
+                raise NotImplementedError(f"this API supports http, not {other}")
 
     async def _orders(self, scope: Message, send: Send) -> None:
         try:
             raw = bearer_token(scope["headers"])
             began = perf_counter_ns()
             token = await self._client.verify(raw)
-            took = (perf_counter_ns() - began) / 1_000_000
+            millis = (perf_counter_ns() - began) / 1_000_000
             token.require(SCOPE)
         except JWKSError as error:
             await answer_problem(send, error.http_status, error.code, headers=headers_of(error))
@@ -88,8 +90,7 @@ class DemoAPI:
             "kid": token.key_id,
             "keys": self._client.health()["oidc"].state,
         }
-        # Server-Timing counts in milliseconds.
-        await answer(send, content, headers={"server-timing": f"verify;dur={took:.4f}"})
+        await answer(send, content, headers={"server-timing": f"verify;dur={millis:.4f}"})
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -102,20 +103,20 @@ class DemoAPI:
 
 
 def bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The token of a request (RFC 6750, section 2.1). Raises CredentialsError."""
+    """Return the token of a request (RFC 6750, section 2.1). Raises CredentialsError."""
     given = header_values(headers, "authorization")
     if len(given) > 1:
-        raise CredentialsError("invalid_request", "there are two Authorization headers")
+        raise CredentialsError("invalid_request", "the Authorization header is repeated")
     scheme, _, token = (given[0] if given else "").partition(" ")
     if scheme.lower() != "bearer":
-        raise CredentialsError("missing_credentials", "there is no Bearer token")
+        raise CredentialsError("missing_credentials", "the request has no Bearer token")
     if not _B64TOKEN.fullmatch(token.strip(" ")):
-        raise CredentialsError("invalid_request", "what follows Bearer is no token")
+        raise CredentialsError("invalid_request", "Bearer is not followed by a token")
     return token.strip(" ")
 
 
 def headers_of(error: JWKSError) -> dict[str, str]:
-    """The headers that go with a refusal (RFC 6750, section 3; RFC 9110, section 10.2.3)."""
+    """Return the headers of a denied request (RFC 6750, section 3; RFC 9110, section 10.2.3)."""
     match error:
         case KeysUnavailableError():
             return {"retry-after": str(math.ceil(error.retry_after or 1))}
@@ -131,10 +132,10 @@ def headers_of(error: JWKSError) -> dict[str, str]:
 
 
 def main() -> None:
-    """Serve the API until it is told to end, or standard input ends."""
-    issuer, *life = sys.argv[1:]
+    """Serve the API until a signal, or until standard input ends."""
+    issuer, *lifetime = sys.argv[1:]
     with listen(0) as listener:
-        app = DemoAPI(issuer, float(life[0]) if life else None)
+        app = DemoAPI(issuer, float(lifetime[0]) if lifetime else None)
         sys.stdout.write(f"{base_url_of(listener)}\n")
         sys.stdout.flush()
         run(app, listener, until_stdin_ends=True)

@@ -1,6 +1,6 @@
-"""How the demo is shown: in colours on a terminal, as plain text elsewhere.
+"""Print the demo: in colour on a terminal, as plain text elsewhere, or as JSON.
 
-Owns: the look, and `Finding`, one line of it. May not know: what is tried. No token is ever shown.
+Must not depend on the steps. No token is ever printed.
 """
 
 from __future__ import annotations
@@ -19,10 +19,7 @@ __all__ = ["Finding", "RecordedReport", "Report", "at_least", "at_most", "note",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that was looked at: what was expected and what came.
-
-    ``expected`` is None where nothing was: it is only told.
-    """
+    """An expected and an actual result; ``expected`` is None for a mere note."""
 
     what: str
     expected: str | None
@@ -31,9 +28,9 @@ class Finding:
 
 
 def same(what: str, expected: object, got: object) -> Finding:
-    """Expect to read exactly this."""
-    told = str(got)
-    return Finding(what=what, expected=str(expected), got=told, holds=told == str(expected))
+    """Expect exactly this text."""
+    text = str(got)
+    return Finding(what=what, expected=str(expected), got=text, holds=text == str(expected))
 
 
 def at_most(what: str, most: float, got: float, unit: str = "") -> Finding:
@@ -51,50 +48,50 @@ def at_least(what: str, least: float, got: float, unit: str = "") -> Finding:
 
 
 def note(what: str, got: str) -> Finding:
-    """Tell something that nothing was expected of."""
+    """Note a result without an expectation."""
     return Finding(what=what, expected=None, got=got, holds=True)
 
 
 class Report:
-    """Writes the demo to a console; by default to standard output."""
+    """Prints the demo to a console, by default standard output."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = Console(highlight=False) if console is None else console
 
     def opening(self, provider: str, api: str) -> None:
-        """Say who is there and where."""
+        """Print the addresses of the servers."""
         self.say("A provider and an API on this machine, over real HTTP.", "bold")
         self.say(f"  provider  {provider}  jwks-client serve", "cyan")
         self.say(f"  API       {api}  uvicorn, AsyncJWKSClient(providers.oidc(...))", "cyan")
 
     def say(self, text: str, style: str = "") -> None:
-        """One line, as it is."""
+        """Print one line."""
         self._console.print(Text(text, style=style), soft_wrap=True)
 
     @contextmanager
     def step(self, number: int, title: str) -> Generator[None]:
-        """Show that a step is under way."""
+        """Print the title of a step, and a spinner until the step ends."""
         self._console.print()
         self.say(f"{number}. {title}", "bold")
         with self._console.status("…"):
             yield
 
     def findings(self, findings: Sequence[Finding]) -> None:
-        """Show what a step found."""
+        """Print the results of a step."""
         for one in findings:
             self._console.print(_line(one), soft_wrap=True)
 
     def end(self, failed: Sequence[str], seconds: float) -> None:
-        """Show how it all went."""
+        """Print the overall result."""
         self._console.print()
         if not failed:
-            self.say(f"All of it as expected, in {seconds:.1f} s.", "bold green")
+            self.say(f"All results as expected, in {seconds:.1f} s.", "bold green")
         for title in failed:
             self.say(f"FAILED: {title}", "bold red")
 
 
 class RecordedReport(Report):
-    """Keeps the demo instead, and writes it at its end as one JSON object."""
+    """Collects the demo, and prints it as one JSON object at the end."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,11 +100,11 @@ class RecordedReport(Report):
         self._checks: list[dict[str, object]] = []
 
     def opening(self, provider: str, api: str) -> None:
-        """Keep who is there and where."""
+        """Keep the addresses of the servers."""
         self._opening = {"provider": provider, "api": api}
 
     def say(self, text: str, style: str = "") -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     @contextmanager
     def step(self, number: int, title: str) -> Generator[None]:
@@ -117,13 +114,13 @@ class RecordedReport(Report):
         yield
 
     def findings(self, findings: Sequence[Finding]) -> None:
-        """Keep what a step found."""
+        """Keep the results of a step."""
         self._checks.extend(asdict(one) for one in findings)
 
     def end(self, failed: Sequence[str], seconds: float) -> None:
-        """Write all of it."""
-        told = {"ok": not failed, "seconds": round(seconds, 1), "failed": list(failed)}
-        say_json({**told, **self._opening, "steps": self._steps})
+        """Print the collected demo."""
+        result = {"ok": not failed, "seconds": round(seconds, 1), "failed": list(failed)}
+        say_json({**result, **self._opening, "steps": self._steps})
 
 
 def _line(finding: Finding) -> Text:

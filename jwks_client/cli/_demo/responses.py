@@ -1,7 +1,4 @@
-"""JSON answers over plain ASGI, for the small apps behind the commands.
-
-Owns: how an answer and a problem (RFC 9457) go out. May not know: what is asked.
-"""
+"""JSON responses and problems (RFC 9457) over plain ASGI."""
 
 from __future__ import annotations
 
@@ -18,9 +15,9 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
 def header_values(headers: Iterable[tuple[bytes, bytes]], name: str) -> list[str]:
-    """All values of a header; ``name`` in lower case, as ASGI has them."""
-    wanted = name.encode("ascii")
-    return [value.decode("latin-1") for key, value in headers if key == wanted]
+    """Return all values of a header; ``name`` must be in lower case, as in ASGI."""
+    encoded = name.encode("ascii")
+    return [value.decode("latin-1") for key, value in headers if key == encoded]
 
 
 async def answer(
@@ -31,7 +28,7 @@ async def answer(
     media_type: str = "application/json",
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Send a whole answer that no cache keeps."""
+    """Send a whole JSON response that no cache stores."""
     body = json.dumps(content).encode("ascii")
     named = {
         "content-type": media_type,

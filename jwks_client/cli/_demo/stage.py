@@ -1,9 +1,8 @@
-"""The two servers of the demo, and how a step speaks with them.
+"""Start the two servers of the demo as processes, and send them requests.
 
-Owns: the processes, from start to end, and HTTP. May not know: the story.
-
-Each server has a session of its own, so that Ctrl-C reaches only the demo, which then ends them.
-Each also ends when its standard input does: were the demo killed outright, nothing would stay.
+Must not depend on the steps. Each server runs in a session of its own, so that Ctrl-C reaches only
+the demo, which then ends them. Each also ends with its standard input, so that nothing is left
+behind if the demo is killed.
 """
 
 from __future__ import annotations
@@ -27,24 +26,24 @@ from .app import AUDIENCE, SCOPE
 
 __all__ = ["Answer", "Server", "Stage", "StageError"]
 
-PATIENCE: Final = 20.0  # seconds; whatever works takes far less
+PATIENCE: Final = 20.0  # seconds, far longer than any request takes
 _VERIFY: Final = re.compile(r"verify;dur=([0-9.]+)")
 
 
 class StageError(Exception):
-    """A server did not do its part."""
+    """A server did not start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the API said.
+    """A response of the API.
 
     Attributes:
-        status: of HTTP.
-        code: the problem's code; empty where there is no problem.
-        keys: the state of the keys it judged with: ``fresh``, ``due``, ``stale``; empty if refused.
-        micros: what verifying took, measured inside the API, in microseconds.
-        retry_after: as the header has it.
+        status: the HTTP status.
+        code: of the problem; empty if there is none.
+        keys: the state of the keys, ``fresh``, ``due`` or ``stale``; empty if denied.
+        micros: how long `verify` took inside the API, in microseconds.
+        retry_after: the header's value.
     """
 
     status: int
@@ -61,7 +60,7 @@ class Server:
     """A server in a process of its own.
 
     Attributes:
-        base_url: where it is.
+        base_url: its URL.
     """
 
     def __init__(self, process: Process, base_url: str) -> None:
@@ -71,8 +70,8 @@ class Server:
     @classmethod
     @asynccontextmanager
     async def running(cls, module: str, *arguments: str) -> AsyncGenerator[Self]:
-        """Run ``python -m module arguments`` inside the block; it prints its base URL first."""
-        # It trusts the working directory no more than this process does.
+        """Run ``python -m module arguments``, which prints its base URL first, during the block."""
+        # The child imports from the working directory only if this process does.
         safe = [] if os.getcwd() in sys.path else ["-P"]  # noqa: PTH109 (sys.path holds strings)
         with TemporaryFile() as log:
             process = await asyncio.create_subprocess_exec(
@@ -87,14 +86,14 @@ class Server:
                 base_url = await _first_line(process)
                 if not base_url:
                     log.seek(0)
-                    said = log.read().decode(errors="replace").strip()
-                    raise StageError(f"{module} did not start. It said: {said or 'nothing'}")
+                    output = log.read().decode(errors="replace").strip()
+                    raise StageError(f"{module} did not start. Its output: {output or 'none'}")
                 yield cls(process, base_url)
             finally:
                 await _end(process)
 
     async def kill(self) -> None:
-        """Take it away at once, without a word, as an outage does."""
+        """Kill the process without warning, as an outage does."""
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
@@ -107,7 +106,7 @@ class Server:
         return await _first_line(process)
 
     async def is_reachable(self) -> bool:
-        """Whether anything listens where it is."""
+        """Return whether anything listens on its port."""
         place = urlsplit(self.base_url)
         try:
             _, writer = await asyncio.open_connection(place.hostname, place.port)
@@ -119,7 +118,7 @@ class Server:
 
 
 def _environment() -> dict[str, str]:
-    # A proxy of the environment has no business between servers of one machine.
+    # Requests between servers on this machine must not go through a proxy.
     return {**os.environ, "NO_PROXY": "*", "no_proxy": "*"}
 
 
@@ -144,12 +143,12 @@ async def _end(process: Process) -> None:
 
 
 class Stage:
-    """The provider, the API and who asks them; to be used as ``async with``.
+    """The provider, the API and an HTTP client, as an async context manager.
 
     Attributes:
         provider: ``jwks-client serve``.
         api: `app`.
-        token: a good token that steps hand on.
+        token: a valid token that one step passes to the next.
     """
 
     provider: Server
@@ -182,29 +181,29 @@ class Stage:
         await self._open.aclose()
 
     async def start_provider(self, port: int = 0) -> None:
-        """Start the provider, with new keys; again: anew."""
+        """Start the provider with new keys; restart it if it runs."""
         await self._provider_open.aclose()
         self.provider = await self._provider_open.enter_async_context(
             Server.running("jwks_client.cli", "serve", "--port", str(port), "--until-stdin-ends")
         )
 
-    async def start_api(self, *, life: float | None = None) -> None:
-        """Start the API, with keys that live so many seconds, or by its defaults; again: anew."""
-        lives = () if life is None else (str(life),)
+    async def start_api(self, *, lifetime: float | None = None) -> None:
+        """Start the API, with this lifetime of keys or the default; restart it if it runs."""
+        more = () if lifetime is None else (str(lifetime),)
         await self._api_open.aclose()
         self.api = await self._api_open.enter_async_context(
-            Server.running("jwks_client.cli._demo.app", self.provider.base_url, *lives)
+            Server.running("jwks_client.cli._demo.app", self.provider.base_url, *more)
         )
 
     # The provider.
 
     async def issue(self, **claims: object) -> str:
-        """A token by the provider; good for the API unless ``claims`` say otherwise."""
+        """Return a token that the API accepts, unless ``claims`` differ."""
         order = {"sub": "u1", "aud": AUDIENCE, "scope": SCOPE, "expires_in": 600, **claims}
         return str((await self._post("token", order))["token"])
 
     async def rotate(self) -> None:
-        """Have a new key sign from now on."""
+        """Make the provider sign with a new key."""
         await self._post("rotate", {})
 
     async def revoke(self, kid: str) -> None:
@@ -212,17 +211,17 @@ class Stage:
         await self._post(f"revoke/{kid}", {})
 
     async def kids(self) -> list[str]:
-        """The keys that are published now."""
+        """Return the kids of the published keys."""
         return list((await self._get(f"{self.provider.base_url}/dev/state"))["kids"])
 
     async def fetches(self) -> int:
-        """How many GETs of the key set reached the provider, by its own count."""
+        """Return how many GET requests for the key set the provider received."""
         return int((await self._get(f"{self.provider.base_url}/dev/state"))["fetches"])
 
     # The API.
 
     async def ask(self, token: str | None) -> Answer:
-        """Ask the API for the orders."""
+        """Request the orders from the API."""
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
         response = await self._http.get(f"{self.api.base_url}/orders", headers=headers)
         content = response.json()
@@ -236,7 +235,7 @@ class Stage:
         )
 
     async def health(self) -> dict[str, Any]:
-        """What the API's client says of its keys, and how many events of each kind it told."""
+        """Return the health of the API's keys, and the number of emitted events of each kind."""
         return await self._get(f"{self.api.base_url}/health")
 
     async def _get(self, url: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
-"""The story of the demo, step by step.
+"""The steps of the demo and their expected results.
 
-Owns: what is done, what is expected, and that the demo fails where they differ. May not know:
-processes, HTTP, how it looks.
+Must not depend on processes, HTTP or output.
 """
 
 from __future__ import annotations
@@ -25,25 +24,25 @@ from .stage import PATIENCE, Answer, Stage
 
 __all__ = ["STEPS", "Step", "perform", "play"]
 
-LIFE: Final = 2.0  # seconds that keys live from the fifth step on
-BACKOFF: Final = 1.0  # seconds, at most, that the API then leaves a failing provider alone
-DEADLINE: Final = 5.0  # seconds in which a fetch has ended, by default
+LIFETIME: Final = 2.0  # of keys from the fifth step on, in seconds
+BACKOFF: Final = 1.0  # the API's longest backoff from then on, in seconds
+DEADLINE: Final = 5.0  # of a fetch, by default, in seconds
 CALLERS: Final = 8
-PAUSE: Final = 0.02  # seconds between two looks at something that takes its time
+PAUSE: Final = 0.02  # between two requests of a loop, in seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: it acts, and tells what it found."""
+    """One step: it acts and returns its results."""
 
     title: str
     act: Callable[[Stage], Awaitable[list[Finding]]]
 
 
 async def play(steps: Sequence[Step], report: Report) -> bool:
-    """Set the stage, play the steps on it, clear it; whether each found what it expected.
+    """Start the servers and run the steps; return whether all results were as expected.
 
-    Raises StageError where a server cannot be started.
+    Raises StageError if a server does not start.
     """
     began = perf_counter()
     async with Stage() as stage:
@@ -54,9 +53,9 @@ async def play(steps: Sequence[Step], report: Report) -> bool:
 
 
 async def perform(steps: Sequence[Step], stage: Stage, report: Report) -> list[str]:
-    """Play the steps; which of them did not find what they expected.
+    """Run the steps; return those with an unexpected result.
 
-    A step that breaks off is the last one; one that merely finds something else is not.
+    A step that raises is the last one; a step with an unexpected result is not.
     """
     failed: list[str] = []
     for number, step in enumerate(steps, 1):
@@ -64,9 +63,9 @@ async def perform(steps: Sequence[Step], stage: Stage, report: Report) -> list[s
         with report.step(number, step.title):
             try:
                 findings = await step.act(stage)
-            except Exception as error:  # noqa: BLE001 (whatever it is, the step failed)
+            except Exception as error:  # noqa: BLE001 (any exception fails the step)
                 broken = True
-                findings = [same("the step comes to its end", "yes", _cause(error))]
+                findings = [same("the step completes", "yes", _cause(error))]
         report.findings(findings)
         if not all(one.holds for one in findings):
             failed.append(f"{number}. {step.title}")
@@ -88,7 +87,7 @@ async def _verify(stage: Stage) -> list[Finding]:
     return [
         same("a token of the provider", 200, answer),
         same("GETs of the key set", 1, await stage.fetches() - before),
-        note("verified with the fetch in, measured here", _readable(_median([answer]))),
+        note("verification with the fetch, measured here", _readable(_median([answer]))),
     ]
 
 
@@ -99,11 +98,11 @@ async def _remember(stage: Stage) -> list[Finding]:
     slow, quick = _median(others), _median(again)
     return [
         same("the same token, 100 times", "200: 100", _tally(again)),
-        same("20 tokens never seen, known key", "200: 20", _tally(others)),
+        same("20 new tokens, cached key", "200: 20", _tally(others)),
         same("GETs of the key set", 0, await stage.fetches() - before),
-        note("a new token in, median measured here", _readable(slow)),
-        note("the same from memory, measured here", _readable(quick)),
-        at_most("its share of a new token's time", 0.5, quick / slow),
+        note("a new token, median measured here", _readable(slow)),
+        note("a remembered token, measured here", _readable(quick)),
+        at_most("the latter as a share of the former", 0.5, quick / slow),
     ]
 
 
@@ -121,17 +120,17 @@ async def _refuse(stage: Stage) -> list[Finding]:
         ("two words", "400 invalid_request", "not atoken"),
     ]
     findings = [same(what, code, await stage.ask(token)) for what, code, token in attempts]
-    # One fetch: perhaps the kid is another key's by now. That is asked once a minute at most.
+    # The forged token may cause one fetch, at most once a minute: its kid may have a new key.
     return [*findings, at_most("GETs of the key set", 1, await stage.fetches() - before)]
 
 
 @dataclass(slots=True)
 class _Load:
-    """Callers that ask at once, over and over, until told to stop.
+    """Concurrent callers that send requests until `stop`.
 
     Attributes:
-        good, bad: tokens to be answered 200, or 401; may grow while the callers ask.
-        answers: what good tokens and bad tokens were answered.
+        good, bad: tokens that must be answered 200, or 401; more may be added meanwhile.
+        answers: the responses to good tokens and to bad tokens.
     """
 
     good: list[str]
@@ -144,7 +143,7 @@ class _Load:
     _answered: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def call(self, stage: Stage) -> None:
-        """Be one caller; every tenth token is a bad one."""
+        """Send requests as one caller; every tenth token is bad."""
         while not self._stopped:
             turn = next(self._turns)
             is_good = turn % 10 != 0
@@ -155,13 +154,13 @@ class _Load:
                 self._answered.notify_all()
 
     async def answered(self, more: int) -> None:
-        """Wait for so many more answers."""
+        """Wait for a number of further responses."""
         async with self._answered:
             wanted = self._count() + more
             await self._answered.wait_for(lambda: self._count() >= wanted)
 
     def stop(self) -> None:
-        """Have every caller end after the answer it waits for."""
+        """End each caller after its current request."""
         self._stopped = True
 
     def _count(self) -> int:
@@ -176,21 +175,21 @@ async def _rotate(stage: Stage) -> list[Finding]:
             tasks.create_task(load.call(stage))
         await load.answered(100)
         await stage.rotate()
-        # As many tokens of the new key as there are callers: they meet it at the same moment.
+        # One token of the new key for each caller, so that all see the key at the same moment.
         load.good += [await stage.issue(sub=f"u{number}") for number in range(CALLERS)]
         await load.answered(300)
         load.stop()
     good, bad = load.answers[True], load.answers[False]
     return [
-        note("callers at once", f"{CALLERS}, every tenth token forged"),
-        same("good tokens, old key and new", f"200: {good.total()}", _told(good)),
-        same("forged ones among them", f"401 bad_signature: {bad.total()}", _told(bad)),
-        same("GETs of the key set for all of these", 1, await stage.fetches() - before),
+        note("concurrent callers", f"{CALLERS}, every tenth token forged"),
+        same("valid tokens, old key and new", f"200: {good.total()}", _listed(good)),
+        same("forged tokens among them", f"401 bad_signature: {bad.total()}", _listed(bad)),
+        same("GETs of the key set for all of them", 1, await stage.fetches() - before),
     ]
 
 
 async def _withdraw(stage: Stage) -> list[Finding]:
-    await stage.start_api(life=LIFE)
+    await stage.start_api(lifetime=LIFETIME)
     kids, withdrawn = await stage.kids(), await stage.issue()
     await stage.rotate()
     stage.token = await stage.issue()
@@ -210,12 +209,12 @@ async def _withdraw(stage: Stage) -> list[Finding]:
     later = [await stage.ask(withdrawn) for _ in range(20)]
     others += [await stage.ask(stage.token) for _ in range(20)]
     return [
-        note("the API, started anew", stage.api.base_url),
+        note("the API, restarted", stage.api.base_url),
         same("tokens of both keys, before", "200: 2", _tally(both)),
-        same("the withdrawn key's token", "401 unknown_key", last),
-        at_most("until then: its life and one fetch", LIFE + DEADLINE, took, " s"),
-        same("the same, again", "401 unknown_key: 20", _tally(later)),
-        same("the other key's token, all along", f"200: {len(others)}", _tally(others)),
+        same("a token of the withdrawn key", "401 unknown_key", last),
+        at_most("time until then: lifetime and one fetch", LIFETIME + DEADLINE, took, " s"),
+        same("the same token again", "401 unknown_key: 20", _tally(later)),
+        same("a token of the other key, throughout", f"200: {len(others)}", _tally(others)),
         note("GETs of the key set", str(await stage.fetches() - before)),
     ]
 
@@ -229,24 +228,25 @@ async def _outage(stage: Stage) -> list[Finding]:
         lambda: stage.ask(stage.token),
         lambda answer: answer.status != 200 or answer.keys == "stale",
     )
-    past = answers[-1]
+    stale = answers[-1]
     took = perf_counter() - began
     answers += [await stage.ask(stage.token) for _ in range(50)]
     unknown = await stage.ask(unseen)
     health = await stage.health()
-    keys, told = health["keys"], Counter(health["events"])
-    waits = int(unknown.retry_after or 0)
+    keys, events = health["keys"], Counter(health["events"])
+    retry_after = int(unknown.retry_after or 0)
     return [
         same("the provider's port", "closed", port),
-        same("a known key, at once", 200, answers[0]),
-        same("a known key, past its life", "200, stale", _with_state(past)),
-        note("its life was over", f"{took:.1f} s after the switch"),
-        same("known keys, all along", f"200: {len(answers)}", _tally(answers)),
-        same("a kid never seen: nobody can know", "503 fetch_failed", unknown),
-        at_least("its Retry-After", 1, waits, " s"),
-        same("health() says", "stale, fetch_failed", f"{keys['state']}, {keys['last_error']}"),
+        same("a cached key, at once", 200, answers[0]),
+        same("a cached key, after its lifetime", "200, stale", _with_state(stale)),
+        note("it became stale", f"{took:.1f} s after the outage began"),
+        same("cached keys, throughout", f"200: {len(answers)}", _tally(answers)),
+        same("an unknown kid: cannot be judged", "503 fetch_failed", unknown),
+        at_least("its Retry-After", 1, retry_after, " s"),
+        same("health()", "stale, fetch_failed", f"{keys['state']}, {keys['last_error']}"),
         note(
-            "events FetchFailed and ServingStale", f"{told['FetchFailed']}, {told['ServingStale']}"
+            "events FetchFailed and ServingStale",
+            f"{events['FetchFailed']}, {events['ServingStale']}",
         ),
     ]
 
@@ -262,22 +262,22 @@ async def _return(stage: Stage) -> list[Finding]:
     return [
         same("the provider is back at", place, stage.provider.base_url),
         same("a token of its new key", 200, answer),
-        at_most("seen after: its backoff and one fetch", BACKOFF + DEADLINE, took, " s"),
+        at_most("time until then: backoff and one fetch", BACKOFF + DEADLINE, took, " s"),
         same(
-            "until then", f"503 fetch_failed: {len(waited)}" if waited else "none", _tally(waited)
+            "before that", f"503 fetch_failed: {len(waited)}" if waited else "none", _tally(waited)
         ),
-        same("a token of the key it lost", "401 unknown_key", lost),
+        same("a token of a key from before", "401 unknown_key", lost),
     ]
 
 
 STEPS: Final = (
     Step("A token is verified: its keys are fetched", _verify),
-    Step("The same token from memory, others with the key at hand", _remember),
+    Step("The same token is remembered; others need only the cached key", _remember),
     Step("Forged, expired and misdirected tokens are refused", _refuse),
     Step("The provider rotates its key under load", _rotate),
-    Step(f"A withdrawn key is refused (keys live {LIFE:g} s from here on, not 300)", _withdraw),
-    Step("The provider is switched off: known keys are still served", _outage),
-    Step("The provider is back, with other keys", _return),
+    Step(f"A withdrawn key is refused (lifetime {LIFETIME:g} s from now on, not 300)", _withdraw),
+    Step("The provider is down: cached keys are still used", _outage),
+    Step("The provider is back, with new keys", _return),
     Step("Processes share one fetch, and start without the provider", share),
 )
 
@@ -285,23 +285,23 @@ STEPS: Final = (
 async def _until(
     ask: Callable[[], Awaitable[Answer]], is_last: Callable[[Answer], bool]
 ) -> list[Answer]:
-    """Ask again and again, until an answer is the last one or patience ends; all answers."""
-    given_up = perf_counter() + PATIENCE
+    """Repeat a request until a response is the last one, or for 20 s; return all responses."""
+    end = perf_counter() + PATIENCE
     answers = [await ask()]
-    while not is_last(answers[-1]) and perf_counter() < given_up:
+    while not is_last(answers[-1]) and perf_counter() < end:
         await asyncio.sleep(PAUSE)
         answers.append(await ask())
     return answers
 
 
 async def _forge(stage: Stage) -> str:
-    """A token that claims all the right things, signed by somebody else's key of the same name."""
+    """Return a token with the right claims and kid, signed by another key."""
 
     def sign() -> str:
         forger = FakeProvider(issuer=stage.provider.base_url)
         return forger.issue(scope="orders:read", expires_in=600)
 
-    return await asyncio.to_thread(sign)  # it makes an RSA key
+    return await asyncio.to_thread(sign)  # generates an RSA key
 
 
 def _segment(octets: bytes) -> str:
@@ -309,10 +309,10 @@ def _segment(octets: bytes) -> str:
 
 
 def _tally(answers: Iterable[Answer]) -> str:
-    return _told(Counter(str(answer) for answer in answers))
+    return _listed(Counter(str(answer) for answer in answers))
 
 
-def _told(counts: Counter[str]) -> str:
+def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{what}: {count}" for what, count in sorted(counts.items())) or "none"
 
 

@@ -1,7 +1,7 @@
-"""``jwks-client doctor``: what will hurt at a provider, and why.
+"""``jwks-client doctor``: report problems of a provider's key set and metadata.
 
-`examination` is the pure part: what was recorded in, findings out; `wire`, `discovery` and
-`material` are its parts, `finding` its value. `watch` looks again. Here is the command.
+`examination` turns a recorded inspection into findings, with `wire`, `discovery` and `material`.
+`watch` repeats the inspection and reports what changed.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _STYLES: Final = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 @click.command()
 @click.argument("url_or_issuer", required=False)
 @provider_option
-@click.option("--watch", "watching", is_flag=True, help="Go on looking; tell what changes.")
+@click.option("--watch", "watching", is_flag=True, help="Repeat, and print what changes.")
 @click.option(
     "--interval",
     type=click.FloatRange(1, 86_400),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long --watch waits between two looks.",
+    help="How long --watch waits between two inspections.",
 )
 @click.option(
     "--store",
@@ -53,10 +53,10 @@ def doctor(
     timeout: float,
     as_json: bool,
 ) -> None:
-    """Examine the key set at URL_OR_ISSUER and report what will hurt, worst first.
+    """Examine the key set at URL_OR_ISSUER and report its problems, worst first.
 
-    URL_OR_ISSUER is the URL of a key set (JWKS), or an issuer that publishes its metadata, told
-    apart as by the command keys. Each finding says where to read about it.
+    URL_OR_ISSUER is the URL of a key set (JWKS) or an issuer, as for the command keys. Each finding
+    names a section to read about it.
 
     \b
       jwks-client doctor https://idp.example.com
@@ -64,15 +64,15 @@ def doctor(
       jwks-client doctor --provider auth0:acme.eu.auth0.com
       jwks-client doctor https://idp.example.com --watch --interval 300
 
-    Exit status: 0 nothing, or warnings only; 1 an error; 2 wrong usage; 3 no key set could be read.
-    With --watch it is that of the last look; Ctrl-C ends it. --watch --json writes an object at the
-    start and one per change, the latter with "changes".
+    Exit status: 0 no errors (perhaps warnings); 1 an error; 2 wrong usage; 3 no key set.
+    --watch runs until Ctrl-C and ends with the status of the last inspection. --watch --json prints
+    one object at the start and one per change, which also contains "changes".
     """  # noqa: D301 (click wants the character behind \\b)
     import sys
 
     from ..._client.clock import SystemClock
-    from .._probe.network import Asker, fetch_policy
-    from .._probe.visit import look, place_of
+    from .._probe.inspection import inspect_place, place_of
+    from .._probe.prober import Prober, fetch_policy
     from .examination import examine
     from .finding import worst_first
     from .store import of_store, open_store
@@ -81,14 +81,14 @@ def doctor(
     store = None if store_url is None else open_store(store_url)
     place = place_of(url_or_issuer, preset)
     clock = SystemClock()
-    with Asker(fetch_policy(timeout), ca_file) as asker:
+    with Prober(fetch_policy(timeout), ca_file) as prober:
 
         def examined() -> Report:
-            found = look(place, asker)
-            findings = examine(found, clock.time())
+            inspection = inspect_place(place, prober)
+            findings = examine(inspection, clock.time())
             if store is not None and store_url is not None:
                 findings = worst_first([*findings, *of_store(store_url, store)])
-            return Report(look=found, findings=tuple(findings))
+            return Report(inspection=inspection, findings=tuple(findings))
 
         show = _show_json if as_json else _show
         wait = _waiting_for(interval) if watching else lambda: False
@@ -97,7 +97,7 @@ def doctor(
 
 
 def _waiting_for(interval: float) -> Callable[[], bool]:
-    """Wait for the next look; False once Ctrl-C was pressed, during a look too."""
+    """Return a function that waits for the next inspection; False once Ctrl-C was pressed."""
     import signal
     import threading
 
@@ -109,7 +109,7 @@ def _waiting_for(interval: float) -> Callable[[], bool]:
 def _status(report: Report) -> int:
     from .._errors import KEYS_UNAVAILABLE
 
-    if report.look.entries is None:
+    if report.inspection.entries is None:
         return KEYS_UNAVAILABLE
     return int(any(one.severity == "error" for one in report.findings))
 
@@ -118,11 +118,11 @@ def _show_json(report: Report, changes: list[str] | None) -> None:
     from .._output import say_json
     from .finding import as_json
 
-    told: dict[str, object] = {
-        "target": report.look.target,
+    content: dict[str, object] = {
+        "target": report.inspection.target,
         "findings": [as_json(one) for one in report.findings],
     }
-    say_json(told if changes is None else {**told, "changes": changes})
+    say_json(content if changes is None else {**content, "changes": changes})
 
 
 def _show(report: Report, changes: list[str] | None) -> None:
@@ -132,19 +132,19 @@ def _show(report: Report, changes: list[str] | None) -> None:
         for change in changes:
             say((f"{_time_of_day()}  ", "dim"), change)
         return
-    look = report.look
-    place = look.target if look.keys is None else look.keys.url
-    say((printable(place), "bold"))
+    inspection = report.inspection
+    url = inspection.target if inspection.keys is None else inspection.keys.url
+    say((printable(url), "bold"))
     for finding in report.findings:
         style = _STYLES[finding.severity]
         say((f"{finding.severity:<8} ", style), (finding.code, "bold"))
         say(f"         {finding.message}")
         say(("         see " + finding.see, "dim"))
-    say(_summed_up(report))
+    say(_summary(report))
 
 
-def _summed_up(report: Report) -> str:
-    entries = report.look.entries
+def _summary(report: Report) -> str:
+    entries = report.inspection.entries
     if entries is None:
         return "No key set could be read."
     usable = sum(entry.key is not None for entry in entries)
@@ -154,7 +154,7 @@ def _summed_up(report: Report) -> str:
         for severity in _STYLES
         if (count := sum(one.severity == severity for one in report.findings))
     ]
-    return f"{keys}: {', '.join(counted) or 'nothing found'}."
+    return f"{keys}: {', '.join(counted) or 'no problems found'}."
 
 
 def _time_of_day() -> str:

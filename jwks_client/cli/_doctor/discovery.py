@@ -1,6 +1,6 @@
-"""Findings of the doctor on an issuer's metadata: the issuers and hosts that it names.
+"""Findings on an issuer's metadata: the issuers and hosts that it names.
 
-Must not depend on: keys.
+Must not depend on keys.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from .._output import printable
-from .._probe.target import Look, metadata_of
+from .._probe.target import Inspection, metadata_of
 from .finding import Finding
 
 __all__ = ["of_metadata"]
@@ -18,23 +18,23 @@ __all__ = ["of_metadata"]
 _ISSUER: Final = "OpenID Connect Discovery 1.0, section 4.3; RFC 8414, section 3.3"
 
 
-def of_metadata(look: Look) -> Iterator[Finding]:
+def of_metadata(inspection: Inspection) -> Iterator[Finding]:
     """Yield findings on the metadata that led to the key set, if metadata did."""
-    if look.metadata is None:
+    if inspection.metadata is None:
         return
-    document = metadata_of(look.metadata)
+    document = metadata_of(inspection.metadata)
     if not document:
         return
-    if look.issuer is not None:
-        yield from _of_issuer(look.issuer, document.get("issuer"), exact=look.exact)
+    if inspection.issuer is not None:
+        yield from _of_issuer(inspection.issuer, document.get("issuer"), exact=inspection.exact)
     yield from _of_access_tokens(document)
-    url, home = document.get("jwks_uri"), urlsplit(look.metadata.url).hostname
-    if isinstance(url, str) and look.keys is not None and urlsplit(url).hostname != home:
+    url, home = document.get("jwks_uri"), urlsplit(inspection.metadata.url).hostname
+    if isinstance(url, str) and inspection.keys is not None and urlsplit(url).hostname != home:
         yield Finding(
             code="foreign_jwks_uri",
             severity="warning",
-            message=f"jwks_uri {printable(url)} is on another host, and whoever controls that host "
-            "can sign tokens; make sure that it belongs to the provider",
+            message=f"jwks_uri {printable(url)} is on another host, whose owner can sign tokens; "
+            "make sure that it belongs to the provider",
             see="RFC 8414, section 2",
         )
 
@@ -46,7 +46,7 @@ def _of_issuer(wanted: str, found: object, *, exact: bool) -> Iterator[Finding]:
         yield Finding(
             code="issuer_mismatch",
             severity="error",
-            message="the metadata names no issuer, so clients refuse it",
+            message="the metadata has no issuer, so clients reject it",
             see=_ISSUER,
         )
     elif found.rstrip("/") != wanted.rstrip("/"):
@@ -54,15 +54,15 @@ def _of_issuer(wanted: str, found: object, *, exact: bool) -> Iterator[Finding]:
             code="issuer_mismatch",
             severity="error",
             message=f"the metadata at {printable(wanted)} names the issuer {printable(found)}; a "
-            "client that is configured with the former refuses it",
+            "client that is configured with the former rejects it",
             see=_ISSUER,
         )
     elif exact:
         yield Finding(
             code="issuer_spelling",
             severity="info",
-            message=f"the metadata spells the issuer {printable(found)}; the slash at the end "
-            "counts, so configure clients with that spelling",
+            message=f"the metadata spells the issuer {printable(found)}; the trailing slash "
+            "matters, so configure clients with that spelling",
             see=_ISSUER,
         )
 

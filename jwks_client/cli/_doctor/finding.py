@@ -1,7 +1,6 @@
-"""A finding of the doctor: what will hurt, how much, which key, and where that is written.
+"""A finding of the doctor: a problem, its severity, the key concerned and a reference.
 
-Owns: the value and the order. May not know: what is looked for. A code never changes its meaning;
-``docs/command.md`` lists them all.
+A code never changes its meaning; ``docs/command.md`` lists them all.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ _RANK: Final[dict[str, int]] = {"error": 0, "warning": 1, "info": 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that will hurt.
+    """A problem, or a fact worth knowing.
 
     Attributes:
-        code: a stable word.
-        severity: ``error``: tokens are refused, or could be forged; ``warning``: it will go wrong
-            one day, or for other clients; ``info``: worth knowing.
+        code: a stable code for programs.
+        severity: ``error`` if tokens are refused or could be forged; ``warning`` if it will fail
+            one day, or fails for other clients; ``info`` if it is worth knowing.
         message: one line for people.
-        see: the section of an RFC, or the page, that says so.
-        kid: the key it is about, where it is about one with a kid.
+        see: the section of an RFC, or the page, to read.
+        kid: of the key concerned, if the finding is about a key with a kid.
     """
 
     code: str
@@ -37,12 +36,12 @@ class Finding:
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Errors, then warnings, then the rest; otherwise in the order they were found."""
+    """Return the findings without duplicates: errors, then warnings, then infos."""
     return sorted(dict.fromkeys(findings), key=lambda one: _RANK[one.severity])
 
 
 def as_json(finding: Finding) -> dict[str, str | None]:
-    """The finding for programs; the shape is fixed."""
+    """Return the finding as JSON members, which never change."""
     return {
         "code": finding.code,
         "severity": finding.severity,

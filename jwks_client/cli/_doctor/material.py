@@ -1,7 +1,7 @@
-"""What the doctor finds in one entry of a key set: its members, its certificate, its thumbprints.
+"""Findings on one entry of a key set: its members, its certificate, its thumbprints.
 
-Owns: how bad each is. May not know: the other entries, or how the set came. Whether an entry can be
-used is the library's verdict, which each finding repeats.
+Must not depend on the other entries, or on how the set was fetched. The library decides whether an
+entry is usable.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _UNUSABLE: Final[Mapping[str, tuple[Severity, str]]] = {
     "unknown_algorithm": ("info", "RFC 7517, section 5"),
 }
 _ALPHABET: Final = frozenset(string.ascii_letters + string.digits + "-_")
-# RFC 7518, section 4.1 and RFC 8037, section 3.2: what keys that encrypt are named for.
+# The beginnings of the names of key-encryption algorithms (RFC 7518, 4.1; RFC 8037, 3.2).
 _ENCRYPTS: Final = ("RSA-OAEP", "RSA1_5", "ECDH-ES")
 
 
 def of_entry(entry: Entry, now: float) -> Iterator[Finding]:
-    """Findings on one entry."""
+    """Yield findings on one entry."""
     yield from _of_use(entry)
     if entry.key is not None or _is_public_for_signatures(entry):
         yield from _of_names(entry)
@@ -46,7 +46,7 @@ def of_entry(entry: Entry, now: float) -> Iterator[Finding]:
 
 
 def _of_spelling(entry: Entry) -> Iterator[Finding]:
-    """Key material that strict readers refuse and this library reads all the same."""
+    """Yield findings on encodings that strict clients reject and this library accepts."""
     loose = [
         member
         for member in ("n", "e", "x", "y", "pub")
@@ -54,11 +54,11 @@ def _of_spelling(entry: Entry) -> Iterator[Finding]:
     ]
     modulus = tolerant_octets(entry.jwk.get("n"), 4096) or b""
     if loose:
-        told = f"its {' and '.join(loose)} is not base64url without padding"
-        yield _finding(entry, "loose_encoding", "info", told, "RFC 7518, section 2")
+        text = f"has {' and '.join(loose)} that is not base64url without padding"
+        yield _finding(entry, "loose_encoding", "info", text, "RFC 7518, section 2")
     if modulus.startswith(b"\0"):
-        told = "its n begins with a zero octet, which strict readers refuse"
-        yield _finding(entry, "loose_encoding", "info", told, "RFC 7518, section 6.3.1.1")
+        text = "has an n that begins with a zero octet, which strict clients reject"
+        yield _finding(entry, "loose_encoding", "info", text, "RFC 7518, section 6.3.1.1")
 
 
 def _is_public_for_signatures(entry: Entry) -> bool:
@@ -79,14 +79,13 @@ def _of_use(entry: Entry) -> Iterator[Finding]:
             entry,
             "encryption_key",
             "info",
-            "it is for encryption and stands among the signing keys; clients that choose by kid "
-            "or type alone may take it",
+            "is for encryption, but clients that select keys by kid or type alone may use it to "
+            "verify",
             "RFC 7517, section 4.2",
         )
         return
     severity, see = _UNUSABLE.get(bad.code, ("error", "RFC 7517, section 4"))
-    told = f"it verifies nothing: {bad.reason}"
-    yield _finding(entry, bad.code, severity, told, see)
+    yield _finding(entry, bad.code, severity, f"is unusable: {bad.reason}", see)
 
 
 def _of_names(entry: Entry) -> Iterator[Finding]:
@@ -95,7 +94,7 @@ def _of_names(entry: Entry) -> Iterator[Finding]:
             entry,
             "missing_kid",
             "warning",
-            "it has no kid, so a token cannot name it, and clients do not see a rotation",
+            "has no kid, so tokens cannot name it and clients do not notice a rotation",
             "RFC 7517, section 4.5",
         )
     if entry.word("alg") is None:
@@ -103,7 +102,7 @@ def _of_names(entry: Entry) -> Iterator[Finding]:
             entry,
             "missing_alg",
             "info",
-            "it names no alg, so clients must be told which to accept: one key, one algorithm",
+            "has no alg, so each client must be configured with the algorithm to accept",
             "RFC 8725, section 3.1",
         )
 
@@ -112,8 +111,8 @@ def _of_certificate(entry: Entry, now: float) -> Iterator[Finding]:
     try:
         leaf = leaf_of(entry.jwk)
     except Unreadable as unreadable:
-        told = f"{unreadable}; clients that read certificates fail on it"
-        yield _finding(entry, "certificate_unreadable", "warning", told, "RFC 7517, section 4.7")
+        text = f"has an unreadable certificate ({unreadable}); clients that read it fail"
+        yield _finding(entry, "certificate_unreadable", "warning", text, "RFC 7517, section 4.7")
         leaf = None
     if leaf is not None:
         if entry.key is not None and leaf.is_for(entry.key.key) is False:
@@ -121,50 +120,50 @@ def _of_certificate(entry: Entry, now: float) -> Iterator[Finding]:
                 entry,
                 "certificate_mismatch",
                 "error",
-                "its certificate (x5c) is for another key than its own members are: which of the "
-                "two a client uses is chance",
+                "has a certificate (x5c) for another key than its own members describe; clients "
+                "may use either",
                 "RFC 7517, section 4.7",
             )
         if leaf.ends <= now:
-            told = "its certificate (x5c) has expired; clients that check it refuse the key"
-            yield _finding(entry, "certificate_expired", "info", told, "RFC 7517, section 4.7")
+            text = "has an expired certificate (x5c); clients that check it reject the key"
+            yield _finding(entry, "certificate_expired", "info", text, "RFC 7517, section 4.7")
     for member in THUMBPRINTS:
         if member in entry.jwk:
             yield from _of_thumbprint(entry, member, leaf)
 
 
 def _of_thumbprint(entry: Entry, member: str, leaf: Certificate | None) -> Iterator[Finding]:
-    _, rightly = THUMBPRINTS[member]
-    see = "RFC 7517, section 4.8" if rightly == "x5t" else "RFC 7517, section 4.9"
-    if member != rightly:
-        told = f"it spells {rightly} as {member}, which readers ignore, or stumble over"
-        yield _finding(entry, "misspelled_thumbprint", "info", told, see)
+    _, correct = THUMBPRINTS[member]
+    see = "RFC 7517, section 4.8" if correct == "x5t" else "RFC 7517, section 4.9"
+    if member != correct:
+        text = f"spells {correct} as {member}, which clients ignore or reject"
+        yield _finding(entry, "misspelled_thumbprint", "info", text, see)
     value = entry.word(member)
     if value is None:
-        told = f"its {member} is no string"
-        yield _finding(entry, "thumbprint_mismatch", "warning", told, see)
+        text = f"has a {member} that is not a string"
+        yield _finding(entry, "thumbprint_mismatch", "warning", text, see)
         return
     if leaf is None:
         return
     match spelling_of(member, value, leaf):
         case "padded":
-            told = f"its {member} is not base64url without padding"
-            yield _finding(entry, "thumbprint_encoding", "info", told, see)
+            text = f"has a {member} that is not base64url without padding"
+            yield _finding(entry, "thumbprint_encoding", "info", text, see)
         case "hex":
-            told = f"its {member} is made of the hex digits of the digest, not of its octets"
-            yield _finding(entry, "thumbprint_encoding", "warning", told, see)
+            text = f"has a {member} that encodes the hex digits of the digest, not its octets"
+            yield _finding(entry, "thumbprint_encoding", "warning", text, see)
         case "wrong":
-            told = f"its {member} is not that of its certificate; clients that choose by it miss"
-            yield _finding(entry, "thumbprint_mismatch", "warning", told, see)
+            text = f"has a {member} that does not match its certificate; clients that use it fail"
+            yield _finding(entry, "thumbprint_mismatch", "warning", text, see)
         case _:
             pass
 
 
-def _finding(entry: Entry, code: str, severity: Severity, message: str, see: str) -> Finding:
+def _finding(entry: Entry, code: str, severity: Severity, predicate: str, see: str) -> Finding:
     return Finding(
         code=code,
         severity=severity,
-        message=f"key {printable(entry.title, 80)}: {message}",
+        message=f"key {printable(entry.title, 80)} {predicate}",
         see=see,
         kid=entry.kid,
     )

@@ -1,4 +1,4 @@
-"""The doctor's examination of a store: can processes share key sets through it?"""
+"""Findings on a store: whether processes can share key sets through it."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def open_store(url: str) -> RedisStore:
 
 
 def of_store(url: str, store: RedisStore) -> Iterator[Finding]:
-    """Examine a store: write, read back, claim and release under a name that no client uses.
+    """Yield findings from writing, reading and claiming under a name that no client uses.
 
     Arguments:
-        url: of the store; it is not shown, as it may hold a password.
+        url: of the store; it is never printed, because it may contain a password.
         store: the store.
     """
     from ..._core.addresses import is_loopback
@@ -50,7 +50,7 @@ def of_store(url: str, store: RedisStore) -> Iterator[Finding]:
         yield _finding(
             "store_in_clear",
             "warning",
-            "the connection is not encrypted: use rediss:// (the seal still protects the keys)",
+            "the connection is not encrypted; use rediss:// (the seal still protects the keys)",
         )
     name = f"doctor-{os.urandom(8).hex()}"
     try:
@@ -61,24 +61,24 @@ def of_store(url: str, store: RedisStore) -> Iterator[Finding]:
         won, again = store.claim(f"{name}:lease", 10), store.claim(f"{name}:lease", 10)
         store.release(f"{name}:lease")
         took = (time.monotonic() - began) / 6
-    except Exception as error:  # noqa: BLE001 (whatever the client library raises)
+    except Exception as error:  # noqa: BLE001 (the client library's own errors)
         kind = type(error).__name__
         yield _finding("store_failed", "error", f"the store cannot be used: {kind}")
         return
     if found is None or found.value != _VALUE or not won or again:
         yield _finding(
-            "store_forgets", "error", "the store does not return what was written to it just now"
+            "store_forgets", "error", "the store does not return the value that was just written"
         )
         return
     if found.age is None:
         yield _finding(
-            "store_without_clock", "warning", "the server does not say how old a value is (PTTL)"
+            "store_without_clock", "warning", "the server does not report the age of a value (PTTL)"
         )
     if took > _SLOW:
         yield _finding(
             "store_slow",
             "warning",
-            f"a command took {took * 1000:.0f} ms: too far away for a flight, which then fetches",
+            f"a command took {took * 1000:.0f} ms, too long for a flight, which then fetches",
         )
 
 

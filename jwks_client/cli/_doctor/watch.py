@@ -1,7 +1,6 @@
-"""Looking again and again, and telling only what changed.
+"""Repeat an inspection, and report only what changed.
 
-Owns: the loop and the differences. May not know: how it looks, waits or shows, all of which it is
-handed: nothing here waits by itself.
+Must not depend on how inspecting, waiting and printing are done: all three are arguments.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .._output import printable
-from .._probe.target import Look
+from .._probe.target import Inspection
 from .finding import Finding
 
 __all__ = ["Report", "changes_between", "watch"]
@@ -18,29 +17,29 @@ __all__ = ["Report", "changes_between", "watch"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What one look found."""
+    """The result of one inspection."""
 
-    look: Look
+    inspection: Inspection
     findings: tuple[Finding, ...]
 
 
 def watch(
-    look: Callable[[], Report],
+    inspect: Callable[[], Report],
     show: Callable[[Report, list[str] | None], None],
     wait: Callable[[], bool],
 ) -> Report:
-    """Look until told to end; gives the last report.
+    """Inspect until `wait` returns False; return the last report.
 
     Arguments:
-        look: looks once.
-        show: is given the first report with None, and each later one that differs with what
-            changed since the one before.
-        wait: waits for the next time; False ends it.
+        inspect: inspects once.
+        show: called with the first report and None, then with each report that differs from the
+            one before and the list of changes.
+        wait: waits for the next inspection; returns False to end.
     """
-    report = look()
+    report = inspect()
     show(report, None)
     while wait():
-        before, report = report, look()
+        before, report = report, inspect()
         changes = changes_between(before, report)
         if changes:
             show(report, changes)
@@ -48,13 +47,16 @@ def watch(
 
 
 def changes_between(before: Report, after: Report) -> list[str]:
-    """What changed from one report to the next, in words."""
-    return [*_key_changes(before.look, after.look), *_finding_changes(before, after)]
+    """Return a sentence for each change from one report to the next."""
+    return [
+        *_key_changes(before.inspection, after.inspection),
+        *_finding_changes(before, after),
+    ]
 
 
-def _key_changes(before: Look, after: Look) -> Iterator[str]:
+def _key_changes(before: Inspection, after: Inspection) -> Iterator[str]:
     if before.entries is None or after.entries is None:
-        return  # what an answer without keys means is a finding
+        return  # a response without a key set is a finding
     old, new = _keys_of(before), _keys_of(after)
     for name in new.keys() - old.keys():
         yield f"key {printable(name, 80)} was added"
@@ -62,26 +64,26 @@ def _key_changes(before: Look, after: Look) -> Iterator[str]:
         yield f"key {printable(name, 80)} was withdrawn"
     for name in sorted(old.keys() & new.keys()):
         if old[name] != new[name]:
-            yield f"key {printable(name, 80)} is another key now"
+            yield f"key {printable(name, 80)} was replaced by another key"
 
 
-def _keys_of(look: Look) -> dict[str, list[str]]:
-    """What the set has under each kid, whatever the order of its entries."""
+def _keys_of(inspection: Inspection) -> dict[str, list[str]]:
+    """Return the thumbprints under each kid, independent of the order of the entries."""
     found: dict[str, list[str]] = {}
-    for entry in look.entries or ():
-        made_of = "" if entry.key is None else entry.key.thumbprint
-        found.setdefault(entry.kid or f"without kid {made_of}", []).append(made_of)
-    return {kid: sorted(made_of) for kid, made_of in found.items()}
+    for entry in inspection.entries or ():
+        thumbprint = "" if entry.key is None else entry.key.thumbprint
+        found.setdefault(entry.kid or f"without kid {thumbprint}", []).append(thumbprint)
+    return {kid: sorted(thumbprints) for kid, thumbprints in found.items()}
 
 
 def _finding_changes(before: Report, after: Report) -> Iterator[str]:
-    # By code and key: how long an answer took is another number every time.
+    # Compared by code and key: the message may contain a measured time.
     old = {(one.code, one.severity, one.kid): one for one in before.findings}
     new = {(one.code, one.severity, one.kid): one for one in after.findings}
     for name, finding in new.items():
         if name not in old:
-            yield f"now {finding.severity} {finding.code}: {finding.message}"
+            yield f"new {finding.severity} {finding.code}: {finding.message}"
     for name, finding in old.items():
         if name not in new:
             about = "" if finding.kid is None else f" (key {printable(finding.kid, 80)})"
-            yield f"no more {finding.severity} {finding.code}{about}"
+            yield f"resolved {finding.severity} {finding.code}{about}"

@@ -1,1 +1,1 @@
-"""What a visit to a provider finds out."""
+"""Fetch what a provider publishes, and keep a record of it."""

@@ -1,8 +1,7 @@
-"""What a key's certificate and thumbprints say, to be compared with the key itself.
+"""Read the certificate and thumbprints of a key, ``x5c``, ``x5t`` and ``x5t#S256``.
 
-Owns: reading ``x5c``, ``x5t`` and ``x5t#S256`` (RFC 7517, sections 4.7 to 4.9). May not know: what
-a disagreement means. The library itself neither uses nor trusts any of it, so that this is the only
-place which reads them, and only for showing.
+See RFC 7517, sections 4.7 to 4.9. The library neither uses nor trusts them; they are
+read here only, to be printed and compared.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["THUMBPRINTS", "Certificate", "Unreadable", "leaf_of", "spelling_of"]
 
-# The member, the hash it names, and the name it should have.
+# Each spelling of the member, with its hash and the correct name.
 THUMBPRINTS: Final[Mapping[str, tuple[str, str]]] = {
     "x5t": ("sha1", "x5t"),
     "x5t#S256": ("sha256", "x5t#S256"),
@@ -34,48 +33,48 @@ _LONGEST: Final = 64 * 1024
 
 
 class Unreadable(ValueError):
-    """An ``x5c`` that holds no certificate, and why."""
+    """An ``x5c`` without a readable certificate, and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The first certificate of an ``x5c``: its octets, its key and when it ends."""
+    """The first certificate of an ``x5c``: its octets, its key and when it expires."""
 
     octets: bytes
     public_key: bytes | None
     ends: float
 
     def is_for(self, key: PublicKey) -> bool | None:
-        """Whether it is for this key; None if its own cannot be read."""
+        """Return whether it certifies this key; None if its own key cannot be read."""
         return None if self.public_key is None else self.public_key == _octets_of(key)
 
 
 def leaf_of(jwk: Mapping[str, Any]) -> Certificate | None:
-    """The first certificate of an entry's ``x5c``; None if it has none. Raises `Unreadable`."""
+    """Return the first certificate of an entry's ``x5c``, if any. Raises `Unreadable`."""
     from cryptography import x509
 
     if "x5c" not in jwk:
         return None
     chain = jwk["x5c"]
     if not isinstance(chain, list) or not chain or not isinstance(chain[0], str):
-        raise Unreadable("x5c is no list of certificates")
+        raise Unreadable("x5c is not a list of certificates")
     try:
         octets = base64.b64decode(chain[0][:_LONGEST], validate=True)
     except (binascii.Error, ValueError):
         raise Unreadable("x5c does not begin with standard base64") from None
     try:
-        with warnings.catch_warnings(action="ignore"):  # of old certificates' small oddities
+        with warnings.catch_warnings(action="ignore"):  # about oddities of old certificates
             certificate = x509.load_der_x509_certificate(octets)
             ends = certificate.not_valid_after_utc.timestamp()
             return Certificate(octets, _public_key_of(certificate), ends)
-    except Exception:  # noqa: BLE001 (whatever hostile octets cause)
+    except Exception:  # noqa: BLE001 (hostile octets may raise anything)
         raise Unreadable("x5c does not begin with a certificate") from None
 
 
 def _public_key_of(certificate: Any) -> bytes | None:
     try:
         return _octets_of(certificate.public_key())
-    except Exception:  # noqa: BLE001 (a key of a kind that cryptography does not know)
+    except Exception:  # noqa: BLE001 (a key type that cryptography does not support)
         return None
 
 
@@ -87,7 +86,7 @@ def _octets_of(key: Any) -> bytes:
 
 
 def spelling_of(member: str, value: str, certificate: Certificate) -> str:
-    """How a thumbprint stands to the certificate: ``right``, ``padded``, ``hex`` or ``wrong``."""
+    """Compare a thumbprint with the certificate: ``right``, ``padded``, ``hex`` or ``wrong``."""
     digest = hashlib.new(THUMBPRINTS[member][0], certificate.octets, usedforsecurity=False)
     right = to_base64url(digest.digest())
     if value == right:
@@ -95,6 +94,6 @@ def spelling_of(member: str, value: str, certificate: Certificate) -> str:
     plain = urllib.parse.unquote(value).rstrip("=").replace("+", "-").replace("/", "_")
     if plain == right:
         return "padded"
-    hexed = digest.hexdigest()
-    digits = {to_base64url(text.encode()) for text in (hexed, hexed.upper())}
-    return "hex" if plain in digits or value.replace(":", "").lower() == hexed else "wrong"
+    digits = digest.hexdigest()
+    encoded = {to_base64url(text.encode()) for text in (digits, digits.upper())}
+    return "hex" if plain in encoded or value.replace(":", "").lower() == digits else "wrong"

@@ -1,7 +1,7 @@
-"""The HTTP client that a `JWKSClient` of a command is given, which remembers what came last.
+"""An HTTP client for a `JWKSClient` that remembers the last request and response.
 
-Owns: turning a KeysUnavailableError into one line that names the address. The library's errors name
-no host, because they may end up in answers; here a person asks who may know.
+The library's errors name no host, because they may be sent to strangers. A command may name it:
+`Recorder.describe` turns a KeysUnavailableError into one line with the URL.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..._client.http import lower_names, timed_out
 from .._output import printable
-from .network import Asker, trouble_from, trouble_with
+from .prober import Prober
+from .trouble import trouble_from_error, trouble_from_response
 
 if TYPE_CHECKING:
     from ...errors import KeysUnavailableError
@@ -19,41 +20,41 @@ __all__ = ["Recorder"]
 
 
 class Recorder:
-    """What `JWKSClient` needs of an ``httpx.Client``.
+    """The part of ``httpx.Client`` that a `JWKSClient` needs.
 
     Arguments:
-        asker: whose connections, limits and trust are used; it stays the caller's.
+        prober: provides the connections, limits and trust; its owner closes it.
     """
 
-    def __init__(self, asker: Asker) -> None:
-        self._asker = asker
+    def __init__(self, prober: Prober) -> None:
+        self._prober = prober
         self._url = ""
-        self._answer: tuple[int, dict[str, str]] | None = None
+        self._response: tuple[int, dict[str, str]] | None = None
 
     def build_request(self, method: str, url: str, **options: Any) -> Any:
-        """A request."""
-        return self._asker.client(url).build_request(method, url, **options)
+        """Build a request."""
+        return self._prober.client(url).build_request(method, url, **options)
 
     def send(self, request: Any, **options: Any) -> Any:
-        """Send it, and remember where it went and what came."""
-        self._url, self._answer = str(request.url), None
-        with self._asker.progress(f"asking {printable(self._url)}"):
-            response = self._asker.client(self._url).send(request, **options)
-        self._answer = response.status_code, lower_names(response.headers)
+        """Send a request, and remember its URL and the response."""
+        self._url, self._response = str(request.url), None
+        with self._prober.progress(f"fetching {printable(self._url)}"):
+            response = self._prober.client(self._url).send(request, **options)
+        self._response = response.status_code, lower_names(response.headers)
         return response
 
-    def told(self, error: KeysUnavailableError) -> str:
-        """What happened, where, and what to try."""
+    def describe(self, error: KeysUnavailableError) -> str:
+        """Return what happened, where, and what to try."""
         cause = error.__cause__
         trouble = None
         if error.code == "fetch_timeout" or cause is not None:
             late = error.code == "fetch_timeout" or timed_out(cause or error)
-            policy = self._asker.policy
-            trouble = trouble_from(self._url, cause or error, late=late, policy=policy)
-        elif self._answer is not None:
-            status, headers = self._answer
-            trouble = trouble_with(self._url, status, headers, None)
+            policy = self._prober.policy
+            trouble = trouble_from_error(self._url, cause or error, late=late, policy=policy)
+        elif self._response is not None:
+            status, headers = self._response
+            trouble = trouble_from_response(self._url, status, headers, None)
         if trouble is not None:
             return trouble.message
         where = f"{printable(self._url)}: " if self._url else ""
-        return f"{where}{error.message}; jwks-client doctor says more"
+        return f"{where}{error.message}; jwks-client doctor explains more"

@@ -1,4 +1,4 @@
-"""``jwks-client serve``: its options, what it prints, and its refusal to look like production."""
+"""``jwks-client serve``: its options, and the warnings that it prints."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 import click
 from click.core import ParameterSource
 
+from ..._core.addresses import is_loopback
 from ...errors import ConfigurationError
 from .._errors import wrong_setting
 from .._options import as_json_option, provider_option
@@ -36,17 +37,17 @@ _DEFAULT: Final = ParameterSource.DEFAULT
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; one beyond this machine needs --allow-non-loopback.",
+    help="Address to listen on; one that other machines can reach needs --allow-non-loopback.",
 )
 @click.option(
     "--base-url",
-    help="Its URL for clients, if they do not reach it where it listens, such as http://idp:8400 "
-    "among containers; needs --allow-non-loopback too.",
+    help="The URL for clients, if it differs from the address, such as http://idp:8400 between "
+    "containers; needs --allow-non-loopback too.",
 )
 @click.option(
     "--allow-non-loopback",
     is_flag=True,
-    help="Let other machines reach it, knowing that each of them then gets any token.",
+    help="Allow other machines to reach it; each of them then gets any token.",
 )
 @provider_option
 @click.option("--issuer", help="The iss of its tokens.  [default: the base URL]")
@@ -56,7 +57,7 @@ _DEFAULT: Final = ParameterSource.DEFAULT
     multiple=True,
     default=("api",),
     show_default=True,
-    help="The aud of its tokens; may be given several times.",
+    help="The aud of its tokens; may be repeated.",
 )
 @click.option(
     "--algorithm",
@@ -75,7 +76,7 @@ _DEFAULT: Final = ParameterSource.DEFAULT
 @click.option(
     "--until-stdin-ends",
     is_flag=True,
-    help="End with standard input too: for a program that starts this one.",
+    help="Also end when standard input ends, for a program that starts this one.",
 )
 @as_json_option
 @click.pass_context
@@ -96,29 +97,29 @@ def serve(
     It listens on 127.0.0.1 only, publishes a key set and discovery metadata, and prints its base
     URL as its first line (with --json a one-line object that contains it). Ctrl-C ends it.
 
-    Open that URL in a browser to issue tokens, rotate or withdraw keys, and break it, by clicks.
+    Open that URL in a browser to issue tokens, rotate or withdraw keys, and simulate failures.
 
-    With --provider stytch:project-test-0a1b, say, its tokens, key set and paths look like that
-    provider's: your app changes one line, the URL of the keys.
+    With --provider (such as stytch:project-test-0a1b), its tokens, key set and paths look like that
+    provider's; your app only changes the URL of the keys.
 
     \b
-    A token, with any claims (null omits one); Accept: text/plain for the token alone:
+    A token with any claims (null omits one); Accept: text/plain returns the token alone:
       curl -H 'Content-Type: application/json' \\
            -d '{"sub": "u1", "scope": "orders:read"}' http://127.0.0.1:8400/dev/token
 
     \b
-    A token as a client gets it; any client ID and secret will do:
+    A token from the token endpoint; any client ID and secret are accepted:
       curl -u app:secret -d grant_type=client_credentials http://127.0.0.1:8400/token
 
     \b
-    A new key, or one withdrawn; a failure (500, hang, empty, html), and its end:
+    Rotate or withdraw a key; begin a failure (500, hang, empty, html) and end it:
       curl -X POST -H 'Content-Type: application/json' http://127.0.0.1:8400/dev/rotate
       curl -X POST -H 'Content-Type: application/json' http://127.0.0.1:8400/dev/revoke/key-1
       curl -X POST -H 'Content-Type: application/json' http://127.0.0.1:8400/dev/fail/500
       curl -X POST -H 'Content-Type: application/json' http://127.0.0.1:8400/dev/recover
 
     \b
-    Its keys, and how often they were fetched:
+    Its keys, and how often they have been fetched:
       curl http://127.0.0.1:8400/dev/state
     """  # noqa: D301 (click wants the character behind \\b)
     from .app import development_app
@@ -138,7 +139,7 @@ def serve(
         place = place or base_url_of(listener)
         idp = make(place)
         click.echo(json.dumps({"base_url": place, "issuer": idp.issuer}) if as_json else place)
-        _warn(place, address)
+        _warn(idp, address)
         app = development_app(idp, beyond_loopback=allow_non_loopback)
         run(app, listener, until_stdin_ends=until_stdin_ends, at_end=idp.mend)
 
@@ -204,28 +205,27 @@ def _checked_host(host: str, *, allowed: bool) -> str:
     """Return the address to listen on. Names are refused: their address can change."""
     address = "127.0.0.1" if host == "localhost" else host.strip("[]")
     try:
-        is_loopback = ipaddress.ip_address(address).is_loopback
+        is_here = ipaddress.ip_address(address).is_loopback
     except ValueError:
         raise click.BadParameter("must be an IP address", param_hint="--host") from None
-    if not (is_loopback or allowed):
+    if not (is_here or allowed):
         raise click.BadParameter(
-            f"other machines reach {host}, and each of them would get any token. Never do that in "
-            "production; for a container on your own machine add --allow-non-loopback.",
+            f"other machines can reach {host}, and each of them would get any token. Never do that "
+            "in production; for a container on your own machine add --allow-non-loopback.",
             param_hint="--host",
         )
     return address
 
 
 def _checked_base_url(base_url: str, *, allowed: bool) -> str:
-    from .origin_guard import is_loopback
 
     if (place := _place_in(base_url)) is None:
         raise click.BadParameter(
             "must be scheme, host and port, such as http://idp:8400", param_hint="--base-url"
         )
-    if not (is_loopback(place.hostname) or allowed):
+    if not (is_loopback(place.hostname or "") or allowed):
         raise click.BadParameter(
-            "other machines reach that URL; add --allow-non-loopback if you want it",
+            "other machines can reach that URL; add --allow-non-loopback to allow it",
             param_hint="--base-url",
         )
     return f"{place.scheme}://{place.netloc.lower()}"
@@ -242,16 +242,19 @@ def _place_in(base_url: str) -> SplitResult | None:
     return place if is_place and not any(more) else None
 
 
-def _warn(base_url: str, address: str) -> None:
+def _warn(idp: DevelopmentProvider, address: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    warning = "For development only: whoever reaches this port gets any token. Never in production."
+    warning = (
+        "For development only: it signs any token for anyone who reaches this port. "
+        "Never use it in production."
+    )
     console.print(Text(warning, style="bold red"))
     if not ipaddress.ip_address(address).is_loopback:
-        beyond = f"It listens on {address}: other machines may reach it."
+        beyond = f"It listens on {address}; other machines can reach it."
         console.print(Text(beyond, style="bold red"))
-    console.print(Text(f"In a browser: {base_url}/", style="dim"))
-    console.print(Text(f"Discovery: {base_url}/.well-known/openid-configuration", style="dim"))
+    console.print(Text(f"In a browser: {idp.base_url}/", style="dim"))
+    console.print(Text(f"Discovery: {idp.discovery_url}", style="dim"))
     console.print(Text("Tokens and keys: jwks-client serve --help", style="dim"))

@@ -13,19 +13,19 @@ pages out:
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from ..._core.addresses import ip_literal, is_loopback
 from .answers import Refused, media_type_of, problem
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["OriginGuard", "is_loopback"]
+__all__ = ["OriginGuard"]
 
 _SAME: frozenset[str] = frozenset({"same-origin", "none"})
 
@@ -78,30 +78,18 @@ class OriginGuard:
 
     def _is_own(self, host: str) -> bool:
         name = _name_in(host)
-        if is_loopback(name):
+        if name is not None and is_loopback(name):
             return True
         own = urlsplit(self.base_url).hostname
-        return self.beyond_loopback and name is not None and (name == own or _is_address(name))
-
-
-def is_loopback(name: str | None) -> bool:
-    """Return whether a host is this machine, judged by the name alone."""
-    try:
-        return name == "localhost" or ipaddress.ip_address(name or "").is_loopback
-    except ValueError:
-        return False
+        return (
+            self.beyond_loopback
+            and name is not None
+            and (name == own or ip_literal(name) is not None)
+        )
 
 
 def _is_guarded(path: str) -> bool:
     return path in ("/", "/token") or path.startswith(("/dev/", "/page/"))
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _name_in(host: str) -> str | None:

@@ -10,9 +10,9 @@ import json
 import shlex
 from urllib.parse import urlsplit
 
+from ..._core.addresses import is_loopback
 from ..._core.unchecked import Unchecked, UncheckedType
 from .orders import Order
-from .origin_guard import is_loopback
 from .provider import DevelopmentProvider
 
 __all__ = ["fastapi_code", "grant_command", "order_command", "use_command", "verify_code"]
@@ -81,7 +81,7 @@ def _imports(idp: DevelopmentProvider) -> str:
 
 
 def _provider_code(idp: DevelopmentProvider) -> str:
-    is_remote = not is_loopback(urlsplit(idp.base_url).hostname)
+    is_remote = not is_loopback(urlsplit(idp.base_url).hostname or "")
     more = ["allow_http=True"] if is_remote and idp.base_url.startswith("http://") else []
     if idp.preset is not None:
         discovery = ["discovery_url=None"] if idp.preset.discovery_url is not None else []

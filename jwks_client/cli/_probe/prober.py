@@ -1,0 +1,192 @@
+"""Fetch from a provider as the clients do, and keep a record of every request and response.
+
+`_core.keysets.fetch` decides what is requested and which responses count; the limits are those of
+the clients.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Self, cast
+from urllib.parse import urlsplit
+
+import click
+
+from ... import CachePolicy, FetchPolicy, Provider, __version__
+from ..._client.clock import SystemClock
+from ..._client.http import Line, get
+from ..._core.keysets.fetch import Broken, Outcome, Plan, Request, Response, Talk
+from ..._core.keysets.gzip_body import BadGzip, gunzip
+from .._output import printable, waiting
+from .trouble import Trouble, trouble_from_error, trouble_from_response
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Exchange", "Prober", "fetch_policy"]
+
+_AGENT: Final = f"jwks-client-sdk/{__version__}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One GET request and its response.
+
+    Attributes:
+        url: of the request.
+        status: of the response, or None if none arrived.
+        headers: of the response, with names in lower case.
+        body: decompressed; None if none arrived, or it was over the limit.
+        seconds: until the whole response had arrived.
+        certificate_ends: when the server's certificate expires, in seconds since the epoch.
+        trouble: why no response arrived, or why it is not a document.
+    """
+
+    url: str
+    status: int | None = None
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    seconds: float = 0.0
+    certificate_ends: float | None = None
+    trouble: Trouble | None = None
+
+
+def fetch_policy(timeout: float) -> FetchPolicy:
+    """Return the default limits with another deadline, and without retries."""
+    return FetchPolicy(
+        connect_timeout=timeout, attempt_timeout=timeout, deadline=timeout, retries=0
+    )
+
+
+class Prober:
+    """Fetches, and keeps what it received; a context manager that closes its connections.
+
+    Arguments:
+        policy: the limits.
+        ca_file: a PEM file of certificate authorities to trust in addition to the public ones.
+        progress: shows that a request is in progress.
+    """
+
+    def __init__(
+        self,
+        policy: FetchPolicy,
+        ca_file: str | None = None,
+        progress: Callable[[str], AbstractContextManager[None]] = waiting,
+    ) -> None:
+        self.policy = policy
+        self.progress = progress
+        self._trust = None if ca_file is None else _trust(ca_file)
+        self._open = ExitStack()
+        self._clients: dict[str, httpx.Client] = {}
+        self._certificate_ends: float | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def fetch(self, provider: Provider) -> tuple[Outcome, list[Exchange]]:
+        """Fetch a provider's key set once; return the outcome and every exchange on the way."""
+        steps = self._talk(provider).converse()
+        exchanges: list[Exchange] = []
+        response: Response | Broken | None = None
+        while True:
+            try:
+                request = next(steps) if response is None else steps.send(response)
+            except StopIteration as done:
+                return cast("Outcome", done.value), exchanges
+            response, exchange = self._exchange(request)
+            exchanges.append(exchange)
+
+    def _talk(self, provider: Provider) -> Talk:
+        headers = provider.headers
+        pairs = (headers() if callable(headers) else headers or {}).items()
+        return Talk(
+            plan=Plan(provider=provider, cache=CachePolicy(), fetch=self.policy, user_agent=_AGENT),
+            now=0.0,
+            wall=SystemClock().time(),
+            validators=None,
+            discovered=None,
+            last_failed=True,  # so that no request is retried
+            headers=tuple(pairs),
+        )
+
+    def _exchange(self, request: Request) -> tuple[Response | Broken, Exchange]:
+        line = Line()
+        timer = threading.Timer(self.policy.attempt_timeout, line.cut)
+        timer.daemon = True
+        self._certificate_ends = None
+        began = monotonic()
+        timer.start()
+        try:
+            with self.progress(f"fetching {printable(request.url)}"):
+                response = get(self.client(request.url), request, line, self.policy)
+        finally:
+            timer.cancel()
+        seconds = monotonic() - began
+        if isinstance(response, Broken):
+            trouble = trouble_from_error(
+                request.url, response.cause, late=response.timed_out, policy=self.policy
+            )
+            return response, Exchange(url=request.url, headers={}, seconds=seconds, trouble=trouble)
+        body = _decompressed(response, self.policy.max_body)
+        return response, Exchange(
+            url=request.url,
+            status=response.status,
+            headers=response.headers,
+            body=body,
+            seconds=seconds,
+            certificate_ends=self._certificate_ends,
+            trouble=trouble_from_response(request.url, response.status, response.headers, body),
+        )
+
+    def client(self, url: str) -> httpx.Client:
+        """Return the HTTP client for the scheme of a URL."""
+        import httpx
+
+        scheme = urlsplit(url).scheme
+        if scheme not in self._clients:
+            # Loading the public authorities takes tens of milliseconds: only https needs them.
+            secure = self._trust or httpx.create_ssl_context() if scheme == "https" else None
+            context = secure or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            hooks = {"response": [self._note_certificate]}
+            http = httpx.Client(verify=context, event_hooks=hooks)
+            self._clients[scheme] = self._open.enter_context(http)
+        return self._clients[scheme]
+
+    def _note_certificate(self, response: httpx.Response) -> None:
+        stream = response.extensions.get("network_stream")
+        secure = None if stream is None else stream.get_extra_info("ssl_object")
+        certificate: Mapping[str, Any] = (secure.getpeercert() if secure else None) or {}
+        if "notAfter" in certificate:
+            self._certificate_ends = float(ssl.cert_time_to_seconds(certificate["notAfter"]))
+
+
+def _trust(ca_file: str) -> ssl.SSLContext:
+    import httpx
+
+    context = httpx.create_ssl_context()
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except (OSError, ssl.SSLError):
+        raise click.UsageError(
+            f"--ca must be a PEM file of certificate authorities, got {ca_file!r}"
+        ) from None
+    return context
+
+
+def _decompressed(response: Response, limit: int) -> bytes | None:
+    """Return the body for inspection; what is not gzip, as it came."""
+    body = response.body
+    if body is None or "gzip" not in response.headers.get("content-encoding", ""):
+        return body
+    try:
+        return gunzip(body, limit)
+    except BadGzip:
+        return body
