@@ -15,6 +15,7 @@ from .._core.keysets.jwk import Key, KeySet
 from .._core.policy import CachePolicy, FetchPolicy
 from .._core.provider import Provider
 from .._core.tokens.verified import VerifiedToken
+from .fork_gate import making
 from .issuers.resolver_call import Resolution
 from .keysets.flights import Wait
 from .keysets.thread_flights import gone, wait
@@ -65,20 +66,21 @@ class JWKSClient(VerifyingClient):
         listeners: Iterable[Listener] = (),
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(
-            *providers,
-            cache=cache,
-            fetch=fetch,
-            token_cache_size=token_cache_size,
-            http=http,
-            store=store,
-            count_keys=count_keys,
-            listeners=listeners,
-            clock=clock,
-            resolve=resolve,
-            max_resolved=max_resolved,
-            resolve_ttl=resolve_ttl,
-        )
+        with making:
+            super().__init__(
+                *providers,
+                cache=cache,
+                fetch=fetch,
+                token_cache_size=token_cache_size,
+                http=http,
+                store=store,
+                count_keys=count_keys,
+                listeners=listeners,
+                clock=clock,
+                resolve=resolve,
+                max_resolved=max_resolved,
+                resolve_ttl=resolve_ttl,
+            )
 
     def verify(
         self,

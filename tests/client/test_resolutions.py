@@ -645,7 +645,7 @@ def test_a_child_process_begins_without_calls_and_with_a_free_lock(bench):
     tenants = bench.open()
     bench.begin()
     bench.application.wait_until_asked(A)
-    tenants._lock.acquire()
+    tenants._lock.__enter__()
     bench.application.gate, parent = None, bench.application.gate
     tenants.after_fork()
     assert bench.ask().issuer == A
@@ -928,7 +928,7 @@ def test_each_event_loop_waits_for_what_it_can(bench):
         if bench.kind == "task":
             wait_for_calls(bench, 2)
         else:
-            until(lambda: len(next(iter(bench.tenants._in_flight.values()))._waiting) == 2)
+            until(lambda: len(next(iter(bench.tenants._in_flight.values()))._end._waiting) == 2)
         bench.application.gate.open()
         assert first.result(LONG).issuer == second.result(LONG).issuer == A
         assert len(bench.application.asked) == (2 if bench.kind == "task" else 1)

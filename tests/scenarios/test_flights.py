@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from driver import ByHost
 
 from jwks_client import (
     AsyncJWKSClient,
@@ -291,6 +292,33 @@ def test_a_handler_may_join_a_flight_that_it_kept_from_starting(idp, monkeypatch
     assert client.verify(idp.issue(sub="main")).subject == "main"
     assert verified == ["handler"]
     assert idp.fetches == 1
+
+
+@pytest.mark.parametrize("step", ["look_up", "pay", "verified"])
+def test_a_handler_may_verify_inside_a_step_of_the_resolver(idp, step):
+    """A handler that interrupts a step verifies a token of a loaded tenant, and never waits for a new one."""
+    others = [FakeProvider(issuer=f"https://{name}.test", clock=idp.clock) for name in ("a", "b")]
+    known = {one.issuer: one.provider for one in (idp, *others)}
+    transport = ByHost([idp, *others])
+    http = httpx.Client(transport=transport)
+    client = JWKSClient(resolve=known.get, clock=idp.clock, http=http)
+    client.verify(idp.issue())
+    table, outcomes = client._tenants._table, []
+    real = getattr(table, step)
+
+    def interrupted(*arguments, **options):
+        setattr(table, step, real)
+        outcomes.append(client.verify(idp.issue(sub="handler")).subject)
+        with pytest.raises(KeysUnavailableError) as caught:
+            client.verify(others[1].issue())
+        outcomes.append(caught.value.code)
+        client.forget(others[0].issuer)
+        return real(*arguments, **options)
+
+    setattr(table, step, interrupted)
+    assert client.verify(others[0].issue(sub="main")).subject == "main"
+    assert outcomes == ["handler", "resolver_failed"]
+    assert client.verify(others[1].issue(sub="later")).subject == "later"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

@@ -23,6 +23,7 @@ from typing import Any, Final, TypeAlias, cast
 from ..._core.issuers.resolver_answers import Failure
 from ..._core.provider import Provider
 from ...errors import ConfigurationError
+from ..lock import InterruptibleLock
 from .resolver_call import Resolution
 
 # New issuers at once: within two seconds the bucket admits no more, so more of them are stuck.
@@ -40,6 +41,7 @@ class Resolver:
 
     Arguments:
         resolve: the application's.
+        lock: guards what is running; the caller's own, so that it knows who was interrupted.
         asynchronous: it may be a coroutine function, or return an awaitable.
         most_known: how many tenants may be loaded.
         on_end: given each call and its answer, or in the answer's place a `Failure` or
@@ -52,6 +54,7 @@ class Resolver:
         self,
         resolve: Resolve,
         *,
+        lock: InterruptibleLock,
         asynchronous: bool,
         most_known: int,
         on_end: Callable[[Resolution, object], None],
@@ -68,7 +71,7 @@ class Resolver:
         self._resolve = resolve
         self._most_known = MOST_FOR_ONE * most_known
         self._on_end = on_end
-        self._lock = threading.Lock()
+        self._lock = lock
         self._running: dict[Resolution, bool] = {}  # until it really ended: is its issuer new?
 
     def start(self, call: Resolution, *, new: bool) -> None:
@@ -95,15 +98,14 @@ class Resolver:
         except RuntimeError:
             here = None
         with self._lock:
-            tasks = [one.task for one in self._running if one.task is not None]
+            tasks = [one.task for one in list(self._running) if one.task is not None]
         for task in tasks:
             with suppress(RuntimeError):  # its loop is closed, and took the task along
                 task.get_loop().call_soon_threadsafe(task.cancel)
         return [task for task in tasks if task.get_loop() is here]
 
     def after_fork(self) -> None:
-        """In the child: a new lock (a lost thread may hold the old), and nothing that runs."""
-        self._lock = threading.Lock()
+        """Start anew in the child, where no thread of the parent runs the resolver."""
         self._running = {}
 
     def _make_room(self, call: Resolution, *, new: bool) -> bool:
@@ -111,9 +113,10 @@ class Resolver:
         with self._lock:
             for one in list(self._running):
                 if one.task is not None and one.task.get_loop().is_closed():
-                    del self._running[one]  # a loop that is gone takes its tasks along
-            of_one = sum(one.issuer == call.issuer for one in self._running)
-            alike = sum(was_new is new for was_new in self._running.values())
+                    self._running.pop(one, None)  # a closed loop takes its tasks along
+            running = list(self._running.items())  # a signal handler may begin a call meanwhile
+            of_one = sum(one.issuer == call.issuer for one, _ in running)
+            alike = sum(was_new is new for _, was_new in running)
             if of_one >= MOST_FOR_ONE or alike >= (MOST_FOR_NEW if new else self._most_known):
                 return False
             self._running[call] = new

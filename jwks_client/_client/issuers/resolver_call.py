@@ -1,16 +1,15 @@
-"""One call of the application's resolver that is under way, and how callers wait for it.
+"""One call of the application's resolver, and how callers wait for it, in threads and in tasks.
 
-Owns: a call's end, once, and the waiting for that in threads and in tasks alike. May not know: what
-is called or what an answer means. Like a flight it is nobody's request: a caller that is cancelled
-cancels nothing.
+It must not depend on how the resolver is run, or on what an answer means. Like a flight it belongs
+to no caller: a cancelled caller cancels nothing.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from ..latch import Latch
 
 if TYPE_CHECKING:
     import asyncio
@@ -24,22 +23,22 @@ class Resolution:
     """A call of the resolver for one issuer.
 
     Arguments:
-        issuer: whom it asks about.
-        loop: the event loop it was begun on; None in threads.
-        number: its place among all calls of the client.
-        began_at: by the client's clock, monotonic.
-        overdue_at: by the system's monotonic clock; an answer after it is dropped.
+        issuer: the issuer that the resolver is asked about.
+        loop: the event loop on which the call began; None in threads.
+        number: the place of the call among all calls of the client.
+        began_at: when it began, by the client's clock (monotonic).
+        overdue_at: its deadline, by the system's monotonic clock. A later answer is dropped.
 
     Attributes:
-        ended: it brought something, is overdue, or was given up; set once, by `end`.
-        tenant: what it brought, if that counts. Who waited uses it, whatever became of it since.
-        failure: why it brought nothing that counts, where the call failed.
-        task: that awaits the answer, where a task does.
+        tenant: the tenant that the call brought, if it counts. Callers that waited use it, whatever
+            became of it since.
+        failure: the failure of the call, if it failed.
+        task: the task that awaits the answer, if one does.
     """
 
     __slots__ = (
-        *("_done", "_lock", "_waiting", "began_at", "ended", "failure", "issuer", "loop"),
-        *("number", "overdue_at", "task", "tenant"),
+        *("_end", "began_at", "failure", "issuer", "loop", "number", "overdue_at", "task"),
+        "tenant",
     )
 
     def __init__(
@@ -55,51 +54,29 @@ class Resolution:
         self.number = number
         self.began_at = began_at
         self.overdue_at = overdue_at
-        self.ended = False
         self.tenant: Tenant[KeySource] | None = None
         self.failure: Failure | None = None
         self.task: asyncio.Task[None] | None = None
-        self._done = threading.Event()
-        self._lock = threading.Lock()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._end = Latch()
 
     @property
     def left(self) -> float:
-        """Seconds until it is overdue, at least 0."""
+        """Seconds until the call is overdue, at least 0."""
         return max(self.overdue_at - time.monotonic(), 0.0)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the call has an outcome, is overdue, or was given up."""
+        return self._end.is_open
+
     def wait(self) -> None:
-        """Wait in this thread until it has ended or is overdue."""
-        self._done.wait(self.left)
+        """Wait in this thread until the call has ended or is overdue."""
+        self._end.wait(self.left)
 
     async def waited(self) -> None:
-        """Wait in this task, on whatever event loop, until it has ended or is overdue."""
-        import asyncio
-
-        future = asyncio.get_running_loop().create_future()
-        with self._lock:
-            if self.ended:
-                return
-            self._waiting.append(future)
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.left):
-                    await future
-        finally:
-            with self._lock, suppress(ValueError):
-                self._waiting.remove(future)
+        """Wait in this task, on whatever event loop, until the call has ended or is overdue."""
+        await self._end.waited(self.left)
 
     def end(self) -> None:
-        """Wake all who wait, in any thread and on any event loop."""
-        with self._lock:
-            self.ended = True
-            waiting, self._waiting = self._waiting, []
-        self._done.set()
-        for future in waiting:
-            with suppress(RuntimeError):  # its loop is closed: nobody waits there any more
-                future.get_loop().call_soon_threadsafe(_wake, future)
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+        """Wake all callers that wait, in threads and on event loops."""
+        self._end.open()

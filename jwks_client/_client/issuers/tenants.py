@@ -9,7 +9,8 @@ listener or a wait. The token of a tenant that is loaded and not due takes none.
 from __future__ import annotations
 
 import asyncio
-import threading
+import itertools
+import os
 import time
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
@@ -26,6 +27,7 @@ from ...events import Event, ResolverFailed, TenantDropped, TenantResolved
 from .. import arguments
 from ..keysets.flight import MOST_ROUNDS
 from ..keysets.source import KeySource
+from ..lock import InterruptibleLock
 from .resolver import BROKEN_OFF, TOO_LATE, Resolve, Resolver
 from .resolver_call import Resolution
 
@@ -67,8 +69,11 @@ class Tenants:
         draw: Callable[[], float],
         patience: float = PATIENCE,
     ) -> None:
+        # Each step of the table allows for another one inside of it, by a signal handler.
+        self._lock = InterruptibleLock()
         self._resolver = Resolver(
             resolve,
+            lock=self._lock,
             asynchronous=asynchronous,
             most_known=policy.max_resolved,
             on_end=self._answered,
@@ -80,10 +85,10 @@ class Tenants:
         self._draw = draw
         self._patience = patience
         self._table: TenantTable[KeySource] = TenantTable(policy)
-        self._lock = threading.Lock()
+        self._process = os.getpid()
         # By issuer, and by event loop where the resolver is awaited there.
         self._in_flight: dict[tuple[asyncio.AbstractEventLoop | None, str], Resolution] = {}
-        self._begun = 0
+        self._numbers = itertools.count(1)
         self._closed = False
         self._forgotten: LRUCache[str, None] = LRUCache(_MOST_FORGOTTEN)
 
@@ -111,10 +116,16 @@ class Tenants:
         ``unknown_issuer``; KeysUnavailableError ``resolver_failed``, or ``fetch_failed`` on a
         closed client.
         """
+        if self._process != os.getpid():  # uWSGI may fork without the hooks of `os`
+            self.after_fork()
         for _ in range(MOST_ROUNDS):
             found = self._find(issuer)
             if isinstance(found, Tenant):
                 return found
+            if self._lock.is_mine:
+                raise KeysUnavailableError(
+                    "resolver_failed", "a signal handler interrupted another call", retry_after=1
+                )
             yield found
             if found.tenant is not None:
                 return found.tenant
@@ -140,8 +151,9 @@ class Tenants:
         with self._lock:
             self._forgotten[issuer] = None
             tenant = self._table.forget(issuer)
-            for call in [one for one in self._in_flight.values() if one.issuer == issuer]:
-                self._give_up(call)
+            for call in list(self._in_flight.values()):
+                if call.issuer == issuer:
+                    self._give_up(call)
         if tenant is not None:
             self._tell(TenantDropped(provider=issuer, reason="forgotten"))
 
@@ -154,8 +166,9 @@ class Tenants:
         return self._resolver.close()
 
     def after_fork(self) -> None:
-        """In the child: a new lock (a lost thread may hold the old), and no calls."""
-        self._lock = threading.Lock()
+        """Start anew in the child: threads of the parent may hold the lock and make calls."""
+        self._process = os.getpid()
+        self._lock.renew()
         self._in_flight = {}
         self._resolver.after_fork()
 
@@ -207,11 +220,10 @@ class Tenants:
         """Put a call in the air; the lock is held, so it does not start yet."""
         for one in list(self._in_flight):
             if one[0] is not None and one[0].is_closed():
-                del self._in_flight[one]  # a loop that is gone takes its calls along
-        self._begun += 1
+                self._in_flight.pop(one, None)  # a closed loop takes its calls along
         loop = asyncio.get_running_loop() if self._asynchronous else None
         overdue_at = time.monotonic() + self._patience
-        call = Resolution(place[1], loop, self._begun, now, overdue_at)
+        call = Resolution(place[1], loop, next(self._numbers), now, overdue_at)
         self._in_flight[place] = call
         return call
 
@@ -272,8 +284,9 @@ class Tenants:
                 retry_in=rest,
             )
             return [failed]
-        call.tenant = outcome
         left = table.admit(outcome, call.number, call.began_at)
+        if not call.ended:  # a signal handler may have forgotten the issuer meanwhile
+            call.tenant = outcome
         told = _evicted(one for one in left if one.issuer != issuer)
         return told if outcome is known else [TenantResolved(provider=issuer), *told]
 
@@ -281,7 +294,7 @@ class Tenants:
         """Take a call out of the air and wake who waits for it. The lock is held."""
         for place, one in list(self._in_flight.items()):
             if one is call:
-                del self._in_flight[place]
+                self._in_flight.pop(place, None)
         call.end()
 
     def _tell_all(self, events: Iterable[Event]) -> None:

@@ -1,7 +1,8 @@
 """Decide which tenants are loaded, and when to ask the application about an issuer.
 
 Must not depend on: clocks, locks, threads, how the resolver is run, how keys are fetched. The
-caller locks, except where a method says that it needs no lock.
+caller locks, except where a method says that it needs no lock. A signal handler may take the lock
+again, so each method allows for another one that runs inside of it.
 
 Theory of operation. Facts are stored and states derived, as in `cache`:
 
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from ..keysets.cache import KeyCache
 from ..policy import CachePolicy, TenantPolicy
@@ -233,8 +234,7 @@ class TenantTable(Generic[S]):
         tenant.failure, tenant.failures = None, 0
         self._newest.pop(tenant.issuer, None)
         self._newest[tenant.issuer] = number
-        if len(self._newest) > MOST_ABSENT:
-            del self._newest[next(iter(self._newest))]
+        _drop_oldest(self._newest)
         self.leeway = max(self.leeway, tenant.provider.leeway)
         self._absent.pop(tenant.issuer, None)
         return left + self._hold(tenant)
@@ -280,8 +280,7 @@ class TenantTable(Generic[S]):
     def _note_absent(self, issuer: str, absent: _Absent) -> None:
         self._absent.pop(issuer, None)  # becomes the newest
         self._absent[issuer] = absent
-        while len(self._absent) > MOST_ABSENT:
-            del self._absent[next(iter(self._absent))]
+        _drop_oldest(self._absent)
 
     # --- room
 
@@ -320,10 +319,12 @@ class TenantTable(Generic[S]):
         while len(self._held) > self.policy.max_resolved:
             # New tenants are limited by permits, so scanning all tenants here costs less than
             # keeping them in order for each token.
-            last = min(self._held.values(), key=lambda one: (one.verified, one.turn))
-            del self._held[last.issuer]
+            last = min(list(self._held.values()), key=lambda one: (one.verified, one.turn))
+            self._held.pop(last.issuer, None)
             last.held = False
             left.append(last)
+        if tenant.epoch != self._epoch:  # an issuer was forgotten meanwhile, and it may be this one
+            self._let_go(tenant.issuer)
         return left
 
     def _let_go(self, issuer: str) -> Tenant[S] | None:
@@ -331,3 +332,9 @@ class TenantTable(Generic[S]):
         if tenant is not None:
             tenant.held = False
         return tenant
+
+
+def _drop_oldest(entries: dict[str, Any]) -> None:
+    if len(entries) > MOST_ABSENT:
+        for issuer in list(entries)[: len(entries) - MOST_ABSENT]:
+            entries.pop(issuer, None)

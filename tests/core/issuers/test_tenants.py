@@ -444,6 +444,22 @@ def test_forgetting_drops_all_that_is_known():
     assert made.forget("never heard of") is None
 
 
+def test_a_tenant_that_is_forgotten_while_it_is_admitted_is_not_held():
+    """A signal handler may call `forget` inside of any other call, and it counts."""
+    made, one = table(), tenant()
+    turns = made._turns
+
+    class Interrupted:
+        def __next__(self):
+            made.forget("a")
+            return next(turns)
+
+    made._turns = Interrupted()
+    assert made.admit(one, 1, 0) == []
+    assert made.held("a") is None
+    assert not one.held
+
+
 def test_the_leeway_for_unknown_issuers_is_the_largest_that_was_seen():
     """At least a provider's usual one: a tenant's own is not known before it is resolved."""
     made = table()

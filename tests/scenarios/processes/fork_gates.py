@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import importlib.util
 import os
 import random
 import signal
@@ -100,6 +101,44 @@ def while_a_lock_is_held() -> bool:
         holder.join()
 
 
+def while_a_client_is_made() -> bool:
+    """Fork while another thread imports what its client needs, and make one in the child."""
+    network: Any = importlib.import_module("jwks_client._client.network")
+    client, real = made(), network._import_what_a_fetch_needs
+    importing, forking = threading.Event(), threading.Event()
+
+    class Module:
+        """Finds and loads a module, which takes until another thread forks."""
+
+        def find_spec(self, name: str, *_: object) -> Any:
+            return importlib.util.spec_from_loader(name, self) if name == "slow_import" else None
+
+        def create_module(self, _: object) -> None: ...
+
+        def exec_module(self, _: object) -> None:
+            importing.set()
+            forking.wait(PATIENCE)
+
+    network._import_what_a_fetch_needs = lambda: importlib.import_module("slow_import")
+    sys.meta_path.insert(0, Module())
+    making = threading.Thread(target=made)
+    making.start()
+    importing.wait(PATIENCE)
+    try:
+        os.register_at_fork(before=forking.set)  # the newest hook is called first
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(int(FLIGHT))
+            status = 1
+            with contextlib.suppress(Exception):
+                status = int(made().verify(TOKEN).subject != client.verify(TOKEN).subject)
+            os._exit(status)
+        return os.waitpid(pid, 0)[1] == 0
+    finally:
+        network._import_what_a_fetch_needs = real
+        making.join(PATIENCE)
+
+
 def at_random() -> bool:
     """Fork at a random moment of a warm-up."""
     client = made()
@@ -122,6 +161,7 @@ try:
         "socket": lambda: at_gate(socket, "create_connection"),
         # As uWSGI forks: Python is not told, and calls no hook.
         "C": lambda: at_gate(sources.KeySource, "talk", ctypes.PyDLL(None).fork),
+        "import": while_a_client_is_made,
         "lock": while_a_lock_is_held,
         **{f"random {number}": at_random for number in range(20)},
     }
