@@ -103,7 +103,7 @@ class Directory:
 
     # --- the candidates of a token
 
-    def at_hand(self, token: UnverifiedToken, pin: Pin | None) -> Candidates | None:
+    def known(self, token: UnverifiedToken, pin: Pin | None) -> Candidates | None:
         """The candidates of a token, or None where the application must be asked.
 
         Raises TokenError where there can be none.
@@ -118,14 +118,14 @@ class Directory:
         tenant = self._tenants.at_once(issuer)
         return None if tenant is None else self._with(tenant, pin)
 
-    def asked(
+    def candidates(
         self, token: UnverifiedToken, pin: Pin | None
     ) -> Generator[Resolution, object, Candidates]:
         """The candidates of a token, for which the application may have to be asked.
 
         Raises TokenError, or KeysUnavailableError ``resolver_failed``, where nobody is left to ask.
         """
-        found = self.at_hand(token, pin)
+        found = self.known(token, pin)
         if found is not None:
             return found
         tenants, issuer = self._tenants, self._asked_about(token, pin)

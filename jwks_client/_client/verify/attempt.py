@@ -1,8 +1,8 @@
 """One candidate provider's side of a verification.
 
-Owns: how a token is judged with one provider's rules and keys, and what may be tried again after a
-fetch. May not know: the other candidates, threads, tasks, how a flight flies. What has to wait is a
-generator: it yields what must be waited for and reads from the facts what the wait brought.
+Judges a token with one provider's rules and keys, and knows what may be tried again after a fetch.
+A method that has to wait is a generator: it yields what must be waited for, and reads from the
+facts what the wait brought. Must not depend on the other candidates, threads or tasks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, assert_never, final
 
 from ..._core.keysets.cache import Budget, Fetch, Need, Refuse, Use, selected
 from ..._core.keysets.jwk import Ambiguous, Found, Unfit, Unusable
-from ..._core.tokens.unverified import UnverifiedToken
 from ..._core.tokens.verified import find_signing_key
 from ...errors import JWKSError, KeysUnavailableError, TokenError
 from ...events import UnknownKid, shown_kid
@@ -22,9 +21,9 @@ from ..keysets.source import KeySource
 from .waiting import Want, attend
 
 if TYPE_CHECKING:
-    from ..._core.tokens.claim_values import Wanted
     from ..._core.tokens.claims import Rules
     from ..._core.tokens.verified import TokenFacts
+    from .case import Verification
 
 
 @final
@@ -32,37 +31,31 @@ class Attempt:
     """One candidate provider's side of a verification.
 
     Arguments:
-        flights: the client's.
-        token: as it was parsed.
-        rules: the candidate's.
+        flights: the client's flights.
+        case: the verification.
+        rules: the candidate's rules.
         source: its key set.
-        more: claim values that this call asks for.
 
     Attributes:
-        facts: what was proved, where signature and claims held. The application's own ``checks``
-            are asked after that (`steps`).
-        error: why the candidate refuses the token; None where it does not.
-        asked: the application's own checks that were, by name, and the error of who refused.
-        held: a key of this candidate made the signature.
-        retry: what may be tried once something was waited for, where anything may.
+        facts: what was proved, if signature and claims are valid. The application's own ``checks``
+            run after that (`steps`).
+        error: why the candidate refuses the token; None if it does not.
+        asked: the application's own checks that ran, by name, each with its error.
+        held: a key of this candidate verifies the signature.
+        retry: what may be tried after a wait; None for nothing.
     """
 
     __slots__ = (
-        *("_more", "_flights", "_token", "_tried"),
+        *("_claim_values", "_flights", "_token", "_tried"),
         *("asked", "error", "facts", "held", "retry", "rules", "seen", "source"),
     )
 
     def __init__(
-        self,
-        flights: Flights,
-        token: UnverifiedToken,
-        rules: Rules,
-        source: KeySource,
-        more: Wanted,
+        self, flights: Flights, case: Verification, rules: Rules, source: KeySource
     ) -> None:
         self._flights = flights
-        self._token = token
-        self._more = more
+        self._token, options, _, _ = case
+        self._claim_values = options.claim_values
         self.rules = rules
         self.source = source
         self.seen = source.begun
@@ -74,7 +67,7 @@ class Attempt:
         self._tried: Found | None = None
 
     def look_up(self) -> None:
-        """Judge the token with the keys at hand. Waits for nothing."""
+        """Judge the token with the cached keys. Never waits."""
         try:
             self.rules.check_header(self._token)
         except TokenError as error:
@@ -102,7 +95,7 @@ class Attempt:
         return Need(self._token.kid, self._token.algorithm)
 
     def _precheck_failure(self) -> TokenError | None:
-        """The verdict, where issuer or expiry make a fetch pointless."""
+        """Return the verdict if issuer or expiry make a fetch pointless."""
         try:
             self.rules.precheck(self._token, self._flights.clock.time())
         except TokenError as error:
@@ -128,11 +121,11 @@ class Attempt:
         self._choose(decision.selection, doubtful=doubtful)
 
     def _choose(self, selection: Found | Unfit | Unusable | Ambiguous, *, doubtful: bool) -> None:
-        """Judge the token with what the key set holds for it.
+        """Judge the token with the keys that were selected for it.
 
         Arguments:
-            selection: that.
-            doubtful: a failing signature may be the provider's doing: a fetch may mend it.
+            selection: the keys, or why there is none.
+            doubtful: the provider may have reused a kid, so a fetch may make the signature valid.
         """
         match selection:
             case Found():
@@ -157,15 +150,15 @@ class Attempt:
         self.held = True
         try:
             now = self._flights.clock.time()
-            self.facts = self.rules.check_claims(self._token, key, now, self._more)
+            self.facts = self.rules.check_claims(self._token, key, now, self._claim_values)
             self.error = None
         except TokenError as error:
             self.refuse(error)
 
     def not_signed(self, found: Found, *, doubtful: bool) -> None:
-        """Note that none of these keys made the signature."""
+        """Note that none of these keys verifies the signature."""
         self._tried = found
-        self.error = TokenError("bad_signature", "its signature does not hold")
+        self.error = TokenError("bad_signature", "its signature is not valid")
         if doubtful and not self.source.fixed:
             self.retry = self._doubt_keys if self._token.kid is None else self._doubt_kid
 
@@ -258,22 +251,23 @@ class Attempt:
 
 
 def check_with_cached_keys(
-    flights: Flights, token: UnverifiedToken, rules: Rules, source: KeySource, more: Wanted
+    flights: Flights, case: Verification, rules: Rules, source: KeySource
 ) -> TokenFacts | Attempt:
-    """Judge a token for one candidate with the keys at hand. Waits for nothing.
+    """Judge a token for one candidate with the cached keys. Never waits.
 
-    Returns what was proved, where the candidate accepts the token and has no checks of its own;
-    else the attempt, which tells why not, or what may yet be done. The arguments are an attempt's.
+    Returns what was proved if the candidate accepts the token and has no checks of its own; else
+    the attempt, which has the reason or what may yet be tried. The arguments are an attempt's.
     """
+    token, options, _, now = case
     cache, header = source.cache, token.header
     key_set = cache.key_set
-    # The short way of nearly every token: what a fresh set chose before for its kid and algorithm
-    # is what `KeyCache.look_up` would say. Whatever is not so goes the long way.
+    # The shortcut of nearly every token: what a fresh set chose before for its kid and algorithm is
+    # what `KeyCache.look_up` would return. In any other case the attempt looks up.
     if (
         key_set is not None
         and header.wanted in key_set.chosen
         and type(found := key_set.chosen[header.wanted]) is Found
-        and flights.clock.monotonic() < cache.fresh_until
+        and now < cache.fresh_until
         and header.algorithm in rules.algorithms
         and header.token_type in rules.types
         and not rules.checks
@@ -281,17 +275,17 @@ def check_with_cached_keys(
         key = find_signing_key(token, found.keys)
         if key is not None:
             try:
-                return rules.check_claims(token, key, flights.clock.time(), more)
+                return rules.check_claims(token, key, flights.clock.time(), options.claim_values)
             except TokenError as error:
-                attempt = Attempt(flights, token, rules, source, more)
+                attempt = Attempt(flights, case, rules, source)
                 attempt.held = True
                 attempt.refuse(error)
             if len(found.keys) > 1:  # another entry of the key may be the one of this issuer
                 attempt.look_up()
             return attempt
-        attempt = Attempt(flights, token, rules, source, more)
+        attempt = Attempt(flights, case, rules, source)
         attempt.not_signed(found, doubtful=True)
         return attempt
-    attempt = Attempt(flights, token, rules, source, more)
+    attempt = Attempt(flights, case, rules, source)
     attempt.look_up()
     return attempt

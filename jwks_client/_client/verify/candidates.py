@@ -1,13 +1,10 @@
 """One verification from candidates to verdict.
 
-Owns: the order in which candidates, fetches and checks come, and what may be remembered. May not
-know: threads, tasks, how a flight flies.
-
-First every candidate judges the token with the keys at hand. Only if no signature held do the
+First every candidate judges the token with its cached keys. Only if no signature was valid do the
 candidates whose set lacks the key fetch, one after the other, and only for a token that its own
-header, issuer and expiry do not condemn already. `steps` is a generator which both shells drive: it
-yields what must be waited for (a `Flight`, or an awaitable that one of the application's own checks
-returned) and is resumed when that has ended.
+header, issuer and expiry do not condemn already. `steps` is a generator: it yields what must be
+waited for (a flight, or an awaitable that one of the application's own checks returned) and is
+resumed when that has ended. Must not depend on threads, tasks, or what carries a flight.
 """
 
 from __future__ import annotations
@@ -16,7 +13,6 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..._core.issuers.routes import verdict
-from ..._core.tokens.unverified import UnverifiedToken
 from ..._core.tokens.verified import TokenFacts, VerifiedToken
 from ...errors import JWKSError
 from ..keysets.flights import Flights
@@ -26,15 +22,14 @@ from .checks import run_checks
 from .waiting import Want
 
 if TYPE_CHECKING:
-    from ..._core.tokens.claim_values import Wanted
     from ..._core.tokens.claims import Rules
-    from ..issuers.directory import Candidates
+    from .case import Verification
 
-Way: TypeAlias = Generator[Want, object, VerifiedToken]
+Verifying: TypeAlias = Generator[Want, object, VerifiedToken]
 
 
 class Accepted(NamedTuple):
-    """What was proved of a token and by whom, and the attempts before that, which refused it."""
+    """What a provider proved of a token, and the attempts before, which refused it."""
 
     facts: TokenFacts
     rules: Rules
@@ -43,36 +38,29 @@ class Accepted(NamedTuple):
 
 
 def steps(
-    flights: Flights,
-    token: UnverifiedToken,
-    candidates: Candidates,
-    more: Wanted,
-    attempts: list[Attempt],
+    flights: Flights, case: Verification, attempts: list[Attempt]
 ) -> Generator[Want, object, Accepted | JWKSError]:
-    """Go the whole way.
+    """Ask the candidates in order, and return what was accepted, or the error that counts.
 
     Arguments:
-        flights: the client's.
-        token: as it was parsed.
-        candidates: the providers to ask, in order.
-        more: claim values that this call asks for.
-        attempts: of the first candidates, which were judged at hand already.
-
-    Returns what was accepted, or the error that counts.
+        flights: the client's flights.
+        case: the verification.
+        attempts: the attempts of the first candidates, which tried their cached keys already.
     """
+    _, _, candidates, _ = case
     for place, (rules, source) in enumerate(candidates.pairs):
         if place == len(attempts):
-            attempt = Attempt(flights, token, rules, source, more)
+            attempt = Attempt(flights, case, rules, source)
             attempt.look_up()
             attempts.append(attempt)
-        if (yield from _holds(attempts[place])):
+        if (yield from _accepts(attempts[place])):
             return _accepted(attempts[place], attempts[:place])
     if not any(attempt.held for attempt in attempts):
         for place, attempt in enumerate(attempts):
             if attempt.retry is None:
                 continue
             yield from attempt.retry()
-            if (yield from _holds(attempt)):
+            if (yield from _accepts(attempt)):
                 return _accepted(attempt, attempts[:place])
     errors = [(attempt.held, attempt.error) for attempt in attempts]
     if candidates.refusal is not None:
@@ -84,12 +72,12 @@ def steps(
 
 
 def _accepted(attempt: Attempt, earlier: list[Attempt]) -> Accepted:
-    assert attempt.facts is not None  # noqa: S101 (it holds)
+    assert attempt.facts is not None  # noqa: S101 (it accepts)
     return Accepted(attempt.facts, attempt.rules, attempt.source, earlier)
 
 
-def _holds(attempt: Attempt) -> Generator[Want, object, bool]:
-    """Whether signature and claims held, and the application's own checks accept."""
+def _accepts(attempt: Attempt) -> Generator[Want, object, bool]:
+    """Return whether signature and claims are valid, and the application's own checks accept."""
     if attempt.facts is None or not attempt.rules.checks:
         return attempt.facts is not None
     refusal = yield from run_checks(attempt.rules, VerifiedToken(attempt.facts), attempt.asked)
@@ -98,8 +86,8 @@ def _holds(attempt: Attempt) -> Generator[Want, object, bool]:
     return refusal is None
 
 
-# Refusals that hold whatever the clock says, as long as the key sets stay: what a later candidate
-# accepted may be remembered behind them.
+# Refusals that do not depend on the clock, as long as the key sets stay: a token that a later
+# candidate accepted may be remembered in spite of them.
 _LASTING_REFUSALS = frozenset(
     {
         "algorithm_not_allowed",
@@ -114,7 +102,7 @@ _LASTING_REFUSALS = frozenset(
 
 
 def is_lasting(refused: Attempt) -> bool:
-    """Whether a candidate would refuse the token again, whatever the clock says."""
-    if refused.rules.asks_the_application:  # which may change its mind, and names any code it likes
+    """Return whether a candidate would refuse the token at any time."""
+    if refused.rules.asks_the_application:  # which may decide otherwise next time
         return False
     return refused.error is not None and refused.error.code in _LASTING_REFUSALS

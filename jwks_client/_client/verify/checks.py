@@ -1,6 +1,6 @@
 """The application's own checks of a token: run in order, and the first refusal counts.
 
-Owns: what a check's outcome means. Must not depend on: keys, candidates, flights.
+Must not depend on keys, candidates or flights.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 def run_checks(
     rules: Rules, token: VerifiedToken, asked: list[tuple[str, JWKSError | None]] | None = None
 ) -> Generator[Want, object, JWKSError | None]:
-    """Run the application's own checks. Returns the error of the first that refuses, or None.
+    """Run the application's own checks. Return the error of the first that refuses, or None.
 
     Arguments:
-        rules: whose checks.
-        token: what they are given.
-        asked: takes the name of each that was asked, with its error.
+        rules: the provider's rules, which have the checks.
+        token: the argument of each check.
+        asked: a list to which the name of each check is added, with its error.
     """
     for check in rules.checks:
         refusal = yield from _asked(check, token)
@@ -38,7 +38,7 @@ def run_checks(
 
 
 def _asked(check: Check, token: VerifiedToken) -> Generator[Want, object, JWKSError | None]:
-    """None or True accepts; a JWKSError passes as it is; all else is ``rejected_by_check``."""
+    """Run one check: None or True accepts, a JWKSError counts as it is, the rest is a refusal."""
     cause: Exception | None = None
     outcome: object = False
     try:

@@ -1,20 +1,18 @@
-"""The way of a token in both clients, up to the wait.
+"""`verify()` up to the first wait, shared by both clients, and the key lookups.
 
-Owns: from a token to its verdict, by way of the memory, and keys asked for by hand. May not know:
-how a flight flies or how a caller waits; the two shells add that.
+Must not depend on what carries a flight or on how a caller waits.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator, Hashable, Mapping
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..._core.issuers.routes import verdict
 from ..._core.keysets.jwk import Key, KeySet
 from ..._core.provider import SUPPORTED_ALGORITHMS
-from ..._core.tokens.claim_values import Wanted
 from ..._core.tokens.claims import Rules
 from ..._core.tokens.memo import LONGEST, Remembered
 from ..._core.tokens.unverified import UnverifiedToken, new_tuple, parse, text_of
@@ -23,10 +21,11 @@ from ...errors import ConfigurationError, JWKSError, KeysUnavailableError, Token
 from ...events import TokenRefused, TokenUndecided, shown_kid
 from .. import arguments
 from ..base import BaseClient
-from ..issuers.directory import Candidates, Pin
+from ..issuers.directory import Candidates
 from ..keysets.source import KeySource
 from .attempt import Attempt, check_with_cached_keys
-from .candidates import Accepted, Way, is_lasting, steps
+from .candidates import Accepted, Verifying, is_lasting, steps
+from .case import PLAIN, Options, Verification
 from .checks import run_checks
 from .key_lookup import fetched, is_cached, loaded, signing_key
 from .waiting import Want
@@ -36,23 +35,19 @@ if TYPE_CHECKING:
 
 
 class VerifyingClient(BaseClient):
-    """A client that can verify tokens, but for the waiting."""
+    """A client that verifies tokens; the two clients add how a caller waits."""
 
-    def _begin(  # noqa: C901, PLR0912 (each token comes this way, so it is told in one piece)
+    def _begin(  # noqa: C901, PLR0912 (hot path: kept inline)
         self, token: object, provider: str | None, claim_values: Mapping[str, Any] | None
-    ) -> VerifiedToken | Way:
-        """Verify a token with what is at hand.
+    ) -> VerifiedToken | Verifying:
+        """Verify a token with cached keys: memory, parse, candidates, key, verify, remember.
 
-        Returns the verified token, or the rest of its way, which may have to wait. Raises as
-        `JWKSClient.verify` does.
+        Returns the verified token, or the rest of the verification, which may have to wait. Raises
+        as `JWKSClient.verify` does.
         """
-        pin: Pin | None = None
-        more: Wanted = ()
-        by_the_call: Hashable = None
+        options = PLAIN
         if provider is not None or claim_values is not None:
-            pin = None if provider is None else self._directory.pin(provider)
-            more = arguments.claim_values(claim_values)
-            by_the_call = (provider, _as_key(claim_values))
+            options = self._options(provider, claim_values)
         parsed: UnverifiedToken | None = None
         candidates = self._directory.only
         try:
@@ -60,101 +55,108 @@ class VerifyingClient(BaseClient):
                 text = token
             else:
                 text = text_of(token, self._max_token)
-            key = text if by_the_call is None else (text, by_the_call)
             memo = self._memo
+            key = text if options is PLAIN else (text, options.key)
             found = memo.entries.get(key) if memo.keeps_tokens else None
             if found is not None and found.counts(self._clock.time(), self._clock.monotonic()):
                 if not found.rules.asks_the_application:
                     return VerifiedToken(found.facts)
-                return self._ask_again(found, text, key, pin, more)
+                return self._check_again(found, options)
             parsed = parse(text, self._max_header, memo.headers)
             if candidates is None:
-                candidates = self._directory.at_hand(parsed, pin)
+                candidates = self._directory.known(parsed, options.pin)
                 if candidates is None:
-                    return self._ask_whose(parsed, key, pin, more)
+                    return self._resolve_and_verify(parsed, options)
+            case = (parsed, options, candidates, self._clock.monotonic())
             attempts: list[Attempt] = []
             for rules, source in candidates.pairs:
-                judged = check_with_cached_keys(self._flights, parsed, rules, source, more)
-                if type(judged) is not Attempt:
+                outcome = check_with_cached_keys(self._flights, case, rules, source)
+                if type(outcome) is not Attempt:
                     if (
                         memo.keeps_tokens
                         or candidates.tenant is not None
                         or parsed.header_segment not in memo.headers
                     ):
-                        self._remember(key, parsed, judged, rules, source, attempts, candidates)
+                        self._remember(case, outcome, rules, source, attempts)
                     # The claims that were parsed become this caller's own.
-                    return VerifiedToken(judged, parsed.claims)
-                attempts = [*attempts, judged]
-                if judged.facts is not None:
+                    return VerifiedToken(outcome, parsed.claims)
+                attempts = [*attempts, outcome]
+                if outcome.facts is not None:
                     break  # its own checks come next, and may have to wait
-            return self._rest(parsed, key, pin, more, candidates, attempts)
+            return self._verify(case, attempts)
         except JWKSError as error:
             refusal = error
         try:
             # Outside the except block: what arose from a token's bytes has no cause or context.
-            raise self._told(refusal, pin, parsed, candidates)
+            raise self._reported(refusal, options, parsed, candidates)
         finally:
             del refusal  # or the error's traceback would hold the frame that holds the error
 
-    def _rest(  # noqa: PLR0917 (as _remember)
-        self,
-        parsed: UnverifiedToken,
-        key: Hashable,
-        pin: Pin | None,
-        more: Wanted,
-        candidates: Candidates,
-        attempts: list[Attempt],
-    ) -> Way:
-        """The part of a verification that may have to wait."""
-        outcome = yield from steps(self._flights, parsed, candidates, more, attempts)
+    def _options(self, provider: str | None, claim_values: Mapping[str, Any] | None) -> Options:
+        pin = None if provider is None else self._directory.pin(provider)
+        values = arguments.claim_values(claim_values)
+        text = None
+        if claim_values is not None:
+            text = json.dumps(dict(claim_values), sort_keys=True)
+        return Options(pin, values, (provider, text))
+
+    def _verify(self, case: Verification, attempts: list[Attempt]) -> Verifying:
+        """Go on after the candidates were tried with cached keys; this may have to wait."""
+        parsed, options, candidates, _ = case
+        outcome = yield from steps(self._flights, case, attempts)
         if isinstance(outcome, Accepted):
-            self._remember(key, parsed, *outcome, candidates)
+            case = (parsed, options, candidates, self._clock.monotonic())
+            self._remember(case, *outcome)
             return VerifiedToken(outcome.facts)
         try:
-            raise self._told(outcome, pin, parsed, candidates)
+            raise self._reported(outcome, options, parsed, candidates)
         finally:
             del outcome
 
-    def _ask_whose(
-        self, parsed: UnverifiedToken, key: Hashable, pin: Pin | None, more: Wanted
-    ) -> Way:
-        """Find out whose the token may be, for which the application may have to be asked."""
+    def _resolve_and_verify(self, parsed: UnverifiedToken, options: Options) -> Verifying:
+        """Find the candidates, for which the resolver may have to be called; then verify."""
         try:
-            candidates = yield from self._directory.asked(parsed, pin)
+            candidates = yield from self._directory.candidates(parsed, options.pin)
         except JWKSError as error:
             refusal = error
         else:
-            return (yield from self._rest(parsed, key, pin, more, candidates, []))
+            case = (parsed, options, candidates, self._clock.monotonic())
+            return (yield from self._verify(case, []))
         try:
-            raise self._told(refusal, pin, parsed, None)
+            raise self._reported(refusal, options, parsed, None)
         finally:
             del refusal
 
-    def _ask_again(
-        self, found: Remembered, text: str, key: Hashable, pin: Pin | None, more: Wanted
-    ) -> Way:
-        """What is remembered counts if the application still says yes; else the whole way."""
+    def _check_again(self, found: Remembered, options: Options) -> Verifying:
+        """Accept a remembered token if the application's own checks still do; else verify anew."""
         if (yield from _still_accepted(found)):
             return VerifiedToken(found.facts)
-        parsed = parse(text, self._max_header)
-        return (yield from self._ask_whose(parsed, key, pin, more))
+        parsed = parse(found.facts.raw, self._max_header)
+        return (yield from self._resolve_and_verify(parsed, options))
 
-    def _remember(  # noqa: PLR0917 (called for each token, and keywords cost)
+    def _remember(
         self,
-        key: Hashable,
-        parsed: UnverifiedToken,
+        case: Verification,
         facts: TokenFacts,
         rules: Rules,
         source: KeySource,
         earlier: list[Attempt],
-        candidates: Candidates,
     ) -> None:
+        """Remember a verified token.
+
+        Arguments:
+            case: the verification.
+            facts: what was proved.
+            rules: the rules of the provider that accepted the token.
+            source: its key set.
+            earlier: the attempts of the candidates before, which refused it.
+        """
+        parsed, options, candidates, now = case
         memo, tenant = self._memo, candidates.tenant
         entry: Remembered | None = None
         holder = source if tenant is None else tenant
-        now = self._clock.monotonic()
-        # Where it depends on more than the token who names its issuer, or on a tenant that refused
-        # it, another provider might come first tomorrow.
+        # Not where another provider might come first tomorrow: where the candidates depend on more
+        # than the token, or a tenant among them refused it.
         if (
             memo.keeps_tokens
             and candidates.settled
@@ -180,23 +182,24 @@ class VerifyingClient(BaseClient):
             self._memo_is_busy = True
             try:
                 if entry is not None:
-                    memo.remember(key, entry)
+                    raw = parsed.raw
+                    memo.remember(raw if options is PLAIN else (raw, options.key), entry)
                 if parsed.header_segment not in memo.headers:  # saves a call for nearly every token
                     memo.remember_header(parsed)
             finally:
                 self._memo_is_busy = False
 
-    def _told(
+    def _reported(
         self,
         error: JWKSError,
-        pin: Pin | None,
+        options: Options,
         parsed: UnverifiedToken | None,
         candidates: Candidates | None,
     ) -> JWKSError:
-        """The error of a refusal, once listeners were told of it."""
+        """Emit the event of a refusal. Return its error, which names the provider and the kid."""
         error.kid = None if parsed is None or parsed.kid is None else shown_kid(parsed.kid)
-        if isinstance(pin, Rules):
-            error.provider = pin.name
+        if isinstance(options.pin, Rules):
+            error.provider = options.pin.name
         elif candidates is not None and len(candidates.pairs) == 1:
             error.provider = candidates.pairs[0][0].name
         if isinstance(error, KeysUnavailableError):
@@ -209,16 +212,17 @@ class VerifyingClient(BaseClient):
         return error
 
     def _explained(self, token: object) -> Generator[Want, object, Explanation]:
-        """Go the whole way, and tell of it instead of raising."""
+        """Verify a token past the memory, and explain the verdict instead of raising it."""
         from ..._core.tokens.explain import explain, refused_before_routing
 
         try:
             parsed = parse(text_of(token, self._max_token), self._max_header)
-            candidates = yield from self._directory.asked(parsed, None)
+            candidates = yield from self._directory.candidates(parsed, None)
         except JWKSError as error:
             return refused_before_routing(error, token)
         attempts: list[Attempt] = []
-        outcome = yield from steps(self._flights, parsed, candidates, (), attempts)
+        case = (parsed, PLAIN, candidates, self._clock.monotonic())
+        outcome = yield from steps(self._flights, case, attempts)
         asked = {one.rules.name: one.asked for one in attempts}
         return explain(
             parsed,
@@ -231,7 +235,7 @@ class VerifyingClient(BaseClient):
             (self._clock.time(), self._clock.monotonic()),
         )
 
-    # --- keys by hand
+    # --- key lookups
 
     def _named(self, provider: str | None) -> Generator[Want, object, tuple[Rules, KeySource]]:
         if provider is not None:
@@ -281,7 +285,7 @@ class VerifyingClient(BaseClient):
 
     def _key_of_token(self, token: str | bytes) -> Generator[Want, object, Key]:
         parsed = parse(text_of(token, self._max_token), self._max_header)
-        candidates = yield from self._directory.asked(parsed, None)
+        candidates = yield from self._directory.candidates(parsed, None)
         errors: list[JWKSError] = [] if candidates.refusal is None else [candidates.refusal]
         admitted: list[tuple[Rules, KeySource]] = []
         for rules, source in candidates.pairs:
@@ -291,7 +295,7 @@ class VerifyingClient(BaseClient):
                 errors.append(error)
             else:
                 admitted.append((rules, source))
-        # As for a verification: keys at hand come before any fetch, else the order given.
+        # As in a verification: cached keys come before any fetch, else the order given.
         admitted.sort(key=lambda pair: not is_cached(pair[1], parsed.kid, parsed.algorithm))
         for rules, source in admitted:
             wanted = (parsed.algorithm,)
@@ -302,12 +306,8 @@ class VerifyingClient(BaseClient):
         raise verdict((), errors)
 
 
-def _as_key(claim_values: Mapping[str, Any] | None) -> str | None:
-    return None if claim_values is None else json.dumps(dict(claim_values), sort_keys=True)
-
-
 def _still_accepted(found: Remembered) -> Generator[Want, object, bool]:
     rules, issuer = found.rules, found.facts.issuer
     if rules.checks_issuer and not rules.names(issuer or ""):
-        return False  # a tenant that the application no longer allows
+        return False  # the application no longer allows the tenant
     return (yield from run_checks(found.rules, VerifiedToken(found.facts))) is None
