@@ -113,6 +113,8 @@ def _backend(cache: Any) -> Any:
     backend = getattr(add, "__self__", cache)
     if not all(callable(getattr(backend, name, None)) for name in _CALLS):
         backend = cache
+    # Django imports a client library, which takes longer than a call may, at the first use of this.
+    getattr(backend, "_cache", None)
     if _NOT_SHARED & {kind.__name__ for kind in type(backend).__mro__}:
         raise ConfigurationError(
             "cache", f"must be shared by processes, and {type(backend).__name__} is not"

@@ -12,6 +12,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ import pytest
 from accounts import ENTRA, PRELUDE, PROJECT, UUID, WSO2, account
 from app_answers import (
     CONSUMED,
+    ask,
     check_aiohttp_app,
     check_django_app,
     check_drf_app,
@@ -31,6 +33,7 @@ from app_answers import (
     check_starlette_app,
     check_two_providers_app,
     queue_of,
+    refusal,
 )
 
 from jwks_client.testing import FakeProvider
@@ -543,12 +546,48 @@ def check_lambda_handler() -> None:
         assert (away.status, away.out, away.err) == (3, "", "503 discovery_failed\n")
 
 
+def until_it_listens(base_url: str) -> None:
+    """Wait for a server that names its address before its workers are there."""
+    for _ in range(300):
+        try:
+            ask(base_url, "/")
+        except httpx.ConnectError:
+            threading.Event().wait(0.1)
+        else:
+            return
+
+
+def check_fastapi_workers(redis_url) -> None:
+    """Four workers verify, and together they fetch the keys twice at most."""
+    with served() as idp, service("fastapi_workers", idp, REDIS_URL=redis_url) as base_url:
+        good = idp.issue(sub="u7", scope="orders:read")
+        until_it_listens(base_url)
+        answers = [ask(base_url, "/orders", good).json() for _ in range(20)]
+        assert {one["orders of"] for one in answers} == {"u7"}
+        assert refusal(ask(base_url, "/orders")) == (401, "missing_credentials")
+        assert idp.fetches <= 2
+
+
+def check_django_cache(redis_url) -> None:
+    """A process that starts while the provider is down verifies with the keys of the cache."""
+    with served() as idp:
+        good = idp.issue(sub="u7")
+        for outage in (False, True):
+            if outage:
+                idp.fail(503)
+            with service("django_cache", idp, REDIS_URL=redis_url) as base_url:
+                assert ask(base_url, "/orders", good).json() == {"orders of": "u7"}
+                assert refusal(ask(base_url, "/orders")) == (401, "missing_credentials")
+
+
 SERVICES = {
     "aiohttp_app": served_to("aiohttp_app", check_aiohttp_app),
     "asgi_app": check_asgi_app,
     "async_service": check_async_service,
     "django_app": served_to("django_app", check_django_app),
     "drf_app": served_to("drf_app", check_drf_app),
+    "django_cache": check_django_cache,
+    "fastapi_workers": check_fastapi_workers,
     "fastapi_app": served_to("fastapi_app", check_fastapi_app),
     "grpc_server": served_to("grpc_server", check_grpc_server),
     "mcp_server": check_mcp_server,

@@ -1,0 +1,73 @@
+"""A Django project whose processes share key sets through the cache that it has already.
+
+The cache must be one that processes share, such as Redis or memcached. A process that starts while
+the provider is down goes on with the stored keys. Whoever can write to a cache that unpickles can
+run code in the project, whatever is stored there: give the cache a password.
+
+    pip install "jwks-client-sdk[redis]" django
+    export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
+    export REDIS_URL=redis://127.0.0.1:6379/0 JWKS_STORE_SECRET=…     # at least 32 bytes
+    python examples/django_cache.py
+    curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/orders
+
+Settings: OIDC_ISSUER, OIDC_AUDIENCE, REDIS_URL, JWKS_STORE_SECRET and PORT (0: any free one). As it
+stands it works with the provider that ``jwks-client serve`` runs on this machine.
+"""
+
+import contextlib
+import os
+import sys
+from typing import Any
+
+PLACEHOLDER = "not a secret: at least 32 bytes from a vault"
+
+
+def make_app() -> Any:
+    """The project as a WSGI app, as the environment configures it."""
+    from django.conf import settings
+    from django.core.cache import cache
+    from django.core.wsgi import get_wsgi_application
+    from django.http import HttpRequest, JsonResponse
+    from django.urls import path
+
+    from jwks_client import JWKSClient, providers, stores
+    from jwks_client.wsgi import JWKSMiddleware, get_token
+
+    def orders(request: HttpRequest) -> JsonResponse:
+        token = get_token(request.META)
+        return JsonResponse({"orders of": token.subject if token else None})
+
+    settings.configure(
+        ALLOWED_HOSTS=["127.0.0.1"],
+        ROOT_URLCONF=(path("orders", orders),),
+        CACHES={
+            "default": {
+                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "LOCATION": os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"),
+            }
+        },
+    )
+    client = JWKSClient(
+        providers.oidc(
+            os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
+            audience=os.environ.get("OIDC_AUDIENCE", "api"),
+        ),
+        store=stores.CacheStore(cache, secret=os.environ.get("JWKS_STORE_SECRET", PLACEHOLDER)),
+    )
+    return JWKSMiddleware(get_wsgi_application(), client)
+
+
+def main() -> int:
+    """Serve on loopback until Ctrl-C."""
+    from wsgiref.simple_server import make_server
+
+    port = int(os.environ.get("PORT", "8000"))
+    with make_server("127.0.0.1", port, make_app()) as server:
+        print(f"running on http://127.0.0.1:{server.server_port}", file=sys.stderr, flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Four workers of a FastAPI app that share one fetch of the keys, through Redis.
+
+A worker that is restarted while the provider is down goes on with the stored keys. The secret seals
+what is stored: whoever can write to Redis, but does not know it, cannot plant a key.
+
+    pip install "jwks-client-sdk[fastapi,redis,cli]"     # cli brings uvicorn
+    export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
+    export REDIS_URL=redis://127.0.0.1:6379/0 JWKS_STORE_SECRET=…     # at least 32 bytes
+    python examples/fastapi_workers.py
+    curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/orders
+
+Settings: OIDC_ISSUER, OIDC_AUDIENCE, REDIS_URL, JWKS_STORE_SECRET and PORT (0: any free one). As it
+stands it works with the provider that ``jwks-client serve`` runs on this machine, with or without a
+Redis server: a store can only help.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import FastAPI, Security
+
+from jwks_client import AsyncJWKSClient, KeysUnavailableError, VerifiedToken, providers, stores
+from jwks_client.integrations.fastapi import JWKSAuth
+
+PLACEHOLDER = "not a secret: at least 32 bytes from a vault"
+
+
+def make_app() -> FastAPI:
+    """The app of one worker, as the environment configures it."""
+    issuer = os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400")
+    store = stores.RedisStore(
+        os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"),
+        secret=os.environ.get("JWKS_STORE_SECRET", PLACEHOLDER),
+    )
+    client = AsyncJWKSClient(
+        providers.oidc(issuer, audience=os.environ.get("OIDC_AUDIENCE", "api")), store=store
+    )
+
+    @contextlib.asynccontextmanager
+    async def live(_: FastAPI) -> AsyncIterator[None]:
+        async with client:
+            with contextlib.suppress(KeysUnavailableError):  # the first request tries again
+                await client.warm_up()
+            yield
+
+    app = FastAPI(title="Orders", lifespan=live)
+    auth = JWKSAuth(client)
+
+    @app.get("/orders")
+    def orders(
+        token: Annotated[VerifiedToken, Security(auth, scopes=["orders:read"])],
+    ) -> dict[str, str | int | None]:
+        return {"orders of": token.subject, "worker": os.getpid()}
+
+    return app
+
+
+def main() -> int:
+    """Serve on loopback until Ctrl-C."""
+    import uvicorn
+
+    with contextlib.suppress(KeyboardInterrupt):  # older releases raise it again at their end
+        uvicorn.run(
+            f"{Path(__file__).stem}:make_app",
+            factory=True,
+            app_dir=str(Path(__file__).parent),
+            workers=4,
+            host="127.0.0.1",
+            port=int(os.environ.get("PORT", "8000")),
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
