@@ -34,16 +34,16 @@ class AsyncJWKSClient(VerifyingClient):
     """Verifies JWTs of one or more providers, in asyncio; one client may serve many event loops.
 
     Arguments:
-        providers: whose tokens are accepted.
-        resolve: given an issuer that no provider names, returns its `Provider` from the
-            application's own records, or None; may be a coroutine function.
-        max_resolved: how many of those are kept (1 to 100 000).
+        providers: the providers whose tokens are accepted.
+        resolve: a function, or a coroutine function, that is given an issuer that no provider
+            names, and returns the issuer's `Provider` from the application's own records, or None.
+        max_resolved: how many resolved providers are kept (1 to 100 000).
         resolve_ttl: seconds (at least 1) after which ``resolve`` is asked again.
-        cache: how long keys live.
-        fetch: how keys are fetched, and the limits of that.
+        cache: how long keys are used.
+        fetch: how keys are fetched, and the limits of a fetch.
         token_cache_size: how many verified tokens are remembered; 0 for none.
-        http: an ``httpx.AsyncClient``, or anything of its shape, to fetch with; it stays the
-            caller's.
+        http: an ``httpx.AsyncClient``, or a client with its methods, to fetch with. The caller
+            closes it.
         store: where processes share key sets, of `jwks_client.stores` or a custom one.
         count_keys: whether `usage` counts the tokens that each key verifies.
         listeners: callables given each event of `jwks_client.events`.
@@ -103,15 +103,15 @@ class AsyncJWKSClient(VerifyingClient):
     async def get_signing_key(
         self, kid: str | None, *, alg: str | None = None, provider: str | None = None
     ) -> Key:
-        """The key of a kid; see `JWKSClient.get_signing_key`."""
+        """Return the key of a kid; see `JWKSClient.get_signing_key`."""
         return await self._drive(self._signing_key(kid, alg, provider))
 
     async def get_signing_key_from_jwt(self, token: str | bytes) -> Key:
-        """The key that a token names; see `JWKSClient.get_signing_key_from_jwt`."""
+        """Return the key that a token names; see `JWKSClient.get_signing_key_from_jwt`."""
         return await self._drive(self._key_of_token(token))
 
     async def keys(self, provider: str | None = None) -> KeySet:
-        """The key set as cached, fetched if there is none; see `JWKSClient.keys`."""
+        """Return the cached key set, fetched if none is cached; see `JWKSClient.keys`."""
         return await self._drive(self._loaded(provider))
 
     async def refresh(self, provider: str | None = None) -> None:
@@ -127,11 +127,11 @@ class AsyncJWKSClient(VerifyingClient):
         await self._drive(self._warmed_up(10, required=True))
 
     async def explain(self, token: str | bytes) -> Explanation:
-        """Every key and check with its outcome, for people; see `JWKSClient.explain`."""
+        """Return every key and check with its outcome, for people; see `JWKSClient.explain`."""
         return await self._drive(self._explained(token))
 
     async def aclose(self) -> None:
-        """End all flights. Fresh keys still verify; a call that would fetch raises a 503."""
+        """End all flights. Fresh keys still verify; a fetch raises KeysUnavailableError."""
         if running_loop() is None:
             raise _no_asyncio()
         flying = self._flights.close()
@@ -160,7 +160,7 @@ class AsyncJWKSClient(VerifyingClient):
         value: object = None
         error: Exception | None = None
         while True:
-            # Resumed outside any except block, so that no error of ours gets a foreign context.
+            # Resumed outside any except block, so that no error of this library gets a context.
             try:
                 want = steps.send(value) if error is None else steps.throw(error)
             except StopIteration as done:
@@ -174,7 +174,7 @@ class AsyncJWKSClient(VerifyingClient):
                 continue
             try:
                 value = await cast("Any", want)
-            except Exception as raised:  # noqa: BLE001 (a check of the application's)
+            except Exception as raised:  # noqa: BLE001 (the application's check)
                 error = raised
 
 

@@ -1,7 +1,6 @@
-"""What both clients share: settings, the way of a token up to the wait, health, events.
+"""What both clients share: settings, key sets, health and events.
 
-Owns: everything of a client that needs neither thread nor task. May not know: how a flight flies or
-how a caller waits; the two shells add that (`sync.JWKSClient`, `aio.AsyncJWKSClient`).
+Must not depend on what carries a flight or on how a caller waits; the two clients add that.
 """
 
 from __future__ import annotations
@@ -66,22 +65,22 @@ class BaseClient:
         max_resolved: int,
         resolve_ttl: float,
     ) -> None:
-        # Heavy imports are paid here, at start-up, and neither by the import nor by a request.
+        # Heavy modules are imported here: neither `import jwks_client` nor a request pays for them.
         from .._core.keysets import algorithms as _algorithms  # noqa: F401
 
-        codecs.lookup("unicode_escape")  # a module of its own, which events show text by
+        codecs.lookup("unicode_escape")  # imports a module that events need
 
         if not isinstance(cache, CachePolicy):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError("cache", "takes a CachePolicy")
+            raise ConfigurationError("cache", f"must be a CachePolicy, got {type(cache).__name__}")
         if not isinstance(fetch, FetchPolicy):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError("fetch", "takes a FetchPolicy")
+            raise ConfigurationError("fetch", f"must be a FetchPolicy, got {type(fetch).__name__}")
         arguments.check_http(http, fetch, asynchronous=self._asynchronous)
         self._cache_policy = cache
         self._fetch_policy = fetch
         self._max_token, self._max_header = fetch.max_token, fetch.max_header
         self._memo = Memo(settings.whole("token_cache_size", token_cache_size))
-        # A signal handler may verify while this thread holds the lock: so it is re-entrant, and the
-        # handler leaves the memo alone.
+        # A signal handler may verify while this thread holds the lock, so the lock is re-entrant.
+        # The handler then leaves the memo as it is.
         self._memo_lock = threading.RLock()
         self._memo_is_busy = False
         self._listeners = arguments.listeners(listeners)
@@ -192,7 +191,7 @@ class BaseClient:
 
     @property
     def _locations(self) -> tuple[Location, ...]:
-        """Where the providers' tokens may stand in a request, each once, in the order given."""
+        """The locations of the providers' tokens in a request, each once, in the order given."""
         return self._directory.locations
 
     @property
@@ -204,9 +203,9 @@ class BaseClient:
         return all(source.cache.key_set is not None for source in self._required)
 
     def health(self) -> Mapping[str, Health]:
-        """How each provider's key set is doing, by provider name. Never does I/O.
+        """Return the health of each provider's key set, by provider name. Never does I/O.
 
-        Tenants that are loaded are among them, by issuer.
+        Loaded tenants are included, by issuer.
         """
         now, wall = self._clock.monotonic(), self._clock.time()
         everyone = self._directory.everyone()
@@ -233,18 +232,22 @@ class BaseClient:
         The next token of the issuer asks ``resolve`` again. Never waits; for webhooks.
 
         Arguments:
-            issuer: whose; one that is not loaded is no error.
+            issuer: the tenant's issuer. A tenant that is not loaded is not an error.
         """
         if self._tenants is not None:
             self._tenants.forget(issuer)
 
     def _emit_for_tenant(self, event: Event) -> None:
-        # Who is evicted has not verified a token, or not lately: it is not worth the search.
+        # An evicted tenant has not verified a token lately, so it is not worth the search.
         if isinstance(event, TenantDropped) and event.reason != "evicted":
-            # What is remembered of a tenant that is gone counts no more. This only makes room.
+            # The remembered tokens of the tenant are void already. This only makes room.
             with self._memo_lock:
                 if not self._memo_is_busy:
-                    self._memo.drop(_of_nobody)
+                    self._memo_is_busy = True
+                    try:
+                        self._memo.drop(_is_void)
+                    finally:
+                        self._memo_is_busy = False
         self._emit(event)
 
     def _emit(self, event: Event) -> None:
@@ -275,7 +278,7 @@ class BaseClient:
         return f"<{type(self).__name__} of {', '.join((*self._directory.names, *resolved))}>"
 
 
-def _of_nobody(entry: Remembered) -> bool:
+def _is_void(entry: Remembered) -> bool:
     return not entry.holder.held
 
 

@@ -1,6 +1,6 @@
 """How a provider's key set is doing, as a value for dashboards and readiness probes.
 
-Owns: `Health` and how it is read from the facts. May not know: how keys are fetched.
+Must not depend on how keys are fetched.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class Health:
     Attributes:
         state: ``cold``, ``fresh``, ``due``, ``stale`` or ``expired``.
         key_count: usable keys in memory.
-        age: seconds since the set was asked for; None for none, or for one in hand (``jwks=``).
+        age: seconds since the fetch began; None without a set, and for a static one (``jwks=``).
         last_success, last_failure: seconds since the epoch, or None.
         last_error: the code of the last attempt's failure, or None if it succeeded.
         last_error_message: what went wrong, for people: URL, status, issuer, unusable entries. It
             must not reach an HTTP response that strangers can read.
-        next_attempt: seconds since the epoch before which nobody fetches, or None.
+        next_attempt: seconds since the epoch before which no fetch begins, or None.
         fetches: GETs of the key set so far.
         store: ``up``, or ``down`` while a store that failed is left alone; None if this key set
             uses no store.
@@ -53,7 +53,7 @@ def health_of(cache: KeyCache, now: float, wall: float, store: StoreState | None
         wall: seconds since the epoch.
         store: how its store is doing.
     """
-    fetched = cache.key_set is not None and math.isfinite(cache.life)  # else none, or one in hand
+    fetched = cache.key_set is not None and math.isfinite(cache.life)  # else none, or a static one
 
     def at(moment: float) -> float:
         return wall - (now - moment)

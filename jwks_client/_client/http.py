@@ -1,6 +1,6 @@
-"""What both shells need to know of an HTTP client: time limits, failures, header names.
+"""What flights need of an HTTP client: time limits, failures, header names.
 
-Owns: the few facts of httpx's shape. May not know: key sets. It imports no HTTP library.
+Must not depend on key sets, or import an HTTP library.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 
 
 def timeouts(policy: FetchPolicy) -> dict[str, float]:
-    """Limits of one attempt as httpx's ``timeout`` extension takes them, per operation."""
+    """Return the limits of one attempt for httpx's ``timeout`` extension, per operation."""
     attempt = policy.attempt_timeout
     connect = min(policy.connect_timeout, attempt)
     return {"connect": connect, "read": attempt, "write": attempt, "pool": attempt}
 
 
 def timed_out(error: BaseException) -> bool:
-    """Whether an HTTP client's exception says that time ran out, whichever client it is."""
+    """Return whether the exception of any HTTP client is a timeout."""
     return isinstance(error, TimeoutError) or any(
         kind.__name__ == "TimeoutException" for kind in type(error).__mro__
     )
 
 
 def lower_names(headers: Mapping[str, str]) -> dict[str, str]:
-    """An answer's headers with names in lower case."""
+    """Return a response's headers with names in lower case."""
     return {name.lower(): value for name, value in headers.items()}
 
 
 def read_answer(response: HTTPResponse, line: Line, max_body: int) -> Response:
-    """Read an answer in a thread, at most so many raw bytes; TimeoutError if its line was cut."""
+    """Read a response in a thread, with a limit on its raw bytes. Raises TimeoutError if cut."""
     headers = lower_names(response.headers)
-    if response.is_stream_consumed:  # read whole already: a mock transport's answer
+    if response.is_stream_consumed:  # read whole already: a mock transport's response
         return Response(response.status_code, headers, response.content, decoded=True)
     body = bytearray()
     for chunk in response.iter_raw():
@@ -49,7 +49,7 @@ def read_answer(response: HTTPResponse, line: Line, max_body: int) -> Response:
         if line.is_cut:
             break
     if line.is_cut:  # the end of the body may be where it was cut
-        raise TimeoutError("the answer did not come in time")
+        raise TimeoutError("the response did not come in time")
     return Response(response.status_code, headers, bytes(body))
 
 
@@ -76,18 +76,18 @@ class Line:
 
     httpx's time limits are per operation: a server that drips one byte before each limit is never
     late. And a task that is cancelled in a TLS handshake leaves the socket behind. httpx's
-    ``trace`` extension tells of each connection that is made; shutting its socket down ends both.
+    ``trace`` extension reports each new connection; shutting its socket down ends both.
     """
 
     __slots__ = ("_is_cut", "_stream", "until")
 
     def __init__(self, until: float = math.inf) -> None:
-        self.until = until  # when it is to be cut, by the system's monotonic clock
+        self.until = until  # when to cut it, by the system's monotonic clock
         self._stream: Any = None
         self._is_cut = False
 
     def trace(self, _name: str, info: Mapping[str, Any]) -> None:
-        """Take note of a connection; the ``trace`` extension of a sync client."""
+        """Note a connection; the ``trace`` extension of a sync client."""
         stream = info.get("return_value")
         if hasattr(stream, "get_extra_info"):
             self._stream = stream
@@ -95,7 +95,7 @@ class Line:
             self._shut()
 
     async def trace_async(self, name: str, info: Mapping[str, Any]) -> None:
-        """The same for an async client."""
+        """Note a connection; the ``trace`` extension of an async client."""
         self.trace(name, info)
 
     def cut(self) -> None:
@@ -104,15 +104,15 @@ class Line:
         self._shut()
 
     async def cut_async(self) -> None:
-        """The same for a task that was cancelled, which may have left the connection open."""
+        """Cut the connection of a cancelled task, which may have left it open."""
         self.cut()
         if self._stream is not None:
-            with suppress(Exception):  # it is gone either way, and the cause is another
+            with suppress(Exception):  # the task ends with its own error
                 await self._stream.aclose()
 
     @property
     def is_cut(self) -> bool:
-        """Whether it was cut, so that the failure which follows is a timeout."""
+        """Whether the connection was cut, so that the failure that follows is a timeout."""
         return self._is_cut
 
     def _shut(self) -> None:

@@ -34,15 +34,15 @@ class JWKSClient(VerifyingClient):
     """Verifies JWTs of one or more providers, in threads; one client serves a whole process.
 
     Arguments:
-        providers: whose tokens are accepted.
-        resolve: given an issuer that no provider names, returns its `Provider` from the
-            application's own records, or None. Runs in a thread of its own.
-        max_resolved: how many of those are kept (1 to 100 000).
+        providers: the providers whose tokens are accepted.
+        resolve: a function that is given an issuer that no provider names, and returns the
+            issuer's `Provider` from the application's own records, or None. Runs in its own thread.
+        max_resolved: how many resolved providers are kept (1 to 100 000).
         resolve_ttl: seconds (at least 1) after which ``resolve`` is asked again.
-        cache: how long keys live.
-        fetch: how keys are fetched, and the limits of that.
+        cache: how long keys are used.
+        fetch: how keys are fetched, and the limits of a fetch.
         token_cache_size: how many verified tokens are remembered; 0 for none.
-        http: an ``httpx.Client``, or anything of its shape, to fetch with; it stays the caller's.
+        http: an ``httpx.Client``, or a client with its methods, to fetch with. It is never closed.
         store: where processes share key sets, of `jwks_client.stores` or a custom one.
         count_keys: whether `usage` counts the tokens that each key verifies.
         listeners: callables given each event of `jwks_client.events`.
@@ -96,9 +96,9 @@ class JWKSClient(VerifyingClient):
             provider: the name of the one provider to ask; by default the token's issuer decides.
             claim_values: claims that must have exactly these JSON values in this call (a nonce).
 
-        Returns the verified token. Raises `TokenError` if it is refused, `KeysUnavailableError` if
-        nobody can know, and nothing else; ValueError for an unknown provider name or a value that
-        is no JSON.
+        Returns the verified token. Raises `TokenError` if the token is refused,
+        `KeysUnavailableError` if the keys are unavailable, and no other error of a token;
+        ValueError for an unknown provider name or a value that is not JSON.
         """
         begun = self._begin(token, provider, claim_values)
         if type(begun) is VerifiedToken:
@@ -108,12 +108,12 @@ class JWKSClient(VerifyingClient):
     def get_signing_key(
         self, kid: str | None, *, alg: str | None = None, provider: str | None = None
     ) -> Key:
-        """The key of a kid, fetched if need be; its ``key`` is what ``jwt.decode`` takes.
+        """Return the key of a kid, fetched if needed. ``jwt.decode`` accepts its ``key``.
 
         Arguments:
             kid: the key ID, or None where the provider's only key has none.
-            alg: the algorithm it must fit; by default any of the provider's.
-            provider: whose key; may be left out if the client has one provider.
+            alg: the algorithm that the key must fit; by default any of the provider's.
+            provider: the provider's name; optional if the client has one provider.
 
         Raises TokenError ``unknown_key``, ``ambiguous_key`` or ``algorithm_not_allowed``;
         KeysUnavailableError; ConfigurationError if the provider must be named.
@@ -121,37 +121,37 @@ class JWKSClient(VerifyingClient):
         return self._drive(self._signing_key(kid, alg, provider))
 
     def get_signing_key_from_jwt(self, token: str | bytes) -> Key:
-        """The key that a token names. Nothing of the token is verified.
+        """Return the key that a token names. The token is not verified.
 
         Raises TokenError as `verify` does for shape and algorithm, and as `get_signing_key`.
         """
         return self._drive(self._key_of_token(token))
 
     def keys(self, provider: str | None = None) -> KeySet:
-        """The key set as cached, fetched if there is none. Raises KeysUnavailableError.
+        """Return the cached key set, fetched if none is cached. Raises KeysUnavailableError.
 
         Arguments:
-            provider: whose; may be left out if the client has one provider.
+            provider: the provider's name; optional if the client has one provider.
         """
         return self._drive(self._loaded(provider))
 
     def refresh(self, provider: str | None = None) -> None:
-        """Fetch now, whatever budgets and backoff say; joins a flight that is in the air.
+        """Fetch now, whatever budgets and backoff say, or join the in-flight fetch.
 
         Arguments:
-            provider: whose keys; by default all, side by side.
+            provider: the provider's name; by default all, side by side.
 
         Raises KeysUnavailableError, the first of all failures.
         """
         self._drive(self._refreshed(provider))
 
     def warm_up(self, timeout: float = 10) -> None:
-        """Load all providers side by side, for start-up; tries all, then raises the first failure.
+        """Load all providers side by side, for start-up. Try all, then raise the first failure.
 
         Arguments:
-            timeout: seconds to wait at most, from 0; an hour at most is waited.
+            timeout: seconds to wait at most, from 0 to an hour.
 
-        Raises KeysUnavailableError; ValueError if the timeout is no such number.
+        Raises KeysUnavailableError; ValueError if the timeout is not such a number.
         """
         self._drive(self._warmed_up(timeout))
 
@@ -160,16 +160,16 @@ class JWKSClient(VerifyingClient):
         self._drive(self._warmed_up(10, required=True))
 
     def explain(self, token: str | bytes) -> Explanation:
-        """Every key considered and every check with its outcome, for people; never for responses.
+        """Return every key considered and every check with its outcome, for people, not responses.
 
         Arguments:
-            token: the compact token. It goes the way that `verify` goes, fetches included, but past
-                the memory, and nothing is raised or told.
+            token: the compact token. It is verified as in `verify`, fetches included, but past the
+                memory. Nothing is raised or emitted.
         """
         return self._drive(self._explained(token))
 
     def close(self) -> None:
-        """End all flights. Fresh keys still verify; a call that would fetch raises a 503."""
+        """End all flights. Fresh keys still verify; a fetch raises KeysUnavailableError."""
         flying = self._flights.close()
         self._keeper.end()
         if self._tenants is not None:
@@ -193,7 +193,7 @@ class JWKSClient(VerifyingClient):
     def _drive(self, steps: Generator[Want, object, T]) -> T:
         error: Exception | None = None
         while True:
-            # Resumed outside any except block, so that no error of ours gets a foreign context.
+            # Resumed outside any except block, so that no error of this library gets a context.
             try:
                 want = next(steps) if error is None else steps.throw(error)
             except StopIteration as done:

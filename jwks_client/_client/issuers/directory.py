@@ -1,7 +1,7 @@
-"""Whose a token may be: the providers of one client, configured and resolved, with their key sets.
+"""The providers of one client, configured and resolved, with their key sets.
 
-Owns: the candidates of a token, and providers by name. May not know: how a token is judged, how
-flights or the resolver's calls are waited for. A generator here yields the calls to wait for.
+Finds the candidates of a token, and providers by name. A generator yields the resolver's calls to
+wait for. Must not depend on how a token is judged or on how a call is waited for.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Candidates(NamedTuple):
     """The providers to ask about a token, in order, each with its key set.
 
     Arguments:
-        pairs: those.
-        tenant: the resolved one among them, if there is one; the first.
-        refusal: what the resolver's silence means, where nobody else accepts the token.
-        settled: it depends on nothing but the token, and on ``tenant``, who is asked.
+        pairs: the providers' rules and key sets.
+        tenant: the resolved provider, which is the first; None without one.
+        refusal: the error of the resolver, if no other provider accepts the token.
+        settled: the candidates depend on the token and on ``tenant`` alone.
     """
 
     pairs: Pairs
@@ -48,10 +48,10 @@ class Directory:
     """The providers of one client.
 
     Arguments:
-        providers: the configured ones.
+        providers: the configured providers.
         make: makes their key sets.
-        tenants: those that the application resolves, where it does.
-        clock: the client's.
+        tenants: the tenants that the application resolves; None without a resolver.
+        clock: the client's clock.
 
     Raises `ConfigurationError`.
     """
@@ -92,21 +92,21 @@ class Directory:
         return {**self.sources, **{one.issuer: one.source for one in tenants}}
 
     def pin(self, name: str) -> Pin:
-        """The provider of a name; ValueError if there can be none, a mistake of the caller."""
+        """Return the provider of a name, or an issuer to resolve. Raises ValueError for others."""
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError("provider takes the name of a provider")  # noqa: TRY004 (the contract)
+            raise ValueError("provider must be the name of a provider")  # noqa: TRY004 (the contract)
         if self._tenants is not None and name not in self.sources:
             if askable(name):
                 return name
-            raise ValueError("no provider has such a name, and no issuer is written like that")
+            raise ValueError("provider must be the name of a provider or an issuer")
         return self._routes.named(name)
 
     # --- the candidates of a token
 
     def known(self, token: UnverifiedToken, pin: Pin | None) -> Candidates | None:
-        """The candidates of a token, or None where the application must be asked.
+        """Return the candidates of a token, or None if the resolver must be called.
 
-        Raises TokenError where there can be none.
+        Raises TokenError if there are none.
         """
         if isinstance(pin, Rules):
             return Candidates(self._pairs((pin,)))
@@ -121,22 +121,22 @@ class Directory:
     def candidates(
         self, token: UnverifiedToken, pin: Pin | None
     ) -> Generator[Resolution, object, Candidates]:
-        """The candidates of a token, for which the application may have to be asked.
+        """Return the candidates of a token. Call the resolver if needed.
 
-        Raises TokenError, or KeysUnavailableError ``resolver_failed``, where nobody is left to ask.
+        Raises TokenError, or KeysUnavailableError ``resolver_failed``, if there are none.
         """
         found = self.known(token, pin)
         if found is not None:
             return found
         tenants, issuer = self._tenants, self._asked_about(token, pin)
-        assert tenants is not None and issuer is not None  # noqa: S101, PT018 (not at hand)
+        assert tenants is not None and issuer is not None  # noqa: S101, PT018 (else it is known)
         try:
             precheck_expiry(token.claims, self._clock.time(), tenants.leeway)
             return self._with((yield from tenants.resolved(issuer)), pin)
         except (TokenError, KeysUnavailableError) as error:
             refusal = error
         if pin is not None and refusal.code == "unknown_issuer":
-            raise ValueError("no provider is configured or resolved by that name")
+            raise ValueError("no provider of that name is configured or resolved")
         if pin is not None or not self._unchecked:
             raise refusal
         return Candidates(self._unchecked, refusal=refusal, settled=False)
@@ -146,7 +146,7 @@ class Directory:
         return Candidates(((tenant.rules, tenant.source), *others), tenant)
 
     def _asked_about(self, token: UnverifiedToken, pin: Pin | None) -> str | None:
-        """The issuer to ask the application about, if it is to be asked at all."""
+        """Return the issuer to resolve; None if the resolver has no part in this token."""
         if isinstance(pin, str):
             return pin
         issuer = token.claims.get("iss")
@@ -157,7 +157,7 @@ class Directory:
     # --- key sets by name
 
     def named(self, name: str) -> Generator[Resolution, object, tuple[Rules, KeySource]]:
-        """A provider with its key set, for which the application may have to be asked.
+        """Return a provider with its key set. Call the resolver if needed.
 
         Raises ValueError if there is no such provider; KeysUnavailableError ``resolver_failed``.
         """
@@ -171,4 +171,4 @@ class Directory:
             pass
         else:
             return tenant.rules, tenant.source
-        raise ValueError("no provider is configured or resolved by that name")
+        raise ValueError("no provider of that name is configured or resolved")

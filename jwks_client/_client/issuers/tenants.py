@@ -1,9 +1,8 @@
 """The tenants that the application resolves: one call at a time for each issuer, and its outcome.
 
-Owns: the lock around the table, the calls that are in the air, what becomes of their ends. May not
-know: tokens beyond their issuer, how the resolver is run, or how keys are fetched. Shared by both
-clients. The lock guards the table and the claim of a call; it is never held across the resolver, a
-listener or a wait. The token of a tenant that is loaded and not due takes none.
+The lock guards the table and the claim of a call. It is never held across the resolver, a listener
+or a wait, and the token of a loaded tenant that is not due needs no lock. Must not depend on how
+the resolver is run or on how keys are fetched.
 """
 
 from __future__ import annotations
@@ -132,7 +131,7 @@ class Tenants:
             if found.failure is not None and self._table.held(issuer) is None:
                 raise _unavailable(found.failure, 0)
         raise KeysUnavailableError(
-            "resolver_failed", "the calls of the application's resolver were broken off"
+            "resolver_failed", "the calls of the application's resolver were interrupted"
         )
 
     def verified(self, tenant: Loaded) -> None:
@@ -158,7 +157,7 @@ class Tenants:
             self._tell(TenantDropped(provider=issuer, reason="forgotten"))
 
     def close(self) -> list[asyncio.Task[None]]:
-        """Ask no more, and wake who waits. Returns this event loop's cancelled tasks, to await."""
+        """End all calls and wake their callers. Return this event loop's cancelled tasks."""
         with self._lock:
             self._closed = True
             for call in list(self._in_flight.values()):
@@ -175,11 +174,11 @@ class Tenants:
     # --- claiming a call
 
     def _find(self, issuer: str) -> Loaded | Resolution:
-        """The tenant to use, or the call to wait for, which is begun if need be."""
+        """Return the tenant to use, or the call to wait for, which is begun if needed."""
         place = (asyncio.get_running_loop() if self._resolver.as_task else None, issuer)
         overdue = self._in_flight.get(place)
         if overdue is not None and overdue.left <= 0:
-            self._land(overdue, TOO_LATE)  # this caller waited, or nobody did
+            self._land(overdue, TOO_LATE)  # its caller has stopped waiting
         now = self._clock.monotonic()
         begun: Resolution | None = None
         with self._lock:
@@ -203,7 +202,7 @@ class Tenants:
                 return waited
             case Unknown():
                 raise TokenError(
-                    "unknown_issuer", "its issuer is none that is resolved", claim="iss"
+                    "unknown_issuer", "its issuer is not known to the application", claim="iss"
                 )
             case Busy():
                 raise _unavailable(decision.failure, decision.retry_after)
@@ -211,13 +210,13 @@ class Tenants:
                 assert_never(decision)
 
     def _begins(self, decision: Decision[KeySource], in_flight: Resolution | None) -> bool:
-        """Whether a decision means that a call begins."""
+        """Return whether a decision begins a call."""
         if isinstance(decision, Use):
             return decision.ask_behind and not self._closed
         return isinstance(decision, Ask) and in_flight is None
 
     def _begin(self, place: tuple[asyncio.AbstractEventLoop | None, str], now: float) -> Resolution:
-        """Put a call in the air; the lock is held, so it does not start yet."""
+        """Claim a call, which is started later. The caller holds the lock."""
         for one in list(self._in_flight):
             if one[0] is not None and one[0].is_closed():
                 self._in_flight.pop(one, None)  # a closed loop takes its calls along
@@ -230,7 +229,7 @@ class Tenants:
     # --- what becomes of its end
 
     def _answered(self, call: Resolution, answer: object) -> None:
-        """Take what the resolver answered. In any thread."""
+        """Accept what the resolver answered, in any thread."""
         if answer is BROKEN_OFF:
             with self._lock:
                 self._give_up(call)
@@ -238,7 +237,7 @@ class Tenants:
             self._land(call, answer if isinstance(answer, Failure) else self._read(call, answer))
 
     def _read(self, call: Resolution, answer: object) -> Loaded | Failure | None:
-        """What an answer means, with a key source where that is needed."""
+        """Return what an answer means, with a key source if needed."""
         try:
             provider = read_answer(call.issuer, answer)
             if not isinstance(provider, Provider):
@@ -252,12 +251,12 @@ class Tenants:
                 source.skips_store = source.cache.key_set is None
             return Tenant(provider, Rules(provider), source)
         except Exception as error:  # noqa: BLE001 (what an application describes may be anything)
-            error.__traceback__ = None  # it is kept, the frames are not
+            error.__traceback__ = None  # the error is kept, its frames are not
             message = "the provider that the application's resolver gave cannot be used"
             return Failure(message, error, type(error).__name__)
 
     def _land(self, call: Resolution, outcome: Loaded | Failure | None) -> None:
-        """Record what a call brought, once; a late answer is dropped. Tells the listeners."""
+        """Record the outcome of a call, once, and emit events. A late answer is dropped."""
         if call.left <= 0:
             outcome = TOO_LATE
         with self._lock:
@@ -291,7 +290,7 @@ class Tenants:
         return told if outcome is known else [TenantResolved(provider=issuer), *told]
 
     def _give_up(self, call: Resolution) -> None:
-        """Take a call out of the air and wake who waits for it. The lock is held."""
+        """End a call and wake its callers. The caller holds the lock."""
         for place, one in list(self._in_flight.items()):
             if one is call:
                 self._in_flight.pop(place, None)
