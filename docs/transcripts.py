@@ -99,7 +99,8 @@ def _output(command: str, idp: FakeProvider, base_url: str) -> str:
     stdin = ""
     if "<" in words:
         name = words[words.index("<") + 1]
-        stdin = {"token.txt": token, "expired.txt": expired}[name]
+        endless = idp.issue(exp=None, headers={"typ": "secevent+jwt"})
+        stdin = {"token.txt": token, "expired.txt": expired, "endless.txt": endless}[name]
         words = words[: words.index("<")]
     if words[0] != "jwks-client":
         raise ValueError(f"not a jwks-client command: {command}")

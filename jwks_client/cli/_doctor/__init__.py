@@ -39,6 +39,12 @@ _STYLES: Final = {"error": "bold red", "warning": "yellow", "info": "cyan"}
     metavar="REDIS_URL",
     help="Examine a store as well; its secret comes from JWKS_STORE_SECRET.",
 )
+@click.option(
+    "--migrate",
+    "migrating",
+    is_flag=True,
+    help="Read a token from standard input, and say why one that PyJWT accepts is refused here.",
+)
 @ca_option
 @timeout_option
 @as_json_option
@@ -49,6 +55,7 @@ def doctor(
     watching: bool,
     interval: float,
     store_url: str | None,
+    migrating: bool,
     ca_file: str | None,
     timeout: float,
     as_json: bool,
@@ -63,6 +70,7 @@ def doctor(
       jwks-client doctor https://idp.example.com/oauth2/jwks --json
       jwks-client doctor --provider auth0:acme.eu.auth0.com
       jwks-client doctor https://idp.example.com --watch --interval 300
+      jwks-client doctor https://idp.example.com --migrate < token.txt
 
     Exit status: 0 no errors (perhaps warnings); 1 an error; 2 wrong usage; 3 no key set.
     --watch runs until Ctrl-C and ends with the status of the last inspection. --watch --json prints
@@ -75,11 +83,13 @@ def doctor(
     from .._probe.prober import Prober, fetch_policy
     from .examination import examine
     from .finding import worst_first
+    from .migration import of_token, token_to_migrate
     from .store import of_store, open_store
     from .watch import Report, watch
 
     store = None if store_url is None else open_store(store_url)
     place = place_of(url_or_issuer, preset)
+    token = token_to_migrate() if migrating else None
     clock = SystemClock()
     with Prober(fetch_policy(timeout), ca_file) as prober:
 
@@ -88,6 +98,8 @@ def doctor(
             findings = examine(inspection, clock.time())
             if store is not None and store_url is not None:
                 findings = worst_first([*findings, *of_store(store_url, store)])
+            if token is not None:
+                findings = worst_first([*findings, *of_token(token, inspection, place)])
             return Report(inspection=inspection, findings=tuple(findings))
 
         show = _show_json if as_json else _show
