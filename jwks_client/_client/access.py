@@ -5,13 +5,17 @@ A stand-in for a client needs none of it. Must not depend on the clients.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from .._core.locations import BEARER
 
 if TYPE_CHECKING:
+    from .._core.keysets.jwk import KeySet
     from .._core.locations import Location
     from ..events import Event
+    from ..protocols import Listener
+    from .usage import Counter
 
 
 def locations_of(client: object) -> tuple[Location, ...]:
@@ -25,3 +29,21 @@ def emit(client: object, event: Event) -> None:
     listen = getattr(client, "_emit", None)
     if listen is not None:
         listen(event)
+
+
+def configured_names(client: Any) -> tuple[str, ...]:
+    """Return the names of a client's configured providers, in the order given."""
+    names: tuple[str, ...] = client._directory.names  # noqa: SLF001 (our own class)
+    return names
+
+
+def key_set_of(client: Any, provider: str) -> KeySet | None:
+    """Return the cached key set of a provider by name, or None if there is none."""
+    key_sets: dict[str, KeySet | None] = client._key_sets()  # noqa: SLF001 (our own class)
+    return key_sets.get(provider)
+
+
+def watch(client: Any, listener: Listener, count: Counter) -> Callable[[], None]:
+    """Give a client a listener, and a counter of accepted tokens. Return what takes both away."""
+    stop: Callable[[], None] = client._watch(listener, count)  # noqa: SLF001 (our own class)
+    return stop

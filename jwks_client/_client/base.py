@@ -10,7 +10,7 @@ import os
 import random
 import threading
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ from .keysets.shared import SharedKeySet
 from .keysets.source import KeySource
 from .keysets.store_calls import calls_of
 from .keysets.thread_flights import ThreadCrew
-from .usage import Begin, KeyUse, KeyUses, counted
+from .usage import Begin, Counter, KeyUse, KeyUses, counted
 
 if TYPE_CHECKING:
     from .._core.keysets.fetch import Plan
@@ -104,10 +104,11 @@ class BaseClient:
         )
         self._requires_all = all(one.required_at_start for one in providers)
         self._keeper = self._make_keeper()
+        self._counters: tuple[Counter, ...] = ()
         self._uses: KeyUses | None = None
         if settings.flag("count_keys", count_keys):
             self._uses = KeyUses(self._clock, self._key_sets)
-            self._begin = counted(self._begin, self._uses.count)
+            self._count_with(self._uses.count)
         _living.add(self)
 
     # --- making a client
@@ -222,6 +223,24 @@ class BaseClient:
         Never does I/O. Empty unless the client was made with ``count_keys=True``.
         """
         return {} if self._uses is None else self._uses.usage()
+
+    def _watch(self, listener: Listener, count: Counter) -> Callable[[], None]:
+        """Add a listener, and a counter of accepted tokens. Return what takes both away."""
+        self._listeners = (*self._listeners, listener)
+        self._count_with(*self._counters, count)
+
+        def stop() -> None:
+            self._listeners = tuple([one for one in self._listeners if one != listener])
+            self._count_with(*[one for one in self._counters if one != count])
+
+        return stop
+
+    def _count_with(self, *counters: Counter) -> None:
+        # A client that counts nothing runs the method of its class.
+        self.__dict__.pop("_begin", None)
+        self._counters = counters
+        for counter in counters:
+            self._begin = counted(self._begin, counter)
 
     def _key_sets(self) -> dict[str, KeySet | None]:
         return {name: one.cache.key_set for name, one in self._directory.everyone().items()}

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .._core.tokens.verified import VerifiedToken
 
 if TYPE_CHECKING:
     from .._core.keysets.jwk import KeySet
+    from .._core.tokens.verified import TokenFacts
     from ..protocols import Clock
 
 MOST_WITHDRAWN: Final = 16  # per provider
 
-Counter = Callable[[VerifiedToken], object]
-Begin = Callable[..., Any]
+Counter: TypeAlias = "Callable[[TokenFacts], object]"
+Begin: TypeAlias = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +66,8 @@ class KeyUses:
         self._published = published
         self._counts: dict[str, dict[tuple[str | None, str], _Count]] = {}
 
-    def count(self, token: VerifiedToken) -> None:
+    def count(self, facts: TokenFacts) -> None:
         """Count the key that verified a token."""
-        facts = token._facts  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (our own class)
         key = facts.key
         if key is None:
             return
@@ -118,19 +118,19 @@ def counted(begin: Begin, count: Counter) -> Begin:
 
     Arguments:
         begin: returns the verified token, or the rest of its way as a generator.
-        count: called with each verified token.
+        count: called with the facts of each verified token.
     """
 
-    def begin_and_count(*arguments: Any) -> Any:
-        begun = begin(*arguments)
+    def begin_and_count(token: object, provider: object, claim_values: object) -> Any:
+        begun = begin(token, provider, claim_values)
         if type(begun) is VerifiedToken:
-            count(begun)
+            count(begun._facts)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (our own class)
             return begun
         return _rest(begun)
 
     def _rest(way: Generator[Any, Any, VerifiedToken]) -> Generator[Any, Any, VerifiedToken]:
         token = yield from way
-        count(token)
+        count(token._facts)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (our own class)
         return token
 
     return begin_and_count

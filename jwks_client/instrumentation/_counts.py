@@ -1,0 +1,140 @@
+"""What a client's verifications came to, in plain integers: no lock, no label lookup per token.
+
+Must not depend on any monitoring system.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from .. import AsyncJWKSClient, JWKSClient
+from .._client.access import configured_names, watch
+from ..events import Event, TokenRefused, TokenUndecided
+
+if TYPE_CHECKING:
+    from .._core.tokens.verified import TokenFacts
+
+RESOLVED = "resolved"  # the label of all tenants together
+
+
+class Verdict(NamedTuple):
+    """What is counted apart. All values come from settings and codes, none from a token."""
+
+    provider: str
+    outcome: str
+    error_type: str
+
+
+class _Count:
+    __slots__ = ("given", "total")
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.given = 0
+
+
+class Counts:
+    """The verdicts of one client, and its events for a metrics backend.
+
+    Arguments:
+        client: the client.
+        on_event: called with each event that is no verdict, and the label of its provider.
+        on_verdict: called after each verdict.
+        tenants: give each resolved tenant a label of its own.
+    """
+
+    def __init__(
+        self,
+        client: JWKSClient | AsyncJWKSClient,
+        on_event: Callable[[Event, str], object],
+        on_verdict: Callable[[], object] | None,
+        *,
+        tenants: bool,
+    ) -> None:
+        self._counts: dict[tuple[str | None, str], _Count] = {}
+        self._names = frozenset(configured_names(client))
+        # The common case, found by one look-up.
+        self._accepts = {name: _Count() for name in self._names}
+        self._counts.update({(name, "accepted"): self._accepts[name] for name in self._names})
+        self._tenants = tenants
+        self._on_event = on_event
+        self._on_verdict = on_verdict
+        self.stop = watch(client, self._listen, self._counter())
+        _living.add(self)
+
+    def differences(self) -> Iterator[tuple[Verdict, int]]:
+        """Yield what was counted since the last call."""
+        for (provider, code), count in list(self._counts.items()):
+            new = count.total - count.given
+            if new:
+                count.given += new
+                kind, _, error_type = code.partition(":")
+                yield Verdict(self.label(provider), kind, error_type), new
+
+    def label(self, provider: str | None) -> str:
+        """Return a label for a provider: a configured name, or one for all tenants."""
+        if provider is None or provider in self._names or self._tenants:
+            return provider or ""
+        return RESOLVED
+
+    def after_fork(self) -> None:
+        """Leave to the parent what the parent counted."""
+        for count in self._counts.values():
+            count.given = count.total
+
+    def _counter(self) -> Callable[[TokenFacts], None]:
+        """Return what counts an accepted token: as little as can be, since each token pays it."""
+        accepts, add, on_verdict = self._accepts, self._add, self._on_verdict
+
+        def count(facts: TokenFacts) -> None:
+            found = accepts.get(facts.provider)
+            if found is None:
+                add(facts.provider, "accepted")
+            else:
+                found.total += 1
+
+        def count_and_call(facts: TokenFacts) -> None:
+            count(facts)
+            assert on_verdict is not None  # noqa: S101 (checked below)
+            on_verdict()
+
+        return count if on_verdict is None else count_and_call
+
+    def _listen(self, event: Event) -> None:
+        if isinstance(event, TokenRefused):
+            self._refused(event.provider, f"refused:{event.code}")
+        elif isinstance(event, TokenUndecided):
+            self._refused(event.provider, f"unavailable:{event.code}")
+        else:
+            self._on_event(event, self.label(getattr(event, "provider", None)))
+
+    def _refused(self, provider: str | None, code: str) -> None:
+        self._add(provider, code)
+        if self._on_verdict is not None:
+            self._on_verdict()
+
+    def _add(self, provider: str | None, code: str) -> None:
+        key = (provider if provider in self._names or self._tenants else _labelled(provider), code)
+        count = self._counts.get(key)
+        if count is None:
+            count = self._counts.setdefault(key, _Count())
+        count.total += 1
+
+
+def _labelled(provider: str | None) -> str | None:
+    return None if provider is None else RESOLVED
+
+
+_living: weakref.WeakSet[Counts] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for counts in list(_living):
+        counts.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch (not on Windows)
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,188 @@
+"""Prometheus metrics of a client.
+
+    instrument(client)                    # in the default registry
+    instrument(client, registry=registry)
+
+Verifications are counted in plain integers, which are given to the registry when it is scraped. In
+Prometheus' multiprocess mode, where no scrape reaches a worker, they are given at most once a
+second, and at exit. No label is text from a token.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from .. import AsyncJWKSClient, JWKSClient
+from .._client.access import key_set_of
+from ..events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, StoreFailed
+from ._counts import Counts
+
+try:
+    import prometheus_client
+except ImportError as error:
+    raise ImportError(
+        'jwks_client.instrumentation.prometheus needs pip install "jwks-client-sdk[prometheus]"'
+    ) from error
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+__all__ = ["Instrumented", "instrument"]
+
+_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_INTERVAL: Final = 1.0  # seconds between two flushes in multiprocess mode
+
+
+class _Metrics:
+    """The metrics of one registry, which all its instrumented clients share."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.flushes: list[Callable[[], None]] = []
+        registry.register(self)  # first, so that it is collected before what it fills
+        self.verifications = prometheus_client.Counter(
+            "jwks_client_verifications",
+            "Tokens that were verified, by outcome (accepted, refused, unavailable).",
+            ("provider", "outcome", "error_type"),
+            registry=registry,
+        )
+        self.fetches = prometheus_client.Histogram(
+            "jwks_client_fetch_duration_seconds",
+            "How long fetches of key sets took.",
+            ("provider", "reason", "source", "error_type"),
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self.keys = prometheus_client.Gauge(
+            "jwks_client_keys",
+            "Keys in the cached key set, by state (usable, unusable).",
+            ("provider", "state"),
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        )
+        self.fetched = prometheus_client.Gauge(
+            "jwks_client_key_set_fetched_seconds",
+            "When the provider was last asked for its key set successfully, in Unix time.",
+            ("provider",),
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
+        self.store_failures = prometheus_client.Counter(
+            "jwks_client_store_failures",
+            "Failed calls of the store that processes share.",
+            ("provider", "error_type"),
+            registry=registry,
+        )
+
+    def collect(self) -> Iterable[Any]:
+        """Bring the metrics up to date for a scrape; give none itself."""
+        for flush in list(self.flushes):
+            flush()
+        return ()
+
+    def describe(self) -> Iterable[Any]:
+        """Name no metric."""
+        return ()
+
+
+_metrics: weakref.WeakKeyDictionary[CollectorRegistry, _Metrics] = weakref.WeakKeyDictionary()
+
+
+class Instrumented:
+    """The instrumentation of one client; `end` it, or use it as a context manager."""
+
+    def __init__(
+        self, client: JWKSClient | AsyncJWKSClient, metrics: _Metrics, *, tenants: bool
+    ) -> None:
+        self._client = client
+        self._metrics = metrics
+        self._flush_at = 0.0
+        in_workers = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        self._counts = Counts(
+            client, self._on_event, self._flush_in_time if in_workers else None, tenants=tenants
+        )
+        metrics.flushes.append(self.flush)
+        if in_workers:
+            atexit.register(self.flush)
+
+    def flush(self) -> None:
+        """Give the registry what was counted since the last time."""
+        for verdict, new in self._counts.differences():
+            self._metrics.verifications.labels(*verdict).inc(new)
+        for name, health in self._client.health().items():
+            label = self._counts.label(name)
+            if label == name and health.last_success is not None:
+                self._metrics.fetched.labels(label).set(health.last_success)
+
+    def end(self) -> None:
+        """Count no more. What was counted stays in the registry."""
+        if self.flush in self._metrics.flushes:
+            self.flush()
+            self._counts.stop()
+            self._metrics.flushes.remove(self.flush)
+            atexit.unregister(self.flush)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.end()
+
+    def _flush_in_time(self) -> None:
+        now = time.monotonic()
+        if now >= self._flush_at:
+            self._flush_at = now + _INTERVAL
+            self.flush()
+
+    def _on_event(self, event: Event, label: str) -> None:
+        metrics = self._metrics
+        match event:
+            case KeysFetched() | KeysUnchanged() | KeysRotated() | FetchFailed():
+                code = event.code if isinstance(event, FetchFailed) else ""
+                fetches = metrics.fetches.labels(label, event.reason, event.source, code)
+                fetches.observe(event.duration)
+                self._count_keys(event.provider, label)
+                self._flush_in_time()
+            case StoreFailed():
+                metrics.store_failures.labels(label, event.code).inc()
+            case _:
+                pass
+
+    def _count_keys(self, provider: str, label: str) -> None:
+        key_set = key_set_of(self._client, provider)
+        if label == provider and key_set is not None:
+            self._metrics.keys.labels(label, "usable").set(len(key_set))
+            self._metrics.keys.labels(label, "unusable").set(len(key_set.unusable))
+
+
+def instrument(
+    client: JWKSClient | AsyncJWKSClient,
+    registry: CollectorRegistry | None = None,
+    *,
+    tenants: bool = False,
+) -> Instrumented:
+    """Count what a client does in a Prometheus registry.
+
+    Arguments:
+        client: the client; several clients may share a registry.
+        registry: where; by default Prometheus' own.
+        tenants: give each resolved tenant a label of its own. By default all tenants share the
+            label ``resolved``, so that their number does not size the registry.
+
+    Returns what ends it.
+    """
+    chosen = prometheus_client.REGISTRY if registry is None else registry
+    metrics = _metrics.get(chosen)
+    if metrics is None:
+        metrics = _metrics[chosen] = _Metrics(chosen)
+    return Instrumented(client, metrics, tenants=tenants)
