@@ -1,7 +1,7 @@
-"""What the clients' constructors and calls take, checked where it arrives.
+"""Checks of the arguments of the clients' constructors and calls.
 
-Owns: the checks of arguments that are no policy of their own. May not know: what is done with them.
-A wrong setting is a `ConfigurationError`; a wrong argument of one call is a mistake of the caller.
+A wrong setting is a ConfigurationError; a wrong argument of one call is a ValueError. Must not
+depend on what the arguments are used for.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SHORTEST_SECRET: Final = 32
 
 
 def claim_values(values: Mapping[str, Any] | None) -> Wanted:
-    """The claim values of one call. ValueError, the caller's mistake, if they are no JSON."""
+    """Return the claim values of one call. Raises ValueError if they are not JSON."""
     if values is None:
         return ()
     good = isinstance(values, Mapping) and all(  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -31,27 +31,27 @@ def claim_values(values: Mapping[str, Any] | None) -> Wanted:
         for name, value in values.items()
     )
     if not good:
-        raise ValueError("claim_values takes a mapping of claim names to JSON values")
+        raise ValueError("claim_values must be a mapping of claim names to JSON values")
     return wanted(values)
 
 
 def listeners(given: Iterable[Listener]) -> tuple[Listener, ...]:
-    """The listeners: callables."""
+    """Return the listeners as a tuple of callables."""
     several = tuple(given) if isinstance(given, Iterable) else None  # pyright: ignore[reportUnnecessaryIsInstance]
-    # A class is callable too, and would be made anew for each event, and told of none.
+    # A class is callable too, but would make an object for each event.
     if several is None or not all(callable(one) and not isinstance(one, type) for one in several):
         raise ConfigurationError(
-            "listeners", "takes a collection of callables, such as LoggingListener()"
+            "listeners", "must be a collection of callables, such as LoggingListener()"
         )
     return several
 
 
 def clock(given: Clock) -> Clock:
-    """A clock: what has both times."""
+    """Return a clock, which must have both times."""
     if not callable(getattr(given, "time", None)) or not callable(
         getattr(given, "monotonic", None)
     ):
-        raise ConfigurationError("clock", "takes an object with time() and monotonic()")
+        raise ConfigurationError("clock", "must be an object with time() and monotonic()")
     return given
 
 
@@ -75,7 +75,7 @@ def store(given: Store) -> Store:
 
 
 def check_http(given: object, fetch: FetchPolicy, *, asynchronous: bool) -> None:
-    """Refuse what has not the shape of httpx's client, or is the one for the other kind of code."""
+    """Refuse an HTTP client that lacks methods of httpx's client, or is of the other kind."""
     if given is None:
         return
     if fetch.ca_file is not None or fetch.proxy is not None:
@@ -90,13 +90,13 @@ def check_http(given: object, fetch: FetchPolicy, *, asynchronous: bool) -> None
     blocks = hasattr(given, "close") and not awaits
     if not shaped or (blocks if asynchronous else awaits):
         kind = "httpx.AsyncClient" if asynchronous else "httpx.Client"
-        raise ConfigurationError("http", f"takes an {kind}, or a client of its shape")
+        raise ConfigurationError("http", f"must be an {kind}, or a client with its methods")
 
 
 def patience(timeout: object) -> float:
-    """Seconds that a call may wait, an hour at most; ValueError for what is no such number."""
+    """Return the seconds that a call may wait, at most an hour. Raises ValueError."""
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
-        raise ValueError("timeout takes a number of seconds, at least 0")
+        raise ValueError("timeout must be a number of seconds, at least 0")
     return min(timeout, 3600.0)
 
 

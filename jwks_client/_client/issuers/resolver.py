@@ -1,10 +1,9 @@
-"""How the application's resolver is run: in a thread of its own, or as a task.
+"""How the application's resolver is run: in its own thread, or as a task.
 
-Owns: the threads and tasks that run it, until they really end, and how many there may be. May not
-know: which issuers are asked about or what an answer means. A plain function runs in a daemon
-thread on both clients, so that whatever it is stuck in holds up neither a caller nor an event loop;
-a thread cannot be ended from outside, so those that are stuck are counted. A coroutine function is
-a task of the event loop that asked, and is cancelled when its time is over.
+A plain function runs in a daemon thread on both clients, so that it blocks neither a caller nor an
+event loop. A thread cannot be ended from outside, so threads that are stuck are counted. A
+coroutine function is a task of the caller's event loop, and is cancelled at its deadline. Must not
+depend on which issuers are resolved or on what an answer means.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from ...errors import ConfigurationError
 from ..lock import InterruptibleLock
 from .resolver_call import Resolution
 
-# New issuers at once: within two seconds the bucket admits no more, so more of them are stuck.
+# Calls for new issuers at once: the bucket admits no more in two seconds, so the rest are stuck.
 MOST_FOR_NEW: Final = 32
 MOST_FOR_ONE: Final = 2  # for one issuer: a call that is stuck, and one that tries again
 
 Resolve: TypeAlias = Callable[[str], Provider | Awaitable[Provider | None] | None]
-BROKEN_OFF: Final = object()  # in an answer's place: the task was cancelled, its loop is ending
+BROKEN_OFF: Final = object()  # instead of an answer: the task was cancelled, or its loop is ending
 TOO_LATE: Final = Failure("the application's resolver took too long", slow=True)
 STUCK: Final = Failure("too many calls of the application's resolver are still running", slow=True)
 
@@ -40,12 +39,12 @@ class Resolver:
     """Runs the application's resolver.
 
     Arguments:
-        resolve: the application's.
+        resolve: the application's resolver.
         lock: guards what is running; the caller's own, so that it knows who was interrupted.
-        asynchronous: it may be a coroutine function, or return an awaitable.
+        asynchronous: the resolver may be a coroutine function, or return an awaitable.
         most_known: how many tenants may be loaded.
-        on_end: given each call and its answer, or in the answer's place a `Failure` or
-            `BROKEN_OFF`; in any thread, and without a lock held.
+        on_end: called with each call and its answer, or instead of the answer a `Failure` or
+            `BROKEN_OFF`; in any thread, without the lock.
 
     Raises `ConfigurationError` if this kind of client cannot call it.
     """
@@ -60,7 +59,10 @@ class Resolver:
         on_end: Callable[[Resolution, object], None],
     ) -> None:
         if not callable(resolve):  # pyright: ignore[reportUnnecessaryComparison]
-            raise ConfigurationError("resolve", "takes a callable that is given an issuer")
+            raise ConfigurationError(
+                "resolve",
+                "must be a callable that is given an issuer",
+            )
         called: Any = getattr(type(resolve), "__call__", None)  # noqa: B004 (an object's own)
         self.as_task = inspect.iscoroutinefunction(resolve) or inspect.iscoroutinefunction(called)
         if self.as_task and not asynchronous:
@@ -75,7 +77,7 @@ class Resolver:
         self._running: dict[Resolution, bool] = {}  # until it really ended: is its issuer new?
 
     def start(self, call: Resolution, *, new: bool) -> None:
-        """Begin a call. ``new``: its issuer has no tenant that is loaded."""
+        """Begin a call. ``new``: its issuer has no loaded tenant."""
         if not self._make_room(call, new=new):
             self._on_end(call, STUCK)
             return
@@ -92,7 +94,7 @@ class Resolver:
             self._end(call, Failure("no thread could start for the resolver", error))
 
     def close(self) -> list[asyncio.Task[None]]:
-        """Cancel what can be. Returns the tasks among them that are this event loop's."""
+        """Cancel all tasks. Return those of this event loop."""
         try:
             here = asyncio.get_running_loop()
         except RuntimeError:
@@ -100,7 +102,7 @@ class Resolver:
         with self._lock:
             tasks = [one.task for one in list(self._running) if one.task is not None]
         for task in tasks:
-            with suppress(RuntimeError):  # its loop is closed, and took the task along
+            with suppress(RuntimeError):  # its loop is closed, and the task has ended
                 task.get_loop().call_soon_threadsafe(task.cancel)
         return [task for task in tasks if task.get_loop() is here]
 
@@ -109,7 +111,7 @@ class Resolver:
         self._running = {}
 
     def _make_room(self, call: Resolution, *, new: bool) -> bool:
-        """Claim the room to run in, where stuck calls have left any."""
+        """Claim a place among the running calls. Return whether one was left by stuck calls."""
         with self._lock:
             for one in list(self._running):
                 if one.task is not None and one.task.get_loop().is_closed():
@@ -128,10 +130,10 @@ class Resolver:
         self._on_end(call, answer)
 
     def _run(self, call: Resolution, context: contextvars.Context) -> None:
-        """Run a plain function, in a thread of its own."""
+        """Run a plain function, in its own thread."""
         try:
             answer = context.run(self._resolve, call.issuer)
-        except BaseException as error:  # noqa: BLE001 (nobody else hears of it in this thread)
+        except BaseException as error:  # noqa: BLE001 (this thread has no caller)
             self._end(call, _raised(error))
             return
         if not inspect.isawaitable(answer):
@@ -145,14 +147,14 @@ class Resolver:
             else:
                 return
         _discard(answer)
-        self._end(call, Failure("nothing here can await what the application's resolver returned"))
+        self._end(call, Failure("no event loop can await what the application's resolver returned"))
 
     def _await_answer(
         self, call: Resolution, answer: Awaitable[object] | None, context: contextvars.Context
     ) -> None:
-        """On the call's event loop: await an answer, by a call if there is none yet."""
+        """Await an answer on the call's event loop. Call the resolver if there is none yet."""
         loop = cast("asyncio.AbstractEventLoop", call.loop)
-        # The first thing that runs in the task's own context is the application's code.
+        # The task's own context runs the application's code first.
         call.task = loop.create_task(
             self._awaited(call, answer), name="jwks-client resolver", context=context
         )
@@ -171,7 +173,7 @@ class Resolver:
     def _after_task(
         self, call: Resolution, answer: Awaitable[object] | None, task: asyncio.Task[None]
     ) -> None:
-        """Cancelled from outside, perhaps before it began: nothing is known, and callers ask on."""
+        """End the call of a cancelled task, which may never have begun. Its callers ask again."""
         if task.cancelled():
             _discard(answer)
             self._end(call, BROKEN_OFF)
@@ -183,7 +185,7 @@ def _discard(answer: object) -> None:
 
 
 def _raised(error: BaseException) -> Failure:
-    """A failure that tells where it arose, and holds none of the frames that it went through."""
+    """Return a failure that names its place, and keeps no frames."""
     place = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         place = f" at {PurePath(frame.f_code.co_filename).name}:{line}"  # the last one counts
