@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 import grpc
 
 from .. import VerifiedToken
-from .._core.credentials.reader import Location, UnverifiedRequest
+from .._client.access import locations_of
+from .._core.credentials.reader import UnverifiedRequest
 from .._core.locations import BEARER, Header
 from .._web.admission import Admission, AppSettings, check_names
 from .._web.requirement import Requirement
@@ -68,8 +69,8 @@ class Rules:
         self._required = _requirements(given.pop("scopes", {}))
         locations = given.pop("locations", None)
         if locations is None:
-            found: Iterable[Location] = getattr(client, "locations", ())
-            locations = [one for one in found if isinstance(one, Header)] or [BEARER]
+            found = [one for one in locations_of(client) if isinstance(one, Header)]
+            locations = found or [BEARER]
         elif not all(isinstance(one, Header) for one in locations):
             raise ConfigurationError("locations", "must be of Header alone: gRPC has metadata only")
         self._admission: Admission[Any] = Admission(

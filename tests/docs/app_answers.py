@@ -78,6 +78,24 @@ def check_fastapi_app(idp: FakeProvider, base_url: str) -> None:
     }
 
 
+def check_litestar_app(idp: FakeProvider, base_url: str) -> None:
+    """Guards, a WebSocket; /health and the document are open, what is not there is a 404."""
+    reader, writer = (idp.issue(sub="u7", scope=f"orders:{one}") for one in ("read", "write"))
+    known = idp.issue(sub="u7", scope="orders:write", email_verified=True)
+    assert ask(base_url, "/health").json() == {"status": "ok"}
+    assert ask(base_url, "/me", writer).json() == {"sub": "u7"}
+    assert ask(base_url, "/orders", reader).json() == {"orders of": "u7"}
+    assert ask(base_url, "/orders", known, "POST").status_code == 201
+    assert refusal(ask(base_url, "/orders")) == (401, "missing_credentials")
+    assert refusal(ask(base_url, "/orders", writer)) == (403, "insufficient_scope")
+    assert refusal(ask(base_url, "/orders", writer, "POST")) == (403, "insufficient_claims")
+    assert ask(base_url, "/nowhere").status_code == 404
+    assert heard(base_url, reader) == {"orders of": "u7"}
+    assert heard(base_url, writer) == 403
+    schemes = ask(base_url, "/schema/openapi.json").json()["components"]["securitySchemes"]
+    assert schemes["openid"]["openIdConnectUrl"].startswith(idp.issuer)
+
+
 def check_grpc_server(idp: FakeProvider, base_url: str) -> None:
     """An open method, one for all callers, one with a scope, and a stream."""
     with grpc.insecure_channel(base_url.removeprefix("http://")) as channel:

@@ -319,7 +319,23 @@ def django_asgi(client: Any) -> App:
 
 
 def litestar(client: Any) -> App:
-    from litestar import Litestar, get
+    from litestar import Litestar
+
+    app = Litestar(_litestar_views(), logging_config=None)
+    return App(JWKSMiddleware(app, client, optional=True), None)
+
+
+def litestar_plugin(client: Any) -> App:
+    from litestar import Litestar
+
+    from jwks_client.integrations.litestar import JWKSAuth
+
+    auth = JWKSAuth(client, optional=True)
+    return App(Litestar(_litestar_views(), plugins=[auth], logging_config=None), None)
+
+
+def _litestar_views() -> list[Any]:
+    from litestar import get
 
     @get("/role")
     @requires("orders:read")
@@ -348,8 +364,7 @@ def litestar(client: Any) -> App:
         return asking
 
     views = [view(name, ask) for name, ask in ASKING.items()]
-    app = Litestar([role, handled, own, threaded, *views], logging_config=None)
-    return App(JWKSMiddleware(app, client, optional=True), None)
+    return [role, handled, own, threaded, *views]
 
 
 def falcon_asgi(client: Any) -> App:
@@ -481,6 +496,7 @@ REPORTING = {
     "django_asgi": django_asgi,
     "quart": quart,
     "aiohttp": aiohttp,
+    "litestar_plugin": litestar_plugin,
 }
 #: Frameworks in which the last refusal of a request decides, unless they send inside an `except`.
 OTHERS = {

@@ -119,20 +119,27 @@ def services(write: Any) -> list[Any]:
 
 
 @contextmanager
+def running_interceptor(interceptor: AuthInterceptor) -> Generator[int]:
+    """Serve in threads until the block ends; gives the port."""
+    pool = ThreadPoolExecutor(8)
+    running = grpc.server(pool, handlers=services(in_threads), interceptors=[interceptor])
+    port = running.add_insecure_port("127.0.0.1:0")
+    running.start()
+    try:
+        yield port
+    finally:
+        running.stop(None).wait(PATIENCE)
+        pool.shutdown()
+
+
+@contextmanager
 def serving_grpc(server: str, idp: Any, **settings: Any) -> Generator[int]:
     """Serve in threads or on a loop of its own until the block ends; gives the port."""
     listeners = settings.pop("listeners", ())
     if server == "grpc":
-        interceptor = AuthInterceptor(idp.client(listeners=listeners), **settings)
-        pool = ThreadPoolExecutor(8)
-        running = grpc.server(pool, handlers=services(in_threads), interceptors=[interceptor])
-        port = running.add_insecure_port("127.0.0.1:0")
-        running.start()
-        try:
+        client = idp.client(listeners=listeners)
+        with running_interceptor(AuthInterceptor(client, **settings)) as port:
             yield port
-        finally:
-            running.stop(None).wait(PATIENCE)
-            pool.shutdown()
         return
     write = in_tasks if server == "grpc.aio" else in_threads
     ports: list[int] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import subprocess
 import sys
@@ -10,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
+import httpx
 import pytest
-from grpc_servers import KINDS, SERVERS, Outcome, call, serving_grpc
+from grpc_servers import KINDS, SERVERS, Outcome, call, running_interceptor, serving_grpc
 
-from jwks_client import ConfigurationError, events
+from jwks_client import ConfigurationError, JWKSClient, events
 from jwks_client.integrations import Requirement
 from jwks_client.integrations.grpc import AsyncAuthInterceptor, AuthInterceptor
 from jwks_client.providers import Cookie, Header
@@ -184,6 +186,11 @@ def test_a_token_in_another_header_is_found():
     with serving_grpc("grpc", idp, locations=[Header("X-Token")]) as port:
         answer = call(port, "unary_unary", "Who", ("x-token", idp.issue(sub="u7")))
         assert answer.answer == [b"u7"]
+    by_provider = dataclasses.replace(idp.provider, locations=(Cookie("c"), Header("X-Other")))
+    client = JWKSClient(by_provider, http=httpx.Client(transport=idp.transport))
+    with running_interceptor(AuthInterceptor(client)) as port:
+        answer = call(port, "unary_unary", "Who", ("x-other", idp.issue(sub="u8")))
+        assert answer.answer == [b"u8"]
     with pytest.raises(ConfigurationError, match="locations"):
         AuthInterceptor(idp.client(), locations=[Cookie("session")])
 

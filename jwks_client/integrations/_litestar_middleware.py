@@ -1,0 +1,76 @@
+"""`JWKSMiddleware` as a middleware of Litestar's routes, and Litestar's answer to refusals.
+
+Must not depend on: what a route requires, the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Unpack
+from urllib.parse import unquote
+
+from litestar import Request, Response
+
+from .._web.admission import AppSettings
+from .._web.asgi_scope import ASGIApp, Receive, Scope, Send, token_in
+from .._web.guard import is_refusal
+from .._web.handling import handling_in
+from ..asgi import JWKSMiddleware
+from ..errors import JWKSError
+from ..protocols import AsyncVerifier
+
+__all__ = ["Outside", "Protected", "answer"]
+
+_ROUTE: Final = "jwks_client.route"
+
+
+class Protected(JWKSMiddleware):
+    """The middleware of all routes: one guard, and one limit for the log."""
+
+    def __init__(self, client: AsyncVerifier, **settings: Unpack[AppSettings]) -> None:
+        super().__init__(_route, client, warm_up=None, **settings)
+        self._some_are_open = True  # each route says whether it is
+
+    def _is_open(self, scope: Scope) -> bool:
+        is_open = scope["route_handler"].opt.get("exclude_from_auth")
+        return bool(is_open) or super()._is_open(scope)
+
+
+class Outside:
+    """The middleware of one route, which Litestar makes for each."""
+
+    def __init__(self, app: ASGIApp, protected: Protected) -> None:
+        self._app = app
+        self._protected = protected
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        path, sent = scope["path"], scope.get("raw_path")
+        # Litestar removes slashes from the path; `exclude` judges the path as it was sent.
+        as_sent = unquote(sent.partition(b"?")[0]) if sent else path
+        seen = {**scope, "path": as_sent, _ROUTE: (self._app, path)}
+        await self._protected(seen, receive, send)
+
+
+async def _route(scope: Scope, receive: Receive, send: Send) -> None:
+    """Call the route behind the middleware."""
+    app, scope["path"] = scope.pop(_ROUTE)
+    scope["auth"] = token_in(scope)
+    handling = handling_in(scope)
+    if handling is not None:
+        handling.reports = True  # exceptions that are not handled arrive at `answer`
+    await app(scope, receive, send)
+
+
+def answer(request: Request[Any, Any, Any], error: JWKSError) -> Response[bytes]:
+    """Answer a refusal of a handler, as an exception handler of Litestar. Raises others."""
+    handling = handling_in(request.scope)
+    if handling is None or not is_refusal(error):
+        raise error
+    found = handling.answer(error)
+    headers = dict(found.text_headers)
+    return Response(
+        found.body,
+        status_code=found.status,
+        media_type=headers.pop("content-type", None),
+        headers=headers,
+    )

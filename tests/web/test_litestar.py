@@ -1,0 +1,234 @@
+"""Litestar with the plugin: guards, open routes, WebSockets, streams, the document, the start."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import traceback
+from typing import Any
+
+import pytest
+from litestar import Controller, Litestar, Request, WebSocket, get, websocket
+from litestar.config.cors import CORSConfig
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.response import Stream
+from litestar.status_codes import WS_1008_POLICY_VIOLATION
+from litestar.testing import TestClient
+
+from jwks_client import ConfigurationError, events
+from jwks_client.integrations.litestar import JWKSAuth, requires
+from jwks_client.providers import Cookie, Header
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@get("/me")
+async def me(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    return {"sub": request.auth.subject, "name": request.user.display_name}
+
+
+@get("/open", exclude_from_auth=True)
+async def opened(request: Request[Any, Any, Any]) -> dict[str, bool]:
+    return {"anonymous": request.auth is None and not request.user.is_authenticated}
+
+
+def app_of(client: Any, *handlers: Any, **settings: Any) -> Litestar:
+    config = settings.pop("openapi_config", None)
+    auth = JWKSAuth(client, **settings)
+    return Litestar(
+        [me, opened, *handlers], plugins=[auth], openapi_config=config, logging_config=None
+    )
+
+
+def test_a_request_has_its_user_and_token(idp):
+    """request.auth is the VerifiedToken, request.user says who that is."""
+    with TestClient(app_of(idp.async_client())) as http:
+        answer = http.get("/me", headers=bearer(idp.issue(sub="u7", name="Una")))
+        assert answer.json() == {"sub": "u7", "name": "Una"}
+        assert http.get("/me").headers["www-authenticate"] == "Bearer"
+
+
+def test_a_route_with_exclude_from_auth_needs_no_token(idp):
+    """Credentials that it is sent are not looked at."""
+    with TestClient(app_of(idp.async_client())) as http:
+        assert http.get("/open").json() == {"anonymous": True}
+        assert http.get("/open", headers=bearer("junk")).json() == {"anonymous": True}
+
+
+def test_a_guard_covers_a_controller_and_reports_once(idp):
+    """A controller's guard: 403 with the scope and one event; claims without a challenge."""
+    refusals = []
+
+    def listen(event: Any) -> None:
+        if isinstance(event, events.RequestRefused):
+            refusals.append(event.code)
+
+    class Orders(Controller):
+        path = "/orders"
+        guards = [requires("orders:read")]  # noqa: RUF012
+
+        @get()
+        async def read(self) -> str:
+            return "orders"
+
+        @get("/all", guards=[requires(claims={"role": "admin"})])
+        async def read_all(self) -> str:
+            return "all orders"
+
+    with TestClient(app_of(idp.async_client(listeners=[listen]), Orders)) as http:
+        good = bearer(idp.issue(scope="orders:read"))
+        assert http.get("/orders", headers=good).text == "orders"
+        answer = http.get("/orders", headers=bearer(idp.issue()))
+        assert answer.status_code == 403
+        assert 'scope="orders:read"' in answer.headers["www-authenticate"]
+        answer = http.get("/orders/all", headers=good)
+        assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_claims")
+        assert "www-authenticate" not in answer.headers
+    assert refusals == ["insufficient_scope", "insufficient_claims"]
+
+
+def test_a_guard_refuses_anonymous_requests_with_401(idp):
+    """Under optional=True a guard is what requires a token."""
+
+    @get("/orders", guards=[requires()])
+    async def orders() -> str:
+        return ""
+
+    with TestClient(app_of(idp.async_client(), orders, optional=True)) as http:
+        assert http.get("/orders").status_code == 401
+
+
+def test_refusals_of_websockets(idp):
+    """A guard denies the handshake; a refusal after the accept closes with 1008."""
+    from litestar.exceptions import WebSocketDisconnect
+
+    @websocket("/guarded", guards=[requires("live")])
+    async def guarded(socket: WebSocket[Any, Any, Any]) -> None:
+        raise AssertionError
+
+    @websocket("/late")
+    async def late(socket: WebSocket[Any, Any, Any]) -> None:
+        await socket.accept()
+        socket.auth.require("live")
+
+    with TestClient(app_of(idp.async_client(), guarded, late)) as http:
+        for path in ("/guarded", "/late"):
+            with pytest.raises(WebSocketDisconnect) as ended:
+                with http.websocket_connect(path, headers=bearer(idp.issue())) as socket:
+                    socket.receive_text()
+            assert ended.value.code == WS_1008_POLICY_VIOLATION
+
+
+def test_a_stream_is_passed_on(idp):
+    """The handler's chunks arrive as they are."""
+
+    @get("/stream")
+    async def stream() -> Stream:
+        async def chunks() -> Any:
+            yield b"one"
+            yield b"two"
+
+        return Stream(chunks())
+
+    with TestClient(app_of(idp.async_client(), stream)) as http:
+        assert http.get("/stream", headers=bearer(idp.issue())).content == b"onetwo"
+
+
+def test_the_document_names_the_schemes_and_the_default_config_stays_as_it_was(idp):
+    """Each app has its own document: two plugins, and an app without one, do not mix."""
+    from litestar.app import DEFAULT_OPENAPI_CONFIG
+
+    before = repr(DEFAULT_OPENAPI_CONFIG)
+    locations = [Header("Authorization", scheme="Bearer"), Cookie("session")]
+    auth = JWKSAuth(
+        idp.async_client(),
+        locations=locations,
+        openid_connect_url="https://idp.test/.well-known/openid-configuration",
+    )
+    document = Litestar([me], plugins=[auth]).openapi_schema.to_schema()
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["bearer"] == {"type": "http", "scheme": "Bearer", "bearerFormat": "JWT"}
+    assert schemes["cookie-session"] == {"type": "apiKey", "name": "session", "in": "cookie"}
+    assert schemes["openid"]["type"] == "openIdConnect"
+    assert document["security"] == [{"bearer": []}, {"cookie-session": []}, {"openid": []}]
+    assert repr(DEFAULT_OPENAPI_CONFIG) == before
+    assert "security" not in Litestar([me]).openapi_schema.to_schema()
+
+
+def test_the_apps_own_document_keeps_its_components(idp):
+    """The schemes are added to what the app configures itself."""
+    own = Components(security_schemes={"own": SecurityScheme(type="http", scheme="basic")})
+    config = OpenAPIConfig(title="Shop", version="1", components=own, security=[{"own": []}])
+    app = app_of(idp.async_client(), openapi_config=config)
+    document = app.openapi_schema.to_schema()
+    assert document["components"]["securitySchemes"].keys() == {"own", "bearer"}
+    assert document["security"] == [{"own": []}, {"bearer": []}]
+    assert (config.components, config.security) == (own, [{"own": []}])
+
+
+def test_required_keys_are_loaded_at_the_start(idp):
+    """warm_up="required": the keys are there before a request, or the app does not start."""
+    with TestClient(app_of(idp.async_client(), warm_up="required", close_client=True)):
+        assert idp.fetches == 1
+    idp.fail(503)
+    with pytest.raises(ExceptionGroup) as failed:
+        with TestClient(app_of(idp.async_client(), warm_up="required")):
+            raise AssertionError
+    assert "keys could not be loaded" in "".join(traceback.format_exception(failed.value))
+
+
+def test_no_token_is_logged(idp, caplog):
+    """Neither the plugin nor Litestar logs a token."""
+    caplog.set_level(logging.DEBUG)
+    token = idp.issue(expires_in=-60)
+    with TestClient(app_of(idp.async_client())) as http:
+        assert http.get("/me", headers=bearer(token)).status_code == 401
+    assert "token_expired" in caplog.text
+    assert not any(part in caplog.text for part in token.split(".")[1:])
+
+
+def test_wrong_settings_fail_at_the_start(idp):
+    """The client of the other kind, and an unknown setting: each error names it."""
+    with pytest.raises(ConfigurationError, match="AsyncJWKSClient"):
+        JWKSAuth(idp.client())
+    with pytest.raises(ConfigurationError, match=r"exclud: is not.*the settings are.*exclude"):
+        JWKSAuth(idp.async_client(), exclud=["/health"])
+    with pytest.raises(ConfigurationError, match="scopes"):
+        requires("")
+
+
+def test_without_litestar_the_error_names_the_extra():
+    """Importing the integration without Litestar says what to install."""
+    code = "import sys; sys.modules['litestar'] = None; import jwks_client.integrations.litestar"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert 'pip install "jwks-client-sdk[litestar]"' in ended.stderr
+
+
+def test_preflights_are_answered_by_litestars_own_cors(idp):
+    """cors_config stands outside the plugin: a preflight has its answer, the request needs a token."""
+    auth = JWKSAuth(idp.async_client())
+    cors = CORSConfig(allow_origins=["https://app.test"])
+    app = Litestar([me], plugins=[auth], cors_config=cors, openapi_config=None)
+    origin = {"Origin": "https://app.test"}
+    with TestClient(app) as http:
+        answer = http.options("/me", headers={**origin, "Access-Control-Request-Method": "GET"})
+        assert answer.status_code == 204
+        answer = http.get("/me", headers=origin)
+        assert answer.status_code == 401
+        assert answer.headers["access-control-allow-origin"] == "https://app.test"
+
+
+def test_an_open_route_can_be_marked_in_the_document(idp):
+    """security=[{}] on a route takes the place of the document's."""
+
+    @get("/marked", exclude_from_auth=True, security=[{}])
+    async def marked() -> None: ...
+
+    document = Litestar([marked], plugins=[JWKSAuth(idp.async_client())]).openapi_schema
+    assert document.to_schema()["paths"]["/marked"]["get"]["security"] == [{}]
