@@ -22,10 +22,10 @@ from jwks_client._client.usage import KeyUse
 PAGE = Path(__file__).with_name("reference.md")
 HEAD = """# Reference
 
-Every setting, what a token and a client tell, and every event. Written out of the docstrings by
-`python docs/reference.py`; times are seconds. The errors and their codes stand in the
-[README](../README.md#errors-and-what-your-api-answers), what a setting of the cache is for in
-[how keys live](how-keys-live.md).
+Every setting, every attribute of a token and a client, and every event. `python docs/reference.py`
+writes this page from the docstrings; times are seconds. [Settings](settings.md) is the short form,
+with the values that are accepted. [Debugging](debug.md) has the errors and their codes, and
+[how keys live](how-keys-live.md) explains the settings of the cache.
 """
 EVENTS = """## Events
 

@@ -10,7 +10,6 @@ project that the pages name, and an internet on which its keys are at their URL 
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import inspect
 import os
@@ -19,6 +18,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Iterator
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from accounts import account
 from jwks_client import (
     AsyncJWKSClient,
     CachePolicy,
+    ConfigurationError,
     FetchPolicy,
     JWKSClient,
     Provider,
@@ -188,7 +189,7 @@ def test_every_relative_link_leads_somewhere(page):
     assert broken == []
 
 
-# The README's tables.
+# The tables of the README, the settings and the errors.
 
 
 def section_of(page: Path, heading: str) -> str:
@@ -237,38 +238,63 @@ def defaults() -> dict[str, dict[str, Any]]:
     """The default of each setting, by the class that takes it."""
     found = {
         kind.__name__: {
-            one.name: one.default
+            one.name: one.default if one.default_factory is MISSING else one.default_factory()
             for one in dataclasses.fields(kind)
-            if one.default is not dataclasses.MISSING
         }
         for kind in (CachePolicy, FetchPolicy, Provider)
     }
     for client in (JWKSClient, AsyncJWKSClient):
         found[client.__name__] = {
-            name: one.default for name, one in inspect.signature(client).parameters.items()
+            name: one.default
+            for name, one in inspect.signature(client).parameters.items()
+            if one.kind is one.KEYWORD_ONLY
         }
     return found
 
 
-def test_the_table_of_defaults_is_that_of_the_code():
-    """Each default that the README names is the code's, and both policies are there whole."""
-    told: dict[str, dict[str, Any]] = {}
-    for names, values, _ in rows_of(section_of(README, "Defaults")):
-        named = re.findall(r"`(\w+)`", names)
-        if not values:
-            (kind,) = named
-            told[kind] = {}
-        else:
-            told[kind] |= zip(
-                named, map(ast.literal_eval, re.findall(r"`(.+?)`", values)), strict=True
-            )
+def rows_of_settings(kind: str) -> list[list[str]]:
+    """The rows of docs/settings.md on a class: field, default, accepted, meaning."""
+    return rows_of(section_of(ROOT / "docs/settings.md", kind))
+
+
+@pytest.mark.parametrize("kind", ["CachePolicy", "FetchPolicy", "Provider", "JWKSClient"])
+def test_the_page_of_settings_has_each_setting_with_its_default(kind):
+    """docs/settings.md has a row for each field, in the order of the code, with the code's default."""
+    names = {"CachePolicy": CachePolicy, "FetchPolicy": FetchPolicy, "providers": providers}
+    told = {
+        field.strip("`"): MISSING if default == "required" else eval(default.strip("`"), names)  # noqa: S307
+        for field, default, *_ in rows_of_settings(kind)
+    }
+    assert told == defaults()[kind]
+    assert list(told) == list(defaults()[kind])
+
+
+def test_both_clients_have_the_same_defaults():
+    """So one table is enough for both."""
     code = defaults()
-    for kind, settings in told.items():
-        assert settings == {name: code[kind][name] for name in settings}, kind
-    assert told.keys() == {"CachePolicy", "FetchPolicy", "Provider", "JWKSClient"}
-    assert told["CachePolicy"].keys() == code["CachePolicy"].keys()
-    assert told["FetchPolicy"].keys() == code["FetchPolicy"].keys()
-    assert code["AsyncJWKSClient"]["token_cache_size"] == told["JWKSClient"]["token_cache_size"]
+    assert code["JWKSClient"] == code["AsyncJWKSClient"]
+
+
+@pytest.mark.parametrize("kind", [CachePolicy, FetchPolicy])
+def test_the_page_of_settings_says_what_is_accepted(kind):
+    """The bounds in docs/settings.md are accepted, and values beyond them are not."""
+    tried = 0
+    for field, _, accepted, _ in rows_of_settings(kind.__name__):
+        name, step = field.strip("`"), 1 if "whole" in accepted else 0.0001
+        if bounds := re.search(r"([\d.]+) to ([\d.]+)|at least ([\d.]+)", accepted):
+            low, high = (None if one is None else float(one) for one in bounds.group(1, 2))
+            low = float(bounds[3]) if low is None else low
+            good, bad = [low], [low - step]
+            if high is not None:
+                good, bad = [*good, high], [*bad, high + step]
+            for value in good:
+                kind(**{name: int(value) if step == 1 else value})
+            for value in bad:
+                with pytest.raises(ConfigurationError) as caught:
+                    kind(**{name: int(value) if step == 1 else value})
+                assert caught.value.field == name
+            tried += 1
+    assert tried >= 7
 
 
 def test_defaults_in_running_text_are_those_of_the_code():
@@ -294,7 +320,7 @@ def test_the_table_of_errors_has_each_code_and_its_status():
         "ConfigurationError": {errors.ConfigurationError("a", "b").code},
     }
     told: dict[str, set[str]] = {}
-    for what, status, listed in rows_of(section_of(README, "Errors, and what your API answers")):
+    for what, status, listed in rows_of(section_of(ROOT / "docs/debug.md", "Errors")):
         if what.startswith("`"):
             kind = what.split("`")[1]
         if "`invalid_request`" in listed:
@@ -305,3 +331,17 @@ def test_the_table_of_errors_has_each_code_and_its_status():
     assert told.keys() == codes.keys()
     assert all(told[kind] <= codes[kind] for kind in told)
     assert told["TokenError"] == codes["TokenError"]
+
+
+def test_each_error_code_has_a_heading():
+    """docs/debug.md explains every code under a heading of its own, and no code that is not."""
+    codes = {
+        *errors.TOKEN_ERROR_CODES,
+        *errors.InsufficientScopeCode.__args__,
+        *errors.KeysUnavailableCode.__args__,
+        *errors.CredentialsErrorCode.__args__,
+        errors.ConfigurationError("a", "b").code,
+    }
+    text = (ROOT / "docs/debug.md").read_text()
+    headings = re.findall(r"^### (.+)$", text, re.MULTILINE)
+    assert sorted(headings) == sorted(codes)
