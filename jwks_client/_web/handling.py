@@ -3,7 +3,7 @@
 A framework may turn every exception of a handler into its own 500, so a middleware around it sees
 no exception. When such a 500 begins, these are asked in turn:
 
-1. the exception that is being handled at that moment (Starlette, Litestar and Sanic send their 500
+1. the exception that is being handled at that moment (Starlette and Litestar send their 500
    inside an ``except`` block), or that a signal of the framework has reported (`frameworks`);
 2. a refusal of ``@requires``, whose handler never ran;
 3. the last refusal of the request, in a framework that does not report what its handlers raise.
