@@ -107,7 +107,7 @@ class Guard(Generic[ClientT]):
         resource_metadata: str | ProtectedResource | None = None,
         trusted_origins: Collection[str] = (),
     ) -> None:
-        _check_client(client, asynchronous=asynchronous)
+        check_client(client, asynchronous=asynchronous)
         self.client = quiet(client)
         self.optional = checked_flag("optional", optional)
         self.reader = CredentialsReader(
@@ -216,7 +216,7 @@ def told_of_warm_up(error: Exception) -> str:
     return f"keys could not be loaded: {told}"
 
 
-def _check_client(client: object, *, asynchronous: bool) -> None:
+def check_client(client: object, *, asynchronous: bool) -> None:
     verify = getattr(client, "verify", None)
     wanted = "an AsyncJWKSClient" if asynchronous else "a JWKSClient"
     if isinstance(client, type):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Iterator
 
 import httpx
@@ -38,3 +39,14 @@ def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeInternet]:
             patch.delenv(name, raising=False)
             patch.delenv(name.lower(), raising=False)
         yield internet
+
+
+@pytest.fixture(autouse=True)
+def release_2_of_the_mcp_sdk(request: pytest.FixtureRequest) -> None:
+    """Skip what is written for release 2 of the MCP SDK where release 1 is installed."""
+    callspec = getattr(request.node, "callspec", None)
+    given = [] if callspec is None else map(str, callspec.params.values())
+    if any(one == "mcp_server" or one.endswith("frameworks/mcp.md") for one in given):
+        installed = importlib.metadata.version("mcp")
+        if installed.startswith("1."):
+            pytest.skip(f"written for release 2 of the MCP SDK, and {installed} is installed")
