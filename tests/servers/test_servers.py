@@ -1,0 +1,107 @@
+"""Real servers as processes of their own: each gives the answers of the one request table."""
+
+from __future__ import annotations
+
+import http.client
+import json
+
+import pytest
+from requests_table import ROWS, Row, bearer
+from running import SERVERS, Provider, Running, seen, slug, started
+
+GOOD = Row(name="a good token", headers=(bearer(),))
+COLD = Row(name="cold start, provider away", setup="cold", headers=(bearer("{away}"),))
+OPEN = Row(name="an excluded path", path="/open")
+
+
+def applies(running: Running, row: Row) -> bool:
+    """Whether a row is one for this server."""
+    return running.server.websockets and running.server.asgi if row.websocket else True
+
+
+def differences(running: Running, row: Row) -> list[str]:
+    """What of an answer differs from the row."""
+    try:
+        reply = running.ask(row)
+    except http.client.RemoteDisconnected:
+        return ["no answer"]
+    if row.big and reply.headers.get("content-type") != "application/problem+json":
+        return [] if reply.status in (400, 431) else [f"status {reply.status}"]
+    wrong: list[str] = []
+    if row.websocket and row.status >= 400 and not running.server.denial:
+        return [] if reply.status == 403 else [f"status {reply.status}"]
+    if (reply.status, reply.headers.get("www-authenticate")) != (row.status, row.challenge):
+        wrong.append(f"{reply.status} {reply.headers.get('www-authenticate')!r}")
+        return wrong
+    if ("retry-after" in reply.headers) is not row.retry:
+        wrong.append("Retry-After")
+    if "x-evil" in reply.headers:
+        wrong.append("a header of the client's")
+    if row.method == "HEAD":
+        return wrong
+    if row.code is not None:
+        if json.loads(reply.body)["code"] != row.code:
+            wrong.append(reply.body.decode())
+    elif reply.body:
+        told = seen(reply)
+        told["scopes"] = sorted(set(told["scopes"]) - {"authenticated"})
+        wrong += [f"{name}: {told[name]!r}" for name in row.sees if told[name] != row.sees[name]]
+        if reply.headers.get("sec-websocket-protocol") != row.protocol:
+            wrong.append("subprotocol")
+    return wrong
+
+
+def test_every_request_has_the_answer_of_the_table(running):
+    """Whatever server runs the app, a request has the status, challenge and body of the table."""
+    wrong = {
+        row.name: found
+        for row in ROWS
+        if applies(running, row) and (found := differences(running, row))
+    }
+    assert wrong.keys() == running.server.own_answers.keys(), wrong
+
+
+def test_each_worker_verifies(running):
+    """Every process of a server accepts a good token, and refuses a forged one."""
+    replies = [running.ask(GOOD) for _ in range(20 * running.server.workers)]
+    assert {reply.status for reply in replies} == {200}
+    forged = Row(name="forged", headers=(bearer("{forged}"),))
+    assert {running.ask(forged).status for _ in range(4 * running.server.workers)} == {401}
+
+
+def test_the_log_has_no_traceback_and_no_token(running):
+    """Refusals are no errors of the server, and its log holds no token."""
+    log = running.log
+    assert "Traceback" not in log
+    assert all(token not in log for token in running.provider.tokens.values())
+
+
+def test_a_server_that_started_in_an_outage_recovers(running):
+    """503 with Retry-After while the provider is away; then the same token is accepted."""
+    away = running.provider.away
+    reply = running.ask(COLD)
+    assert (reply.status, "retry-after" in reply.headers) == (503, True)
+    away.recover()
+    try:
+        assert running.until(COLD, 200).status == 200
+    finally:
+        away.fail(503)
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=slug)
+def test_keys_are_loaded_before_the_first_token(server):
+    """The server's start loads the keys; without a lifespan the first request of any kind does."""
+    provider = Provider()
+    with provider.serving() as environment, started(server, provider, environment) as running:
+        if not server.lifespan or not server.asgi:
+            assert running.ask(OPEN).status == 200
+        assert provider.until_fetched()
+
+
+@pytest.mark.parametrize("server", [one for one in SERVERS if "preload" in one.name], ids=slug)
+@pytest.mark.parametrize("start", range(5))
+def test_workers_forked_from_a_preloaded_app_verify(server, start):
+    """A fork at any moment of the warm-up leaves workers that verify; each start is a new chance."""
+    provider = Provider()
+    with provider.serving() as environment, started(server, provider, environment) as running:
+        assert {running.ask(GOOD).status for _ in range(12)} == {200}
