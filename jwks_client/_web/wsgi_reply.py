@@ -81,6 +81,7 @@ class _Reply:
         self._environ = environ
         self._start_response = start_response
         self._handling = handling
+        self._is_started = False
         #: The body of the answer to a refusal, in place of the app's.
         self.refusal: list[bytes] | None = None
 
@@ -94,6 +95,7 @@ class _Reply:
                 self.refuse(error, raised)
         if self.refusal is not None:
             return _ignore
+        self._is_started = True
         if raised is None:
             return self._start_response(status, headers)
         return self._start_response(status, headers, raised)
@@ -110,7 +112,10 @@ class _Reply:
             raise error
         if self.refusal is None:
             answer = self._handling.answer(error)
-            self.refusal = send(answer, self._environ, self._start_response, raised)
+            # An exception is passed only to replace a response that the app started: uWSGI sends
+            # no body after it.
+            replaced = raised if self._is_started else None
+            self.refusal = send(answer, self._environ, self._start_response, replaced)
         return self.refusal
 
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import http.client
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -54,7 +53,7 @@ def _status(running: Running, row: Row) -> str:
         return "none"
     try:
         reply = running.ask(row)
-    except http.client.RemoteDisconnected:
+    except ConnectionResetError:
         return "closed"
     return str(reply.status)
 

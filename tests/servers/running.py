@@ -190,6 +190,7 @@ SERVERS = (
         name="uWSGI",
         module="uwsgi",
         command=_uwsgi("--processes", "2"),
+        own_answers={"100 KB of header": "closes the connection"},
         asgi=False,
         workers=2,
     ),
@@ -197,6 +198,7 @@ SERVERS = (
         name="uWSGI (threads)",
         module="uwsgi",
         command=_uwsgi("--processes", "2", "--threads", "2"),
+        own_answers={"100 KB of header": "closes the connection"},
         asgi=False,
         workers=2,
     ),
@@ -344,10 +346,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(PATIENCE / 2)
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)  # a worker that did not end with its master
-    except ProcessLookupError:
-        pass
     process.wait(PATIENCE)
 
 

@@ -23,8 +23,8 @@ def differences(running: Running, row: Row) -> list[str]:
     """What of an answer differs from the row."""
     try:
         reply = running.ask(row)
-    except http.client.RemoteDisconnected:
-        return ["no answer"]
+    except (ConnectionResetError, http.client.IncompleteRead) as broken:
+        return [f"no whole answer: {broken}"]
     if row.big and reply.headers.get("content-type") != "application/problem+json":
         return [] if reply.status in (400, 431) else [f"status {reply.status}"]
     wrong: list[str] = []

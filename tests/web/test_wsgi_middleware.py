@@ -344,6 +344,20 @@ def test_a_server_is_told_what_was_raised_so_that_it_can_object(idp):
         protect(app, client_of(idp))(environ_of(idp.issue()), start)
 
 
+def test_a_response_that_the_app_did_not_start_is_started_without_an_exception(idp):
+    """uWSGI sends no body if an exception comes with the status, so none is passed needlessly."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        get_token(environ).require("orders:write")
+
+    passed: list[tuple[Any, ...]] = []
+    body = protect(app, client_of(idp))(
+        environ_of(idp.issue()), lambda *given: passed.append(given)
+    )
+    assert [status for status, _ in passed] == ["403 Forbidden"]
+    assert json.loads(b"".join(body))["code"] == "insufficient_scope"
+
+
 def test_an_error_of_ours_after_the_body_began_is_raised(idp):
     """The server breaks the answer off."""
 
