@@ -1,10 +1,10 @@
-"""The kit to test an app without its identity provider, which also tests this library.
+"""Test an app without its identity provider.
 
-`FakeProvider` is a provider in memory: it issues tokens, publishes keys, rotates, withdraws and
-breaks at a word, and is reached through an httpx transport, as an ASGI app or over real loopback
-HTTP. It takes the shape of a real provider (`FakeProvider.as_provider`) and forges what attackers
-send (`FakeProvider.forge`). `FakeClock` is a clock that moves when told. `provider` is the same for
-the length of a block, as the pytest fixtures have it. None of it is for production.
+`FakeProvider` is a provider in memory: it issues tokens, publishes, rotates and withdraws keys, and
+fails on request. Clients reach it through an httpx transport, as an ASGI app or over loopback
+HTTP. It can imitate a real provider (`FakeProvider.as_provider`) and forge tokens
+(`FakeProvider.forge`). `FakeClock` is a clock that tests move. `provider` makes a `FakeProvider`
+for the length of a block, as the pytest fixtures do. None of it is for production.
 """
 
 from importlib import import_module

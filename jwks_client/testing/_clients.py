@@ -1,7 +1,7 @@
 """Clients wired to a fake provider, and its routes on a respx router.
 
-Owns: this wiring. May not know: how the provider answers. This module imports httpx, so it is
-imported only when a client is asked for.
+Must not depend on how the provider responds. It imports httpx, so it is imported only when a
+client is requested.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["ClientSettings", "Router", "async_client", "route", "sync_client"]
 
 
 class ClientSettings(TypedDict, total=False):
-    """Settings of both clients, beside the providers."""
+    """Settings of both clients, besides the providers."""
 
     cache: CachePolicy
     fetch: FetchPolicy
@@ -36,18 +36,18 @@ class ClientSettings(TypedDict, total=False):
 
 
 class Router(Protocol):
-    """The shape of respx's routers, as far as it is used."""
+    """The part of respx's router that is used."""
 
     @property
     def route(self) -> Callable[..., Any]:
-        """Adds a route of patterns, by keyword."""
+        """Add a route with the patterns given as keyword arguments."""
         ...
 
 
 def sync_client(
     idp: FakeProvider, providers: tuple[Provider, ...], settings: Mapping[str, Any]
 ) -> JWKSClient:
-    """A client for threads."""
+    """Return a sync client for a provider."""
     http = settings.get("http") or httpx.Client(transport=idp.transport, trust_env=False)
     wired: dict[str, Any] = {"clock": idp.clock, **settings, "http": http}
     return JWKSClient(*(providers or (idp.provider,)), **wired)
@@ -56,18 +56,18 @@ def sync_client(
 def async_client(
     idp: FakeProvider, providers: tuple[Provider, ...], settings: Mapping[str, Any]
 ) -> AsyncJWKSClient:
-    """A client for event loops."""
+    """Return an async client for a provider."""
     http = settings.get("http") or httpx.AsyncClient(transport=idp.transport, trust_env=False)
     wired: dict[str, Any] = {"clock": idp.clock, **settings, "http": http}
     return AsyncJWKSClient(*(providers or (idp.provider,)), **wired)
 
 
 def route(router: Router, transport: FakeTransport, base_url: str, paths: tuple[str, ...]) -> None:
-    """Answer on a respx router what is asked at these paths of a base URL's host."""
+    """Add a route to a respx router for these paths on a base URL's host."""
 
     def answer(request: httpx.Request) -> Any:
-        # respx asks the same callable for both kinds of client. Where a loop runs in this thread it
-        # is the async one's, which awaits what it is given: a held answer holds nobody else.
+        # respx calls the same function for both kinds of client. If a loop runs in this thread, the
+        # client is async and awaits the result, so that a held response blocks no other task.
         try:
             asyncio.get_running_loop()
         except RuntimeError:

@@ -1,7 +1,4 @@
-"""A clock that moves when told.
-
-Owns: two instants, wall and monotonic. May not know: who asks.
-"""
+"""A clock that moves only when a test moves it."""
 
 from __future__ import annotations
 
@@ -12,10 +9,10 @@ __all__ = ["FakeClock"]
 
 
 class FakeClock:
-    """A clock that stands still until told; the clients and `FakeProvider` take it as ``clock=``.
+    """A clock that stands still; clients and `FakeProvider` accept it as ``clock=``.
 
-    It may be read and moved from any thread. The monotonic clock starts at 0: instants on it mean
-    nothing but against each other.
+    It can be read and moved from any thread. The monotonic clock starts at 0; only differences
+    between its values have a meaning.
 
     Arguments:
         time: the wall clock at the start, in seconds since 1970.
@@ -27,25 +24,25 @@ class FakeClock:
         self._monotonic = 0.0
 
     def time(self) -> float:
-        """The wall clock: seconds since 1970, as ``exp``, ``nbf`` and ``iat`` count."""
+        """Return the wall clock in seconds since 1970, as in ``exp``, ``nbf`` and ``iat``."""
         with self._lock:
             return self._wall
 
     def monotonic(self) -> float:
-        """The monotonic clock: seconds, for ages and intervals."""
+        """Return the monotonic clock in seconds, for ages and intervals."""
         with self._lock:
             return self._monotonic
 
     def advance(self, seconds: float) -> None:
-        """Let time pass on both clocks: 0 seconds or more, else ValueError."""
+        """Advance both clocks. Raises ValueError for a negative number."""
         if _finite("seconds", seconds) < 0:
-            raise ValueError("time does not run backwards; jump_wall() sets the wall clock back")
+            raise ValueError("seconds must not be negative; jump_wall() sets the wall clock back")
         with self._lock:
             self._wall += seconds
             self._monotonic += seconds
 
     def jump_wall(self, seconds: float) -> None:
-        """Set the wall clock forward, or back with a negative number; no time passes."""
+        """Move the wall clock alone, back with a negative number."""
         _finite("seconds", seconds)
         with self._lock:
             self._wall += seconds
@@ -57,5 +54,5 @@ class FakeClock:
 
 def _finite(name: str, value: float) -> float:
     if not math.isfinite(value):
-        raise ValueError(f"{name} takes a finite number of seconds, not {value!r}")
+        raise ValueError(f"{name} must be a finite number of seconds, got {value!r}")
     return float(value)

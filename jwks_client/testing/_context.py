@@ -1,6 +1,6 @@
-"""A fake provider for the length of a block, made as the pytest fixtures make it.
+"""A fake provider for the length of a block, as in the pytest fixtures.
 
-Owns: what a test means by "a provider". May not know: any test framework.
+Must not depend on a test framework.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def provider(
     clock: Clock | None = None,
     **options: Any,
 ) -> Generator[FakeProvider]:
-    """A `FakeProvider` until the block ends; then it recovers, and its clients are closed.
+    """Yield a `FakeProvider`; at the end it recovers and its clients are closed.
 
     ::
 
@@ -35,11 +35,11 @@ def provider(
         with provider("stytch", "project-test-1") as idp:        # as FakeProvider.as_provider
 
     Arguments:
-        provider: the provider whose shape it has: a factory's name, or a `Provider`.
-        arguments: that factory's.
+        provider: the provider to imitate: a factory's name, or a `Provider`.
+        arguments: of that factory.
         clock: its clock; None: a `FakeClock` that starts at the real time, so that other verifiers
             agree with it.
-        options: the factory's, and ``algorithm``; without ``provider`` those of `FakeProvider`.
+        options: of the factory, and ``algorithm``; without ``provider``, of `FakeProvider`.
     """
     clock = FakeClock(SystemClock().time()) if clock is None else clock
     if provider is None:

@@ -1,7 +1,7 @@
-"""What a provider publishes, and at which paths.
+"""The documents that a provider publishes, and their paths.
 
-Owns: the places of the documents (OpenID Connect Discovery 1.0, section 4; RFC 8414, section 3) and
-their content. May not know: how they are asked for.
+See OpenID Connect Discovery 1.0, section 4, and RFC 8414, section 3. Must not depend on how the
+documents are requested.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from ._identity import path_of
+from .._core.keysets.discovery import OAUTH_PATH, OPENID_PATH
+from ._identity import KEY_PATH, path_of
 
 if TYPE_CHECKING:
     from ._identity import Identity
@@ -26,11 +27,11 @@ _RFC_8414: Final[Document] = "oauth-authorization-server"
 
 
 def documents_of(idp: Identity, members: Mapping[str, object], *, shaped: bool) -> Documents:
-    """Every document by its path.
+    """Return every document by its path.
 
     Arguments:
-        members: what the key set has beside ``keys``.
-        shaped: whether it has the shape of a provider, whose key set is at one place alone.
+        members: of the key set, besides ``keys``.
+        shaped: whether it imitates a provider, whose key set has one URL only.
     """
     keys = {**idp.jwks(), **members}
     metadata = {
@@ -41,12 +42,12 @@ def documents_of(idp: Identity, members: Mapping[str, object], *, shaped: bool) 
         "id_token_signing_alg_values_supported": [idp.algorithm],
     }
     documents: Documents = {}
-    # A client made before serve() began still asks under the issuer's own path.
+    # A client made before serve() began still requests paths below the issuer's.
     for place in {path_of(idp.base_url), path_of(idp.issuer)}:
         if not shaped:
-            documents[f"{place}/.well-known/{_KEY_SET}"] = (_KEY_SET, keys)
-        documents[f"{place}/.well-known/{_OIDC}"] = (_OIDC, metadata)
-        documents[f"/.well-known/{_RFC_8414}{place}"] = (_RFC_8414, metadata)
+            documents[f"{place}{KEY_PATH}"] = (_KEY_SET, keys)
+        documents[f"{place}{OPENID_PATH}"] = (_OIDC, metadata)
+        documents[f"{OAUTH_PATH}{place}"] = (_RFC_8414, metadata)
     if shaped:
         documents[urlsplit(idp.discovery_url).path] = (_OIDC, metadata)
         documents[urlsplit(idp.jwks_url).path] = (_KEY_SET, keys)

@@ -1,8 +1,7 @@
-"""Who the fake provider is, and its keys: its name, its place, whose shape it has.
+"""The fake provider's identity, URLs, shape and keys.
 
-Owns: identity, shape, keys. May not know: tokens (`_issuer`), or how anybody gets at the key set
-(`_provider`). Cryptography is imported on use, so that the kit costs nothing where it is only
-installed.
+Must not depend on tokens (`_issuer`) or on how clients reach it (`_provider`). Cryptography is
+imported when it is used, because pytest imports the plugin in every run.
 """
 
 from __future__ import annotations
@@ -15,21 +14,21 @@ from urllib.parse import urlsplit
 
 from .._client.clock import SystemClock
 from .._core import settings
+from .._core.keysets.discovery import OPENID_PATH
 from .._core.provider import IssuerTemplate, Provider
 from .._core.unchecked import UNCHECKED, Unchecked, restriction
 from ..protocols import Clock
 from ._keys.ring import KeyRing
 from ._shapes.shape import Shape
 
-__all__ = ["NOWHERE", "Identity", "path_of"]
+__all__ = ["KEY_PATH", "NOWHERE", "Identity", "path_of"]
 
 NOWHERE: Final = "https://issuer.test"  # RFC 6761: .test never resolves
-_KEY_PATH: Final = "/.well-known/jwks.json"
-_METADATA_PATH: Final = "/.well-known/openid-configuration"
+KEY_PATH: Final = "/.well-known/jwks.json"
 
 
 class Identity:
-    """Who a `FakeProvider` is; made by it alone."""
+    """The identity and keys of a `FakeProvider`."""
 
     def __init__(
         self,
@@ -47,13 +46,13 @@ class Identity:
         self._keys = KeyRing(algorithm, self._shape.kid)
         self._other_keys: list[Mapping[str, object]] = []
 
-    # Who it is, and where.
+    # Identity and URLs.
 
     @property
     def base_url(self) -> str:
-        """Where it is: the served base URL inside `serve`, else its issuer, if that is a URL.
+        """The served base URL inside `serve`, otherwise the issuer, if that is a URL.
 
-        In the shape of a provider: the origin of that provider's URL.
+        In the shape of a provider, it is the origin of that provider's URL.
         """
         with self._lock:
             if self._served_at is not None:
@@ -66,7 +65,7 @@ class Identity:
 
     @property
     def issuer(self) -> str:
-        """The ``iss`` of its tokens; empty in the shape of a provider whose tokens have none."""
+        """The ``iss`` of its tokens; empty if the imitated provider's tokens have none."""
         with self._lock:
             if self._shape.provider is None:
                 return self.base_url if self._issuer is None else self._issuer
@@ -78,37 +77,37 @@ class Identity:
 
     @property
     def audience(self) -> str | tuple[str, ...] | Unchecked:
-        """The ``aud`` that a client is to expect; ``UNCHECKED`` where its tokens have none."""
+        """The ``aud`` that a client must expect; ``UNCHECKED`` if its tokens have none."""
         real = self._shape.provider
         return self._audience if real is None else real.audience
 
     @property
     def algorithm(self) -> str:
-        """What its keys sign with."""
+        """The algorithm of its keys."""
         return self._keys.algorithm
 
     @property
     def jwks_url(self) -> str:
-        """Where its key set is; also the ``jwks_uri`` of its metadata."""
+        """The URL of its key set, which is the ``jwks_uri`` of its metadata."""
         real = self._shape.provider
         if real is None or real.jwks_url is None:
-            return f"{self.base_url}{_KEY_PATH}"
+            return f"{self.base_url}{KEY_PATH}"
         return f"{self.base_url}{_from_path_on(real.jwks_url)}"
 
     @property
     def discovery_url(self) -> str:
-        """Where its metadata is (OpenID Connect Discovery 1.0, section 4)."""
+        """The URL of its metadata (OpenID Connect Discovery 1.0, section 4)."""
         real = self._shape.provider
         if real is not None and real.discovery_url is not None:
             return f"{self.base_url}{_from_path_on(real.discovery_url)}"
-        return f"{self.base_url}{'' if real is None else path_of(self.issuer)}{_METADATA_PATH}"
+        return f"{self.base_url}{'' if real is None else path_of(self.issuer)}{OPENID_PATH}"
 
     @property
     def provider(self) -> Provider:
         """The `Provider` for a client under test: its issuer, audience, key-set URL and algorithm.
 
-        Its name is the issuer without the scheme. Inside `serve` the URL is the served one. In the
-        shape of a provider (`as_provider`) it is that very provider, pointed at this one.
+        Its name is the issuer without the scheme. Inside `serve` the URL is the served one. After
+        `as_provider` it is the imitated provider, with the URLs of this one.
         """
         with self._lock:
             real = self._shape.provider
@@ -132,31 +131,31 @@ class Identity:
         algorithm: str | None = None,
         **options: object,
     ) -> Self:
-        """Take the shape of a real provider: its URLs, its tokens, its kids, its key set.
+        """Imitate a real provider: its URLs, tokens, kids and key set.
 
         ::
 
             idp = FakeProvider().as_provider("auth0", "acme.eu.auth0.com", audience="my-api")
             idp = FakeProvider().as_provider(settings.PROVIDER)
 
-        Its key set is then at the real URL, for whoever comes through `transport`, and `provider`
-        is the one that your own code has. Keys begin anew, so do it first. What is not known of a
-        provider is left as it was: its kids are ``key-1``, ``key-2`` …
+        `transport` then serves the key set at the real URL, and `provider` is the one that your
+        own code uses. The keys are replaced, so call it first. Whatever is not known of a provider
+        stays unchanged: its kids are ``key-1``, ``key-2`` …
 
         Arguments:
-            which: the name of a factory in `jwks_client.providers`, or a `Provider` of any kind.
-            arguments: the factory's; an id that is left out is a made-up one of the right form.
-            algorithm: what its keys sign with. None: what that provider signs with; with a
-                `Provider` this one's own, if it is allowed there.
-            options: the factory's, by keyword.
+            which: the name of a factory in `jwks_client.providers`, or any `Provider`.
+            arguments: of the factory; a missing identifier is replaced by a valid made-up one.
+            algorithm: of its keys. None: the algorithm of that provider; for a `Provider`, this
+                one's own, if the `Provider` allows it.
+            options: keyword arguments of the factory.
 
-        An unknown name is a ValueError; otherwise the errors are the factory's.
+        Raises ValueError for an unknown name, and the factory's own errors.
         """
         from ._shapes.known import algorithm_of, named, shape_of
 
         if isinstance(which, Provider):
             if arguments or options:
-                raise TypeError("a Provider has all it needs; dataclasses.replace() changes it")
+                raise TypeError("a Provider accepts no arguments; use dataclasses.replace()")
             real = which if algorithm is None else replace(which, algorithms=(algorithm,))
             own = self.algorithm
             algorithm = own if own in real.algorithms else next(iter(real.algorithms))
@@ -174,18 +173,18 @@ class Identity:
         return self
 
     def _reshaped(self, shape: Shape) -> None:
-        """Follow a new shape; the lock is held."""
+        """React to a new shape; called with the lock held."""
 
     # Keys.
 
     @property
     def kid(self) -> str:
-        """The kid of the key that signs now."""
+        """The kid of the current signing key."""
         with self._lock:
             return self._keys.signing.kid
 
     def jwks(self) -> dict[str, list[dict[str, Any]]]:
-        """The key set as it is published now, oldest key first (RFC 7517, section 5)."""
+        """Return the published key set, oldest key first (RFC 7517, section 5)."""
         with self._lock:
             keys = [
                 _without_none({**key.jwk(), **self._shape.key_members(key)})
@@ -194,10 +193,10 @@ class Identity:
             return {"keys": [*keys, *(dict(one) for one in self._other_keys)]}
 
     def rotate(self, *, overlap: bool = True) -> str:
-        """Publish a new key, which signs from now on, and give its kid; the old ones stay.
+        """Publish a new signing key and return its kid; the old keys stay published.
 
         Arguments:
-            overlap: False withdraws the old ones at the same moment.
+            overlap: False withdraws the old keys at the same moment.
         """
         key = self._keys.make_next()
         with self._lock:
@@ -205,18 +204,18 @@ class Identity:
         return key.kid
 
     def revoke(self, kid: str) -> None:
-        """Withdraw a published key (else ValueError); the one that signs has a new one follow."""
+        """Withdraw a published key; the signing key is replaced. Else raises ValueError."""
         with self._lock:
             self._keys.revoke(kid)
 
     def swap(self, kid: str) -> None:
-        """Put other material under a published kid (else ValueError); that signs if the kid did."""
+        """Replace the key under a published kid; another kid is a ValueError."""
         with self._lock:
             self._keys.swap(kid)
 
 
 def path_of(url: str) -> str:
-    """The path of a URL, without a slash at its end; empty for what is no URL."""
+    """Return the path of a URL without a trailing slash; empty if it is not a URL."""
     return urlsplit(url).path.rstrip("/") if "://" in url else ""
 
 

@@ -1,7 +1,6 @@
-"""The tokens that the fake provider issues, for itself and for others, and those it would never.
+"""Tokens that the fake provider issues: its own, those for other providers, and forged ones.
 
-Owns: signing on request. May not know: sockets, clients, or how anybody gets at the key set
-(`_provider`).
+Must not depend on sockets, clients, or how the key set is served (`_provider`).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ __all__ = ["Issuer"]
 
 
 class Issuer(Identity):
-    """What a `FakeProvider` signs; made by it alone."""
+    """The tokens of a `FakeProvider`."""
 
     # Tokens.
 
@@ -35,23 +34,23 @@ class Issuer(Identity):
         headers: Mapping[str, object] | None = None,
         **claims: object,
     ) -> str:
-        """A token, signed with the current key.
+        """Return a token signed with the current key.
 
-        It has ``iss``, ``aud``, ``sub``, ``iat`` (now, in whole seconds) and ``exp``, and ``scope``
-        if one is given; in the shape of a provider also what that one's tokens have. Any other
-        claim is given by name (``roles=["admin"]``): it wins over those (``iss=``, ``aud=``,
-        ``iat=``, ``exp=``), and None leaves a claim out.
+        It has ``iss``, ``aud``, ``sub``, ``iat`` (now, in whole seconds) and ``exp``, ``scope`` if
+        given, and the claims of the imitated provider, if any. Other claims are keyword arguments
+        (``roles=["admin"]``). They override the defaults (``iss=``, ``aud=``, ``iat=``, ``exp=``),
+        and None omits a claim.
 
         Arguments:
-            sub: the ``sub`` claim; None leaves it out. In a shape, ``"u1"`` stands for a subject
-                of that provider's kind.
-            scope: the ``scope`` claim, as it is to stand there. In the shape of a provider that
-                has scopes elsewhere it stands there, as a list if that is its way.
-            expires_in: seconds from ``iat`` to ``exp``, negative for a token that is over; None: no
+            sub: the ``sub`` claim; None omits it. After `as_provider`, ``"u1"`` stands for a
+                typical subject of that provider.
+            scope: the ``scope`` claim, unchanged. After `as_provider`, that provider's claim for
+                scopes, as a list if that provider uses one.
+            expires_in: seconds from ``iat`` to ``exp``; negative for an expired token; None omits
                 ``exp``.
-            headers: header members over the usual ``alg``, ``kid`` and ``typ``; None leaves one
-                out. The signature is that of the current key, whatever they say.
-            claims: claims by name.
+            headers: header members that override ``alg``, ``kid`` and ``typ``; None omits one. The
+                token is signed with the current key in any case.
+            claims: other claims.
         """
         wish = Wish(
             sub=sub, scope=scope, expires_in=expires_in, headers=headers or {}, claims=claims
@@ -68,19 +67,19 @@ class Issuer(Identity):
         headers: Mapping[str, object] | None = None,
         **claims: object,
     ) -> str:
-        """A token that ``provider`` accepts, once its keys are these: its issuer, audience, claims.
+        """Return a token with the issuer, audience and claims that ``provider`` accepts.
 
         Arguments:
             provider: any `Provider`. Its algorithms must include `algorithm`, else ValueError; of
-                its ``checks`` only those of this library's factories are known.
+                its ``checks``, those of this library's factories are satisfied.
             sub, scope, expires_in, headers, claims: as for `issue`.
         """
         from ._shapes.known import shape_of
 
         if self.algorithm not in provider.algorithms:
             raise ValueError(
-                f"{provider.name} takes {', '.join(provider.algorithms)}, and the keys here are "
-                f"for {self.algorithm}: FakeProvider(algorithm=…) makes others"
+                f"{provider.name} accepts {', '.join(provider.algorithms)}, but these keys are for "
+                f"{self.algorithm}; use FakeProvider(algorithm=…)"
             )
         wish = Wish(
             sub=sub, scope=scope, expires_in=expires_in, headers=headers or {}, claims=claims
@@ -96,10 +95,10 @@ class Issuer(Identity):
         headers: Mapping[str, object] | None = None,
         **claims: object,
     ) -> dict[str, str]:
-        """Request headers with a token: ``{"Authorization": "Bearer …"}``.
+        """Return request headers with a token: ``{"Authorization": "Bearer …"}``.
 
-        Arguments are those of `issue`. In the shape of a provider whose tokens stand in another
-        header, or in a cookie, it is that.
+        The arguments are those of `issue`. After `as_provider`, the token is where that provider's
+        tokens are, such as in another header or a cookie.
         """
         token = self.issue(sub, scope, expires_in, headers=headers, **claims)
         match next(iter(self.provider.locations)):
@@ -111,14 +110,14 @@ class Issuer(Identity):
                 return {"Authorization": f"Bearer {token}"}
 
     def sign(self, header: bytes, payload: bytes) -> str:
-        """A token of these very octets, for what `issue` cannot make: null, duplicates, no JSON."""
+        """Sign these octets unchanged, for tokens that `issue` cannot make (null, duplicates)."""
         with self._lock:
             key = self._keys.signing
         return key.sign_compact(header, payload)
 
     @property
     def forge(self) -> Forge:
-        """Makes tokens that must be refused: ``idp.forge.expired()``, ``idp.forge.all()``."""
+        """Forged tokens, which must be refused: ``idp.forge.expired()``, ``idp.forge.all()``."""
         from ._forge.forge import Forge
 
         return Forge(
@@ -128,7 +127,7 @@ class Issuer(Identity):
             now=lambda: int(self.clock.time()),
         )
 
-    # Behind all that.
+    # Internal.
 
     def _draft(self, wish: Wish, shape: Shape | None = None) -> Draft:
         with self._lock:

@@ -1,8 +1,7 @@
-"""The fake provider: how it is reached, what a test may do to it, and what was asked of it.
+"""The fake provider: its transports, its failures, and the requests that it received.
 
-Owns: the ways in and the controls. May not know: who it is (`_identity`), what it issues
-(`_issuer`), how it answers and fails (`_responder`), sockets (`_wire`). What costs something is
-imported on use.
+Must not depend on how responses are chosen (`_serving.responder`) or on sockets
+(`_serving.servers`). Slow modules are imported when they are used.
 """
 
 from __future__ import annotations
@@ -35,33 +34,33 @@ __all__ = ["FakeProvider"]
 class FakeProvider(Issuer):
     """An identity provider in memory, for tests and development only.
 
-    It is reached in three ways that behave alike: `transport` (httpx, no sockets), `app` (ASGI) and
-    `serve` (real HTTP on loopback). They answer three paths, under the path of the issuer if it has
+    It has three interfaces that behave alike: `transport` (httpx, no sockets), `app` (ASGI) and
+    `serve` (real HTTP on loopback). They serve three paths, below the path of the issuer if it has
     one: ``/.well-known/jwks.json``, ``/.well-known/openid-configuration`` and, placed as
-    RFC 8414 says, ``/.well-known/oauth-authorization-server``. All methods may be called from any
+    RFC 8414 requires, ``/.well-known/oauth-authorization-server``. It is safe to use from any
     thread.
 
     Keys are named ``key-1``, ``key-2`` … in each provider, so a second provider with the same
     issuer is a forger: its first token names the kid of the first provider's first key. Two
-    providers that live never share a key.
+    existing providers never share a key.
 
-    As a context manager it recovers at the end, and closes the clients of `client`.
+    As a context manager, it recovers at the end and closes the clients made by `client`.
 
     Arguments:
-        issuer: the ``iss`` of its tokens. None: the base URL at which it is served, and
+        issuer: the ``iss`` of its tokens. None: the served base URL, and
             ``https://issuer.test`` outside `serve`.
         audience: the ``aud`` of its tokens: one, several, or ``providers.UNCHECKED`` for tokens
             without.
-        algorithm: what its keys sign with: RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512
+        algorithm: of its keys: RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512
             ES256K EdDSA Ed25519 Ed448 ML-DSA-44 ML-DSA-65 ML-DSA-87; else ValueError.
-        clock: an object whose ``time()`` dates the tokens, such as a `FakeClock`. None: the
-            system's.
+        clock: an object whose ``time()`` is used for tokens, such as a `FakeClock`. None: the
+            system's clock.
 
     Attributes:
-        answer_headers: headers of every good answer with the key set (``Cache-Control``, ``Age``,
-            …), over the usual ones. With an ``ETag`` or ``Last-Modified`` among them, a request
-            that names the same is answered 304, whatever the keys are by then: change it where the
-            keys change.
+        answer_headers: headers of every successful response with the key set (``Cache-Control``,
+            ``Age``, …), overriding the defaults. With an ``ETag`` or ``Last-Modified``, a request
+            with the same value is answered 304, even if the keys have changed: change it with the
+            keys.
     """
 
     def __init__(
@@ -84,81 +83,81 @@ class FakeProvider(Issuer):
         headers: Mapping[str, str] | None = None,
         only: Document | None = None,
     ) -> None:
-        """Answer all that arrives from now on in this way, until `recover` or another `fail`.
+        """Fail all further requests in this way, until `recover` or another `fail`.
 
         ==================  ==================================================================
         a status, 200-599   that status, with a small JSON body
-        an exception        an instance or a class; raised by `transport` and by `app`;
-                            served, the connection is closed without an answer
+        an exception        an instance or a class; `transport` and `app` raise it;
+                            `serve` closes the connection without a response
         ``"hang"``          the request is accepted and never answered. `transport`:
                             ``httpx.ReadTimeout`` after the request's own read timeout; `app`
-                            and served: silence until the other side gives up
+                            and `serve`: silence until the client disconnects
         ``"empty"``         200 with a key set without keys
-        ``"html"``          200 with a page of HTML
-        bytes               200 with this very body, as a key set
+        ``"html"``          200 with an HTML page
+        bytes               200 with this body as the key set
         ==================  ==================================================================
 
         Arguments:
-            how: see the table; anything else is a ValueError.
-            headers: headers of that answer, such as ``{"Retry-After": "120"}``.
+            how: see the table; any other value is a ValueError.
+            headers: headers of that response, such as ``{"Retry-After": "120"}``.
             only: fail for this document alone: ``"jwks.json"``, ``"openid-configuration"`` or
-                ``"oauth-authorization-server"``. None: whatever is asked.
+                ``"oauth-authorization-server"``. None: for all.
         """
         self._responder.fail(how, headers=headers, only=only)
 
     def delay(self, seconds: float) -> None:
-        """Answer each request that arrives from now on so many real seconds late; 0: at once.
+        """Delay each further response by so many real seconds; 0: not at all.
 
-        For servers and timeouts as they are. A test that wants an answer to be late, and not to
-        wait itself, uses `hold`. It ends with `recover`. Through `transport` a request whose read
-        timeout is no longer than that is ``httpx.ReadTimeout``.
+        For tests of real timeouts. A test that needs a late response without waiting itself uses
+        `hold`. The delay ends with `recover`. Through `transport`, a request whose read
+        timeout is not longer than the delay is ``httpx.ReadTimeout``.
         """
         self._responder.slow(delay=seconds)
 
     def drip(self, octets: int = 1, every: float = 0.05) -> None:
-        """Send each body from now on in pieces of so many octets, so many real seconds apart.
+        """Send each further body in pieces of so many octets, so many real seconds apart.
 
-        It ends with `recover`, also for an answer that is under way.
+        This ends with `recover`, also for a response in progress.
         """
         self._responder.slow(drip=(octets, every))
 
     def recover(self) -> None:
-        """Answer well and at once again. Requests that hang are ended now, and have no answer."""
+        """End failures, delays and drips. Hanging requests end now, without a response."""
         self._responder.recover()
 
     def hold(self, *, only: Document | None = None) -> AbstractContextManager[Hold]:
-        """Hold back the answers to requests that arrive inside the block: a gate for tests.
+        """Hold back the responses to requests that arrive in the block: a gate for tests.
 
         ::
 
             with idp.hold() as held:
-                …                              # start what will ask
-                held.wait()                    # until a request is there (await held.wait_async())
-                …                              # it is in the air now
-                held.release()                 # the answers go out, as at the end of the block
+                …                              # start something that fetches
+                held.wait()                    # until a request arrived (await held.wait_async())
+                …                              # the fetch is in flight now
+                held.release()                 # respond, as at the end of the block
 
-        A held request gets the answer of the moment it arrived, as on a slow network; through
+        A held request gets the response of the moment it arrived, as on a slow network; through
         `transport` it waits no longer than its own read timeout. Holds may be nested: a request
-        belongs to the youngest that is not released. A request that hangs counts as arrived, and
-        hangs on.
+        belongs to the latest one that is not released. A hanging request counts as arrived and
+        continues to hang.
 
         Arguments:
             only: hold requests for this document alone, as in `fail`.
         """
         return self._responder.hold(only=only)
 
-    # What was asked.
+    # Requests.
 
     @property
     def fetches(self) -> int:
-        """How many GETs of the key set have arrived, whatever became of them."""
+        """How many GET requests for the key set have arrived, whether or not they succeeded."""
         return self._responder.fetches
 
     @property
     def requests(self) -> list[Request]:
-        """What has arrived, oldest first: each its ``method``, ``path`` and ``headers``.
+        """The requests that have arrived, oldest first, with ``method``, ``path`` and ``headers``.
 
-        Names of headers are in lower case. The last 10 000 requests are kept.
+        Header names are in lower case. The last 10 000 requests are kept.
         """
         return self._responder.requests
 
@@ -170,14 +169,14 @@ class FakeProvider(Issuer):
     def answer_headers(self, headers: Mapping[str, str]) -> None:
         self._responder.answer_headers = dict(headers)
 
-    # How it is reached.
+    # Interfaces.
 
     def client(self, *providers: Provider, **settings: Unpack[ClientSettings]) -> JWKSClient:
-        """A `JWKSClient` for this provider, over `transport` and on its clock.
+        """Return a `JWKSClient` for this provider, with its `transport` and clock.
 
         Arguments:
-            providers: whose tokens it accepts; none: `provider`.
-            settings: any setting of the client, over those.
+            providers: the accepted providers; by default `provider`.
+            settings: any setting of the client, overriding these.
         """
         from ._clients import sync_client
 
@@ -188,16 +187,16 @@ class FakeProvider(Issuer):
     def async_client(
         self, *providers: Provider, **settings: Unpack[ClientSettings]
     ) -> AsyncJWKSClient:
-        """An `AsyncJWKSClient`, otherwise as `client`; it holds nothing that must be closed."""
+        """Return an `AsyncJWKSClient`, as `client` does; it need not be closed."""
         from ._clients import async_client
 
         return async_client(self, providers, settings)
 
     def mock(self, router: Router) -> None:
-        """Answer, on a respx router, what is asked at this provider's URLs.
+        """Add this provider's URLs to a respx router.
 
-        For code that opens connections of its own: nothing in it is replaced. One route is added,
-        named ``jwks``, for the key set and the metadata; other routes stay as they are.
+        For code that makes its own HTTP clients and stays unchanged. One route is added,
+        named ``jwks``, for the key set and the metadata; other routes are not changed.
 
         Arguments:
             router: ``respx.mock``, or the fixture ``respx_mock``.
@@ -210,32 +209,32 @@ class FakeProvider(Issuer):
 
     @property
     def transport(self) -> FakeTransport:
-        """A transport for ``httpx.Client`` and ``httpx.AsyncClient``; it answers for any host."""
+        """A transport for ``httpx.Client`` and ``httpx.AsyncClient``, for any host."""
         from ._serving.transport import FakeTransport
 
         return FakeTransport(self._turn_for)
 
     @property
     def app(self) -> FakeApp:
-        """An ASGI app; where nobody gives up, a hanging request ends with `recover`."""
+        """An ASGI app; a hanging request ends with `recover`, or when the client disconnects."""
         from ._serving.servers import FakeApp
 
         return FakeApp(self._turn_for)
 
     @contextmanager
     def serve(self, port: int = 0, *, tls: bool = False) -> Generator[str]:
-        """Serve on 127.0.0.1 until the block ends, from threads of its own; gives the base URL.
+        """Serve on 127.0.0.1 during the block, in background threads; yield the base URL.
 
-        Inside the block `base_url`, `provider` and the published ``jwks_uri`` say that URL. After
-        it no thread, socket or connection is left; requests that hang or are held end without an
-        answer.
+        In the block, `base_url`, `provider` and the published ``jwks_uri`` use that URL. After
+        it, no thread, socket or connection is left; hanging and held requests end without a
+        response.
 
         Arguments:
-            port: 0 for any free one. One that is taken is an OSError.
-            tls: serve https, with a certificate of a private authority: a client trusts it by
+            port: 0 for any free port. A port in use is an OSError.
+            tls: serve https, with a certificate by a private authority. Clients trust it with
                 ``FetchPolicy(ca_file=idp.ca_file)``.
 
-        A provider is served once at a time; again inside the block is a RuntimeError.
+        Serving a provider again within the block is a RuntimeError.
         """
         from ._serving.servers import serve
 
@@ -248,7 +247,7 @@ class FakeProvider(Issuer):
             with self._lock:
                 if self._served_at is not None:
                     raise RuntimeError(
-                        f"this provider is being served already, at {self._served_at}"
+                        f"this provider is already being served at {self._served_at}"
                     )
                 self._served_at = base_url
             try:
@@ -259,14 +258,14 @@ class FakeProvider(Issuer):
 
     @property
     def ca_file(self) -> str:
-        """A PEM file of the authority behind ``serve(tls=True)``, there until the process ends."""
+        """The authority behind ``serve(tls=True)``: a PEM file, removed when the process ends."""
         from ._keys.certificates import authority
 
         return authority().ca_file
 
     @property
     def ca_pem(self) -> str:
-        """The same as text. One authority, made on first use, serves the whole process."""
+        """The same authority as PEM text. It is made on first use, once per process."""
         from ._keys.certificates import authority
 
         return authority().pem
@@ -286,7 +285,7 @@ class FakeProvider(Issuer):
     def __repr__(self) -> str:
         return f"FakeProvider(issuer={self.issuer!r}, algorithm={self.algorithm!r})"
 
-    # Behind all that.
+    # Internal.
 
     def _reshaped(self, shape: Shape) -> None:
         self._responder.usual_headers = shape.answer_headers

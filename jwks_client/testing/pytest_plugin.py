@@ -1,7 +1,7 @@
-"""The test kit as pytest fixtures, which pytest finds through an entry point.
+"""The testing kit as pytest fixtures, loaded through an entry point.
 
-Provides the fixtures, the marker ``jwks``, and the ids of forged tokens. Pytest loads it in every
-run where the library is installed, so it imports nothing of weight until a fixture is used.
+Provides the fixtures, the marker ``jwks`` and the ids of forged tokens. pytest loads it in every
+run where the library is installed, so slow modules are imported only when a fixture is used.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ __all__ = ["async_jwks_client", "auth_headers", "jwks_client", "jwks_clock", "jw
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, for ``--strict-markers`` and ``--markers``."""
+    """Register the marker, for ``--strict-markers`` and ``--markers``."""
     config.addinivalue_line(
         "markers",
-        "jwks(provider=None, *arguments, algorithm=..., **options): whose shape the fixture "
-        'jwks_provider has ("stytch", or a Provider) with its factory\'s arguments; without '
-        "provider: issuer=, audience=, algorithm= of the FakeProvider",
+        "jwks(provider=None, *arguments, algorithm=..., **options): the provider that "
+        'jwks_provider imitates ("stytch", or a Provider), with its factory\'s arguments; '
+        "without provider: issuer=, audience=, algorithm= of the FakeProvider",
     )
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Name a test after what is wrong with its forged token; a token is no readable id."""
+    """Name a test after its forged token's flaw; a token is not a readable id."""
     forge: Any = sys.modules.get("jwks_client.testing._forge.forged_token")
     known: Any = val
     return known.name if forge is not None and isinstance(val, forge.ForgedToken) else None
@@ -47,7 +47,7 @@ def jwks_clock() -> FakeClock:
 
 @pytest.fixture
 def jwks_provider(request: pytest.FixtureRequest, jwks_clock: FakeClock) -> Generator[FakeProvider]:
-    """A `FakeProvider` on ``jwks_clock``; ``@pytest.mark.jwks`` says of which shape."""
+    """A `FakeProvider` on ``jwks_clock``; ``@pytest.mark.jwks`` selects its shape."""
     from . import provider
 
     marker = request.node.get_closest_marker("jwks")
@@ -70,5 +70,5 @@ def async_jwks_client(jwks_provider: FakeProvider) -> AsyncJWKSClient:
 
 @pytest.fixture
 def auth_headers(jwks_provider: FakeProvider) -> Callable[..., dict[str, str]]:
-    """Makes request headers with a token: ``auth_headers(sub="u1", scope="orders:read")``."""
+    """A function that returns request headers with a token: ``auth_headers(sub="u1")``."""
     return jwks_provider.auth_headers

@@ -210,7 +210,7 @@ def test_a_kid_that_is_not_published_is_refused(idp):
     """A mistyped kid is an error that names those there are, and changes nothing."""
     before = idp.jwks()
     for change in (idp.revoke, idp.swap):
-        with pytest.raises(ValueError, match=r"'gone'.*key-1"):
+        with pytest.raises(ValueError, match=r"key-1.*'gone'"):
             change("gone")
     assert idp.jwks() == before
 

@@ -155,7 +155,7 @@ def test_a_wrong_marker_is_an_error_of_the_test(tmp_path):
     )
     status, said = run(tmp_path, suite, *PLUGIN)
     assert status == 1
-    assert "as_provider takes one of" in said
+    assert "which must be one of" in said
     assert "1 error" in said
 
 

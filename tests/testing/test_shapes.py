@@ -105,8 +105,8 @@ def test_arguments_are_those_of_the_factory():
 
 
 def test_mistakes_are_loud():
-    """An unknown name lists those there are; a wrong option is the factory's own error."""
-    with pytest.raises(ValueError, match=r"stytch.*zitadel.*not 'stych'"):
+    """An unknown name lists the known ones; a wrong option is the factory's own error."""
+    with pytest.raises(ValueError, match=r"stytch.*zitadel.*got 'stych'"):
         FakeProvider().as_provider("stych")
     with pytest.raises(JWKSError, match="domain"):
         FakeProvider().as_provider("auth0", "https://acme.auth0.com")

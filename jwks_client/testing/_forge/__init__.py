@@ -1,1 +1,1 @@
-"""Tokens that must be refused."""
+"""Forged tokens, which must be refused."""

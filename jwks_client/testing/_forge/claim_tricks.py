@@ -1,6 +1,6 @@
-"""Tokens with a true signature whose claims must be refused: too late, too early, for another.
+"""Tokens with a valid signature whose claims must be refused.
 
-Owns: these tricks. May not know: keys.
+Must not depend on keys.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DAY: Final = 24 * 3600
 
 
 class ClaimTricks(Bench):
-    """What `Forge` does to claims."""
+    """The tricks of `Forge` with claims."""
 
     __slots__ = ()
 
@@ -25,13 +25,13 @@ class ClaimTricks(Bench):
 
     @trick("token_expired")
     def expired(self, draft: Draft) -> str:
-        """It ended a day ago."""
+        """It expired a day ago."""
         draft.claims.update({"iat": self.now() - 2 * _DAY, "exp": self.now() - _DAY})
         return draft.sign()
 
     @trick("missing_claim", when=lambda provider: provider.require_expiry)
     def no_expiry(self, draft: Draft) -> str:
-        """It never ends: there is no ``exp``."""
+        """It never expires: it has no ``exp``."""
         draft.claims["exp"] = None
         return draft.sign()
 
@@ -55,7 +55,7 @@ class ClaimTricks(Bench):
 
     @trick("invalid_claim")
     def expiry_in_milliseconds(self, draft: Draft) -> str:
-        """Its ``exp`` counts milliseconds, and would be good for fifty thousand years."""
+        """Its ``exp`` is in milliseconds, fifty thousand years ahead."""
         draft.claims["exp"] = (self.now() + _DAY) * 1000
         return draft.sign()
 
@@ -65,11 +65,11 @@ class ClaimTricks(Bench):
         draft.claims["exp"] = "2099-01-01T00:00:00Z"
         return draft.sign()
 
-    # For somebody else.
+    # For another recipient.
 
     @trick("wrong_issuer", when=lambda provider: provider.issuer is not UNCHECKED)
     def wrong_issuer(self, draft: Draft) -> str:
-        """The very key signed it, for another issuer."""
+        """The right key signed it, for another issuer."""
         draft.claims["iss"] = _ATTACKER
         return draft.sign()
 
@@ -81,19 +81,19 @@ class ClaimTricks(Bench):
 
     @trick("wrong_audience", when=lambda provider: provider.audience is not UNCHECKED)
     def empty_audience(self, draft: Draft) -> str:
-        """It is for nobody: ``aud`` is an empty list."""
+        """Its ``aud`` is an empty list."""
         draft.claims["aud"] = []
         return draft.sign()
 
     @trick("wrong_token_type")
     def wrong_type(self, draft: Draft) -> str:
-        """Its ``typ`` says that it is another kind of token (RFC 8725, section 3.11)."""
+        """Its ``typ`` is that of another kind of token (RFC 8725, section 3.11)."""
         draft.header["typ"] = "secevent+jwt"  # RFC 8417, section 2.3
         return draft.sign()
 
     @trick("invalid_claim", when=lambda provider: provider.bound_tokens == "refuse")
     def bound_to_a_key(self, draft: Draft) -> str:
-        """It is good only with a proof of possession (``cnf``, RFC 9449), and there is none."""
+        """It requires a proof of possession (``cnf``, RFC 9449), which is missing."""
         draft.claims["cnf"] = {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}
         return draft.sign()
 

@@ -1,8 +1,7 @@
-"""Hostile tokens, ready-made: what attackers send, and what providers send to somebody else.
+"""Ready-made forged tokens: what attackers send, and tokens for other recipients.
 
-Owns: `Forge`: all tricks, and those that depend on what a provider demands. May not know: how a
-token is judged. A trick only says the code that the contract gives it, and the library's own tests
-hold both to that.
+Must not depend on how tokens are verified: each trick names the code of its refusal, and the
+library's own tests compare it with the verifier.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ __all__ = ["Forge"]
 
 
 class Forge(ShapeTricks, KeyTricks, ClaimTricks):
-    """Makes tokens that must be refused; ``idp.forge``.
+    """Forged tokens, which must be refused; ``idp.forge``.
 
-    Each method takes the arguments of ``issue`` and returns a `ForgedToken`: the token, with the
-    ``name`` of the trick and the ``code`` of the error. What is forged is right in all other
-    respects, and lives a day. A token that the provider at hand would accept, because it knowingly
-    does not check that, is a ValueError, and is not among `all`.
+    Each method accepts the arguments of ``issue`` and returns a `ForgedToken`: the token, with the
+    ``name`` of the trick and the ``code`` of the error. A forged token is valid in all other
+    respects, and its lifetime is a day. A token that the provider would accept, because it
+    does not check the flaw, is a ValueError and is not in `all`.
     """
 
     __slots__ = ()
@@ -42,10 +41,10 @@ class Forge(ShapeTricks, KeyTricks, ClaimTricks):
         headers: Mapping[str, object] | None = None,
         **claims: object,
     ) -> list[ForgedToken]:
-        """One of each, for ``@pytest.mark.parametrize("token", idp.forge.all())``.
+        """Return one of each, for ``@pytest.mark.parametrize("token", idp.forge.all())``.
 
-        A missing claim is there once for each claim that the provider demands, and so are values
-        other than the one it wants, and claims it forbids.
+        They include one token without each required claim, one with another value for each claim
+        with a required value, and one with each forbidden claim.
         """
         wish = Wish(
             sub=sub, scope=scope, expires_in=expires_in, headers=headers or {}, claims=claims
@@ -58,12 +57,12 @@ class Forge(ShapeTricks, KeyTricks, ClaimTricks):
             for one in tricks
             if one.when(provider)
         ]
-        several += [self._missing(name, wish) for name in _demanded(provider) if name != "exp"]
+        several += [self._missing(name, wish) for name in _required(provider) if name != "exp"]
         several += [self._other_value(name, wish) for name in provider.claim_values]
         several += [self._forbidden(name, wish) for name in provider.forbidden_claims]
         return several
 
-    # What this provider demands.
+    # Claims that this provider requires.
 
     def missing(
         self,
@@ -75,10 +74,10 @@ class Forge(ShapeTricks, KeyTricks, ClaimTricks):
         headers: Mapping[str, object] | None = None,
         **claims: object,
     ) -> ForgedToken:
-        """A token without a claim that the provider demands; ValueError for another."""
-        demanded = _demanded(self.provider)
-        if claim not in demanded:
-            raise ValueError(f"{claim!r} is not demanded; {', '.join(demanded)} are")
+        """Return a token without a required claim. Raises ValueError for any other claim."""
+        required = _required(self.provider)
+        if claim not in required:
+            raise ValueError(f"claim must be one of {', '.join(required)}, got {claim!r}")
         wish = Wish(
             sub=sub, scope=scope, expires_in=expires_in, headers=headers or {}, claims=claims
         )
@@ -96,7 +95,7 @@ class Forge(ShapeTricks, KeyTricks, ClaimTricks):
         code: TokenErrorCode = "invalid_claim"
         issuer = self.provider.issuer
         if isinstance(issuer, IssuerTemplate) and issuer.claim == claim:
-            code = "wrong_issuer"  # the claim decides which issuer is right
+            code = "wrong_issuer"  # the claim decides which issuer is accepted
         return ForgedToken(draft.sign(), f"other_{claim}", code)
 
     def _forbidden(self, claim: str, wish: Wish) -> ForgedToken:
@@ -105,12 +104,12 @@ class Forge(ShapeTricks, KeyTricks, ClaimTricks):
         return ForgedToken(draft.sign(), f"forbidden_{claim}", "forbidden_claim")
 
 
-def _demanded(provider: Provider) -> list[str]:
+def _required(provider: Provider) -> list[str]:
     always = {
         "iss": provider.issuer is not UNCHECKED,
         "aud": provider.audience is not UNCHECKED,
         "exp": provider.require_expiry,
         "iat": provider.max_age is not None,
     }
-    names = [name for name, is_demanded in always.items() if is_demanded]
+    names = [name for name, is_required in always.items() if is_required]
     return list(dict.fromkeys([*names, *provider.required_claims, *provider.claim_values]))

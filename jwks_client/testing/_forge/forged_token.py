@@ -1,6 +1,6 @@
-"""A forged token, and what makes a method of `Forge` of the few lines that forge it.
+"""A forged token, and the descriptor that turns a few forging lines into a method of `Forge`.
 
-Owns: `ForgedToken`, `Bench`, `Trick`. May not know: any trick.
+Must not depend on any particular trick.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = ["LASTING", "Bench", "Draft", "ForgedToken", "Trick", "trick"]
 
-# Forged tokens are often made when tests are collected, and used when the last of them runs.
+# Forged tokens are often made when tests are collected, and used much later.
 LASTING: Final = 24 * 3600
 
 
 class ForgedToken(str):
-    """A token that a client must refuse; it is the token itself, as a string.
+    """A token that a client must refuse: a string with a name and a code.
 
     Attributes:
-        name: what is wrong with it, such as ``wrong_audience``; pytest shows it as the test's id.
-        code: of the `TokenError` that a client of this one provider raises.
+        name: of its flaw, such as ``wrong_audience``; pytest uses it as the test's id.
+        code: of the `TokenError` that a client of this provider raises.
     """
 
     __slots__ = ("code", "name")
@@ -50,12 +50,12 @@ class ForgedToken(str):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What a forger works with.
+    """The tools of a `Forge`.
 
     Arguments:
-        provider: who is to refuse the tokens.
-        draft: makes a token not signed yet of what a caller wishes.
-        stranger: makes a key of this kid that nobody publishes.
+        provider: must refuse the tokens.
+        draft: makes an unsigned token from the arguments of ``issue``.
+        stranger: makes an unpublished key with this kid.
         now: the time, in seconds since 1970.
     """
 
@@ -69,10 +69,10 @@ class Bench:
         draft: Draft,
         brings: Callable[[SigningKey], Mapping[str, object]] = lambda _: {},
     ) -> str:
-        """A token signed by a key that nobody publishes, under the kid that its header names.
+        """Return a token signed by an unpublished key, under the kid in its header.
 
         Arguments:
-            brings: header members made of that key.
+            brings: header members made from that key.
         """
         stranger = self.stranger(str(draft.header["kid"]))
         draft.header.update(brings(stranger))
@@ -81,7 +81,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Trick:
-    """One way to forge, as a method of `Forge` that takes what ``issue`` takes."""
+    """One way to forge; as a method of `Forge` it accepts the arguments of ``issue``."""
 
     code: TokenErrorCode
     when: Callable[[Provider], bool]
@@ -89,7 +89,7 @@ class Trick:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name of the trick."""
         return self.forge.__name__
 
     @overload
@@ -104,7 +104,7 @@ class Trick:
     def _bound(self, forge: Bench) -> Callable[[Wish], str]:
         def make(wish: Wish) -> str:
             if not self.when(forge.provider):
-                raise ValueError(f"{forge.provider.name} does not check what {self.name}() breaks")
+                raise ValueError(f"{forge.provider.name} does not check for {self.name}()")
             return self.forge(forge, forge.draft(wish))
 
         return make
@@ -112,7 +112,7 @@ class Trick:
 
 @dataclass(frozen=True, slots=True)
 class TrickOf:
-    """A trick of one provider's forge."""
+    """A trick bound to one provider's forge."""
 
     name: str
     code: TokenErrorCode
@@ -127,7 +127,7 @@ class TrickOf:
         headers: Mapping[str, object] | None = None,
         **claims: object,
     ) -> ForgedToken:
-        """Forge a token. ValueError where the provider at hand would accept it."""
+        """Forge a token. Raises ValueError if the provider would accept it."""
         wish = Wish(
             sub=sub, scope=scope, expires_in=expires_in, headers=headers or {}, claims=claims
         )
@@ -141,10 +141,10 @@ def _always(_: Provider) -> bool:
 def trick(
     code: TokenErrorCode, *, when: Callable[[Provider], bool] = _always
 ) -> Callable[[Callable[[Any, Draft], str]], Trick]:
-    """Make a method of what forges a draft.
+    """Turn a function that forges a draft into a method of `Forge`.
 
     Arguments:
-        code: with which the token is refused.
-        when: whether a provider refuses it at all.
+        code: of the refusal.
+        when: return whether a provider refuses the token.
     """
     return lambda forge: Trick(code, when, forge)

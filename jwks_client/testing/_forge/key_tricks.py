@@ -1,6 +1,6 @@
 """Tokens whose signature, algorithm or key must be refused.
 
-Owns: these tricks. May not know: claims.
+Must not depend on claims.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def _is_rsa(provider: Provider) -> bool:
 
 
 def _fits_into_a_header(provider: Provider) -> bool:
-    return "ML-DSA-87" not in provider.algorithms  # a key of it is larger than FetchPolicy allows
+    return "ML-DSA-87" not in provider.algorithms  # its keys exceed FetchPolicy's limit
 
 
 class KeyTricks(Bench):
-    """What `Forge` does to signatures, algorithms and keys."""
+    """The tricks of `Forge` with signatures, algorithms and keys."""
 
     __slots__ = ()
 
@@ -40,24 +40,24 @@ class KeyTricks(Bench):
 
     @trick("bad_signature")
     def tampered(self, draft: Draft) -> str:
-        """Its claims were changed after it was signed."""
+        """Its claims were changed after signing."""
         good = draft.sign()
         draft.claims["sub"] = "admin" if draft.claims["sub"] != "admin" else "root"
         return _with_payload(good, to_json(draft.claims))
 
     @trick("bad_signature")
     def foreign_signature(self, draft: Draft) -> str:
-        """Another key signed it, under the kid of the right one."""
+        """Another key signed it, under the kid of the right key."""
         return self.signed_by_stranger(draft)
 
     @trick("bad_signature")
     def empty_signature(self, draft: Draft) -> str:
-        """Its signature was cut off; the algorithm still stands."""
+        """Its signature was removed; the algorithm is unchanged."""
         return draft.sign().rpartition(".")[0] + "."
 
     @trick("bad_signature")
     def zero_signature(self, draft: Draft) -> str:
-        """Its signature is all zeros, at the right length (CVE-2022-21449)."""
+        """Its signature consists of zeros, at the right length (CVE-2022-21449)."""
         from .._keys.signing_key import to_base64url
 
         signature = draft.key.sign(b"for its length")
@@ -67,19 +67,19 @@ class KeyTricks(Bench):
 
     @trick("algorithm_not_allowed")
     def unsigned(self, draft: Draft) -> str:
-        """Its ``alg`` is ``none``, and there is no signature."""
+        """Its ``alg`` is ``none``, and its signature is empty."""
         draft.header["alg"] = "none"
         return draft.sign().rpartition(".")[0] + "."
 
     @trick("algorithm_not_allowed")
     def unsigned_in_disguise(self, draft: Draft) -> str:
-        """Its ``alg`` is ``nOnE``, for whoever refuses ``none`` by its spelling."""
+        """Its ``alg`` is ``nOnE``, against verifiers that reject only the spelling ``none``."""
         draft.header["alg"] = "nOnE"
         return draft.sign().rpartition(".")[0] + "."
 
     @trick("algorithm_not_allowed")
     def hmac_with_public_key(self, draft: Draft) -> str:
-        """An HS256 token whose secret is the public key, which everybody has."""
+        """An HS256 token whose secret is the public key."""
         from .._keys.signing_key import to_base64url
 
         draft.header["alg"] = "HS256"
@@ -89,18 +89,18 @@ class KeyTricks(Bench):
 
     @trick("algorithm_not_allowed")
     def other_algorithm(self, draft: Draft) -> str:
-        """Its ``alg`` is one for another type of key than the kid names."""
+        """Its ``alg`` is for another key type than its kid."""
         draft.header["alg"] = "ES256" if draft.key.algorithm[:2] in ("RS", "PS") else "RS256"
         return draft.sign()
 
     @trick("algorithm_not_allowed", when=_is_rsa)
     def other_padding(self, draft: Draft) -> str:
-        """Its ``alg`` is one for the same type of key, and not the key's own."""
+        """Its ``alg`` is for the same key type, but not the key's own."""
         algorithm = draft.key.algorithm
         draft.header["alg"] = f"{'PS' if algorithm.startswith('RS') else 'RS'}{algorithm[2:]}"
         return draft.sign()
 
-    # Keys that the token brings, or names (RFC 8725, sections 3.9 and 3.10).
+    # Keys that the token contains or names (RFC 8725, sections 3.9 and 3.10).
 
     @trick("unknown_key")
     def unknown_kid(self, draft: Draft) -> str:
@@ -116,29 +116,29 @@ class KeyTricks(Bench):
 
     @trick("malformed_token")
     def kid_as_number(self, draft: Draft) -> str:
-        """Its kid is no string (RFC 7515, section 4.1.4)."""
+        """Its kid is not a string (RFC 7515, section 4.1.4)."""
         draft.header["kid"] = 1
         return draft.sign()
 
     @trick("bad_signature", when=_fits_into_a_header)
     def embedded_jwk(self, draft: Draft) -> str:
-        """It brings the key that signed it, in ``jwk`` (CVE-2018-0114)."""
+        """It contains the key that signed it, in ``jwk`` (CVE-2018-0114)."""
         return self.signed_by_stranger(draft, lambda key: {"jwk": key.jwk()})
 
     @trick("bad_signature", when=_is_rsa)
     def embedded_certificate(self, draft: Draft) -> str:
-        """It brings a certificate of the key that signed it, in ``x5c``."""
+        """It contains a certificate of the key that signed it, in ``x5c``."""
         return self.signed_by_stranger(draft, _certificate_of)
 
     @trick("unknown_key")
     def jku(self, draft: Draft) -> str:
-        """It says where its key set is: at the attacker's."""
+        """Its ``jku`` is the URL of an attacker's key set."""
         draft.header.update({"jku": f"{_ATTACKER}/jwks.json", "kid": "attacker-1"})
         return self.signed_by_stranger(draft)
 
     @trick("unknown_key")
     def x5u(self, draft: Draft) -> str:
-        """It says where its certificate is: at the attacker's."""
+        """Its ``x5u`` is the URL of an attacker's certificate."""
         draft.header.update({"x5u": f"{_ATTACKER}/chain.pem", "kid": "attacker-1"})
         return self.signed_by_stranger(draft)
 

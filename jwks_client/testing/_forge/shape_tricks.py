@@ -1,6 +1,6 @@
-"""Tokens that are none, or that two readers would read differently.
+"""Malformed tokens, and tokens that two parsers would read differently.
 
-Owns: these tricks. May not know: whom a token is for.
+Must not depend on the recipient of a token.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MAX_TOKEN: Final = 16 * 1024  # FetchPolicy.max_token, by default
 
 
 class ShapeTricks(Bench):
-    """What `Forge` does to the octets of a token."""
+    """The tricks of `Forge` with the octets of a token."""
 
     __slots__ = ()
 
@@ -25,54 +25,54 @@ class ShapeTricks(Bench):
 
     @trick("unsupported_critical_header")
     def critical_header(self, draft: Draft) -> str:
-        """It demands, by ``crit``, what nobody has heard of."""
+        """Its ``crit`` requires an unknown extension."""
         draft.header.update({"crit": ["https://attacker.test/x"], "https://attacker.test/x": True})
         return draft.sign()
 
     @trick("unsupported_critical_header")
     def unencoded_payload(self, draft: Draft) -> str:
-        """It says ``b64: false`` (RFC 7797)."""
+        """It has ``b64: false`` (RFC 7797)."""
         draft.header.update({"b64": False, "crit": ["b64"]})
         return draft.sign()
 
     @trick("malformed_token")
     def duplicate_header_member(self, draft: Draft) -> str:
-        """Its header says ``alg`` twice."""
+        """Its header contains ``alg`` twice."""
         header, payload = draft.octets()
         return draft.key.sign_compact(b'{"alg": "none", ' + header[1:], payload)
 
     @trick("malformed_token")
     def duplicate_claim(self, draft: Draft) -> str:
-        """It says ``iat`` twice."""
+        """It contains ``iat`` twice."""
         draft.claims["iat"] = self.now()
         header, payload = draft.octets()
         return draft.key.sign_compact(header, b'{"iat": 1, ' + payload[1:])
 
     @trick("malformed_token")
     def infinite_number(self, draft: Draft) -> str:
-        """It holds a number that JSON has not."""
+        """It contains Infinity, which is not JSON."""
         draft.claims["level"] = float("inf")
         return draft.sign()
 
     @trick("malformed_token")
     def deeply_nested(self, draft: Draft) -> str:
-        """Its claims are a thousand lists deep."""
+        """Its claims contain a thousand nested lists."""
         header, payload = draft.octets()
         nested = b"[" * 1000 + b"]" * 1000
         return draft.key.sign_compact(header, b'{"deep": ' + nested + b", " + payload[1:])
 
     @trick("malformed_token")
     def not_an_object(self, draft: Draft) -> str:
-        """Its payload is JSON, and no object."""
+        """Its payload is JSON, but not an object."""
         return draft.key.sign_compact(to_json(draft.header), json.dumps("claims").encode())
 
     @trick("malformed_token")
     def stray_bits(self, draft: Draft) -> str:
-        """Its base64url has bits set that no octet holds, and is signed so."""
+        """Its base64url has unused bits set, and is signed with them."""
         from .._keys.signing_key import to_base64url
 
         header, payload = draft.octets()
-        payload += b" " * (-(len(payload) - 1) % 3)  # one octet is left: two characters, 4 bits
+        payload += b" " * (-(len(payload) - 1) % 3)  # leaves one octet: two characters, 4 bits
         encoded = to_base64url(payload)
         message = f"{to_base64url(header)}.{encoded[:-1]}{_next_letter(encoded[-1])}"
         return f"{message}.{to_base64url(draft.key.sign(message.encode()))}"
@@ -84,12 +84,12 @@ class ShapeTricks(Bench):
 
     @trick("malformed_token")
     def two_segments(self, draft: Draft) -> str:
-        """It has no signature, not even an empty one."""
+        """It has two segments, without even an empty signature."""
         return draft.sign().rpartition(".")[0]
 
     @trick("malformed_token")
     def no_token(self, draft: Draft) -> str:  # noqa: ARG002 (as the others)
-        """It is a word."""
+        """It is a single word."""
         return "no-token"
 
     @trick("encrypted_token")
@@ -103,7 +103,7 @@ class ShapeTricks(Bench):
 
     @trick("token_too_large")
     def huge(self, draft: Draft) -> str:
-        """It is larger than 16 KiB; some servers refuse the header before any app sees it."""
+        """It is larger than 16 KiB; some servers reject such a header themselves."""
         draft.claims["padding"] = "x" * _MAX_TOKEN
         return draft.sign()
 

@@ -1,1 +1,1 @@
-"""Signing keys, rings of them and certificates."""
+"""Signing keys, key rings and certificates."""

@@ -1,8 +1,8 @@
-"""Certificates: a private authority that vouches for loopback, and one of a key by itself.
+"""Certificates: a private authority for loopback servers, and self-signed ones.
 
-Owns: `Authority`, of which a process has one, and its files. May not know: providers, servers.
+Must not depend on providers or servers.
 The certificates satisfy Python 3.13's ``VERIFY_X509_STRICT`` (RFC 5280, section 4.2): the authority
-says that it signs certificates, and each of the two names its own key and its signer's.
+has the matching key usage, and each certificate names its own key and its signer's.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Authority", "authority", "self_signed"]
 
-# Certificates are judged by the system's clock, and tests must not end with a year.
+# Certificates are checked by the system's clock, and tests must not fail in a later year.
 _BEGIN: Final = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 _END: Final = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
 _PEM: Final = serialization.Encoding.PEM
 
 
 class Authority:
-    """A certificate authority of this process alone, and a server's certificate by it.
+    """A certificate authority of this process, and a server certificate by it.
 
     Attributes:
-        pem: the authority's certificate, for whoever is to trust it.
-        ca_file: a file with the same, removed when the process ends.
+        pem: the authority's certificate, for clients that must trust it.
+        ca_file: a file with the certificate, removed when the process ends.
     """
 
     def __init__(self) -> None:
@@ -78,20 +78,20 @@ class Authority:
         self._context: Final = _server_context(server, of_server, folder / "server.pem")
 
     def server_context(self) -> ssl.SSLContext:
-        """The TLS of a server at 127.0.0.1, ::1 or localhost."""
+        """Return the SSL context of a server at 127.0.0.1, ::1 or localhost."""
         return self._context
 
 
 @functools.cache
 def authority() -> Authority:
-    """The one authority of this process."""
+    """Return the authority of this process."""
     return Authority()
 
 
 def self_signed(key: rsa.RSAPrivateKey) -> bytes:
-    """A certificate (DER) of a key by itself, as in ``x5c`` (RFC 7517, section 4.7).
+    """Return a self-signed certificate (DER) of a key, as in ``x5c`` (RFC 7517, section 4.7).
 
-    It is the same whenever it is made.
+    It is the same each time.
     """
     name = _name("a key of a fake provider")
     certificate = _builder(name, name, key.public_key()).serial_number(1)
@@ -141,7 +141,7 @@ def _server_context(
         _PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # OpenSSL reads a key from files only; it need not stay there.
+    # OpenSSL reads keys from files only; the file is removed at once.
     chain.touch(mode=0o600)
     chain.write_bytes(private + certificate.public_bytes(_PEM))
     context.load_cert_chain(chain)
@@ -150,5 +150,5 @@ def _server_context(
 
 
 def _remove(folder: Path, process: int) -> None:
-    if os.getpid() == process:  # a fork that ends must not take its parent's file along
+    if os.getpid() == process:  # a forked child must not remove its parent's file
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""The keys of one provider: which are published, and which one signs.
+"""The published keys of one provider, and its signing key.
 
-Owns: publishing, rotation, withdrawal. May not know: tokens, wires. Its caller holds the lock.
+Must not depend on tokens or servers. The caller holds the lock.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ __all__ = ["KeyRing"]
 
 
 class KeyRing:
-    """Published keys, oldest first, one of which signs.
+    """Published keys, oldest first, one of which is the signing key.
 
     Arguments:
-        algorithm: what its keys sign with; else ValueError.
-        kid: the name of the nth key, which has that algorithm.
+        algorithm: of its keys; an unknown one is a ValueError.
+        kid: returns the kid of the nth key, which has that algorithm.
     """
 
     def __init__(self, algorithm: str, kid: Callable[[int, str], str]) -> None:
@@ -33,7 +33,7 @@ class KeyRing:
         self.published: dict[str, SigningKey] = {self.signing.kid: self.signing}
 
     def reshape(self, algorithm: str, kid: Callable[[int, str], str]) -> None:
-        """Begin again with one key, named and of an algorithm like this."""
+        """Start again with one key of this algorithm and naming."""
         name = kid(1, algorithm)
         same = algorithm == self.algorithm
         self.algorithm, self._kid, self._numbers = algorithm, kid, itertools.count(2)
@@ -41,31 +41,31 @@ class KeyRing:
         self.published = {name: self.signing}
 
     def make_next(self) -> SigningKey:
-        """The next key, not published yet: making it may take a while, and needs no lock."""
+        """Make the next key without publishing it; slow, but needs no lock."""
         return self._make(self._kid(next(self._numbers), self.algorithm))
 
     def publish(self, key: SigningKey, *, overlap: bool) -> None:
-        """Sign with this key from now on; without overlap the others are withdrawn."""
+        """Make this the signing key; without overlap, withdraw the others."""
         if not overlap:
             self.published.clear()
         self.published[key.kid] = self.signing = key
 
     def revoke(self, kid: str) -> None:
-        """Withdraw a published key; the one that signs has a new one follow."""
+        """Withdraw a published key; a signing key is replaced."""
         self._check_published(kid)
         if kid == self.signing.kid:
             self.publish(self.make_next(), overlap=True)
         del self.published[kid]
 
     def swap(self, kid: str) -> None:
-        """Put other material under a published kid."""
+        """Replace the key under a published kid."""
         self._check_published(kid)
         self.published[kid] = key = self._make(kid)
         if kid == self.signing.kid:
             self.signing = key
 
     def stranger(self, kid: str) -> SigningKey:
-        """A key like these, under any name, that is not published; always the same material."""
+        """Return an unpublished key with any kid; its material is always the same."""
         if self._stranger is None or self._stranger.algorithm != self.algorithm:
             self._stranger = self._make(kid)
         return replace(self._stranger, kid=kid)
@@ -77,4 +77,4 @@ class KeyRing:
 
     def _check_published(self, kid: str) -> None:
         if kid not in self.published:
-            raise ValueError(f"no key {kid!r} is published; there are {', '.join(self.published)}")
+            raise ValueError(f"kid must be one of {', '.join(self.published)}, got {kid!r}")

@@ -1,12 +1,11 @@
-"""Signing keys of every supported algorithm: making them, signing with them, publishing them.
+"""Signing keys of every supported algorithm.
 
-Owns: the pool of RSA keys. May not know: providers, the wire. Everything is done with
-cryptography alone, so that PyJWT stays an independent judge of it.
+Must not depend on providers, servers or PyJWT: made with cryptography alone, the tokens test PyJWT
+independently.
 
-Making an RSA key takes some 100 ms, all others take next to nothing. RSA keys are therefore lent:
-who takes one has it alone, and it comes back when its borrower is gone. The pool is filled before a
-key is lent again, and the one that came back first is lent first, so that a token of a provider
-just gone is not signed by a key of the next.
+Generating an RSA key takes about 100 ms, so RSA keys are pooled. A borrower has a key exclusively
+until it is garbage-collected. The pool is filled before a key is reused, and the key returned first
+is reused first, so that a token of a former provider is not signed by a key of the next.
 """
 
 from __future__ import annotations
@@ -53,21 +52,21 @@ _RAW: Final[dict[str, tuple[type[_Raw], str]]] = {
 _HASHES: Final[dict[str, HashAlgorithm]] = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
 
 POOL_SIZE: Final = 6
-# Both ends of a deque are safe without a lock, which a finalizer must not wait for.
+# A deque is thread-safe without a lock, for which a finalizer must not wait.
 _returned: deque[rsa.RSAPrivateKey] = deque(maxlen=POOL_SIZE)
 _made: deque[None] = deque(maxlen=POOL_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One key pair with the name and the algorithm under which it is published."""
+    """A key pair with its published kid and algorithm."""
 
     kid: str
     algorithm: str
     private: _Private = field(repr=False)
 
     def sign(self, message: bytes) -> bytes:
-        """The signature as a token carries it (RFC 7518, section 3; RFC 8037; RFC 9964)."""
+        """Return the signature in its JWS encoding (RFC 7518, section 3; RFC 8037; RFC 9964)."""
         match self.private:
             case rsa.RSAPrivateKey() as key:
                 digest = self._digest()
@@ -83,16 +82,16 @@ class SigningKey:
                 return key.sign(message)
 
     def sign_compact(self, header: bytes, payload: bytes) -> str:
-        """A token in compact form (RFC 7515, section 7.1) of these very octets."""
+        """Return a signed token in compact form (RFC 7515, section 7.1) of these octets."""
         message = f"{to_base64url(header)}.{to_base64url(payload)}"
         return f"{message}.{to_base64url(self.sign(message.encode()))}"
 
     def jwk(self) -> dict[str, str]:
-        """The public key as a key set holds it: with ``kid``, ``use`` and ``alg``."""
+        """Return the public key as a JWK with ``kid``, ``use`` and ``alg``."""
         return {"kid": self.kid, "use": "sig", "alg": self.algorithm, **self._members()}
 
     def public_octets(self) -> bytes:
-        """The public key as people hand it around: PEM, or where that has no name for it, JSON."""
+        """Return the public key as PEM, or as JSON if PEM does not support it."""
         if self.algorithm.startswith("ML-DSA"):
             return json.dumps(self.jwk()).encode()
         encoding, form = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
@@ -120,25 +119,27 @@ class SigningKey:
 
 
 def make_key(algorithm: str, kid: str, *, borrower: object) -> SigningKey:
-    """A key that nobody else has while ``borrower`` lives. An unknown algorithm is a ValueError."""
+    """Return an exclusive key for ``borrower``. An unknown algorithm is a ValueError."""
     if algorithm in _RSA:
         return SigningKey(kid, algorithm, _borrow_rsa(borrower))
     if algorithm in _EC:
         return SigningKey(kid, algorithm, ec.generate_private_key(_EC[algorithm][0]()))
     if algorithm in _RAW:
         return SigningKey(kid, algorithm, _RAW[algorithm][0].generate())
-    raise ValueError(f"algorithm takes one of {', '.join((*_RSA, *_EC, *_RAW))}, not {algorithm!r}")
+    raise ValueError(
+        f"algorithm must be one of {', '.join((*_RSA, *_EC, *_RAW))}, got {algorithm!r}"
+    )
 
 
 def to_base64url(octets: bytes) -> str:
-    """Base64url without padding (RFC 7515, section 2)."""
+    """Encode as base64url without padding (RFC 7515, section 2)."""
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
 
 
 def _borrow_rsa(borrower: object) -> rsa.RSAPrivateKey:
     key = None
     if len(_made) == POOL_SIZE:
-        with suppress(IndexError):  # all are lent
+        with suppress(IndexError):  # all are borrowed
             key = _returned.popleft()
     if key is None:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

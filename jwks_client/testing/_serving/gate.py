@@ -1,6 +1,6 @@
-"""Gates: how a test holds an answer back, and knows that a request is there, without a sleep.
+"""Gates: hold back a response and wait for a request, without sleeping.
 
-Owns: waiting, for threads and event loops alike. May not know: requests, answers, providers.
+They work for threads and event loops. Must not depend on requests, responses or providers.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from typing import Final
 
 __all__ = ["Gate", "Hold", "wait", "wait_async"]
 
-PATIENCE: Final = (
-    10.0  # seconds after which a test that waits has failed; none waits so long that works
-)
+PATIENCE: Final = 10.0  # seconds after which a waiting test fails, far more than it needs
 
 
 class Gate:
-    """Opens once and stays open; opened from anywhere, waited for from any thread and any loop."""
+    """Opens once and stays open; usable from any thread and any event loop."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -28,11 +26,11 @@ class Gate:
 
     @property
     def is_open(self) -> bool:
-        """Whether it was opened."""
+        """Whether it is open."""
         return self._is_open
 
     def open(self) -> None:
-        """Let everybody pass, from now on."""
+        """Open the gate for all waiters, now and later."""
         with self._lock:
             self._is_open = True
             waiting, self._waiting = self._waiting, []
@@ -40,7 +38,7 @@ class Gate:
             wake()
 
     def add(self, wake: Callable[[], None]) -> None:
-        """Have ``wake`` called when the gate opens, or at once where it is open."""
+        """Call ``wake`` when the gate opens, or at once if it is open."""
         with self._lock:
             if not self._is_open:
                 self._waiting.append(wake)
@@ -48,13 +46,13 @@ class Gate:
         wake()
 
     def discard(self, wake: Callable[[], None]) -> None:
-        """Take back what `add` was given."""
+        """Remove a function given to `add`."""
         with self._lock, suppress(ValueError):
             self._waiting.remove(wake)
 
 
 def wait(*gates: Gate, within: float | None) -> bool:
-    """Block until one of the gates opens; False if none did within ``within`` seconds."""
+    """Block until one of the gates opens; return False after ``within`` seconds."""
     woken = threading.Event()
     wake = woken.set
     for gate in gates:
@@ -67,12 +65,12 @@ def wait(*gates: Gate, within: float | None) -> bool:
 
 
 async def wait_async(gate: Gate, *, within: float | None) -> bool:
-    """Await the opening of a gate; False if it did not within ``within`` seconds."""
+    """Wait until the gate opens; return False after ``within`` seconds."""
     loop = asyncio.get_running_loop()
     woken = asyncio.Event()
 
     def wake() -> None:
-        with suppress(RuntimeError):  # the loop was closed, so nobody waits there
+        with suppress(RuntimeError):  # the loop was closed
             loop.call_soon_threadsafe(woken.set)
 
     gate.add(wake)
@@ -87,9 +85,9 @@ async def wait_async(gate: Gate, *, within: float | None) -> bool:
 
 
 class Hold:
-    """Requests that have arrived at a `FakeProvider` and are not answered yet.
+    """Requests that have arrived at a `FakeProvider` and are still held.
 
-    What ``with idp.hold() as held:`` gives. Threads call `wait`, coroutines await `wait_async`.
+    Returned by ``with idp.hold() as held:``. Threads call `wait`, coroutines await `wait_async`.
     """
 
     def __init__(self) -> None:
@@ -100,29 +98,29 @@ class Hold:
 
     @property
     def arrived(self) -> int:
-        """How many requests have arrived under this hold so far."""
+        """How many requests have arrived during this hold."""
         with self._lock:
             return self._arrived
 
     def wait(self, requests: int = 1, *, within: float = PATIENCE) -> None:
-        """Block until so many requests have arrived under this hold, counted from its beginning.
+        """Block until so many requests have arrived during this hold.
 
-        AssertionError, which fails the test, if they have not within ``within`` (real) seconds.
+        Raises AssertionError, which fails the test, after ``within`` real seconds.
         """
         if not wait(self._mark(requests), within=within):
             self._give_up(requests, within)
 
     async def wait_async(self, requests: int = 1, *, within: float = PATIENCE) -> None:
-        """As `wait`, for coroutines: the event loop runs on meanwhile."""
+        """Wait as `wait` does, without blocking the event loop."""
         if not await wait_async(self._mark(requests), within=within):
             self._give_up(requests, within)
 
     def release(self) -> None:
-        """Let the held requests have their answers, and end this hold; again does nothing."""
+        """Answer the held requests and end this hold. A second call does nothing."""
         self.gate.open()
 
     def arrive(self) -> None:
-        """Count a request; the provider calls this."""
+        """Count a request; called by the provider."""
         with self._lock:
             self._arrived += 1
             reached = self._marks.pop(self._arrived, None)

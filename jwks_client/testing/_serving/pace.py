@@ -1,7 +1,7 @@
-"""How slowly an answer goes out: later than it could, or in small pieces.
+"""Slow responses: delayed, or sent in small pieces.
 
-Owns: these waits, for threads and event loops. May not know: requests, answers. They are real
-seconds; who tests with a `FakeClock` holds answers back by a gate instead (`_gate`).
+Must not depend on requests or responses. The waits are real seconds; tests with a `FakeClock`
+hold responses back with a gate instead (`gate`).
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ _CHUNK: Final = 16 * 1024
 
 
 class Pace(NamedTuple):
-    """A pace, in seconds and octets, until ``ended`` opens."""
+    """A delay and a rate, in force until ``ended`` opens."""
 
     ended: Gate
     delay: float = 0.0
-    octets: int = 0  # 0: as many as there are
+    octets: int = 0  # 0: all at once
     every: float = 0.0
 
     def pieces(self, body: bytes) -> Iterator[bytes]:
-        """The body in the pieces in which it goes out."""
+        """Return the body in the pieces to send."""
         size = self.octets or _CHUNK
         return (body[at : at + size] for at in range(0, len(body), size))
 
     def pause(
         self, seconds: float, *, within: float | None = None, ending: Gate | None = None
     ) -> bool:
-        """Wait so long, or until the pace or ``ending`` ends; False if ``within`` is over first."""
+        """Wait until then, or until the pace or ``ending`` ends; return False after ``within``."""
         gates = (self.ended,) if ending is None else (self.ended, ending)
         if seconds > 0:
             opened = wait(*gates, within=seconds if within is None else min(seconds, within))
@@ -40,7 +40,7 @@ class Pace(NamedTuple):
         return True
 
     async def pause_async(self, seconds: float, *, within: float | None = None) -> bool:
-        """As `pause`, for coroutines."""
+        """Wait as `pause` does, without blocking the event loop."""
         if seconds > 0:
             limit = seconds if within is None else min(seconds, within)
             opened = await wait_async(self.ended, within=limit)

@@ -1,10 +1,10 @@
-"""What is asked of a `FakeProvider`, and what it answers: the one behaviour behind all its wires.
+"""Choose a `FakeProvider`'s response to each request, the same for all its interfaces.
 
-Owns: the failure in force, the holds, the record of requests. May not know: how a request came in
-or how its answer goes out, which `_transport` (httpx), `_wire` (ASGI, loopback HTTP) do.
+Must not depend on how requests arrive and responses are sent: see `transport` (httpx) and `servers`
+(ASGI, loopback HTTP).
 
-A request is judged once, when it arrives: then it gets its `Turn`. What changes later changes
-nothing for it, as on a slow network. A turn with a gate is given only when that gate has opened.
+A request gets its `Turn` when it arrives, and later changes do not affect it, as on a slow network.
+A turn with a gate is carried out when the gate opens.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Document: TypeAlias = Literal["jwks.json", "openid-configuration", "oauth-author
 Failure: TypeAlias = int | bytes | Literal["hang", "empty", "html"] | Exception | type[Exception]
 
 KEY_SET: Final[Document] = "jwks.json"
-_REMEMBERED: Final = 10_000  # requests, so that a development server does not grow for ever
+_REMEMBERED: Final = 10_000  # requests, which bounds the memory of a development server
 _JSON: Final = "application/json"
 _KEY_SET_TYPE: Final = "application/jwk-set+json"  # RFC 7517, section 8.5.2
 _PAGE: Final = b"<!doctype html><title>Sign in</title><p>This is not a key set.</p>"
@@ -44,7 +44,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A whole HTTP answer."""
+    """A complete HTTP response."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -52,20 +52,20 @@ class Answer:
 
 
 class Silence(NamedTuple):
-    """No answer: the request ends with this error, or (None) when whoever asked gives up."""
+    """No response: the request ends with this error, or if None, when the client gives up."""
 
     error: Exception | type[Exception] | None
 
     def to_raise(self) -> Exception | None:
-        """The error as it is raised in the place of an answer, where there is one."""
+        """Return the error to raise instead of a response, if any."""
         if isinstance(self.error, type):
             return self.error("the fake provider fails")
-        # One instance may be raised many times: it must not drag every traceback along.
+        # One instance may be raised many times and must not accumulate tracebacks.
         return self.error and self.error.with_traceback(None)
 
 
 class Turn(NamedTuple):
-    """What a request gets, the gate it waits at before, and how slowly it then goes out."""
+    """The outcome of a request, the gate to wait for, and the pace of the response."""
 
     outcome: Answer | Silence
     gate: Gate | None = None
@@ -82,15 +82,17 @@ class _Broken(NamedTuple):
 
 
 class Responder:
-    """Answers requests from documents it is handed, or as it was told to fail.
+    """Answers requests with documents, or with the failure in force.
 
     Arguments:
-        lock: guards the state behind the documents too, so that an answer is of one moment.
+        lock: also guards the state behind the documents, so that a response is consistent.
     """
 
     def __init__(self, lock: threading.RLock) -> None:
         self.answer_headers: dict[str, str] = {}
-        self.usual_headers: Mapping[str, str] = {}  # of a good answer, under those
+        self.usual_headers: Mapping[
+            str, str
+        ] = {}  # of a successful response; `answer_headers` override them
         self._lock = lock
         self._requests: deque[Request] = deque(maxlen=_REMEMBERED)
         self._fetches = 0
@@ -131,7 +133,7 @@ class Responder:
             if drip is not None:
                 octets, every = drip
                 if octets < 1:
-                    raise ValueError(f"octets takes a number from 1, not {octets!r}")
+                    raise ValueError(f"octets must be at least 1, got {octets!r}")
                 pace = pace._replace(octets=octets, every=_seconds("every", every))
             self._pace = pace
 
@@ -149,7 +151,7 @@ class Responder:
     def turn_for(
         self, request: Request, documents: Mapping[str, tuple[Document, Mapping[str, object]]]
     ) -> Turn:
-        """Judge a request; ``documents`` are by path. The lock must be held."""
+        """Return the turn of a request; ``documents`` are by path. The lock must be held."""
         name, content = documents.get(request.path, (None, {}))
         self._requests.append(request)
         if name == KEY_SET and request.method == "GET":
@@ -157,7 +159,7 @@ class Responder:
         broken = self._broken
         if broken is None or (broken.only is not None and broken.only != name):
             return Turn(self._answer(request, name, content), self._hold_for(name), self._pace)
-        gate = self._hold_for(name)  # it has arrived, even if it then hangs
+        gate = self._hold_for(name)  # a hanging request counts as arrived
         return Turn(broken.outcome, self._recovered if broken.hangs else gate, self._pace)
 
     def _hold_for(self, name: Document | None) -> Gate | None:
@@ -211,8 +213,8 @@ def _outcome(how: Failure, headers: Mapping[str, str]) -> Answer | Silence:
             return Silence(how)
         case _:
             raise ValueError(
-                "fail() takes a status from 200 to 599, an exception, 'hang', 'empty', 'html', "
-                f"or the bytes of a body, not {how!r}"
+                "how must be a status from 200 to 599, an exception, 'hang', 'empty', 'html' "
+                f"or the bytes of a body, got {how!r}"
             )
 
 
@@ -224,7 +226,7 @@ def _json(
 
 def _answer(status: int, body: bytes, usual: Mapping[str, str], own: Mapping[str, str]) -> Answer:
     named = {**usual, **_lower(own)}
-    if status in (204, 304):  # these have no body (RFC 9110, section 6.4.1)
+    if status in (204, 304):  # without a body (RFC 9110, section 6.4.1)
         named.pop("content-type", None)
         return Answer(status=status, headers=tuple(named.items()), body=b"")
     named["content-length"] = str(len(body))
@@ -237,10 +239,10 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _seconds(name: str, value: float) -> float:
     if not 0 <= value < math.inf:
-        raise ValueError(f"{name} takes a finite number of seconds from 0, not {value!r}")
+        raise ValueError(f"{name} must be a finite number of seconds from 0, got {value!r}")
     return value
 
 
 def _check_document(only: Document | None) -> None:
     if only is not None and only not in get_args(Document):
-        raise ValueError(f"only takes one of {', '.join(get_args(Document))}, not {only!r}")
+        raise ValueError(f"only must be one of {', '.join(get_args(Document))}, got {only!r}")

@@ -1,6 +1,6 @@
 """A `FakeProvider` as an ASGI app and as a real server on loopback.
 
-Owns: these two wires and what they leave open: sockets, threads. May not know: what is answered.
+Must not depend on the contents of responses.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Message: TypeAlias = MutableMapping[str, Any]
 AsgiReceive: TypeAlias = Callable[[], Awaitable[Message]]
 AsgiSend: TypeAlias = Callable[[Message], Awaitable[None]]
 
-_POLL: Final = 0.05  # seconds until a server notices that it is to end
+_POLL: Final = 0.05  # seconds until a server notices that it must end
 
 
 class FakeApp:
     """The provider as an ASGI app, to mount or to run under any server.
 
-    An ASGI app cannot close its connection without an answer: a failure that is an exception is
-    raised out of the app, and a hanging request that `FakeProvider.recover` ends is
+    An ASGI app cannot close its connection without a response: a failure that is an exception is
+    raised out of the app, and a hanging request ended by `FakeProvider.recover` raises
     ConnectionAbortedError.
     """
 
@@ -49,7 +49,7 @@ class FakeApp:
             case "lifespan":
                 await _live(receive, send)
             case other:
-                raise NotImplementedError(f"a FakeProvider speaks http, not {other}")
+                raise NotImplementedError(f"a FakeProvider supports http, not {other}")
 
     async def _answer(self, scope: Message, receive: AsgiReceive, send: AsgiSend) -> None:
         turn = self._turn_for(_read_scope(scope))
@@ -67,7 +67,7 @@ class FakeApp:
 
 def _read_scope(scope: Message) -> Request:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    # A mounted app is told where it is mounted, and paths that begin with that.
+    # The path of a mounted app begins with its root_path.
     path = scope["path"].removeprefix(scope.get("root_path", ""))
     return Request(method=scope["method"], path=path, headers=headers)
 
@@ -91,7 +91,7 @@ async def _live(receive: AsgiReceive, send: AsgiSend) -> None:
 
 
 async def _stayed(waiting: Coroutine[Any, Any, bool], receive: AsgiReceive) -> bool:
-    """Wait; False if the other side went away meanwhile."""
+    """Wait; return False if the client disconnects first."""
 
     async def gone() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -110,9 +110,9 @@ async def _stayed(waiting: Coroutine[Any, Any, bool], receive: AsgiReceive) -> b
 
 @contextmanager
 def serve(turn_for: TurnFor, port: int, tls: ssl.SSLContext | None) -> Generator[str]:
-    """Serve on 127.0.0.1 and a port (0: any free one) until the block ends; gives the base URL.
+    """Serve on 127.0.0.1 and a port (0: any free one) during the block; yield the base URL.
 
-    When the block has ended, every connection is shut, and no thread and no socket is left.
+    After the block, every connection is closed, and no thread or socket is left.
     """
     server = _Server(turn_for, port, tls)
     name = f"fake-provider-{server.server_port}"
@@ -127,7 +127,7 @@ def serve(turn_for: TurnFor, port: int, tls: ssl.SSLContext | None) -> Generator
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 256  # a herd that connects at once must not be turned away
+    request_queue_size = 256  # many clients may connect at once
 
     def __init__(self, turn_for: TurnFor, port: int, tls: ssl.SSLContext | None) -> None:
         self.ending: Final = Gate()
@@ -137,14 +137,14 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), partial(_Connection, turn_for, self.ending))
 
     def server_bind(self) -> None:
-        # http.server asks the name service for the name of its host here, which can take seconds.
+        # http.server would look up the host's name here, which can take seconds.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
         if self._tls is not None:
-            # The handshake is the connection's thread's: nobody's silence holds up the rest.
+            # Each connection's thread does the handshake: a silent client delays no other.
             connection = self._tls.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
             )
@@ -169,11 +169,11 @@ class _Server(ThreadingHTTPServer):
                 del self._connections[threading.current_thread()]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), OSError):  # the other side went away: nothing to tell
+        if not isinstance(sys.exception(), OSError):  # the client disconnected
             super().handle_error(request, client_address)
 
     def end(self) -> None:
-        """Stop accepting, shut what is open, wait for the threads."""
+        """Stop accepting, close all connections, and wait for the threads."""
         self.ending.open()
         self.shutdown()
         self.server_close()
@@ -200,7 +200,7 @@ class _Connection(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         turn = self._turn_for(Request(method=self.command, path=path, headers=headers))
         if self.command != "GET":
-            self.close_connection = True  # a body may follow that nobody reads
+            self.close_connection = True  # a body may follow, which is never read
         pace = turn.pace or Pace(Gate())
         match self._outcome_of(turn, pace):
             case Silence():
@@ -231,4 +231,4 @@ class _Connection(BaseHTTPRequestHandler):
                 pace.pause(pace.every, ending=self._ending)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (http.server's)
-        """Say nothing: what was asked is in ``FakeProvider.requests``."""
+        """Log nothing; ``FakeProvider.requests`` contains the requests."""

@@ -1,7 +1,7 @@
-"""A `FakeProvider` as an httpx transport: no sockets, the answers streamed as from the wire.
+"""A `FakeProvider` as an httpx transport, without sockets, with streamed responses.
 
-Owns: the way between httpx and `Turn`. May not know: what is answered. This module imports httpx,
-so it is imported only when a transport is asked for.
+Must not depend on the contents of responses. It imports httpx, so it is imported only when a
+transport is requested.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ __all__ = ["FakeTransport"]
 class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """For ``httpx.Client(transport=…)`` and ``httpx.AsyncClient(transport=…)``.
 
-    A request that is held or hangs waits as long as its own read timeout, then it is
-    ``httpx.ReadTimeout``, as on the wire. The host is not looked at, the path decides.
+    A held or hanging request waits for its own read timeout, then raises
+    ``httpx.ReadTimeout``, as over a network. The host is ignored; the path decides.
     """
 
     def __init__(self, turn_for: TurnFor) -> None:
         self._turn_for = turn_for
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer from a thread."""
+        """Answer a sync client."""
         turn = self._turn_for(_read(request))
         if turn.gate is not None and not wait(turn.gate, within=_patience(request)):
             raise _timed_out(request)
@@ -37,7 +37,7 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return _response(request, turn)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer on an event loop."""
+        """Answer an async client."""
         turn = self._turn_for(_read(request))
         if turn.gate is not None and not await wait_async(turn.gate, within=_patience(request)):
             raise _timed_out(request)
@@ -48,7 +48,7 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body not yet read, as a connection would have it."""
+    """A body that was not read yet, as from a connection."""
 
     def __init__(self, body: bytes, pace: Pace, request: httpx.Request) -> None:
         self._body = body

@@ -1,1 +1,1 @@
-"""Tokens in the shape of a provider's."""
+"""Tokens in the shape of a particular provider."""

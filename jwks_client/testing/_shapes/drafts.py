@@ -1,7 +1,6 @@
-"""Tokens before they are signed: what a provider of one shape writes into header and claims.
+"""Unsigned tokens: the header and claims that a provider of one shape writes.
 
-Owns: `Draft`, and how the arguments of ``issue`` become one. May not know: keys' material, wires,
-or which provider has which shape (`_shapes`).
+Must not depend on key material, servers, or which provider has which shape (`known`).
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["SUBJECT", "Draft", "Wish", "draft_of", "to_json"]
 
-SUBJECT: Final = "u1"  # who a token is for, where nobody says; a shape may know better
+SUBJECT: Final = "u1"  # the default subject, unless the shape has another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a caller of ``issue`` wants, as given."""
+    """The arguments of ``issue``."""
 
     sub: object
     scope: object
@@ -35,26 +34,26 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A token not signed yet; None is a member left out."""
+    """An unsigned token; a member that is None is omitted."""
 
     header: dict[str, object]
     claims: dict[str, object]
     key: SigningKey
 
     def octets(self) -> tuple[bytes, bytes]:
-        """Header and payload as they are signed."""
+        """Return header and payload as they are signed."""
         return to_json(self.header), to_json(self.claims)
 
     def sign(self) -> str:
-        """The token in compact form."""
+        """Return the signed token in compact form."""
         return self.key.sign_compact(*self.octets())
 
 
 def draft_of(wish: Wish, shape: Shape, *, key: SigningKey, issuer: str | None, now: int) -> Draft:
-    """What a provider of this shape would sign for this wish.
+    """Return the token that a provider of this shape would sign.
 
     Arguments:
-        issuer: the ``iss``, where the shape is of none of its own.
+        issuer: the ``iss``, if the shape has none.
         now: the time of issue, in seconds since 1970.
     """
     own = shape.issuer if isinstance(shape.issuer, str) else issuer
@@ -62,7 +61,7 @@ def draft_of(wish: Wish, shape: Shape, *, key: SigningKey, issuer: str | None, n
     claims["sub"] = shape.subject if wish.sub == SUBJECT else wish.sub
     claims |= shape.claims
     claims |= {name: now + later for name, later in shape.dated.items()}
-    # A token that is over was issued before that, or it would be refused for another reason.
+    # An expired token was issued earlier; otherwise it would be refused for another reason.
     claims["iat"] = now if wish.expires_in is None else min(now, now + wish.expires_in)
     if wish.scope is not None:
         claims[shape.scope_claim] = _scopes(wish.scope, shape)
@@ -76,7 +75,7 @@ def draft_of(wish: Wish, shape: Shape, *, key: SigningKey, issuer: str | None, n
 
 
 def to_json(members: Mapping[str, object]) -> bytes:
-    """A JSON object without blanks, as issuers write it; members that are None are left out."""
+    """Return a compact JSON object without members that are None."""
     given = {name: value for name, value in members.items() if value is not None}
     return json.dumps(given, separators=(",", ":")).encode("ascii")
 
@@ -92,7 +91,7 @@ def _scopes(scope: object, shape: Shape) -> object:
 
 def _filled(template: IssuerTemplate, value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(  # noqa: TRY004 (a claim that was not given)
+        raise ValueError(  # noqa: TRY004 (a missing claim)
             f"the issuer depends on the claim {template.claim!r}: give it, as {template.claim}=…"
         )
     return template.template.replace(f"{{{template.claim}}}", value)

@@ -1,9 +1,8 @@
-"""What is known of providers by name: how they name keys, and what stands in tokens and key sets.
+"""Facts about particular providers: their kids, and the contents of their tokens and key sets.
 
-Owns: these facts, beside those that the factories in ``providers`` hold (URLs, issuers, algorithms,
-claims that must be there). They come from the sources each factory names as checked against. What
-is not known is not made up: there a key is called ``key-1``, and a claim is the caller's to give.
-May not know: how tokens are made.
+Other facts are in the factories of ``providers`` (URLs, issuers, algorithms, required claims). The
+sources are those that each factory names. Unknown facts are not made up: keys are then called
+``key-1``, and callers provide the claims. Must not depend on how tokens are made.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _SESSION: Final = "https://stytch.com/session"
 _ENTRA_KEYS: Final = "https://login.microsoftonline.com/{tenantid}/v2.0"
 _ORGANIZATION: Final = "https://stytch.com/organization"
 
-# Identifiers that are the application's own, for whoever names a provider and nothing else.
+# Made-up identifiers, for callers that name a provider without arguments.
 _YOURS: Final[Mapping[str, Mapping[str, object]]] = {
     "asgardeo": {"organization": "acme", "audience": "client-1"},
     "auth0": {"domain": "acme.eu.auth0.com", "audience": "https://api.example.com"},
@@ -89,7 +88,7 @@ _YOURS: Final[Mapping[str, Mapping[str, object]]] = {
     "zitadel": {"domain": "acme.zitadel.cloud", "audience": "project-1"},
 }
 
-# What each signs with where its documentation or source says; RS256 otherwise.
+# The algorithm of each provider according to its documentation or source; otherwise RS256.
 _ALGORITHMS: Final = {
     "logto": "ES384",
     "prelude": "EdDSA",
@@ -99,13 +98,13 @@ _ALGORITHMS: Final = {
 
 
 def named(name: str, arguments: tuple[object, ...], options: Mapping[str, object]) -> Provider:
-    """The provider that a factory makes; what the caller leaves out is filled with made-up ids.
+    """Return a factory's provider, with made-up identifiers for missing arguments.
 
-    An unknown name is a ValueError that lists those there are; options that the factory does not
-    take are TypeError, wrong ones `ConfigurationError`.
+    An unknown name is a ValueError that lists the known ones, an unknown option a TypeError, a
+    wrong value a `ConfigurationError`.
     """
     if name not in _YOURS:
-        raise ValueError(f"as_provider takes one of {', '.join(_YOURS)}, not {name!r}")
+        raise ValueError(f"which must be one of {', '.join(_YOURS)}, got {name!r}")
     factory = cast("Callable[..., Provider]", getattr(providers, name))
     own = dict(inspect.signature(factory).bind_partial(*arguments).arguments)
     given = {**own, **options}
@@ -115,17 +114,17 @@ def named(name: str, arguments: tuple[object, ...], options: Mapping[str, object
 
 
 def algorithm_of(name: str) -> str:
-    """What a provider signs with, unless told otherwise."""
+    """Return the default algorithm of a provider."""
     return _ALGORITHMS.get(name, "RS256")
 
 
 def shape_of(provider: Provider) -> Shape:
-    """The shape whose tokens ``provider`` accepts, with what is known of a provider of its name."""
+    """Return a shape whose tokens ``provider`` accepts, with the facts known about its name."""
     make = _KNOWN.get(provider.name)
     return demanded_by(provider, make(provider) if make else None)
 
 
-# Kids. The same number always has the same name, so that a second provider is a forger.
+# Kids. A number always has the same kid, so that a second provider can forge tokens.
 
 
 def _uuid_kid(number: int, _algorithm: str) -> str:
@@ -194,14 +193,14 @@ def _certified(key: SigningKey) -> Mapping[str, object]:
 
     from .._keys.certificates import self_signed
 
-    if not isinstance(key.private, RSAPrivateKey):  # told to sign with what Stytch never does
+    if not isinstance(key.private, RSAPrivateKey):  # an algorithm that Stytch does not use
         return {"key_ops": ["verify"]}
     certificate = self_signed(key.private)
     thumbprint = hashlib.sha256(certificate).digest()
     return {
         "key_ops": ["verify"],
         "x5c": [base64.b64encode(certificate).decode()],
-        "x5tS256": base64.b64encode(thumbprint).decode(),  # so spelled, and padded
+        "x5tS256": base64.b64encode(thumbprint).decode(),  # with Stytch's spelling and padding
     }
 
 

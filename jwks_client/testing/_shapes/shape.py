@@ -1,7 +1,6 @@
-"""The shape of a provider: how its tokens and its key set look from outside.
+"""The shape of a provider: what its tokens and its key set look like.
 
-Owns: `Shape`, and the one that follows from nothing but a `Provider`: what it demands is given.
-May not know: any provider by name (`_shapes`).
+Must not depend on any particular provider (`known`).
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ __all__ = ["Shape", "demanded_by"]
 T = TypeVar("T", bound=str | IssuerTemplate)
 
 _UUID: Final = "0a1b2c3d-0000-4000-8000-000000000001"
-# What stands in a claim that must be there and of which no more is known: by its usual type.
+# Values of required claims about which nothing else is known.
 _USUAL: Final[Mapping[str, object]] = {
     "jti": _UUID,
     "scope": "read",
@@ -48,23 +47,23 @@ def _plain_kid(number: int, _algorithm: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """How one provider's tokens and key set look.
+    """What one provider's tokens and key set look like.
 
     Arguments:
-        provider: whose shape it is; None: nobody's, the fake's own.
-        issuer: the ``iss``; an `IssuerTemplate` is filled from the claim it names; None: none.
-        audience: the ``aud``; several are a list.
-        audience_is_list: whether one audience is a list too.
+        provider: the imitated provider; None for the fake provider's own shape.
+        issuer: the ``iss``; an `IssuerTemplate` is filled from the claim that it names.
+        audience: the ``aud``; several become a list.
+        audience_is_list: whether a single audience is a list, too.
         typ: the ``typ`` of its tokens, or None.
-        subject: the ``sub`` where nobody says another.
+        subject: the default ``sub``.
         claims: further claims.
-        dated: claims that are a time, as seconds after the token's issue.
-        scope_claim, scopes_are_list: where scopes stand, and how.
-        kid: the name of its nth key, which has that algorithm.
-        key_members: what each key has over the usual members; None leaves one out.
-        other_keys: entries of the set that sign no token.
-        document_members: what the key set has beside ``keys``.
-        answer_headers: of the answer with the key set.
+        dated: claims that are times, in seconds after the token's ``iat``.
+        scope_claim, scopes_are_list: the claim with the scopes, and its form.
+        kid: returns the kid of the nth key, which has that algorithm.
+        key_members: members that each key has in addition; None omits one.
+        other_keys: entries of the set that sign no tokens.
+        document_members: members of the key set besides ``keys``.
+        answer_headers: of the response with the key set.
     """
 
     provider: Provider | None = None
@@ -85,12 +84,12 @@ class Shape:
 
 
 def demanded_by(provider: Provider, known: Shape | None = None) -> Shape:
-    """The shape whose tokens ``provider`` accepts.
+    """Return a shape whose tokens ``provider`` accepts.
 
     Arguments:
-        provider: it decides; of its ``checks`` only those of this library's own factories are
-            understood.
-        known: what is known of it otherwise, and kept where the provider allows it.
+        provider: its settings decide; of its ``checks``, those of this library's factories are
+            satisfied.
+        known: further facts, used as far as the provider allows them.
     """
     known = known or Shape()
     issuer = provider.issuer
@@ -167,7 +166,7 @@ def _audience(
 
 
 def _first(accepted: T | tuple[T, ...] | Unchecked) -> T | None:
-    """Return the value that tokens have of those that are accepted; None where any is."""
+    """Return the first accepted value, which tokens have; None if any value is accepted."""
     if accepted is UNCHECKED:
         return None
     return accepted[0] if isinstance(accepted, tuple) else accepted
