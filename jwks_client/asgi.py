@@ -2,12 +2,11 @@
 
     app = JWKSMiddleware(app, AsyncJWKSClient(providers.stytch("project-live-…")))
 
-Owns: the order of what happens to a connection, from its scope to the app and back. May not know:
-frameworks; how credentials are read or errors answered (`_web.guard`), how keys are had (the
-client).
+Must not depend on: frameworks, how credentials are read or errors answered (`_web.guard`), how keys
+are fetched (the client).
 
-What a connection costs beside ``verify``: one copy of its scope, no task, and nothing for its body,
-which is never touched. Scopes other than ``http``, ``websocket`` and ``lifespan`` pass through.
+Besides ``verify``, a connection costs one copy of its scope. There is no task, and bodies are never
+touched. Scopes other than ``http``, ``websocket`` and ``lifespan`` pass through.
 """
 
 from __future__ import annotations
@@ -55,26 +54,26 @@ _SERVED: Final = ("http", "websocket")
 
 
 class JWKSMiddleware:
-    """Lets a request reach the app with a verified token only, and answers all others itself.
+    """Admits requests with a valid token, and denies all others.
 
     The app finds the token by `get_token` or `current_token`, and ``scope["user"]`` and
     ``scope["auth"].scopes`` as Starlette's own middleware leaves them. A refusal is answered as
     RFC 6750 says, with a problem (RFC 9457) whose ``code`` is the error's: 401 without credentials
     or with a token that is refused, 400 for credentials that cannot be read, 503 when the keys are
-    not to be had. An error of this library that the app raises, from
+    unavailable. An error of this library that the app raises, from
     ``token.require("orders:read")`` say, is answered likewise (403) if no answer has begun.
 
     Arguments:
         app: the ASGI app.
         client: an `AsyncJWKSClient`.
-        optional: True, or paths as in ``exclude``: let requests without credentials pass; bad
-            credentials are refused all the same.
+        optional: True, or paths as in ``exclude``: admit requests without credentials; invalid
+            credentials are still refused.
         exclude: paths that need no credentials: exact paths, ``"/docs/*"`` for everything below,
-            ``"GET /path"`` for one method, compiled patterns for the whole path. Compared is the
-            path without ``root_path``.
-        locations: where credentials stand, in order; None: where the client's providers say.
+            ``"GET /path"`` for one method, compiled patterns for the whole path. The path is
+            compared without ``root_path``.
+        locations: where credentials are, in order; None uses those of the client's providers.
         realm: shown in challenges.
-        on_error: renders answers of one's own: given a `Refusal`, gives an `Answer`, or None.
+        on_error: renders a custom answer: is given a `Refusal`, returns an `Answer` or None.
         resource_metadata: the URL of RFC 9728 metadata for challenges, or a `ProtectedResource`,
             which is then served too.
         trusted_origins: origins whose pages may send requests with a cookie.
@@ -169,16 +168,16 @@ class JWKSMiddleware:
 
         Arguments:
             error: what the app raised, such as `InsufficientScopeError`.
-            request: the ASGI scope, or what has one as ``scope`` (a Starlette ``Request``).
+            request: the ASGI scope, or an object with a ``scope`` (a Starlette ``Request``).
 
-        Raises TypeError for an error that is not a refusal, and for anything else than a request.
+        Raises TypeError for an error that is not a refusal and for an object that is not a request.
         """
         return answer_for(self._guard, error, request)
 
     def _excluded(
         self, request: UnverifiedRequest, scope: Scope, send: Send
     ) -> tuple[Scope, Reply]:
-        # What another middleware found out stands.
+        # Keep another middleware's result.
         seen = scope if "auth" in scope else admitted(scope, None)
         if scope["type"] == "http":
             return seen, Reply(send)
@@ -219,10 +218,10 @@ class JWKSMiddleware:
 
 
 def get_token(scope_or_request: object) -> VerifiedToken | None:
-    """The token of a request that `JWKSMiddleware` let through, or None without credentials.
+    """Return the token of a request that `JWKSMiddleware` admitted, or None.
 
     Arguments:
-        scope_or_request: an ASGI scope, or whatever has it as ``scope`` (a Starlette ``Request``).
+        scope_or_request: an ASGI scope, or an object with a ``scope`` (a Starlette ``Request``).
 
     Raises TypeError for anything else.
     """

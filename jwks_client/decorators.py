@@ -1,4 +1,4 @@
-"""`requires`: protect a function by what its caller's token must have.
+"""`requires`: protect a function by requirements on the caller's token.
 
     @requires("orders:read")                          # under JWKSMiddleware
     async def orders(request): ...
@@ -9,15 +9,14 @@
     @requires("orders:write", client=client, token=lambda message: message["token"])
     async def consume(message): ...                   # no HTTP at all
 
-Owns: how a function is wrapped, and where its token comes from. May not know: frameworks (what a
-connection looks like is `_web.starlette_connection`'s), what is asked of a token
-(`_web.requirement`).
+Must not depend on: frameworks (`_web.starlette_connection` recognizes connections), what a token
+must have (`_web.requirement`).
 
-The wrapped function is called only with a token that has what is asked for; `current_token()` and
-``get_token(request)`` give it inside. Without a client an error is raised, and the middleware
-answers it. With one the answer is given here: a response is returned where the function was handed
-a plain request, and sent where it was handed a WebSocket or is an ASGI app itself. With ``token=``
-there is nobody to answer, so the error is raised.
+The wrapped function only runs if the token meets the requirements; inside, `current_token()` and
+``get_token(request)`` return it. Without a client, errors are raised and the middleware answers
+them. With a client, the decorator answers: it returns a response if the function was given a plain
+request, and sends one if it was given a WebSocket or is an ASGI app. With ``token=`` there is no
+connection to answer, so errors are raised.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ import sys
 from collections.abc import Callable, Collection, Coroutine, Mapping, MutableMapping
 from typing import Any, NoReturn, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack, cast, overload
 
+from ._core.callables import is_coroutine_function
 from ._web.flask_connection import FlaskConnection
 from ._web.guard import Guard
 from ._web.handling import note
@@ -46,7 +46,7 @@ Handler: TypeAlias = Callable[..., Any]
 
 
 class Decorator(Protocol):
-    """Gives back what it is given, protected: the same arguments, the same result."""
+    """Returns a protected function with the same arguments and result."""
 
     def __call__(self, handler: Callable[P, R], /) -> Callable[P, R]:
         """Protect a function."""
@@ -54,7 +54,7 @@ class Decorator(Protocol):
 
 
 class AsyncDecorator(Protocol):
-    """The same for coroutine functions alone."""
+    """The same, for coroutine functions only."""
 
     def __call__(
         self, handler: Callable[P, Coroutine[Any, Any, R]], /
@@ -99,31 +99,31 @@ def requires(
     token: FindToken | None = None,
     **settings: Unpack[GuardSettings],
 ) -> Decorator | AsyncDecorator:
-    """Let a function be called only for a token that is good and has what is asked for.
+    """Let a function run only with a valid token that meets the requirements.
 
-    On functions and methods, sync and async, ``functools.partial``, static and class methods. On a
-    generator function what is asked is asked when it is called.
+    Works on functions and methods, sync and async, ``functools.partial``, static and class methods.
+    A generator function is checked when it is called.
 
     Arguments:
-        scopes: the token has all of them.
+        scopes: the token must have all of them.
         client: verifies here, with no middleware: an `AsyncJWKSClient` for coroutine functions, a
             `JWKSClient` for others. The connection is found among the arguments: Starlette's
             ``Request`` or ``WebSocket``, or the scope of an ASGI app; or it is the request that
             Flask or Quart serves.
-        any_of: the token has one of them.
-        claims: the token's claims have these JSON values (a set means any one of its members); or a
-            plain function of the `VerifiedToken`, which returns True to accept it.
-        provider: the token is of the provider of this name.
-        token: with ``client``: finds the token itself, given all arguments of the function; None,
-            or whatever it raises, means that there is none.
+        any_of: the token must have one of them.
+        claims: the token's claims must have these JSON values (a set means any one of its
+            members); or a plain function of the `VerifiedToken` that returns True to accept it.
+        provider: the name of the provider that must have issued the token.
+        token: with ``client``: finds the token; is called with all arguments of the function. If it
+            returns None or raises, there is no token.
         settings: with ``client`` and without ``token``: ``locations``, ``realm``, ``on_error``,
-            ``resource_metadata``, ``trusted_origins``, as `JWKSMiddleware` takes them.
+            ``resource_metadata``, ``trusted_origins``, as in `JWKSMiddleware`.
 
     Raises ConfigurationError naming the setting, here or where a function is decorated. The
     decorated function raises, or answers, what ``verify`` raises; CredentialsError
     ``missing_credentials`` (401) without a token; TokenError (401) ``wrong_issuer`` for another
     provider's, ``missing_claim``, ``invalid_claim`` or ``rejected_by_check`` by its claims;
-    InsufficientScopeError (403). TypeError if it needs a connection and was handed none.
+    InsufficientScopeError (403). TypeError if it needs a connection and was given none.
     """
     _check_settings(scopes, client, token, settings)
     requirement = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
@@ -133,8 +133,10 @@ def requires(
             kind = cast("Callable[[Handler], Handler]", type(handler))
             return kind(decorate(handler.__func__))
         if not callable(handler) or inspect.isclass(handler):
-            raise ConfigurationError("requires", "decorates functions and methods")
-        awaits = _is_coroutine_function(handler)
+            raise ConfigurationError(
+                "requires", f"must decorate a function or method, got {type(handler).__name__}"
+            )
+        awaits = is_coroutine_function(handler)
         if client is None:
             wrapped = _under_middleware(handler, requirement, awaits=awaits)
         else:
@@ -153,23 +155,25 @@ def _check_settings(
     scopes: Collection[object], client: object, token: object, settings: Mapping[str, object]
 ) -> None:
     if any(map(callable, scopes)):
-        raise ConfigurationError("scopes", "takes strings; for none it is written @requires()")
+        raise ConfigurationError(
+            "scopes", "must be strings, got a function; without scopes, write @requires()"
+        )
     unknown = settings.keys() - GuardSettings.__annotations__.keys()
     if unknown:
-        raise ConfigurationError(min(unknown), "is no setting of requires")
+        raise ConfigurationError(min(unknown), "must be a setting of requires")
     if client is None and (token is not None or settings):
-        raise ConfigurationError("client", "is missing: the other settings are for it")
+        raise ConfigurationError("client", "must be given, because the other settings are for it")
     if token is not None and settings:
-        raise ConfigurationError("token", f"leaves no use for {', '.join(settings)}")
-    if token is not None and (not callable(token) or inspect.iscoroutinefunction(token)):
-        raise ConfigurationError("token", "takes a plain function of the handler's arguments")
+        raise ConfigurationError("token", f"must not be combined with {', '.join(settings)}")
+    if token is not None and (not callable(token) or is_coroutine_function(token)):
+        raise ConfigurationError("token", "must be a plain function of the handler's arguments")
 
 
-# Each of these is written twice, with and without await; so are the two clients.
+# Each is written twice, with and without await, like the two clients.
 
 
 def _under_middleware(handler: Handler, requirement: Requirement, *, awaits: bool) -> Handler:
-    """The token is there already."""
+    """Wrap a handler whose request has a middleware."""
 
     def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         connection = Connection.among(args, kwargs)
@@ -178,8 +182,8 @@ def _under_middleware(handler: Handler, requirement: Requirement, *, awaits: boo
             if token is None and (connection is None or not connection.is_known):
                 raise CredentialsError(
                     "missing_credentials",
-                    "there is no token here: the request has no credentials, or no JWKSMiddleware "
-                    "has seen it; use that or client=",
+                    "there is no token: the request has no credentials, or no JWKSMiddleware is "
+                    "around the app; add that, or pass client=",
                 )
             requirement.enforce(token)
         except JWKSError as error:
@@ -200,7 +204,7 @@ def _under_middleware(handler: Handler, requirement: Requirement, *, awaits: boo
 def _by_connection(
     handler: Handler, requirement: Requirement, guard: Guard[Any], *, awaits: bool
 ) -> Handler:
-    """The token is in a request, and whoever sent that is answered here."""
+    """Wrap a handler that is given a connection, and answer refusals here."""
 
     async def call_async(*args: Any, **kwargs: Any) -> Any:
         connection = _connection_of(args, kwargs)
@@ -238,7 +242,7 @@ def _by_connection(
 def _by_token(
     handler: Handler, requirement: Requirement, client: Any, find: FindToken, *, awaits: bool
 ) -> Handler:
-    """The token is where the application says."""
+    """Wrap a handler whose token the application finds."""
 
     async def call_async(*args: Any, **kwargs: Any) -> Any:
         token = requirement.check(await client.verify(_found(find, args, kwargs)))
@@ -266,30 +270,24 @@ def _found(find: FindToken, args: tuple[Any, ...], kwargs: dict[str, Any]) -> st
     except JWKSError:
         raise
     except Exception as error:
-        raise CredentialsError("missing_credentials", "token= raised: there is none") from error
+        raise CredentialsError("missing_credentials", "the token= callable raised") from error
     if found is None:
-        raise CredentialsError("missing_credentials", "token= found none")
+        raise CredentialsError("missing_credentials", "the token= callable found no token")
     return found
-
-
-def _is_coroutine_function(handler: Handler) -> bool:
-    """Whether calling it gives a coroutine: of functions, partials, and objects with a call."""
-    while isinstance(handler, functools.partial):
-        handler = handler.func
-    called: Any = getattr(type(handler), "__call__", None)  # noqa: B004 (a callable object's own)
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(called)
 
 
 def _check_handler(handler: Handler, *, finds_connection: bool) -> None:
     if inspect.isasyncgenfunction(handler):
-        raise ConfigurationError("client", "cannot be awaited by an async generator function")
-    in_flask = "flask" in sys.modules or "quart" in sys.modules  # which hand over no request
+        raise ConfigurationError("client", "must not be used with an async generator function")
+    in_flask = "flask" in sys.modules or "quart" in sys.modules  # which pass no request
     if finds_connection and not in_flask and not inspect.signature(handler).parameters:
-        raise ConfigurationError("client", "finds no connection among no arguments; take a request")
+        raise ConfigurationError(
+            "client", "must find a connection, but the function has no arguments; add a request"
+        )
 
 
 def _is_lifespan(args: tuple[Any, ...]) -> bool:
-    """Whether an ASGI app is called for what is no request: only a server can do that."""
+    """Return whether an ASGI app is called for lifespan, which only a server can do."""
     last = args[-3:]
     return (
         len(last) == 3
@@ -302,6 +300,6 @@ def _is_lifespan(args: tuple[Any, ...]) -> bool:
 def _not_found(handler: Handler) -> NoReturn:
     name = getattr(handler, "__qualname__", repr(handler))
     raise TypeError(
-        f"{name} was handed no connection: it takes a Starlette Request or WebSocket, or it is an "
-        "ASGI app; or tell by token= where its token is"
+        f"{name} was given no connection: it must accept a Starlette Request or WebSocket, or "
+        "be an ASGI app; or pass token= to find the token"
     )

@@ -1,9 +1,9 @@
-"""What the library tells about itself: frozen values for listeners, and a listener that logs them.
+"""Events: frozen values for listeners, and a listener that logs them.
 
-A listener is a callable given one event. It is called inline, so it should be quick; whatever it
-raises is swallowed and cannot break a verification. No event holds a token or its claims. A kid
-that a token brought is an attacker's text: it is cut and escaped before it gets here. An issuer
-stands in an event only once the application vouched for it.
+A listener is a callable that is given one event. It is called inline, so it should be quick; its
+exceptions are swallowed and cannot break a verification. Events contain no token and no claims. The
+kid of a token is untrusted, so it is truncated and escaped first. An event names an issuer only if
+the application configured or accepted it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Reason: TypeAlias = Literal["cold", "due", "expired", "unknown_kid", "bad_signat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OfAFetch:
-    # What all four events of a fetch carry.
+    # The fields of all four events of a fetch.
     provider: str
     fetch: int = 0
     url: str | None = None
@@ -55,12 +55,12 @@ class _OfAFetch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysFetched(_OfAFetch):
-    """The first key set of a provider came.
+    """The first key set of a provider was fetched.
 
-    ``content_type`` is the response's content type, which decides nothing. The fields that all
-    events of a fetch have: ``fetch`` is a number that is unique in the client, ``url`` what was
-    asked for last, ``duration`` seconds, ``requests`` the GETs of the key set, ``reason`` why the
-    fetch began, ``source`` where the keys came from.
+    ``content_type`` is the response's content type, for information only. All events of a fetch
+    have: ``fetch``, a number that is unique in the client; ``url``, the last URL requested;
+    ``duration`` in seconds; ``requests``, the number of GETs of the key set; ``reason``, why the
+    fetch began; ``source``, where the keys came from.
     """
 
     kids: tuple[str, ...]
@@ -71,7 +71,7 @@ class KeysFetched(_OfAFetch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysUnchanged(_OfAFetch):
-    """A fetch found the keys that were known: a 304, or an equal set."""
+    """A fetch found the same keys: a 304, or an equal set."""
 
     life: float
     content_type: str | None = None
@@ -79,7 +79,7 @@ class KeysUnchanged(_OfAFetch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysRotated(_OfAFetch):
-    """A fetch found other keys. Keys without a kid are named by thumbprint."""
+    """A fetch found different keys. Keys without a kid are named by thumbprint."""
 
     added: tuple[str, ...]
     withdrawn: tuple[str, ...]
@@ -90,9 +90,9 @@ class KeysRotated(_OfAFetch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchFailed(_OfAFetch):
-    """A fetch failed; known keys stay. ``retry_in`` seconds nobody asks again.
+    """A fetch failed; cached keys stay. The next attempt is at least ``retry_in`` seconds away.
 
-    ``cause`` is what the HTTP client said, cut to 200 characters; None where nothing was raised.
+    ``cause`` is the HTTP client's message, at most 200 characters; None if nothing was raised.
     """
 
     code: str
@@ -104,7 +104,7 @@ class FetchFailed(_OfAFetch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysAwaited:
-    """A caller waited for a fetch, and no longer does. Emitted in that caller's own context.
+    """A caller has finished waiting for a fetch. Emitted in that caller's own context.
 
     ``fetch`` is the number of the fetch, ``seconds`` how long the caller waited.
     """
@@ -117,7 +117,7 @@ class KeysAwaited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingStale:
-    """A token was judged with keys past their life (``age`` in seconds): the provider fails."""
+    """A token was verified with stale keys (``age`` in seconds), because the provider fails."""
 
     provider: str
     age: float
@@ -126,7 +126,7 @@ class ServingStale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownKid:
-    """A token named a kid that is in no key, after a fetch that the token caused or joined."""
+    """A token named an unknown kid, even after a fetch that the token caused or joined."""
 
     provider: str
     kid: str
@@ -134,7 +134,7 @@ class UnknownKid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUndecided:
-    """A token could be neither accepted nor refused: its keys are not to be had (503)."""
+    """A token was neither accepted nor refused, because its keys are unavailable (503)."""
 
     provider: str | None
     code: str
@@ -143,7 +143,7 @@ class TokenUndecided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRefused:
-    """A token was refused; ``provider`` where it is known which."""
+    """A token was refused; ``provider`` is None if it is not known."""
 
     provider: str | None
     code: str
@@ -153,9 +153,9 @@ class TokenRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRefused:
-    """A request was answered with an error by an integration, which tells it as it answers.
+    """An integration denied a request; emitted when it answers.
 
-    ``path`` is cut and escaped, and holds no query string; ``status`` is what was answered.
+    ``path`` is truncated and escaped, without a query string; ``status`` is the HTTP status sent.
     """
 
     code: str
@@ -168,14 +168,14 @@ class RequestRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantResolved:
-    """A tenant was loaded, or the application described it anew. Not told of an equal answer."""
+    """A tenant was loaded, or its description changed. Not emitted for an equal answer."""
 
     provider: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantDropped:
-    """A loaded tenant, its keys and what is remembered of its tokens are gone.
+    """A loaded tenant, its keys and its remembered tokens were dropped.
 
     ``reason``: the resolver answered None, `forget` was called, or another tenant needed the room.
     """
@@ -186,10 +186,11 @@ class TenantDropped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolverFailed:
-    """A call of the application's resolver brought no answer that counts.
+    """A call of the application's resolver gave no usable answer.
 
-    ``provider`` is the issuer if that tenant is loaded, else None; ``cause`` is the type of what
-    was raised and where, never its text. For ``retry_in`` seconds the issuer is not asked about.
+    ``provider`` is the issuer if that tenant is loaded, else None; ``cause`` is the type of the
+    exception and where it was raised, never its text. The resolver is not asked about the issuer
+    again for ``retry_in`` seconds.
     """
 
     provider: str | None
@@ -202,9 +203,9 @@ class ResolverFailed:
 class StoreFailed:
     """A call of the store failed, or a stored record was refused; once per backoff.
 
-    Verdicts stay the same: this process fetches for itself. ``action`` is ``read``, ``write``,
+    Verdicts do not change: this process fetches for itself. ``action`` is ``read``, ``write``,
     ``claim`` or ``release``; ``code`` is ``store_timeout``, ``store_error``, ``bad_answer``, or
-    says what is wrong with a record. ``cause`` is what was raised; of a custom store only its type.
+    the fault of a record. ``cause`` is the exception, or only its type for a custom store.
     For ``retry_in`` seconds the store is not used.
     """
 
@@ -232,8 +233,8 @@ Event: TypeAlias = (
     | StoreFailed
 )
 
-# The levels of `logging`, which is imported where a listener is made: `import jwks_client` need not
-# pay for it.
+# The levels of `logging`, which is only imported when a listener is made, so that
+# `import jwks_client` stays fast.
 _DEBUG, _INFO, _WARNING = 10, 20, 30
 _LEVELS: Final[Mapping[type[Event], int]] = {
     KeysFetched: _INFO,
@@ -251,7 +252,7 @@ _LEVELS: Final[Mapping[type[Event], int]] = {
     ResolverFailed: _WARNING,
     StoreFailed: _WARNING,
 }
-# What tokens cause, and so a flood of them could drive: so many at once, then one a second.
+# Events that a flood of tokens could cause: limited to a burst, then one a second.
 _DRIVEN_BY_TOKENS: Final = frozenset(
     {
         KeysAwaited,
@@ -271,13 +272,13 @@ _BURST: Final = 10.0
 class LoggingListener:
     """Writes each event to a stdlib logger: one line, and its fields as ``extra`` (``jwks_…``).
 
-    What tokens cause is limited to ten records at once and then one a second for each kind of
-    event; the next record says in ``jwks_suppressed`` how many were left out. Refusals that an
+    Events that tokens cause are limited to ten records at once, then one a second, for each kind;
+    the next record says in ``jwks_suppressed`` how many were left out. Refusals that an
     integration logs itself (logger ``jwks_client.requests``) are not written a second time.
 
     Arguments:
         logger: where to write; by default the logger named ``jwks_client``.
-        monotonic: gives seconds that only grow, for the limit.
+        monotonic: returns monotonic seconds, for the limit.
     """
 
     def __init__(
@@ -302,10 +303,10 @@ class LoggingListener:
         suppressed = self._limits[kind].take() if kind in self._limits else 0
         if suppressed is None:
             return
-        told = " ".join(f"{one.name}={getattr(event, one.name)!r}" for one in fields(event))
+        details = " ".join(f"{one.name}={getattr(event, one.name)!r}" for one in fields(event))
         extra = {f"jwks_{name}": value for name, value in asdict(event).items()}
         extra |= {"jwks_event": kind.__name__, "jwks_suppressed": suppressed}
-        self._logger.log(level, "%s %s", kind.__name__, told, extra=extra)
+        self._logger.log(level, "%s %s", kind.__name__, details, extra=extra)
 
 
 _OF_A_REFUSAL: Final = frozenset({UnknownKid, TokenRefused, TokenUndecided, RequestRefused})
@@ -326,14 +327,14 @@ class FloodLimit:
     """The limit of log records that requests cause: ten at once, then one a second.
 
     Arguments:
-        monotonic: returns seconds that only grow.
+        monotonic: returns monotonic seconds.
     """
 
     __slots__ = ("_bucket", "_monotonic")
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        # Without a lock, which a fork could leave held for ever: a race costs one record too many.
+        # No lock, because a fork could leave it held for ever; a race costs one extra record.
         self._bucket = _Bucket(_BURST, 0.0, 0)
 
     def take(self) -> int | None:
@@ -348,18 +349,18 @@ class FloodLimit:
 
 
 def shown(text: str, longest: int, *, escaped: int | None = None) -> str:
-    """Text of a stranger's for events and logs: printable ASCII on one line.
+    """Return untrusted text for events and logs: printable ASCII on one line.
 
     Arguments:
         text: the text.
-        longest: characters of it that are shown.
-        escaped: characters that those may become, since what is not printable takes several.
+        longest: how many of its characters are shown.
+        escaped: maximum length after escaping, which can need several characters for one.
     """
     return text[:longest].encode("unicode_escape").decode("ascii")[:escaped]
 
 
 def shown_kid(kid: str) -> str:
-    """A kid that a token brought, as events and errors tell it."""
+    """Return an untrusted kid for events and errors."""
     return shown(kid, 64, escaped=128)
 
 

@@ -1,4 +1,4 @@
-"""Every seam in one place: what a listener, a clock and an HTTP client must be able to do."""
+"""The interfaces that an application can implement: listener, clock, store, HTTP client."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ __all__ = [
 
 
 class Listener(Protocol):
-    """Given each event, inline; quick, and never trusted not to raise."""
+    """A callable that is given each event, inline. It should be quick; exceptions are swallowed."""
 
     def __call__(self, event: Event, /) -> object:
-        """Take one event."""
+        """Handle one event."""
         ...
 
 
 class Clock(Protocol):
-    """Two times: one that people read, one that only ages."""
+    """Wall-clock time and monotonic time."""
 
     def time(self) -> float:
-        """Seconds since the epoch; judges exp, nbf and iat."""
+        """Return seconds since the epoch; used for exp, nbf and iat."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some moment, never going back; judges the age of keys."""
+        """Return seconds that never go back; used for the age of keys."""
         ...
 
 
@@ -55,7 +55,7 @@ class Store(Protocol):
     """Where the processes of an application share key sets (see `jwks_client.stores`).
 
     The methods are called in threads of this library, one call at a time. They may raise anything:
-    a failure of the store costs a fetch and no verdict. Names are at most 100 characters of
+    a failure of the store costs a fetch and changes no verdict. Names are at most 100 characters of
     ``[A-Za-z0-9:_-]``; values are ASCII.
     """
 
@@ -92,7 +92,7 @@ class Store(Protocol):
 
 
 class HTTPResponse(Protocol):
-    """What is read of an answer, in threads (as httpx.Response has it)."""
+    """The part of a response that is used in threads (see httpx.Response)."""
 
     @property
     def status_code(self) -> int: ...
@@ -107,7 +107,7 @@ class HTTPResponse(Protocol):
 
 
 class AsyncHTTPResponse(Protocol):
-    """What is read of an answer, in asyncio (as httpx.Response has it)."""
+    """The part of a response that is used in asyncio (see httpx.Response)."""
 
     @property
     def status_code(self) -> int: ...
@@ -122,30 +122,30 @@ class AsyncHTTPResponse(Protocol):
 
 
 class HTTPClient(Protocol):
-    """The shape of ``httpx.Client`` as far as it is used; httpx2's has it too."""
+    """The part of ``httpx.Client`` that is used; httpx2's client fits too."""
 
     @property
     def build_request(self) -> Callable[..., Any]:
-        """Makes a request of method, URL, ``headers`` and ``extensions``."""
+        """Builds a request from method, URL, ``headers`` and ``extensions``."""
         ...
 
     @property
     def send(self) -> Callable[..., Any]:
-        """Sends it, given ``stream=True``, and returns an `HTTPResponse` whose body is not read."""
+        """Sends it with ``stream=True`` and returns an `HTTPResponse` with an unread body."""
         ...
 
 
 class AsyncHTTPClient(Protocol):
-    """The shape of ``httpx.AsyncClient`` as far as it is used; httpx2's has it too."""
+    """The part of ``httpx.AsyncClient`` that is used; httpx2's client fits too."""
 
     @property
     def build_request(self) -> Callable[..., Any]:
-        """Makes a request of method, URL, ``headers`` and ``extensions``."""
+        """Builds a request from method, URL, ``headers`` and ``extensions``."""
         ...
 
     @property
     def send(self) -> Callable[..., Awaitable[Any]]:
-        """Sends it, given ``stream=True``, and returns an `AsyncHTTPResponse`, likewise."""
+        """Sends it with ``stream=True`` and returns an `AsyncHTTPResponse` likewise."""
         ...
 
 
@@ -153,7 +153,7 @@ class Verifier(Protocol):
     """A client for code that waits in threads: `JWKSClient`, or a stand-in for it."""
 
     def verify(self, token: str, *, provider: str | None = None) -> VerifiedToken:
-        """Verify a token, or raise an error of ours."""
+        """Verify a token, or raise an error of this library."""
         ...
 
     def warm_up(self, timeout: float = 10) -> None:
@@ -161,7 +161,7 @@ class Verifier(Protocol):
         ...
 
     def close(self) -> None:
-        """End what is under way."""
+        """Close what the client opened."""
         ...
 
 
@@ -169,7 +169,7 @@ class AsyncVerifier(Protocol):
     """A client for code that awaits: `AsyncJWKSClient`, or a stand-in for it."""
 
     async def verify(self, token: str, *, provider: str | None = None) -> VerifiedToken:
-        """Verify a token, or raise an error of ours."""
+        """Verify a token, or raise an error of this library."""
         ...
 
     async def warm_up(self, timeout: float = 10) -> None:  # noqa: ASYNC109 (the contract's name)
@@ -177,5 +177,5 @@ class AsyncVerifier(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """End what is under way."""
+        """Close what the client opened."""
         ...

@@ -2,9 +2,8 @@
 
     app = JWKSMiddleware(app, JWKSClient(providers.stytch("project-live-…")))
 
-Owns: WSGI (PEP 3333): environ, start_response, bodies that are made as they are sent. May not know:
-frameworks; how credentials are read or errors answered (`_web.guard`), how keys are had (the
-client).
+Covers WSGI (PEP 3333): environ, start_response, streamed bodies. Must not depend on: frameworks,
+how credentials are read or errors answered (`_web.guard`), how keys are fetched (the client).
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from . import VerifiedToken
 from ._client.keeper import keeper_of
 from ._core.credentials.answers import Answer
 from ._core.credentials.reader import Location, UnverifiedRequest
+from ._core.settings import flag
 from ._web.answer_for import answer_for, path_of
 from ._web.exclusions import Exclusions, optional_paths
 from ._web.frameworks import ask_frameworks
@@ -28,10 +28,9 @@ from ._web.guard import (
     OnError,
     Refusal,
     WarmUp,
-    checked_flag,
     checked_warm_up,
+    describe_warm_up_failure,
     required_start,
-    told_of_warm_up,
 )
 from ._web.identity import TOKEN_KEY, current_token
 from ._web.preflight import Preflight, bare_environ, checked_preflight, is_preflight
@@ -57,11 +56,11 @@ _log = logging.getLogger("jwks_client")
 
 
 class JWKSMiddleware:
-    """Lets a request reach the app with a verified token only, and answers all others itself.
+    """Admits requests with a valid token, and denies all others.
 
     The app finds the token by `get_token` or `current_token`, also while its body is iterated.
-    Everything else is as in `jwks_client.asgi.JWKSMiddleware`, but for the start and the end, which
-    WSGI does not tell of.
+    Everything else is as in `jwks_client.asgi.JWKSMiddleware`, except for start and end: WSGI does
+    not report them.
 
     Arguments:
         app: the WSGI app.
@@ -113,7 +112,7 @@ class JWKSMiddleware:
             (name.encode(), f"HTTP_{name.upper().replace('-', '_')}")
             for name in sorted(self._guard.reader.header_names)
         )
-        closes = checked_flag("close_client", close_client)
+        closes = flag("close_client", close_client)
         self._keeper = None
         if checked_warm_up(warm_up) == "required":
             required_start(client)()
@@ -130,7 +129,7 @@ class JWKSMiddleware:
             answer = self._resource.answer(environ["REQUEST_METHOD"])
             return send(answer, environ, start_response)
         if self._is_open(environ):
-            # What another middleware found out stands.
+            # Keep another middleware's result.
             return self._serve(environ, start_response, get_token(environ))
         if self._passes_preflights and _is_preflight(environ):
             return self._serve(bare_environ(environ, self._guard.reader), start_response, None)
@@ -143,7 +142,7 @@ class JWKSMiddleware:
         return self._serve(environ, start_response, token)
 
     def answer_to(self, error: JWKSError) -> WSGIApplication:
-        """The answer to an error of this library, for a framework that answers all errors itself.
+        """Return the answer to an error, for a framework that answers all errors itself.
 
             app.wsgi_app = protected = JWKSMiddleware(app.wsgi_app, client)
             app.register_error_handler(JWKSError, protected.answer_to)  # Flask
@@ -151,7 +150,7 @@ class JWKSMiddleware:
         Arguments:
             error: what the app raised, such as `InsufficientScopeError`.
 
-        Returns a WSGI app that gives it; what is no refusal is raised there.
+        Returns a WSGI app that sends it; errors that are not refusals are raised there.
         """
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -166,9 +165,9 @@ class JWKSMiddleware:
 
         Arguments:
             error: what the app raised, such as `InsufficientScopeError`.
-            request: the WSGI environ, or what has one as ``environ`` (Flask) or ``META`` (Django).
+            request: the WSGI environ, or an object with ``environ`` (Flask) or ``META`` (Django).
 
-        Raises TypeError for an error that is not a refusal, and for anything else than a request.
+        Raises TypeError for an error that is not a refusal and for an object that is not a request.
         """
         return answer_for(self._guard, error, request)
 
@@ -184,7 +183,7 @@ class JWKSMiddleware:
         return send(answer, environ, start_response)
 
     def _is_open(self, environ: WSGIEnvironment) -> bool:
-        """Whether a request needs no credentials."""
+        """Return whether a request needs no credentials."""
         return self._exclusions.any and self._covers(self._exclusions, environ)
 
     @staticmethod
@@ -192,7 +191,7 @@ class JWKSMiddleware:
         return paths.match(environ["REQUEST_METHOD"], _route_path(environ))
 
     def _request_of(self, environ: WSGIEnvironment) -> UnverifiedRequest:
-        # Latin-1 as PEP 3333 says; what is not becomes a "?", which no token has.
+        # Latin-1 (PEP 3333); other characters become "?", which no token contains.
         headers = tuple(
             (name, environ[key].encode("latin-1", "replace"))
             for name, key in self._headers
@@ -203,10 +202,10 @@ class JWKSMiddleware:
 
 
 def get_token(environ_or_request: object) -> VerifiedToken | None:
-    """The token of a request that `JWKSMiddleware` let through, or None without credentials.
+    """Return the token of a request that `JWKSMiddleware` admitted, or None.
 
     Arguments:
-        environ_or_request: a WSGI environ, or whatever has it as ``environ`` (Flask) or ``META``
+        environ_or_request: a WSGI environ, or an object with an ``environ`` (Flask) or ``META``
             (Django).
 
     Raises TypeError for anything else.
@@ -214,7 +213,7 @@ def get_token(environ_or_request: object) -> VerifiedToken | None:
     given = environ_or_request
     found = getattr(given, "environ", getattr(given, "META", given))
     if not isinstance(found, Mapping):
-        raise TypeError(f"takes an environ, or a request with one, not {type(given).__name__}")
+        raise TypeError(f"request must be an environ or have one, got {type(given).__name__}")
     token = found.get(TOKEN_KEY)
     return token if isinstance(token, VerifiedToken) else None
 
@@ -229,12 +228,12 @@ def _route_path(environ: WSGIEnvironment) -> str:
 
 
 def _text(path: str) -> str:
-    """A path as its UTF-8 says, out of PEP 3333's way to carry bytes."""
+    """Return a path decoded as UTF-8 from PEP 3333's native string."""
     return path.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 class _OneWarmUp:
-    """What warms up a stand-in for a client: one call in a thread, begun by the first request."""
+    """The warm-up of a stand-in for a client: one call in a thread, begun by the first request."""
 
     def __init__(self, client: Verifier) -> None:
         self._client = client
@@ -252,4 +251,4 @@ def _load(client: Verifier) -> None:
     try:
         client.warm_up()
     except Exception as error:  # noqa: BLE001 (no reason not to start: the first request tries again)
-        _log.warning("%s", told_of_warm_up(error))
+        _log.warning("%s", describe_warm_up_failure(error))

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from .._core.callables import is_coroutine_function
 from .._core.json_values import is_json
 from .._core.policy import FetchPolicy
 from .._core.provider import Provider
@@ -106,8 +107,7 @@ def check_checks(providers: Iterable[Provider], *, asynchronous: bool) -> None:
         return
     for provider in providers:
         for check in provider.checks:
-            called: Any = getattr(type(check), "__call__", None)  # noqa: B004 (a callable object's own)
-            if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(called):
+            if is_coroutine_function(check):
                 raise ConfigurationError(
                     "checks",
                     "the sync client cannot await; give AsyncJWKSClient a coroutine function",

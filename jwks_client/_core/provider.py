@@ -5,7 +5,6 @@ Must not depend on: how keys are fetched or tokens verified. Everything here is 
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from ..errors import ConfigurationError
 from . import settings
+from .callables import is_coroutine_function
 from .json_values import any_of, is_json
 from .locations import BEARER, Cookie, Header, Location, Query, Subprotocol
 from .unchecked import Unchecked, restriction
@@ -188,7 +188,7 @@ class Provider:
     def _check_scope_claim(self) -> None:
         own = self.scope_claim
         if callable(own):
-            if inspect.iscoroutinefunction(own) or inspect.iscoroutinefunction(type(own).__call__):
+            if is_coroutine_function(own):
                 raise ConfigurationError("scope_claim", "must be a plain function, got a coroutine")
         elif own is not None and not isinstance(own, str):
             self._keep("scope_claim", settings.names("scope_claim", own, at_least=1))

@@ -1,1 +1,1 @@
-"""What all integrations share, between a request and the rules: nothing here knows a framework."""
+"""The parts that all integrations share, between a request and the rules."""

@@ -17,11 +17,11 @@ def answer_for(guard: Guard[Any], error: Exception, request: object) -> Answer:
     """Return the answer to a refusal; it is reported once.
 
     Arguments:
-        guard: answers, unless a middleware serves the request.
+        guard: renders the answer, unless a middleware serves the request.
         error: the refusal.
-        request: a scope, an environ, or what has one.
+        request: a scope, an environ, or an object with one.
 
-    Raises TypeError for an error that is not a refusal, and for anything else than a request.
+    Raises TypeError for an error that is not a refusal and for an object that is not a request.
     """
     if not is_refusal(error):
         raise TypeError(f"error must be a refusal of this library, got {type(error).__name__}")
@@ -33,7 +33,7 @@ def answer_for(guard: Guard[Any], error: Exception, request: object) -> Answer:
 
 
 def mapping_of(request: object) -> Mapping[str, Any]:
-    """Return the scope or environ of a request, which may be one itself.
+    """Return the scope or environ of a request.
 
     Raises TypeError for anything else.
     """
@@ -44,12 +44,12 @@ def mapping_of(request: object) -> Mapping[str, Any]:
     if isinstance(request, Mapping):
         return request
     raise TypeError(
-        f"request must be a scope, an environ or have one, got {type(request).__name__}"
+        f"request must be a scope or an environ, or have one, got {type(request).__name__}"
     )
 
 
 def path_of(scope_or_environ: Mapping[str, Any]) -> str:
-    """Return the path that a request asks for, unescaped."""
+    """Return the unescaped path of a request."""
     if "path" in scope_or_environ:
         return str(scope_or_environ["path"])
     path: str = scope_or_environ.get("SCRIPT_NAME", "") + scope_or_environ.get("PATH_INFO", "")

@@ -17,9 +17,10 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from .._client.keeper import keeper_of
+from .._core.settings import flag
 from ..protocols import AsyncVerifier
 from .asgi_scope import ASGIApp, Message, Receive, Scope, Send
-from .guard import WarmUp, checked_flag, checked_warm_up, required_start, told_of_warm_up
+from .guard import WarmUp, checked_warm_up, describe_warm_up_failure, required_start
 
 __all__ = ["Lifespan"]
 
@@ -52,8 +53,8 @@ class Lifespan:
         self._app = app
         self._client = client
         self._warm_up = checked_warm_up(warm_up)
-        self._keeps_fresh = checked_flag("keep_fresh", keep_fresh)
-        self._closes = checked_flag("close_client", close_client)
+        self._keeps_fresh = flag("keep_fresh", keep_fresh)
+        self._closes = flag("close_client", close_client)
         # A stand-in for a client has no keeper: its `warm_up` is called once.
         self._keeper = None if warm_up is None else keeper_of(client)
         self.is_missing = self._keeper is not None
@@ -107,7 +108,7 @@ class Lifespan:
         try:
             await required_start(self._client)()
         except Exception as error:  # noqa: BLE001 (a stand-in's: fail the start all the same)
-            return told_of_warm_up(error)
+            return describe_warm_up_failure(error)
         return None
 
     async def _load(self) -> None:

@@ -1,7 +1,7 @@
 """Run an ASGI app for one request, and answer the refusals that its handler causes.
 
 Whether a refusal caused a 500 of the app is decided when that 500 begins (`handling`), so no
-message of an app is held back. Must not depend on: who verifies, what is excluded.
+message of an app is held back. Must not depend on: verification, exclusions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from .starlette_handlers import answer_in_starlette, is_starlette
 
 __all__ = ["Reply", "run"]
 
-# What frameworks close a WebSocket with after an exception: RFC 6455 and Litestar (4000 + 500).
+# The codes with which frameworks close a WebSocket after an exception: RFC 6455 and Litestar
+# (4000 + 500).
 _FAILURES: Final = (1011, 4500)
 # Messages that may precede the start of a response.
 _BEFORE_ANY_ANSWER: Final = frozenset(
@@ -57,7 +58,7 @@ class Reply:
         self.replaced = False
 
     def serve(self, scope: Scope, handling: Handling) -> None:
-        """Answer the refusals of the request that the app sees as this scope."""
+        """Answer refusals of the request with this scope."""
         self._scope = scope
         self._handling = handling
         scope[HANDLING_KEY] = handling
@@ -85,7 +86,7 @@ class Reply:
         await self._send(message)
 
     def _cause_of(self, message: Message) -> JWKSError | None:
-        """Return the refusal because of which the app sends a message, if there is one."""
+        """Return the refusal that made the app send a message, if any."""
         handling, scope = self._handling, self._scope
         if handling is None or scope is None:
             return None
@@ -137,8 +138,8 @@ async def run(  # noqa: PLR0917 (hot path: keywords cost)
         token: the caller's.
         scope: the server's.
         seen: the scope that the app sees.
-        receive: what the app receives by.
-        reply: what the app sends by.
+        receive: the app's ``receive``.
+        reply: the app's ``send``.
     """
     handling = Handling(guard, request, scope["path"], token)
     if seen is scope:
@@ -150,7 +151,7 @@ async def run(  # noqa: PLR0917 (hot path: keywords cost)
     except Exception as error:
         if not is_refusal(error) or (reply.begun and not reply.replaced):
             raise
-        if not reply.replaced:  # else the framework sent a 500 and raises what caused it
+        if not reply.replaced:  # otherwise the framework sent a 500 and re-raises its cause
             await reply.refuse(error)
     finally:
         current.reset(before)

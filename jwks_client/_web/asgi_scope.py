@@ -1,7 +1,7 @@
-"""Between ASGI and the rules: what a scope says as pure data, and how answers are sent.
+"""Read ASGI scopes and send answers.
 
-Owns: the messages and keys of ASGI (version 3, with the WebSocket denial response). May not know:
-who verifies, what is excluded. All integrations on ASGI share it.
+Covers ASGI 3 with the WebSocket denial response. All ASGI integrations share it. Must not depend
+on: verification, exclusions.
 """
 
 from __future__ import annotations
@@ -41,25 +41,25 @@ POLICY_VIOLATION: Final = 1008  # RFC 6455, section 7.4.1
 
 
 def admitted(scope: Scope, token: VerifiedToken | None) -> Scope:
-    """The scope that the app sees; the server's own is left as it is."""
+    """Return the scope for the app; the server's own scope does not change."""
     user = User(token)
     return {**scope, TOKEN_KEY: token, "user": user, "auth": user}
 
 
 def token_in(scope: object) -> VerifiedToken | None:
-    """The token of a scope, or of a request or connection that has one; None without a token.
+    """Return the token of a scope, or of an object with a scope; None if there is none.
 
     Raises TypeError for anything else.
     """
     found = getattr(scope, "scope", scope)
     if not isinstance(found, MutableMapping):
-        raise TypeError(f"takes a scope, or a request with one, not {type(scope).__name__}")
+        raise TypeError(f"request must be a scope or have one, got {type(scope).__name__}")
     token = found.get(TOKEN_KEY)
     return token if isinstance(token, VerifiedToken) else None
 
 
 def seen_by_app(scope: Scope, handshake: Handshake) -> Scope:
-    """The scope of a handshake without the tokens that stood in subprotocols or query."""
+    """Return the scope of a handshake without tokens in subprotocols or query."""
     request = handshake.request
     protocols = request.values(_PROTOCOLS)
     return {
@@ -76,7 +76,7 @@ def seen_by_app(scope: Scope, handshake: Handshake) -> Scope:
 
 
 async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
-    """Answer a request; deny a handshake, by the answer itself where the server can send it."""
+    """Answer a request, or deny a handshake (with the answer, if the server supports that)."""
     headers = answer.headers_to_send
     if scope["type"] == "http":
         body = b"" if scope["method"] == "HEAD" else answer.body

@@ -7,10 +7,10 @@ Must not depend on: requests, servers.
     "GET /prices"                   one method; HEAD, and a WebSocket handshake, are others
     re.compile(r"/v\d+/open/.+")    the whole path matches
 
-Compared is the path by which the app routes: decoded, without ``root_path`` (`route_path`). A path
-that two parties may read in two ways is never excluded: one with a dot segment, an empty segment, a
-backslash, a control character or an escape that is left over, and one in which ``root_path`` stands
-where not every framework removes it. ``/docs/*`` must not open ``/docs/../admin``.
+The path is compared in the form that the app routes by: decoded, without ``root_path``
+(`route_path`). An ambiguous path is never excluded: one with a dot segment, an empty segment, a
+backslash, a control character or a remaining escape, or one with ``root_path`` in a place where
+not every framework removes it. ``/docs/*`` must not open ``/docs/../admin``.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ def route_path(path: str, root_path: str) -> str | None:
     """Return the path by which an app routes, or None where frameworks may disagree.
 
     Arguments:
-        path: the decoded path as the server gives it.
-        root_path: the place where the app is mounted, as the server gives it.
+        path: the decoded path from the server.
+        root_path: the mount point of the app, from the server.
     """
     if not root_path or root_path not in path:
-        return path  # never mounted, or a proxy or server removed the place already
+        return path  # not mounted, or a proxy or server has removed root_path
     rest = _below(path, root_path)
-    # Some frameworks remove root_path again, some wherever it stands.
+    # Some frameworks remove root_path again, some anywhere in the path.
     return None if not rest or _below(rest, root_path) is not None else rest
 
 
 def _below(path: str, root_path: str) -> str | None:
-    """Return the rest of a path that ``root_path`` leads as whole segments."""
+    """Return the part of a path after ``root_path``, compared by whole segments."""
     rest = path.removeprefix(root_path)
     return rest if rest != path and (not rest or rest.startswith("/")) else None
 
@@ -55,8 +55,8 @@ class Exclusions:
     """The paths of one setting: ``exclude``, or ``optional``.
 
     Arguments:
-        exclude: paths and compiled patterns, as above. One string is refused: it would be read as
-            its letters.
+        exclude: paths and compiled patterns, as above. A single string is rejected, because
+            it would be read as its letters.
         field: the name of the setting.
 
     Raises ConfigurationError that names the setting.
@@ -84,14 +84,14 @@ class Exclusions:
         self._exact = frozenset(exact)
         self._below = tuple(below)
         self._patterns = tuple(patterns)
-        #: Whether the setting names anything: most requests skip the rest.
+        #: Whether the setting names any path; if not, requests skip the rest.
         self.any = bool(exact or below or patterns)
 
     def match(self, method: str, path: str | None) -> bool:
         """Return whether the setting covers a request.
 
         Arguments:
-            method: the HTTP method as sent, or for a handshake a word that is not a method.
+            method: the HTTP method as sent; for a handshake, a word that is not a method.
             path: what `route_path` returns.
         """
         if path is None or _AMBIGUOUS.search(path):

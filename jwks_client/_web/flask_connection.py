@@ -1,6 +1,6 @@
-"""The request that Flask or Quart serves, for a view that is handed none.
+"""The current request of Flask or Quart, which do not pass it to views.
 
-As `starlette_connection` for handlers of Starlette; a refusal is answered by what the view returns.
+The counterpart of `starlette_connection`; the view's return value answers a refusal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Framework = Literal["flask", "quart"]
 
 
 def flask_request(name: Framework) -> Any:
-    """Return the request or WebSocket that Flask or Quart serves here; None outside one."""
+    """Return the current request or WebSocket of Flask or Quart, or None."""
     module: Any = sys.modules.get(name)
     if module is None:
         return None
@@ -43,7 +43,7 @@ class FlaskConnection:
 
     @classmethod
     def current(cls) -> FlaskConnection | None:
-        """Return the request that is served here; None outside one and for WebSockets."""
+        """Return the current request; None outside a request and for WebSockets."""
         for name in ("flask", "quart"):
             module: Any = sys.modules.get(name)
             if module is not None and module.has_request_context():
@@ -52,11 +52,11 @@ class FlaskConnection:
 
     @property
     def request(self) -> UnverifiedRequest:
-        """The request as the rules see it."""
+        """Return the request for the rules."""
         return UnverifiedRequest.of(self._found)
 
     def admit(self, guard: Guard[Any], token: VerifiedToken | None) -> None:  # noqa: ARG002
-        """Show the app the caller's token."""
+        """Let the app see the caller's token."""
         self._found[TOKEN_KEY] = token
 
     def placed_in(self, args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -1,16 +1,16 @@
-"""The one configuration that every integration shares, and what becomes of a request it refuses.
+"""`Guard`: the configuration that all integrations share, and the handling of refused requests.
 
-Owns: which client, where credentials stand, what is optional, how an error becomes an answer and a
-record. May not know: ASGI, WSGI, frameworks. An integration for one more framework takes a
-`Guard`'s three steps, and its own way to wait in between:
+It knows the client, where credentials are, whether they are optional, and how an error becomes an
+answer and a log record. Must not depend on: ASGI, WSGI, frameworks. A custom integration uses a
+`Guard` in three steps:
 
-    raw = guard.read(request)                     # None where no credentials are allowed
+    raw = guard.read(request)                     # None for an anonymous request
     token = await guard.client.verify(raw)
-    answer = guard.refuse(error, request, path)   # for a JWKSError of either
+    answer = guard.refuse(error, request, path)   # for a JWKSError of either step
 
-A refusal is told to the client's listeners and written to the logger ``jwks_client.requests``, at
-most ten at once and one a second in a flood. Whatever fails in telling or rendering, the answer is
-a refusal still.
+A refusal is emitted to the client's listeners and written to the logger ``jwks_client.requests``
+(ten records at once, then one a second). If a listener, the log or ``on_error`` fails, the request
+is still denied.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeGuard, TypeVar, cast
 
 from .._client.access import emit, locations_of
+from .._core.callables import is_coroutine_function
 from .._core.credentials.answers import Answer, Answers
 from .._core.credentials.reader import CredentialsReader, Location, UnverifiedRequest
+from .._core.settings import flag
 from ..errors import ConfigurationError, CredentialsError, JWKSError
 from ..events import RequestRefused, shown
 from ..protocols import AsyncVerifier, Verifier
@@ -38,21 +40,21 @@ __all__ = ["Guard", "OnError", "Refusal", "WarmUp", "is_refusal"]
 ClientT = TypeVar("ClientT", bound=Verifier | AsyncVerifier)
 
 _MOST_SHOWN: Final = 200
-# RFC 9110, sections 5.1 and 5.5: what no server may refuse to send, or take for two headers.
+# RFC 9110, sections 5.1 and 5.5: headers that every server sends, as one header.
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE: Final = re.compile(rb"[\x20-\x7e\x80-\xff\t]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A request that is refused, for an ``on_error`` of one's own.
+    """A refused request, as a custom ``on_error`` receives it.
 
     Attributes:
-        error: why.
-        answer: what is answered by default; keep its status and headers, or clients cannot tell
-            what to do (``answer.with_body(…)``).
-        request: what was sent; its headers may hold the token.
-        path: the path asked for, unescaped.
+        error: the reason.
+        answer: the default answer; keep its status and headers, which clients rely on
+            (``answer.with_body(…)``).
+        request: the request; its headers may contain the token.
+        path: the requested path, unescaped.
     """
 
     error: JWKSError
@@ -67,28 +69,28 @@ _WARM_UPS: Final[tuple[WarmUp, ...]] = ("background", "required", None)
 
 
 def is_refusal(error: Exception) -> TypeGuard[JWKSError]:
-    """Whether an error is one of ours about the request: 4xx or 503, no ConfigurationError."""
+    """Return whether an error of this library is about the request: 4xx or 503."""
     return isinstance(error, JWKSError) and (
         400 <= error.http_status < 500 or error.http_status == 503
     )
 
 
 class Guard(Generic[ClientT]):
-    """What protects an app.
+    """The protection of an app.
 
     Arguments:
-        client: what verifies.
-        asynchronous: whether the integration awaits, so that the wrong client is told at once.
-        locations: where credentials stand, in order; None: where the client's providers say.
-        optional: let requests without credentials pass; bad ones are refused all the same.
+        client: the client that verifies.
+        asynchronous: whether the integration awaits; a client of the other kind is rejected.
+        locations: where credentials are, in order; None uses those of the client's providers.
+        optional: admit requests without credentials; invalid credentials are still refused.
         realm: shown in challenges.
-        on_error: renders answers of one's own: given a `Refusal`, gives an `Answer`, or None for
-            the default. If it raises, or gives anything else, the default is answered.
+        on_error: renders a custom answer: is given a `Refusal` and returns an `Answer`, or None for
+            the default. If it raises or returns anything else, the default is sent.
         resource_metadata: the URL of RFC 9728 metadata, or a `ProtectedResource`, for challenges.
         trusted_origins: origins whose pages may send requests with a cookie.
 
     Attributes:
-        resource: the `ProtectedResource`, where that was given: a middleware serves it too.
+        resource: the `ProtectedResource`, if given; a middleware also serves it.
 
     Raises ConfigurationError naming the setting.
     """
@@ -109,14 +111,14 @@ class Guard(Generic[ClientT]):
     ) -> None:
         check_client(client, asynchronous=asynchronous)
         self.client = quiet(client)
-        self.optional = checked_flag("optional", optional)
+        self.optional = flag("optional", optional)
         self.reader = CredentialsReader(
             locations_of(client) if locations is None else locations, trusted_origins
         )
-        if on_error is not None and (
-            not callable(on_error) or inspect.iscoroutinefunction(on_error)
-        ):
-            raise ConfigurationError("on_error", "takes a plain function of a Refusal")
+        if on_error is not None and (not callable(on_error) or is_coroutine_function(on_error)):
+            raise ConfigurationError(
+                "on_error", f"must be a plain function of a Refusal, got {type(on_error).__name__}"
+            )
         self._on_error = on_error
         self.resource: ProtectedResource | None = None
         if isinstance(resource_metadata, ProtectedResource):
@@ -130,7 +132,7 @@ class Guard(Generic[ClientT]):
 
         Arguments:
             request: the request.
-            optional: whether this request may be anonymous, whatever the guard's own setting says.
+            optional: whether this request may be anonymous, in addition to the guard's own setting.
 
         Raises CredentialsError; TokenError ``token_too_large``.
         """
@@ -140,9 +142,9 @@ class Guard(Generic[ClientT]):
         return found
 
     def refuse(self, error: JWKSError, request: UnverifiedRequest, path: str) -> Answer:
-        """Return the answer to a request that is refused, and report the refusal once.
+        """Return the answer to a refused request, and report the refusal once.
 
-        Raises the error itself where it is not a refusal: a wrong setting has no answer.
+        Raises the error itself if it is not a refusal, such as a wrong setting.
         """
         if not is_refusal(error):
             raise error
@@ -153,12 +155,12 @@ class Guard(Generic[ClientT]):
             status=answer.status,
             provider=error.provider,
             kid=error.kid,
-            method=_shown(request.method if request.kind == "http" else "WEBSOCKET"),
-            path=_shown(path),
+            method=_escaped(request.method if request.kind == "http" else "WEBSOCKET"),
+            path=_escaped(path),
         )
-        with contextlib.suppress(Exception):  # a stand-in's client
+        with contextlib.suppress(Exception):  # a stand-in for the client may raise
             emit(self.client, event)
-        with contextlib.suppress(Exception):  # a logging filter's
+        with contextlib.suppress(Exception):  # a logging filter may raise
             self._log.write(event, request, problem=problem, raised=raised)
         return answer
 
@@ -174,33 +176,26 @@ class Guard(Generic[ClientT]):
                 return answer, None, None
         except Exception as error:  # noqa: BLE001 (the application's code)
             return refusal.answer, "on_error raised, so the default answer was sent", error
-        problem = "on_error returned no Answer that can be sent, so the default answer was sent"
+        problem = "on_error did not return a valid Answer, so the default answer was sent"
         return refusal.answer, problem, None
 
 
 def _monotonic_of(client: Verifier | AsyncVerifier) -> Callable[[], float]:
-    """Return the client's monotonic clock, or for a stand-in without one the system's."""
+    """Return the client's monotonic clock, or the system's for a stand-in without a clock."""
     clock = getattr(client, "_clock", None)
     return time.monotonic if clock is None else cast("Callable[[], float]", clock.monotonic)
 
 
-def _shown(text: str) -> str:
+def _escaped(text: str) -> str:
     return shown(text, _MOST_SHOWN, escaped=_MOST_SHOWN)
 
 
-def checked_flag(field: str, value: object) -> bool:
-    """True or False and nothing that merely counts as one."""
-    if not isinstance(value, bool):
-        raise ConfigurationError(field, f"takes True or False, not {value!r}")
-    return value
-
-
 def checked_warm_up(value: object) -> WarmUp:
-    """What ``warm_up=`` takes."""
+    """Return a valid value of ``warm_up``."""
     for known in _WARM_UPS:
         if value == known:
             return known
-    raise ConfigurationError("warm_up", f"takes 'background', 'required' or None, not {value!r}")
+    raise ConfigurationError("warm_up", f"must be 'background', 'required' or None, got {value!r}")
 
 
 def required_start(client: Any) -> Callable[[], Any]:
@@ -210,23 +205,23 @@ def required_start(client: Any) -> Callable[[], Any]:
     return cast("Callable[[], Any]", client._warm_up_required)  # noqa: SLF001 (our own class)
 
 
-def told_of_warm_up(error: Exception) -> str:
-    """What is said of a warm-up that failed; of what is not ours, no more than its type."""
-    told = str(error) if isinstance(error, JWKSError) else type(error).__name__
-    return f"keys could not be loaded: {told}"
+def describe_warm_up_failure(error: Exception) -> str:
+    """Return the message for a failed warm-up; of a foreign error it shows only the type."""
+    reason = str(error) if isinstance(error, JWKSError) else type(error).__name__
+    return f"keys could not be loaded: {reason}"
 
 
 def check_client(client: object, *, asynchronous: bool) -> None:
     verify = getattr(client, "verify", None)
     wanted = "an AsyncJWKSClient" if asynchronous else "a JWKSClient"
     if isinstance(client, type):
-        raise ConfigurationError("client", f"takes {wanted} that was made, not the class")
+        raise ConfigurationError("client", f"must be {wanted}, got the class")
     if not callable(verify) or inspect.iscoroutinefunction(verify) is not asynchronous:
-        raise ConfigurationError("client", f"takes {wanted}, not {type(client).__name__}")
+        raise ConfigurationError("client", f"must be {wanted}, got {type(client).__name__}")
 
 
 def _can_be_sent(answer: object) -> bool:
-    """Whether an application's answer is one: no server takes it apart or chokes on it."""
+    """Return whether an application's answer can be sent safely by any server."""
     return (
         isinstance(answer, Answer)
         and isinstance(answer.status, int)

@@ -1,7 +1,7 @@
 """`Handling`: which refusal, if any, made the handler of a request fail.
 
 A framework may turn every exception of a handler into its own 500, so a middleware around it sees
-no exception. When such a 500 begins, these are asked in turn:
+no exception. When such a 500 begins, the cause is the first of these:
 
 1. the exception that is being handled at that moment (Starlette and Litestar send their 500
    inside an ``except`` block), or that a signal of the framework has reported (`frameworks`);
@@ -35,10 +35,10 @@ class Handling:
     """What happened to one request inside the app.
 
     Arguments:
-        guard: answers its refusals.
+        guard: renders the answers to refusals.
         request: the request, or the WSGI environ that it is made of when an answer needs it.
-        path: the path asked for, unescaped.
-        token: reports the refusals of its own ``require`` here, in whatever thread.
+        path: the requested path, unescaped.
+        token: reports refusals of its ``require`` here, from any thread.
 
     Attributes:
         unhandled: the exception that the framework reported as not handled.

@@ -1,4 +1,4 @@
-"""The caller of a request, as the app finds it: ``current_token()``, ``user`` and ``auth``.
+"""The caller of a request, as the app sees it: ``current_token()``, ``user`` and ``auth``.
 
 A `User` has the attributes of the objects that Starlette's own middleware puts in ``scope["user"]``
 and ``scope["auth"]``, and is put in both, so that ``starlette.authentication.requires`` works
@@ -16,7 +16,7 @@ from .. import VerifiedToken
 
 __all__ = ["TOKEN_KEY", "User", "current", "current_token", "serving"]
 
-#: Where the token is, in an ASGI scope and in a WSGI environ.
+#: The key of the token in an ASGI scope and in a WSGI environ.
 TOKEN_KEY: Final = "jwks_client.token"  # noqa: S105 (a name)
 
 #: The token of the current request, and the `handling.Handling` of the middleware that serves it.
@@ -26,10 +26,10 @@ current: Final[ContextVar[tuple[VerifiedToken | None, object]]] = ContextVar(
 
 
 def current_token() -> VerifiedToken | None:
-    """Return the token of the request that is being served, or None outside one or without one.
+    """Return the token of the current request, or None.
 
-    It is a context variable: right in tasks and thread pools that copy the context, as asyncio,
-    anyio and Starlette do.
+    Based on a context variable, so it works in tasks and thread pools that copy the context, as
+    asyncio, anyio and Starlette do.
     """
     return current.get()[0]
 
@@ -45,7 +45,7 @@ def serving(token: VerifiedToken | None, handling: object = None) -> Generator[N
 
 
 class User:
-    """Who a token is of and what it allows, or nobody; in the shape of Starlette's two objects."""
+    """The user of a token and its scopes, in the shape of Starlette's two objects."""
 
     __slots__ = ("token",)
 
@@ -54,22 +54,22 @@ class User:
 
     @property
     def is_authenticated(self) -> bool:
-        """Whether there is a token."""
+        """Return whether there is a token."""
         return self.token is not None
 
     @property
     def scopes(self) -> list[str]:
-        """The scopes of the token and ``"authenticated"``, sorted; none without a token."""
+        """Return the token's scopes and ``"authenticated"``, sorted; empty without a token."""
         return [] if self.token is None else sorted({*self.token.scopes, "authenticated"})
 
     @property
     def identity(self) -> str:
-        """The subject, empty without one."""
+        """Return the subject, or an empty string."""
         return "" if self.token is None else self.token.subject or ""
 
     @property
     def display_name(self) -> str:
-        """The ``name`` or ``preferred_username`` claim, or else the subject."""
+        """Return the ``name`` or ``preferred_username`` claim, or else the subject."""
         if self.token is not None:
             for claim in ("name", "preferred_username"):
                 if isinstance(name := self.token.claims.get(claim), str):

@@ -30,18 +30,18 @@ class ProtectedResource:
     Elsewhere mount it at `path`: it answers every request.
 
     Arguments:
-        resource: the resource's identifier, an https URL (http on loopback) without fragment. It is
-            what tokens for it should have as audience.
-        authorization_servers: issuers that give tokens for it.
+        resource: the resource's identifier, an https URL (http on loopback) without fragment.
+            Tokens for it should have it as audience.
+        authorization_servers: issuers of tokens for it.
         scopes_supported: scopes that a client may ask for.
-        bearer_methods_supported: how tokens are taken: ``"header"``, ``"body"``, ``"query"``.
+        bearer_methods_supported: how tokens are sent: ``"header"``, ``"body"``, ``"query"``.
         resource_name: for people.
         resource_documentation: URL of a page for developers.
         more: further members, such as ``{"resource_policy_uri": …}``; JSON values.
 
     Attributes:
-        url: where the document belongs: the well-known name between host and path (section 3.1).
-        path: the path of that.
+        url: the document's URL, with the well-known name between host and path (section 3.1).
+        path: the path of that URL.
 
     Raises ConfigurationError naming the argument.
     """
@@ -111,5 +111,5 @@ class ProtectedResource:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Serve the document as an ASGI app."""
         if scope["type"] != "http":
-            raise NotImplementedError(f"the document is served over http, not {scope['type']}")
+            raise NotImplementedError(f"the document is served over http only, got {scope['type']}")
         await send_answer(self.answer(scope["method"]), scope, send)

@@ -2,8 +2,8 @@
 
 Must not depend on: requests, frameworks, what a guard logs.
 
-Without it a refusal would be up to three log records where the client has a `LoggingListener`: the
-client's event, the guard's event, and the guard's own record, which alone names the request.
+Without it a client with a `LoggingListener` would log a refusal up to three times: the client's
+event, the guard's event, and the guard's own record, the only one that names the request.
 """
 
 from __future__ import annotations

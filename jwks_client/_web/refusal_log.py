@@ -1,6 +1,6 @@
 """The log of refused requests: at most one record for each refusal, whatever is configured.
 
-Must not depend on: servers, frameworks, how a request is answered.
+Must not depend on: servers, frameworks, answers.
 
 A flood is limited to ten records at once and then one a second. The next record says how many were
 left out. Records say what to do where a setting is the likely cause.
@@ -27,8 +27,8 @@ _PREFLIGHT: Final = (
 )
 _CROSS_SITE: Final = (
     "if the request came from a page of yours, name its origin in trusted_origins; if a proxy "
-    "stands before the server, let the server trust its forwarded headers (uvicorn: "
-    "--proxy-headers and --forwarded-allow-ips), or it mistakes scheme and host"
+    "runs in front of the server, let the server trust its forwarded headers (uvicorn: "
+    "--proxy-headers and --forwarded-allow-ips), or it sees the wrong scheme and host"
 )
 _preflights = itertools.count()  # refused in this process; next() is atomic
 
@@ -37,7 +37,7 @@ class RefusalLog:
     """Writes refusals to the logger ``jwks_client.requests``.
 
     Arguments:
-        monotonic: returns seconds that only grow, for the limit.
+        monotonic: returns monotonic seconds, for the limit.
     """
 
     __slots__ = ("_limit",)

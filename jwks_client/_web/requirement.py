@@ -1,16 +1,17 @@
 """`Requirement`: what a handler requires of a verified token: scopes, claims, a provider.
 
-The decorator and every integration use it. A token that does not suffice is a matter of
-authorization: the answer is 403, never 401. Must not depend on: requests, frameworks, clients.
+The decorator and every integration use it. An insufficient token
+is an authorization failure: the answer is 403, never 401. Must not depend on: requests, frameworks,
+    clients.
 """
 
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeAlias, TypeVar, overload
 
+from .._core.callables import is_coroutine_function
 from .._core.json_values import any_of as values_of
 from .._core.json_values import is_json
 from .._core.tokens.claim_values import check_values, wanted
@@ -30,11 +31,11 @@ ClaimsRule: TypeAlias = Mapping[str, Any] | Callable[[VerifiedToken], object]
 
 T = TypeVar("T")
 
-_TAKES: Final = "must be scopes: strings, not empty and without blanks"
+_MUST_BE: Final = "must be scopes: non-empty strings without blanks"
 
 
 class Requirement:
-    """What a token must have.
+    """The requirements on a token.
 
     Arguments:
         scopes: the token must have all of these.
@@ -60,7 +61,7 @@ class Requirement:
         self._any_of = _checked_scopes("any_of", any_of)
         if not self._any_of and any_of != ():
             raise ConfigurationError(
-                "any_of", f"{_TAKES}; an empty collection would accept no token"
+                "any_of", f"{_MUST_BE}; an empty collection would accept no token"
             )
         if provider is not None and (not isinstance(provider, str) or not provider):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError(
@@ -78,7 +79,7 @@ class Requirement:
         self._wanted = wanted(by_value)
         self._accepts = None if claims is None or isinstance(claims, Mapping) else claims
         if self._accepts is not None and (
-            not callable(self._accepts) or inspect.iscoroutinefunction(self._accepts)
+            not callable(self._accepts) or is_coroutine_function(self._accepts)
         ):
             raise ConfigurationError("claims", "must be a mapping or a plain function of the token")
 
@@ -171,5 +172,5 @@ def _checked_scopes(field: str, given: object) -> tuple[str, ...]:
     several: tuple[object, ...] = tuple(given) if isinstance(given, Collection) else (None,)
     checked = tuple(one for one in several if isinstance(one, str) and one.split() == [one])
     if len(checked) != len(several):
-        raise ConfigurationError(field, _TAKES)
+        raise ConfigurationError(field, _MUST_BE)
     return checked

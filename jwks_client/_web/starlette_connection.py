@@ -1,11 +1,10 @@
-"""A connection as frameworks on ASGI hand it to a handler: found, admitted, refused.
+"""Find, admit or refuse the connection that an ASGI framework passes to a handler.
 
-Owns: the shape of Starlette's objects, which FastAPI's are too, by duck typing. May not know: what
-is asked of a token, who verifies. Nothing is imported of a framework but its response, once there
-is one to give.
+Starlette's and FastAPI's objects are recognized by duck typing. The framework is only imported when
+a response is needed. Must not depend on: requirements on a token, verification.
 
-The scope of a handler is the framework's own for this one route, so what is found out is written
-into it, where the middleware would have left it.
+A handler's scope belongs to this request alone, so the results are written into it, where the
+middleware would have left them.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "GuardSettings", "answer_refusals"]
 
 _SERVED: Final = ("http", "websocket")
-# What Starlette's objects remember of the scope; a token in it is to be seen nowhere.
+# What Starlette's objects cache from the scope; no token may remain there.
 _REMEMBERED: Final = ("_headers", "_query_params", "_url")
 
 
 class GuardSettings(TypedDict, total=False):
-    """What integrations take beside the client, as `JWKSMiddleware` does."""
+    """The settings of integrations besides the client, as in `JWKSMiddleware`."""
 
     locations: Collection[Location] | None
     realm: str | None
@@ -47,13 +46,13 @@ class GuardSettings(TypedDict, total=False):
 
 
 class Connection:
-    """One connection in a handler's hands.
+    """The connection that a handler was given.
 
     Arguments:
         scope: its ASGI scope, ``http`` or ``websocket``.
         holder: Starlette's object for it; None: the handler is an ASGI app.
-        at: where the scope stands among the arguments of an ASGI app.
-        send: the ASGI app's.
+        at: the index of the scope among the arguments of an ASGI app.
+        send: the ASGI app's ``send``.
     """
 
     __slots__ = ("_at", "_handling", "_holder", "_send", "scope")
@@ -65,13 +64,13 @@ class Connection:
         self._holder = holder
         self._at = at
         self._handling: Handling | None = None
-        # A plain request is answered by what its handler returns: then there is nothing to send by.
+        # A plain request is answered by the handler's return value, so it has no `send`.
         is_socket = holder is not None and scope["type"] == "websocket"
         self._send: Send | None = getattr(holder, "send", None) if is_socket else send
 
     @classmethod
     def among(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Connection | None:
-        """The first connection among a handler's arguments."""
+        """Return the first connection among a handler's arguments."""
         for at, one in enumerate((*args, *kwargs.values())):
             scope = getattr(one, "scope", None)
             # A class-based endpoint has a scope too, but is no connection.
@@ -83,24 +82,24 @@ class Connection:
 
     @property
     def request(self) -> UnverifiedRequest:
-        """What the rules see of it."""
+        """Return the request for the rules."""
         return request_of(self.scope)
 
     @property
     def is_known(self) -> bool:
-        """Whether an integration has looked for its token."""
+        """Return whether an integration has already looked for its token."""
         return TOKEN_KEY in self.scope
 
     @property
     def token(self) -> VerifiedToken | None:
-        """The token that it was let through with."""
+        """Return the token that the connection was admitted with."""
         return token_in(self.scope) if TOKEN_KEY in self.scope else current_token()
 
     def admit(self, guard: Guard[Any], token: VerifiedToken | None) -> None:
-        """Show the app who this is, and none of the tokens in a handshake."""
+        """Let the app see the token, and remove tokens from a handshake."""
         echo = None
         seen: Scope = {**self.scope}
-        if token is not None or "auth" not in seen:  # what another middleware found out stands
+        if token is not None or "auth" not in seen:  # keep another middleware's result
             seen = admitted(seen, token)
         if seen["type"] == "websocket":
             request = self.request
@@ -124,7 +123,7 @@ class Connection:
             self._holder.send = self._send
 
     def placed_in(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """An ASGI app's arguments, as it is to see them."""
+        """Return the arguments for an ASGI app."""
         if self._holder is not None:
             return args
         at = self._at
@@ -162,7 +161,7 @@ class Connection:
 
 
 def answer_refusals(scope: Scope, guard: Guard[Any], token: VerifiedToken | None) -> None:
-    """Have the refusals that this request's handler causes answered as the guard says."""
+    """Let the guard answer refusals that this request's handler causes."""
     scope[HANDLING_KEY] = Handling(guard, request_of(scope), scope["path"], token)
     answer_in_starlette(scope)
 

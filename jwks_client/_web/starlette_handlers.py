@@ -1,4 +1,4 @@
-"""Have Starlette's own exception handling answer the refusals of a handler, FastAPI's too.
+"""Let Starlette's (and FastAPI's) exception handling answer the refusals of a handler.
 
 So middleware, metrics and error handlers inside the app see the status that is sent. Starlette
 looks up the handlers of an app in the scope, by the class of the exception. Nothing of Starlette is
@@ -26,12 +26,12 @@ _GONE_ON: Final = "jwks_client.gone_on"
 
 
 def is_starlette(scope: Scope) -> bool:
-    """Whether an app of Starlette serves this scope."""
+    """Return whether a Starlette app serves this scope."""
     return _HANDLERS in scope
 
 
 def answer_in_starlette(scope: Scope) -> None:
-    """Have the app that serves this scope answer refusals; its own handler for JWKSError stays."""
+    """Let the app answer refusals, unless it has a handler for JWKSError."""
     if _HANDLERS in scope:
         scope[_HANDLERS][0].setdefault(JWKSError, _answer)
 
@@ -63,7 +63,7 @@ async def answer_socket(conn: Any, error: JWKSError, answer: Callable[[], Answer
             answer()
             await conn.send({"type": "websocket.close", "code": POLICY_VIOLATION})
         case _:
-            # Starlette asks once more further out, with a new object that knows no state.
+            # Starlette calls this again further out, with a new object without the state.
             scope[_GONE_ON] = True
             raise error
 

@@ -2,7 +2,7 @@
 
 As `asgi_reply` does it: whether a refusal caused a 500 is decided when the app starts that
 response (PEP 3333, ``start_response``), so no response of an app is held back. Must not depend on:
-frameworks, who verifies, what is excluded.
+frameworks, verification, exclusions.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def run(  # noqa: PLR0917 (hot path: keywords cost)
     environ: WSGIEnvironment,
     start_response: StartResponse,
 ) -> Iterable[bytes]:
-    """Run an app for one request; `current_token` is right also while its body is iterated."""
+    """Run an app for one request; `current_token` also works while its body is iterated."""
     handling = Handling(guard, environ, path, token)
     environ[TOKEN_KEY] = token
     environ[HANDLING_KEY] = handling
@@ -50,7 +50,7 @@ def run(  # noqa: PLR0917 (hot path: keywords cost)
             isinstance(file_wrapper, type) and isinstance(body, file_wrapper)
         ):
             handling.end()
-            return body  # a server sends these faster if it sees what they are
+            return body  # servers send lists faster than other iterables
     return _Body(body, token, reply, handling)
 
 
@@ -124,7 +124,7 @@ def _ignore(data: bytes) -> None:
 
 
 class _Body:
-    """A body that an app makes while it is sent, or the answer in its place."""
+    """A streamed body of the app, or the answer in its place."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class _Body:
                 raise
             self._reply.refuse(error, sys.exc_info())
             chunk = b""
-        if self._reply.refusal is not before:  # refused by what ran just now
+        if self._reply.refusal is not before:  # the code that just ran was refused
             self._chunks = iter(self._reply.refusal or ())
             chunk = next(self._chunks)
         return chunk

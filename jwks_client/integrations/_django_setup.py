@@ -18,7 +18,8 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from .._web.guard import Guard, checked_flag, checked_warm_up, told_of_warm_up
+from .._core.settings import flag
+from .._web.guard import Guard, checked_warm_up, describe_warm_up_failure
 from .._web.starlette_connection import GuardSettings
 from ..errors import ConfigurationError
 
@@ -123,7 +124,7 @@ def start(client: Any, options: Mapping[str, Any]) -> None:
     middleware and the exit of the interpreter.
     """
     warm_up = checked_warm_up(options.get("warm_up", "background"))
-    closes = checked_flag("close_client", options.get("close_client", False))
+    closes = flag("close_client", options.get("close_client", False))
     if warm_up == "required":
         _call(client.warm_up)
     elif warm_up is not None:
@@ -139,7 +140,7 @@ def _load(client: Any) -> None:
     try:
         _call(client.warm_up)
     except Exception as error:  # noqa: BLE001 (the first request tries again)
-        _log.warning("%s", told_of_warm_up(error))
+        _log.warning("%s", describe_warm_up_failure(error))
 
 
 def _call(function: Callable[[], Any]) -> None:

@@ -1,6 +1,6 @@
-"""What FastAPI's document says of where a token may stand (OpenAPI 3.1, security schemes).
+"""OpenAPI security schemes for the locations of a token (OpenAPI 3.1).
 
-Owns: a scheme for each place. May not know: tokens; a scheme does nothing when a request comes.
+Schemes only document; they do nothing at run time. Must not depend on: tokens.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Scheme", "schemes"]
 
 
 class Scheme(SecurityBase):
-    """A security scheme: in the document, and nothing at run time."""
+    """A security scheme that only appears in the document."""
 
     def __init__(self, name: str, model: models.SecurityBase) -> None:
         self.scheme_name = name
@@ -31,7 +31,7 @@ class Scheme(SecurityBase):
 def schemes(
     locations: Collection[Location], openid_connect_url: str | None, prefix: str
 ) -> Iterator[Scheme]:
-    """What the document says of where a token may stand; it knows no WebSockets."""
+    """Return the schemes of the locations; OpenAPI cannot describe WebSockets."""
     for one in locations:
         match one:
             case Header(scheme=None) | Cookie():

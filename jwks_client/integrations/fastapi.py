@@ -1,15 +1,15 @@
-"""FastAPI: the caller's token as a dependency, told to the OpenAPI document.
+"""FastAPI: the caller's token as a dependency, documented in OpenAPI.
 
     auth = JWKSAuth(AsyncJWKSClient(providers.stytch("project-live-…")))
 
     @app.get("/orders")
     async def orders(token: Annotated[VerifiedToken, Security(auth, scopes=["orders:read"])]): ...
 
-Owns: the shape that FastAPI reads a dependency by. May not know: how credentials are read or errors
-answered (`_web.guard`), what is asked (`_web.requirement`), what the document says (`_openapi`).
+Must not depend on: how credentials are read or errors answered (`_web.guard`), what a token must
+have (`_web.requirement`), the content of the document (`_openapi`).
 
-Nothing has to be installed: errors of ours are answered in any app where a `JWKSAuth` was asked,
-unless the app has an ``exception_handler`` for ``JWKSError`` of its own.
+No setup is needed: errors are answered in any app that uses a `JWKSAuth`, unless the app has its
+own ``exception_handler`` for ``JWKSError``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ except ImportError as error:
 
 from .. import VerifiedToken
 from .._client.access import locations_of
-from .._web.guard import Guard, checked_flag
+from .._core.settings import flag
+from .._web.guard import Guard
 from .._web.handling import note
 from .._web.identity import current_token
 from .._web.requirement import ClaimsRule, Requirement, claims_as
@@ -44,19 +45,19 @@ _FOUND: Final = "jwks_client.found"
 
 
 class JWKSAuth:
-    """A dependency that gives the `VerifiedToken`: ``Depends(auth)``, ``Security(auth, scopes=…)``.
+    """A dependency that returns the token: ``Depends(auth)``, ``Security(auth, scopes=…)``.
 
-    For routes, routers, whole apps and WebSockets. It is also in ``get_token(request)``.
+    For routes, routers, whole apps and WebSockets. ``get_token(request)`` returns it too.
 
     Arguments:
-        client: an `AsyncJWKSClient`; None: the token is the one that `JWKSMiddleware`, which must
-            be around the app, has verified.
-        optional: give None to requests without credentials; bad ones are refused all the same.
+        client: an `AsyncJWKSClient`; None uses the token that `JWKSMiddleware` around the app has
+            verified.
+        optional: return None for requests without credentials; invalid ones are still refused.
         openid_connect_url: the provider's discovery document, for the page with the documentation.
-        scheme_name: put before the names of the security schemes, where an app has several.
+        scheme_name: prefix of the names of the security schemes, if an app has several.
         settings: ``locations``, ``realm``, ``on_error``, ``resource_metadata``,
-            ``trusted_origins``, as `JWKSMiddleware` takes them; without a client ``locations``
-            alone, for the document.
+            ``trusted_origins``, as in `JWKSMiddleware`; without a client only ``locations``, for
+            the document.
 
     Raises ConfigurationError naming the setting.
     """
@@ -73,15 +74,17 @@ class JWKSAuth:
         **settings: Unpack[GuardSettings],
     ) -> None:
         if client is None and settings.keys() - {"locations"}:
-            raise ConfigurationError("client", "is missing: the other settings are for it")
-        self._optional = checked_flag("optional", optional)
+            raise ConfigurationError(
+                "client", "must be given, because the other settings are for it"
+            )
+        self._optional = flag("optional", optional)
         self._guard = (
             None
             if client is None
             else Guard(client, asynchronous=True, optional=optional, **settings)
         )
         locations = settings.get("locations") or locations_of(client)
-        # What FastAPI sees: the connection, the scopes of a Security(), and what documents itself.
+        # FastAPI reads this: the connection, the scopes of a Security(), the security schemes.
         self.__signature__ = Signature(
             [
                 Parameter("connection", Parameter.KEYWORD_ONLY, annotation=HTTPConnection),
@@ -96,7 +99,7 @@ class JWKSAuth:
     async def __call__(
         self, *, connection: HTTPConnection, scopes: SecurityScopes, **_: None
     ) -> VerifiedToken | None:
-        """The token of a connection, or None of an anonymous one."""
+        """Return the token of a connection, or None if it is anonymous."""
         token = await self._token_of(Connection(connection.scope, connection))
         if token is None and (scopes.scopes or not self._optional):
             error = CredentialsError("missing_credentials", "the request carries no credentials")
@@ -111,7 +114,7 @@ class JWKSAuth:
         claims: ClaimsRule | None = None,
         provider: str | None = None,
     ) -> Callable[..., Awaitable[VerifiedToken]]:
-        """A dependency that gives the token if it has what is asked, as the decorator takes it."""
+        """Return a dependency with requirements like those of the decorator."""
         requirement = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
         ours = Depends(self)
 
@@ -121,7 +124,7 @@ class JWKSAuth:
         return required
 
     def claims_as(self, kind: type[T]) -> Callable[..., Awaitable[T | None]]:
-        """A dependency that gives the claims as a type of one's own; None of an anonymous request.
+        """Return a dependency that converts the claims to a type; None if anonymous.
 
         Arguments:
             kind: a dataclass, TypedDict, or msgspec or pydantic type.

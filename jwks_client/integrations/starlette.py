@@ -9,11 +9,10 @@
         exception_handlers={JWKSError: backend.answer},
     )
 
-For applications that have that middleware already. All others take `JWKSMiddleware`, which does
-more: it answers handshakes as they should be, excludes paths, warms up, and sets `current_token`.
+For applications that already have that middleware. All others should use `JWKSMiddleware`, which
+does more: it answers handshakes properly, excludes paths, warms up, and sets `current_token`.
 
-Owns: the translation between Starlette's words and ours. May not know: how credentials are read or
-errors answered (`_web.guard`).
+Must not depend on: how credentials are read or errors answered (`_web.guard`).
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ __all__ = ["JWKSBackend", "JWKSUser"]
 
 
 class JWKSUser(User, BaseUser):
-    """The ``request.user``: its ``token``, and what Starlette asks of a user."""
+    """The ``request.user``: its ``token``, and the attributes of a Starlette user."""
 
 
 class _Refused(AuthenticationError):
@@ -60,17 +59,17 @@ class _Refused(AuthenticationError):
 
 
 class JWKSBackend(AuthenticationBackend):
-    """Says who a request is from, by its token.
+    """Authenticates requests by their token.
 
     Arguments:
         client: an `AsyncJWKSClient`.
-        optional: let requests without credentials pass, as ``UnauthenticatedUser``; bad ones are
-            refused all the same.
+        optional: admit requests without credentials as ``UnauthenticatedUser``; invalid ones are
+            still refused.
         settings: ``locations``, ``realm``, ``on_error``, ``resource_metadata``,
-            ``trusted_origins``, as `JWKSMiddleware` takes them.
+            ``trusted_origins``, as in `JWKSMiddleware`.
 
-    Raises ConfigurationError naming the setting: ``locations`` if a token may stand in a
-    subprotocol or a query, which only `JWKSMiddleware` can take out of what the app sees.
+    Raises ConfigurationError naming the setting: ``locations`` if it contains a
+    subprotocol or a query, which only `JWKSMiddleware` can remove from what the app sees.
     """
 
     def __init__(
@@ -80,11 +79,11 @@ class JWKSBackend(AuthenticationBackend):
         locations = settings.get("locations") or locations_of(client)
         if not all(isinstance(one, (Header, Cookie)) for one in locations):
             raise ConfigurationError(
-                "locations", "are a Header or a Cookie here; for others take JWKSMiddleware"
+                "locations", "must be Header or Cookie; use JWKSMiddleware for others"
             )
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, JWKSUser] | None:
-        """The scopes and the user of a connection, or None without credentials.
+        """Return the scopes and the user of a connection, or None without credentials.
 
         Raises AuthenticationError for `on_error` to answer.
         """
@@ -101,9 +100,9 @@ class JWKSBackend(AuthenticationBackend):
         return AuthCredentials(user.scopes), user
 
     def on_error(self, conn: HTTPConnection, error: AuthenticationError) -> Response:
-        """The answer to what `authenticate` refuses: for ``AuthenticationMiddleware(on_error=…)``.
+        """Return the answer to a refusal, for ``AuthenticationMiddleware(on_error=…)``.
 
-        Another backend's errors are raised. A handshake is closed by Starlette, whatever this says.
+        Another backend's errors are raised. Starlette itself closes handshakes.
         """
         if not isinstance(error, _Refused) or not is_refusal(error.error):
             raise error
@@ -115,9 +114,9 @@ class JWKSBackend(AuthenticationBackend):
     @overload
     async def answer(self, conn: WebSocket, error: Exception) -> None: ...
     async def answer(self, conn: HTTPConnection, error: Exception) -> Response | None:
-        """The answer to an error of ours that the app raises, from ``token.require`` say.
+        """Return the answer to an error that the app raises, such as one of ``token.require``.
 
-        For ``exception_handlers={JWKSError: …}``. What has no answer is raised.
+        For ``exception_handlers={JWKSError: …}``. Errors that are not refusals are raised.
         """
         if not isinstance(error, JWKSError):
             raise error

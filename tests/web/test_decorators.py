@@ -157,7 +157,7 @@ def test_nobody_is_let_in_without_a_token(given):
 def test_a_middleware_that_was_forgotten_is_told_of():
     """Without one a good token is not found: the message says so, where an anonymous request's does not."""
     handler = requires("a")(lambda: None)
-    with pytest.raises(CredentialsError, match="no JWKSMiddleware has seen it") as caught:
+    with pytest.raises(CredentialsError, match="no JWKSMiddleware is around the app") as caught:
         handler()
     assert caught.value.code == "missing_credentials"
 
@@ -513,9 +513,9 @@ def test_a_function_that_is_handed_no_connection_is_not_called(idp, arguments):
     def handle_sync(*args: Any) -> None:
         called.append(args)
 
-    with pytest.raises(TypeError, match="handed no connection"):
+    with pytest.raises(TypeError, match="given no connection"):
         asyncio.run(requires(client=client_of(idp))(handle)(*arguments))
-    with pytest.raises(TypeError, match="handed no connection"):
+    with pytest.raises(TypeError, match="given no connection"):
         requires(client=sync_client_of(idp))(handle_sync)(*arguments)
     assert called == []
 

@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any, Final, TypeAlias, cast
 
+from ..._core.callables import is_coroutine_function
+from ..._core.causes import causes
 from ..._core.issuers.resolver_answers import Failure
 from ..._core.provider import Provider
 from ...errors import ConfigurationError
@@ -63,8 +65,7 @@ class Resolver:
                 "resolve",
                 "must be a callable that is given an issuer",
             )
-        called: Any = getattr(type(resolve), "__call__", None)  # noqa: B004 (an object's own)
-        self.as_task = inspect.iscoroutinefunction(resolve) or inspect.iscoroutinefunction(called)
+        self.as_task = is_coroutine_function(resolve)
         if self.as_task and not asynchronous:
             raise ConfigurationError(
                 "resolve",
@@ -189,12 +190,8 @@ def _raised(error: BaseException) -> Failure:
     place = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         place = f" at {PurePath(frame.f_code.co_filename).name}:{line}"  # the last one counts
-    cause: BaseException | None = error
-    seen: set[int] = set()
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
+    for cause in causes(error):
         cause.__traceback__ = None
-        cause = cause.__cause__ or cause.__context__
     return Failure(
         "the application's resolver raised an exception",
         error,

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypedDict
 
+from ..._core.causes import causes
 from ..._core.keysets.cache import (
     Budget,
     Decision,
@@ -313,10 +314,6 @@ def _in_words(failure: Failed) -> str | None:
 
 def _without_frames(failed: Failed) -> Failed:
     """Drop the frames of a failure's causes: the cache keeps the failure, not its sockets."""
-    cause: BaseException | None = failed.cause
-    seen: set[int] = set()
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
+    for cause in causes(failed.cause):
         cause.__traceback__ = None
-        cause = cause.__cause__ or cause.__context__
     return failed

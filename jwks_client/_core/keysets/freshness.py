@@ -45,10 +45,10 @@ def read_freshness(
     wished = _seconds(directives.get("stale-if-error"))
     if wished is not None:
         stale_for = min(stale_for, wished)
-    told = _told_life(headers, directives, wall) if policy.honour_headers else None
-    if told is None:
+    stated = _stated(headers, directives, wall) if policy.honour_headers else None
+    if stated is None:
         return None if renewed and not directives else Freshness(policy.ttl, stale_for)
-    return Freshness(min(max(told, policy.min_ttl), policy.max_ttl), stale_for)
+    return Freshness(min(max(stated, policy.min_ttl), policy.max_ttl), stale_for)
 
 
 def caching_headers(headers: Mapping[str, str], wall: float) -> dict[str, str]:
@@ -74,10 +74,10 @@ def stated_lifetime(headers: Mapping[str, str], wall: float) -> float | None:
     """Return the lifetime in seconds that a response states; None if it states none.
 
     Arguments:
-        headers: of the response, names in lower case.
+        headers: of the response, with lower-case names.
         wall: now, in seconds since the epoch.
     """
-    stated = _told_life(headers, _cache_control(headers.get("cache-control", "")), wall)
+    stated = _stated(headers, _cache_control(headers.get("cache-control", "")), wall)
     return None if stated is None else max(stated, 0.0)
 
 
@@ -91,7 +91,7 @@ def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
     return None if wait is None else min(wait, LONGEST_RETRY_AFTER)
 
 
-def _told_life(headers: Mapping[str, str], directives: dict[str, str], wall: float) -> float | None:
+def _stated(headers: Mapping[str, str], directives: dict[str, str], wall: float) -> float | None:
     if "no-store" in directives or "no-cache" in directives:
         return 0.0
     if "max-age" in directives:

@@ -232,7 +232,7 @@ def read_key_set(document: bytes | str | Mapping[str, Any], *, max_keys: int) ->
 def read_entries(
     document: bytes | str | Mapping[str, Any], *, max_keys: int
 ) -> list[tuple[object, Key | UnusableKey]]:
-    """Return each entry of a JWK Set, in its order, with the key that it is or why it is none.
+    """Return each entry of a JWK Set, in its order, as a key or with the reason why it is unusable.
 
     Raises `BadKeySet` if it is not a key set or has too many entries.
     """

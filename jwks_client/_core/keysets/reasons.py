@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from ..causes import causes
 from ..encoding import printable
 
 _LONGEST: Final = 200
@@ -34,17 +35,14 @@ def status(what: str, code: int, headers: Mapping[str, str]) -> str:
 
 def strictness(error: BaseException | None) -> str | None:
     """Return a hint for a certificate that only Python 3.13's strict checks reject."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if getattr(error, "verify_code", None) in _STRICT_ONLY:
+    for cause in causes(error):
+        if getattr(cause, "verify_code", None) in _STRICT_ONLY:
             return (
-                f"the server's certificate is rejected ({getattr(error, 'verify_message', '')}); "
+                f"the server's certificate is rejected ({getattr(cause, 'verify_message', '')}); "
                 "since version 3.13 Python checks certificates strictly (ssl.VERIFY_X509_STRICT); "
                 "have the certificates reissued, or pass http= an httpx client whose SSL context "
                 "lacks that flag"
             )
-        error = error.__cause__ or error.__context__
     return None
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ... import FetchPolicy
+from ..._core.causes import causes as chain_of
 from ..._core.keysets.reasons import strictness
 from .._output import printable
 
@@ -91,7 +92,7 @@ def trouble_from_error(
             message=f"{where} did not respond within {policy.attempt_timeout:g} s; check that it "
             "is reachable from here, or wait longer with --timeout",
         )
-    causes = _causes(error)
+    causes = list(chain_of(error))
     certificate = next((one for one in causes if isinstance(one, ssl.SSLError)), None)
     if certificate is not None:
         return _bad_certificate(where, host, certificate)
@@ -124,12 +125,3 @@ def _bad_certificate(where: str, host: str, error: ssl.SSLError) -> Trouble:
         message=f"the certificate of {where} is not trusted "
         f"({printable(error.verify_message)}); {hint}",
     )
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in found:
-        found.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    return found
