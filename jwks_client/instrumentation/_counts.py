@@ -80,10 +80,19 @@ class Counts:
             return provider or ""
         return RESOLVED
 
+    def totals(self) -> dict[Verdict, int]:
+        """Return all that was counted in this process."""
+        sums: dict[Verdict, int] = {}
+        for (provider, code), count in list(self._counts.items()):
+            kind, _, error_type = code.partition(":")
+            verdict = Verdict(self.label(provider), kind, error_type)
+            sums[verdict] = sums.get(verdict, 0) + count.total
+        return {verdict: total for verdict, total in sums.items() if total}
+
     def after_fork(self) -> None:
         """Leave to the parent what the parent counted."""
         for count in self._counts.values():
-            count.given = count.total
+            count.total = count.given = 0
 
     def _counter(self) -> Callable[[TokenFacts], None]:
         """Return what counts an accepted token: as little as can be, since each token pays it."""

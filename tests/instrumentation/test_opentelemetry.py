@@ -1,0 +1,129 @@
+"""OpenTelemetry metrics and traces: right, bounded, and linked to the requests that waited."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from jwks_client.errors import KeysUnavailableError, TokenError
+from jwks_client.instrumentation import opentelemetry
+
+
+class Backend:
+    """Providers that keep what they are given in memory."""
+
+    def __init__(self) -> None:
+        self.reader = InMemoryMetricReader()
+        self.meters = MeterProvider([self.reader])
+        self.exporter = InMemorySpanExporter()
+        self.tracers = TracerProvider()
+        self.tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
+
+    def instrument(self, client: Any) -> Any:
+        return opentelemetry.instrument(client, self.meters, self.tracers)
+
+    def points(self, name: str) -> dict[tuple[Any, ...], Any]:
+        """The points of one metric, by the values of their attributes."""
+        data = self.reader.get_metrics_data()
+        return {
+            tuple(point.attributes.values()): getattr(point, "value", getattr(point, "count", None))
+            for resource in (() if data is None else data.resource_metrics)
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            if metric.name == name
+            for point in metric.data.data_points
+        }
+
+    def spans(self, name: str) -> list[Any]:
+        return [span for span in self.exporter.get_finished_spans() if span.name == name]
+
+
+@pytest.fixture
+def backend() -> Any:
+    backend = Backend()
+    yield backend
+    backend.meters.shutdown()
+    backend.tracers.shutdown()
+
+
+def test_what_a_client_does_is_measured(drive, idp, clock, backend):
+    """Verifications, fetches and keys by the names and attributes of the documentation."""
+    client = drive.client(idp)
+    backend.instrument(client)
+    token = idp.issue()
+    for _ in range(3):
+        drive.verify(token)
+    with pytest.raises(TokenError):
+        drive.verify(idp.issue(aud="other"))
+    idp.fail(503)
+    with pytest.raises(KeysUnavailableError):
+        drive.refresh()
+    assert backend.points("jwks_client.verifications") == {
+        ("issuer.test", "accepted"): 3,
+        ("issuer.test", "refused", "wrong_audience"): 1,
+    }
+    assert backend.points("jwks_client.fetch.duration") == {
+        ("issuer.test", "cold", "provider"): 1,
+        ("issuer.test", "manual", "provider", "fetch_failed"): 1,
+    }
+    assert backend.points("jwks_client.keys") == {
+        ("issuer.test", "usable"): 1,
+        ("issuer.test", "unusable"): 0,
+    }
+    assert backend.points("jwks_client.key_set.fetched") == {("issuer.test",): clock.time()}
+
+
+def test_a_fetch_is_linked_to_the_request_that_waited(drive, idp, backend):
+    """The fetch has a trace of its own; one of the two spans names the other."""
+    backend.instrument(drive.client(idp))
+    drive.verify(idp.issue())
+    drive.settle()
+    (fetch,) = backend.spans("jwks_client.fetch")
+    (waited,) = backend.spans("jwks_client.keys_awaited")
+    assert fetch.parent is None
+    assert fetch.context.trace_id != waited.context.trace_id
+    linked = {link.context.span_id for span in (fetch, waited) for link in span.links}
+    assert linked
+    assert linked <= {fetch.context.span_id, waited.context.span_id}
+    assert fetch.start_time <= fetch.end_time
+
+
+def test_a_failed_fetch_is_an_error(drive, idp, backend):
+    """Its span has the code, and no text of the provider."""
+    idp.fail(503)
+    backend.instrument(drive.client(idp))
+    with pytest.raises(KeysUnavailableError):
+        drive.refresh()
+    (fetch,) = backend.spans("jwks_client.fetch")
+    assert (fetch.attributes["error.type"], fetch.status.is_ok) == ("fetch_failed", False)
+
+
+def test_it_can_end(drive, idp, backend):
+    """A client that ended runs the code of one that never was instrumented."""
+    client = drive.client(idp)
+    with backend.instrument(client):
+        drive.verify(idp.issue())
+    drive.verify(idp.issue())
+    assert "_begin" not in vars(client)
+    assert backend.points("jwks_client.verifications") == {("issuer.test", "accepted"): 1}
+    assert backend.points("jwks_client.keys") == {}
+
+
+def test_a_missing_extra_is_named():
+    """The import says what to install."""
+    program = (
+        "import sys; sys.modules['opentelemetry'] = None\n"
+        "import jwks_client.instrumentation.opentelemetry"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert 'pip install "jwks-client-sdk[opentelemetry]"' in ended.stderr
