@@ -1,29 +1,29 @@
-# What people and CI both run. Each target makes the environment it needs from a bare Python.
+# Targets for people and CI. Each one creates the environment that it needs from a bare Python.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Apart, because what the benchmarks compare with brings its own versions of what we depend on.
+# Separate, because the compared libraries require other versions of our dependencies.
 BENCH_VENV := .venv-bench
 FUZZ_VENV := .venv-fuzz
 FUZZ_SECONDS ?= 60
 MUTANTS_VENV := .venv-mutants
 MUTANTS_JOBS ?= 2
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
-# The core is covered by its own tests, which are pure; what else runs it does not count.
+# The core must be covered by its own tests, without help from others.
 CORE_TESTS ?= tests/core
 
-# All cores; a worker that has nothing left to run takes tests from another.
+# All cores; an idle worker takes tests from another.
 PARALLEL := -n auto --dist worksteal
 
 .PHONY: test test-all check format coverage test-servers test-providers docs demo release-check bench fuzz mutants clean
 
-test: $(VENV)/.installed  ## the tests that need no service; PYTEST_ARGS="-n 0 -k name" for some
+test: $(VENV)/.installed  ## the tests that need no services; PYTEST_ARGS="-n 0 -k name" for some
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not extended' $(PYTEST_ARGS)
 
 test-all: test  ## all tests: a browser, servers, Redis, memcached, live providers too
 	$(BIN)/python -m pytest -n auto --dist loadfile -m extended $(PYTEST_ARGS)
 
-check: $(VENV)/.installed  ## all that reads the code and does not run it
+check: $(VENV)/.installed  ## linters, type checkers and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
@@ -31,11 +31,11 @@ check: $(VENV)/.installed  ## all that reads the code and does not run it
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-format: $(VENV)/.installed  ## mend what ruff can
+format: $(VENV)/.installed  ## apply ruff's fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-coverage: $(VENV)/.installed  ## every branch of the core, by the core's own tests
+coverage: $(VENV)/.installed  ## branch coverage of the core by its own tests
 	$(BIN)/coverage run -m pytest $(CORE_TESTS)
 	$(BIN)/coverage report --include='jwks_client/_core/*' --fail-under=100
 
@@ -48,19 +48,19 @@ test-providers: $(VENV)/.installed  ## providers that others wrote, installed ou
 docs: $(VENV)/.installed  ## the site, in docs/_build; a warning or a broken link is an error
 	$(BIN)/python -m sphinx -q -W -b html -c docs . docs/_build
 
-demo: $(VENV)/.installed  ## the library at work, on this machine alone
+demo: $(VENV)/.installed  ## demonstrate the library on this machine
 	$(BIN)/jwks-client demo
 
-release-check: $(VENV)/.installed  ## build the release, and install and examine what was built
+release-check: $(VENV)/.installed  ## build the release, install it and check it
 	$(BIN)/python tools/release_check.py
 
-bench: $(BENCH_VENV)/.installed  ## this library beside others
+bench: $(BENCH_VENV)/.installed  ## compare with other libraries
 	$(BENCH_VENV)/bin/python -m benchmarks
 
-fuzz: $(FUZZ_VENV)/.installed  ## each parser for FUZZ_SECONDS, guided by coverage
+fuzz: $(FUZZ_VENV)/.installed  ## fuzz each parser for FUZZ_SECONDS
 	$(FUZZ_VENV)/bin/python -m fuzz --seconds $(FUZZ_SECONDS)
 
-mutants: $(MUTANTS_VENV)/.installed  ## would the core's tests notice a broken core? (ten minutes and more)
+mutants: $(MUTANTS_VENV)/.installed  ## mutation-test the core (ten minutes or more)
 	$(MUTANTS_VENV)/bin/python tools/mutants --jobs $(MUTANTS_JOBS)
 
 clean:
