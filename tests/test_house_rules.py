@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,47 @@ def test_no_module_is_too_long():
 def test_vectors_stay_where_they_are():
     """No collection of another project is copied here; tests/vectors holds facts and own recordings."""
     assert [path.name for path in ROOT.rglob("SOURCE.md") if ".venv" not in path.parts] == []
+
+
+# Phrases of the dialect that this project once had, each with the plain word for it.
+BANNED = {
+    r"\bmay not know\b": "must not depend on",
+    r"(?<!there )\b(is|are) no (string|number|refusal|type|key|setting|token|Provider)\b": "is not a …",
+    r"\bno such number\b": "say what it must be",
+    r"\b(in|on) the air\b": "in flight",
+    r"\bat hand\b": "cached",
+    r"\bkeys? sets? in hand\b": "static key set",
+    r"\bnot to be had\b": "unavailable",
+    r"\bof one's own\b": "custom",
+    r"\bpast (its|their) life\b": "stale",
+    r"\bwhoever\b": "name the actor",
+    r"\btold of\b": "reported",
+    r"\bturned away\b": "denied",
+    r"\bf?\"takes (a|an|True|strings|the) ": "must be …, got …",
+    r"\bHS256 and its kin\b": "HS256, HS384, HS512",
+}
+# What is clean. It grows, and nothing leaves it.
+CLEAN = (
+    *("_core", "_web", "_client", "providers", "testing", "cli", "stores", "instrumentation"),
+    *("integrations", "errors.py", "events.py", "protocols.py", "decorators.py", "asgi.py"),
+    "wsgi.py",
+)
+
+
+def sources(name: str) -> list[Path]:
+    """Every module of a folder of the package, or the one module."""
+    path = Path(jwks_client.__file__).parent / name
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_the_language_is_plain(name):
+    """No docstring, comment or message of a clean part of the package has a banned phrase."""
+    found = [
+        f"{path.name}:{number}: {match[0]!r} (say: {plain})"
+        for path in sources(name)
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        for phrase, plain in BANNED.items()
+        if (match := re.search(phrase, line, re.IGNORECASE))
+    ]
+    assert found == []

@@ -1,10 +1,10 @@
-"""How a factory's own fields and the caller's options become one `Provider`.
+"""Merge a factory's own fields and the caller's options into one `Provider`.
 
-Owns: the merging rule, the same for every factory. May not know: any provider.
+The rule is the same for every factory. Must not depend on: any provider.
 
-An option replaces the factory's field, with two exceptions. What tells a provider's kinds of token
-apart stands in ``required_claims``, ``forbidden_claims``, ``claim_values`` and ``checks``: there an
-option adds, so that one more rule of the caller never drops the factory's own (an entry of
+An option replaces the factory's field, with two exceptions. The fields ``required_claims``,
+``forbidden_claims``, ``claim_values`` and ``checks`` tell kinds of token apart: there an option
+adds, so that one more rule of the caller never drops the factory's own (an entry of
 ``claim_values`` replaces the one of its name). And there is one key source: an option that brings
 one (``jwks_url``, ``discovery_url``, ``jwks``) takes the place of the factory's.
 """

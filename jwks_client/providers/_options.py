@@ -1,7 +1,6 @@
-"""The keywords that every factory takes beside its own parameters, for type checkers.
+"""The keywords that every factory accepts besides its own parameters, for type checkers.
 
-Owns: `ProviderOptions` and the chain that leads to it. May not know: any provider, or what is done
-with the options (`_make.py`).
+Must not depend on: any provider, or how options are merged (`_make.py`).
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ _NOT_SHARED: Final = frozenset({"LocMemCache", "DummyCache", "SimpleCache", "Nul
 class CacheStore:
     """A store on a cache that processes share, such as ``django.core.cache.cache``.
 
-    Whoever can write to a cache that unpickles, as Django's and Flask-Caching's do, can run code in
-    this process; a seal cannot help against that.
+    Anyone who can write to a cache that unpickles, as Django's and Flask-Caching's do, can run
+    code in this process; a seal cannot help against that.
 
     Arguments:
         cache: has ``add``, ``get``, ``set(key, value, seconds)`` and ``delete``; ``add`` must be

@@ -30,8 +30,8 @@ class RedisStore:
     Arguments:
         redis: a URL (``redis://``, ``rediss://`` or ``unix://``), which needs the extra ``redis``,
             or a client of redis-py or valkey-py. Timeouts of your own client are yours to set.
-        secret: seals what is written, at least 32 bytes: whoever can write to the server, but does
-            not know the secret, cannot plant a key. Several: the first seals, all verify.
+        secret: seals what is written, at least 32 bytes. An attacker who can write to the server,
+            but does not know the secret, cannot plant a key. Several: the first seals, all verify.
         prefix: of the names of all keys.
 
     Raises `ConfigurationError` naming the argument.

@@ -105,7 +105,7 @@ class Tenants:
             return self._table.tenants
 
     def at_once(self, issuer: str) -> Loaded | None:
-        """The tenant of an issuer if it is at hand and nothing else is called for. No lock."""
+        """Return the tenant of an issuer if it can be used without the resolver. Needs no lock."""
         return self._table.at_once(issuer, self._clock.monotonic())
 
     def resolved(self, issuer: str) -> Generator[Resolution, object, Loaded]:
