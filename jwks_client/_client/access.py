@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .._core.locations import Location
     from ..events import Event
     from ..protocols import Listener
+    from .issuers.directory import Directory
     from .usage import Counter
 
 
@@ -35,6 +36,12 @@ def configured_names(client: Any) -> tuple[str, ...]:
     """Return the names of a client's configured providers, in the order given."""
     names: tuple[str, ...] = client._directory.names  # noqa: SLF001 (our own class)
     return names
+
+
+def checks_every_audience(client: object) -> bool:
+    """Return whether each configured provider of a client checks the audience."""
+    directory: Directory | None = getattr(client, "_directory", None)
+    return directory is None or directory.checks_every_audience
 
 
 def key_set_of(client: Any, provider: str) -> KeySet | None:

@@ -9,7 +9,6 @@ import asyncio
 import atexit
 import functools
 import inspect
-import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -18,8 +17,9 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from .._client.keeper import ThreadKeeper, keeper_of
 from .._core.settings import flag
-from .._web.guard import Guard, checked_warm_up, describe_warm_up_failure
+from .._web.guard import Guard, checked_warm_up, required_start
 from .._web.starlette_connection import GuardSettings
 from ..errors import ConfigurationError
 
@@ -31,7 +31,6 @@ __all__ = [
     "start",
 ]
 
-_log = logging.getLogger("jwks_client")
 _OF_GUARD: Final = frozenset(GuardSettings.__annotations__)
 _OPTIONS: Final = _OF_GUARD | {"optional", "exclude", "preflight", "warm_up", "close_client"}
 
@@ -117,30 +116,21 @@ def _forget_guard(setting: str, **_: object) -> None:
 setting_changed.connect(_forget_guard, dispatch_uid="jwks_client.guard")  # by tests
 
 
-def start(client: Any, options: Mapping[str, Any]) -> None:
-    """Load the client's keys as ``warm_up`` says; close it at the end if ``close_client`` says so.
+def start(client: Any, options: Mapping[str, Any]) -> ThreadKeeper | None:
+    """Load the keys now if ``warm_up`` is ``"required"``; return what the first request begins.
 
-    Django reports neither the start nor the end of a server, so these are the making of the
-    middleware and the exit of the interpreter.
+    Django reports neither the start nor the end of a server. Nothing is begun when the middleware
+    is made, since the server may fork afterwards: the first request of a process begins to load
+    keys in the background. ``close_client`` closes the client when the interpreter exits.
     """
     warm_up = checked_warm_up(options.get("warm_up", "background"))
     closes = flag("close_client", options.get("close_client", False))
     if warm_up == "required":
-        _call(client.warm_up)
-    elif warm_up is not None:
-        threading.Thread(
-            target=_load, args=(client,), name="jwks-client warm-up", daemon=True
-        ).start()
+        _call(required_start(client))
     if closes:
         close = client.aclose if inspect.iscoroutinefunction(client.verify) else client.close
         atexit.register(_call, close)
-
-
-def _load(client: Any) -> None:
-    try:
-        _call(client.warm_up)
-    except Exception as error:  # noqa: BLE001 (the first request tries again)
-        _log.warning("%s", describe_warm_up_failure(error))
+    return keeper_of(client) if warm_up == "background" else None
 
 
 def _call(function: Callable[[], Any]) -> None:

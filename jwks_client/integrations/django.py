@@ -78,10 +78,12 @@ class JWKSMiddleware:
         self._exclusions = Exclusions(options.get("exclude", ()))
         self._passes_preflights = checked_preflight(options.get("preflight", "refuse"))
         connect_django()
-        start(client, options)
+        self._keeper = start(client, options)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Serve one request."""
+        if self._keeper is not None:
+            self._keeper.begin(keep_fresh=False)
         return self._serve_async(request) if self._awaits else self._serve(request)
 
     def _serve(self, request: HttpRequest) -> HttpResponseBase:

@@ -18,10 +18,11 @@ except ImportError as error:
     raise ImportError('The MCP SDK is not installed: pip install "jwks-client-sdk[mcp]"') from error
 
 from .. import VerifiedToken
+from .._client.access import checks_every_audience
 from .._core import settings
 from .._web.guard import check_client
 from .._web.identity import current_token
-from ..errors import TokenError
+from ..errors import ConfigurationError, TokenError
 from ..protocols import AsyncVerifier
 
 __all__ = ["JWKSTokenVerifier"]
@@ -31,7 +32,7 @@ class JWKSTokenVerifier:
     """Verifies the access tokens of an MCP server.
 
     Arguments:
-        client: an `AsyncJWKSClient`. Its providers check the audience, which should be the
+        client: an `AsyncJWKSClient`. Its providers must check the audience, which should be the
             resource (RFC 8707), so that tokens of other APIs are refused.
         resource: the URL of this server, reported to the SDK as the resource of each token.
         required_scopes: scopes that each token must have, for FastMCP; the MCP SDK reads them from
@@ -44,6 +45,11 @@ class JWKSTokenVerifier:
         self, client: AsyncVerifier, *, resource: str, required_scopes: Collection[str] = ()
     ) -> None:
         check_client(client, asynchronous=True)
+        if not checks_every_audience(client):
+            raise ConfigurationError(
+                "client",
+                "must check the audience of every provider, got one with audience=UNCHECKED",
+            )
         self._client = client
         self.resource = settings.url("resource", resource)
         self.required_scopes = list(settings.names("required_scopes", required_scopes))

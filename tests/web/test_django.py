@@ -126,6 +126,19 @@ def test_keys_that_are_required_fail_the_start():
         assert caught.value.code == "fetch_failed"
 
 
+def test_nothing_is_begun_before_the_first_request():
+    """A server may fork after Django made the middleware; the first request begins to load keys."""
+    idp = FakeProvider()
+    client = idp.client()
+    with project(client):
+        application = get_wsgi_application()
+        assert (idp.fetches, client._keeper._claim.locked()) == (0, False)
+        environ: dict[str, Any] = {}
+        setup_testing_defaults(environ)
+        application(environ, lambda *_: None)
+        assert client._keeper._claim.locked()
+
+
 def test_keys_are_loaded_by_the_start():
     """With warm_up="required" the first request fetches nothing."""
     for kind in ("client", "async_client"):

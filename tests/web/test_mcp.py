@@ -6,12 +6,14 @@ import asyncio
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from mcp_apps import RESOURCE, asking
 
-from jwks_client import ConfigurationError, KeysUnavailableError
+from jwks_client import AsyncJWKSClient, ConfigurationError, KeysUnavailableError
 from jwks_client.integrations.mcp import JWKSTokenVerifier
+from jwks_client.providers import UNCHECKED
 from jwks_client.testing import FakeProvider
 
 
@@ -92,6 +94,14 @@ def test_what_the_sdk_keeps_of_a_token(idp):
     idp.rotate()
     with pytest.raises(KeysUnavailableError):
         asyncio.run(verifier.verify_token(idp.issue()))
+
+
+def test_a_client_that_accepts_any_audience_is_refused(idp):
+    """Tokens that were issued for other APIs must not open an MCP server."""
+    provider = replace(idp.provider, audience=UNCHECKED)
+    with pytest.raises(ConfigurationError) as caught:
+        JWKSTokenVerifier(AsyncJWKSClient(provider), resource=RESOURCE)
+    assert caught.value.field == "client"
 
 
 def test_wrong_settings_are_refused_with_the_fix(idp):

@@ -15,6 +15,7 @@ from ..._core.locations import Location
 from ..._core.provider import Provider
 from ..._core.tokens.claims import Rules
 from ..._core.tokens.unverified import UnverifiedToken
+from ..._core.unchecked import UNCHECKED
 from ...errors import JWKSError, KeysUnavailableError, TokenError
 from ..keysets.pool import Sources
 from ..keysets.source import KeySource
@@ -75,6 +76,12 @@ class Directory:
 
     def _pairs(self, some: Sequence[Rules]) -> Pairs:
         return tuple([(rules, self.sources[rules.name]) for rules in some])
+
+    @property
+    def checks_every_audience(self) -> bool:
+        """Whether each configured provider checks the audience."""
+        named = map(self._routes.named, self.names)
+        return all(rules.provider.audience is not UNCHECKED for rules in named)
 
     @property
     def names(self) -> tuple[str, ...]:
