@@ -1,7 +1,7 @@
 """Protect an aiohttp app: `setup` for all of it, `requires` for what a handler needs.
 
-Shows an open path, handlers that require scopes and claims, and a WebSocket. The keys are loaded
-when the app starts, and the client is closed when it ends.
+Shows open paths for probes, handlers that require scopes and claims, and a WebSocket. The keys are
+loaded when the app starts, and the client is closed when it ends.
 
     pip install "jwks-client-sdk[aiohttp]"
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -30,9 +30,18 @@ def subject() -> str | None:
     return None if token is None else token.subject
 
 
+CLIENT = web.AppKey("client", AsyncJWKSClient)
+
+
 async def health(_: web.Request) -> web.Response:
-    """Answer everyone: the path is excluded."""
+    """Answer a liveness probe: the path is excluded."""
     return web.json_response({"status": "ok"})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """Answer a readiness probe: 503 until the keys are loaded."""
+    is_ready = request.app[CLIENT].ready
+    return web.json_response({"ready": is_ready}, status=200 if is_ready else 503)
 
 
 async def me(request: web.Request) -> web.Response:
@@ -70,10 +79,12 @@ def make_app() -> web.Application:
         audience=os.environ.get("OIDC_AUDIENCE", "api"),
     )
     app = web.Application()
-    setup(app, AsyncJWKSClient(provider), exclude=["/health"], close_client=True)
+    app[CLIENT] = client = AsyncJWKSClient(provider)
+    setup(app, client, exclude=["/health", "/ready"], close_client=True)
     app.add_routes(
         [
             web.get("/health", health),
+            web.get("/ready", ready),
             web.get("/me", me),
             web.get("/orders", read_orders),
             web.post("/orders", order),

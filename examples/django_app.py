@@ -24,13 +24,21 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.views import View
 
-from jwks_client import AsyncJWKSClient, providers
+from jwks_client import AsyncJWKSClient, KeysUnavailableError, providers
 from jwks_client.integrations.django import requires
 
 
 def health(_request: HttpRequest) -> JsonResponse:
-    """Answer everyone."""
+    """Answer a liveness probe."""
     return JsonResponse({"status": "ok"})
+
+
+async def ready(_request: HttpRequest) -> JsonResponse:
+    """Answer a readiness probe: 503 until the keys are loaded, which each probe tries."""
+    if not client.ready:
+        with contextlib.suppress(KeysUnavailableError):
+            await client.warm_up(timeout=1)
+    return JsonResponse({"ready": client.ready}, status=200 if client.ready else 503)
 
 
 async def me(request: HttpRequest) -> JsonResponse:
@@ -52,12 +60,18 @@ class Orders(View):
         return JsonResponse({"order of": request.token.subject}, status=201)
 
 
-urlpatterns = [path("health", health), path("me", me), path("orders", Orders.as_view())]
+urlpatterns = [
+    path("health", health),
+    path("ready", ready),
+    path("me", me),
+    path("orders", Orders.as_view()),
+]
 
 
 def make_app() -> ASGIHandler:
     """Configure the site as the environment says."""
-    globals()["client"] = AsyncJWKSClient(  # in a project: project/auth.py
+    global client  # noqa: PLW0603 (in a project: a module of its own, project/auth.py)
+    client = AsyncJWKSClient(
         providers.oidc(
             os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
             audience=os.environ.get("OIDC_AUDIENCE", "api"),
@@ -70,7 +84,7 @@ def make_app() -> ASGIHandler:
         ROOT_URLCONF=__name__,
         SECRET_KEY="only-signs-cookies-and-this-site-sets-none",
         JWKS_CLIENT=f"{__name__}.client",
-        JWKS_OPTIONS={"exclude": ["/health"], "realm": "orders"},
+        JWKS_OPTIONS={"exclude": ["/health", "/ready"], "realm": "orders"},
     )
     return get_asgi_application()
 

@@ -24,7 +24,7 @@ from django.core.asgi import get_asgi_application
 from django.core.handlers.asgi import ASGIHandler  # noqa: TC002 (a reader looks for it here)
 from django.urls import path
 
-from jwks_client import JWKSClient, VerifiedToken, providers
+from jwks_client import JWKSClient, KeysUnavailableError, VerifiedToken, providers
 from jwks_client.integrations.drf import HasScopes, JWKSAuthentication, TokenUser
 
 APPS = ["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"]
@@ -57,6 +57,13 @@ def urls() -> list[Any]:
         def get(self, _request: Any) -> Response:
             return Response({"status": "ok"})
 
+    class Ready(Health):  # 503 until the keys are loaded, which each probe tries
+        def get(self, _request: Any) -> Response:
+            if not client.ready:
+                with contextlib.suppress(KeysUnavailableError):
+                    client.warm_up(timeout=1)
+            return Response({"ready": client.ready}, status=200 if client.ready else 503)
+
     class Orders(APIView):  # type: ignore[misc]
         permission_classes = (HasScopes("orders:read"),)
 
@@ -71,6 +78,7 @@ def urls() -> list[Any]:
 
     return [
         path("health", Health.as_view()),
+        path("ready", Ready.as_view()),
         path("orders", Orders.as_view()),
         path("staff", Staff.as_view()),
     ]
@@ -78,7 +86,8 @@ def urls() -> list[Any]:
 
 def make_app() -> ASGIHandler:
     """Configure the API as the environment says."""
-    globals()["client"] = JWKSClient(  # in a project: project/auth.py
+    global client  # noqa: PLW0603 (in a project: a module of its own, project/auth.py)
+    client = JWKSClient(
         providers.oidc(
             os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
             audience=os.environ.get("OIDC_AUDIENCE", "api"),

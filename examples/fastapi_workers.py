@@ -14,6 +14,7 @@ stands it works with the provider that ``jwks-client serve`` runs on this machin
 Redis server: a store can only help.
 """
 
+import asyncio
 import contextlib
 import os
 import sys
@@ -21,12 +22,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import FastAPI, Security
+from fastapi import FastAPI, Response, Security
 
 from jwks_client import AsyncJWKSClient, KeysUnavailableError, VerifiedToken, providers, stores
 from jwks_client.integrations.fastapi import JWKSAuth
 
 PLACEHOLDER = "not a secret: at least 32 bytes from a vault"
+
+
+async def load(client: AsyncJWKSClient) -> None:
+    """Load the keys, and try until they are loaded: the provider may be away at the start."""
+    while not client.ready:
+        try:
+            await client.warm_up()
+        except KeysUnavailableError as error:
+            print(f"keys not loaded yet: {error}", file=sys.stderr)
+            await asyncio.sleep(error.retry_after or 1)
 
 
 def make_app() -> FastAPI:
@@ -43,12 +54,21 @@ def make_app() -> FastAPI:
     @contextlib.asynccontextmanager
     async def live(_: FastAPI) -> AsyncIterator[None]:
         async with client:
-            with contextlib.suppress(KeysUnavailableError):  # the first request tries again
-                await client.warm_up()
+            loading = asyncio.create_task(load(client))
             yield
+            loading.cancel()
 
     app = FastAPI(title="Orders", lifespan=live)
     auth = JWKSAuth(client)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/ready")
+    async def ready(response: Response) -> dict[str, bool]:
+        response.status_code = 200 if client.ready else 503
+        return {"ready": client.ready}
 
     @app.get("/orders")
     def orders(

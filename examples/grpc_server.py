@@ -1,7 +1,8 @@
 """Protect a gRPC server: an interceptor for all methods, scopes for some of them.
 
-Shows an open method, one that any caller may call, one that requires a scope, and a stream. The
-messages are JSON, so that the example needs no generated code; the interceptor never reads them.
+Shows open methods for probes, one that any caller may call, one that requires a scope, and a
+stream. The messages are JSON, so that the example needs no generated code; the interceptor never
+reads them.
 
     pip install "jwks-client-sdk[grpc]"
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -22,7 +23,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from jwks_client import AsyncJWKSClient, providers
+from jwks_client import AsyncJWKSClient, KeysUnavailableError, providers
 from jwks_client.asgi import current_token
 from jwks_client.integrations.grpc import AsyncAuthInterceptor
 
@@ -33,8 +34,18 @@ def caller() -> str | None:
     return None if token is None else token.subject
 
 
+async def load(client: AsyncJWKSClient) -> None:
+    """Load the keys, and try until they are loaded: the provider may be away at the start."""
+    while not client.ready:
+        try:
+            await client.warm_up()
+        except KeysUnavailableError as error:
+            print(f"keys not loaded yet: {error}", file=sys.stderr)
+            await asyncio.sleep(error.retry_after or 1)
+
+
 async def check(_request: Any, _context: Any) -> dict[str, Any]:
-    """Answer everyone: the method is excluded."""
+    """Answer a liveness probe: the method is excluded."""
     return {"status": "SERVING"}
 
 
@@ -56,6 +67,11 @@ async def watch(_request: Any, _context: Any) -> AsyncIterator[dict[str, Any]]:
 
 def make_server(client: AsyncJWKSClient) -> grpc.aio.Server:
     """Return the server, not yet started."""
+
+    async def ready(_request: Any, _context: Any) -> dict[str, Any]:
+        """Answer a readiness probe: not serving until the keys are loaded."""
+        return {"status": "SERVING" if client.ready else "NOT_SERVING"}
+
     as_json: dict[str, Any] = {
         "request_deserializer": json.loads,
         "response_serializer": lambda message: json.dumps(message).encode(),
@@ -64,6 +80,7 @@ def make_server(client: AsyncJWKSClient) -> grpc.aio.Server:
         "shop.Orders",
         {
             "Check": grpc.unary_unary_rpc_method_handler(check, **as_json),
+            "Ready": grpc.unary_unary_rpc_method_handler(ready, **as_json),
             "WhoAmI": grpc.unary_unary_rpc_method_handler(who_am_i, **as_json),
             "Cancel": grpc.unary_unary_rpc_method_handler(cancel, **as_json),
             "Watch": grpc.unary_stream_rpc_method_handler(watch, **as_json),
@@ -72,7 +89,7 @@ def make_server(client: AsyncJWKSClient) -> grpc.aio.Server:
     protect = AsyncAuthInterceptor(
         client,
         scopes={"/shop.Orders/Cancel": "orders:write"},
-        exclude=["/shop.Orders/Check"],
+        exclude=["/shop.Orders/Check", "/shop.Orders/Ready"],
     )
     return grpc.aio.server(handlers=[orders], interceptors=[protect])
 
@@ -87,10 +104,12 @@ async def serve() -> None:
         server = make_server(client)
         port = server.add_insecure_port(f"127.0.0.1:{os.environ.get('PORT', '50051')}")
         await server.start()
+        loading = asyncio.create_task(load(client))
         print(f"gRPC is running on http://127.0.0.1:{port}", file=sys.stderr, flush=True)
         try:
             await server.wait_for_termination()
         finally:
+            loading.cancel()
             await server.stop(1)
 
 

@@ -1,7 +1,7 @@
 """Protect a Litestar app: a plugin for all of it, guards for what routes require.
 
-Shows an open route, guards, a WebSocket, and an OpenAPI document that names the provider. The keys
-are loaded when the app starts, and the client is closed when it ends.
+Shows open routes for probes, guards, a WebSocket, and an OpenAPI document that names the provider.
+The keys are loaded when the app starts, and the client is closed when it ends.
 
     pip install "jwks-client-sdk[litestar,cli]"       # cli brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -17,7 +17,8 @@ import os
 import sys
 from typing import Any
 
-from litestar import Litestar, Request, WebSocket, get, post, websocket
+from litestar import Litestar, Request, Response, WebSocket, get, post, websocket
+from litestar.datastructures import State
 
 from jwks_client import AsyncJWKSClient, providers
 from jwks_client.integrations.litestar import JWKSAuth, requires
@@ -25,8 +26,15 @@ from jwks_client.integrations.litestar import JWKSAuth, requires
 
 @get("/health", exclude_from_auth=True)
 async def health() -> dict[str, str]:
-    """Answer everyone."""
+    """Answer a liveness probe."""
     return {"status": "ok"}
+
+
+@get("/ready", exclude_from_auth=True)
+async def ready(state: State) -> Response[dict[str, bool]]:
+    """Answer a readiness probe: 503 until the keys are loaded."""
+    is_ready = state.client.ready
+    return Response({"ready": is_ready}, status_code=200 if is_ready else 503)
 
 
 @get("/me")
@@ -59,13 +67,18 @@ def make_app() -> Litestar:
     """Return the app as the environment configures it; also for ``uvicorn --factory``."""
     issuer = os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400")
     provider = providers.oidc(issuer, audience=os.environ.get("OIDC_AUDIENCE", "api"))
+    client = AsyncJWKSClient(provider)
     auth = JWKSAuth(
-        AsyncJWKSClient(provider),
+        client,
         exclude=["/schema", "/schema/*"],
         openid_connect_url=f"{issuer}/.well-known/openid-configuration",
         close_client=True,
     )
-    return Litestar([health, me, read_orders, order, live], plugins=[auth])
+    return Litestar(
+        [health, ready, me, read_orders, order, live],
+        plugins=[auth],
+        state=State({"client": client}),
+    )
 
 
 def main() -> int:

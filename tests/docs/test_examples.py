@@ -33,6 +33,7 @@ from app_answers import (
     check_litestar_app,
     check_starlette_app,
     check_two_providers_app,
+    is_ready,
     queue_of,
     refusal,
 )
@@ -559,6 +560,8 @@ def check_fastapi_workers(redis_url) -> None:
     with served() as idp, service("fastapi_workers", idp, REDIS_URL=redis_url) as base_url:
         good = idp.issue(sub="u7", scope="orders:read")
         until_it_listens(base_url)
+        assert ask(base_url, "/health").json() == {"status": "ok"}
+        assert is_ready(base_url)
         answers = [ask(base_url, "/orders", good).json() for _ in range(20)]
         assert {one["orders of"] for one in answers} == {"u7"}
         assert refusal(ask(base_url, "/orders")) == (401, "missing_credentials")
@@ -630,6 +633,7 @@ def test_every_example_is_in_the_index():
 @by_script
 def test_an_example_can_be_imported(name, internet, capsys, monkeypatch):
     """An import does nothing: no request, no output, no reading of settings or tokens."""
+    runpy.run_path(str(SCRIPTS[name]), run_name=name)  # some frameworks read settings when loaded
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdin", None)
         patch.setattr(os, "environ", None)
