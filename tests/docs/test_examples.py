@@ -614,6 +614,24 @@ def test_an_example_works_on_a_real_wire(request, name):
     check(**{one: request.getfixturevalue(one) for one in inspect.signature(check).parameters})
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("aiohttp_app", "asgi_app", "async_service", "django_app", "drf_app"),
+        *("fastapi_app", "litestar_app", "starlette_app"),
+    ],
+)
+def test_an_example_that_starts_in_an_outage_becomes_ready_by_its_probes_alone(name):
+    """It is alive and not ready while the provider is away, and ready soon after that is back."""
+    with served() as idp:
+        idp.fail(503)
+        with service(name, idp) as base_url:
+            assert ask(base_url, "/health").status_code == 200
+            assert ask(base_url, "/ready").status_code == 503
+            idp.recover()
+            assert is_ready(base_url)
+
+
 # What holds for all of them.
 
 by_script = pytest.mark.parametrize("name", SCRIPTS)
