@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .._core.locations import Location
     from ..events import Event
     from ..protocols import Listener
-    from .issuers.directory import Directory
     from .usage import Counter
 
 
@@ -40,8 +39,8 @@ def configured_names(client: Any) -> tuple[str, ...]:
 
 def checks_every_audience(client: object) -> bool:
     """Return whether each configured provider of a client checks the audience."""
-    directory: Directory | None = getattr(client, "_directory", None)
-    return directory is None or directory.checks_every_audience
+    directory: Any = getattr(client, "_directory", None)
+    return directory is None or directory.checks_every_audience is True
 
 
 def key_set_of(client: Any, provider: str) -> KeySet | None:
