@@ -8,7 +8,8 @@ FUZZ_VENV := .venv-fuzz
 FUZZ_SECONDS ?= 60
 MUTANTS_VENV := .venv-mutants
 MUTANTS_JOBS ?= 2
-INSTALL := -m pip install --quiet --disable-pip-version-check --editable
+# Dependency groups (PEP 735) need pip 25.1.
+PIP := -m pip --quiet --disable-pip-version-check install
 # The core must be covered by its own tests, without help from others.
 CORE_TESTS ?= tests/core
 
@@ -69,20 +70,24 @@ clean:
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(INSTALL) '.[dev]'
+	$(BIN)/python $(PIP) --upgrade 'pip>=25.1'
+	$(BIN)/python $(PIP) --editable '.[all]' --group dev
 	touch $@
 
 $(BENCH_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(BENCH_VENV)
-	$(BENCH_VENV)/bin/python $(INSTALL) '.[bench]'
+	$(BENCH_VENV)/bin/python $(PIP) --upgrade 'pip>=25.1'
+	$(BENCH_VENV)/bin/python $(PIP) --editable '.[fast,prometheus]' --group bench
 	touch $@
 
 $(FUZZ_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(FUZZ_VENV)
-	$(FUZZ_VENV)/bin/python $(INSTALL) '.[fuzz]'
+	$(FUZZ_VENV)/bin/python $(PIP) --upgrade 'pip>=25.1'
+	$(FUZZ_VENV)/bin/python $(PIP) --editable '.[fast]' --group fuzz
 	touch $@
 
 $(MUTANTS_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(MUTANTS_VENV)
-	$(MUTANTS_VENV)/bin/python $(INSTALL) '.[test,mutants]'
+	$(MUTANTS_VENV)/bin/python $(PIP) --upgrade 'pip>=25.1'
+	$(MUTANTS_VENV)/bin/python $(PIP) --editable '.[all]' --group mutants
 	touch $@

@@ -8,8 +8,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-# The workshop's own extras may always be the newest; all others are promises to users.
-WORKSHOP = {"test", "dev", "bench", "fuzz", "mutants"}
 LOWER_BOUND = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^]]*\])?>=(?P<version>[0-9][0-9.]*)")
 
 
@@ -17,8 +15,8 @@ def lowest(project: dict[str, Any]) -> list[str]:
     """One ``name==version`` for each requirement of the package and of its extras for users."""
     extras = project["optional-dependencies"]
     wanted = list(project["dependencies"])
-    for extra in extras.keys() - WORKSHOP:
-        wanted += extras[extra]
+    for extra in extras.values():
+        wanted += extra
     pins = []
     for requirement in wanted:
         if requirement.startswith(f"{project['name']}["):

@@ -44,7 +44,7 @@ def main() -> None:
     if asked.write and (asked.quick or asked.only):
         parser.error("what is written is measured in full")
     if asked.write and not find_spec("matplotlib"):
-        parser.error("the figure wants matplotlib: pip install -e '.[bench]'")
+        parser.error("the figure wants matplotlib: pip install -e '.[fast]' --group bench")
     measure = QUICK if asked.quick else FULL
     _prepare()
     begun = perf_counter()
