@@ -86,7 +86,7 @@ def each_inside(
 def quickly(run: Callable[[list[Any]], float]) -> Callable[[list[Any]], float]:
     """A run with the extra `fast`."""
     octets, object_ = encoding.octets_by_pybase64(), encoding.object_by_orjson()
-    assert None not in {octets, object_}, "the extra fast is missing: pip install -e '.[fast]' --group bench"
+    assert None not in {octets, object_}, "the extra fast is missing"
 
     def quick_run(tokens: list[Any]) -> float:
         with (
