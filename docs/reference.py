@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import logging
 import re
 import sys
 from pathlib import Path
@@ -29,8 +30,10 @@ with the values that are accepted. [Debugging](debug.md) has the errors and thei
 """
 EVENTS = """## Events
 
-What each listener of `listeners=[…]` is given; `events.LoggingListener()` writes them to the logger
-`jwks_client`."""
+A client calls each of its `listeners=[…]` with these. `events.LoggingListener()` logs them to the
+logger `jwks_client`, at the level below, each field as the attribute `jwks_<field>` of the record.
+Events marked * are limited to ten records at once and one a second. [Logs](production.md#logs) has
+the other loggers."""
 _KINDS = (Provider, CachePolicy, FetchPolicy)
 _SECTION = re.compile(r"^(?:Arguments|Attributes):\n((?:(?: {4}.*)?\n?)+)", re.MULTILINE)
 _ENTRY = re.compile(r"^ {4}(?=\S)", re.MULTILINE)
@@ -45,7 +48,9 @@ def rendered() -> str:
         _attributes("Health, one of `client.health()`", Health),
         _attributes("KeyUse, of `client.usage()`", KeyUse),
         EVENTS,
-        _table(("event", "fields", "when"), [_event(kind) for kind in get_args(events.Event)]),
+        _table(
+            ("event", "level", "fields", "when"), [_event(kind) for kind in get_args(events.Event)]
+        ),
     ]
     return "\n\n".join([HEAD.rstrip(), *told]) + "\n"
 
@@ -61,10 +66,12 @@ def _attributes(title: str, kind: type) -> str:
     return f"## {title}\n\n{_summary(kind)}\n\n{_table(('attribute', ''), rows)}"
 
 
-def _event(kind: Any) -> tuple[str, str, str]:
+def _event(kind: Any) -> tuple[str, str, str, str]:
     fields = ", ".join(f"`{one.name}`" for one in dataclasses.fields(kind))
     text = re.sub(r"\s+", " ", inspect.getdoc(kind) or "")
-    return f"`{kind.__name__}`", fields, _plain(text)
+    level = logging.getLevelName(events._LEVELS[kind])  # noqa: SLF001 (users set it by `logging`)
+    limited = " *" if kind in events._DRIVEN_BY_TOKENS else ""  # noqa: SLF001
+    return f"`{kind.__name__}`", f"{level}{limited}", fields, _plain(text)
 
 
 def _summary(kind: type) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 from collections.abc import Iterator
 
 import httpx
@@ -50,3 +51,13 @@ def release_2_of_the_mcp_sdk(request: pytest.FixtureRequest) -> None:
         installed = importlib.metadata.version("mcp")
         if installed.startswith("1."):
             pytest.skip(f"written for release 2 of the MCP SDK, and {installed} is installed")
+
+
+@pytest.fixture
+def logging_of_its_own() -> Iterator[None]:
+    """Undo what a page does to the library's logger."""
+    log = logging.getLogger("jwks_client")
+    level, handlers = log.level, log.handlers[:]
+    yield
+    log.setLevel(level)
+    log.handlers[:] = handlers

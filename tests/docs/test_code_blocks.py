@@ -79,6 +79,7 @@ def code_of(block: Block) -> str:
     return "".join(f"{line[1:]}\n" for line in block.text.splitlines() if not line.startswith("-"))
 
 
+@pytest.mark.usefixtures("logging_of_its_own")
 @pytest.mark.parametrize("page", runnable, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_code_of_a_page_runs_and_prints_what_it_says(
     page, request, internet, monkeypatch, capsys

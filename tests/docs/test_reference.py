@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -24,3 +25,18 @@ def test_every_field_is_told():
     for kind in (Provider, CachePolicy, FetchPolicy):
         for name in kind.__dataclass_fields__:
             assert f"| `{name}` |" in page, f"{kind.__name__}.{name}"
+
+
+def test_the_page_on_production_names_every_logger():
+    """An operator who sets a level or a handler for each of them misses no record."""
+    package = DOCS.parent / "jwks_client"
+    loggers = {
+        name
+        for path in package.rglob("*.py")
+        if "testing" not in path.parts and "cli" not in path.parts
+        for name in re.findall(r'getLogger\("([\w.]+)"\)', path.read_text("utf-8"))
+    }
+    logs = (DOCS / "production.md").read_text("utf-8").partition("\n## Logs\n")[2]
+    assert (
+        set(re.findall(r"^\| `([\w.]+)` \|", logs.partition("\n## ")[0], re.MULTILINE)) == loggers
+    )
