@@ -54,8 +54,14 @@ def measured(make: Callable[[], JWKSClient], tokens: list[str], count: int) -> s
     return f"{seconds * 1e3:.1f} ms | {size / 1024:.1f} KB | {each * 1e6:.0f} µs"
 
 
+def tenants_row(count: int, idp: FakeProvider, tokens: list[str]) -> str:
+    """Return a row: a client whose resolver knows so many tenants, one of which sends tokens."""
+    records = {one.issuer: one for one in described(count, idp.jwks())}
+    return measured(partial(JWKSClient, resolve=records.get), tokens, count)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     idp = FakeProvider(issuer=f"https://t{ASKED}.test")
     tokens = [idp.issue(sub=f"u{n}", expires_in=3600) for n in range(TOKENS)]
     JWKSClient(*described(10, idp.jwks()))  # what is imported once is imported
@@ -65,6 +71,10 @@ def main() -> None:
         providers = described(count, idp.jwks())
         row = measured(partial(JWKSClient, *providers), tokens, count)
         print(f"| {count} | {row} |", flush=True)
+    print("\n| tenants | construction | memory each | a new token |")
+    print("| --- | --- | --- | --- |")
+    for count in COUNTS:
+        print(f"| {count} | {tenants_row(count, idp, tokens)} |", flush=True)
 
 
 if __name__ == "__main__":

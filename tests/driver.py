@@ -25,6 +25,12 @@ from jwks_client.testing import FakeProvider
 
 PATIENCE = 10.0  # real seconds after which what works is long done
 FLIGHT_PREFIX = "jwks-client"  # how the clients name their threads and tasks
+KEEPER = "jwks-client keeper"  # which lives as long as its client, here of another test
+
+
+def is_flight(name: str) -> bool:
+    """Whether a thread or task of this name ends by itself."""
+    return name.startswith(FLIGHT_PREFIX) and name != KEEPER
 
 
 class Driver(ABC):
@@ -112,9 +118,7 @@ class Driver(ABC):
     def settle(self) -> None:
         """Wait until no flight is in the air; AssertionError after 10 (real) seconds."""
         self._settle_tasks()
-        while flying := [
-            one for one in threading.enumerate() if one.name.startswith(FLIGHT_PREFIX)
-        ]:
+        while flying := [one for one in threading.enumerate() if is_flight(one.name)]:
             for thread in flying:
                 thread.join(PATIENCE)
                 assert not thread.is_alive(), f"{thread.name} is still in the air"
@@ -218,9 +222,7 @@ class AsyncDriver(Driver):
 
     def _settle_tasks(self) -> None:
         async def settle() -> None:
-            while flying := {
-                one for one in asyncio.all_tasks() if one.get_name().startswith(FLIGHT_PREFIX)
-            }:
+            while flying := {one for one in asyncio.all_tasks() if is_flight(one.get_name())}:
                 _, late = await asyncio.wait(flying, timeout=PATIENCE)
                 assert not late, f"{len(late)} flights are still in the air"
 

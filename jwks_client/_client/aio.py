@@ -16,6 +16,7 @@ from .._core.policy import CachePolicy, FetchPolicy
 from .._core.provider import Provider
 from .._core.tokens.explain import Explanation
 from .._core.tokens.verified import VerifiedToken
+from ..errors import JWKSError
 from .fork_gate import making
 from .issuers.resolver_call import Resolution
 from .keysets.flights import Wait
@@ -98,6 +99,11 @@ class AsyncJWKSClient(VerifyingClient):
         begun = self._begin(token, provider, claim_values)
         if type(begun) is VerifiedToken:
             return begun
+        if isinstance(begun, JWKSError):
+            try:
+                raise begun
+            finally:
+                del begun  # or the error's traceback would hold the frame that holds the error
         return await self._drive(begun)
 
     async def get_signing_key(

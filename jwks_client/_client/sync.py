@@ -15,6 +15,7 @@ from .._core.keysets.jwk import Key, KeySet
 from .._core.policy import CachePolicy, FetchPolicy
 from .._core.provider import Provider
 from .._core.tokens.verified import VerifiedToken
+from ..errors import JWKSError
 from .fork_gate import making
 from .issuers.resolver_call import Resolution
 from .keysets.flights import Wait
@@ -103,6 +104,11 @@ class JWKSClient(VerifyingClient):
         begun = self._begin(token, provider, claim_values)
         if type(begun) is VerifiedToken:
             return begun
+        if isinstance(begun, JWKSError):
+            try:
+                raise begun
+            finally:
+                del begun  # or the error's traceback would hold the frame that holds the error
         return self._drive(begun)
 
     def get_signing_key(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .._core.tokens.verified import VerifiedToken
+from ..errors import JWKSError
 
 if TYPE_CHECKING:
     from .._core.keysets.jwk import KeySet
@@ -117,7 +118,7 @@ def counted(begin: Begin, count: Counter) -> Begin:
     """Return the beginning of a verification that counts each accepted token.
 
     Arguments:
-        begin: returns the verified token, or the rest of its way as a generator.
+        begin: returns the verified token, the rest of the verification as a generator, or an error.
         count: called with the facts of each verified token.
     """
 
@@ -126,7 +127,7 @@ def counted(begin: Begin, count: Counter) -> Begin:
         if type(begun) is VerifiedToken:
             count(begun._facts)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (our own class)
             return begun
-        return _rest(begun)
+        return begun if isinstance(begun, JWKSError) else _rest(begun)
 
     def _rest(way: Generator[Any, Any, VerifiedToken]) -> Generator[Any, Any, VerifiedToken]:
         token = yield from way

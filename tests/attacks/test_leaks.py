@@ -8,6 +8,7 @@ import json
 import logging
 import pickle
 import traceback
+from pathlib import Path
 
 import httpx
 import pytest
@@ -29,6 +30,7 @@ from forging import (
     without_network,
 )
 
+import jwks_client
 from jwks_client import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
 from jwks_client.errors import TOKEN_ERROR_CODES, InsufficientScopeError
 from jwks_client.events import LoggingListener
@@ -159,6 +161,41 @@ def test_an_error_says_what_was_expected_and_not_what_came(drive, code):
         drive.verify(raw)
     assert SECRET not in f"{caught.value.expected!r}{caught.value.message}{caught.value.claim}"
     assert caught.value.claim in {None, "iss", "aud", "exp", "nbf", "iat", "org", "nonce"}
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_no_frame_of_a_refusal_holds_the_token(drive, code):
+    """Error trackers record local variables: only `verify` itself, which was given it, has the token."""
+    raw, fields = REFUSED[code]
+    fields = dict(fields)
+    other = without_network(EC, name="other", issuer="https://other.test")
+    beside = [other] if fields.pop("beside", False) else []
+    drive.client(without_network(EC, **fields), *beside, clock=CLOCK)
+    with pytest.raises(TokenError) as caught:
+        drive.verify(raw)
+    assert holders(caught.value, raw) == []
+
+
+def test_no_frame_of_an_outage_holds_the_token(drive, idp):
+    """The same where the keys are unavailable."""
+    idp.fail(503)
+    drive.client(idp.provider, transport=idp.transport, clock=idp.clock)
+    raw = idp.issue()
+    with pytest.raises(KeysUnavailableError) as caught:
+        drive.verify(raw)
+    assert holders(caught.value, raw) == []
+
+
+def holders(error, raw):
+    """Functions of the library, and those of their variables that show the end of the token."""
+    home = str(Path(jwks_client.__file__).parent)
+    return [
+        f"{frame.f_code.co_name}: {name}"
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename.startswith(home)
+        for name, value in frame.f_locals.items()
+        if raw[-40:] in repr(value) and (frame.f_code.co_name, name) != ("verify", "token")
+    ]
 
 
 def test_a_check_s_own_words_are_its_cause_alone(drive, caplog):

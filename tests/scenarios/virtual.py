@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from unittest import mock
 
 import httpx
-from driver import FLIGHT_PREFIX, PATIENCE
+from driver import PATIENCE, is_flight
 
 from jwks_client import AsyncJWKSClient, JWKSClient, KeysUnavailableError, TokenError
 from jwks_client._client.verify import attempt as _attempt
@@ -57,7 +57,7 @@ def play(kind: str, story: Story[T], idp: Any, **settings: Any) -> T:
             else:
                 outcome = OK
             for thread in threading.enumerate():
-                if thread.name.startswith(FLIGHT_PREFIX):
+                if is_flight(thread.name):
                     thread.join(PATIENCE)
                     assert not thread.is_alive(), f"{thread.name} is still in the air"
 
@@ -81,7 +81,7 @@ async def _play_in_a_loop(story: Story[T], idp: Any, settings: Any) -> T:
             else:
                 outcome = OK
             for task in asyncio.all_tasks():
-                if task.get_name().startswith(FLIGHT_PREFIX):
+                if is_flight(task.get_name()):
                     await asyncio.wait_for(task, PATIENCE)
 
 

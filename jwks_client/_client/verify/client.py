@@ -37,13 +37,14 @@ if TYPE_CHECKING:
 class VerifyingClient(BaseClient):
     """A client that verifies tokens; the two clients add how a caller waits."""
 
-    def _begin(  # noqa: C901, PLR0912 (hot path: kept inline)
+    def _begin(  # noqa: C901 (hot path: kept inline)
         self, token: object, provider: str | None, claim_values: Mapping[str, Any] | None
-    ) -> VerifiedToken | Verifying:
+    ) -> VerifiedToken | Verifying | JWKSError:
         """Verify a token with cached keys: memory, parse, candidates, key, verify, remember.
 
-        Returns the verified token, or the rest of the verification, which may have to wait. Raises
-        as `JWKSClient.verify` does.
+        Returns the verified token, the rest of the verification, which may have to wait, or the
+        error of a refusal. The caller raises the error, so that no frame of its traceback holds the
+        token but that of `verify`.
         """
         options = PLAIN
         if provider is not None or claim_values is not None:
@@ -85,12 +86,9 @@ class VerifyingClient(BaseClient):
                     break  # its own checks come next, and may have to wait
             return self._verify(case, attempts)
         except JWKSError as error:
-            refusal = error
-        try:
-            # Outside the except block: what arose from a token's bytes has no cause or context.
-            raise self._reported(refusal, options, parsed, candidates)
-        finally:
-            del refusal  # or the error's traceback would hold the frame that holds the error
+            refusal = error.with_traceback(None)
+        # Outside the except block: what arose from a token's bytes has no cause or context.
+        return self._reported(refusal, options, parsed, candidates)
 
     def _options(self, provider: str | None, claim_values: Mapping[str, Any] | None) -> Options:
         pin = None if provider is None else self._directory.pin(provider)
@@ -284,7 +282,17 @@ class VerifyingClient(BaseClient):
         return (yield from signing_key(self._flights, rules, source, kid, algorithms))
 
     def _key_of_token(self, token: str | bytes) -> Generator[Want, object, Key]:
-        parsed = parse(text_of(token, self._max_token), self._max_header)
+        try:
+            parsed = parse(text_of(token, self._max_token), self._max_header)
+        except JWKSError as error:
+            refusal = error.with_traceback(None)
+            parsed = None
+        del token  # no frame of an error's traceback holds it
+        if parsed is None:
+            try:
+                raise refusal
+            finally:
+                del refusal
         candidates = yield from self._directory.candidates(parsed, None)
         errors: list[JWKSError] = [] if candidates.refusal is None else [candidates.refusal]
         admitted: list[tuple[Rules, KeySource]] = []
