@@ -282,17 +282,17 @@ class VerifyingClient(BaseClient):
         return (yield from signing_key(self._flights, rules, source, kid, algorithms))
 
     def _key_of_token(self, token: str | bytes) -> Generator[Want, object, Key]:
+        parsed: UnverifiedToken | JWKSError
         try:
             parsed = parse(text_of(token, self._max_token), self._max_header)
         except JWKSError as error:
-            refusal = error.with_traceback(None)
-            parsed = None
+            parsed = error.with_traceback(None)
         del token  # no frame of an error's traceback holds it
-        if parsed is None:
+        if isinstance(parsed, JWKSError):
             try:
-                raise refusal
+                raise parsed
             finally:
-                del refusal
+                del parsed
         candidates = yield from self._directory.candidates(parsed, None)
         errors: list[JWKSError] = [] if candidates.refusal is None else [candidates.refusal]
         admitted: list[tuple[Rules, KeySource]] = []
