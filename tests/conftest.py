@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -22,6 +23,15 @@ for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
 # As without the extra `fast`; what is said of that in particular is tested all the same.
 if os.environ.get("JWKS_PLAIN"):
     encoding._quick_octets = encoding._quick_object = None
+
+
+@pytest.fixture(autouse=True)
+def _level_of_the_root_logger() -> Iterator[None]:
+    """Undo what a library does to it: the MCP SDK configures logging when a server is made."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
 
 
 @pytest.fixture

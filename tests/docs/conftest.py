@@ -55,9 +55,11 @@ def release_2_of_the_mcp_sdk(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def logging_of_its_own() -> Iterator[None]:
-    """Undo what a page does to the library's logger."""
-    log = logging.getLogger("jwks_client")
-    level, handlers = log.level, log.handlers[:]
+    """Undo what a page does to the root logger and to the library's."""
+    logs = [logging.getLogger(name) for name in (None, "jwks_client", "jwks_client.requests")]
+    before = [(log, log.level, log.handlers[:], log.propagate) for log in logs]
     yield
-    log.setLevel(level)
-    log.handlers[:] = handlers
+    for log, level, handlers, propagate in before:
+        log.setLevel(level)
+        log.handlers[:] = handlers
+        log.propagate = propagate

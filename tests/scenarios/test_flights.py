@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from driver import ByHost
+from driver import ByHost, is_flight
 
 from jwks_client import (
     AsyncJWKSClient,
@@ -240,8 +240,9 @@ class TestNothingIsLeft:
             for _ in range(10):
                 client = JWKSClient(idp.provider)
                 client.warm_up()
-                alive = [one.name for one in threading.enumerate() if "jwks-client" in one.name]
+                alive = [one.name for one in threading.enumerate() if is_flight(one.name)]
                 assert alive == []
+                assert not client._keeper._claim.locked()
 
     def test_a_flight_that_starts_as_the_client_closes(self, idp, monkeypatch):
         """`close` does not raise while a flight's thread is about to start, and the flight vanishes."""

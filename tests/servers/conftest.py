@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "web"))
 
-from running import SERVERS, Provider, Running, slug, started
+from server_processes import SERVERS, Provider, Running, slug, started
 
 
 @pytest.fixture(scope="module")

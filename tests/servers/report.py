@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "web")]
 
 from requests_table import ROWS, Row, bearer
-from running import SERVERS, Provider, Running, Server, started
+from server_processes import SERVERS, Provider, Running, Server, started
 
 PAGE = HERE.parents[1] / "docs" / "frameworks" / "servers.md"
 COLUMNS = {

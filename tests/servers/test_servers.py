@@ -7,7 +7,7 @@ import json
 
 import pytest
 from requests_table import ROWS, Row, bearer
-from running import SERVERS, Provider, Running, seen, slug, started
+from server_processes import SERVERS, Provider, Running, seen, slug, started
 
 GOOD = Row(name="a good token", headers=(bearer(),))
 COLD = Row(name="cold start, provider away", setup="cold", headers=(bearer("{away}"),))
