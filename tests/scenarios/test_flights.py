@@ -336,6 +336,22 @@ def test_a_fork_at_any_moment():
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout + ended.stderr
 
 
+def test_a_flight_of_another_process_is_not_waited_for(monkeypatch):
+    """As under uWSGI, which forks without telling Python: a flight belongs to the process it began in."""
+    idp = FakeProvider(algorithm="ES256")
+    with idp.serve(), idp.hold() as held:
+        client = JWKSClient(idp.provider)
+        [source] = client._sources.values()
+        client._flights.refresh_behind(source)
+        held.wait()
+        flight = source.last_flight
+        assert flight.in_progress
+        child = os.getpid() + 1
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "getpid", lambda: child)
+            assert not flight.in_progress
+
+
 @pytest.mark.parametrize("kind", [JWKSClient, AsyncJWKSClient])
 def test_a_client_offers_what_is_documented(kind):
     """Without an underscore a client has the documented names and no other."""

@@ -6,7 +6,6 @@ Prints a line for each child that did not.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import importlib.util
 import os
@@ -42,9 +41,9 @@ def made() -> JWKSClient:
     )
 
 
-def child_verifies(client: JWKSClient, fork: Callable[[], int] = os.fork) -> bool:
+def child_verifies(client: JWKSClient) -> bool:
     """Fork, and verify in the child, which dies if it hangs for as long as a flight may last."""
-    pid = fork()
+    pid = os.fork()
     if pid == 0:
         signal.alarm(int(FLIGHT))
         status = 1
@@ -54,7 +53,7 @@ def child_verifies(client: JWKSClient, fork: Callable[[], int] = os.fork) -> boo
     return os.waitpid(pid, 0)[1] == 0
 
 
-def at_gate(place: Any, name: str, fork: Callable[[], int] = os.fork) -> bool:
+def at_gate(place: Any, name: str) -> bool:
     """Fork while the flight's thread is inside a function, which it does not leave before that."""
     real: Callable[..., Any] = getattr(place, name)
     inside, go_on = threading.Event(), threading.Event()
@@ -73,7 +72,7 @@ def at_gate(place: Any, name: str, fork: Callable[[], int] = os.fork) -> bool:
         if not inside.wait(PATIENCE):
             sys.stdout.write(f"{name}: no flight came by\n")
             return False
-        return child_verifies(client, fork)
+        return child_verifies(client)
     finally:
         go_on.set()
         setattr(place, name, real)
@@ -159,12 +158,6 @@ try:
         "headers": lambda: at_gate(sources.KeySource, "talk"),
         "TLS context": lambda: at_gate(network._Transport, "_make"),
         "socket": lambda: at_gate(socket, "create_connection"),
-        # As uWSGI forks: Python is not told, and calls no hook.
-        # Without the hooks CPython itself may be left with a mutex that another thread held, so a
-        # single child may hang in the interpreter. One of three must show that ours do not wait.
-        "C": lambda: any(
-            at_gate(sources.KeySource, "talk", ctypes.PyDLL(None).fork) for _ in range(3)
-        ),
         "import": while_a_client_is_made,
         "lock": while_a_lock_is_held,
         **{f"random {number}": at_random for number in range(20)},
