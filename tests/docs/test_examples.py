@@ -470,6 +470,8 @@ def where_it_runs(service: subprocess.Popen[str]) -> str:
     """The base URL that a server names in its log."""
     for line in service.stderr or ():
         if found := re.search(r"(?i)running on (http://127\.0\.0\.1:\d+)", line):
+            if found[1].endswith(":0"):
+                pytest.skip("a release of aiohttp that prints the port as it was asked for: 0")
             return found[1]
     raise AssertionError("the service ended before it served")
 

@@ -6,6 +6,8 @@ import importlib.util
 import re
 from pathlib import Path
 
+import jwks_client
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -29,7 +31,7 @@ def test_every_field_is_told():
 
 def test_the_page_on_production_names_every_logger():
     """An operator who sets a level or a handler for each of them misses no record."""
-    package = DOCS.parent / "jwks_client"
+    package = Path(jwks_client.__file__).parent
     loggers = {
         name
         for path in package.rglob("*.py")

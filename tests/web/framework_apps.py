@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ from wsgiref.util import setup_testing_defaults
 
 from asgi_calls import Call, http_scope
 from litestar import Response as LitestarResponse
-from starlette.requests import Request  # noqa: TC002 (FastAPI reads the annotations)
+from starlette.requests import Request
 
 from jwks_client import JWKSError
 from jwks_client.asgi import JWKSMiddleware, current_token
@@ -178,7 +179,12 @@ def starlette(client: Any) -> App:
 def fastapi(client: Any) -> App:
     from fastapi import FastAPI
 
-    return _starlette(client, FastAPI, lambda app, path, view: app.add_api_route(path, view))
+    def add(app: Any, path: str, view: Any) -> None:
+        # Old releases look the names of annotations up in the module of the decorator.
+        inspect.unwrap(view).__annotations__["request"] = Request
+        app.add_api_route(path, view)
+
+    return _starlette(client, FastAPI, add)
 
 
 def _starlette(client: Any, kind: Any, add: Any) -> App:
