@@ -79,6 +79,8 @@ def test_a_policy_is_a_value(policy):
         (CachePolicy, {"refresh_ahead": 0.999}),
         (CachePolicy, {"stale_if_error": 0}),
         (CachePolicy, {"unknown_kid_burst": 1}),
+        (CachePolicy, {"unknown_kid_wait": 0}),
+        (CachePolicy, {"unknown_kid_wait": 2.5}),
         (CachePolicy, {"unknown_kid_interval": 0.001}),
         (CachePolicy, {"bad_signature_interval": 0}),
         (CachePolicy, {"negative_kids": 0}),

@@ -77,3 +77,25 @@ def test_headers_of_an_answer_as_text_are_those_in_bytes():
     """A framework whose headers are text sends the same bytes, and adds Content-Length itself."""
     answer = Answer(status=401, headers=((b"www-authenticate", b'Bearer realm="\xe4"'),), body=b"x")
     assert answer.text_headers == [("www-authenticate", 'Bearer realm="\u00e4"')]
+
+
+PROTOCOLS = (b"sec-websocket-protocol", b"chat, bearer")
+
+
+@pytest.mark.parametrize(
+    ("headers", "offers", "seen"),
+    [
+        ([], ["chat", "bearer"], [PROTOCOLS]),
+        ([PROTOCOLS], ["chat", "bearer"], [PROTOCOLS]),
+        ([], [], []),
+        ([], None, []),
+    ],
+)
+def test_subprotocols_are_read_where_the_server_leaves_them(headers, offers, seen):
+    """Some servers remove the header and leave the list; a header that is there is not doubled."""
+    scope = {"type": "websocket", "headers": headers}
+    if offers is not None:
+        scope["subprotocols"] = offers
+    request = UnverifiedRequest.of(scope)
+    assert list(request.headers) == seen
+    assert (request.method, request.scheme) == ("GET", "ws")

@@ -382,3 +382,15 @@ def test_no_cell_uses_an_expired_or_absent_key():
         for now in INSTANTS.values():
             decision = cache.look_up(UNKNOWN, now, missed=missed, in_flight=in_flight)
             assert not isinstance(decision, Use)
+
+
+def test_a_routine_fetch_is_wanted_at_once_for_a_cold_set_and_then_in_the_last_part():
+    """A keeper fetches a cold set at once, after a failure when it may, and then spread over time."""
+    assert cold().wanted_at(0.5) < 0
+    failed = failing(cold())
+    assert failed.wanted_at(0.5) == failed.retry_at
+    fetched = loaded()
+    left = fetched.asked_at + fetched.life - fetched.fresh_until
+    assert fetched.wanted_at(0) == fetched.fresh_until
+    assert fetched.wanted_at(1) == fetched.fresh_until + left / 2
+    assert loaded(refresh_ahead=None).wanted_at(0.5) > 1e9

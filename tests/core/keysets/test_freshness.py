@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jwks_client import CachePolicy
-from jwks_client._core.keysets.freshness import Freshness, read_freshness, retry_after
+from jwks_client._core.keysets.freshness import (
+    Freshness,
+    read_freshness,
+    retry_after,
+    stated_lifetime,
+)
 
 NOW = 1_700_000_000.0
 POLICY = CachePolicy()  # ttl 300, from 60 to 3600; stale for 3600
@@ -334,3 +339,16 @@ def test_no_header_breaks_the_bounds(headers: dict[str, str], renewed: bool, wal
         assert 0 <= fresh.stale_for <= 3600
     wait = retry_after(headers, wall)
     assert wait is None or 0 <= wait <= 300
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, None),
+        ({"cache-control": "max-age=600"}, 600),
+        ({"cache-control": "max-age=600", "age": "900"}, 0),
+    ],
+)
+def test_the_stated_lifetime_has_no_bounds_of_a_policy(headers, expected):
+    """`doctor` shows what the provider says, whatever a client makes of it."""
+    assert stated_lifetime(headers, 1_700_000_000.0) == expected

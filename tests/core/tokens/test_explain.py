@@ -298,3 +298,15 @@ def test_what_an_outsider_wrote_is_escaped(idp, member):
     text = str(JWKSClient(provider).explain(idp.issue(headers={"typ": HOSTILE})))
     assert all(line.isprintable() for line in text.split("\n"))
     assert "\n2026" not in text
+
+
+def test_an_explanation_without_a_time_shows_none():
+    """A token that was refused before any check has no time to show."""
+    from jwks_client._core.tokens.explain import Explanation
+
+    shown = str(
+        Explanation(
+            code="malformed_token", message="it is not a token", provider=None, candidates=()
+        )
+    )
+    assert shown == "refused: it is not a token"

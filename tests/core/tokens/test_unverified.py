@@ -795,3 +795,18 @@ def test_claims_that_were_read_already_are_the_token_s_own():
     claims["sub"] = "u2"
     assert seen.claims["sub"] != "u2"
     assert copy.copy(own).claims == seen.claims
+
+
+def test_a_watcher_is_given_the_refusals_of_its_token_only():
+    """Integrations learn of `token.require` without holding the token's refusals themselves."""
+    from jwks_client._core.tokens.verified import watch
+
+    watched, other = VerifiedToken(verified()._facts), verified()
+    found = []
+    watch(watched, found.append)
+    raised = []
+    for one in (watched, other):
+        with pytest.raises(InsufficientScopeError) as caught:
+            one.require("orders:write")
+        raised.append(caught.value)
+    assert found == raised[:1]
