@@ -49,7 +49,7 @@ def read_answer(response: HTTPResponse, line: Line, max_body: int) -> Response:
         if line.is_cut:
             break
     if line.is_cut:  # the end of the body may be where it was cut
-        raise TimeoutError("the response did not come in time")
+        raise TimeoutError("the response did not arrive in time")
     return Response(response.status_code, headers, bytes(body))
 
 

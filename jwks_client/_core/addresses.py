@@ -1,4 +1,4 @@
-"""Split URLs, and tell loopback, public and private addresses apart.
+"""Split URLs, and classify addresses as loopback, public or private.
 
 Must not depend on: settings, which name a field when they reject an address.
 """

@@ -1,4 +1,4 @@
-"""Tell coroutine functions from plain ones. Must not depend on: what a callable is for."""
+"""Recognize coroutine functions. Must not depend on: what a callable is for."""
 
 from __future__ import annotations
 

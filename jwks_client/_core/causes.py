@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error, its cause, and so on; a chain that is a circle ends."""
+    """Yield an error, its cause, and so on; stop where the chain repeats."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

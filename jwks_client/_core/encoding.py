@@ -156,8 +156,8 @@ def read_segments(
 ) -> tuple[bytes | None, dict[str, Any] | None, bytes | None]:
     """Return payload octets, claims and signature octets; None for each part that is invalid.
 
-    Hot path: `decode_segment` and `strict_object` kept inline. Input that is not plain takes the
-    separate functions, which decide.
+    Hot path: `decode_segment` and `strict_object` kept inline. For anything unusual, the separate
+    functions run and decide.
     """
     rest, other = len(payload_segment) & 3, len(signature_segment) & 3
     if (rest and payload_segment[-1] not in _LAST[rest]) or (

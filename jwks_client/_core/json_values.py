@@ -1,6 +1,6 @@
 """JSON values in settings and claims: which values are valid, and when two are equal.
 
-Must not depend on: tokens, providers. For Python 1, 1.0 and True are equal; for JSON they are not.
+Must not depend on: tokens, providers. In Python, 1 and True are equal; in JSON they are not.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ class FetchPolicy:
         if self.ca_file is not None:
             settings.text("ca_file", self.ca_file)
         if self.proxy is not None and addresses.split_proxy(self.proxy) is None:
-            # The URL may contain a password, so it is not shown.
+            # The URL may contain a password, so the message omits it.
             raise ConfigurationError(
                 "proxy",
                 "must be an http, https, socks5 or socks5h URL such as http://proxy.internal:3128",
@@ -141,16 +141,17 @@ class FetchPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantPolicy:
-    """How long an answer of the resolver is used, and how many tenants are kept.
+    """How long the resolver's result is used, and how many tenants are kept.
 
     Arguments:
         max_resolved: largest number of tenants (1 to 100 000).
-        resolve_ttl: lifetime of an answer in seconds (at least 1).
-        stale_if_error: seconds after that in which the answer is used while the resolver fails.
+        resolve_ttl: lifetime of a result in seconds (at least 1).
+        stale_if_error: how long after its lifetime a result is used while the resolver fails, in
+            seconds.
         backoff: first and longest wait in seconds after a failed call; doubles in between, half of
             it fixed and half random.
-        ask_ahead: ask in the background after 0.8 of ``resolve_ttl``, and after a failure; False
-            for no background work at all.
+        ask_ahead: call the resolver again in the background after 0.8 of ``resolve_ttl``, and after
+            a failure; False for no background work at all.
 
     Raises `ConfigurationError` naming the setting.
     """

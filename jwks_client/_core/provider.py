@@ -90,7 +90,7 @@ class IssuerTemplate:
             return value in self.allowed
         try:
             return self.allowed(value) is True
-        except Exception:  # noqa: BLE001 (the application's code: no yes)
+        except Exception:  # noqa: BLE001 (the application's code may raise anything; fail closed)
             return False
 
 
@@ -126,20 +126,22 @@ class Provider:
         leeway: tolerated clock difference in seconds, 0 to 3600.
         max_age: maximum seconds since ``iat``, or None for any age.
         require_expiry: refuse tokens without ``exp``.
-        bound_tokens: ``"refuse"`` tokens with ``cnf`` (RFC 9449, RFC 8705), or
-            ``"checked_elsewhere"``.
+        bound_tokens: ``"refuse"`` tokens with ``cnf`` (RFC 9449, RFC 8705), or accept them because
+            the application checks the binding (``"checked_elsewhere"``).
         checks: callables that are given the `VerifiedToken`; None or True accepts, False refuses.
         locations: where a request may carry the token, in order.
-        scope_claim: the claim with the scopes, if it is not a usual one: its name; several names,
-            of which the first present one decides; or a callable of the claims that returns a
-            string (split at spaces), several strings, or None.
-        required_at_start: whether a start waits for the keys of this provider.
+        scope_claim: the claim that contains the scopes, if it is not one of ``scope``, ``scp`` and
+            ``scopes``. Either a name; several names, of which the first that is present decides; or
+            a callable of the claims that returns a string (split at spaces), several strings, or
+            None.
+        required_at_start: whether ``ready`` and ``warm_up="required"`` wait for this provider's
+            keys.
         headers: sent with each fetch, to the origin of the configured URL only; mapping or
             callable.
         allow_http: accept plain http beyond loopback.
-        store_scope: names what a key set depends on in addition to these settings; required to
-            share through a store what is fetched with callable ``headers`` or a caller-supplied
-            client.
+        store_scope: names everything else that a fetched key set depends on. A key set fetched with
+            callable ``headers`` or a caller-supplied client is shared through a store only if this
+            is set.
 
     Raises `ConfigurationError` naming the field.
     """
@@ -168,7 +170,7 @@ class Provider:
     store_scope: str | None = None
 
     def __post_init__(self) -> None:
-        settings.text("name", self.name, longest=512)  # a resolved one is named by its issuer
+        settings.text("name", self.name, longest=512)  # a resolved provider is named by its issuer
         self._check_identity()
         self._check_source()
         self._check_claims()

@@ -1,4 +1,4 @@
-"""Checks of settings, so that a wrong one is reported when it is made.
+"""Check settings, so that a wrong one is reported as soon as it is given.
 
 Must not depend on: which settings exist. Each function returns the value to keep, or raises
 `ConfigurationError` naming the field.
@@ -99,11 +99,11 @@ def one_of(field: str, value: object, allowed: Iterable[T]) -> T:
 
 
 def header(field: str, name: object, value: object) -> tuple[str, str]:
-    """Return a request header that cannot be taken for two (no line breaks, ASCII only)."""
+    """Return a request header that is safe to send (no line breaks, ASCII only)."""
     if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
         raise ConfigurationError(field, "must have names that are valid in HTTP")
     if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-        # The value may be a secret, so it is not shown.
+        # The value may be a secret, so the message omits it.
         raise ConfigurationError(field, f"must have a value for {name!r} that is valid in HTTP")
     return name, value
 

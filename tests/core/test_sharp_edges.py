@@ -189,7 +189,7 @@ class TestBearer:
         [
             (
                 ((b"authorization", b"Bearer a"), (b"authorization", b"Bearer b")),
-                "one place has two credentials",
+                "one location holds two credentials",
             ),
             (
                 ((b"authorization", b"Bearer \xff"),),

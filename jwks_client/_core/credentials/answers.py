@@ -60,7 +60,7 @@ class Answer:
         """Return the reason phrase of the status (RFC 9110, section 15)."""
         try:
             return HTTPStatus(self.status).phrase
-        except ValueError:  # an application's error class with a status of its own
+        except ValueError:  # a custom error class of the application may have any status
             return "Refused"
 
 
@@ -68,8 +68,8 @@ class Answers:
     """Answers to errors: status, challenge, problem (RFC 6750, 3; RFC 9457; RFC 9728, 5.1).
 
     Arguments:
-        realm: shown in each challenge; printable ASCII.
-        resource_metadata: the URL of the protected resource's metadata, shown in each challenge;
+        realm: part of each challenge; printable ASCII.
+        resource_metadata: the URL of the protected resource's metadata, part of each challenge;
             https, or http on loopback.
 
     Raises ConfigurationError ``realm`` or ``resource_metadata``.
@@ -88,7 +88,7 @@ class Answers:
             self._after = (_parameter("resource_metadata", resource_metadata),)
 
     def to(self, error: JWKSError) -> Answer:
-        """Return the answer to an error; it shows the code, never the message, cause or token."""
+        """Return the answer to an error; with the code, but no message, cause or token."""
         status, challenge, detail = error.http_status, self._challenge_for(error), _detail(error)
         headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
         if challenge is not None:

@@ -26,7 +26,10 @@ from .request import UnverifiedRequest
 __all__ = ["CrossSiteRule"]
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110, section 9.2.1
-_NOT_FOREIGN: Final = (b"same-origin", b"none")  # none: the user's own act, such as a bookmark
+_NOT_FOREIGN: Final = (
+    b"same-origin",
+    b"none",
+)  # none: the user did it, with a bookmark for example
 _TRUSTED = re.compile(r"[a-z][a-z0-9+.\-]*://[a-z0-9.\-_\[\]:]+")
 _DEFAULT_PORT = re.compile(r"(?<=^http:)(//.*):80$|(?<=^https:)(//.*):443$")
 _HOST: Final = re.compile(rb"([^:/?#@\[\]\s]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")

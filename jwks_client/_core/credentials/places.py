@@ -1,7 +1,7 @@
 """Read and remove the token at each `Location` of a request.
 
 Must not depend on: which place decides, and what happens to a candidate. A place returns every
-candidate as it was sent. An empty candidate means that the place is used, but has no token.
+candidate as it was sent. An empty candidate means that the place is in use without a token.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class HeaderPlace:
         begins = self._begins
         if value[: len(begins)].lower() == begins:
             return [value[len(begins) :].lstrip(b" ")]
-        # Either another scheme, which is ignored, or our scheme without anything like a token.
+        # Either another scheme, which is ignored, or the configured one without a token.
         word = _SCHEME.match(value)
-        ours = word is not None and word[0].lower() == self._scheme
-        return [b""] if ours else []
+        is_configured = word is not None and word[0].lower() == self._scheme
+        return [b""] if is_configured else []
 
 
 class CookiePlace:
@@ -59,13 +59,13 @@ class CookiePlace:
     __slots__ = ("_pattern",)
 
     def __init__(self, location: Cookie) -> None:
-        # Linear in the input, and builds no list of the other cookies.
+        # Linear in the input, and does not build a list of the other cookies.
         self._pattern = re.compile(
             rb"(?:^|;)[ \t]*" + re.escape(location.name.encode()) + rb"=([^;]*)"
         )
 
     def find(self, request: UnverifiedRequest) -> list[bytes]:
-        """Return the distinct values; a single empty cookie, as left by a logout, is ignored."""
+        """Return the distinct values; a single empty cookie, which a logout leaves, is ignored."""
         # HTTP/2 may send each cookie in a header of its own (RFC 9113, section 8.2.3).
         values = {
             value.strip(_BLANKS)
@@ -93,7 +93,7 @@ class SubprotocolPlace:
         """Return whether the marker is among the offered subprotocols."""
         return self._marker in _protocols(request)
 
-    def taken_out(
+    def without_token(
         self, request: UnverifiedRequest, *, only_tokens: bool = False
     ) -> UnverifiedRequest:
         """Return the request without the entry after each marker.
@@ -129,7 +129,7 @@ class QueryPlace:
         found = (_pair(one) for one in _PARAMETERS.findall(request.query))
         return [value for name, value in found if name == self._name and value]
 
-    def taken_out(
+    def without_token(
         self, request: UnverifiedRequest, *, only_tokens: bool = False
     ) -> UnverifiedRequest:
         """Return the request without the parameter, however its name is escaped.

@@ -34,7 +34,7 @@ __all__ = [
 # RFC 6750, section 2.1: b64token, without the padding at its end.
 _B64TOKEN: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 _LONGEST: Final = 1024 * 1024  # the upper bound of FetchPolicy.max_token
-_OF_CROSS_SITE_RULE: Final = ("origin", "sec-fetch-site", "host")
+_CROSS_SITE_HEADERS: Final = ("origin", "sec-fetch-site", "host")
 
 
 class Handshake(NamedTuple):
@@ -51,7 +51,7 @@ class Handshake(NamedTuple):
 
 
 class CredentialsReader:
-    """Finds the credentials of requests.
+    """Reads the credentials of requests.
 
     Arguments:
         locations: where to look, in order; not empty. `Subprotocol` and `Query` apply to WebSocket
@@ -78,7 +78,7 @@ class CredentialsReader:
         self._of_requests = tuple(
             one for one in places if isinstance(one, (HeaderPlace, CookiePlace))
         )
-        #: The lower-case names of the headers to read; a request needs no others here.
+        #: The lower-case names of the headers that are read; a request may omit all others.
         self.header_names = frozenset(_header_names(locations))
         self._credential_headers = frozenset(_credential_headers(locations))
 
@@ -97,7 +97,7 @@ class CredentialsReader:
             found = place.find(request)
             if found:
                 if len(found) > 1:
-                    raise CredentialsError("invalid_request", "one place has two credentials")
+                    raise CredentialsError("invalid_request", "one location holds two credentials")
                 if isinstance(place, CookiePlace) and not self._cross_site.allows(request):
                     raise CredentialsError(
                         "cross_site_cookie",
@@ -107,18 +107,18 @@ class CredentialsReader:
         return None
 
     def without_tokens(self, handshake: UnverifiedRequest, *, excluded: bool = False) -> Handshake:
-        """Return a handshake without tokens, whichever place decided.
+        """Return a handshake without tokens, in every place that may hold one.
 
         Arguments:
             handshake: as it was sent.
-            excluded: the request needs no credentials. Then only values that look like a JWS are
+            excluded: the path needs no credentials. Then only values that look like a JWS are
                 removed, because any other value may belong to the app.
         """
         seen = handshake
         echo: str | None = None
         for place in self._of_handshakes:
             if isinstance(place, (SubprotocolPlace, QueryPlace)):
-                before, seen = seen, place.taken_out(seen, only_tokens=excluded)
+                before, seen = seen, place.without_token(seen, only_tokens=excluded)
                 if (
                     echo is None
                     and isinstance(place, SubprotocolPlace)
@@ -134,11 +134,11 @@ class CredentialsReader:
         seen = request._replace(headers=headers)
         for place in self._of_handshakes:
             if isinstance(place, QueryPlace):
-                seen = place.taken_out(seen)
+                seen = place.without_token(seen)
         return seen
 
     def _check_query_alone(self, request: UnverifiedRequest) -> None:
-        """Reject a query token beside another token (RFC 6750, 2): anyone can write a URL."""
+        """Reject a query token beside another token (RFC 6750, 2): anyone can make up a URL."""
         holding = [place for place in self._of_handshakes if place.find(request)]
         if len(holding) > 1 and any(isinstance(place, QueryPlace) for place in holding):
             raise CredentialsError(
@@ -176,7 +176,7 @@ def _header_names(locations: Collection[Location]) -> list[str]:
     # Subprotocol and Query apply to handshakes only, which arrive whole.
     names = [one.name.lower() for one in locations if isinstance(one, Header)]
     if any(isinstance(one, Cookie) for one in locations):
-        names += ("cookie", *_OF_CROSS_SITE_RULE)
+        names += ("cookie", *_CROSS_SITE_HEADERS)
     return names
 
 

@@ -1,6 +1,6 @@
-"""Decide whether to ask the application about an issuer, and read its answer.
+"""Decide whether to ask the resolver about an issuer, and check its answer.
 
-Must not depend on: which tenants are loaded, how the resolver is run.
+Must not depend on: which tenants are loaded, how the resolver is called.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Failure:
 
     Arguments:
         message: for people; contains no claim of a token.
-        cause: what was raised; its text may contain the issuer, which an attacker can choose.
-        told: the part of the cause that events may contain: its type and where it was raised.
-        slow: the callers waited for the full time limit, so the next one should not try at once.
+        cause: the exception; its text may contain the issuer, which an attacker can choose.
+        told: the cause as events report it: its type and where it was raised.
+        slow: the callers waited for the full time limit, so the next caller must not try at once.
     """
 
     message: str
@@ -45,13 +45,13 @@ def askable(issuer: str) -> bool:
 
 
 def precheck_expiry(claims: dict[str, Any], now: float, leeway: float) -> None:
-    """Check the expiry, because asking about the issuer of an expired token is pointless.
+    """Check the expiry, so that the resolver is not asked for the sake of an expired token.
 
     Arguments:
         claims: the unverified claims. A token without ``exp`` passes: its tenant may not require
             it.
         now: seconds since the epoch.
-        leeway: seconds; `TenantTable.leeway`, since the provider's own is not known yet.
+        leeway: seconds; `TenantTable.leeway`, because the tenant's own leeway is not known yet.
 
     Raises TokenError ``token_expired`` or ``invalid_claim``.
     """
@@ -61,10 +61,10 @@ def precheck_expiry(claims: dict[str, Any], now: float, leeway: float) -> None:
 
 
 def read_answer(issuer: str, answer: object) -> Provider | Failure | None:
-    """Return the resolver's answer: the provider, renamed to its issuer, or None, or a failure.
+    """Return the provider, renamed to its issuer; None; or a failure if the answer is unusable.
 
-    The provider must name exactly the issuer in question. Otherwise one tenant could speak for
-    another.
+    The provider must name exactly the issuer in question. Otherwise one tenant could vouch for the
+    tokens of another.
     """
     if answer is None:
         return None

@@ -1,8 +1,7 @@
-"""Choose the providers that a token may belong to, and the verdict that counts.
+"""Choose the providers that a token may belong to, and the error to raise if none accepts it.
 
 Routes by the unverified ``iss``: a token chooses among configured providers, and never names a URL.
-Must not depend on: keys, caches, fetches. Routing takes the same time however many providers there
-are.
+Must not depend on: keys, caches, fetches. Routing takes constant time in the number of providers.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class Routes:
             raise ConfigurationError(
                 "providers", "must contain at least one provider, unless resolve= is given"
             )
-        _refuse_twins(providers)
+        _check_distinct(providers)
         all_rules = [Rules(provider) for provider in providers]
         self._by_name = {rules.name: rules for rules in all_rules}
         self._only = (all_rules[0],) if len(all_rules) == 1 and not resolved else None
@@ -83,7 +82,7 @@ class Routes:
             rules
             for length in self._prefix_lengths
             for rules in self._by_prefix.get(issuer[:length], ())
-            # A template's `allowed` may be a callable of the application, so it is asked each time.
+            # A template's `allowed` may be a callable of the application, so it runs each time.
             if rules.names(issuer)
         ]
         if not matching:
@@ -104,12 +103,12 @@ class Routes:
         return tuple(self._by_name)
 
     def candidates(self, token: UnverifiedToken) -> tuple[Rules, ...]:
-        """Return the providers that may accept a token, in the order to ask them; never empty.
+        """Return the providers that may accept a token, in the order to try them; never empty.
 
         Raises TokenError ``unknown_issuer``, or ``missing_claim`` or ``invalid_claim`` for ``iss``.
         """
         if self._only is not None:
-            return self._only  # its own verdict is more precise
+            return self._only  # reports a more precise error than this method could
         issuer = token.claims.get("iss")
         named: tuple[Rules, ...] = ()
         if isinstance(issuer, str):
@@ -125,7 +124,7 @@ class Routes:
 
 
 def verdict(held: Iterable[JWKSError], others: Iterable[JWKSError]) -> JWKSError:
-    """Return the error that counts among the errors of several candidates.
+    """Return the error to raise when several candidates refuse a token.
 
     Arguments:
         held: the errors of candidates whose key verifies the signature, in their order.
@@ -157,7 +156,7 @@ def _plain_issuers(provider: Provider) -> tuple[str, ...]:
             return ()
 
 
-def _refuse_twins(providers: Sequence[Provider]) -> None:
+def _check_distinct(providers: Sequence[Provider]) -> None:
     names: set[str] = set()
     alike: dict[Hashable, list[Provider]] = {}
     for provider in providers:

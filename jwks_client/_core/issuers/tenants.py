@@ -1,22 +1,22 @@
-"""Decide which tenants are loaded, and when to ask the application about an issuer.
+"""Decide which tenants are loaded, and when to ask the resolver about an issuer.
 
-Must not depend on: clocks, locks, threads, how the resolver is run, how keys are fetched. The
-caller locks, except where a method says that it needs no lock. A signal handler may take the lock
-again, so each method allows for another one that runs inside of it.
+Must not depend on: clocks, locks, threads, how the resolver is called, how keys are fetched. The
+caller holds the lock, except where a method says that it needs none. A signal handler may acquire
+the lock again, so every method must tolerate that another one runs in the middle of it.
 
 Theory of operation. Facts are stored and states derived, as in `cache`:
 
-    unknown ──answer──→ loaded ──0.8 of resolve_ttl──→ due ──resolve_ttl──→ past ──→ expired
-       └─ None ─→ refused for 10 s                                └─ stale_if_error ─┘
+    unknown ──Provider──→ loaded ──0.8 of resolve_ttl──→ due ──resolve_ttl──→ stale ──→ expired
+       └─ None ─→ refused for 10 s                                  └─ stale_if_error ─┘
 
 A token of a loaded tenant waits for the resolver only after ``resolve_ttl``, and not even then if
-the last call failed: a resolver that hangs costs one wait per tenant, then the backoff spaces the
-calls. An unknown issuer takes one permit, which pays for the call and the first fetch. Calls are
+the last call failed: a resolver that hangs delays one token per tenant, then the backoff spaces the
+calls. A new issuer takes one permit, which pays for the call and the first fetch. Calls are
 numbered as they begin; the answer of an older call never overwrites that of a newer one.
 
-Room. A tenant that has verified a token is kept before every tenant that has not, including a new
-one. So an attacker who forges issuers can only push out other new tenants. A new tenant without
-room still serves the token that brought it, and is kept if that token verifies
+Eviction. A tenant that has verified a token outranks every tenant that has not, including a new
+one. So an attacker who forges issuers can only evict other new tenants. A new tenant for which
+there is no room still serves the token that caused the call, and is kept if that token is valid
 (`TenantTable.verified`).
 """
 
@@ -40,8 +40,8 @@ S = TypeVar("S", bound="Holder")
 BURST: Final = 20.0  # permits for new issuers at once
 PER_SECOND: Final = 5.0  # permits restored per second
 DUE_SHARE: Final = 0.8  # of resolve_ttl, after which the resolver is asked in the background
-REFUSED_FOR: Final = 10.0  # seconds that the answer None is remembered
-MOST_ABSENT: Final = 1024  # issuers without a tenant that are remembered
+REFUSED_FOR: Final = 10.0  # seconds for which the answer None is remembered
+MOST_ABSENT: Final = 1024  # how many issuers without a tenant are remembered
 USUAL_LEEWAY: Final = 30.0  # a provider's default, in seconds
 _NO_KEYS: Final = KeyCache(policy=CachePolicy(), due_share=None)
 
@@ -56,14 +56,14 @@ class Tenant(Generic[S]):
         source: the source of its keys.
 
     Attributes:
-        due_at: monotonic seconds until which the answer is used without asking again; remembered
-            tokens of the tenant end then.
-        held: the tenant is in the table: not forgotten, refused, replaced or pushed out.
+        due_at: monotonic seconds until which the answer is used without asking again; the tenant's
+            remembered tokens count until then.
+        held: the tenant is in the table: it was not forgotten, refused, replaced or evicted.
     """
 
     __slots__ = (
         *("asked_at", "due_at", "epoch", "failure", "failures", "held", "issuer", "number"),
-        *("provider", "retry_at", "rules", "source", "turn", "turns", "verified"),
+        *("provider", "retry_at", "rules", "source", "last_use", "uses", "verified"),
     )
 
     def __init__(self, provider: Provider, rules: Rules, source: S) -> None:
@@ -72,27 +72,28 @@ class Tenant(Generic[S]):
         self.rules = rules
         self.source = source
         self.asked_at = self.due_at = self.retry_at = 0.0
-        self.number = self.epoch = self.failures = self.turn = 0
+        self.number = self.epoch = self.failures = self.last_use = 0
         self.failure: Failure | None = None  # of the last call; None if it succeeded
         self.held = self.verified = False
-        self.turns = itertools.count()
+        self.uses = itertools.count()
 
     @property
     def cache(self) -> KeyCache:
-        """Return the facts of its key set, or of an empty one once the tenant is dropped.
+        """Return the facts of its key set; those of an empty set once the tenant is dropped.
 
-        Remembered tokens read this on each use. So setting `held` to False ends all of them at
-        once, including any that are being remembered right now. Each reading counts as a use.
+        Remembered tokens read this on each use. So setting `held` to False invalidates all of them
+        at once, including those that are being remembered concurrently. Each read counts as a use
+        of the tenant.
         """
         if not self.held:
             return _NO_KEYS
-        self.turn = next(self.turns)
+        self.last_use = next(self.uses)
         return self.source.cache
 
 
 @dataclass(frozen=True, slots=True)
 class Use(Generic[S]):
-    """Use this tenant now. ``ask_behind``: also begin one call in the background."""
+    """Use this tenant now. ``ask_behind``: also call the resolver in the background."""
 
     tenant: Tenant[S]
     ask_behind: bool = False
@@ -100,19 +101,19 @@ class Use(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Call the resolver, or join the call in flight, and wait. ``pays``: it takes a permit."""
+    """Call the resolver, or join the in-flight call, and wait. ``pays``: this takes a permit."""
 
     pays: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The application recently said that it has no such tenant."""
+    """The resolver recently answered that there is no such tenant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Undecided for ``retry_after`` seconds: no permit, or backoff after ``failure``."""
+    """Cannot decide for ``retry_after`` seconds: no permit, or backoff after ``failure``."""
 
     retry_after: float
     failure: Failure | None = None
@@ -123,7 +124,7 @@ Decision: TypeAlias = Use[S] | Ask | Unknown | Busy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Absent:
-    """An issuer without a tenant: refused until then, or in backoff if there is a failure."""
+    """An issuer without a tenant: refused until ``until``, or in backoff if a call failed."""
 
     number: int
     until: float
@@ -138,7 +139,7 @@ class TenantTable(Generic[S]):
         policy: the limits that apply.
 
     Attributes:
-        leeway: seconds; the largest of any answer so far, at least a provider's default.
+        leeway: seconds; the largest of all tenants so far, at least a provider's default.
     """
 
     def __init__(self, policy: TenantPolicy) -> None:
@@ -146,11 +147,11 @@ class TenantTable(Generic[S]):
         self.leeway = USUAL_LEEWAY
         self._held: dict[str, Tenant[S]] = {}
         self._absent: dict[str, _Absent] = {}  # oldest first
-        # The newest answer of each issuer, oldest first: an older answer is never used again.
+        # The number of the newest answer for each issuer; an older answer is never used again.
         self._newest: dict[str, int] = {}
         self._permits = BURST
         self._permits_at = 0.0
-        self._turns = itertools.count(1)
+        self._uses = itertools.count(1)
         self._epoch = 0  # how often an issuer was forgotten
 
     @property
@@ -167,7 +168,7 @@ class TenantTable(Generic[S]):
         tenant = self._held.get(issuer)
         if tenant is None or now >= tenant.due_at:
             return None
-        tenant.turn = next(self._turns)
+        tenant.last_use = next(self._uses)
         return tenant
 
     def look_up(self, issuer: str, now: float, *, in_flight: bool) -> Decision[S]:
@@ -175,18 +176,18 @@ class TenantTable(Generic[S]):
         tenant = self._held.get(issuer)
         if tenant is None:
             return self._without_tenant(issuer, now, in_flight=in_flight)
-        tenant.turn = next(self._turns)
+        tenant.last_use = next(self._uses)
         if now < tenant.due_at:
             return Use(tenant)
         policy, age = self.policy, now - tenant.asked_at
-        resting = tenant.failure is not None and now < tenant.retry_at
-        may_ask = in_flight or not resting
+        in_backoff = tenant.failure is not None and now < tenant.retry_at
+        may_ask = in_flight or not in_backoff
         if age < policy.resolve_ttl:
-            return Use(tenant, ask_behind=not resting and not in_flight)
+            return Use(tenant, ask_behind=not in_backoff and not in_flight)
         if tenant.failure is not None and age < policy.resolve_ttl + policy.stale_if_error:
             if may_ask and not policy.ask_ahead:
                 return Ask(pays=False)  # no background work: the caller waits
-            return Use(tenant, ask_behind=policy.ask_ahead and not resting and not in_flight)
+            return Use(tenant, ask_behind=policy.ask_ahead and not in_backoff and not in_flight)
         return Ask(pays=False) if may_ask else Busy(tenant.retry_at - now, tenant.failure)
 
     def _without_tenant(self, issuer: str, now: float, *, in_flight: bool) -> Decision[S]:
@@ -212,22 +213,22 @@ class TenantTable(Generic[S]):
     # --- answers
 
     def is_news(self, issuer: str, number: int) -> bool:
-        """Return whether call ``number`` is newer than every answer about an issuer so far."""
+        """Return whether call ``number`` is newer than every recorded answer for an issuer."""
         known = self._held.get(issuer) or self._absent.get(issuer)
         return known is None or number > known.number
 
     def admit(self, tenant: Tenant[S], number: int, asked_at: float) -> list[Tenant[S]]:
         """Record a new or unchanged tenant from call ``number``, which began at ``asked_at``.
 
-        Returns the tenants that are dropped for it: the previous one of its issuer, and the one
-        pushed out for room, which may be this tenant.
+        Returns the tenants that this drops: the issuer's previous tenant, and those evicted to make
+        room, possibly this one.
         """
-        left: list[Tenant[S]] = []
+        dropped: list[Tenant[S]] = []
         former = self._held.get(tenant.issuer)
         if former is not None and former is not tenant:
             former.held = False
             tenant.verified = former.verified
-            left.append(former)
+            dropped.append(former)
         share = DUE_SHARE if self.policy.ask_ahead else 1.0
         tenant.number, tenant.asked_at, tenant.epoch = number, asked_at, self._epoch
         tenant.due_at = asked_at + self.policy.resolve_ttl * share
@@ -237,10 +238,10 @@ class TenantTable(Generic[S]):
         _drop_oldest(self._newest)
         self.leeway = max(self.leeway, tenant.provider.leeway)
         self._absent.pop(tenant.issuer, None)
-        return left + self._hold(tenant)
+        return dropped + self._hold(tenant)
 
     def refuse(self, issuer: str, number: int, now: float) -> Tenant[S] | None:
-        """Record that the application has no such tenant. Returns the tenant that is dropped."""
+        """Record that there is no such tenant. Returns the tenant that is dropped."""
         self._note_absent(issuer, _Absent(number=number, until=now + REFUSED_FOR))
         return self._let_go(issuer)
 
@@ -248,7 +249,9 @@ class TenantTable(Generic[S]):
         """Record that call ``number`` failed; a loaded tenant stays.
 
         Arguments:
-            issuer, number, failure: the call, and why it failed.
+            issuer: the issuer that the resolver was asked about.
+            number: the call's number.
+            failure: why the call failed.
             now: monotonic seconds.
             draw: a random number from 0 to 1, for the jitter.
 
@@ -257,22 +260,22 @@ class TenantTable(Generic[S]):
         tenant = self._held.get(issuer)
         if tenant is not None:
             tenant.failures += 1
-            rest = self._rest(tenant.failures, draw)
+            rest = self._backoff(tenant.failures, draw)
             tenant.number, tenant.failure, tenant.retry_at = number, failure, now + rest
             return rest
         former = self._absent.get(issuer)
-        # An old failure does not predict how long this one will last.
+        # Failures long ago do not count as consecutive.
         recent = former is not None and now < former.until + self.policy.backoff[1]
         failures = 1 + (former.failures if former is not None and recent else 0)
-        # A quick failure only costs the token that asked; the next token may ask again, and pays a
-        # permit. From the second failure on, the issuer is in backoff.
-        rest = self._rest(failures, draw) if failure.slow or failures > 1 else 0.0
+        # A first, quick failure causes no backoff: the next token may ask again, with a permit of
+        # its own. From the second failure on, the issuer is in backoff.
+        rest = self._backoff(failures, draw) if failure.slow or failures > 1 else 0.0
         self._note_absent(
             issuer, _Absent(number=number, until=now + rest, failure=failure, failures=failures)
         )
         return rest
 
-    def _rest(self, failures: int, draw: float) -> float:
+    def _backoff(self, failures: int, draw: float) -> float:
         first, longest = self.policy.backoff
         # The exponent is bounded so that the float cannot overflow.
         return min(first * 2.0 ** min(failures - 1, 64), longest) * (0.5 + draw / 2)
@@ -282,13 +285,14 @@ class TenantTable(Generic[S]):
         self._absent[issuer] = absent
         _drop_oldest(self._absent)
 
-    # --- room
+    # --- eviction
 
     def verified(self, tenant: Tenant[S], now: float) -> list[Tenant[S]]:
-        """Note that a tenant has verified a token. Returns the tenants pushed out for it.
+        """Record that a tenant has verified a token. Returns the tenants that this evicts.
 
-        A tenant that found no room is added now, unless its issuer was answered for since. It is
-        recent enough that a refusal would still be remembered, and no issuer was forgotten.
+        A tenant that was evicted on arrival is added now, but only while nothing newer can have
+        been said about its issuer: no later answer, no `forget`, and so recent that a refusal would
+        still be remembered.
         """
         if tenant.held:
             tenant.verified = True
@@ -311,21 +315,21 @@ class TenantTable(Generic[S]):
         return self._let_go(issuer)
 
     def _hold(self, tenant: Tenant[S]) -> list[Tenant[S]]:
-        tenant.turns = self._turns
-        tenant.turn = next(self._turns)
+        tenant.uses = self._uses
+        tenant.last_use = next(self._uses)
         tenant.held = True
         self._held[tenant.issuer] = tenant
-        left: list[Tenant[S]] = []
+        dropped: list[Tenant[S]] = []
         while len(self._held) > self.policy.max_resolved:
-            # New tenants are limited by permits, so scanning all tenants here costs less than
-            # keeping them in order for each token.
-            last = min(list(self._held.values()), key=lambda one: (one.verified, one.turn))
+            # Permits limit how often new tenants arrive, so a scan here costs less than keeping the
+            # tenants in order with every token.
+            last = min(list(self._held.values()), key=lambda one: (one.verified, one.last_use))
             self._held.pop(last.issuer, None)
             last.held = False
-            left.append(last)
-        if tenant.epoch != self._epoch:  # an issuer was forgotten meanwhile, and it may be this one
+            dropped.append(last)
+        if tenant.epoch != self._epoch:  # an issuer was forgotten meanwhile, possibly this one
             self._let_go(tenant.issuer)
-        return left
+        return dropped
 
     def _let_go(self, issuer: str) -> Tenant[S] | None:
         tenant = self._held.pop(issuer, None)

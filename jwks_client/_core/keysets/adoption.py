@@ -41,7 +41,7 @@ class Offer:
     asked_at: float
 
     def age(self, now: float) -> float:
-        """Return the time since the provider was asked, bounded by what clocks can honestly say."""
+        """Return the seconds since the provider was asked; never less than the true age."""
         return now - self.asked_at
 
     def fetched(self) -> Fetched:
@@ -74,8 +74,8 @@ def offer_of(
 ) -> Offer:
     """Return a record as an offer; raise BadKeySet if its body is not a usable key set.
 
-    Without a clock of the store, and unless this process saw the record appear, nothing proves that
-    the record is fresh. Then it counts as stale.
+    If the store has no clock, and this process did not see the record appear, nothing proves that
+    the record is fresh, so it counts as stale.
 
     Arguments:
         record: the record, whose seal was verified.
@@ -87,7 +87,7 @@ def offer_of(
     """
     key_set = read_key_set(record.body, max_keys=max_keys)
     freshness = read_freshness(record.headers, policy, record.asked_at, renewed=False)
-    assert freshness is not None  # noqa: S101 (only a renewed set may have none)
+    assert freshness is not None  # noqa: S101 (None only occurs with renewed=True)
     age = age_of(record, wall, in_store)
     if in_store is None:
         age = freshness.life if age is None else max(age, freshness.life)
@@ -107,17 +107,17 @@ def is_newer(offer: Offer, cache: KeyCache) -> bool:
 
 
 def is_seed(offer: Offer, cache: KeyCache, now: float) -> bool:
-    """Return whether a record helps a fetch: by its validators, and by its keys in an outage."""
+    """Return whether a record is useful to a fetch: its validators, and its keys in an outage."""
     return is_newer(offer, cache) and offer.age(now) < offer.life + offer.stale_for
 
 
 def suffices(offer: Offer, cache: KeyCache, budget: Budget, kid: str | None, now: float) -> bool:
-    """Return whether a record answers what a flight was begun for.
+    """Return whether a record makes the fetch of a flight unnecessary.
 
     Arguments:
         offer: the record.
         cache: the cached facts.
-        budget: what pays for the flight.
+        budget: the reason for the flight.
         kid: the unknown kid, or the one whose signature failed.
         now: monotonic seconds.
     """

@@ -49,7 +49,7 @@ class Built(NamedTuple):
 
 
 class Unbuildable(ValueError):
-    """A JWK that cannot become a public key; ``code`` is for programs, the text for people."""
+    """A JWK that is not a usable public key; ``code`` is for programs, the text for people."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -65,7 +65,7 @@ _EC = {
 }
 _OKP = {"Ed25519": 32, "Ed448": 57}
 # RFC 7748, section 4: the primes. The encodings below each prime include every y of a point of
-# small order. Under such a key anybody can sign at least one message in eight.
+# small order. Anyone can forge signatures of at least one message in eight under such a key.
 _P_25519: Final = 2**255 - 19
 _P_448: Final = 2**448 - 2**224 - 1
 _Y_OF_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
@@ -202,7 +202,7 @@ def _octets(jwk: dict[str, Any], member: str, longest: int) -> bytes:
 def _from_jwk(read: Callable[[Any], Any], members: dict[str, str]) -> Any:
     try:
         return read(members)
-    except Exception:  # noqa: BLE001 (whatever hostile numbers cause)
+    except Exception:  # noqa: BLE001 (hostile numbers can cause anything)
         # Not chained: the cause's message may show a secret that was published by mistake.
         raise Unbuildable("malformed_key", "its members do not form a valid public key") from None
 
@@ -251,7 +251,9 @@ def _build_okp(jwk: dict[str, Any]) -> Built:
     key = _from_jwk(OKPAlgorithm.from_jwk, members)
     y = int.from_bytes(octets, "little") & (2 ** (8 * len(octets) - 1) - 1)  # without the sign of x
     if y in _SMALL_ORDER[curve]:
-        raise Unbuildable("weak_key", "it is a point of small order, under which anybody can sign")
+        raise Unbuildable(
+            "weak_key", "it is a point of small order, so anyone can forge signatures"
+        )
     # RFC 9864: EdDSA and the curve's own name are the same algorithm for a key of that curve.
     return Built(key, members, frozenset({"EdDSA", curve}))
 

@@ -5,7 +5,7 @@ new one, so readers need no lock and never see half a change.
 
 Theory of operation. Facts are stored and states derived, so no state can contradict the clock:
 
-    cold ──fetched──→ fresh ──refresh_ahead──→ due ──lifetime──→ past ──stale_if_error──→ expired
+    cold ──fetched──→ fresh ──refresh_ahead──→ due ──lifetime──→ stale ──stale_if_error──→ expired
 
 A lookup crosses that state with "is the key cached?" (`KeyCache.look_up` is the table, row by row).
 Times are monotonic seconds. The client numbers flights as they begin. A fact from a flight that is
@@ -94,7 +94,7 @@ class KeyCache:
     failures: int = 0  # consecutive
     failed_at: float | None = None
     retry_at: float = 0.0
-    requests: int = 0  # GETs of the key set so far
+    requests: int = 0  # requests for the key set so far
     permits: float = field(default=-1.0)  # in the unknown-kid bucket at permits_at; -1: full
     permits_at: float = 0.0
     doubted_at: float | None = None  # when a bad signature last paid for a fetch
@@ -122,13 +122,14 @@ class KeyCache:
         return self.failure is not None and now < self.retry_at
 
     def wanted_at(self, share: float) -> float:
-        """Return when a routine fetch is wanted whether or not there are requests.
+        """Return when a background fetch should keep the set fresh, whether or not requests come.
 
-        At once for a cold set; never for a set that no background work renews. Key sets that were
-        fetched together are spread over half of the time that is left once they are due.
+        A cold set should be fetched at once; a set without background refresh never. To spread the
+        fetches of sets that became due together, each waits for up to half of its remaining
+        lifetime.
 
         Arguments:
-            share: the part of that time to let pass, from 0 to 1.
+            share: the part of that wait, from 0 to 1.
         """
         retry_at = -_ALWAYS if self.failure is None else self.retry_at
         if self.key_set is None:
@@ -166,7 +167,7 @@ class KeyCache:
             missed: the kid is remembered as unknown.
             in_flight: a flight can be joined at no cost.
             just_came: the caller waited for a flight that began after its first lookup and that
-                fetched or renewed the set. The caller may use that answer, whatever its age.
+                fetched or renewed the set. The caller may use that set, whatever its age.
         """
         if self.key_set is None:
             return self._fetch_or_refuse(now, in_flight=in_flight)
@@ -186,21 +187,21 @@ class KeyCache:
         *,
         in_flight: bool,
     ) -> Decision:
-        resting = self.in_backoff(now)
+        in_backoff = self.in_backoff(now)
         match state:
             case "fresh":
                 return Use(selection)
             case "due":
-                return Use(selection, refresh=not resting and not in_flight)
+                return Use(selection, refresh=not in_backoff and not in_flight)
             case "stale":
                 if self.failure is None:
                     return Fetch(Budget.ROUTINE)
-                if self.policy.refresh_ahead is None and (in_flight or not resting):
+                if self.policy.refresh_ahead is None and (in_flight or not in_backoff):
                     return Fetch(Budget.ROUTINE)  # no background work: the caller waits
-                return Use(selection, stale=True, refresh=not resting and not in_flight)
+                return Use(selection, stale=True, refresh=not in_backoff and not in_flight)
             case "expired":
                 return self._fetch_or_refuse(now, in_flight=in_flight)
-            case "cold":  # pragma: no cover (look_up has answered for a cold set)
+            case "cold":  # pragma: no cover (look_up handles a cold set)
                 return Fetch(Budget.ROUTINE)
             case _:
                 assert_never(state)
@@ -229,7 +230,7 @@ class KeyCache:
         return waited and not self.in_backoff(now)
 
     def paid(self, budget: Budget, now: float) -> KeyCache:
-        """Return the facts after a flight was begun that this budget paid for."""
+        """Return the facts after a flight began that this budget pays for."""
         match budget:
             case Budget.ROUTINE:
                 return self
@@ -264,7 +265,7 @@ class KeyCache:
         )
 
     def _newest_set(self, came: KeySet | None) -> KeySet | None:
-        # An equal set keeps its identity, and everything that is bound to it.
+        # An equal set keeps its identity, because remembered tokens are bound to it.
         return self.key_set if came is None or came == self.key_set else came
 
     def failed(self, number: int, failure: Failed, now: float, draw: float) -> KeyCache:

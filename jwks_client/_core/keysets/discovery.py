@@ -1,4 +1,4 @@
-"""Read a provider's metadata, and decide whether its ``jwks_uri`` may be fetched.
+"""Read a provider's metadata, and decide whether to fetch its ``jwks_uri``.
 
 Covers OpenID Connect Discovery and RFC 8414. Must not depend on: requests and responses (`fetch`).
 The metadata is untrusted: it must not direct fetches into the application's own network.
@@ -22,9 +22,9 @@ from . import reasons
 OPENID_PATH: Final = "/.well-known/openid-configuration"
 OAUTH_PATH: Final = "/.well-known/oauth-authorization-server"
 #: Seconds after which metadata is fetched again.
-DISCOVERY_LIFE: Final = 24 * 3600.0
-#: Seconds for which it is used while it is unavailable, so that its outage does not affect keys.
-DISCOVERY_LAST: Final = 7 * DISCOVERY_LIFE
+METADATA_LIFETIME: Final = 24 * 3600.0
+#: Seconds after which metadata is no longer used, even if the provider cannot serve it.
+METADATA_KEPT_FOR: Final = 7 * METADATA_LIFETIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Discovered:
 
 
 class BadMetadata(ValueError):
-    """A document that is not the provider's metadata. The text continues "the metadata …"."""
+    """A document that is not the provider's metadata; the text completes "the metadata …"."""
 
 
 def jwks_uri(body: bytes, provider: Provider) -> str:
@@ -64,7 +64,7 @@ def jwks_uri(body: bytes, provider: Provider) -> str:
     if not may_ask(url, provider):
         raise BadMetadata(
             f"names a jwks_uri that must not be fetched, '{reasons.place(url)}': it must be https "
-            "and must not be a private address; if it is right, configure it as jwks_url="
+            "and must not be a private address; if the URL is right, configure it as jwks_url="
         )
     return url
 
@@ -86,7 +86,7 @@ def _slash(named: object, configured: object) -> str:
 
 
 def may_ask(url: str, provider: Provider) -> bool:
-    """Return whether a ``jwks_uri`` may be fetched: no document may point into a private network.
+    """Return whether to fetch a ``jwks_uri``: metadata must not point into a private network.
 
     Requires https (or plain http on loopback if the issuer is there, or with ``allow_http``). An
     address literal must be public, unless the configured host is a private literal too.

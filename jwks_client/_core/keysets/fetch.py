@@ -19,8 +19,8 @@ from ..policy import CachePolicy, FetchPolicy
 from ..provider import Provider
 from . import reasons
 from .discovery import (
-    DISCOVERY_LAST,
-    DISCOVERY_LIFE,
+    METADATA_KEPT_FOR,
+    METADATA_LIFETIME,
     BadMetadata,
     Discovered,
     jwks_uri,
@@ -31,7 +31,7 @@ from .gzip_body import BadGzip, gunzip
 from .jwk import BadKeySet, KeySet, read_key_set
 
 ACCEPT: Final = "application/jwk-set+json, application/json"
-_TRY_AGAIN = frozenset({408, 429})
+_RETRIABLE = frozenset({408, 429})
 # Content codings that leave a body unchanged; object stores send the last two.
 _NO_CODING = frozenset({"", "identity", "utf-8", "aws-chunked"})
 
@@ -74,7 +74,7 @@ class Validators:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """A key set arrived. ``key_set`` is None if the provider said that ours is current (304)."""
+    """A key set arrived. ``key_set`` is None if the cached one is still current (304)."""
 
     key_set: KeySet | None
     freshness: Freshness | None
@@ -120,10 +120,10 @@ class Plan:
 
 @dataclass(slots=True, kw_only=True)
 class Talk:
-    """One conversation: what it starts from, and how many requests for the key set it made.
+    """One conversation: its initial facts, and how many requests for the key set it has made.
 
-    ``doubted``: an unknown kid, a bad signature or `refresh` caused it, so that caches on the path
-    must ask the provider.
+    ``doubted``: the cached set is in doubt, because an unknown kid, a bad signature or `refresh`
+    caused the fetch. Caches on the path must then ask the provider.
     """
 
     plan: Plan
@@ -147,24 +147,24 @@ class Talk:
     def _converse(self) -> Conversation:
         configured = self.plan.provider.jwks_url
         if configured is not None:
-            answer = yield from self._ask(configured, for_keys=True)
-            return self._read_keys(configured, answer, None)
+            response = yield from self._ask(configured, for_keys=True)
+            return self._read_keys(configured, response, None)
         known = self.discovered
-        if known is not None and self.now - known.at < DISCOVERY_LIFE:
-            answer = yield from self._ask(known.jwks_url, for_keys=True)
-            if answer.status not in {404, 410}:
-                return self._read_keys(known.jwks_url, answer, known)
-            known = None  # the provider may have moved its keys: fetch its metadata again
-        elif known is not None and self.now - known.at >= DISCOVERY_LAST:
+        if known is not None and self.now - known.at < METADATA_LIFETIME:
+            response = yield from self._ask(known.jwks_url, for_keys=True)
+            if response.status not in {404, 410}:
+                return self._read_keys(known.jwks_url, response, known)
+            known = None  # the provider may have moved its key set: fetch the metadata again
+        elif known is not None and self.now - known.at >= METADATA_KEPT_FOR:
             known = None
         try:
             found = Discovered((yield from self._discover(once=known is not None)), self.now)
         except _Failure as failure:
-            if known is None or not failure.passing:
+            if known is None or not failure.transient:
                 raise
             found = known
-        answer = yield from self._ask(found.jwks_url, for_keys=True)
-        return self._read_keys(found.jwks_url, answer, found)
+        response = yield from self._ask(found.jwks_url, for_keys=True)
+        return self._read_keys(found.jwks_url, response, found)
 
     def _ask(
         self, url: str, *, for_keys: bool, once: bool = False
@@ -173,21 +173,21 @@ class Talk:
         retries = 0 if self.last_failed or once else self.plan.fetch.retries
         while True:
             self.requests += for_keys
-            answer = yield request
-            may_help = isinstance(answer, Broken) or (
-                _is_passing(answer.status) and "retry-after" not in answer.headers
+            response = yield request
+            may_help = isinstance(response, Broken) or (
+                _is_transient(response.status) and "retry-after" not in response.headers
             )
             if not may_help or retries == 0:
                 break
             retries -= 1
-        if isinstance(answer, Broken):
+        if isinstance(response, Broken):
             what = f"{'the key set' if for_keys else 'the metadata'} at {reasons.place(url)}"
-            code: KeysUnavailableCode = "fetch_timeout" if answer.timed_out else "fetch_failed"
-            how = "did not come in time" if answer.timed_out else "could not be fetched"
-            hint = reasons.strictness(answer.cause)
+            code: KeysUnavailableCode = "fetch_timeout" if response.timed_out else "fetch_failed"
+            how = "did not arrive in time" if response.timed_out else "could not be fetched"
+            hint = reasons.strictness(response.cause)
             message = f"{what} {how}" if hint is None else f"{what} {how}: {hint}"
-            raise _Failure(code, message, cause=answer.cause, passing=True)
-        return answer
+            raise _Failure(code, message, cause=response.cause, transient=True)
+        return response
 
     def _headers_for(self, url: str, *, for_keys: bool) -> tuple[tuple[str, str], ...]:
         headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip", "User-Agent": self.plan.user_agent}
@@ -202,17 +202,17 @@ class Talk:
         provider = self.plan.provider
         configured = provider.jwks_url or provider.discovery_url or ""
         if addresses.origin(url) == addresses.origin(configured):
-            # Custom headers, perhaps a secret, only go to the origin that was configured.
-            own = {name.lower() for name, _ in self.headers}
-            headers = {name: value for name, value in headers.items() if name.lower() not in own}
+            # Custom headers may contain a secret, so they only go to the configured origin.
+            custom = {name.lower() for name, _ in self.headers}
+            headers = {name: value for name, value in headers.items() if name.lower() not in custom}
             return (*headers.items(), *self.headers)
         return tuple(headers.items())
 
-    def _body(self, answer: Response) -> bytes:
+    def _body(self, response: Response) -> bytes:
         limit = self.plan.fetch.max_body
-        body = answer.body
-        if body is not None and not answer.decoded:
-            codings = answer.headers.get("content-encoding", "").lower().split(",")
+        body = response.body
+        if body is not None and not response.decoded:
+            codings = response.headers.get("content-encoding", "").lower().split(",")
             match [one for name in codings if (one := name.strip()) not in _NO_CODING]:
                 case []:
                     pass
@@ -225,35 +225,36 @@ class Talk:
                     named = printable(", ".join(others), 100)
                     raise _Failure(
                         "bad_key_set",
-                        f"the answer has a Content-Encoding that was not requested ({named})",
+                        f"the response has a Content-Encoding that was not requested ({named})",
                     )
         if body is None or len(body) > limit:
-            raise _Failure("bad_key_set", f"the answer is longer than {limit} bytes (max_body)")
+            raise _Failure("bad_key_set", f"the response is longer than {limit} bytes (max_body)")
         return body
 
-    def _read_keys(self, url: str, answer: Response, discovered: Discovered | None) -> Outcome:
+    def _read_keys(self, url: str, response: Response, discovered: Discovered | None) -> Outcome:
         held = self.validators
         key_set: KeySet | None = None
         body: bytes | None = None
-        if answer.status == 304 and held is not None and held.url == url:
+        if response.status == 304 and held is not None and held.url == url:
             if not (held.etag or held.last_modified):
                 where = reasons.place(url)
                 raise _Failure(
-                    "fetch_failed", f"the key set's URL {where} answered 304 to no condition"
+                    "fetch_failed",
+                    f"the key set's URL {where} answered 304 to an unconditional request",
                 )
-        elif answer.status == 200:
-            key_set, body = self._key_set(url, answer)
+        elif response.status == 200:
+            key_set, body = self._key_set(url, response)
         else:
-            wait = retry_after(answer.headers, self.wall)
+            wait = retry_after(response.headers, self.wall)
             message = reasons.status(
-                f"the key set's URL {reasons.place(url)}", answer.status, answer.headers
+                f"the key set's URL {reasons.place(url)}", response.status, response.headers
             )
             raise _Failure("fetch_failed", message, retry_after=wait)
-        etag, modified = answer.headers.get("etag"), answer.headers.get("last-modified")
+        etag, modified = response.headers.get("etag"), response.headers.get("last-modified")
         if key_set is None and held is not None:  # a 304 need not repeat its validators
             etag, modified = etag or held.etag, modified or held.last_modified
         freshness = read_freshness(
-            answer.headers, self.plan.cache, self.wall, renewed=key_set is None
+            response.headers, self.plan.cache, self.wall, renewed=key_set is None
         )
         return Fetched(
             key_set=key_set,
@@ -261,41 +262,41 @@ class Talk:
             validators=Validators(url, _field(etag), _field(modified)),
             discovered=discovered,
             requests=self.requests,
-            content_type=answer.headers.get("content-type"),
+            content_type=response.headers.get("content-type"),
             body=body,
-            caching={} if freshness is None else caching_headers(answer.headers, self.wall),
+            caching={} if freshness is None else caching_headers(response.headers, self.wall),
         )
 
-    def _key_set(self, url: str, answer: Response) -> tuple[KeySet, bytes]:
+    def _key_set(self, url: str, response: Response) -> tuple[KeySet, bytes]:
         where = reasons.place(url)
         try:
-            body = self._body(answer)
+            body = self._body(response)
         except _Failure as failure:
             raise _Failure("bad_key_set", f"{where}: {failure.failed.message}") from None
         try:
             return read_key_set(body, max_keys=self.plan.fetch.max_keys), body
         except BadKeySet as bad:
             page = " (it looks like HTML)" if body.lstrip().startswith(b"<") else ""
-            message = f"the answer of {where} is not a usable key set: {bad}{page}"
+            message = f"the response from {where} is not a usable key set: {bad}{page}"
             raise _Failure("bad_key_set", message) from None
 
     def _discover(self, *, once: bool) -> Generator[Request, Response | Broken, str]:
         url = cast("str", self.plan.provider.discovery_url)
-        answer = yield from self._ask(url, for_keys=False, once=once)
+        response = yield from self._ask(url, for_keys=False, once=once)
         other = oauth_metadata_url(url)
-        if answer.status in {404, 410} and other is not None:
+        if response.status in {404, 410} and other is not None:
             url = other
-            answer = yield from self._ask(url, for_keys=False, once=once)
+            response = yield from self._ask(url, for_keys=False, once=once)
         what = f"the metadata at {reasons.place(url)}"
-        if answer.status != 200:
+        if response.status != 200:
             raise _Failure(
                 "discovery_failed",
-                reasons.status(what, answer.status, answer.headers),
-                retry_after=retry_after(answer.headers, self.wall),
-                passing=_is_passing(answer.status),
+                reasons.status(what, response.status, response.headers),
+                retry_after=retry_after(response.headers, self.wall),
+                transient=_is_transient(response.status),
             )
         try:
-            return jwks_uri(self._body(answer), self.plan.provider)
+            return jwks_uri(self._body(response), self.plan.provider)
         except BadMetadata as bad:
             raise _Failure("discovery_failed", f"{what} {bad}") from None
         except _Failure as failure:
@@ -310,15 +311,15 @@ class _Failure(Exception):
         *,
         cause: BaseException | None = None,
         retry_after: float | None = None,
-        passing: bool = False,
+        transient: bool = False,
     ) -> None:
         super().__init__(message)
-        self.passing = passing  # no answer, or "not now": nothing that contradicts the metadata
+        self.transient = transient  # the failure does not contradict what is known
         self.failed = Failed(code=code, message=message, cause=cause, retry_after=retry_after)
 
 
-def _is_passing(status: int) -> bool:
-    return status in _TRY_AGAIN or status >= 500
+def _is_transient(status: int) -> bool:
+    return status in _RETRIABLE or status >= 500
 
 
 def _field(value: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Read from response headers how long a key set lives (RFC 9111, RFC 5861), and when to retry.
+"""Read a key set's lifetime from response headers (RFC 9111, RFC 5861), and when to retry.
 
 Must not depend on: what was requested. Header values are untrusted: invalid ones count as absent.
 """
@@ -21,7 +21,7 @@ CACHING_HEADERS: Final = ("cache-control", "expires", "date", "age")
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How long a set is fresh after its request, and how long after that it helps in an outage."""
+    """A set's lifetime after its request, and how long after that it is used in an outage."""
 
     life: float
     stale_for: float
@@ -38,7 +38,7 @@ def read_freshness(
         wall: now, in seconds since the epoch; used for Expires if the response has no Date.
         renewed: the response is a 304, which need not repeat earlier headers.
 
-    Returns None for a 304 without lifetime headers: the previous lifetime begins again.
+    Returns None for a 304 without lifetime headers: the previous lifetime starts over.
     """
     directives = _cache_control(headers.get("cache-control", ""))
     stale_for = policy.stale_if_error
@@ -96,7 +96,7 @@ def _stated(headers: Mapping[str, str], directives: dict[str, str], wall: float)
         return 0.0
     if "max-age" in directives:
         life = _seconds(directives["max-age"])
-        # RFC 9111, section 4.2.1: a lifetime that cannot be read is zero.
+        # RFC 9111, section 4.2.1: an invalid lifetime counts as zero.
         return 0.0 if life is None else life - (_seconds(headers.get("age", "").strip()) or 0.0)
     if "expires" not in headers:
         return None

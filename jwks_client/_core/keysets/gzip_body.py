@@ -11,7 +11,7 @@ __all__ = ["BadGzip", "gunzip"]
 
 
 class BadGzip(ValueError):
-    """A body that is not gzip, or only its beginning."""
+    """A body that is not gzip, or is truncated."""
 
 
 def gunzip(body: bytes, limit: int) -> bytes | None:
@@ -25,11 +25,11 @@ def gunzip(body: bytes, limit: int) -> bytes | None:
         try:
             octets += member.decompress(body, limit + 1 - len(octets))
         except zlib.error:
-            raise BadGzip("the answer is not valid gzip") from None
+            raise BadGzip("the response is not valid gzip") from None
         if len(octets) > limit:
             return None
         if not member.eof:
-            raise BadGzip("the answer's gzip data is truncated")
+            raise BadGzip("the response's gzip data is truncated")
         body = member.unused_data.lstrip(b"\0")  # padding, which gzip's own tools ignore as well
         if not body:
             return bytes(octets)

@@ -114,7 +114,7 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """More keys fit than may be tried."""
+    """More keys fit than are tried."""
 
 
 Chosen: TypeAlias = Found | Unfit | Unusable | Ambiguous
@@ -124,7 +124,7 @@ T = TypeVar("T")
 
 
 class BadKeySet(ValueError):
-    """A document that is not a key set, or has no key that could verify anything."""
+    """A document that is not a key set, or has no usable key."""
 
 
 class KeySet:
@@ -199,7 +199,7 @@ class KeySet:
     def _fitting(keys: tuple[Key, ...], algorithm: str, none: T) -> Found | Ambiguous | T:
         fitting = tuple(key for key in keys if algorithm in key.algorithms)
         if len(fitting) > MAX_CANDIDATES:
-            # A key with several entries (two certificates of it) is one candidate.
+            # Several entries of one key (for two certificates, say) are one candidate.
             once: dict[tuple[str, str | None], Key] = {}
             for key in fitting:
                 once.setdefault((key.thumbprint, key.issuer), key)
@@ -301,7 +301,7 @@ def _read_entry(index: int, entry: object) -> Key | UnusableKey:
 
 
 def present_members(jwk: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members that count: serializers write null, "" or [] for absent members.
+    """Return the members that are present: serializers write null, "" or [] for absent ones.
 
     An empty string is a valid kid.
     """

@@ -1,7 +1,7 @@
-"""The wording of failed fetches in errors, events and health.
+"""Word the messages of failed fetches in errors, events and ``health()``.
 
-These texts are for the people who run the application. They must not appear in HTTP responses,
-because outsiders wrote parts of them. Each such part is escaped and truncated here.
+The messages are for the people who run the application. They must not appear in HTTP responses,
+because they quote text from outside. Quoted text is escaped and truncated here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def status(what: str, code: int, headers: Mapping[str, str]) -> str:
 
 
 def strictness(error: BaseException | None) -> str | None:
-    """Return a hint for a certificate that only Python 3.13's strict checks reject."""
+    """Return a hint for a certificate that only the strict checks of Python 3.13 reject."""
     for cause in causes(error):
         if getattr(cause, "verify_code", None) in _STRICT_ONLY:
             return (

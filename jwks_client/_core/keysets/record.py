@@ -100,11 +100,11 @@ def binding_of(
         provider: the provider of the key set.
         proxy: the URL of the configured proxy.
         authorities: the contents of ``ca_file``.
-        own_http: the application supplied its own HTTP client.
+        own_http: the HTTP client is caller-supplied.
     """
     headers = provider.headers
     if (own_http or callable(headers)) and provider.store_scope is None:
-        return None  # nothing here could describe what such a fetch depends on
+        return None  # the settings do not describe everything that such a fetch depends on
     public = {
         "allow_http": provider.allow_http,
         "authorities": None if authorities is None else hashlib.sha256(authorities).hexdigest(),
@@ -125,7 +125,7 @@ def binding_of(
 
 
 def seal(record: Record, binding: Binding, secrets: tuple[bytes, ...]) -> bytes:
-    """Write a record, sealed with the first secret, or marked as unsealed if there is none."""
+    """Return a record as bytes: sealed with the first secret, or marked as unsealed without one."""
     facts = {
         "age": record.age,
         "asked_at": record.asked_at,
@@ -140,7 +140,9 @@ def seal(record: Record, binding: Binding, secrets: tuple[bytes, ...]) -> bytes:
 
 
 def unseal(value: bytes, binding: Binding, secrets: tuple[bytes, ...], max_body: int) -> Record:
-    """Read a record; raise `BadRecord` unless it was sealed for this binding with a known secret.
+    """Return the record in ``value`` if a known secret sealed it for this binding.
+
+    Raises `BadRecord`.
 
     The size is checked first, then the seal; only then is anything parsed.
     """

@@ -196,7 +196,7 @@ def explain(
 
 
 def _hints(token: UnverifiedToken, asked: Iterable[Rules]) -> Iterator[str]:
-    """Yield hints at common mistakes. They are derived from claims, but show none."""
+    """Yield hints at common mistakes. They are derived from claims, but quote none."""
     for name in ("exp", "iat", "nbf"):
         value = token.claims.get(name)
         if isinstance(value, (int, float)) and value > _MILLISECONDS:
@@ -224,8 +224,8 @@ def _candidate(
         _check(name, run, *_compared(name, token, rules, wall, verified=made_by is not None))
         for name, run in rules.each_check(token, made_by, wall)
     ]
-    # `verify` checks the signature after alg and typ, before the claims. If those checks failed
-    # before any key was fetched, there is no signature result to show.
+    # `verify` checks the signature after alg and typ, before the claims. If alg or typ was refused
+    # before a key was fetched, there is no result for the signature.
     if cache.key_set is not None or isinstance(error, KeysUnavailableError):
         checks.insert(1, _signature(keys, made_by, cache, error))
     checks.extend(_own(name, refusal) for name, refusal in asked)

@@ -38,7 +38,7 @@ class Holder(Protocol):
 
     @property
     def held(self) -> bool:
-        """Whether the source still counts; a tenant may have been forgotten."""
+        """Whether the source is still in use; a tenant may have been forgotten."""
         ...
 
     @property
@@ -56,7 +56,7 @@ class Remembered(NamedTuple):
     """One successful verification.
 
     Arguments:
-        facts: what was proved.
+        facts: the verified facts of the token.
         rules: the rules of the provider that accepted it.
         holder: the source of the key set that contains the key.
         earlier: the key sets of candidates that refused the token before, as they were then.
@@ -90,7 +90,7 @@ class Remembered(NamedTuple):
 
 
 def weight(facts: TokenFacts) -> int:
-    """Return the approximate size of a token's facts in bytes."""
+    """Return the approximate memory that a token's facts use, in bytes."""
     size = len(facts.raw)
     if size <= _SHORT:
         return _PER_ENTRY + _PER_CHARACTER * size
@@ -116,7 +116,7 @@ class Memo:
         self._size = size
         self._count = self._bytes = 0
         self.keeps_tokens = size > 0
-        # Read without a lock; `Remembered.counts` decides whether an entry may be used.
+        # Read without a lock; `Remembered.counts` decides whether an entry is usable.
         self.entries: dict[Hashable, Remembered] = {}
         # Parsed header segments of tokens with a valid signature; no verdicts.
         self.headers: dict[bytes, UnverifiedHeader] = {}

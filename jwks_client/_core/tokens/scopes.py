@@ -30,7 +30,7 @@ def scopes_in(name: str, value: object) -> frozenset[str]:
 
 
 def own_scopes(own: ScopeClaim, claims: dict[str, Any]) -> frozenset[str]:
-    """Return the scopes by the provider's setting: a name, several names, or a callable."""
+    """Return the scopes that a provider's ``scope_claim`` finds: a name, several, or a callable."""
     if not callable(own):
         names = (own,) if isinstance(own, str) else own
         present = next((name for name in names if name in claims), None)

@@ -97,9 +97,9 @@ def parse(
     try:
         octets = raw.encode("ascii")
     except UnicodeEncodeError:
-        octets = b""  # not a token either
-    # An extra dot is outside every segment's alphabet, so decoding finds it; counting dots here
-    # would slow down every token.
+        octets = b""  # parsed as an empty token, which is malformed
+    # Decoding rejects an extra dot, which is in no segment's alphabet. Counting the dots here would
+    # slow down every token.
     signing_input, _, signature_segment = octets.rpartition(b".")
     header_segment, _, payload_segment = signing_input.partition(b".")
     try:  # not `in` and then `[]`: another thread may drop the entry in between
@@ -165,7 +165,7 @@ def _read_header(segment: bytes, max_header: int) -> UnverifiedHeader:
 
 
 def _check_algorithm(header: UnverifiedHeader) -> None:
-    # RFC 7515, section 4.1.11: unknown extensions must be rejected, and none is known here.
+    # RFC 7515, section 4.1.11: unknown extensions must be rejected, and this library supports none.
     if "crit" in header.members:
         raise TokenError(
             "unsupported_critical_header", "'crit' is present, but no extension is supported"

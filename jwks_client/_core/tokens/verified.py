@@ -215,7 +215,7 @@ def _unpickle(facts: tuple[Any, ...]) -> VerifiedToken:
 def find_signing_key(token: UnverifiedToken, keys: tuple[Key, ...]) -> Key | None:
     """Return the first key that verifies the signature, or None.
 
-    An exception over hostile bytes counts as an invalid signature.
+    If hostile bytes cause an exception, the signature counts as invalid.
     """
     algorithm = token.header.algorithm
     for key in keys:

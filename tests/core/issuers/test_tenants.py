@@ -447,14 +447,14 @@ def test_forgetting_drops_all_that_is_known():
 def test_a_tenant_that_is_forgotten_while_it_is_admitted_is_not_held():
     """A signal handler may call `forget` inside of any other call, and it counts."""
     made, one = table(), tenant()
-    turns = made._turns
+    turns = made._uses
 
     class Interrupted:
         def __next__(self):
             made.forget("a")
             return next(turns)
 
-    made._turns = Interrupted()
+    made._uses = Interrupted()
     assert made.admit(one, 1, 0) == []
     assert made.held("a") is None
     assert not one.held

@@ -24,7 +24,12 @@ from conversations import (
 )
 
 from jwks_client import IssuerTemplate, Provider, providers
-from jwks_client._core.keysets.discovery import DISCOVERY_LAST, DISCOVERY_LIFE, Discovered, may_ask
+from jwks_client._core.keysets.discovery import (
+    METADATA_KEPT_FOR,
+    METADATA_LIFETIME,
+    Discovered,
+    may_ask,
+)
 from jwks_client._core.keysets.fetch import Broken, Failed, Fetched, Request, Response, Validators
 
 
@@ -41,7 +46,7 @@ class TestDiscovery:
         assert outcome.validators == Validators(KEYS, '"v1"', None)
         assert outcome.requests == 1
 
-    @pytest.mark.parametrize("age", [0.0, 3600.0, DISCOVERY_LIFE - 1])
+    @pytest.mark.parametrize("age", [0.0, 3600.0, METADATA_LIFETIME - 1])
     def test_what_was_discovered_is_used_for_24_hours(self, age: float) -> None:
         """Within a day the key set is asked directly, and the day is not begun anew by that."""
         known = Discovered(KEYS, NOW - age)
@@ -52,14 +57,14 @@ class TestDiscovery:
 
     def test_after_24_hours_the_metadata_is_asked_again(self) -> None:
         """A provider that moved its keys is followed within a day."""
-        assert DISCOVERY_LIFE == 24 * 3600
-        old = Discovered("https://keys.example.com/old", NOW - DISCOVERY_LIFE)
+        assert METADATA_LIFETIME == 24 * 3600
+        old = Discovered("https://keys.example.com/old", NOW - METADATA_LIFETIME)
         asked, outcome = play(talk(BY_METADATA, discovered=old), metadata(), ok())
         assert [request.url for request in asked] == [METADATA, KEYS]
         assert isinstance(outcome, Fetched)
         assert outcome.discovered == Discovered(KEYS, NOW)
 
-    OLD = Discovered("https://keys.example.com/old", NOW - DISCOVERY_LIFE)
+    OLD = Discovered("https://keys.example.com/old", NOW - METADATA_LIFETIME)
 
     @pytest.mark.parametrize(
         "silence",
@@ -74,10 +79,10 @@ class TestDiscovery:
 
     def test_what_it_said_last_counts_for_a_week_at_most(self) -> None:
         """Then its own failure is the outcome, with a retry as for the first time."""
-        last = Discovered(KEYS, NOW - DISCOVERY_LAST + 1)
+        last = Discovered(KEYS, NOW - METADATA_KEPT_FOR + 1)
         assert fetched(talk(BY_METADATA, discovered=last), answer(500), ok()).discovered == last
-        assert DISCOVERY_LAST == 7 * DISCOVERY_LIFE
-        ancient = Discovered(KEYS, NOW - DISCOVERY_LAST)
+        assert METADATA_KEPT_FOR == 7 * METADATA_LIFETIME
+        ancient = Discovered(KEYS, NOW - METADATA_KEPT_FOR)
         outcome = failed(talk(BY_METADATA, discovered=ancient), answer(500), answer(500))
         assert outcome.code == "discovery_failed"
 

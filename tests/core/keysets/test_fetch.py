@@ -542,7 +542,7 @@ class TestOutsiders:
             ([metadata(), ok(b"<!doctype html>")], "looks like HTML"),
             ([metadata(), ok(KEY_SET, content_encoding="br\x1b")], "(br\\x1b)"),
             ([metadata(), *[Broken(OSError("x"), timed_out=False)] * 2], "could not be fetched"),
-            ([metadata(), *[Broken(OSError("x"), timed_out=True)] * 2], "did not come in time"),
+            ([metadata(), *[Broken(OSError("x"), timed_out=True)] * 2], "did not arrive in time"),
         ],
     )
     def test_a_failure_names_its_url_and_its_reason(
