@@ -1,4 +1,4 @@
-"""The conversation that fetches a key set, driven by hand: what the tests of it have in common."""
+"""The conversation that fetches a key set, driven by a test: the parts that these tests share."""
 
 import json
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ BY_METADATA = providers.oidc(ISSUER, audience="api")
 
 
 def talk(provider: Provider = AT_URL, **facts: Any) -> Talk:
-    """A conversation about to begin; ``cache`` and ``fetch`` are its policies."""
+    """Return a conversation before its first step; ``cache`` and ``fetch`` are its policies."""
     plan = Plan(
         provider=provider,
         cache=facts.pop("cache", CachePolicy()),
@@ -59,7 +59,7 @@ def talk(provider: Provider = AT_URL, **facts: Any) -> Talk:
 
 
 def tell(steps: Conversation, answer: Response | Broken) -> Request | Outcome:
-    """Give one answer; what is asked next, or the outcome."""
+    """Give one response; return the next request, or the outcome."""
     try:
         return steps.send(answer)
     except StopIteration as done:
@@ -67,7 +67,7 @@ def tell(steps: Conversation, answer: Response | Broken) -> Request | Outcome:
 
 
 def play(one: Talk, *answers: Response | Broken) -> tuple[list[Request], Outcome]:
-    """Give these answers, all of which must be asked for and no more, and see what comes of it."""
+    """Give these responses, all of which must be requested and no more; return requests and outcome."""
     steps = one.converse()
     asked = [next(steps)]
     for number, answer in enumerate(answers, 1):
@@ -81,42 +81,42 @@ def play(one: Talk, *answers: Response | Broken) -> tuple[list[Request], Outcome
 
 
 def fetched(one: Talk, *answers: Response | Broken) -> Fetched:
-    """The outcome of a conversation that must go well."""
+    """Return the outcome of a conversation that must succeed."""
     _, outcome = play(one, *answers)
     assert isinstance(outcome, Fetched), outcome
     return outcome
 
 
 def failed(one: Talk, *answers: Response | Broken) -> Failed:
-    """The outcome of a conversation that must fail."""
+    """Return the outcome of a conversation that must fail."""
     _, outcome = play(one, *answers)
     assert isinstance(outcome, Failed), outcome
     return outcome
 
 
 def ok(body: bytes = KEY_SET, **headers: str) -> Response:
-    """A 200 as it comes from the wire; ``_`` in a header's name stands for ``-``."""
+    """Return a 200 as it comes from the wire; ``_`` in a header's name stands for ``-``."""
     return answer(200, body, **headers)
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> Response:
-    """An answer as it comes from the wire."""
+    """Return a response as it comes from the wire."""
     return Response(status, {name.replace("_", "-"): v for name, v in headers.items()}, body)
 
 
 def metadata(**members: Any) -> Response:
-    """The provider's metadata; a member of None is left out."""
+    """Return the provider's metadata; a member of None is left out."""
     document = {"issuer": ISSUER, "jwks_uri": KEYS, **members}
     return ok(json.dumps({k: v for k, v in document.items() if v is not None}).encode())
 
 
 def zipped(raw: bytes) -> Response:
-    """A 200 that says gzip."""
+    """Return a 200 labelled gzip."""
     return ok(raw, content_encoding="gzip")
 
 
 def headers_of(request: Request) -> dict[str, str]:
-    """A request's headers by name in lower case; a name that stands twice fails the test."""
+    """Return a request's headers by lower-case name; a repeated name fails the test."""
     found = {name.lower(): value for name, value in request.headers}
     assert len(found) == len(request.headers)
     return found

@@ -1,4 +1,4 @@
-"""Types as an application writes them in a module of its own, with annotations that are only text."""
+"""Types as an application writes them in its own module, with annotations that are only text."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Tokens of any kind, good or hostile, with one key that signs them and rules to judge them by.
+"""Tokens of any kind, good or hostile, with one key that signs them and rules that judge them.
 
-All of them bear `MARKER`, and `refused` looks for it in what the error says.
+Each token contains `MARKER`, and `refused` checks that the error does not.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ CLAIMS = {
     "exp": NOW + 60,
     "private": {"nested": [f"{MARKER}-private"]},
 }
-ABSENT: Any = object()  # leaves a member out; None is null
+ABSENT: Any = object()  # leaves a member out; None means null
 
 
 def octets(usual: Mapping[str, Any], changes: Mapping[str, Any]) -> bytes:
-    """JSON of the usual members with changes, ABSENT taking one away."""
+    """Return JSON of the usual members with changes; ABSENT removes a member."""
     members = {**usual, **changes}
     return json.dumps({n: v for n, v in members.items() if v is not ABSENT}).encode()
 
 
 def segment(content: bytes | str) -> str:
-    """One segment of a token, rightly encoded whatever it holds."""
+    """Return one segment of a token, correctly encoded whatever it holds."""
     return to_base64url(content if isinstance(content, bytes) else content.encode())
 
 
 def compact(header: bytes | None = None, payload: bytes | None = None) -> str:
-    """A signed token of these very octets; by default those of a good one."""
+    """Return a signed token of exactly these octets; by default those of a good token."""
     return SIGNER.sign_compact(
         octets(HEADER, {}) if header is None else header,
         octets(CLAIMS, {}) if payload is None else payload,
@@ -57,17 +57,17 @@ def compact(header: bytes | None = None, payload: bytes | None = None) -> str:
 
 
 def token(headers: Mapping[str, Any] | None = None, **claims: Any) -> str:
-    """A signed token with changes to the usual header members and claims."""
+    """Return a signed token with changes to the usual header members and claims."""
     return compact(octets(HEADER, headers or {}), octets(CLAIMS, claims))
 
 
 def unverified(headers: Mapping[str, Any] | None = None, **claims: Any) -> UnverifiedToken:
-    """Such a token, parsed."""
+    """Return such a token, parsed."""
     return parse(token(headers, **claims), MAX_HEADER)
 
 
 def provider(**fields: Any) -> Provider:
-    """A provider whose key signs these tokens, with changes to its fields."""
+    """Return a provider whose key signs these tokens, with changes to its fields."""
     usual: dict[str, Any] = {
         "name": "p",
         "issuer": ISSUER,
@@ -78,19 +78,19 @@ def provider(**fields: Any) -> Provider:
 
 
 def rules(**fields: Any) -> Rules:
-    """The rules of such a provider."""
+    """Return the rules of such a provider."""
     return Rules(provider(**fields))
 
 
 def judged(
     claims: Mapping[str, Any] | None = None, *, now: float = NOW, key: Key = KEY, **fields: Any
 ) -> TokenFacts:
-    """What the rules of a provider with these fields say of a token with these claims."""
+    """Apply the rules of a provider with these fields to a token with these claims."""
     return rules(**fields).check_claims(unverified(**(claims or {})), key, now)
 
 
 def verified(headers: Mapping[str, Any] | None = None, **claims: Any) -> VerifiedToken:
-    """Such a token, verified; the audience, issuer and expiry it has are not looked at."""
+    """Return such a token as verified, without checking its audience, issuer and expiry."""
     open_rules = rules(
         issuer=providers.UNCHECKED, audience=providers.UNCHECKED, require_expiry=False
     )
@@ -98,7 +98,7 @@ def verified(headers: Mapping[str, Any] | None = None, **claims: Any) -> Verifie
 
 
 def refused(code: str, call: Callable[..., object], *args: Any, **options: Any) -> TokenError:
-    """The error of a call that must be refused with this code, and must say nothing it may not."""
+    """Return the error of a call that must be refused with this code, and must not reveal the token."""
     with pytest.raises(TokenError) as caught:
         call(*args, **options)
     error = caught.value

@@ -10,11 +10,11 @@ from jwks_client._core.callables import is_coroutine_function
 
 
 async def waits(_: object = None) -> None:
-    """A coroutine function."""
+    """Return nothing, as a coroutine function."""
 
 
 def returns(_: object = None) -> None:
-    """A plain function."""
+    """Return nothing, as a plain function."""
 
 
 class Waits:
@@ -38,5 +38,5 @@ class Waits:
     ],
 )
 def test_coroutine_functions_are_recognized(call, expected):
-    """A sync client refuses a check that would have to be awaited, however it is wrapped."""
+    """A coroutine function is recognized however it is wrapped, so a sync client can refuse it as a check."""
     assert is_coroutine_function(call) is expected

@@ -1,4 +1,4 @@
-"""Octets and JSON: one text has one meaning in a token, and a provider's oddities cost nothing in a key."""
+"""Octets and JSON: a token's text has exactly one meaning, and a provider's oddities in a key are harmless."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ BOM = b"\xef\xbb\xbf"
 
 
 def read_segments(payload: bytes, signature: bytes):
-    """Two segments, with the extra `fast` and without: they must say the same."""
+    """Read two segments with the extra `fast` and without; both must agree."""
     found = []
     for quickly in (True, False):
         with reading(quickly=quickly):
             found.append(encoding.read_segments(payload, signature))
-    assert repr(found[0]) == repr(found[1])  # which tells 1, 1.0 and true apart
+    assert repr(found[0]) == repr(found[1])  # distinguishes 1, 1.0 and true
     return found[0]
 
 
 def decode_segment(segment: bytes) -> bytes | None:
-    """A segment by itself and in a token, in either place: the ways of reading it must agree."""
+    """Decode a segment alone and in a token, in either place; all ways must agree."""
     octets = encoding.decode_segment(segment)
     claims = None if octets is None else encoding.strict_object(octets)
     assert read_segments(segment, b"AA") == (octets, claims, b"\0")
@@ -47,7 +47,7 @@ def decode_segment(segment: bytes) -> bytes | None:
 
 
 def strict_object(raw: bytes) -> dict[str, object] | None:
-    """An object by itself and as the payload of a token: the two ways of reading it must agree."""
+    """Read an object alone and as the payload of a token; both ways must agree."""
     value = encoding.strict_object(raw)
     payload, claims, signature = read_segments(to_base64url(raw).encode(), b"AA")
     assert (payload, repr(claims), signature) == (raw, repr(value), b"\0")
@@ -58,7 +58,7 @@ def strict_object(raw: bytes) -> dict[str, object] | None:
 
 
 def decoded_bit_by_bit(segment: bytes) -> bytes | None:
-    """Base64url as RFC 4648 defines it, written for this test alone: bits in, octets out."""
+    """Decode base64url as RFC 4648 defines it, bit by bit; written for this test only."""
     if any(octet not in ALPHABET for octet in segment):
         return None
     bits = "".join(f"{ALPHABET.index(octet):06b}" for octet in segment)
@@ -85,17 +85,17 @@ class TestSegments:
         ],
     )
     def test_canonical_base64url_is_read(self, segment, octets):
-        """The vectors of RFC 4648, section 10, without padding, and both characters of the URL alphabet."""
+        """The vectors of RFC 4648, section 10, without padding, and both characters of the URL alphabet are decoded."""
         assert decode_segment(segment) == octets
 
     @pytest.mark.parametrize("length", [1, 5, 9])
-    def test_a_length_that_no_octets_give_is_refused(self, length):
-        """A single character left over carries less than one octet."""
+    def test_an_impossible_length_is_refused(self, length):
+        """A segment whose last group is a single character is refused: it carries less than one octet."""
         assert decode_segment(b"A" * length) is None
 
     @pytest.mark.parametrize("segment", [b"AA", b"AAA", b"AAAA", b"AAAAAA"])
-    def test_each_octet_outside_the_alphabet_is_refused_wherever_it_stands(self, segment):
-        """Blanks, line breaks, padding, the standard alphabet, NUL and all above ASCII are refused."""
+    def test_each_octet_outside_the_alphabet_is_refused_in_every_position(self, segment):
+        """Blanks, line breaks, padding, the standard alphabet, NUL and everything above ASCII are refused in every position."""
         for octet in set(range(256)) - set(ALPHABET):
             for at in range(len(segment) + 1):
                 inside = segment[:at] + bytes([octet]) + segment[at:]
@@ -106,7 +106,7 @@ class TestSegments:
     @pytest.mark.parametrize("before", [b"", b"AAAA"])
     @pytest.mark.parametrize(("start", "accepted"), [(b"A", 4), (b"AA", 16)])
     def test_stray_bits_of_the_last_character_are_refused(self, before, start, accepted):
-        """Of all last characters only those whose spare bits are zero are read: one text for one value."""
+        """A last character is accepted only if its spare bits are zero, so each value has one text."""
         read = [
             segment
             for segment in (before + start + bytes([last]) for last in ALPHABET)
@@ -131,11 +131,11 @@ class TestSegments:
         ],
     )
     def test_padding_is_refused(self, segment):
-        """A compact token has no padding, right or wrong."""
+        """A compact token has no padding, so right and wrong padding are refused."""
         assert decode_segment(segment) is None
 
     def test_each_octet_outside_the_alphabet_is_refused_in_a_long_segment(self):
-        """A decoder that takes many characters at once sees each of them: no place in its stride is blind."""
+        """A decoder that takes many characters at once still sees each of them, in every position of its stride."""
         segment = b"A_-z" * 48
         with reading(quickly=True):
             for octet in set(range(256)) - set(ALPHABET):
@@ -154,19 +154,19 @@ class TestSegments:
         )
     )
     def test_it_agrees_with_an_independent_reader(self, segment):
-        """What is read, and as what, is what the RFC's own definition says of any octets."""
+        """Any octets are accepted or refused, and decoded, as the RFC's own definition says."""
         assert decode_segment(segment) == decoded_bit_by_bit(segment)
 
     @settings(deadline=None)
     @given(st.binary(max_size=100))
-    def test_it_reads_what_is_written(self, octets):
-        """Every octet string has one text, which is read as that octet string."""
+    def test_an_encoded_string_decodes_to_itself(self, octets):
+        """Every octet string has one text, which decodes to that octet string."""
         assert to_base64url(octets) == to_text(octets)
         assert decode_segment(to_base64url(octets).encode()) == octets
 
 
 def holding(value: str) -> bytes:
-    """An object that holds this JSON text."""
+    """Return an object that holds this JSON text."""
     return ('{"a":' + value + "}").encode()
 
 
@@ -188,15 +188,15 @@ class TestStrictObjects:
         ],
     )
     def test_an_object_is_read(self, raw, value):
-        """JSON objects are read as what they say."""
+        """A JSON object is read with all its values."""
         assert strict_object(raw) == value
 
     @pytest.mark.parametrize(
         "raw",
         [b"[]", b"[{}]", b'"{}"', b"0", b"1.5", b"true", b"null", b"", b" ", b"\0"],
     )
-    def test_what_is_no_object_is_refused(self, raw):
-        """Header and payload are objects, and no other JSON value serves."""
+    def test_anything_but_an_object_is_refused(self, raw):
+        """Header and payload must be objects; every other JSON value is refused."""
         assert strict_object(raw) is None
 
     @pytest.mark.parametrize(
@@ -242,8 +242,8 @@ class TestStrictObjects:
             "{}\u2028".encode(),
         ],
     )
-    def test_what_is_no_json_is_refused(self, raw):
-        """Nothing beyond RFC 8259 is read, whatever other readers make of it."""
+    def test_invalid_json_is_refused(self, raw):
+        """Text beyond RFC 8259 is refused, even where other readers accept it."""
         assert strict_object(raw) is None
 
     @pytest.mark.parametrize(
@@ -263,8 +263,8 @@ class TestStrictObjects:
             b'{"\xe4":1}',
         ],
     )
-    def test_what_is_not_plain_utf8_is_refused(self, raw):
-        """No byte order mark, no other encoding, no overlong, cut or surrogate sequence."""
+    def test_anything_but_plain_utf8_is_refused(self, raw):
+        """A byte order mark, another encoding, and overlong, cut or surrogate sequences are refused."""
         assert strict_object(raw) is None
 
     @pytest.mark.parametrize(
@@ -278,12 +278,12 @@ class TestStrictObjects:
             b'{"b":[[{"a":1,"a":2}]]}',
         ],
     )
-    def test_a_member_that_stands_twice_is_refused_at_any_level(self, raw):
-        """Readers differ on which of two members counts, so a token with two has no meaning."""
+    def test_a_repeated_member_is_refused_at_any_level(self, raw):
+        """A repeated member is refused, because readers differ on which of the two counts."""
         assert strict_object(raw) is None
 
-    def test_one_name_in_two_objects_is_no_repeat(self):
-        """Names are unique per object, compared exactly."""
+    def test_the_same_name_in_two_objects_is_accepted(self):
+        """Member names must be unique per object only, compared exactly."""
         raw = '{"a":{"a":[{"a":1},{"a":2}]},"A":1,"\u00e4":1,"a\u0308":2}'.encode()
         assert strict_object(raw) == json.loads(raw)
 
@@ -291,8 +291,8 @@ class TestStrictObjects:
         "number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1E+400", "9" * 60 + "e999"]
     )
     @pytest.mark.parametrize("place", ["%s", "[%s]", '{"b":[1,%s]}'])
-    def test_what_is_not_finite_is_refused_at_any_level(self, number, place):
-        """NaN and Infinity are no JSON, and an exponent is no way around that."""
+    def test_a_number_that_is_not_finite_is_refused_at_any_level(self, number, place):
+        """NaN and Infinity are not JSON, and a huge exponent does not bring them back."""
         assert strict_object(holding(place % number)) is None
 
     @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ class TestStrictObjects:
     )
     @pytest.mark.parametrize("place", ['{"a":"%s"}', '{"%s":1}', '{"a":[{"b":"x%sx"}]}'])
     def test_a_lone_surrogate_is_refused_in_names_and_values(self, text, place):
-        """Half a pair is no character: it has no UTF-8 form, and readers replace it differently."""
+        """A lone surrogate is refused: it has no UTF-8 form, and readers replace it differently."""
         assert strict_object((place % text).encode()) is None
 
     @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ class TestStrictObjects:
         ],
     )
     def test_a_whole_pair_is_one_character(self, text, value):
-        """Pairs and what only looks like an escape are read."""
+        """A surrogate pair, and text that only looks like an escape, are read."""
         assert strict_object(f'{{"a":"{text}","{text}":1}}'.encode()) == {"a": value, value: 1}
 
     @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ class TestStrictObjects:
         ],
     )
     def test_32_levels_are_read_and_33_are_not(self, opening, innermost, closing):
-        """At most 32 levels, the outermost object counted, in whatever mixture."""
+        """At most 32 levels are read, the outermost object counted, objects and lists in any mixture."""
         each = sum(opening.replace('"[[["', "").count(bracket) for bracket in "[{")
         last = innermost in {"{}", "[]"}
         times, rest = divmod(31 - last, each)
@@ -361,19 +361,19 @@ class TestStrictObjects:
             r"\\\"" + "[" * 99,
         ],
     )
-    def test_brackets_in_strings_are_no_levels(self, text):
-        """Only structure counts, however a string spells its quotes."""
+    def test_brackets_in_strings_are_not_levels(self, text):
+        """Brackets inside strings do not count as levels, however a string spells its quotes."""
         raw = f'{{"{text}":"{text}","b":[{{"a":"{text}"}}]}}'.encode()
         assert strict_object(raw) == json.loads(raw)
 
     @pytest.mark.parametrize("text", ["]" * 100, "}" * 100, r"\"]]" * 50, r"\\]]" * 50])
     def test_closing_brackets_in_strings_hide_no_levels(self, text):
-        """A string cannot make the depth after it look smaller than it is."""
+        """Closing brackets in a string cannot make the depth after it look smaller."""
         assert strict_object(holding(f'["{text}",{"[" * 31}1{"]" * 31}]')) is None
         assert strict_object(holding(f'["{text}",{"[" * 30}1{"]" * 30}]')) is not None
 
-    def test_siblings_are_no_levels(self):
-        """Many brackets side by side are wide, not deep, and take nothing from the depth beside them."""
+    def test_siblings_are_not_levels(self):
+        """Many brackets side by side are not deep, and do not hide the depth beside them."""
         wide = "[]," * 100 + '{"b":[]}'
         raw = holding(f"[{wide}]")
         assert strict_object(raw) == json.loads(raw)
@@ -394,7 +394,7 @@ class TestStrictObjects:
     )
     @pytest.mark.parametrize("place", ["%s", "[%s]", "[0,%s ]", '{"b":%s}', '["%s",%s]'])
     def test_64_digits_are_read_and_65_are_not(self, number, digits, place):
-        """All digits of a number count, of its fraction and exponent too; signs and dots do not."""
+        """A number has at most 64 digits, fraction and exponent included; signs and dots do not count."""
         fill = "1" if "e-" not in number and "E" not in number else "0"
         for count, read in ((64, True), (65, False)):
             text = number.format(fill * (count - digits))
@@ -413,17 +413,17 @@ class TestStrictObjects:
         ],
     )
     def test_digits_in_strings_do_not_count(self, text):
-        """A string of digits is a string, as name and as value, and beside a number of 64 digits."""
+        """Digits in a string do not count, as name, as value, or beside a number of 64 digits."""
         raw = f'{{"{text}":"{text}","b":{"9" * 64}}}'.encode()
         assert strict_object(raw) == json.loads(raw)
 
     @pytest.mark.parametrize("text", ["9" * 65, r"\"" + "9" * 65, "9" * 65 + r"\\"])
     def test_digits_in_strings_hide_no_long_number(self, text):
-        """A number beside a string of digits is counted all the same."""
+        """A number beside a string of digits is still counted."""
         assert strict_object(f'{{"{text}":"{text}","b":{"9" * 65}}}'.encode()) is None
 
-    def test_numbers_side_by_side_are_not_one(self):
-        """Digits are counted per number."""
+    def test_adjacent_numbers_are_counted_apart(self):
+        """Digits are counted per number, so adjacent numbers do not add up."""
         raw = holding("[" + "1234567," * 100 + "1]")
         assert strict_object(raw) == json.loads(raw)
 
@@ -444,12 +444,12 @@ class TestStrictObjects:
         ids=range(10),
     )
     def test_a_hostile_text_is_refused_without_a_crash(self, raw):
-        """No depth, length or quoting makes the reader raise or try a place over and over."""
+        """No depth, length or quoting makes the reader crash or rescan a place over and over."""
         assert strict_object(raw) is None
 
 
 class TestOrjson:
-    """What is left to orjson (docs/decisions.md, 22). Every test above goes both ways, too."""
+    """What is delegated to orjson (docs/decisions.md, 22). Every test above runs with it and without."""
 
     @pytest.mark.parametrize(
         "raw",
@@ -460,8 +460,8 @@ class TestOrjson:
             b'{"most":18446744073709551615,"least":-9223372036854775808,"small":-0.0}',
         ],
     )
-    def test_what_issuers_write_is_read_by_it(self, raw):
-        """JSON without blanks and needless escapes takes the quick way, and says the same."""
+    def test_what_issuers_usually_write_is_read_by_orjson(self, raw):
+        """JSON without blanks and needless escapes is read by orjson, with the same result."""
         assert repr(BY_ORJSON(raw)) == repr(strict_object(raw)) == repr(json.loads(raw))
 
     @pytest.mark.parametrize(
@@ -479,8 +479,8 @@ class TestOrjson:
             b'{"a":[' + b"[]," * 32 + b"[]]}",
         ],
     )
-    def test_what_it_would_write_otherwise_is_left_to_the_strict_reader(self, raw):
-        """Blanks, escapes, exponents, large numbers and many brackets are no fault, and not orjson's to read."""
+    def test_unusual_json_is_left_to_the_strict_reader(self, raw):
+        """Blanks, escapes, exponents, large numbers and many brackets are valid, but orjson does not read them here."""
         assert BY_ORJSON(raw) is None
         assert strict_object(raw) == json.loads(raw)
 
@@ -494,13 +494,13 @@ class TestOrjson:
             b'{"":{},"":{}}',
         ],
     )
-    def test_a_member_that_stands_twice_is_seen_although_orjson_says_nothing(self, raw):
-        """It reads such an object, and then writes it shorter: so it is not believed."""
+    def test_a_repeated_member_is_noticed_although_orjson_accepts_it(self, raw):
+        """orjson accepts a repeated member, but its output is shorter than the input, so the result is discarded."""
         assert isinstance(orjson.loads(raw), dict)
         assert BY_ORJSON(raw) is None
 
-    def test_it_is_not_asked_about_more_brackets_than_levels_are_read(self):
-        """However they are spread: how deep it goes does not depend on orjson's own limit."""
+    def test_orjson_never_reads_more_brackets_than_the_level_limit(self):
+        """orjson never gets text with more brackets than the level limit, so its own depth limit does not matter."""
         with patch.object(orjson, "loads") as loads, patch.object(orjson, "dumps"):
             reader = encoding.object_by_orjson()
             assert reader(holding("[" * 32 + "]" * 32)) is None
@@ -508,8 +508,8 @@ class TestOrjson:
             reader(holding("[" * 31 + "]" * 31))
             loads.assert_called_once()
 
-    def test_neither_it_nor_pybase64_is_needed(self):
-        """Where one is not installed, there is no such reader."""
+    def test_neither_orjson_nor_pybase64_is_needed(self):
+        """Where orjson or pybase64 is not installed, the quick reader does not exist."""
         with patch.dict(sys.modules, {"orjson": None, "pybase64": None}):
             assert encoding.object_by_orjson() is None
             assert encoding.octets_by_pybase64() is None
@@ -524,7 +524,7 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
-# Texts of the pieces that JSON is made of, in any order: nearly all wrong, each in a way of its own.
+# Fragments of JSON in any order: nearly every combination is wrong, each in its own way.
 JSON_PIECES = st.lists(
     st.sampled_from(
         [
@@ -568,7 +568,7 @@ JSON_PIECES = st.lists(
 
 
 def as_written(members: list[tuple[str, object]]) -> bytes:
-    """An object of these members in this order, without blanks."""
+    """Return an object of these members in this order, without blanks."""
     write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     return (
         "{" + ",".join(f"{write(name)}:{write(value)}" for name, value in members) + "}"
@@ -592,7 +592,7 @@ def levels_of(value: object) -> int:
     st.sampled_from([(",", ":"), (", ", ": ")]),
 )
 def test_every_good_object_is_read(value, ascii_only, separators):
-    """What a JSON writer wrote of an object within the limits is read back, however it is escaped and spaced."""
+    """Any object within the limits is read back, whatever its escapes and spacing."""
     raw = json.dumps(value, ensure_ascii=ascii_only, separators=separators).encode()
     assert strict_object(raw) == (value if levels_of(value) <= 32 else None)
 
@@ -604,14 +604,14 @@ def test_every_good_object_is_read(value, ascii_only, separators):
         JSON_PIECES.map(lambda pieces: "".join(pieces).encode()),
         JSON_PIECES.map(lambda pieces: ('{"a":' + "".join(pieces) + "}").encode()),
         JSON_VALUES.map(lambda value: json.dumps(value).encode()),
-        # As orjson would write it, and one member more than once.
+        # As orjson would write it, but with one member repeated.
         st.lists(st.tuples(st.text(max_size=1), JSON_VALUES)).map(as_written),
     )
 )
 @example(b'{"a":NaN}')
 @example(b'{"a":"\\ud800"}')
 def test_no_octets_make_it_raise_and_it_agrees_with_json(raw):
-    """Any octets are answered, and an answer is the plain JSON value: stricter, never different."""
+    """Any octets are accepted or refused without another exception, and an accepted value is the plain JSON value."""
     value = strict_object(raw)
     if value is not None:
         assert type(value) is dict
@@ -625,12 +625,12 @@ class TestTolerantJson:
 
     @pytest.mark.parametrize("mark", [b"", BOM])
     def test_any_value_is_read_with_or_without_a_byte_order_mark(self, mark):
-        """A byte order mark in front is no error; what the value should be, others say."""
+        """A leading byte order mark is accepted; the caller checks what kind of value it is."""
         for raw in (b'{"a":[1]}', b"[]", b'"x"', b"null", b" 5 "):
             assert tolerant_json(mark + raw) == json.loads(raw)
 
-    def test_objects_with_repeated_members_are_marked_wherever_they_stand(self):
-        """Each object tells by itself whether a member stands twice, so that its neighbours stay usable."""
+    def test_objects_with_repeated_members_are_marked_wherever_they_are(self):
+        """Each object reports its own repeated members, so its neighbours stay usable."""
         read = tolerant_json(b'{"k":[{"a":1,"a":2},{"a":1},{"b":{"c":1,"c":1}}]}')
         assert not isinstance(read, Repeated)
         assert [isinstance(one, Repeated) for one in read["k"]] == [True, False, False]
@@ -652,13 +652,13 @@ class TestTolerantJson:
             pytest.param(b'{"a":' * 100_000, id="deep objects"),
         ],
     )
-    def test_what_is_no_json_is_a_value_error_and_nothing_else(self, raw):
-        """HTML, another encoding and any depth end in one kind of error."""
+    def test_invalid_json_is_a_value_error_and_nothing_else(self, raw):
+        """HTML, another encoding and any depth raise a ValueError and nothing else."""
         with pytest.raises(ValueError):
             tolerant_json(raw)
 
-    def test_a_number_of_any_length_costs_nobody_else(self):
-        """A number longer than Python turns into an int is one odd member, no end of the document."""
+    def test_a_number_of_any_length_does_not_spoil_the_document(self):
+        """A number too long for Python's int is one odd member and does not spoil the document."""
         assert tolerant_json(b'{"a":' + b"9" * 5000 + b',"b":1}')["b"] == 1
 
 
@@ -682,11 +682,11 @@ class TestTolerantOctets:
         ],
     )
     def test_both_alphabets_padded_or_not_are_read(self, value, octets):
-        """Padding, right or wrong, and the standard alphabet are what real providers serve."""
+        """Padding, right or wrong, and the standard alphabet are accepted: real providers serve them."""
         assert tolerant_octets(value, 4) == octets
 
-    def test_every_character_counts_wherever_it_stands(self):
-        """Only padding is taken off."""
+    def test_every_character_counts_in_every_position(self):
+        """Only padding is stripped; every other character counts."""
         for octet in ALPHABET:
             segment = bytes([octet, 65, 65, octet])
             assert tolerant_octets(segment.decode(), 3) == decoded_bit_by_bit(segment)
@@ -721,11 +721,11 @@ class TestTolerantOctets:
             ),
         ],
     )
-    def test_all_else_is_refused(self, value):
-        """What is empty, no string or no base64 is no key material, and no crash."""
+    def test_anything_else_is_refused(self, value):
+        """An empty value, a non-string or invalid base64 is refused without a crash."""
         assert tolerant_octets(value, 100) is None
 
-    def test_the_longest_is_within(self):
+    def test_a_value_of_the_longest_length_is_read(self):
         """Up to ``longest`` octets are read, not one more, and a huge text is not even decoded."""
         assert tolerant_octets(to_text(bytes(4)), 4) == bytes(4)
         assert tolerant_octets(to_text(bytes(5)), 4) is None
@@ -734,8 +734,8 @@ class TestTolerantOctets:
 
     @settings(deadline=None)
     @given(st.text(max_size=20) | st.binary(max_size=20).map(to_text))
-    def test_what_a_token_may_hold_a_key_may(self, value):
-        """Tolerant reading never reads a canonical text differently from strict reading."""
+    def test_canonical_text_is_read_as_in_a_token(self, value):
+        """The tolerant reader never decodes a canonical text differently from the strict reader."""
         strict = decode_segment(value.encode("utf-8", "surrogatepass"))
         if strict:
             assert tolerant_octets(value, 100) == strict
@@ -745,5 +745,5 @@ class TestTolerantOctets:
 
 @pytest.mark.parametrize(("octets", "text"), [(b"", ""), (b"f", "Zg"), (b"\xfb\xff", "-_8")])
 def test_base64url_is_written_without_padding(octets, text):
-    """What is written is canonical base64url: no padding, the URL alphabet."""
+    """Encoded text is canonical base64url: no padding, the URL alphabet."""
     assert to_base64url(octets) == text

@@ -1,4 +1,4 @@
-"""`CachePolicy` and `FetchPolicy`: the defaults that are promised, and every bound of every field."""
+"""`CachePolicy` and `FetchPolicy`: the promised defaults, and every bound of every field."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def refused(policy, **values) -> ConfigurationError:
     ("policy", "defaults"), [(CachePolicy, CACHE_DEFAULTS), (FetchPolicy, FETCH_DEFAULTS)]
 )
 def test_the_defaults_are_the_promised_ones(policy, defaults):
-    """Each policy has just the promised fields with the promised defaults."""
+    """Each policy has exactly the promised fields with the promised defaults."""
     assert dataclasses.asdict(policy()) == defaults
 
 
 @pytest.mark.parametrize("policy", [CachePolicy, FetchPolicy])
 def test_a_policy_is_a_value(policy):
-    """Policies are frozen, compared by value, and their fields are given by name."""
+    """Policies are frozen, compared by value, and their fields are keyword-only."""
     made = policy()
     assert made == policy()
     assert hash(made) == hash(policy())
@@ -99,8 +99,8 @@ def test_a_policy_is_a_value(policy):
         (FetchPolicy, {"proxy": "http://user:pw@proxy.internal:3128"}),
     ],
 )
-def test_each_field_takes_its_bounds(policy, values):
-    """The bounds themselves are within."""
+def test_each_field_accepts_its_bounds(policy, values):
+    """Each field accepts its bounds."""
     made = policy(**values)
     assert {name: getattr(made, name) for name in values} == values
 
@@ -146,7 +146,7 @@ def test_each_field_takes_its_bounds(policy, values):
     ],
 )
 def test_a_wrong_cache_setting_is_refused_by_name(field, value, takes):
-    """What a field of CachePolicy cannot take is refused when made, with the field and what it takes."""
+    """A wrong value of a CachePolicy field is refused at construction, with the field and what it must be."""
     error = refused(CachePolicy, **{field: value})
     assert error.field == field
     assert "must be " in error.message
@@ -180,13 +180,13 @@ def test_a_wrong_cache_setting_is_refused_by_name(field, value, takes):
     ],
 )
 def test_a_wrong_fetch_setting_is_refused_by_name(field, value, takes):
-    """What a field of FetchPolicy cannot take is refused when made, with the field and what it takes."""
+    """A wrong value of a FetchPolicy field is refused at construction, with the field and what it must be."""
     error = refused(FetchPolicy, **{field: value})
     assert error.field == field
     assert takes in error.message
 
 
 def test_the_password_of_a_proxy_is_never_shown():
-    """A proxy's URL may hold a password: neither the refusal of a wrong one nor a repr shows it."""
+    """A proxy's URL may hold a password, so neither a refusal nor a repr shows it."""
     assert "s3cret" not in refused(FetchPolicy, proxy="ftp://user:s3cret@proxy.internal").message
     assert "s3cret" not in repr(FetchPolicy(proxy="http://user:s3cret@proxy.internal"))

@@ -26,7 +26,7 @@ TENANTS = IssuerTemplate("https://login.test/{tid}/v2.0", allowed={"t1", "t2"})
 
 
 def made(**values) -> Provider:
-    """A provider with these fields and the least that it needs."""
+    """Return a provider with these fields and the minimum of others."""
     usual = {"name": "p", "issuer": "https://issuer.test", "audience": "api"}
     if not {"jwks_url", "discovery_url", "jwks"} & values.keys():
         usual["jwks_url"] = URL
@@ -42,10 +42,10 @@ def refused(make, *arguments, **values) -> ConfigurationError:
 
 
 class TestFields:
-    """What a Provider is made of."""
+    """The fields of a Provider."""
 
     def test_the_defaults_are_the_promised_ones(self):
-        """A provider is an asymmetric JWT issuer with 30 s of leeway, expiring tokens, no bound ones."""
+        """By default a provider allows asymmetric algorithms and 30 s of leeway, requires an expiry and refuses bound tokens."""
         provider = made()
         values = {
             field.name: getattr(provider, field.name) for field in dataclasses.fields(provider)
@@ -80,7 +80,7 @@ class TestFields:
 
     @pytest.mark.parametrize("missing", ["name", "issuer", "audience"])
     def test_name_issuer_and_audience_have_no_default(self, missing):
-        """An application states whose tokens it accepts, and for whom, even if it accepts any."""
+        """An application must state whose tokens it accepts, and for which audience, even if it accepts any."""
         values = {"name": "p", "issuer": UNCHECKED, "audience": UNCHECKED, "jwks_url": URL}
         assert Provider(**values).issuer is UNCHECKED
         del values[missing]
@@ -88,7 +88,7 @@ class TestFields:
             Provider(**values)
 
     def test_a_provider_is_frozen_and_its_fields_are_named(self):
-        """Nothing is changed after it was checked, and nothing is given by position."""
+        """A provider cannot change after it was checked, and its fields are keyword-only."""
         with pytest.raises(dataclasses.FrozenInstanceError):
             made().issuer = "other"
         with pytest.raises(TypeError):
@@ -97,18 +97,18 @@ class TestFields:
         assert made() != made(leeway=31)
 
     def test_a_changed_copy_is_checked_too(self):
-        """dataclasses.replace is a way to make a provider, and so it is a way to be refused."""
+        """dataclasses.replace checks a changed copy as the constructor does."""
         assert dataclasses.replace(made(), leeway=0).leeway == 0
         assert refused(dataclasses.replace, made(), leeway=-1).field == "leeway"
 
     def test_options_are_the_fields_of_provider(self):
-        """Every factory takes any field of Provider by keyword, with the very type it has there."""
+        """Every factory accepts any field of Provider by keyword, with the same type."""
         fields = typing.get_type_hints(Provider)
         assert typing.get_type_hints(ProviderOptions) == fields
         assert ProviderOptions.__required_keys__ == frozenset()
 
-    def test_what_was_given_may_change_afterwards(self):
-        """A provider keeps copies, so that a list or mapping changed later changes nothing."""
+    def test_later_changes_to_an_argument_change_nothing(self):
+        """A provider keeps copies, so a list or mapping that is changed later changes nothing."""
         given = {
             "issuer": ["https://issuer.test"],
             "audience": ["api"],
@@ -128,7 +128,7 @@ class TestFields:
 
 
 class TestGoodValues:
-    """What each field takes, and as what it is kept."""
+    """Values that each field accepts, and the form in which they are kept."""
 
     @pytest.mark.parametrize("field", ["issuer", "audience"])
     @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ class TestGoodValues:
         ],
     )
     def test_identity_is_one_string_several_or_unchecked(self, field, value, kept):
-        """A string stays as it is, slash and scheme included; a collection becomes a tuple."""
+        """A string stays unchanged, slash and scheme included; a collection becomes a tuple."""
         assert getattr(made(**{field: value}), field) == kept
 
     def test_an_issuer_may_be_a_template(self):
@@ -157,11 +157,11 @@ class TestGoodValues:
         ],
     )
     def test_every_supported_algorithm_can_be_named(self, algorithm):
-        """All asymmetric algorithms of this library, by their exact names."""
+        """Every asymmetric algorithm of this library can be named exactly."""
         assert made(algorithms=[algorithm, algorithm]).algorithms == (algorithm,)
 
     def test_token_types_are_kept_as_they_are_compared(self):
-        """Without case, application/ optional, each once; None stands for absent."""
+        """Token types are kept in lower case without the optional application/, each once; None stands for absent."""
         types = ("JWT", None, "application/at+JWT", "at+jwt", "Application/JWT")
         assert made(token_types=types).token_types == ("jwt", None, "at+jwt")
         assert made(token_types={None}).token_types == (None,)
@@ -195,8 +195,8 @@ class TestGoodValues:
             {"headers": dict},
         ],
     )
-    def test_each_field_takes_what_it_is_for(self, values):
-        """The bounds themselves are within, and good values are kept."""
+    def test_each_field_accepts_good_values(self, values):
+        """Each field accepts its bounds and keeps good values."""
         ((field, value),) = values.items()
         assert getattr(made(**values), field) == value
 
@@ -215,7 +215,7 @@ class TestGoodValues:
         ],
     )
     def test_keys_come_from_one_place(self, values):
-        """A key URL, a discovery URL or a set in hand: exactly one."""
+        """A provider has exactly one of a key URL, a discovery URL and a static key set."""
         provider = made(**values)
         assert {name: getattr(provider, name) for name in values} == values
 
@@ -227,11 +227,11 @@ class TestGoodValues:
         ],
     )
     def test_a_claim_value_is_json_or_a_set_of_json(self, value):
-        """Whatever a claim can be, it can be asked to be; a set means any of its members."""
+        """A required claim value may be any JSON value; a set means any of its members."""
         assert made(claim_values={"c": value}).claim_values == {"c": value}
 
 
-# What a setting that restricts may be by accident: not set, empty, blank, or with one of these in it.
+# Values that a restricting setting may have by accident: unset, empty, blank, or a collection with one of these.
 UNSET = (
     *(None, "", " ", "\t\n", (), [], set(), frozenset(), {}),
     *((None,), [""], ("api", ""), ["api", " "], {None}, [UNCHECKED], ("api", UNCHECKED)),
@@ -240,18 +240,18 @@ UNSET = (
 
 
 class TestUnchecked:
-    """Only one value switches a check off, and no variable of the environment can be that value."""
+    """Only `UNCHECKED` switches a check off, and no environment variable can hold that value."""
 
     @pytest.mark.parametrize("value", UNSET, ids=repr)
     @pytest.mark.parametrize("field", ["issuer", "audience"])
     def test_what_an_unset_variable_gives_is_refused(self, field, value):
-        """An unset variable never switches a check off; the error names the value that does."""
+        """The value of an unset variable never switches a check off; the error names the value that does."""
         error = refused(made, **{field: value})
         assert error.field == field
         assert "providers.UNCHECKED" in str(error)
 
-    def test_it_is_one_object_everywhere(self):
-        """It survives pickle and copy, so a provider that travels between processes checks the same."""
+    def test_unchecked_is_one_object_everywhere(self):
+        """`UNCHECKED` survives pickle and copy, so a provider that travels between processes checks the same."""
         for same in (
             copy.copy(UNCHECKED),
             copy.deepcopy([UNCHECKED])[0],
@@ -273,29 +273,29 @@ class _Later:
 
 
 class TestScopeClaim:
-    """Where the scopes of a provider's tokens are."""
+    """The claims that hold the scopes of a provider's tokens."""
 
     def test_a_name_several_names_and_a_callable(self):
-        """Several names are kept in their order, each once."""
+        """A scope claim is one name, several names in their order, or a callable."""
         assert made(scope_claim="roles").scope_claim == "roles"
         assert made(scope_claim=["scp", "roles", "scp"]).scope_claim == ("scp", "roles")
         assert made(scope_claim=len).scope_claim is len
 
     @pytest.mark.parametrize("value", ["", " ", 5, b"scope", (), [""], [5], {}, _later, _Later()])
     def test_anything_else_is_refused(self, value):
-        """A coroutine function would never be awaited, and an empty name names no claim."""
+        """A coroutine function would never be awaited, and an empty name names no claim, so both are refused."""
         assert refused(made, scope_claim=value).field == "scope_claim"
 
     @pytest.mark.parametrize("value", [None, 0, 1, "no"])
-    def test_whether_a_start_waits_is_true_or_false(self, value):
-        """A start waits for each provider unless the application says otherwise."""
+    def test_required_at_start_is_true_or_false(self, value):
+        """A start waits for each provider unless the application sets `required_at_start` to False."""
         assert made().required_at_start is True
         assert made(required_at_start=False).required_at_start is False
         assert refused(made, required_at_start=value).field == "required_at_start"
 
 
 class TestBadValues:
-    """A wrong value is refused when the provider is made, by the field's name, with what it takes."""
+    """A wrong value is refused when the provider is made, with the field's name and what it must be."""
 
     @pytest.mark.parametrize(
         ("field", "value", "takes"),
@@ -403,13 +403,13 @@ class TestBadValues:
         ],
     )
     def test_a_wrong_value_is_refused_by_name(self, field, value, takes):
-        """The message names the field and says what it takes."""
+        """The message names the field and says what it must be."""
         error = refused(made, **{field: value})
         assert error.field == field
         assert takes in error.message
 
-    def test_a_value_that_contains_itself_is_no_json(self):
-        """A list without an end can be no claim, and is refused like any other wrong value."""
+    def test_a_value_that_contains_itself_is_refused(self):
+        """A list that contains itself cannot be a claim, and is refused like any other wrong value."""
         endless: list[object] = []
         endless.append(endless)
         assert refused(made, claim_values={"c": endless}).field == "claim_values"
@@ -428,7 +428,7 @@ class TestBadValues:
         ],
     )
     def test_keys_come_from_exactly_one_place(self, given, said):
-        """None, or two places for the keys, is refused with all that were given."""
+        """A provider with no place for its keys, or two, is refused, and the message names all that were given."""
         error = refused(Provider, name="p", issuer=UNCHECKED, audience=UNCHECKED, **given)
         assert error.field == "jwks_url"
         assert "must be given, or else discovery_url or jwks (exactly one)" in error.message
@@ -438,23 +438,23 @@ class TestBadValues:
         "value", ["s3cret\n", "s3cret\r\nX: y", " s3cret", "s3crét", b"s3cret", ["s3cret"]]
     )
     def test_a_header_that_cannot_be_sent_is_refused_without_its_value(self, value):
-        """Headers hold secrets: the message names the header, and shows nothing of its value."""
+        """Headers hold secrets: the message names the header and does not show its value."""
         error = refused(made, headers={"X-Fine": "ok", "X-Key": value})
         assert error.field == "headers"
         assert "'X-Key'" in error.message
         assert "s3cr" not in error.message
 
     def test_a_repr_shows_neither_headers_nor_keys(self):
-        """What is secret or long stays out of logs."""
+        """A repr shows neither headers nor keys, so secrets and long values stay out of logs."""
         assert "s3cret" not in repr(made(headers={"X-Key": "s3cret"}))
         assert "s3cret" not in repr(made(jwks='{"keys":[],"x":"s3cret"}'))
 
 
 class TestLocations:
-    """Where a token may stand in a request."""
+    """The places of a request where a token may be."""
 
     def test_locations_are_values(self):
-        """They are compared by what they say; a Header has no scheme unless given."""
+        """Locations are compared by value; a Header has no scheme unless given."""
         assert providers.Header("X-Token").scheme is None
         assert providers.Header("A", scheme="B") == providers.Header("A", "B")
         assert providers.Cookie("a") != providers.Query("a")
@@ -466,7 +466,7 @@ class TestLocations:
     @pytest.mark.parametrize(
         "name", ["", "a b", "a:", "a=b", "a;b", "a,b", "a\r\nb", "ä", None, 5, b"a"]
     )
-    def test_a_name_is_a_token(self, name):
+    def test_a_location_name_must_be_a_token(self, name):
         """A name that no header, cookie or subprotocol can have is refused."""
         for make in (providers.Header, providers.Cookie, providers.Subprotocol):
             assert refused(make, name).field == "locations"
@@ -474,7 +474,7 @@ class TestLocations:
             assert refused(providers.Header, "Authorization", scheme=name).field == "locations"
 
     def test_a_query_parameter_is_any_short_text(self):
-        """A query string can hold any name; 64 characters do."""
+        """A query parameter may have any name of at most 64 characters."""
         assert providers.Query("a b=c&" * 10 + "abcd").name == "a b=c&" * 10 + "abcd"
         for name in ("", "a" * 65, None, b"a"):
             error = refused(providers.Query, name)
@@ -496,7 +496,7 @@ class TestIssuerTemplates:
         ],
     )
     def test_the_placeholder_names_a_claim(self, template, claim):
-        """One {claim} stands anywhere in the issuer."""
+        """A template has one {claim} anywhere in the issuer."""
         assert IssuerTemplate(template, allowed={"t1"}).claim == claim
 
     @pytest.mark.parametrize(
@@ -525,7 +525,7 @@ class TestIssuerTemplates:
         ],
     )
     def test_a_template_has_exactly_one_placeholder(self, template):
-        """None, two, or one that names no claim is refused."""
+        """A template with no placeholder, two, or a placeholder that names no claim is refused."""
         error = refused(IssuerTemplate, template, allowed={"t1"})
         assert error.field == "issuer"
         assert "must contain exactly one {claim}" in error.message
@@ -536,7 +536,7 @@ class TestIssuerTemplates:
         assert refused(IssuerTemplate, template, allowed={"t1"}).field == "issuer"
 
     def test_allowed_is_required_and_by_name(self):
-        """Who may come in is said on purpose."""
+        """`allowed` has no default and must be given by keyword, so an application decides which tenants it admits."""
         with pytest.raises(TypeError):
             IssuerTemplate("https://login.test/{tid}")
         with pytest.raises(TypeError):
@@ -544,18 +544,18 @@ class TestIssuerTemplates:
 
     @pytest.mark.parametrize("allowed", ["t1", None, 5, (), [], {""}, {5}, {"t1": 1}.items()])
     def test_allowed_is_a_collection_or_a_callable(self, allowed):
-        """Nobody, or a lone string, is a mistake and no rule."""
+        """An empty collection or a lone string in `allowed` is refused as a mistake."""
         assert refused(IssuerTemplate, "{tid}", allowed=allowed).field == "allowed"
 
     @pytest.mark.parametrize("value", ["a/b", "a.b", "a_b", "ä", " t1", "t1\n", "{tid}", "a" * 65])
-    def test_an_allowed_value_could_stand_in_an_issuer(self, value):
-        """A value that can never match is a typing error, found when it is made."""
+    def test_an_allowed_value_must_be_able_to_match(self, value):
+        """An allowed value that can never match an issuer is refused as a typing error."""
         error = refused(IssuerTemplate, "{tid}", allowed={"t1", value})
         assert error.field == "allowed"
         assert "must be values that fit into an issuer" in error.message
 
     def test_a_template_is_a_value_that_keeps_its_own_copy(self):
-        """What was allowed when it was made is allowed, and a repr lists no tenants."""
+        """A template keeps its own copy of `allowed`, and its repr lists no tenants."""
         allowed = ["t1", "t1"]
         template = IssuerTemplate("{tid}", allowed=allowed)
         allowed.append("t2")
@@ -576,8 +576,8 @@ class TestIssuerTemplates:
             ("a.{tid}.+(b", "a.t1.+(b", "t1"),
         ],
     )
-    def test_the_value_is_what_stands_for_the_placeholder(self, template, issuer, value):
-        """1 to 64 letters, digits and hyphens; everything around is literal."""
+    def test_the_value_is_the_text_in_place_of_the_placeholder(self, template, issuer, value):
+        """The placeholder matches 1 to 64 letters, digits and hyphens; everything around it is literal."""
         assert IssuerTemplate(template, allowed={"t1"}).value_in(issuer) == value
 
     @pytest.mark.parametrize(
@@ -616,12 +616,12 @@ class TestIssuerTemplates:
             ("{tid}", "a" * 65),
         ],
     )
-    def test_what_is_not_the_whole_issuer_has_no_value(self, template, issuer):
-        """The whole string matches, before and after do not overlap, dots are dots: else None."""
+    def test_a_partial_match_has_no_value(self, template, issuer):
+        """Only a match of the whole string has a value; prefix and suffix must not overlap, and a dot matches only a dot."""
         assert IssuerTemplate(template, allowed={"t1"}).value_in(issuer) is None
 
     def test_a_collection_allows_its_members_exactly(self):
-        """Case counts."""
+        """A collection allows exactly its members; case counts."""
         assert TENANTS.allows("t1")
         assert TENANTS.allows("t2")
         for value in ("T1", "t", "t11", ""):
@@ -629,11 +629,11 @@ class TestIssuerTemplates:
 
     @pytest.mark.parametrize("answer", [1, "yes", [1], None, False, 0, object()])
     def test_a_callable_allows_by_exactly_true(self, answer):
-        """What is only truthy might be an answer to another question."""
+        """A callable allows by returning exactly True, because another truthy value might answer another question."""
         assert not IssuerTemplate("{tid}", allowed=lambda value: answer).allows("t1")
 
-    def test_a_callable_is_asked_about_the_value(self):
-        """It decides for each value, and is kept as it is."""
+    def test_a_callable_gets_the_value(self):
+        """A callable gets each value and is stored unchanged."""
         asked = []
 
         def allowed(value: str) -> bool:
@@ -646,7 +646,7 @@ class TestIssuerTemplates:
         assert template.allowed is allowed
 
     def test_a_callable_that_raises_allows_nothing(self):
-        """A broken look-up is no yes; an interrupt passes through."""
+        """A callable that raises allows nothing; an interrupt passes through."""
 
         def broken(value: str) -> bool:
             raise {"t1": LookupError, "t2": KeyboardInterrupt}[value]
@@ -658,7 +658,7 @@ class TestIssuerTemplates:
 
 
 class TestComparisons:
-    """What the claim checks compare with."""
+    """The comparisons of the claim checks."""
 
     @pytest.mark.parametrize(
         ("typ", "plain"),
@@ -672,11 +672,11 @@ class TestComparisons:
         ],
     )
     def test_a_type_is_compared_without_case_and_prefix(self, typ, plain):
-        """application/ is optional, once and in front (RFC 7515, section 4.1.9)."""
+        """The prefix application/ is optional, once and in front (RFC 7515, section 4.1.9)."""
         assert plain_token_type(typ) == plain
 
     def test_a_set_means_any_of_its_members(self):
-        """Only sets do; a list is a value itself."""
+        """Only a set means any of its members; a list is a value itself."""
         assert sorted(any_of({"a", "b"})) == ["a", "b"]
         assert any_of(frozenset({1})) == (1,)
         assert any_of(set()) == ()
@@ -685,7 +685,7 @@ class TestComparisons:
 
     @pytest.mark.parametrize("value", [None, True, 0, 1.5, 1e308, "", [], {}, [{"a": [None]}]])
     def test_json_values_are_json(self, value):
-        """What RFC 8259 can write."""
+        """Every value that RFC 8259 can write is JSON."""
         assert is_json(value)
         assert is_json([value])
         assert is_json({"a": value})
@@ -693,15 +693,15 @@ class TestComparisons:
     @pytest.mark.parametrize(
         "value", [math.nan, math.inf, -math.inf, b"", (), set(), {1: 1}, object(), 1j]
     )
-    def test_all_else_is_not(self, value):
-        """What JSON cannot write is no JSON at any depth."""
+    def test_other_values_are_not_json(self, value):
+        """A value that JSON cannot write is refused at any depth."""
         assert not is_json(value)
         assert not is_json([1, value])
         assert not is_json({"a": {"b": value}})
 
     @pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: {"a": value}])
-    def test_a_value_is_as_deep_as_a_token_can_hold_it(self, wrap):
-        """A token has 32 levels, its payload's object counted, so that a claim's value has 31."""
+    def test_a_value_is_at_most_as_deep_as_a_token_can_hold(self, wrap):
+        """A token has 32 levels, its payload's object included, so a claim's value has 31."""
         value = 1
         for _ in range(31):
             value = wrap(value)
@@ -710,13 +710,13 @@ class TestComparisons:
         assert not is_json(wrap(value))
         assert strict_object(json.dumps({"claim": wrap(value)}).encode()) is None
 
-    def test_a_mapping_that_is_no_dict_is_not(self):
-        """Claims are plain dicts, so only a plain dict can equal one."""
+    def test_a_mapping_other_than_dict_is_not_json(self):
+        """A claim is a plain dict, so only a plain dict can equal it."""
         assert isinstance(MappingProxyType({}), Mapping)
         assert not is_json(MappingProxyType({}))
 
 
-def test_case_is_ascii_s_alone():
-    """The Kelvin sign is lowered to k by Unicode, and is no k in a media type."""
+def test_case_folding_is_ascii_only():
+    """Unicode lowers the Kelvin sign to k, but a media type does not match it."""
     assert plain_token_type("TO\u212aEN+JWT") != "token+jwt"
     assert plain_token_type("Application/TOKEN+JWT") == "token+jwt"

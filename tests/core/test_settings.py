@@ -1,4 +1,4 @@
-"""Checks of single configuration values: what each takes, and how loudly it refuses the rest."""
+"""Checks of single configuration values: what each accepts, and how it refuses the rest."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from jwks_client._core import addresses, settings
 from jwks_client.errors import ConfigurationError
 
-HUGE = 10**400  # more than a float can hold
+HUGE = 10**400  # larger than any float
 UNPRINTABLE = 10**5000  # more digits than Python turns into text
 
 
 def refused(check, *arguments, **keywords) -> str:
-    """The message of the refusal, which names the field ``f`` first."""
+    """Return the message of the refusal, which begins with the field ``f``."""
     with pytest.raises(ConfigurationError) as caught:
         check("f", *arguments, **keywords)
     assert caught.value.field == "f"
@@ -25,8 +25,8 @@ def refused(check, *arguments, **keywords) -> str:
 
 
 @pytest.mark.parametrize("value", [2, 2.0, 3.5, 7, 7.0])
-def test_number_takes_both_bounds_and_what_lies_between(value):
-    """A number within its bounds, both included, is kept as it was given."""
+def test_number_accepts_its_bounds_and_everything_between(value):
+    """A number within its bounds, both included, is kept unchanged."""
     assert settings.number("f", value, minimum=2, maximum=7) is value
 
 
@@ -39,19 +39,19 @@ def test_number_takes_both_bounds_and_what_lies_between(value):
         *(True, False, "3", None, [3], 3 + 0j),
     ],
 )
-def test_number_refuses_all_else_and_says_what_it_takes(value):
-    """What is out of bounds, not finite or no number is refused with the bounds and the unit."""
+def test_number_refuses_anything_else_with_its_bounds(value):
+    """A value that is out of bounds, not finite or not a number is refused with the bounds and the unit."""
     message = refused(settings.number, value, minimum=0, maximum=7, unit="apples")
     assert "must be a finite number from 0 to 7 (apples), got " in message
 
 
-def test_number_is_refused_just_below_a_minimum_of_its_own():
-    """A bound that is no whole number is a bound all the same, and stands in the message."""
+def test_number_below_a_custom_minimum_is_refused():
+    """A bound need not be a whole number, and appears in the message."""
     assert "of at least 0.001 (seconds)" in refused(settings.number, 0.0009, minimum=0.001)
 
 
-def test_number_without_a_maximum_is_any_finite_number_from_zero():
-    """The default bounds are zero and finiteness, the default unit is seconds."""
+def test_number_without_a_maximum_accepts_any_finite_number_from_zero():
+    """By default a number may be any finite number from zero, in seconds."""
     assert settings.number("f", 0) == 0
     assert settings.number("f", 1e308) == 1e308
     assert "must be a finite number of at least 0 (seconds), got -0.5" in refused(
@@ -61,20 +61,20 @@ def test_number_without_a_maximum_is_any_finite_number_from_zero():
 
 
 @pytest.mark.parametrize("value", [2, 3, 7])
-def test_whole_takes_both_bounds_and_what_lies_between(value):
+def test_whole_accepts_its_bounds_and_everything_between(value):
     """A whole number within its bounds, both included, is kept."""
     assert settings.whole("f", value, minimum=2, maximum=7) == value
 
 
 @pytest.mark.parametrize("value", [-1, 8, 3.0, math.nan, True, False, "3", None])
-def test_whole_refuses_all_else_and_says_what_it_takes(value):
-    """What is out of bounds or no int, a float that is whole too, is refused with the bounds."""
+def test_whole_refuses_anything_else_with_its_bounds(value):
+    """A value that is out of bounds or not an int, a whole float included, is refused with the bounds."""
     message = refused(settings.whole, value, minimum=0, maximum=7)
     assert f"must be a whole number from 0 to 7, got {value!r}" in message
 
 
-def test_whole_without_a_maximum_is_any_whole_number_from_zero():
-    """The default bound is zero, and nothing above it."""
+def test_whole_without_a_maximum_accepts_any_whole_number_from_zero():
+    """By default a whole number may be any from zero."""
     assert settings.whole("f", 0) == 0
     assert settings.whole("f", HUGE) == HUGE
     assert "must be a whole number of at least 0, got -1" in refused(settings.whole, -1)
@@ -82,38 +82,38 @@ def test_whole_without_a_maximum_is_any_whole_number_from_zero():
 
 
 @pytest.mark.parametrize("value", [True, False])
-def test_flag_takes_true_and_false(value):
+def test_flag_accepts_true_and_false(value):
     """A flag is True or False."""
     assert settings.flag("f", value) is value
 
 
 @pytest.mark.parametrize("value", [1, 0, "True", "", None, [], b"1"])
-def test_flag_refuses_what_merely_counts_as_one(value):
-    """What is only truthy or falsy is refused."""
+def test_flag_refuses_truthy_and_falsy_values(value):
+    """A truthy or falsy value that is not a bool is refused."""
     assert f"must be True or False, got {value!r}" in refused(settings.flag, value)
 
 
 @pytest.mark.parametrize("value", ["a", "ä" * 5])
-def test_text_takes_a_string_up_to_its_longest(value):
+def test_text_accepts_a_string_up_to_its_longest(value):
     """A string of 1 to ``longest`` characters is kept."""
     assert settings.text("f", value, longest=5) == value
 
 
 @pytest.mark.parametrize("value", ["", "aaaaaa", b"a", None, 5, ["a"]])
-def test_text_refuses_the_empty_the_long_and_what_is_no_string(value):
-    """All else is refused with the lengths it takes."""
+def test_text_refuses_empty_and_long_strings_and_other_types(value):
+    """Any other value is refused with the accepted lengths."""
     assert "must be a string of 1 to 5 characters, got " in refused(settings.text, value, longest=5)
 
 
-def test_text_is_2048_characters_at_most_unless_told():
-    """The default limit is 2048, and a value that is too long is described and not repeated."""
+def test_text_is_2048_characters_at_most_by_default():
+    """The default limit is 2048, and a value that is too long is described instead of repeated."""
     assert settings.text("f", "a" * 2048) == "a" * 2048
     message = refused(settings.text, "a" * 2049)
     assert "must be a string of 1 to 2048 characters, got a str of 2051 characters" in message
 
 
 def test_a_value_is_shown_up_to_80_characters():
-    """A message repeats a short value, so that it can be found, and no long one."""
+    """A message repeats a short value, so that it can be found, and omits a long one."""
     assert "'" + "a" * 78 + "'" in refused(settings.text, "a" * 78, longest=5)
     assert "a" * 79 not in refused(settings.text, "a" * 79, longest=5)
 
@@ -132,8 +132,8 @@ def test_names_keeps_the_order_and_drops_repeats(value):
     assert settings.names("f", value) == ("b", "a")
 
 
-def test_names_takes_sets_and_by_default_the_empty():
-    """A set has no order, and is one collection more; none at all is fine unless told."""
+def test_names_accepts_sets_and_by_default_an_empty_collection():
+    """Sets are accepted, and by default so is an empty collection."""
     assert sorted(settings.names("f", frozenset({"b", "a"}))) == ["a", "b"]
     assert settings.names("f", ()) == ()
     assert "must not be empty" in refused(settings.names, (), at_least=1)
@@ -142,21 +142,21 @@ def test_names_takes_sets_and_by_default_the_empty():
 
 
 @pytest.mark.parametrize("value", ["ab", b"ab", 5, None, iter(("a", "b"))])
-def test_names_refuses_one_string_and_what_is_no_collection(value):
-    """A lone string is not taken for a collection of its letters; an iterator can run only once."""
+def test_names_refuses_one_string_and_anything_but_a_collection(value):
+    """A lone string is not a collection of its letters, and an iterator can run only once, so both are refused."""
     assert 'must be a collection of strings, such as ("a", "b"), got ' in refused(
         settings.names, value
     )
 
 
 @pytest.mark.parametrize("member", ["", 5, None, b"a"])
-def test_names_refuses_a_member_that_is_no_usable_string(member):
-    """Each member is a string of 1 to 2048 characters."""
+def test_names_refuses_a_member_that_is_not_a_usable_string(member):
+    """Each member must be a string of 1 to 2048 characters."""
     assert "must be a string of 1 to 2048 characters" in refused(settings.names, ("a", member))
 
 
-def test_one_or_more_is_one_string_or_several_but_never_none():
-    """One string is a tuple of one; a collection must have a member."""
+def test_one_or_more_accepts_a_string_or_several_but_not_none():
+    """One string becomes a tuple of one; a collection must have a member."""
     assert settings.one_or_more("f", "ab") == ("ab",)
     assert settings.one_or_more("f", ["a", "b"]) == ("a", "b")
     assert settings.one_or_more("f", ["a"]) == ("a",)
@@ -165,8 +165,8 @@ def test_one_or_more_is_one_string_or_several_but_never_none():
     assert "must be a collection of strings" in refused(settings.one_or_more, None)
 
 
-def test_one_of_takes_its_words_and_names_them_all():
-    """One of the words is kept; another is refused with all that would do."""
+def test_one_of_accepts_its_words_and_names_them_all():
+    """One of the words is kept; another value is refused with the list of words."""
     assert settings.one_of("f", "b", ("a", "b")) == "b"
     for value in ("c", "A", None, 0, []):
         assert f"must be one of 'a', 'b', got {value!r}" in refused(
@@ -175,16 +175,16 @@ def test_one_of_takes_its_words_and_names_them_all():
 
 
 @pytest.mark.parametrize("value", ["v", "a b", "Bearer x", "a\tb", "~!", "é".encode().hex()])
-def test_header_takes_what_one_header_line_can_hold(value):
-    """A token for a name and visible ASCII with blanks inside for a value are kept."""
+def test_header_accepts_what_one_header_line_can_hold(value):
+    """A header's name must be a token, and its value visible ASCII with blanks inside."""
     assert settings.header("f", "X-Api_Key.1", value) == ("X-Api_Key.1", value)
 
 
 @pytest.mark.parametrize(
     "name", ["", " ", "a b", "a:", "a\n", "a\r\nb", "\na", "é", "a\0", None, b"a", 5, "a(b)"]
 )
-def test_header_refuses_a_name_that_is_no_token(name):
-    """A name that could end its line, or is no string, is refused."""
+def test_header_refuses_a_name_that_is_not_a_token(name):
+    """A header name that could end its line, or is not a string, is refused."""
     message = refused(settings.header, name, "s3cret")
     assert "must have names that are valid in HTTP" in message
     assert "s3cret" not in message
@@ -209,21 +209,21 @@ def test_header_refuses_a_name_that_is_no_token(name):
     ],
 )
 def test_header_refuses_a_value_of_two_lines_and_never_shows_it(value):
-    """A value that no header can hold is refused by the header's name; it may be a secret, so not shown."""
+    """A value that no header can hold may be a secret, so the refusal shows only the header's name."""
     message = refused(settings.header, "X-Key", value)
     assert "must have a value for 'X-Key' that is valid in HTTP" in message
     assert "s3" not in message
 
 
 @pytest.mark.parametrize("value", ["Authorization", "__Host-session", "a", "!#$%&'*+-.^_`|~09"])
-def test_header_name_takes_every_token(value):
+def test_header_name_accepts_every_token(value):
     """Headers and cookies are named by tokens."""
     assert settings.header_name("f", value) == value
 
 
 @pytest.mark.parametrize("value", ["", "a b", "a=b", "a;b", "a,b", "a\n", "ä", None, b"a", 5])
-def test_header_name_refuses_all_else(value):
-    """A name that could part a header or cookie in two is refused."""
+def test_header_name_refuses_anything_else(value):
+    """A name that could split a header or cookie in two is refused."""
     assert "must be a name of letters, digits and" in refused(settings.header_name, value)
 
 
@@ -240,8 +240,8 @@ def test_header_name_refuses_all_else(value):
         pytest.param("https://issuer.test/" + "a" * (2048 - 20), id="longest"),
     ],
 )
-def test_url_takes_absolute_https(value):
-    """An absolute https URL of up to 2048 characters is kept as it is written."""
+def test_url_accepts_absolute_https(value):
+    """An absolute https URL of up to 2048 characters is kept unchanged."""
     assert settings.url("f", value) == value
 
 
@@ -286,8 +286,8 @@ NO_URLS = [
 
 @pytest.mark.parametrize("value", NO_URLS)
 @pytest.mark.parametrize("allow_http", [False, True])
-def test_url_refuses_what_two_readers_could_read_differently(value, allow_http):
-    """Relative, malformed, too long, with user, fragment, backslash, blank or beyond ASCII: refused."""
+def test_url_refuses_ambiguous_urls(value, allow_http):
+    """A relative, malformed or long URL is refused, and so is one with user, fragment, backslash, blank or characters beyond ASCII."""
     assert "must be an absolute https URL, got " in refused(
         settings.url, value, allow_http=allow_http
     )
@@ -296,7 +296,7 @@ def test_url_refuses_what_two_readers_could_read_differently(value, allow_http):
 
 @pytest.mark.parametrize("value", ["https://user:s3cret@issuer.test/", "https://:s3cret@[::1]/"])
 def test_url_with_a_password_is_refused_without_showing_it(value):
-    """A password in a URL is a secret, so the message that refuses the URL does not hold it."""
+    """A password in a URL is a secret, so the refusal does not show it."""
     assert "s3cret" not in refused(settings.url, value)
 
 
@@ -338,26 +338,26 @@ def _bracketed(host: str) -> str:
 
 @pytest.mark.parametrize("host", LOOPBACK)
 def test_plain_http_is_for_loopback(host):
-    """http to this machine is fine: nobody is on the way."""
+    """Plain http to this machine is accepted, since nobody is on the path."""
     assert addresses.is_loopback(host)
     value = f"http://{_bracketed(host)}:8080/jwks"
     assert settings.url("f", value) == value
 
 
 def test_a_host_is_loopback_whatever_its_case():
-    """Host names have no case."""
+    """Host names are case-insensitive."""
     assert settings.url("f", "http://LOCALHOST/") == "http://LOCALHOST/"
 
 
 @pytest.mark.parametrize("host", NOT_LOOPBACK)
-def test_nothing_that_merely_looks_like_loopback_is(host):
+def test_a_host_that_merely_looks_like_loopback_is_refused(host):
     """Another host is not this machine, however it is spelled."""
     assert not addresses.is_loopback(host)
 
 
 @pytest.mark.parametrize("host", [host for host in NOT_LOOPBACK if host])
 def test_plain_http_elsewhere_needs_allow_http(host):
-    """http beyond loopback is refused with what to do about it, and taken where the setting says so."""
+    """Plain http beyond loopback is refused with a hint at `allow_http`, and accepted where that is set."""
     value = f"http://{_bracketed(host)}/jwks"
     message = refused(settings.url, value)
     assert "plain http" in message
@@ -384,13 +384,13 @@ def test_plain_http_elsewhere_needs_allow_http(host):
     ],
 )
 def test_an_address_literal_is_read_and_unwrapped(host, address):
-    """An IPv4-mapped address is that address, other forms only look like it; a name is none."""
+    """An IPv4-mapped address is unwrapped; text that only looks like an address, or a name, gives None."""
     assert addresses.ip_literal(host) == (address and ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "172.15.0.1", "172.32.0.1"])
-def test_a_public_address_may_be_anybodys(address):
-    """What is routed on the internet is public."""
+def test_a_routed_address_is_public(address):
+    """An address that is routed on the internet is public."""
     assert addresses.is_public(ipaddress.ip_address(address))
 
 
@@ -411,7 +411,7 @@ def test_a_public_address_may_be_anybodys(address):
     ],
 )
 def test_all_other_addresses_are_not_public(address):
-    """Private, link-local, site-local, multicast, reserved, and tunnels that could lead anywhere."""
+    """Private, link-local, site-local, multicast and reserved addresses, and tunnels that could lead anywhere, are not public."""
     assert not addresses.is_public(ipaddress.ip_address(address))
 
 
@@ -451,8 +451,8 @@ def test_a_proxy_may_have_a_user_and_a_password(value):
         5,
     ],
 )
-def test_what_is_no_proxy_is_none(value):
-    """Another scheme, no host, a bad port or a character beyond visible ASCII is no proxy."""
+def test_a_malformed_proxy_is_refused(value):
+    """Another scheme, no host, a bad port or a character beyond visible ASCII is refused."""
     assert addresses.split_proxy(value) is None
 
 
@@ -468,11 +468,11 @@ def test_what_is_no_proxy_is_none(value):
     ],
 )
 def test_an_origin_is_scheme_host_and_port(url, origin):
-    """The port is the scheme's own where none is written, and the host has no case."""
+    """A missing port becomes the scheme's default, and the host is case-insensitive."""
     assert addresses.origin(url) == origin
 
 
 @pytest.mark.parametrize("check", [settings.number, settings.whole])
-def test_a_number_that_cannot_be_shown_is_refused_all_the_same(check):
-    """A wrong setting is a ConfigurationError, also where Python will not turn the number into text."""
+def test_a_number_that_cannot_be_shown_is_still_refused(check):
+    """A number too long for Python to print is still refused with a ConfigurationError."""
     refused(check, -UNPRINTABLE)

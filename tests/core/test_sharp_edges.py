@@ -1,4 +1,4 @@
-"""Small promises that nothing else would notice broken: each test here was a mutant that lived."""
+"""Small promises: each test here killed a mutant that all other tests let live."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VALIDATORS = Validators("https://i.test/jwks", '"1"', None)
 
 
 def late() -> KeyCache:
-    """A set that was asked for long after the clock began."""
+    """Return a set that was requested long after the clock began."""
     empty = KeyCache(policy=CachePolicy(), due_share=0.5)
     brought = Fetched(
         key_set=SET,
@@ -52,34 +52,34 @@ class TestCache:
             (150, "expired"),
         ],
     )
-    def test_ages_count_from_when_the_set_was_asked_for(self, age, state):
-        """Not from the clock's beginning."""
+    def test_ages_count_from_the_request_of_the_set(self, age, state):
+        """A set's age counts from its request, not from the clock's zero."""
         assert late().state(ASKED_AT + age) == state
 
     @pytest.mark.parametrize("now", [ASKED_AT - 1e6, ASKED_AT, ASKED_AT + 1e6])
-    def test_a_cold_set_that_rests_is_waited_for_where_a_flight_is_in_the_air(self, now):
-        """And only there."""
+    def test_a_cold_set_in_backoff_waits_only_for_an_in_flight_fetch(self, now):
+        """During backoff a caller without a key set joins the in-flight fetch, and is refused if there is none."""
         resting = replace(
             KeyCache(policy=CachePolicy(), due_share=None), failure=FAILURE, retry_at=now + 1
         )
         assert resting.look_up(NEED, now, in_flight=True) == Fetch(Budget.ROUTINE)
         assert resting.look_up(NEED, now) == Refuse(known=False)
 
-    def test_an_expired_set_that_rests_is_waited_for_where_a_flight_is_in_the_air(self):
-        """As if there were none."""
+    def test_an_expired_set_in_backoff_waits_only_for_an_in_flight_fetch(self):
+        """During backoff a caller with an expired key set joins the in-flight fetch, and is refused if there is none."""
         now = ASKED_AT + 1000
         resting = replace(late(), failure=FAILURE, retry_at=now + 1)
         assert resting.look_up(NEED, now, in_flight=True) == Fetch(Budget.ROUTINE)
         assert resting.look_up(NEED, now) == Refuse(known=False)
 
-    def test_a_doubt_is_allowed_again_after_the_interval(self):
-        """Counted from the last one."""
+    def test_a_bad_signature_may_fetch_again_after_the_interval(self):
+        """A bad signature may cause another fetch once the interval since the last one is over."""
         doubted = late().paid(Budget.BAD_SIGNATURE, ASKED_AT)
         assert not doubted.may_doubt(ASKED_AT + 59)
         assert doubted.may_doubt(ASKED_AT + 60)
 
-    def test_what_a_fetch_brought_is_kept_whole(self):
-        """Validators for the next one, and no backoff of before."""
+    def test_a_fetch_replaces_validators_and_ends_the_backoff(self):
+        """A successful fetch replaces the validators and ends the backoff."""
         before = replace(late(), failure=FAILURE, failures=3, retry_at=ASKED_AT + 9)
         brought = Fetched(key_set=SET, freshness=None, validators=None, discovered=None, requests=1)
         assert late().validators is VALIDATORS
@@ -93,12 +93,12 @@ class TestCache:
         assert after.newest == 2
 
     def test_a_failure_counts_as_the_newest_that_ended(self):
-        """So that an older flight that ends after it changes nothing."""
+        """An older flight that ends after a failed newer flight changes nothing."""
         failed = late().failed(3, FAILURE, ASKED_AT + 1, draw=0.0)
         assert failed.newest == 3
         assert failed.failed(2, FAILURE, ASKED_AT + 2, draw=0.0) is failed
 
-    def test_an_algorithm_of_its_own_is_part_of_what_a_key_is(self):
+    def test_the_alg_is_part_of_a_key_s_identity(self):
         """The same material under another alg is a change."""
         named, nameless = Found((replace(KEY, alg="ES256"),)), Found((replace(KEY, alg=None),))
         assert selected(named) == ((KEY.thumbprint, "ES256"),)
@@ -106,8 +106,8 @@ class TestCache:
 
 
 class TestToken:
-    def test_a_header_that_is_known_is_not_read_again(self):
-        """What was read of it before is what counts."""
+    def test_a_known_header_is_not_parsed_again(self):
+        """A known header segment is not parsed again."""
         text = token()
         segment = text.split(".")[0].encode()
         known = {
@@ -118,8 +118,8 @@ class TestToken:
         assert parse(text, 4096, known).kid == "remembered"
         assert parse(text, 4096).kid == KEY.kid
 
-    def test_a_header_that_another_thread_lets_go_of_is_read(self):
-        """What is known may be gone at the next look: then the header is read, and checked, as any other."""
+    def test_a_header_that_another_thread_evicts_is_parsed(self):
+        """A known header may vanish between two look-ups; then the header is parsed and checked as any other."""
 
         class Fleeting(dict):
             def __contains__(self, _):
@@ -132,8 +132,8 @@ class TestToken:
         assert caught.value.code == "unsupported_critical_header"
         assert caught.value.__context__ is None
 
-    def test_no_repr_shows_what_was_read(self):
-        """To the letter."""
+    def test_no_repr_shows_the_token(self):
+        """The reprs of tokens and headers are fixed texts."""
         assert repr(unverified()) == "<UnverifiedToken>"
         assert repr(unverified().header) == "<UnverifiedHeader>"
         assert repr(verified()._facts) == "<TokenFacts>"
@@ -146,41 +146,41 @@ class TestToken:
             ("a" * 17, "token_too_large: the token is longer than 16 characters (max_token)"),
         ],
     )
-    def test_what_is_no_text_is_told_in_words(self, raw, said):
-        """For the log."""
+    def test_a_token_that_is_not_text_has_an_exact_message(self, raw, said):
+        """A token that is not text is refused with an exact message for the log."""
         with pytest.raises(TokenError) as caught:
             text_of(raw, 16)
         assert str(caught.value) == said
 
 
 class TestKeySet:
-    def test_a_choice_is_made_once(self):
-        """And is the same one after that."""
+    def test_a_selection_is_computed_once(self):
+        """A selection is computed once, and the same object is returned afterwards."""
         keys = read_key_set({"keys": [jwk("ES256", kid="a")]}, max_keys=9)
         first = keys.select("a", "ES256")
         assert keys.chosen == {("a", "ES256"): first}
         assert keys.select("a", "ES256") is first
 
-    def test_sets_that_differ_have_other_hashes(self):
-        """As far as a hash can tell."""
+    def test_different_sets_have_different_hashes(self):
+        """Two different key sets have different hashes."""
         one, other = (read_key_set({"keys": [jwk("ES256", kid=kid)]}, max_keys=9) for kid in "ab")
         assert hash(one) != hash(other)
 
-    def test_a_key_is_what_cryptography_verifies_with(self):
-        """`Key.key` is not for show."""
+    def test_key_is_the_object_that_cryptography_verifies_with(self):
+        """`Key.key` is the object that cryptography verifies with."""
         (key,) = read_key_set({"keys": [jwk("ES256")]}, max_keys=9)
         assert key.key.curve.name == "secp256r1"
 
-    def test_an_issuer_that_is_no_text_is_nobody_s(self):
-        """Not even that of an issuer with an odd name."""
+    def test_an_issuer_that_is_not_text_matches_none(self):
+        """An issuer member that is not text matches no issuer."""
         (key,) = read_key_set({"keys": [jwk("ES256", issuer=5)]}, max_keys=9)
         assert key.issuer == ""
 
 
 class TestBearer:
     @pytest.mark.parametrize("value", ["X", "XX", "aX", "XX=", "X==", "a=="])
-    def test_padding_is_what_ends_a_b64token_and_nothing_else(self, value):
-        """RFC 6750, section 2.1."""
+    def test_a_b64token_may_end_in_padding(self, value):
+        """A b64token may end in padding, however long (RFC 6750, section 2.1)."""
         sent = UnverifiedRequest("http", "GET", ((b"authorization", b"Bearer " + value.encode()),))
         assert CredentialsReader([Header("Authorization", scheme="Bearer")]).read(sent) == value
 
@@ -205,29 +205,29 @@ class TestBearer:
             ),
         ],
     )
-    def test_what_is_wrong_with_credentials_is_told_in_words(self, sent, said):
-        """For the log."""
+    def test_wrong_credentials_have_an_exact_message(self, sent, said):
+        """Wrong credentials are refused with an exact message for the log."""
         reader = CredentialsReader([Header("Authorization", scheme="Bearer"), Cookie("session")])
         with pytest.raises(CredentialsError) as caught:
             reader.read(UnverifiedRequest("http", "POST", sent))
         assert caught.value.message == said
 
-    def test_a_token_in_two_ways_is_told_in_words(self):
-        """For the log."""
+    def test_two_tokens_have_an_exact_message(self):
+        """A token in the query and another elsewhere are refused with an exact message for the log."""
         reader = CredentialsReader([Header("Authorization", scheme="Bearer"), Query("token")])
         sent = UnverifiedRequest("websocket", "GET", ((b"authorization", b"Bearer a"),), b"token=b")
         with pytest.raises(CredentialsError) as caught:
             reader.read(sent)
         assert caught.value.message == "the request has a token in the query and another elsewhere"
 
-    def test_a_503_says_when_to_come_again(self):
-        """Even where nobody can say: in a second."""
+    def test_a_503_always_has_retry_after(self):
+        """A 503 without a known time asks the caller to come again in a second."""
         error = KeysUnavailableError("fetch_failed", "m")
         error.retry_after = None
         assert (b"retry-after", b"1") in Answers().to(error).headers
 
-    def test_another_error_that_knows_when_says_it_too(self):
-        """Whatever its status."""
+    def test_any_error_with_retry_after_sends_it(self):
+        """An error with a `retry_after` sends Retry-After, whatever its status."""
 
         class Slow(JWKSError):
             http_status = 429
@@ -237,14 +237,14 @@ class TestBearer:
             name == b"retry-after" for name, _ in Answers().to(Slow("slow", "m")).headers
         )
 
-    def test_a_problem_says_in_words_what_its_kind_is(self):
-        """A sentence for people, the same for every token."""
+    def test_a_problem_has_a_detail_in_words(self):
+        """The detail of a problem is the same sentence for every refused token."""
         assert (
             b'"detail": "The token is not accepted."'
             in Answers().to(TokenError("bad_signature", "m")).body
         )
 
-    def test_a_realm_may_hold_whatever_is_printable(self):
-        """From the blank to the tilde."""
+    def test_a_realm_may_hold_every_printable_character(self):
+        """A realm may hold every printable character, from the blank to the tilde."""
         answer = Answers("a ~").to(CredentialsError("missing_credentials", "m"))
         assert (b"www-authenticate", b'Bearer realm="a ~"') in answer.headers

@@ -1,4 +1,4 @@
-"""Credentials in a request, and answers to a request that is refused: pure data in, pure data out."""
+"""Credentials in a request, and answers to a denied request: pure data in, pure data out."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ EVERYWHERE = (BEARER, SESSION, OFFER, PARAMETER)
 
 
 def request(*headers: tuple[str, str | bytes], method: str = "GET") -> UnverifiedRequest:
-    """An HTTP request with these headers."""
+    """Return an HTTP request with these headers."""
     return UnverifiedRequest("http", method, _pairs(headers))
 
 
 def handshake(*headers: tuple[str, str | bytes], query: bytes = b"") -> UnverifiedRequest:
-    """A WebSocket handshake with these headers."""
+    """Return a WebSocket handshake with these headers."""
     return UnverifiedRequest("websocket", "GET", _pairs(headers), query)
 
 
@@ -45,7 +45,7 @@ def _pairs(headers: Any) -> list[tuple[bytes, bytes]]:
 
 
 def read(sent: UnverifiedRequest, *locations: Any, trusted: Any = ()) -> str | None:
-    """The token that is found, None, or the code of the error."""
+    """Return the token that is found, None, or the code of the error."""
     try:
         return CredentialsReader(locations or (BEARER,), trusted).read(sent)
     except (CredentialsError, TokenError) as error:
@@ -53,7 +53,7 @@ def read(sent: UnverifiedRequest, *locations: Any, trusted: Any = ()) -> str | N
 
 
 def authorization(value: str | bytes) -> UnverifiedRequest:
-    """A request with one Authorization header."""
+    """Return a request with one Authorization header."""
     return request(("Authorization", value))
 
 
@@ -71,7 +71,7 @@ def authorization(value: str | bytes) -> UnverifiedRequest:
     ],
 )
 def test_a_bearer_token_is_read(value):
-    """The scheme is compared without case, blanks around and between are not part of the token."""
+    """The scheme is compared case-insensitively, and blanks around the token are not part of it."""
     assert read(authorization(value)) == "a.b-c_d~e+f/g=="
 
 
@@ -79,8 +79,8 @@ def test_a_bearer_token_is_read(value):
     "value",
     ["Basic dTpw", "DPoP a.b.c", "Bearers a", "Bear", "", "Basic x, Bearer y", b"\xe4 Bearer x"],
 )
-def test_another_scheme_is_no_credentials(value):
-    """What is not Bearer is never read as it, and never refused as if it were malformed."""
+def test_another_scheme_counts_as_no_credentials(value):
+    """Another scheme is never read as Bearer, and never denied as if it were malformed."""
     assert read(authorization(value)) is None
 
 
@@ -114,33 +114,33 @@ def test_another_scheme_is_no_credentials(value):
     ],
 )
 def test_credentials_that_cannot_be_read_are_refused(value):
-    """Bearer alone, two words, characters that no token has: 400, and never taken for none."""
+    """Bearer alone, two words, or characters that no token has: the answer is 400, and the request never counts as anonymous."""
     assert read(authorization(value)) == "invalid_request"
 
 
-def test_no_header_is_no_credentials():
-    """A request without credentials has none; whether that is allowed is not decided here."""
+def test_a_request_without_credentials_yields_none():
+    """A request without credentials yields None; the reader does not decide whether that is allowed."""
     assert read(request()) is None
     assert read(request(("Cookie", "session=a"))) is None
 
 
 @pytest.mark.parametrize("second", ["Bearer a", "Bearer b", "Basic dTpw", ""])
 def test_two_authorization_headers_are_refused(second):
-    """Two headers are two readings of who asks, even if they agree."""
+    """Two Authorization headers could mean two callers, so they are refused even if they agree."""
     sent = request(("Authorization", "Bearer a"), ("Authorization", second))
     assert read(sent) == "invalid_request"
     sent = request(("Authorization", second), ("Authorization", "Bearer a"))
     assert read(sent) == "invalid_request"
 
 
-def test_no_token_is_looked_at_beyond_the_most_that_one_can_have():
-    """Past 1 MiB a token is refused by its size alone; up to there the client's own limit counts."""
+def test_a_token_longer_than_one_mebibyte_is_refused_unread():
+    """A token longer than 1 MiB is refused by its size alone; below that the client's own limit counts."""
     assert read(authorization("Bearer " + "a" * 1024 * 1024)) == "a" * 1024 * 1024
     assert read(authorization("Bearer " + "\xe9" * (1024 * 1024 + 1))) == "token_too_large"
 
 
-def test_a_header_of_its_own_holds_the_token_itself():
-    """Without a scheme the whole value is the token; an empty one is no credentials."""
+def test_a_header_without_a_scheme_holds_the_token_itself():
+    """Without a scheme the whole header value is the token; an empty value counts as no credentials."""
     place = Header("Cf-Access-Jwt-Assertion")
     assert read(request(("Cf-Access-Jwt-Assertion", " a.b.c ")), place) == "a.b.c"
     assert read(request(("Cf-Access-Jwt-Assertion", "Bearer a")), place) == "invalid_request"
@@ -149,11 +149,11 @@ def test_a_header_of_its_own_holds_the_token_itself():
     assert read(twice, place) == "invalid_request"
 
 
-# The order of places.
+# The order of locations.
 
 
-def test_the_first_place_that_holds_credentials_decides_alone():
-    """The order of the locations counts, and a place that is malformed is not made good by another."""
+def test_the_first_location_that_holds_credentials_decides_alone():
+    """The order of the locations counts, and a malformed location is not repaired by a later one."""
     both = request(("Authorization", "Bearer a"), ("Cookie", "session=b"))
     assert read(both, BEARER, SESSION) == "a"
     assert read(both, SESSION, BEARER) == "b"
@@ -163,22 +163,22 @@ def test_the_first_place_that_holds_credentials_decides_alone():
     assert read(other, BEARER, SESSION) == "b"
 
 
-def test_no_repr_of_a_request_shows_what_is_in_it():
-    """Headers and queries hold tokens: nothing of them is shown."""
+def test_the_repr_of_a_request_shows_no_content():
+    """Headers and queries hold tokens, so a repr shows neither."""
     sent = handshake(("Authorization", "Bearer secret"), query=b"t=secret")
     assert "secret" not in repr(sent)
 
 
 @pytest.mark.parametrize("locations", [(), "Bearer", ("Authorization",), None, (BEARER, 1), b"x"])
 def test_locations_are_checked(locations):
-    """What is no collection of places is a ConfigurationError that names the setting."""
+    """Anything but a collection of locations is a ConfigurationError that names the setting."""
     with pytest.raises(ConfigurationError) as caught:
         CredentialsReader(locations)
     assert caught.value.field == "locations"
 
 
-def test_a_reader_says_which_headers_it_needs():
-    """An integration whose headers are costly hands over these only; the cross-site rule's too."""
+def test_a_reader_names_the_headers_it_needs():
+    """A reader names the headers that it needs, those of the cross-site rule included, so an integration can pass only these."""
     assert CredentialsReader((BEARER, OFFER, PARAMETER)).header_names == {"authorization"}
     assert CredentialsReader((Header("X-Token"), SESSION)).header_names == {
         *("x-token", "cookie", "origin", "sec-fetch-site", "host")
@@ -211,12 +211,12 @@ def test_a_reader_says_which_headers_it_needs():
     ],
 )
 def test_a_cookie_is_found_by_its_exact_name(sent, token):
-    """No prefix, suffix or other case will do; an empty cookie, as a logout leaves it, is none."""
+    """A cookie's name must match exactly, prefix, suffix and case included; an empty cookie, as a logout leaves it, counts as none."""
     assert read(request(("Cookie", sent)), SESSION) == token
 
 
-def test_a_name_with_characters_of_a_pattern_is_a_name():
-    """Names are compared as they are: a dot is a dot."""
+def test_pattern_characters_in_a_cookie_name_are_literal():
+    """Names are compared literally: a dot in a cookie's name matches only a dot."""
     assert read(request(("Cookie", "a.b=t")), Cookie("a.b")) == "t"
     assert read(request(("Cookie", "axb=t")), Cookie("a.b")) is None
 
@@ -233,31 +233,31 @@ def test_a_name_with_characters_of_a_pattern_is_a_name():
     ],
 )
 def test_one_cookie_name_with_two_values_is_refused(headers, outcome):
-    """Two values are two users; one value sent twice is one. HTTP/2 may part cookies into headers."""
+    """Two values for one cookie are refused; one value sent twice is accepted. HTTP/2 may split cookies into several headers."""
     sent = request(*(("Cookie", one) for one in headers))
     assert read(sent, SESSION) == outcome
 
 
 @pytest.mark.parametrize("value", ['"a"', "a b", "ol\xe9", "a%2e"])
-def test_a_cookie_that_is_no_token_is_refused(value):
-    """The characters of a token are the same everywhere."""
+def test_a_cookie_that_is_not_a_token_is_refused(value):
+    """A cookie whose value has characters that no token has is refused, as in every other location."""
     assert read(request(("Cookie", f"session={value}")), SESSION) == "invalid_request"
 
 
-def test_a_huge_cookie_header_is_read_in_one_go():
-    """100 KB of other cookies change nothing and cost no list of them."""
+def test_a_huge_cookie_header_is_read_in_one_pass():
+    """100 KB of other cookies change nothing and allocate no list."""
     crumbs = ";" * 50_000 + " ;" * 25_000
     assert read(request(("Cookie", f"{crumbs}session=a")), SESSION) == "a"
 
 
-# The cross-site rule: one row a question.
+# The cross-site rule, one row per question.
 
 HERE = ("Host", "api.test")
 COOKIE = ("Cookie", "session=a")
 
 
 def rows_of_the_rule() -> list[Any]:
-    """Headers of a POST with a cookie, and whether the cookie counts."""
+    """Return headers of a POST with a cookie, and whether the cookie counts."""
     rows: list[tuple[str, list[tuple[str, str]], bool]] = [
         ("no browser: neither header", [HERE], True),
         ("no browser, no Host", [], True),
@@ -316,7 +316,7 @@ TRUSTED = ("https://App.test:443", "capacitor://localhost")
 @pytest.mark.parametrize(("headers", "counts"), rows_of_the_rule())
 @pytest.mark.parametrize("how", ["POST", "PUT", "PATCH", "DELETE", "get", "websocket"])
 def test_a_cookie_counts_only_where_no_foreign_site_can_have_sent_it(how, headers, counts):
-    """Whatever changes something, and every WebSocket handshake, must be known not to be foreign."""
+    """Unsafe methods and WebSocket handshakes accept a cookie only if the request is known not to be cross-site."""
     if how == "websocket":
         sent = handshake(COOKIE, *headers)
     else:
@@ -327,13 +327,13 @@ def test_a_cookie_counts_only_where_no_foreign_site_can_have_sent_it(how, header
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
 @pytest.mark.parametrize(("headers", "counts"), rows_of_the_rule())
-def test_a_cookie_counts_where_nothing_changes(method, headers, counts):
-    """Safe methods (RFC 9110, section 9.2.1) are let through wherever they come from."""
+def test_a_cookie_counts_for_safe_methods(method, headers, counts):
+    """Safe methods (RFC 9110, section 9.2.1) accept a cookie from any site."""
     assert read(request(COOKIE, *headers, method=method), SESSION) == "a"
 
 
-def test_the_rule_is_of_cookies_alone():
-    """No foreign page can send an Authorization header unasked; one without a cookie has none."""
+def test_the_cross_site_rule_applies_to_cookies_only():
+    """The cross-site rule leaves an Authorization header alone, since a foreign page cannot send it unasked, and a request without a cookie stays without credentials."""
     foreign = (HERE, ("Origin", "https://evil.test"), ("Sec-Fetch-Site", "cross-site"))
     sent = request(("Authorization", "Bearer a"), COOKIE, *foreign, method="POST")
     assert read(sent, BEARER, SESSION) == "a"
@@ -346,7 +346,7 @@ def test_the_rule_is_of_cookies_alone():
     ["*", "null", "app.test", "https://app.test/", "https://*.app.test", "https://a b", "https://"],
 )
 def test_trusted_origins_are_checked(origin):
-    """What no browser would ever send is told when the setting is made."""
+    """A trusted origin that no browser would ever send is refused when the setting is made."""
     with pytest.raises(ConfigurationError) as caught:
         CredentialsReader((SESSION,), [origin])
     assert caught.value.field == "trusted_origins"
@@ -357,8 +357,8 @@ def test_trusted_origins_are_checked(origin):
 # WebSocket handshakes: subprotocols and the query.
 
 
-def test_subprotocol_and_query_are_of_handshakes_alone():
-    """In a plain request neither is a place: URLs are logged and shared."""
+def test_subprotocol_and_query_count_in_handshakes_only():
+    """A plain HTTP request is never read for a subprotocol or query token: URLs are logged and shared."""
     sent = UnverifiedRequest(
         "http", "GET", [(b"sec-websocket-protocol", b"bearer, a")], b"access_token=a"
     )
@@ -383,7 +383,7 @@ def test_subprotocol_and_query_are_of_handshakes_alone():
     ],
 )
 def test_a_token_follows_its_marker_among_the_subprotocols(offers, outcome):
-    """The marker is compared exactly; without a token after it, or twice, it cannot be read."""
+    """The marker is compared exactly; a marker without a token after it, or sent twice, is refused."""
     sent = handshake(*(("Sec-WebSocket-Protocol", one) for one in offers))
     assert read(sent, OFFER) == outcome
 
@@ -409,7 +409,7 @@ def test_a_token_follows_its_marker_among_the_subprotocols(offers, outcome):
     ],
 )
 def test_a_token_may_stand_in_the_query_of_a_handshake(query, outcome):
-    """Names and values are read as an app's own parser reads them."""
+    """A token in a handshake's query is decoded as an app's own parser decodes it."""
     assert read(handshake(query=query), PARAMETER) == outcome
 
 
@@ -422,15 +422,15 @@ def test_a_token_may_stand_in_the_query_of_a_handshake(query, outcome):
         ("Sec-WebSocket-Protocol", "bearer, a"),
     ],
 )
-def test_a_query_token_beside_another_place_is_refused(other):
-    """A link with a token in it must not be combined with who the browser says the user is."""
+def test_a_query_token_beside_another_location_is_refused(other):
+    """A query token is refused beside credentials in another location: a link must not be combined with the browser's own user."""
     sent = handshake(other, query=b"access_token=a")
     assert read(sent, *EVERYWHERE) == "invalid_request"
     assert read(sent, *reversed(EVERYWHERE)) == "invalid_request"
 
 
-def test_other_places_beside_each_other_are_no_conflict():
-    """Without a query token, or where the other place is none of the locations, the order decides."""
+def test_credentials_in_several_other_locations_are_no_conflict():
+    """Without a query token, or where the other place is not a configured location, the order decides."""
     sent = handshake(
         ("Authorization", "Bearer a"), ("Cookie", "session=b"), ("Sec-WebSocket-Protocol", "x")
     )
@@ -450,7 +450,7 @@ def test_other_places_beside_each_other_are_no_conflict():
     ],
 )
 def test_the_app_sees_the_marker_and_not_the_token(offers, seen):
-    """The token is taken out of the subprotocols; the marker, which is to be echoed, stays."""
+    """The app receives the subprotocols without the token; the marker stays, because the app echoes it."""
     sent = handshake(("Host", "h"), *(("Sec-WebSocket-Protocol", one) for one in offers))
     request_seen, echo = CredentialsReader(EVERYWHERE).without_tokens(sent)
     assert request_seen.values(b"sec-websocket-protocol") == seen
@@ -458,8 +458,8 @@ def test_the_app_sees_the_marker_and_not_the_token(offers, seen):
     assert echo == "bearer"
 
 
-def test_the_first_marker_that_is_offered_is_echoed():
-    """With two markers configured, one that the browser offered is accepted."""
+def test_the_first_offered_marker_is_echoed():
+    """With two markers configured, the first one that the browser offers is accepted."""
     reader = CredentialsReader((Subprotocol("a"), Subprotocol("b"), Subprotocol("c")))
     sent = handshake(("Sec-WebSocket-Protocol", "c, t, b, u"))
     assert reader.without_tokens(sent).echo == "b"
@@ -479,7 +479,7 @@ def test_the_first_marker_that_is_offered_is_echoed():
     ],
 )
 def test_the_app_sees_the_query_without_the_token(query, seen):
-    """The parameter is taken out, however it is spelt; the rest stays to the letter."""
+    """The token's parameter is removed from the query, however it is encoded; the rest stays byte for byte."""
     handshake_seen = CredentialsReader(EVERYWHERE).without_tokens(handshake(query=query))
     assert handshake_seen.request.query == seen
     assert handshake_seen.echo is None
@@ -504,7 +504,7 @@ def test_the_app_sees_the_query_without_the_token(query, seen):
     ],
 )
 def test_on_an_excluded_path_a_token_is_removed_and_nothing_else(protocol, query, seen, echo):
-    """A value in the form of a JWS, where a location says that tokens stand; the rest is the app's."""
+    """On an excluded path a value in the form of a JWS is removed from the configured locations; the app sees everything else."""
     sent = handshake(("Sec-WebSocket-Protocol", protocol), query=query)
     shown = CredentialsReader(EVERYWHERE).without_tokens(sent, excluded=True)
     (offered,) = shown.request.values(b"sec-websocket-protocol")
@@ -512,7 +512,7 @@ def test_on_an_excluded_path_a_token_is_removed_and_nothing_else(protocol, query
 
 
 ORIGINS = [
-    # The server says http: it may stand behind TLS, so either scheme, each with its default port.
+    # The server says http, but may stand behind TLS: Origin may have either scheme, each with its default port.
     ("http", "api.test", "http://api.test", True),
     ("http", "api.test", "https://api.test", True),
     ("http", "API.test", "https://api.TEST", True),
@@ -533,7 +533,7 @@ ORIGINS = [
     ("https", "api.test", "http://api.test", False),
     ("wss", "api.test", "http://api.test", False),
     ("https", "api.test:80", "http://api.test", False),
-    # Not an origin of a page, or not this host.
+    # Not the origin of a page, or not this host.
     ("http", "api.test", "ftp://api.test", False),
     ("http", "null", "null", False),
     ("http", "api.test", "https://evil.test", False),
@@ -547,7 +547,7 @@ ORIGINS = [
 
 @pytest.mark.parametrize(("scheme", "host", "origin", "counts"), ORIGINS)
 def test_origin_and_host_are_compared_by_host_and_port(scheme, host, origin, counts):
-    """The scheme counts only against a downgrade, for requests that change something and handshakes."""
+    """Origin and Host are compared by host and port; the scheme counts only against a downgrade."""
     expected = "a" if counts else "cross_site_cookie"
     sent = request(COOKIE, ("Host", host), ("Origin", origin), method="POST")
     assert read(sent._replace(scheme=scheme), SESSION) == expected
@@ -556,7 +556,7 @@ def test_origin_and_host_are_compared_by_host_and_port(scheme, host, origin, cou
 
 
 def test_a_request_can_be_shown_without_any_credentials():
-    """Cookies and Authorization are removed wherever tokens stand, and so is each location."""
+    """Cookies, Authorization and every configured location are removed."""
     sent = UnverifiedRequest(
         "http",
         "OPTIONS",
@@ -578,8 +578,8 @@ def test_a_request_can_be_shown_without_any_credentials():
     assert plain.query == sent.query
 
 
-def test_what_holds_no_token_is_seen_as_it_is():
-    """Nothing is copied where nothing is taken out: the very request is handed back."""
+def test_a_request_without_a_token_is_passed_on_unchanged():
+    """A request without a token is passed on as the same object, without a copy."""
     sent = handshake(
         ("Sec-WebSocket-Protocol", "chat, v2"), ("Authorization", "Bearer a"), query=b"x=1"
     )
@@ -591,7 +591,7 @@ def test_what_holds_no_token_is_seen_as_it_is():
 
 
 def shown(answer: Answer) -> tuple[int, str | None, str | None]:
-    """Status, challenge, Retry-After."""
+    """Return status, challenge and Retry-After."""
     headers = dict(answer.headers)
     challenge, retry = headers.get(b"www-authenticate"), headers.get(b"retry-after")
     return (
@@ -632,13 +632,13 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("error", "status", "challenge", "retry"), ANSWERS)
 def test_each_error_has_its_status_and_challenge(error, status, challenge, retry):
-    """RFC 6750, section 3: which error the challenge names, and that it names none without one."""
+    """Each error has the challenge of RFC 6750, section 3, which names an error only where a token was sent."""
     assert shown(Answers().to(error)) == (status, challenge, retry)
 
 
 @pytest.mark.parametrize("error", [row[0] for row in ANSWERS])
 def test_the_body_is_a_problem_with_the_code(error):
-    """RFC 9457: type, title, status, code, and at most a sentence that says no more than these."""
+    """The body is a problem of RFC 9457 with type, title, status and code, and at most a sentence that adds nothing to them."""
     answer = Answers().to(error)
     headers = dict(answer.headers)
     assert headers[b"content-type"] == b"application/problem+json"
@@ -654,14 +654,14 @@ def test_the_body_is_a_problem_with_the_code(error):
     assert ("detail" in problem) is (type(error) not in (Banned, Unknown))
 
 
-def test_a_status_of_the_applications_own_has_a_phrase_too():
-    """WSGI needs one with every status."""
+def test_a_custom_status_has_a_phrase_too():
+    """A custom status has a reason phrase too, because WSGI requires it."""
     assert Answers().to(TokenError("token_expired", "m")).phrase == "Unauthorized"
     assert Answers().to(Banned("banned", "m")).phrase == "Refused"
 
 
-def test_nothing_of_causes_messages_or_expectations_is_answered():
-    """Hosts, keys and settings are for logs."""
+def test_a_response_reveals_no_cause_message_or_expectation():
+    """A response never holds hosts, keys or settings: these are for logs."""
     cause = OSError("secret.host unreachable")
     away = KeysUnavailableError("fetch_failed", "secret.host gave no answer")
     away.__cause__ = cause
@@ -671,7 +671,7 @@ def test_nothing_of_causes_messages_or_expectations_is_answered():
 
 
 def test_realm_and_resource_metadata_stand_in_every_challenge():
-    """RFC 9110, section 11.5, and RFC 9728, section 5.1; where there is no challenge, nowhere."""
+    """Every challenge has the realm (RFC 9110, section 11.5) and the metadata URL (RFC 9728, section 5.1)."""
     answers = Answers("the api", "https://api.test/.well-known/oauth-protected-resource")
     meta = 'resource_metadata="https://api.test/.well-known/oauth-protected-resource"'
 
@@ -691,7 +691,7 @@ def test_realm_and_resource_metadata_stand_in_every_challenge():
 
 
 def test_values_in_a_challenge_are_escaped():
-    """Quotes and backslashes are escaped, and what no header may hold becomes a question mark."""
+    """Quotes and backslashes in a challenge are escaped, and a character that no header may hold becomes a question mark."""
     answers = Answers('say "hi" \\ bye')
     error = InsufficientScopeError(['a"b', "c\\d", "e\r\nSet-Cookie: x", "ol\xe9"])
     assert shown(answers.to(error))[1] == (
@@ -702,7 +702,7 @@ def test_values_in_a_challenge_are_escaped():
 
 @pytest.mark.parametrize("realm", ["", "a\nb", "ol\xe9", 1, "a\r"])
 def test_the_realm_is_checked(realm):
-    """What no header can hold is told when the setting is made."""
+    """A realm that no header can hold is refused when the setting is made."""
     with pytest.raises(ConfigurationError) as caught:
         Answers(realm)
     assert caught.value.field == "realm"
@@ -712,15 +712,15 @@ def test_the_realm_is_checked(realm):
     "url", ["/metadata", "http://api.test/m", "https://a b", 1, "https://a/#f"]
 )
 def test_the_metadata_url_is_checked(url):
-    """It is an https URL; only loopback may be plain http."""
+    """The metadata URL must be https; plain http is allowed on loopback only."""
     with pytest.raises(ConfigurationError) as caught:
         Answers(resource_metadata=url)
     assert caught.value.field == "resource_metadata"
     assert Answers(resource_metadata="http://127.0.0.1:8000/m")
 
 
-def test_an_answer_takes_another_body():
-    """Status and challenge stay, body and media type change."""
+def test_an_answer_accepts_another_body():
+    """An answer with another body keeps its status and challenge; body and media type change."""
     answer = Answers().to(TokenError("token_expired", "m"))
     page = answer.with_body(b"<p>no", "text/html")
     assert shown(page) == shown(answer)
@@ -729,8 +729,8 @@ def test_an_answer_takes_another_body():
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_an_answer_says_its_length_unless_it_must_not(status):
-    """RFC 9110, section 8.6: no Content-Length with a 204."""
+def test_an_answer_sends_its_length_unless_it_must_not(status):
+    """An answer sends Content-Length, except with a 204 (RFC 9110, section 8.6)."""
     answer = Answers().to(TokenError("token_expired", "m"))
     assert dict(answer.headers_to_send)[b"content-length"] == str(len(answer.body)).encode()
     empty = Answer(status=status, headers=((b"x", b"y"),), body=b"")
@@ -742,6 +742,6 @@ def test_an_answer_says_its_length_unless_it_must_not(status):
     [(math.inf, b"86400"), (-math.inf, b"86400"), (math.nan, b"1"), (-5.0, b"1"), (1.2, b"2")],
 )
 def test_any_retry_after_can_be_sent(retry_after, sent):
-    """A header holds whole seconds, at least one; an infinite number is a day."""
+    """Retry-After is a whole number of seconds, at least 1; infinity becomes a day."""
     error = KeysUnavailableError("fetch_failed", "m", retry_after=retry_after)
     assert dict(Answers().to(error).headers)[b"retry-after"] == sent

@@ -1,4 +1,4 @@
-"""What a refused request is told, word for word, and what a wrong setting is called."""
+"""The exact texts of denied requests and of wrong settings."""
 
 from __future__ import annotations
 
@@ -39,37 +39,37 @@ DETAILS = [
 
 
 @pytest.mark.parametrize(("error", "detail"), DETAILS, ids=lambda one: getattr(one, "code", None))
-def test_each_kind_of_error_is_told_in_its_own_sentence(error, detail):
-    """And in no more than that, whatever the error's own message says."""
+def test_each_kind_of_error_has_its_own_detail(error, detail):
+    """Each kind of error has its own fixed sentence, whatever the error's message says."""
     assert json.loads(Answers().to(error).body)["detail"] == detail
 
 
-def test_an_error_of_the_applications_own_is_told_without_one():
-    """Its code is all that this library knows of it."""
+def test_a_custom_error_has_no_detail():
+    """A custom error of the application is answered with its code and without a detail."""
 
     class Banned(JWKSError):
-        """One of the application's."""
+        """A custom error of the application."""
 
     problem = json.loads(Answers().to(Banned("banned", "")).body)
     assert problem["code"] == "banned"
     assert "detail" not in problem
 
 
-def test_a_token_that_is_too_long_is_told_the_limit():
-    """Before anything of it is read."""
+def test_a_token_that_is_too_long_names_the_limit():
+    """A token that is too long is refused with the limit, before any of it is read."""
     sent = UnverifiedRequest("http", "GET", [(b"authorization", b"Bearer " + b"a" * 1_048_577)])
     with pytest.raises(TokenError, match="longer than 1048576 characters"):
         CredentialsReader([Header("Authorization", scheme="Bearer")]).read(sent)
 
 
 @pytest.mark.parametrize("locations", [[], ["Authorization"], None])
-def test_locations_that_are_none_are_told_what_they_take(locations):
-    """A list of the four kinds."""
+def test_wrong_locations_name_the_four_kinds(locations):
+    """Wrong locations raise a ConfigurationError that names the four kinds."""
     with pytest.raises(ConfigurationError, match="Header, Cookie, Subprotocol or Query"):
         CredentialsReader(locations)
 
 
-def test_a_realm_that_no_header_can_hold_is_told_which_header():
-    """The one it would stand in."""
+def test_a_realm_that_no_header_can_hold_names_the_header():
+    """A realm that no header can hold raises a ConfigurationError that names the header."""
     with pytest.raises(ConfigurationError, match=r"realm.*'WWW-Authenticate'"):
         Answers(realm="two\nlines")

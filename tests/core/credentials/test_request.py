@@ -16,15 +16,15 @@ SCOPE = {
 }
 
 
-def test_a_request_of_an_asgi_scope_has_each_header_as_often_as_it_was_sent():
-    """Of a scope, method and headers are taken as the server gives them."""
+def test_a_request_of_an_asgi_scope_keeps_repeated_headers():
+    """An ASGI scope gives the method and every header, repeated headers included."""
     request = UnverifiedRequest.of(SCOPE)
     assert (request.kind, request.method, request.query) == ("http", "POST", b"")
     assert request.values(b"authorization") == [b"Bearer a", b"Bearer b"]
 
 
 def test_a_handshake_of_an_asgi_scope_has_its_query_and_its_subprotocols():
-    """Of a handshake the query counts too, and subprotocols that a server keeps apart."""
+    """A handshake's scope gives the query too, and the subprotocols that a server keeps apart from the headers."""
     scope = SCOPE | {"type": "websocket", "subprotocols": ["bearer", "a"]}
     request = UnverifiedRequest.of(scope)
     assert (request.kind, request.method, request.query) == ("websocket", "GET", b"token=a")
@@ -32,7 +32,7 @@ def test_a_handshake_of_an_asgi_scope_has_its_query_and_its_subprotocols():
 
 
 def test_a_request_of_a_wsgi_environ_has_its_headers_by_their_names():
-    """Of an environ the CGI names become header names, and no other variable becomes a header."""
+    """CGI names in a WSGI environ become header names, and no other variable becomes a header."""
     request = UnverifiedRequest.of(
         {
             "REQUEST_METHOD": "PUT",
@@ -46,14 +46,14 @@ def test_a_request_of_a_wsgi_environ_has_its_headers_by_their_names():
 
 
 @pytest.mark.parametrize("given", [{"type": "lifespan"}, {}, None, "GET", object()])
-def test_what_is_neither_scope_nor_environ_is_a_type_error(given):
-    """A lifespan scope, a header mapping or a framework's request is a bug in the caller."""
+def test_anything_but_a_scope_or_environ_is_a_type_error(given):
+    """A lifespan scope, a header mapping or a framework's request raises a TypeError: passing it is a bug in the caller."""
     with pytest.raises(TypeError, match=r"must be an ASGI scope .* or a WSGI environ, got"):
         UnverifiedRequest.of(given)
 
 
 def test_pairs_may_be_text_or_bytes_with_names_in_any_case():
-    """A framework's own headers serve as they are."""
+    """Header pairs may be text or bytes with names in any case, so a framework's own headers work unchanged."""
     request = UnverifiedRequest.from_pairs(
         "GET", [("Authorization", "Bearer a"), (b"X-B", b"\xff"), ("x-c", "\u20ac")]
     )
@@ -66,15 +66,15 @@ def test_pairs_may_be_text_or_bytes_with_names_in_any_case():
 
 
 def test_pairs_of_a_handshake_are_marked_as_such():
-    """A stranger's headers never make a request a handshake: the integration says so."""
+    """Only the integration can mark pairs as a handshake; a stranger's headers cannot."""
     sent = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
     assert UnverifiedRequest.from_pairs("GET", sent).kind == "http"
     handshake = UnverifiedRequest.from_pairs("GET", sent, b"token=a", kind="websocket")
     assert (handshake.kind, handshake.query) == ("websocket", b"token=a")
 
 
-def test_headers_of_an_answer_as_text_are_those_in_bytes():
-    """A framework whose headers are text sends the same bytes, and adds Content-Length itself."""
+def test_text_headers_of_an_answer_equal_its_byte_headers():
+    """A framework with text headers sends the same bytes, and adds Content-Length itself."""
     answer = Answer(status=401, headers=((b"www-authenticate", b'Bearer realm="\xe4"'),), body=b"x")
     assert answer.text_headers == [("www-authenticate", 'Bearer realm="\u00e4"')]
 
@@ -92,7 +92,7 @@ PROTOCOLS = (b"sec-websocket-protocol", b"chat, bearer")
     ],
 )
 def test_subprotocols_are_read_where_the_server_leaves_them(headers, offers, seen):
-    """Some servers remove the header and leave the list; a header that is there is not doubled."""
+    """Some servers move the subprotocols from the header to a list; a header that is still there is not doubled."""
     scope = {"type": "websocket", "headers": headers}
     if offers is not None:
         scope["subprotocols"] = offers

@@ -1,4 +1,4 @@
-"""What is asked of a token before the resolver is, and of the resolver's answer."""
+"""What is checked of a token before the resolver is called, and of the resolver's answer."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def provider(issuer, **more):
         ("https://a.test\0", False),
         ("\x1b[2J", False),
         ("a\u2028b", False),
-        ("a\u202eb", False),  # turns the rest around
-        ("a\u200bb", False),  # cannot be seen
+        ("a\u202eb", False),  # reverses the text after it
+        ("a\u200bb", False),  # invisible
         ("\ud800", False),
     ],
 )
-def test_the_resolver_is_asked_about_printable_issuers_of_some_length(issuer, asked):
-    """1 to 512 characters, and none that a query or a log would not show."""
+def test_the_resolver_gets_printable_issuers_of_bounded_length(issuer, asked):
+    """The resolver gets issuers of 1 to 512 characters, without characters that a query or a log would not show."""
     assert askable(issuer) is asked
 
 
@@ -58,8 +58,8 @@ def test_the_resolver_is_asked_about_printable_issuers_of_some_length(issuer, as
         (1e300, "invalid_claim"),
     ],
 )
-def test_no_call_is_made_for_a_token_that_has_expired(exp, code):
-    """At 100 with a leeway of 30; a token without an expiry may be its tenant's usual kind."""
+def test_an_expired_token_causes_no_resolver_call(exp, code):
+    """An expired token causes no call, with a leeway of 30; a token without an expiry may be normal for its tenant."""
     claims = {} if exp is None else {"exp": exp}
     if code is None:
         precheck_expiry(claims, 100, 30)
@@ -70,16 +70,16 @@ def test_no_call_is_made_for_a_token_that_has_expired(exp, code):
 
 
 @pytest.mark.parametrize("issuer", [ISSUER, (ISSUER,)])
-def test_an_answer_is_known_by_its_issuer(issuer):
-    """Whatever name its factory gave it, since two tenants' would be the same."""
+def test_a_resolved_provider_is_known_by_its_issuer(issuer):
+    """A resolved provider is known by its issuer, because two tenants' factories would give the same name."""
     given = provider(issuer, leeway=7)
     read = read_answer(ISSUER, given)
     assert (read.name, read.issuer, read.leeway) == (ISSUER, issuer, 7)
     assert given.name == "p"
 
 
-def test_none_is_a_refusal():
-    """The application has no such tenant."""
+def test_the_answer_none_is_a_refusal():
+    """None means that the application has no such tenant."""
     assert read_answer(ISSUER, None) is None
 
 
@@ -98,14 +98,14 @@ def test_none_is_a_refusal():
     ],
 )
 def test_an_answer_for_anything_but_that_very_issuer_is_a_failure(answer):
-    """Else a mistake in the application's look-up would let one tenant speak for another."""
+    """An answer for another issuer is a failure, so a mistake in the look-up cannot let one tenant speak for another."""
     read = read_answer(ISSUER, answer)
     assert isinstance(read, Failure)
     assert "a.test" not in read.message
 
 
 class Own:
-    """A check that calls itself equal to every other."""
+    """A check that claims to be equal to every other."""
 
     def __eq__(self, other):
         return True
@@ -117,7 +117,7 @@ class Own:
 
 
 def check(token):
-    """A check that is a function."""
+    """Accept every token, as a check that is a function."""
     return True
 
 
@@ -134,7 +134,7 @@ def check(token):
     ],
 )
 def test_answers_that_python_calls_equal_may_differ(before, after):
-    """What the resolver says now is what counts, also where ``==`` sees no difference."""
+    """A difference that ``==`` does not see still counts, so the resolver's newest answer wins."""
     assert not same_provider(provider(ISSUER, **before), provider(ISSUER, **after))
 
 

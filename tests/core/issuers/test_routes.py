@@ -1,4 +1,4 @@
-"""Which providers a token may be of, which of their errors counts, which may stand side by side."""
+"""Candidate providers of a token, the error that counts among theirs, and providers that may stand side by side."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ T1 = "https://login.test/t1"
 
 
 def routes(**issuers):
-    """Routes of providers by name, each with its issuer."""
+    """Return routes of providers by name, each with its issuer."""
     return Routes([provider(name=name, issuer=issuer) for name, issuer in issuers.items()])
 
 
 def asked(its_routes, issuer, **claims):
-    """The names of the candidates for a token of an issuer."""
+    """Return the names of the candidates for a token of an issuer."""
     found = its_routes.candidates(unverified(iss=issuer, **claims))
     return [one.name for one in found]
 
 
 @pytest.mark.parametrize("issuer", [ISSUER, providers.UNCHECKED, TENANTS])
 @pytest.mark.parametrize("claim", [ISSUER, MARKER, ABSENT, None, 1, [ISSUER]])
-def test_the_only_provider_is_asked_about_every_token(issuer, claim):
-    """Its own verdict on the issuer says more than that nobody has heard of it."""
+def test_a_single_provider_is_a_candidate_for_every_token(issuer, claim):
+    """A single provider judges every token, because its verdict on the issuer says more than `unknown_issuer`."""
     assert asked(routes(a=issuer), claim) == ["a"]
 
 
 def test_the_issuer_picks_the_provider():
-    """With several, the token's iss chooses among those that are configured."""
+    """With several providers, the token's iss selects among the configured ones."""
     several = routes(a=A, b=B, c=(C, "https://d.test"))
     assert asked(several, A) == ["a"]
     assert asked(several, B) == ["b"]
     assert asked(several, C) == asked(several, "https://d.test") == ["c"]
 
 
-def test_all_who_name_the_issuer_are_asked_in_the_order_given():
-    """Providers may share an issuer; then those that check none follow, in their order."""
+def test_all_providers_of_the_issuer_are_candidates_in_the_order_given():
+    """Providers that share the issuer come first, then those that check no issuer, each in the order given."""
     first, second = {"audience": "x"}, {"audience": "y"}
     several = Routes(
         [
@@ -67,7 +67,7 @@ def test_all_who_name_the_issuer_are_asked_in_the_order_given():
 
 
 def test_a_template_names_the_tenants_that_are_allowed():
-    """By the unverified text alone; the claim is judged later."""
+    """A template matches by the unverified text alone; the claim is judged later."""
     several = routes(a=A, t=TENANTS)
     assert asked(several, T1) == ["t"]
     assert asked(several, A) == ["a"]
@@ -76,14 +76,14 @@ def test_a_template_names_the_tenants_that_are_allowed():
 
 
 def test_a_template_and_a_full_name_may_name_the_same_issuer():
-    """Both are asked, in the order given."""
+    """A provider with a template and one with the full issuer are both candidates, in the order given."""
     both = routes(t=TENANTS, plain=T1, a=A)
     assert asked(both, T1) == ["t", "plain"]
     assert asked(both, "https://login.test/t2") == ["t"]
 
 
-def test_a_template_s_callable_is_asked_when_the_token_comes():
-    """The application's answer of that moment counts, also where another provider names the issuer."""
+def test_a_template_s_callable_is_called_when_the_token_comes():
+    """The callable's answer at the time of the token counts, even if another provider names the issuer."""
     allowed = set()
     template = IssuerTemplate("https://login.test/{tid}", allowed=lambda tid: tid in allowed)
     several = routes(plain=T1, t=template, a=A)
@@ -94,8 +94,8 @@ def test_a_template_s_callable_is_asked_when_the_token_comes():
     assert asked(several, T1) == ["plain", "t"]
 
 
-def test_routes_are_settled_where_the_token_alone_decides_who_is_asked():
-    """A callable that allows tenants may change its mind; with one provider nobody else is asked."""
+def test_routes_are_settled_where_the_token_alone_decides():
+    """Routes are not settled if a callable allows tenants, since it may change its mind, unless there is only one provider."""
     by_call = IssuerTemplate("https://login.test/{tid}", allowed=lambda _: True)
     assert routes(a=A, b=B, t=TENANTS).settled
     assert routes(t=by_call).settled
@@ -118,13 +118,13 @@ def test_routes_are_settled_where_the_token_alone_decides_who_is_asked():
     ],
 )
 @pytest.mark.parametrize("last", [C, TENANTS])
-def test_a_token_of_nobody_s_is_refused(issuer, code, last):
-    """An issuer that is not configured is unknown; none, or no string, has its own code."""
+def test_a_token_without_a_candidate_is_refused(issuer, code, last):
+    """An issuer that is not configured is unknown; an absent issuer, or one that is not a string, has its own code."""
     assert refused(code, asked, routes(a=A, b=B, c=last), issuer).claim == "iss"
 
 
 def test_providers_are_known_by_name():
-    """In the order given; a name that is none is a mistake of the caller, and says the known ones."""
+    """Providers keep the order given; an unknown name is a ValueError that lists the known names."""
     several = routes(b=B, a=A)
     assert several.names == ("b", "a")
     assert several.named("a").provider.issuer == A
@@ -157,16 +157,16 @@ def rank(code):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_the_error_that_counts_where_no_signature_held(count):
-    """Keys unavailable, bad signature, ambiguous key, unknown key, any other; ties by the order."""
+def test_the_error_that_counts_where_no_signature_is_valid(count):
+    """The error that counts is, in this order: keys unavailable, bad signature, ambiguous key, unknown key, any other; ties go by the order."""
     for codes in itertools.product(ERRORS, repeat=count):
         counts = verdict((), (ERRORS[code] for code in codes))
         assert counts is ERRORS[min(codes, key=rank)], codes
 
 
 @pytest.mark.parametrize("code", ERRORS)
-def test_the_first_whose_signature_held_counts_before_all(code):
-    """It knows the token, so its verdict is the telling one."""
+def test_the_first_error_after_a_valid_signature_counts_most(code):
+    """A provider for which the signature is valid knows the token, so its error counts before all others."""
     held = [ERRORS[code], ERRORS["wrong_token_type"]]
     assert verdict(iter(held), iter(ERRORS.values())) is ERRORS[code]
     assert verdict(held, ()) is ERRORS[code]
@@ -182,20 +182,20 @@ def refuse(*providers):
     return caught.value.message
 
 
-def test_no_provider_is_no_client():
-    """At least one is given."""
+def test_at_least_one_provider_is_required():
+    """A client needs at least one provider."""
     assert "at least one" in refuse()
 
 
 @pytest.mark.parametrize("other", [None, "p", {"name": "p"}, ISSUER, object()])
-def test_a_provider_is_a_provider(other):
-    """The error says what was given by its type alone."""
+def test_a_provider_must_be_a_provider(other):
+    """A provider of another type is refused, and the error names only the type."""
     assert type(other).__name__ in refuse(provider(), other)
     assert ISSUER not in refuse(other)
 
 
 def test_equal_names_are_refused_with_the_way_out():
-    """Names tell providers apart in events and `token.provider`."""
+    """Names distinguish providers in events and `token.provider`, so equal names are refused with a hint at `name=`."""
     message = refuse(provider(issuer=A), provider(issuer=B))
     assert "name=" in message
     assert "'p'" in message
@@ -225,7 +225,7 @@ ALIKE = [
 
 @pytest.mark.parametrize(("one", "other"), ALIKE)
 def test_two_providers_that_would_accept_the_same_are_refused(one, other):
-    """Equal issuer, keys and claim rules: which of them a token is of would mean nothing."""
+    """Two providers with equal issuer, keys and claim rules are refused, because the choice between them would be arbitrary."""
     message = refuse(provider(name="a", issuer=C), provider(**one), provider(name="q", **other))
     assert "'p' and 'q'" in message
 
@@ -259,11 +259,11 @@ DIFFERENT = [
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
 def test_providers_that_differ_in_one_rule_stand_side_by_side(one, other):
-    """Issuer, keys or one claim rule tells their tokens apart."""
+    """Providers whose issuer, keys or any claim rule differ are accepted side by side."""
     assert Routes([provider(**one), provider(name="q", **other)]).names == ("p", "q")
 
 
 @pytest.mark.parametrize("fields", [{"leeway": 1}, {"scope_claim": "p"}])
-def test_what_is_no_issuer_key_or_claim_rule_tells_no_two_apart(fields):
-    """It changes how tokens are read, not whose they are."""
+def test_fields_other_than_issuer_keys_and_claim_rules_do_not_distinguish_providers(fields):
+    """A difference in other fields, which only affect how tokens are read, does not count."""
     assert "same tokens" in refuse(provider(), provider(name="q", **fields))

@@ -1,4 +1,4 @@
-"""The table of resolved tenants: its rows one by one, its room, and a walk against a plain model."""
+"""The table of resolved tenants: each of its rows, its size, and a random walk against a plain model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUICK, SLOW = Failure("it raised"), Failure("it hung", slow=True)
 
 
 class Keys:
-    """A tenant's key source, as far as the table looks at it."""
+    """A tenant's key source, as far as the table needs it."""
 
     def __init__(self):
         self.cache = KeyCache(
@@ -51,7 +51,7 @@ def table(**settings):
 
 
 def loaded(issuer="a", at=0.0, **settings):
-    """A table with one tenant that call 1, begun at ``at``, brought."""
+    """Return a table with one tenant that call 1, begun at ``at``, resolved."""
     made, one = table(**settings), tenant(issuer)
     assert made.admit(one, 1, at) == []
     return made, one
@@ -61,7 +61,7 @@ def loaded(issuer="a", at=0.0, **settings):
 
 
 def test_the_defaults_are_the_contract_s():
-    """256 tenants, five minutes, twenty at once and five a second, ten seconds for a refusal."""
+    """The defaults are 256 tenants, five minutes, a burst of twenty, five a second, and ten seconds for a refusal."""
     policy = TenantPolicy()
     assert (policy.max_resolved, policy.resolve_ttl, policy.stale_if_error) == (256, 300, 3600)
     assert (BURST, PER_SECOND, REFUSED_FOR, MOST_ABSENT) == (20, 5, 10, 1024)
@@ -79,8 +79,8 @@ def test_the_defaults_are_the_contract_s():
         ("resolve_ttl", "300"),
     ],
 )
-def test_a_wrong_setting_is_loud(field, value):
-    """It is refused when it is made, by its name."""
+def test_a_wrong_setting_is_refused(field, value):
+    """A wrong setting is refused by its name when the table is made."""
     with pytest.raises(ConfigurationError) as caught:
         TenantPolicy(**{field: value})
     assert caught.value.field == field
@@ -88,7 +88,7 @@ def test_a_wrong_setting_is_loud(field, value):
 
 @pytest.mark.parametrize("in_flight", [False, True])
 def test_a_fresh_tenant_is_used(in_flight):
-    """Until 0.8 of resolve_ttl nothing is asked, and no lock is needed."""
+    """Until 0.8 of resolve_ttl the tenant is used without a resolver call and without a lock."""
     made, one = loaded(at=100)
     for now in (100, 100 + DUE - 1):
         assert made.look_up("a", now, in_flight=in_flight) == Use(one)
@@ -97,8 +97,8 @@ def test_a_fresh_tenant_is_used(in_flight):
     assert made.at_once("b", 100) is None
 
 
-def test_a_due_tenant_is_used_and_asked_about_behind():
-    """From 0.8 of resolve_ttl, by one call, and by none during backoff after a failure."""
+def test_a_due_tenant_is_used_and_resolved_in_the_background():
+    """From 0.8 of resolve_ttl one call runs in the background, and none during backoff after a failure."""
     made, one = loaded()
     assert made.look_up("a", DUE, in_flight=False) == Use(one, ask_behind=True)
     assert made.look_up("a", DUE, in_flight=True) == Use(one)
@@ -108,7 +108,7 @@ def test_a_due_tenant_is_used_and_asked_about_behind():
 
 
 def test_past_resolve_ttl_callers_wait_without_a_permit():
-    """Also where the bucket is empty: tenants that are loaded do not pay."""
+    """Loaded tenants do not pay: their callers wait for the resolver even if the bucket is empty."""
     made, _ = loaded()
     for _ in range(20):
         made.pay(TTL)
@@ -117,8 +117,8 @@ def test_past_resolve_ttl_callers_wait_without_a_permit():
     assert made.look_up("a", TTL, in_flight=True) == Ask(pays=False)
 
 
-def test_while_the_resolver_fails_nobody_waits_after_the_first_failure():
-    """The tenant is used, and asked about behind once the backoff is over, for stale_if_error."""
+def test_while_the_resolver_fails_no_caller_waits_after_the_first_failure():
+    """After the first failure the tenant is used for stale_if_error, and is resolved in the background once the backoff is over."""
     made, one = loaded()
     made.fail("a", 2, SLOW, TTL, 1.0)
     assert made.look_up("a", TTL + 0.5, in_flight=False) == Use(one)
@@ -127,8 +127,8 @@ def test_while_the_resolver_fails_nobody_waits_after_the_first_failure():
     assert made.look_up("a", TTL + STALE - 1, in_flight=False) == Use(one, ask_behind=True)
 
 
-def test_past_stale_if_error_nobody_can_know():
-    """In backoff that is said at once, with the time to wait; after it callers ask, and join."""
+def test_past_stale_if_error_the_tenant_is_unavailable():
+    """Past stale_if_error a caller is refused during backoff, with the time to wait; afterwards callers call the resolver, or join the call."""
     made, _ = loaded()
     now = TTL + STALE
     made.fail("a", 2, SLOW, now, 1.0)
@@ -138,14 +138,14 @@ def test_past_stale_if_error_nobody_can_know():
 
 
 def test_stale_if_error_of_0_fails_closed():
-    """The first failure past resolve_ttl ends the tenant's use."""
+    """With stale_if_error=0 the first failure past resolve_ttl ends the tenant's use."""
     made, _ = loaded(stale_if_error=0)
     made.fail("a", 2, QUICK, TTL, 1.0)
     assert made.look_up("a", TTL, in_flight=False) == Busy(1.0, QUICK)
 
 
-def test_without_background_work_callers_carry_the_call():
-    """Never due; past resolve_ttl callers wait, and in backoff they use what there is."""
+def test_without_background_work_callers_wait_for_the_resolver():
+    """Without background work a tenant is never due: past resolve_ttl callers wait, and during backoff they use the stale tenant."""
     made, one = loaded(ask_ahead=False)
     assert made.at_once("a", TTL - 1) is one
     assert made.look_up("a", TTL, in_flight=False) == Ask(pays=False)
@@ -156,7 +156,7 @@ def test_without_background_work_callers_carry_the_call():
 
 
 def test_an_answer_makes_a_tenant_fresh_again():
-    """It is counted from when the call began, and ends the row of failures."""
+    """A tenant's age counts from the beginning of the call, and an answer ends the row of failures."""
     made, one = loaded()
     made.fail("a", 2, QUICK, TTL, 1.0)
     assert made.admit(one, 3, 400) == []
@@ -167,8 +167,8 @@ def test_an_answer_makes_a_tenant_fresh_again():
 # Issuers without a tenant.
 
 
-def test_an_unknown_issuer_takes_a_permit():
-    """Twenty at once, then five a second; who joins a call pays nothing."""
+def test_an_unknown_issuer_needs_a_permit():
+    """Twenty unknown issuers get a permit at once, then five a second; a caller that joins a call pays nothing."""
     made = table()
     for _ in range(20):
         assert made.look_up("x", 0, in_flight=False) == Ask(pays=True)
@@ -181,8 +181,8 @@ def test_an_unknown_issuer_takes_a_permit():
     assert isinstance(made.look_up("x", 0.2, in_flight=False), Busy)
 
 
-def test_the_bucket_holds_twenty_however_long_nobody_asks():
-    """An idle day does not save up for a flood."""
+def test_the_bucket_never_holds_more_than_twenty():
+    """An idle day does not save up permits for a flood."""
     made = table()
     made.pay(0)
     for _ in range(20):
@@ -192,7 +192,7 @@ def test_the_bucket_holds_twenty_however_long_nobody_asks():
 
 
 def test_a_refusal_is_remembered_for_ten_seconds():
-    """It is known then without a call, also with an empty bucket, and while a call is under way."""
+    """A remembered refusal needs no call, even with an empty bucket and while a call is in progress."""
     made = table()
     assert made.refuse("x", 1, 50) is None
     for _ in range(20):
@@ -204,7 +204,7 @@ def test_a_refusal_is_remembered_for_ten_seconds():
 
 
 def test_a_refusal_drops_the_tenant():
-    """At once, with all that is remembered of its tokens."""
+    """A refusal drops the tenant and its remembered tokens at once."""
     made, one = loaded()
     assert made.refuse("a", 2, DUE) is one
     assert (one.held, made.tenants, made.held("a")) == (False, (), None)
@@ -212,7 +212,7 @@ def test_a_refusal_drops_the_tenant():
 
 
 def test_a_quick_failure_harms_only_the_token_that_asked():
-    """The next one may ask again, and pays; a second failure begins the backoff."""
+    """After a quick failure the next token may call the resolver again, and pays; a second failure begins the backoff."""
     made = table()
     assert made.fail("x", 1, QUICK, 10, 1.0) == 0
     assert made.look_up("x", 10, in_flight=False) == Ask(pays=True)
@@ -222,15 +222,15 @@ def test_a_quick_failure_harms_only_the_token_that_asked():
     assert made.look_up("x", 12, in_flight=False) == Ask(pays=True)
 
 
-def test_a_slow_failure_is_not_paid_for_by_every_caller():
-    """After the first the issuer rests, so that not each token waits for a resolver that hangs."""
+def test_a_slow_failure_begins_the_backoff_at_once():
+    """After the first slow failure the issuer is in backoff, so tokens do not each wait for a resolver that hangs."""
     made = table()
     assert made.fail("x", 1, SLOW, 10, 0.0) == 0.5
     assert made.look_up("x", 10, in_flight=False) == Busy(0.5, SLOW)
 
 
 def test_backoff_doubles_to_its_longest():
-    """Half of it fixed and half drawn, for a loaded tenant and an unknown issuer alike."""
+    """Half of each backoff is fixed and half is drawn, for a loaded tenant and an unknown issuer alike."""
     made, _ = loaded()
     waits = [made.fail("a", 2 + n, SLOW, 0, 1.0) for n in range(80)]
     assert waits[:7] == [1, 2, 4, 8, 16, 30, 30]
@@ -240,7 +240,7 @@ def test_backoff_doubles_to_its_longest():
 
 
 def test_a_failure_of_long_ago_does_not_count():
-    """An issuer that failed yesterday begins anew with the shortest wait."""
+    """An issuer that failed yesterday begins again with the shortest backoff."""
     made = table()
     for number in range(6):
         made.fail("x", 1 + number, SLOW, 0, 1.0)
@@ -249,8 +249,8 @@ def test_a_failure_of_long_ago_does_not_count():
     assert made.fail("y", 2, SLOW, 10, 1.0) == 1
 
 
-def test_issuers_without_a_tenant_are_remembered_in_bounded_number():
-    """The oldest go, so that a flood of issuers cannot fill the memory."""
+def test_the_number_of_remembered_issuers_without_a_tenant_is_bounded():
+    """The oldest issuers are dropped, so a flood of issuers cannot fill the memory."""
     made = table()
     for number in range(3000):
         made.refuse(f"x{number}", 1, 0)
@@ -259,8 +259,8 @@ def test_issuers_without_a_tenant_are_remembered_in_bounded_number():
     assert made.look_up("x0", 0, in_flight=False) == Ask(pays=True)
 
 
-def test_what_is_said_again_is_the_newest():
-    """An issuer that is refused anew is not the next to be left out."""
+def test_a_repeated_refusal_is_the_newest():
+    """An issuer that is refused again moves to the end of the queue for removal."""
     made = table()
     for number in range(MOST_ABSENT):
         made.refuse(f"x{number}", 1, 0)
@@ -270,8 +270,8 @@ def test_what_is_said_again_is_the_newest():
     assert made.look_up("x1", 0, in_flight=False) == Ask(pays=True)
 
 
-def test_an_answer_ends_what_was_remembered_of_the_issuer():
-    """A newcomer that had been refused before is taken in like any other when it verifies."""
+def test_an_answer_clears_what_was_remembered_of_the_issuer():
+    """A tenant that was refused earlier is admitted like any other when its token verifies."""
     made = table(max_resolved=1)
     a, c = tenant("a"), tenant("c")
     made.admit(a, 1, 0)
@@ -282,11 +282,11 @@ def test_an_answer_ends_what_was_remembered_of_the_issuer():
     assert made.tenants == (c,)
 
 
-# Who is newer.
+# Order of calls.
 
 
-def test_an_older_call_says_nothing_new():
-    """Whatever the newest brought: a tenant, a refusal or a failure."""
+def test_an_older_call_changes_nothing():
+    """An older call changes nothing, whether the newest brought a tenant, a refusal or a failure."""
     made, _ = loaded()
     assert not made.is_news("a", 1)
     assert made.is_news("a", 2)
@@ -298,11 +298,11 @@ def test_an_older_call_says_nothing_new():
     assert made.is_news("never heard of", 1)
 
 
-# Room.
+# Room for tenants.
 
 
-def test_those_that_have_verified_a_token_outlast_those_that_have_not():
-    """Whatever was used last: the least recently used of the unverified goes first."""
+def test_tenants_that_verified_a_token_outlast_tenants_that_have_not():
+    """The least recently used of the unverified tenants goes first, whatever was used last."""
     made = table(max_resolved=3)
     a, b, c, d, e = (tenant(name) for name in "abcde")
     for number, one in enumerate((a, b, c)):
@@ -316,8 +316,8 @@ def test_those_that_have_verified_a_token_outlast_those_that_have_not():
     assert [one.held for one in (a, b, c, d, e)] == [True, False, False, True, True]
 
 
-def test_a_newcomer_never_pushes_out_who_has_verified():
-    """It finds no room, is taken in when its token verifies, and then the least used one goes."""
+def test_a_new_tenant_evicts_a_verified_one_only_when_its_token_verifies():
+    """A new tenant in a full table is admitted when its token verifies, and then the least recently used tenant goes."""
     made = table(max_resolved=2)
     a, b, c = (tenant(name) for name in "abc")
     for number, one in enumerate((a, b)):
@@ -331,8 +331,8 @@ def test_a_newcomer_never_pushes_out_who_has_verified():
     assert c.held
 
 
-def test_reading_what_is_remembered_of_a_tenant_is_a_use_of_it():
-    """A tenant whose tokens all come from memory is not the least recently used."""
+def test_a_hit_in_the_memo_counts_as_use_of_the_tenant():
+    """A tenant whose tokens all come from the memo is not the least recently used."""
     made = table(max_resolved=2)
     a, b, c = (tenant(name) for name in "abc")
     for number, one in enumerate((a, b)):
@@ -343,8 +343,8 @@ def test_reading_what_is_remembered_of_a_tenant_is_a_use_of_it():
     assert made.verified(c, 0) == [b]
 
 
-def test_a_look_up_is_a_use():
-    """Also of a tenant that is due."""
+def test_a_lookup_counts_as_use():
+    """A lookup counts as use, of a tenant that is due too."""
     made = table(max_resolved=2)
     a, b, c = (tenant(name) for name in "abc")
     made.admit(a, 1, 0)
@@ -360,11 +360,11 @@ def test_a_look_up_is_a_use():
         (lambda made: made.forget("a"), 1),
         (lambda made: made.refuse("c", 9, 1), 1),
         (lambda made: made.fail("c", 9, QUICK, 1, 1.0), 1),
-        (lambda made: None, REFUSED_FOR),  # a refusal might not be remembered any more
+        (lambda made: None, REFUSED_FOR),  # by then a refusal might be forgotten
     ],
 )
-def test_a_newcomer_without_room_is_not_taken_in_after_something_was_said(meanwhile, now):
-    """A tenant that was refused or forgotten meanwhile does not come back by the side door."""
+def test_a_new_tenant_without_room_is_not_admitted_after_a_newer_decision(meanwhile, now):
+    """A tenant that was refused or forgotten in the meantime is not admitted when its token verifies."""
     made = table(max_resolved=1)
     a, c = tenant("a"), tenant("c")
     made.admit(a, 1, 0)
@@ -375,8 +375,8 @@ def test_a_newcomer_without_room_is_not_taken_in_after_something_was_said(meanwh
     assert not c.held
 
 
-def test_a_newcomer_without_room_does_not_push_out_its_own_successor():
-    """Two tokens of one tenant may each have brought it; the one that is held stays."""
+def test_a_new_tenant_without_room_does_not_evict_its_own_successor():
+    """Two tokens of one tenant may each have resolved it; the tenant that the table holds stays."""
     made = table(max_resolved=1)
     first, second = tenant("c"), tenant("c")
     made.admit(first, 1, 0)
@@ -385,8 +385,8 @@ def test_a_newcomer_without_room_does_not_push_out_its_own_successor():
     assert made.tenants == (second,)
 
 
-def test_a_tenant_that_a_newer_answer_replaced_is_never_taken_in_again():
-    """Not even where its successor had to make room, and a token of the old one verifies then."""
+def test_a_replaced_tenant_is_never_admitted_again():
+    """A replaced tenant is not admitted again, even if its successor was evicted and an old token verifies."""
     full = table(max_resolved=1)
     old, new, other = tenant("a"), tenant("a", leeway=5), tenant("c")
     full.admit(old, 1, 0.0)
@@ -399,8 +399,8 @@ def test_a_tenant_that_a_newer_answer_replaced_is_never_taken_in_again():
     assert not old.held
 
 
-def test_the_newest_answers_are_known_in_bounded_number():
-    """Whoever is beyond that is not taken in again."""
+def test_the_number_of_newest_answers_is_bounded():
+    """Only the newest answers are known, in bounded number; a tenant beyond them is not admitted again."""
     full = table(max_resolved=1)
     first = tenant("first")
     full.admit(first, 1, 0.0)
@@ -411,8 +411,8 @@ def test_the_newest_answers_are_known_in_bounded_number():
     assert not first.held
 
 
-def test_another_answer_replaces_the_tenant_and_keeps_its_standing():
-    """What is remembered under the former rules ends; that its issuer has verified does not."""
+def test_another_answer_replaces_the_tenant_and_keeps_its_rank():
+    """Another answer ends what the former rules remembered, but its issuer still counts as verified."""
     made, former = loaded(max_resolved=2)
     made.verified(former, 0)
     newer = tenant("a", leeway=5)
@@ -421,8 +421,8 @@ def test_another_answer_replaces_the_tenant_and_keeps_its_standing():
     assert made.tenants == (newer,)
 
 
-def test_what_is_remembered_of_a_tenant_ends_with_it():
-    """Its keys are as none, for entries made before and after."""
+def test_memo_entries_of_a_tenant_end_with_it():
+    """The keys of a dropped tenant vanish for memo entries made before and after."""
     made, one = loaded()
     assert one.cache.key_set is not None
     made.forget("a")
@@ -430,8 +430,8 @@ def test_what_is_remembered_of_a_tenant_ends_with_it():
     assert one.cache.fresh_until < 0
 
 
-def test_forgetting_drops_all_that_is_known():
-    """The tenant, a refusal, a failure; and an issuer that nobody knows is no error."""
+def test_forget_drops_everything_known():
+    """`forget` drops a tenant, a refusal and a failure; an issuer that is not known is not an error."""
     made, one = loaded()
     assert made.forget("a") is one
     assert made.look_up("a", 0, in_flight=False) == Ask(pays=True)
@@ -445,7 +445,7 @@ def test_forgetting_drops_all_that_is_known():
 
 
 def test_a_tenant_that_is_forgotten_while_it_is_admitted_is_not_held():
-    """A signal handler may call `forget` inside of any other call, and it counts."""
+    """A signal handler may call `forget` inside any other call, and the call counts."""
     made, one = table(), tenant()
     turns = made._uses
 
@@ -461,7 +461,7 @@ def test_a_tenant_that_is_forgotten_while_it_is_admitted_is_not_held():
 
 
 def test_the_leeway_for_unknown_issuers_is_the_largest_that_was_seen():
-    """At least a provider's usual one: a tenant's own is not known before it is resolved."""
+    """The leeway is at least a provider's usual one, because a tenant's own is not known before it is resolved."""
     made = table()
     assert made.leeway == 30
     made.admit(tenant("a", leeway=5), 1, 0)
@@ -471,8 +471,8 @@ def test_the_leeway_for_unknown_issuers_is_the_largest_that_was_seen():
     assert made.leeway == 120
 
 
-def test_forged_tokens_that_name_all_tenants_harm_none_that_is_in_use():
-    """10 000 allowed tenants, 256 slots, 200 in use: at most 20 + 5 t calls, and no wait or refusal."""
+def test_forged_tokens_that_name_all_tenants_harm_no_tenant_in_use():
+    """With 10 000 allowed tenants, 256 slots and 200 in use, forged tokens cause at most 20 + 5 t calls, and no wait or refusal."""
     made = table()
     in_use = [f"used{n}" for n in range(200)]
     number = 0
@@ -497,14 +497,14 @@ def test_forged_tokens_that_name_all_tenants_harm_none_that_is_in_use():
     assert len(made.tenants) == 256
 
 
-# A walk.
+# A random walk.
 
 ISSUERS = ["a", "b", "c", "d", "e"]
 STEPS = [0.0, 0.1, 0.5, 2.0, 5.0, 12.0, 60.0, 240.0, 300.0, 3600.0, 100_000.0]
 
 
 class Walk(RuleBasedStateMachine):
-    """Calls begin and end in any order; a plain model remembers what the newest of each issuer said."""
+    """Calls that begin and end in any order; a plain model remembers what the newest of each issuer said."""
 
     @initialize(
         room=st.integers(1, 4), stale=st.sampled_from([0.0, 100.0, 3600.0]), ahead=st.booleans()
@@ -515,11 +515,15 @@ class Walk(RuleBasedStateMachine):
         self.now = 1000.0
         self.number = 0
         self.in_flight: list[tuple[int, str, float]] = []
-        self.said: dict[str, tuple] = {}  # the newest word on an issuer: kind, number, time, tenant
-        self.failed: dict[str, tuple[float, float]] = {}  # when the last call failed, and its rest
+        self.said: dict[
+            str, tuple
+        ] = {}  # the newest answer for an issuer: kind, number, time, tenant
+        self.failed: dict[
+            str, tuple[float, float]
+        ] = {}  # when the last call failed, and its backoff
         self.paid: list[float] = []
         self.forgot: dict[str, int] = {}  # the newest call when an issuer was forgotten
-        self.gone: list[Tenant] = []  # who may never count again
+        self.gone: list[Tenant] = []  # tenants that may never count again
         self.given: list[Tenant] = []
 
     @rule(step=st.sampled_from(STEPS))
@@ -572,10 +576,10 @@ class Walk(RuleBasedStateMachine):
                 raise AssertionError(decision)
 
     def end(self, at: int) -> tuple[int, str, float] | None:
-        """Take a call out of the air; None if what it says is no news, which the table knows."""
+        """End a call; return None if it is outdated, which the table knows."""
         number, issuer, began = self.in_flight.pop(at % len(self.in_flight))
         if number <= self.forgot.get(issuer, 0):
-            return None  # the shell drops it: it began before the issuer was forgotten
+            return None  # the client drops it: it began before the issuer was forgotten
         known = self.said.get(issuer)
         held = self.table.held(issuer)
         news = self.table.is_news(issuer, number)
@@ -596,7 +600,7 @@ class Walk(RuleBasedStateMachine):
             assert former in left
             self.gone.append(former)
         others = [each for each in left if each is not former]
-        assert not any(each in verified for each in others)  # a newcomer pushes out newcomers
+        assert not any(each in verified for each in others)  # a new tenant evicts new tenants
         self.said[issuer] = ("came", number, self.now, one)
         self.failed.pop(issuer, None)
         self.made_room(left)
@@ -604,7 +608,9 @@ class Walk(RuleBasedStateMachine):
             self.given.append(one)
 
     def made_room(self, left: list[Tenant]) -> None:
-        for one in left:  # its backoff goes with it: who comes back pays a permit for the next call
+        for (
+            one
+        ) in left:  # its backoff is dropped with it: the issuer pays a permit for the next call
             self.failed.pop(one.issuer, None)
 
     @rule(at=st.integers(0, 9))

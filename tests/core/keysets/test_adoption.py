@@ -1,4 +1,4 @@
-"""Records as a reader judges them: age, lifetime, and whether one spares a fetch."""
+"""How a reader judges records: their age and lifetime, and whether a record replaces a fetch."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_each_reader_computes_lifetimes_by_its_own_policy():
 
 
 def test_expires_counts_from_the_response():
-    """Expires means the same lifetime whenever the record is read."""
+    """Expires gives the same lifetime, whenever the record is read."""
     kept = caching_headers({"expires": "Tue, 14 Nov 2023 22:23:20 GMT"}, WALL)
     assert kept["date"] == "Tue, 14 Nov 2023 22:13:20 GMT"
     assert offer(asked=WALL - 400, **kept).life == 600.0
@@ -67,21 +67,21 @@ def test_expires_counts_from_the_response():
 
 
 def test_each_reader_parses_the_body_anew():
-    """A body that is no usable key set by the reader's limits is refused."""
+    """A body that is not a usable key set by the reader's own limits is refused."""
     for body in (b"{}", b"", b'{"keys": []}'):
         with pytest.raises(BadKeySet):
             offer(body)
 
 
 def test_the_older_of_two_ages_counts():
-    """A record is judged by the worse of the wall clocks and the store's clock."""
+    """The larger of two ages counts: by the wall clocks and by the store's clock."""
     assert offer(asked=WALL - 50, in_store=10.0, age=1.0).age(NOW) == 50.0
     assert offer(asked=WALL + 600, in_store=10.0, age=1.0).age(NOW) == 11.0
     assert offer(asked=WALL - 700, in_store=10.0, age=1.0).age(NOW) == 700.0
 
 
 def test_without_a_clock_nothing_is_fresh():
-    """A store that tells no age proves no freshness: its records are past their lifetime at best."""
+    """A record of a store without a clock is at best past its lifetime, never fresh."""
     assert offer(in_store=None).age(NOW) == 300.0
     assert offer(in_store=None, asked=WALL + 600).age(NOW) == 300.0
     assert offer(in_store=None, asked=WALL - 900).age(NOW) == 900.0
@@ -90,7 +90,7 @@ def test_without_a_clock_nothing_is_fresh():
 
 
 def test_an_older_record_is_never_adopted():
-    """A record that was asked for before the cached set helps with nothing."""
+    """A record that was fetched before the cached set is never adopted."""
     older, newer = offer(asked=WALL - 200), offer(asked=WALL - 50)
     assert not is_newer(older, cache())
     assert not is_seed(older, cache(), NOW)
@@ -100,21 +100,21 @@ def test_an_older_record_is_never_adopted():
 
 
 def test_a_seed_serves_no_longer_than_stale_if_error():
-    """Past its lifetime and stale_if_error, counted from the original fetch, a record is no seed."""
+    """A record serves in an outage until its lifetime and stale_if_error are over, counted from the original fetch."""
     assert is_seed(offer(asked=WALL - 3899), COLD, NOW)
     assert not is_seed(offer(asked=WALL - 3900), COLD, NOW)
 
 
 @pytest.mark.parametrize(("age", "spared"), [(0, True), (239, True), (240, False), (301, False)])
-def test_a_routine_fetch_is_spared_until_the_record_is_due(age, spared):
-    """A record spares a routine fetch while it is not yet due by this process's own share."""
+def test_a_record_replaces_a_routine_fetch_until_it_is_due(age, spared):
+    """A record replaces a routine fetch while it is not yet due by this process's own share."""
     assert suffices(offer(asked=WALL - age), COLD, Budget.ROUTINE, None, NOW) is spared
     never_due = replace(COLD, due_share=None)
     assert suffices(offer(asked=WALL - age), never_due, Budget.ROUTINE, None, NOW) is (age < 300)
 
 
-def test_an_unknown_kid_is_found_or_nothing_is_spared():
-    """A record spares the fetch for an unknown kid only if it has that kid, within its lifetime."""
+def test_a_record_replaces_the_fetch_for_an_unknown_kid_only_if_it_has_the_kid():
+    """A record replaces the fetch for an unknown kid only if it has that kid, within its lifetime."""
     assert suffices(offer(), cache(), Budget.UNKNOWN_KID, "k2", NOW)
     assert not suffices(offer(), cache(), Budget.UNKNOWN_KID, "k3", NOW)
     assert not suffices(offer(), cache(), Budget.UNKNOWN_KID, None, NOW)
@@ -122,14 +122,14 @@ def test_an_unknown_kid_is_found_or_nothing_is_spared():
     assert not suffices(offer(asked=WALL - 300), old, Budget.UNKNOWN_KID, "k2", NOW)
 
 
-def test_a_doubted_kid_needs_other_material():
-    """A record spares the fetch after a bad signature only if that kid came with other material."""
+def test_a_record_replaces_the_fetch_after_a_bad_signature_only_with_other_material():
+    """A record replaces the fetch after a bad signature only if that kid has other material in it."""
     assert suffices(offer(SWAPPED), cache(), Budget.BAD_SIGNATURE, "k1", NOW)
     assert not suffices(offer(NEW), cache(), Budget.BAD_SIGNATURE, "k1", NOW)
 
 
-def test_a_record_that_lands_is_as_old_as_it_is():
-    """Ages count from the original fetch, whatever path the keys took."""
+def test_an_adopted_record_keeps_its_age():
+    """An adopted record's age counts from the original fetch, whatever path the keys took."""
     landed = COLD.fetched(1, offer(asked=WALL - 100).fetched(), NOW)
     assert landed.asked_at == NOW - 100
     assert landed.from_store
@@ -140,7 +140,7 @@ def test_a_record_that_lands_is_as_old_as_it_is():
 
 
 def test_a_record_serves_in_an_outage():
-    """After a failed fetch the seed is used as keys past their lifetime are, and no longer."""
+    """After a failed fetch a record serves as stale keys do, and no longer."""
     seed = offer(asked=WALL - 1000)
     failure = Failed(code="fetch_failed", message="no", kept=seed.fetched())
     failed = COLD.failed(1, failure, NOW, 0.5)
@@ -150,8 +150,8 @@ def test_a_record_serves_in_an_outage():
     assert failed.state(NOW + 2900) == "expired"
 
 
-def test_what_discovery_found_is_kept():
-    """A record tells where the keys were, and does not take the place of this process's discovery."""
+def test_the_discovered_url_is_kept():
+    """A record names where the keys were found, and does not replace this process's own discovery."""
     validators = offer().validators
     assert (validators.url, validators.etag, validators.last_modified) == (
         "https://issuer.test/keys",

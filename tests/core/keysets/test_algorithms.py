@@ -1,4 +1,4 @@
-"""The algorithms: which keys can be built, and that a signature holds only by its own algorithm and key."""
+"""The algorithms: which keys can be built, and that a signature is valid only for its own algorithm and key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MESSAGE = b"header.payload"
 
 
 def unbuildable(entry: dict[str, object]) -> Unbuildable:
-    """Why no key can be built; the reason shows none of the material."""
+    """Return why no key can be built; the reason shows no material."""
     with pytest.raises(Unbuildable) as caught:
         build(entry)
     for member in ("n", "e", "x", "y", "pub", "k", "d"):
@@ -46,29 +46,29 @@ def holds(algorithm: str, entry: dict[str, object], signature: bytes, message: b
 
 
 class TestSignatures:
-    """`verifier`: what checks signatures by one algorithm with one key."""
+    """`verifier`: the function that checks signatures by one algorithm with one key."""
 
-    def test_every_supported_algorithm_can_be_verified_and_no_other(self):
-        """What a Provider may name is what keys fit; none and HS* are not among them."""
+    def test_exactly_the_supported_algorithms_can_be_verified(self):
+        """The algorithms that a Provider may name are those that keys fit; none and HS* are not among them."""
         assert {*ALL, "EdDSA"} == SUPPORTED_ALGORITHMS
         fitting = frozenset().union(*(build(jwk(algorithm)).algorithms for algorithm in ALL))
         assert fitting == SUPPORTED_ALGORITHMS
 
     @pytest.mark.parametrize("algorithm", ALL)
-    def test_a_good_signature_holds(self, algorithm):
-        """A signature by the key's own algorithm holds."""
+    def test_a_good_signature_is_valid(self, algorithm):
+        """A signature by the key's own algorithm is valid."""
         assert holds(algorithm, jwk(algorithm), signer(algorithm).sign(MESSAGE)) is True
 
     @pytest.mark.parametrize("curve", OKP)
     def test_eddsa_is_another_name_for_the_curve(self, curve):
-        """EdDSA and the name of RFC 9864 are one algorithm for a key of that curve."""
+        """EdDSA and the name of RFC 9864 mean the same algorithm for a key of that curve."""
         signature = signer(curve).sign(MESSAGE)
         assert holds("EdDSA", jwk(curve), signature) is True
         assert holds("EdDSA", jwk(curve), signature, b"another") is False
 
     @pytest.mark.parametrize("algorithm", ALL)
-    def test_a_signature_that_was_changed_does_not_hold(self, algorithm):
-        """Another message, another key, any flipped bit at either end, cut or longer: no, and no exception."""
+    def test_a_changed_signature_is_invalid(self, algorithm):
+        """A signature over another message, by another key, with a flipped bit, cut or extended is invalid and raises nothing."""
         good = signer(algorithm).sign(MESSAGE)
         assert holds(algorithm, jwk(algorithm), good, MESSAGE + b" ") is False
         bad = [
@@ -88,8 +88,8 @@ class TestSignatures:
             assert holds(algorithm, jwk(algorithm), signature) is False
 
     @pytest.mark.parametrize("algorithm", EC)
-    def test_ecdsa_s_two_numbers_are_told_as_the_library_tells_them(self, algorithm):
-        """Whatever octets the two numbers begin with, cryptography is given their one DER form."""
+    def test_ecdsa_signatures_are_converted_to_der_exactly(self, algorithm):
+        """Whatever octets the two numbers begin with, cryptography gets their one DER form."""
         told: list[bytes] = []
         key = build(jwk(algorithm)).key
         given = SimpleNamespace(curve=key.curve, verify=lambda der, *_: told.append(der))
@@ -103,29 +103,29 @@ class TestSignatures:
             assert told.pop() == encode_dss_signature(*as_numbers)
 
     @pytest.mark.parametrize("algorithm", ALL)
-    def test_a_signature_by_another_key_does_not_hold(self, algorithm):
-        """The same algorithm with another key of the same type is refused."""
+    def test_a_signature_by_another_key_is_invalid(self, algorithm):
+        """A signature by another key of the same type is invalid."""
         other = make_key(algorithm, "k2", borrower=self)
         assert holds(algorithm, jwk(algorithm), other.sign(MESSAGE)) is False
 
     @pytest.mark.parametrize("signed", RSA)
-    def test_of_one_rsa_key_each_algorithm_is_its_own(self, signed):
-        """PKCS#1 v1.5 and PSS, and each hash, are told apart (RFC 7518, sections 3.3 and 3.5)."""
+    def test_a_signature_by_another_rsa_algorithm_is_invalid(self, signed):
+        """A signature by another hash, or by PSS instead of PKCS#1 v1.5, is invalid for the same RSA key (RFC 7518, sections 3.3 and 3.5)."""
         private = signer("RS256").private
         signature = SigningKey("k1", signed, private).sign(MESSAGE)
         held = [name for name in RSA if holds(name, jwk("RS256"), signature)]
         assert held == [signed]
 
     @pytest.mark.parametrize("salt", [0, 20, padding.PSS.MAX_LENGTH])
-    def test_the_salt_of_pss_is_as_long_as_the_hash(self, salt):
-        """A salt of another length is no PS256 (RFC 7518, section 3.5)."""
+    def test_the_salt_of_pss_must_be_as_long_as_the_hash(self, salt):
+        """A PS256 signature with a salt of another length is invalid (RFC 7518, section 3.5)."""
         pss = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=salt)
         signature = signer("PS256").private.sign(MESSAGE, pss, SHA256())
         assert holds("PS256", jwk("PS256"), signature) is False
 
     @pytest.mark.parametrize("algorithm", RSA)
     def test_an_rsa_signature_has_the_length_of_its_modulus(self, algorithm):
-        """One that begins with a zero octet does not hold without it (RFC 8017, sections 8.1.2 and 8.2.2)."""
+        """A signature that begins with a zero octet is invalid without it (RFC 8017, sections 8.1.2 and 8.2.2)."""
         messages = (b"message %d" % number for number in range(10_000))
         message, good = next(
             (message, signature)
@@ -137,8 +137,8 @@ class TestSignatures:
         assert holds(algorithm, jwk(algorithm), b"\0" + good, message) is False
 
     @pytest.mark.parametrize("algorithm", EC)
-    def test_an_ecdsa_signature_is_two_numbers_of_full_width_and_no_der(self, algorithm):
-        """DER, and r or s that is zero or not below the order, are refused (CVE-2022-21449)."""
+    def test_an_ecdsa_signature_must_be_two_numbers_of_full_width(self, algorithm):
+        """DER, and an r or s that is zero or not below the order, are invalid (CVE-2022-21449)."""
         width = EC[algorithm]
         good = signer(algorithm).sign(MESSAGE)
         r, s = good[:width], good[width:]
@@ -160,11 +160,11 @@ class TestSignatures:
 
 
 class TestBuilding:
-    """`build`: a public key out of one JWK, and what identifies it."""
+    """`build`: a public key from a JWK, and its identity."""
 
     @pytest.mark.parametrize("algorithm", RSA)
     def test_an_rsa_key_fits_all_six(self, algorithm):
-        """Which of RSA's algorithms a key is for, its type does not say."""
+        """An RSA key without alg fits all six RSA algorithms."""
         built = build(jwk(algorithm))
         assert built.algorithms == set(RSA)
         numbers = signer(algorithm).private.public_key().public_numbers()
@@ -177,7 +177,7 @@ class TestBuilding:
 
     @pytest.mark.parametrize("algorithm", EC)
     def test_an_ec_key_fits_the_algorithm_of_its_curve(self, algorithm):
-        """ES256 is P-256 alone, and so on: the curve says the algorithm (RFC 7518, section 3.4)."""
+        """An EC key fits only the algorithm of its curve (RFC 7518, section 3.4)."""
         built = build(jwk(algorithm))
         assert built.algorithms == {algorithm}
         numbers = signer(algorithm).private.public_key().public_numbers()
@@ -191,7 +191,7 @@ class TestBuilding:
 
     @pytest.mark.parametrize("curve", OKP)
     def test_an_okp_key_fits_eddsa_under_both_names(self, curve):
-        """EdDSA and the curve's own name are one algorithm (RFC 9864, section 2.2)."""
+        """EdDSA and the curve's own name mean the same algorithm (RFC 9864, section 2.2)."""
         built = build(jwk(curve))
         octets = signer(curve).private.public_key().public_bytes_raw()
         assert built.algorithms == {"EdDSA", curve}
@@ -200,7 +200,7 @@ class TestBuilding:
 
     @pytest.mark.parametrize("algorithm", ML_DSA)
     def test_an_akp_key_fits_the_algorithm_it_names(self, algorithm):
-        """An AKP key is for its one algorithm, which is part of what it is (RFC 9964)."""
+        """An AKP key is for its one algorithm, which is part of its identity (RFC 9964)."""
         built = build(jwk(algorithm))
         octets = signer(algorithm).private.public_key().public_bytes_raw()
         assert len(octets) == ML_DSA[algorithm]
@@ -208,19 +208,19 @@ class TestBuilding:
         assert built.key.public_bytes_raw() == octets
         assert built.members == {"kty": "AKP", "alg": algorithm, "pub": to_text(octets)}
 
-    def test_a_symmetric_key_is_none(self):
-        """oct is refused by type, whatever else it says."""
+    def test_a_symmetric_key_is_refused(self):
+        """A symmetric key is refused by its type, whatever its other members."""
         entry = {"kty": "oct", "alg": "HS256", "k": to_text(b"secret" * 8)}
         assert unbuildable(entry).code == "symmetric_key"
 
     @pytest.mark.parametrize("kty", ["", "rsa", "Rsa", "RSA ", "ec", "EC2", "okp", "PQK", "OCT"])
-    def test_an_unknown_type_is_none(self, kty):
-        """Types are spelled exactly."""
+    def test_an_unknown_type_is_refused(self, kty):
+        """Key types are compared exactly."""
         assert unbuildable({**jwk("RS256"), "kty": kty}).code == "unknown_type"
 
     @pytest.mark.parametrize("entry", [{}, *({"kty": kty} for kty in (None, 1, ["RSA"], {}, True))])
-    def test_a_type_that_is_no_string_is_none(self, entry):
-        """kty is a string and has to be there."""
+    def test_a_type_that_is_not_a_string_is_refused(self, entry):
+        """A key whose kty is missing or not a string is refused."""
         assert unbuildable({**jwk("RS256", "kty"), **entry}).code == "malformed_key"
 
     @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ class TestBuilding:
         ],
     )
     def test_each_member_is_needed_as_base64_text(self, algorithm, member):
-        """A member that is missing, empty, no string or no base64 makes no key, and no crash."""
+        """A member that is missing, empty, not a string or not base64 makes the key unusable and causes no crash."""
         assert unbuildable(jwk(algorithm, member)).code == "malformed_key"
         value = jwk(algorithm)[member]
         for bad in (
@@ -253,7 +253,7 @@ class TestBuilding:
 
     @pytest.mark.parametrize("algorithm", ["RS256", *EC, *OKP, *ML_DSA])
     def test_members_may_be_padded_and_in_the_standard_alphabet(self, algorithm):
-        """What Battle.net and others serve is the same key."""
+        """A key in padded or standard base64, as Battle.net and others serve it, is the same key."""
         entry = jwk(algorithm)
         for member in {"n", "e", "x", "y", "pub"} & entry.keys():
             text = entry[member].replace("-", "+").replace("_", "/")
@@ -262,15 +262,15 @@ class TestBuilding:
 
     @pytest.mark.parametrize("algorithm", ["RS256", *EC])
     @pytest.mark.parametrize("octets", [1, 2, 32])
-    def test_leading_zero_octets_too_many_change_nothing(self, algorithm, octets):
-        """A number is a number, however many zeros stand in front: same key, same identity."""
+    def test_extra_leading_zero_octets_change_nothing(self, algorithm, octets):
+        """Extra leading zeros change neither the key nor its identity."""
         entry = jwk(algorithm)
         for member in {"n", "e", "x", "y"} & entry.keys():
             entry[member] = to_text(bytes(octets) + to_octets(entry[member]))
         assert build(entry).members == build(jwk(algorithm)).members
 
     @pytest.mark.parametrize("algorithm", [*EC, *OKP, *ML_DSA])
-    def test_public_members_are_all_that_is_read(self, algorithm):
+    def test_only_public_members_are_read(self, algorithm):
         """x5c, x5t and their misspellings are neither used nor trusted (RFC 7517, section 4.7)."""
         junk = {
             "x5c": ["junk"],
@@ -289,7 +289,7 @@ class TestRsa:
     @pytest.mark.parametrize("bits", [2048, 2049, 3072, 4096, 8191, 8192])
     @pytest.mark.parametrize("zeros", [0, 1, 32])
     def test_the_sizes_that_are_accepted(self, bits, zeros):
-        """Both bounds are within, and zero octets in front make no key larger."""
+        """RSA keys from 2048 to 8192 bits are accepted, and leading zeros do not make a key larger."""
         entry = rsa_jwk(bits)
         entry["n"] = to_text(bytes(zeros) + to_octets(entry["n"]))
         assert build(entry).key.key_size == bits
@@ -299,62 +299,62 @@ class TestRsa:
         [(512, "weak_key"), (1024, "weak_key"), (2047, "weak_key"), (8193, "oversized_key")],
     )
     @pytest.mark.parametrize("zeros", [0, 1])
-    def test_the_sizes_that_are_not(self, bits, code, zeros):
-        """A smaller key can be factored, a larger one is a way to keep us busy; zeros in front hide nothing."""
+    def test_the_sizes_that_are_refused(self, bits, code, zeros):
+        """A smaller RSA key can be factored and a larger one costs time; leading zeros hide neither."""
         entry = rsa_jwk(bits)
         entry["n"] = to_text(bytes(zeros) + to_octets(entry["n"]))
         error = unbuildable(entry)
         assert error.code == code
         assert f"RSA of {bits} bits" in str(error)
 
-    def test_a_modulus_of_nothing_or_of_anything_is_no_key(self):
-        """Zero is weak, and what is longer than any accepted key is not even counted."""
+    def test_an_empty_or_huge_modulus_is_refused(self):
+        """A modulus of zero is weak, and a modulus longer than any accepted key is refused by its length."""
         assert unbuildable({**rsa_jwk(), "n": to_text(bytes(256))}).code == "weak_key"
         unbuildable(rsa_jwk(16384))
         unbuildable(rsa_jwk(1_000_000))
 
     @pytest.mark.parametrize("e", [3, 5, 17, 65537, 2**32 - 1])
     def test_the_exponents_that_are_accepted(self, e):
-        """Odd, from 3 to 2**32 - 1, both within."""
+        """Odd exponents from 3 to 2**32 - 1 are accepted, both included."""
         built = build(rsa_jwk(e=e))
         assert built.key.public_numbers().e == e
         assert built.members["e"] == of_number(e)
 
     @pytest.mark.parametrize("e", [0, 1, 2, 4, 65536, 2**32, 2**32 + 1, 2**64 + 1, 2**511 + 1])
-    def test_the_exponents_that_are_not(self, e):
-        """With 1 a signature is its own message; even ones are none; larger ones cost time and add nothing."""
+    def test_the_exponents_that_are_refused(self, e):
+        """With exponent 1 a signature is its own message; even exponents are invalid; larger ones cost time for nothing."""
         error = unbuildable({**rsa_jwk(), "e": of_number(e, 64)})
         assert error.code == "weak_key"
         assert "odd and from 3 to 4294967295" in str(error)
 
-    def test_an_exponent_of_any_length_is_not_even_counted(self):
-        """More octets than any exponent has are refused by their length."""
+    def test_a_huge_exponent_is_refused_by_its_length(self):
+        """An exponent with too many octets is refused by its length, before it becomes a number."""
         assert unbuildable({**rsa_jwk(), "e": to_text(bytes(64) + b"\3")}).code == "malformed_key"
 
 
 class TestCurves:
-    """EC and OKP keys are on the curve that they name."""
+    """EC and OKP keys must be on the curve that they name."""
 
     @pytest.mark.parametrize(
         "crv", [None, "", "p-256", "P256", "P-192", "BP-256", "Ed25519", 256, ["P-256"]]
     )
     def test_an_unknown_ec_curve_makes_no_key(self, crv):
-        """Curves are spelled exactly, and an OKP curve is none of EC's."""
+        """Curves are compared exactly, and an OKP curve is not an EC curve."""
         assert unbuildable(jwk("ES256", crv=crv)).code == "unknown_curve"
 
     @pytest.mark.parametrize(
         "crv", [None, "", "ed25519", "X25519", "X448", "P-256", 25519, ["Ed25519"]]
     )
     def test_an_okp_curve_that_does_not_sign_makes_no_key(self, crv):
-        """X25519 and X448 agree on keys and never verify (RFC 8037, section 3.2)."""
+        """X25519 and X448 are for key agreement and cannot verify (RFC 8037, section 3.2)."""
         assert unbuildable(jwk("Ed25519", crv=crv)).code == "unknown_curve"
 
     @pytest.mark.parametrize("algorithm", EC)
     def test_a_coordinate_without_its_leading_zeros_is_the_same(self, algorithm):
-        """A zero octet lost in front is put back, as BoringSSL does: same key, same identity."""
+        """A coordinate that lost its leading zero octets is padded, as BoringSSL does: same key, same identity."""
         width = EC[algorithm]
         curve = signer(algorithm).private.curve
-        # Real keys whose x has a leading zero octet are found by walking up from one.
+        # Real keys whose x has a leading zero octet, found by counting up from 1.
         keys = (ec.derive_private_key(at, curve).public_key() for at in range(1, 10_000))
         point = next(
             numbers
@@ -370,8 +370,8 @@ class TestCurves:
         assert built.members["x"] == full
 
     @pytest.mark.parametrize("algorithm", EC)
-    def test_a_point_off_the_curve_makes_no_key(self, algorithm):
-        """Neither a neighbour, nor zero, nor swapped or overlong coordinates are a key, and none is a crash."""
+    def test_a_point_off_the_curve_is_refused(self, algorithm):
+        """A neighbour of a point, zero, and swapped or overlong coordinates are refused without a crash."""
         width = EC[algorithm]
         x, y = jwk(algorithm)["x"], jwk(algorithm)["y"]
         neighbour = of_number(int.from_bytes(to_octets(x), "big") ^ 1, width)
@@ -392,14 +392,14 @@ class TestCurves:
 
     @pytest.mark.parametrize("algorithm", EC)
     @pytest.mark.parametrize("other", EC)
-    def test_a_point_is_of_the_curve_that_is_named(self, algorithm, other):
-        """A point of one curve under the name of another is no key."""
+    def test_a_point_must_be_on_the_curve_that_is_named(self, algorithm, other):
+        """A point of one curve under the name of another is refused."""
         if other != algorithm:
             assert unbuildable(jwk(algorithm, crv=CURVES[other])).code == "malformed_key"
 
     @pytest.mark.parametrize("curve", OKP)
-    def test_an_okp_key_has_its_length_exactly(self, curve):
-        """An OKP key is an octet string, no number: zeros count, in front and behind."""
+    def test_an_okp_key_must_have_its_exact_length(self, curve):
+        """An OKP key is an octet string and not a number, so leading and trailing zeros count."""
         octets = to_octets(jwk(curve)["x"])
         assert len(octets) == OKP[curve]
         for bad in (octets[:-1], octets[1:], octets + b"\0", b"\0" + octets, octets * 2, b"\0"):
@@ -407,8 +407,8 @@ class TestCurves:
 
     @pytest.mark.parametrize("signed", [False, True])
     @pytest.mark.parametrize("curve", OKP)
-    def test_a_point_of_small_order_makes_no_key(self, curve, signed):
-        """The points under which anybody can sign, and what else they can be written as, with either sign of x."""
+    def test_a_point_of_small_order_is_refused(self, curve, signed):
+        """Points of small order, under which anybody can sign, are refused in every encoding and with either sign of x."""
         width = OKP[curve]
         sign = int(signed) << (8 * width - 1)
         assert len(algorithms._SMALL_ORDER[curve]) == (7 if curve == "Ed25519" else 5)
@@ -416,8 +416,8 @@ class TestCurves:
             octets = (y | sign).to_bytes(width, "little")
             assert unbuildable(jwk(curve, x=to_text(octets))).code == "weak_key"
 
-    def test_an_okp_key_under_the_other_curve_makes_no_key(self):
-        """The curve's name and the length of the key agree."""
+    def test_an_okp_key_under_the_other_curve_is_refused(self):
+        """An OKP key under the other curve's name is refused."""
         assert unbuildable(jwk("Ed25519", crv="Ed448")).code == "malformed_key"
         assert unbuildable(jwk("Ed448", crv="Ed25519")).code == "malformed_key"
 
@@ -428,14 +428,14 @@ class TestAkp:
     @pytest.mark.parametrize(
         "alg", [None, "", "ml-dsa-44", "ML-DSA-45", "ES256", 44, ["ML-DSA-44"]]
     )
-    def test_an_akp_key_names_an_algorithm_that_is_known(self, alg):
-        """alg is required in an AKP key."""
+    def test_an_akp_key_must_name_a_known_algorithm(self, alg):
+        """An AKP key must have an alg, and a known one."""
         assert unbuildable(jwk("ML-DSA-44", alg=alg)).code == "unknown_algorithm"
         assert unbuildable(jwk("ML-DSA-44", "alg")).code == "unknown_algorithm"
 
     @pytest.mark.parametrize("algorithm", ML_DSA)
-    def test_an_akp_key_has_its_length_exactly(self, algorithm):
-        """The length of the key is the algorithm's, and another algorithm's key is none."""
+    def test_an_akp_key_must_have_its_exact_length(self, algorithm):
+        """An AKP key whose length is not its algorithm's is refused."""
         octets = to_octets(jwk(algorithm)["pub"])
         for bad in (
             octets[:-1],
@@ -445,8 +445,8 @@ class TestAkp:
         ):
             assert unbuildable(jwk(algorithm, pub=to_text(bad))).code == "malformed_key"
 
-    def test_without_ml_dsa_in_cryptography_its_keys_alone_are_unusable(self, monkeypatch):
-        """A build of cryptography that lacks ML-DSA costs those keys, and says so."""
+    def test_without_ml_dsa_in_cryptography_only_its_keys_are_unusable(self, monkeypatch):
+        """If cryptography was built without ML-DSA, only those keys are unusable, with a reason that says so."""
 
         def unsupported(octets: bytes):
             raise UnsupportedAlgorithm("ML-DSA is not supported by this build")

@@ -1,4 +1,4 @@
-"""The decision table, row by row, and the facts that feed it. Pure: no client, no clock."""
+"""The decision table, row by row, and the facts that feed it. Pure: without client or clock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from jwks_client._core.keysets.jwk import Found, Key, KeySet, Missing, Unfit, Un
 LIFE, STALE_FOR = 300.0, 3600.0
 KNOWN, UNKNOWN = Need("k1", "RS256"), Need("nobody", "RS256")
 FAILURE = Failed(code="fetch_failed", message="no answer", requests=1)
-# One instant in each state of a set that was asked for at 0.
+# One instant in each state of a set that was requested at 0.
 INSTANTS = {"fresh": 0.0, "due": 250.0, "stale": 300.0, "expired": 3900.0}
 
 
@@ -62,7 +62,7 @@ def cold(**policy: object) -> KeyCache:
 
 
 def loaded(**policy: object) -> KeyCache:
-    """A set that was asked for at 0 by flight 1."""
+    """Return a set that was requested at 0 by flight 1."""
     return cold(**policy).fetched(1, came(), began_at=0.0)
 
 
@@ -71,7 +71,7 @@ def failing(cache: KeyCache, *, now: float = 0.0, number: int = 2) -> KeyCache:
 
 
 def resting(cache: KeyCache, now: float) -> KeyCache:
-    """As it is with its backoff not over at ``now``."""
+    """Return the cache with a backoff that is not over at ``now``."""
     return replace(cache, retry_at=now + 1)
 
 
@@ -93,16 +93,16 @@ class TestStates:
         ],
     )
     def test_boundaries(self, now, state):
-        """A set is due from its share of the life on, past at its life, expired a stale window later."""
+        """A set is due from its share of the lifetime on, past at its end, and expired one stale time later."""
         assert loaded().state(now) == state
 
     def test_cold(self):
-        """Without a set there is nothing to age."""
+        """A cache without a set is cold, however late it is."""
         assert cold().state(1e9) == "cold"
         assert cold().fresh_until == float("-inf")
 
     def test_never_due_without_refresh_ahead(self):
-        """With refresh_ahead=None a set is fresh to the end of its life."""
+        """With refresh_ahead=None a set is fresh to the end of its lifetime."""
         cache = loaded(refresh_ahead=None)
         assert cache.state(299.9) == "fresh"
         assert cache.fresh_until == 300.0
@@ -114,16 +114,16 @@ class TestStates:
         assert cache.state(cache.fresh_until) == "due"
 
     def test_fail_closed(self):
-        """With a stale window of 0 a set is expired the moment its life ends."""
+        """With a stale time of 0 a set expires the moment its lifetime ends."""
         cache = cold().fetched(1, came(stale_for=0.0), began_at=0.0)
         assert cache.state(300.0) == "expired"
 
 
 class TestTable:
-    """One test a row of the table in the design; the columns are its two assertions."""
+    """The rows of the decision table; the columns are the two assertions of each test."""
 
     def test_fresh(self):
-        """Fresh: a found key is used; one not found fetches with a permit, else is refused."""
+        """Fresh: a found key is used; a missing key causes a fetch with a permit, else a refusal."""
         cache = loaded()
         assert cache.look_up(KNOWN, 0.0) == Use(Found((key(),)))
         assert cache.look_up(UNKNOWN, 0.0) == Fetch(Budget.UNKNOWN_KID)
@@ -131,7 +131,7 @@ class TestTable:
         assert spent.look_up(UNKNOWN, 0.0) == Refuse(known=True)
 
     def test_due(self):
-        """Due: a found key is used and one background flight begins; not found is as when fresh."""
+        """Due: a found key is used and one background flight begins; a missing key is as when fresh."""
         cache, now = loaded(), INSTANTS["due"]
         assert cache.look_up(KNOWN, now) == Use(Found((key(),)), refresh=True)
         assert cache.look_up(KNOWN, now, in_flight=True) == Use(Found((key(),)))
@@ -146,7 +146,7 @@ class TestTable:
         assert resting(cache, now).look_up(UNKNOWN, now) == Refuse(known=False)
 
     def test_past_after_failure(self):
-        """Past its life while the provider fails: used, marked stale; nobody waits, one flight behind."""
+        """Past its lifetime while the provider fails: used, marked stale; no caller waits, and one flight runs behind."""
         cache, now = failing(loaded()), INSTANTS["stale"]
         stale = Use(Found((key(),)), stale=True)
         assert resting(cache, now).look_up(KNOWN, now) == stale
@@ -156,21 +156,21 @@ class TestTable:
         assert resting(cache, now).look_up(UNKNOWN, now) == Refuse(known=False)
 
     def test_past_after_failure_without_background_work(self):
-        """The same with refresh_ahead=None: callers carry the fetch, and use stale keys in the backoff."""
+        """The same with refresh_ahead=None: callers carry the fetch, and use stale keys during the backoff."""
         cache, now = failing(loaded(refresh_ahead=None)), INSTANTS["stale"]
         assert rested(cache, now).look_up(KNOWN, now) == Fetch(Budget.ROUTINE)
         assert resting(cache, now).look_up(KNOWN, now) == Use(Found((key(),)), stale=True)
         assert resting(cache, now).look_up(KNOWN, now, in_flight=True) == Fetch(Budget.ROUTINE)
 
     def test_past_after_success(self):
-        """Past its life with nothing failed: fetch, whatever is found, and no permit is asked for."""
+        """Past its lifetime without a failure: fetch, whether or not the key is found, without a permit."""
         cache, now = replace(loaded(), permits=0.0, permits_at=1e9), INSTANTS["stale"]
         assert cache.look_up(KNOWN, now) == Fetch(Budget.ROUTINE)
         assert cache.look_up(UNKNOWN, now) == Fetch(Budget.ROUTINE)
 
     @pytest.mark.parametrize("need", [KNOWN, UNKNOWN])
     def test_expired(self, need):
-        """Expired: no key is used any more; fetch outside backoff, else refuse."""
+        """Expired: no key is used; fetch outside backoff, else refuse."""
         now = INSTANTS["expired"]
         assert loaded().look_up(need, now) == Fetch(Budget.ROUTINE)
         assert rested(failing(loaded()), now).look_up(need, now) == Fetch(Budget.ROUTINE)
@@ -183,33 +183,33 @@ class TestTable:
         assert rested(failing(cold()), 5.0).look_up(KNOWN, 5.0) == Fetch(Budget.ROUTINE)
 
     @pytest.mark.parametrize("state", ["fresh", "due", "stale", "expired"])
-    def test_a_flight_in_the_air_is_joined(self, state):
-        """Whoever lacks a key joins a flight in the air: no permit, no backoff stands in the way."""
+    def test_an_in_flight_fetch_is_joined(self, state):
+        """A caller without a key joins an in-flight fetch, without a permit and in spite of backoff."""
         now = INSTANTS[state]
         cache = replace(resting(failing(loaded()), now), permits=0.0, permits_at=now)
         assert isinstance(cache.look_up(UNKNOWN, now, in_flight=True), Fetch)
 
     @pytest.mark.parametrize("now", INSTANTS.values())
-    def test_what_just_came_answers(self, now):
-        """Who waited for a set is judged with it, however old it is by then: no second fetch."""
+    def test_a_set_that_was_waited_for_is_used(self, now):
+        """A caller that waited for a set is served from it, however old it is by then, without a second fetch."""
         cache = loaded()
         assert cache.look_up(KNOWN, now, just_came=True) == Use(Found((key(),)))
         assert cache.look_up(UNKNOWN, now, just_came=True) == Refuse(known=True)
 
     @pytest.mark.parametrize("state", ["fresh", "due"])
-    def test_a_kid_that_was_missed_asks_for_nothing(self, state):
-        """A remembered absence is asked before the permit, and before a flight is joined."""
+    def test_a_remembered_absent_kid_causes_no_fetch(self, state):
+        """A remembered absence is checked before the permit, and before a flight is joined."""
         now = INSTANTS[state]
         assert loaded().look_up(UNKNOWN, now, missed=True) == Refuse(known=True)
         assert loaded().look_up(UNKNOWN, now, missed=True, in_flight=True) == Refuse(known=True)
 
-    def test_an_outage_makes_every_refusal_an_honest_one(self):
-        """While the last attempt failed nobody can know: the refusal is no verdict on the token."""
+    def test_during_an_outage_a_refusal_is_not_a_verdict(self):
+        """While the last attempt failed, a refusal says that the keys are unknown and is not a verdict on the token."""
         cache = resting(failing(loaded()), 1.0)
         assert cache.look_up(UNKNOWN, 1.0, missed=True) == Refuse(known=False)
 
-    def test_a_kid_that_is_there_never_fetches(self):
-        """A known kid whose algorithm does not fit, or whose entry is unusable, is answered at once."""
+    def test_a_known_kid_never_causes_a_fetch(self):
+        """A known kid whose algorithm does not fit, or whose entry is unusable, is decided without a fetch."""
         bad = UnusableKey(
             index=1, kid="bad", kty="RSA", alg=None, use=None, code="weak_key", reason="weak"
         )
@@ -222,7 +222,7 @@ class TestTable:
 
 class TestBudgets:
     def test_the_bucket_empties_and_fills(self):
-        """Two unknown-kid fetches at once, then one per interval."""
+        """The bucket allows two unknown-kid fetches at once, then one per interval."""
         cache = loaded()
         for _ in range(2):
             assert cache.has_permit(100.0)
@@ -238,14 +238,14 @@ class TestBudgets:
         assert not cache.has_permit(86_400.0)
 
     def test_a_clock_that_steps_back_grants_nothing(self):
-        """Permits are never refilled by a time before they were spent."""
+        """A time before the last spending refills nothing."""
         cache = loaded()
         for _ in range(2):
             cache = cache.paid(Budget.UNKNOWN_KID, 100.0)
         assert not cache.has_permit(0.0)
 
     def test_flood_bound(self):
-        """However many unknown kids come over t seconds: at most 2 + t/10 fetches."""
+        """Over t seconds any number of unknown kids causes at most 2 + t/10 fetches."""
         cache, fetches = cold().fetched(1, came(life=1e9), began_at=0.0), 0
         for now in (tenth / 10 for tenth in range(600)):
             if isinstance(cache.look_up(UNKNOWN, now), Fetch):
@@ -254,12 +254,12 @@ class TestBudgets:
         assert fetches >= 7
 
     def test_routine_fetches_cost_nothing(self):
-        """A routine refresh leaves the other budgets as they are."""
+        """A routine refresh leaves the other budgets unchanged."""
         cache = loaded()
         assert cache.paid(Budget.ROUTINE, 5.0) == cache
 
-    def test_one_doubt_an_interval(self):
-        """A bad signature on a known kid causes at most one fetch an interval, and none in backoff."""
+    def test_one_bad_signature_fetch_per_interval(self):
+        """A bad signature on a known kid causes at most one fetch per interval, and none during backoff."""
         cache = loaded()
         assert cache.may_doubt(0.0)
         doubted = cache.paid(Budget.BAD_SIGNATURE, 0.0)
@@ -270,50 +270,50 @@ class TestBudgets:
 
 
 class TestBackoff:
-    def test_it_doubles_up_to_the_longest(self):
-        """Half of each wait is fixed: 0.5, 1, 2, 4, 8, 15, 15 … seconds at the least."""
+    def test_backoff_doubles_up_to_the_longest(self):
+        """The fixed half of each wait is 0.5, 1, 2, 4, 8, 15, 15 … seconds."""
         cache, waits = cold(), []
         for number in range(1, 9):
             cache = cache.failed(number, FAILURE, 100.0, draw=0.0)
             waits.append(cache.retry_at - 100.0)
         assert waits == [0.5, 1, 2, 4, 8, 15, 15, 15]
 
-    def test_the_other_half_is_drawn(self):
-        """With the highest draw the wait is whole."""
+    def test_the_other_half_of_a_backoff_is_drawn(self):
+        """With the highest draw the wait is the whole backoff."""
         assert cold().failed(1, FAILURE, 0.0, draw=1.0).retry_at == 1.0
 
     def test_retry_after_is_obeyed(self):
-        """The provider's own wish wins where it is longer, and only there."""
+        """The provider's Retry-After wins if it is longer, and only then."""
         asked = replace(FAILURE, retry_after=120.0)
         assert cold().failed(1, asked, 0.0, draw=0.0).retry_at == 120.0
         assert cold().failed(1, replace(FAILURE, retry_after=0.1), 0.0, draw=0.0).retry_at == 0.5
 
     def test_a_thousand_failures_do_not_overflow(self):
-        """The exponent is bounded."""
+        """The exponent of the backoff is bounded."""
         cache = replace(cold(), failures=100_000)
         assert cache.failed(1, FAILURE, 0.0, draw=1.0).retry_at == 30.0
 
     def test_backoff_ends_with_its_time_or_with_success(self):
-        """Nobody rests after a success."""
+        """A success ends the backoff."""
         cache = failing(loaded(), now=10.0)
         assert cache.in_backoff(10.4)
         assert not cache.in_backoff(10.5)
         recovered = cache.fetched(3, came(), began_at=10.1)
         assert not recovered.in_backoff(10.2)
         assert (recovered.failure, recovered.failures) == (None, 0)
-        # What failed is history, not forgotten: health() tells when.
+        # The failure stays in the history: health() shows it.
         assert recovered.failed_at == 10.0
 
 
 class TestFacts:
     def test_a_set_replaces_the_old_one_whole(self):
-        """A withdrawn key is gone with the set without it."""
+        """A key that the new set lacks is withdrawn."""
         cache = loaded().fetched(2, came(KeySet((key("k2", "t2"),))), began_at=10.0)
         assert cache.look_up(KNOWN, 10.0) == Fetch(Budget.UNKNOWN_KID)
         assert cache.asked_at == 10.0
 
     def test_a_failure_keeps_the_good_set(self):
-        """A failed fetch takes nothing away."""
+        """A failed fetch removes nothing."""
         cache = failing(loaded())
         assert cache.key_set == loaded().key_set
         assert cache.look_up(KNOWN, 1.0) == Use(Found((key(),)))
@@ -328,12 +328,12 @@ class TestFacts:
         assert cache.failed(5, FAILURE, 60.0, draw=0.0) is cache
 
     def test_an_equal_set_keeps_its_identity(self):
-        """What is bound to the set outlives a fetch that changed nothing."""
+        """An equal new set is the same object, so entries that are bound to it stay valid."""
         cache = loaded()
         assert cache.fetched(2, came(), began_at=5.0).key_set is cache.key_set
 
-    def test_a_304_renews(self):
-        """Not modified: the same set, a new life as long as the former if the answer names none."""
+    def test_a_304_renews_the_set(self):
+        """A 304 keeps the set and begins a new lifetime, the former one unless the response names another."""
         cache = cold().fetched(1, came(life=120.0), began_at=0.0)
         found = Discovered("https://i.test/jwks", 9.0)
         renewed = replace(came(), key_set=None, freshness=None, discovered=found)
@@ -343,7 +343,7 @@ class TestFacts:
         assert after.discovered == found
 
     def test_requests_are_counted(self):
-        """Every GET of the key set counts, of flights that failed too."""
+        """Every GET of the key set counts, those of failed flights included."""
         cache = loaded().failed(2, replace(FAILURE, requests=2), 1.0, draw=0.0)
         assert cache.requests == 3
 
@@ -359,12 +359,12 @@ class TestChange:
             ((key(None, "t1"),), (key(None, "t2"),), Change(("t2",), ("t1",), ())),
         ],
     )
-    def test_it_names_what_came_went_and_was_swapped(self, old, new, change):
-        """Kids are told apart by what happened to them; keys without one go by thumbprint."""
+    def test_a_rotation_names_added_removed_and_replaced_keys(self, old, new, change):
+        """A rotation lists kids as added, removed or replaced; keys without a kid are listed by thumbprint."""
         assert change_between(KeySet(old) if old else None, KeySet(new)) == change
 
-    def test_selected_tells_material(self):
-        """Two selections are alike when they stand for the same material."""
+    def test_selections_are_compared_by_material(self):
+        """Two selections are equal when they stand for the same material."""
         one, other = Found((key(),)), Found((key(thumbprint="t2"),))
         assert selected(one) == selected(Found((key(),)))
         assert selected(one) != selected(other)
@@ -372,7 +372,7 @@ class TestChange:
 
 
 def test_no_cell_uses_an_expired_or_absent_key():
-    """Whatever else holds, a key past its stale window is never used, and an absent one never at all."""
+    """Whatever else is true, a key past its stale time is never used, and neither is an absent key."""
     for flags in itertools.product([False, True], repeat=3):
         missed, in_flight, failed = flags
         cache = failing(loaded()) if failed else loaded()
@@ -384,8 +384,8 @@ def test_no_cell_uses_an_expired_or_absent_key():
             assert not isinstance(decision, Use)
 
 
-def test_a_routine_fetch_is_wanted_at_once_for_a_cold_set_and_then_in_the_last_part():
-    """A keeper fetches a cold set at once, after a failure when it may, and then spread over time."""
+def test_a_keeper_fetches_a_cold_set_at_once_and_later_ones_in_the_last_part():
+    """A keeper fetches a cold set at once, after a failure when the backoff is over, and then spread over time."""
     assert cold().wanted_at(0.5) < 0
     failed = failing(cold())
     assert failed.wanted_at(0.5) == failed.retry_at

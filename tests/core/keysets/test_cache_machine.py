@@ -1,4 +1,4 @@
-"""`KeyCache` walked at random against a plain model: no sequence of events breaks an invariant."""
+"""Random walks of `KeyCache` against a plain model: no sequence of events breaks an invariant."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def key(kid: str, material: int) -> Key:
 
 
 class Walk(RuleBasedStateMachine):
-    """One process, one flight at a time; the model remembers plainly what happened and when."""
+    """A process with one flight at a time; the model remembers plainly what happened and when."""
 
     @initialize(
         refresh_ahead=st.sampled_from([0.8, 0.5, None]),
@@ -44,7 +44,7 @@ class Walk(RuleBasedStateMachine):
         self.now = 1000.0
         self.flights = 0
         self.in_flight: tuple[int, float] | None = None
-        self.published: dict[str, int] = {}  # what the newest answer that was taken held
+        self.published: dict[str, int] = {}  # the content of the newest accepted response
         self.newest = 0
         self.asked_at = 0.0
         self.life = 0.0
@@ -174,4 +174,4 @@ Walk.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadl
 
 
 class TestWalk(Walk.TestCase):
-    """No sequence of answers, failures, kids and clock steps breaks an invariant."""
+    """No sequence of responses, failures, kids and clock steps breaks an invariant."""

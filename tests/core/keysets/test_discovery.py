@@ -1,4 +1,4 @@
-"""The conversation about the provider's metadata, and where that may point."""
+"""The conversation about the provider's metadata, and which URLs that may name."""
 
 import gzip
 import json
@@ -35,7 +35,7 @@ from jwks_client._core.keysets.fetch import Broken, Failed, Fetched, Request, Re
 
 class TestDiscovery:
     def test_metadata_then_keys(self) -> None:
-        """The metadata names the key set; both are asked, and the place is remembered with its time."""
+        """The metadata names the key set; both are requested, and the URL is remembered with its time."""
         asked, outcome = play(talk(BY_METADATA), metadata(), ok(etag='"v1"'))
         assert [(request.url, request.for_keys) for request in asked] == [
             (METADATA, False),
@@ -47,15 +47,15 @@ class TestDiscovery:
         assert outcome.requests == 1
 
     @pytest.mark.parametrize("age", [0.0, 3600.0, METADATA_LIFETIME - 1])
-    def test_what_was_discovered_is_used_for_24_hours(self, age: float) -> None:
-        """Within a day the key set is asked directly, and the day is not begun anew by that."""
+    def test_a_discovered_url_is_used_for_24_hours(self, age: float) -> None:
+        """For 24 hours the key set is requested directly, and a key fetch does not extend that time."""
         known = Discovered(KEYS, NOW - age)
         asked, outcome = play(talk(BY_METADATA, discovered=known), ok())
         assert [request.url for request in asked] == [KEYS]
         assert isinstance(outcome, Fetched)
         assert outcome.discovered == known
 
-    def test_after_24_hours_the_metadata_is_asked_again(self) -> None:
+    def test_after_24_hours_the_metadata_is_requested_again(self) -> None:
         """A provider that moved its keys is followed within a day."""
         assert METADATA_LIFETIME == 24 * 3600
         old = Discovered("https://keys.example.com/old", NOW - METADATA_LIFETIME)
@@ -70,15 +70,15 @@ class TestDiscovery:
         "silence",
         [Broken(OSError(), False), Broken(OSError(), True), *map(answer, (408, 429, 500, 503))],
     )
-    def test_metadata_that_cannot_be_had_does_not_take_the_keys_with_it(self, silence) -> None:
-        """After a day it is asked for once, and if nothing comes, what it said last counts for this time."""
+    def test_unavailable_metadata_does_not_make_the_keys_unavailable(self, silence) -> None:
+        """After a day the metadata is requested once; if that fails, the former URL serves for this fetch."""
         asked, outcome = play(talk(BY_METADATA, discovered=self.OLD), silence, ok())
         assert [request.url for request in asked] == [METADATA, self.OLD.jwks_url]
         assert isinstance(outcome, Fetched)
-        assert outcome.discovered == self.OLD  # so it is asked for again the next time
+        assert outcome.discovered == self.OLD  # so the next fetch requests it again
 
-    def test_what_it_said_last_counts_for_a_week_at_most(self) -> None:
-        """Then its own failure is the outcome, with a retry as for the first time."""
+    def test_a_discovered_url_serves_for_a_week_at_most(self) -> None:
+        """After a week without metadata, its failure is the outcome, with a retry as for the first time."""
         last = Discovered(KEYS, NOW - METADATA_KEPT_FOR + 1)
         assert fetched(talk(BY_METADATA, discovered=last), answer(500), ok()).discovered == last
         assert METADATA_KEPT_FOR == 7 * METADATA_LIFETIME
@@ -98,19 +98,19 @@ class TestDiscovery:
         ],
         ids=range(6),
     )
-    def test_metadata_that_says_something_wrong_does(self, said) -> None:
-        """What was known before is no way around an answer that may not be followed."""
+    def test_wrong_metadata_fails_although_a_url_is_known(self, said) -> None:
+        """Metadata that is refused, unreadable or names a forbidden URL fails the fetch, although an earlier URL is known."""
         assert failed(talk(BY_METADATA, discovered=self.OLD), said).code == "discovery_failed"
 
-    def test_a_key_set_that_is_gone_is_not_asked_for_again_at_the_same_place(self) -> None:
-        """404 says that the place is wrong: then metadata that cannot be had is a failure."""
+    def test_a_missing_key_set_is_not_requested_again_at_the_same_url(self) -> None:
+        """After a 404 of the key set, unavailable metadata is a failure."""
         known = Discovered(KEYS, NOW - 60)
         one = talk(BY_METADATA, discovered=known)
         assert failed(one, answer(404), answer(500), answer(500)).code == "discovery_failed"
 
     @pytest.mark.parametrize("status", [404, 410])
-    def test_a_key_set_that_is_gone_is_looked_for_anew(self, status: int) -> None:
-        """404 and 410 from a URL discovered earlier lead back to the metadata, once."""
+    def test_a_missing_key_set_is_discovered_again(self, status: int) -> None:
+        """A 404 or 410 of an earlier discovered URL leads back to the metadata, once."""
         old = Discovered("https://keys.example.com/old", NOW - 60)
         asked, outcome = play(talk(BY_METADATA, discovered=old), answer(status), metadata(), ok())
         assert [request.url for request in asked] == [old.jwks_url, METADATA, KEYS]
@@ -125,13 +125,13 @@ class TestDiscovery:
         assert str(status) in outcome.message
 
     @pytest.mark.parametrize("status", [400, 403, 304])
-    def test_another_refusal_is_not(self, status: int) -> None:
-        """Where the key set is still there but not had, the metadata is left alone."""
+    def test_another_status_does_not_repeat_the_discovery(self, status: int) -> None:
+        """Another status does not lead back to the metadata."""
         known = Discovered(KEYS, NOW - 60)
         assert failed(talk(BY_METADATA, discovered=known), answer(status)).code == "fetch_failed"
 
-    def test_a_key_set_just_discovered_is_not_looked_for_again(self) -> None:
-        """Metadata that names a URL with nothing behind it is a failure, no loop."""
+    def test_a_key_set_that_was_just_discovered_is_not_discovered_again(self) -> None:
+        """Metadata that names a missing key set is a failure and no loop."""
         outcome = failed(talk(BY_METADATA), metadata(), answer(404))
         assert outcome.code == "fetch_failed"
 
@@ -161,10 +161,10 @@ class TestDiscovery:
         ],
     )
     @pytest.mark.parametrize("status", [404, 410])
-    def test_without_openid_metadata_oauth_s_is_asked(
+    def test_without_openid_metadata_oauth_metadata_is_requested(
         self, issuer: str, first: str, second: str, status: int
     ) -> None:
-        """RFC 8414, section 3.1 puts the issuer's path behind its well-known part."""
+        """The URL of OAuth metadata puts the issuer's path behind its well-known part (RFC 8414, section 3.1)."""
         provider = providers.oidc(issuer, audience="api")
         asked, outcome = play(talk(provider), answer(status), metadata(issuer=issuer), ok())
         assert [request.url for request in asked] == [first, second, KEYS]
@@ -180,8 +180,8 @@ class TestDiscovery:
             "https://idp.example.com/.well-known/oauth-authorization-server",
         ],
     )
-    def test_metadata_at_another_place_is_asked_there_only(self, url: str) -> None:
-        """A URL of the application's own has no second place that could be meant."""
+    def test_a_configured_discovery_url_is_the_only_place(self, url: str) -> None:
+        """A discovery URL that the application configured has no second place."""
         provider = Provider(
             name="p", issuer=ISSUER, audience=providers.UNCHECKED, discovery_url=url
         )
@@ -189,22 +189,22 @@ class TestDiscovery:
         assert fetched(talk(provider), metadata(), ok()).key_set is not None
 
     @pytest.mark.parametrize("status", [204, 302, 304, 400, 401, 403])
-    def test_metadata_that_is_not_had_is_a_failure(self, status: int) -> None:
-        """Anything but 200 is ``discovery_failed``; OAuth's place is not tried, nor is a redirect."""
+    def test_unavailable_metadata_is_a_failure(self, status: int) -> None:
+        """Any status but 200 or 404 is ``discovery_failed``; neither the OAuth URL nor a redirect is tried."""
         outcome = failed(talk(BY_METADATA), answer(status, metadata().body or b"", retry_after="9"))
         assert outcome.code == "discovery_failed"
         assert str(status) in outcome.message
         assert outcome.retry_after == 9
         assert outcome.requests == 0
 
-    def test_neither_place_has_it(self) -> None:
-        """404 at both places is ``discovery_failed``."""
+    def test_metadata_missing_at_both_places_is_a_failure(self) -> None:
+        """A 404 at both places is ``discovery_failed``."""
         outcome = failed(talk(BY_METADATA), answer(404), answer(404))
         assert outcome.code == "discovery_failed"
         assert outcome.requests == 0
 
     def test_metadata_is_retried_like_keys(self) -> None:
-        """One retry on 5xx and broken connections; then the failure says which document it was."""
+        """5xx and broken connections are retried once; then the failure names the document."""
         cause = OSError("refused")
         outcome = failed(talk(BY_METADATA), answer(500), answer(500))
         assert outcome.code == "discovery_failed"
@@ -231,20 +231,20 @@ class TestDiscovery:
             ok(b"{" + b" " * 600_000 + b"}"),
         ],
     )
-    def test_metadata_that_cannot_be_read_is_a_failure(self, one: Response) -> None:
-        """No JSON object, an ambiguous one, a wrong encoding or too long: ``discovery_failed``."""
+    def test_unreadable_metadata_is_a_failure(self, one: Response) -> None:
+        """A document that is not an object, is ambiguous, has a wrong encoding or is too long is ``discovery_failed``."""
         outcome = failed(talk(BY_METADATA), one)
         assert outcome.code == "discovery_failed"
         assert outcome.requests == 0
 
     def test_metadata_is_read_as_tolerantly_as_keys(self) -> None:
-        """gzip, a byte order mark and unknown members are fine."""
+        """gzip, a byte order mark and unknown members are accepted."""
         raw = b"\xef\xbb\xbf" + (metadata(more={"a": [1]}).body or b"")
         assert fetched(talk(BY_METADATA), zipped(gzip.compress(raw)), ok()).key_set is not None
 
     @pytest.mark.parametrize("named", [None, 7, ["https://keys.example.com/jwks"], {}])
     def test_metadata_without_jwks_uri_is_a_failure(self, named: object) -> None:
-        """It says so: the member is absent, or no string."""
+        """The failure says whether jwks_uri is absent or not a string."""
         outcome = failed(talk(BY_METADATA), metadata(jwks_uri=named))
         assert outcome.code == "discovery_failed"
         assert "has no jwks_uri" in outcome.message
@@ -253,7 +253,7 @@ class TestDiscovery:
 class TestTheIssuerOfMetadata:
     @staticmethod
     def taken(configured: Any, found: object) -> bool:
-        """Whether metadata that names one issuer is taken for a provider with another configured."""
+        """Return whether metadata that names one issuer is accepted for a provider with another configured."""
         provider = Provider(
             name="p", issuer=configured, audience=providers.UNCHECKED, discovery_url=METADATA
         )
@@ -269,8 +269,8 @@ class TestTheIssuerOfMetadata:
         return True
 
     @pytest.mark.parametrize("issuer", [ISSUER, f"{ISSUER}/", f"{ISSUER}/a/b", "idp.example.com"])
-    def test_the_very_same_is_taken(self, issuer: str) -> None:
-        """Slash, path and an issuer that is no URL included."""
+    def test_the_same_issuer_is_accepted(self, issuer: str) -> None:
+        """Metadata with exactly the configured issuer is accepted, slash, path and non-URLs included."""
         assert self.taken(issuer, issuer)
 
     @pytest.mark.parametrize(
@@ -292,20 +292,20 @@ class TestTheIssuerOfMetadata:
             {ISSUER: ISSUER},
         ],
     )
-    def test_any_other_is_refused(self, found: object) -> None:
-        """Compared exactly (OpenID Connect Discovery, section 4.3): nothing is added or forgiven."""
+    def test_any_other_issuer_is_refused(self, found: object) -> None:
+        """Issuers are compared exactly (OpenID Connect Discovery, section 4.3), without adding or ignoring anything."""
         assert not self.taken(ISSUER, found)
         assert not self.taken((ISSUER, "https://other.example.com"), found)
 
-    def test_one_of_several(self) -> None:
-        """With several issuers configured the metadata names one of them."""
+    def test_one_of_several_issuers_is_accepted(self) -> None:
+        """With several issuers configured, the metadata must name one of them."""
         several = (ISSUER, "accounts.example.com")
         assert self.taken(several, ISSUER)
         assert self.taken(several, "accounts.example.com")
         assert not self.taken(several, list(several))
 
     @pytest.mark.parametrize("found", [ISSUER, "https://any.example", None, 7])
-    def test_unchecked_is_not_checked(self, found: object) -> None:
+    def test_an_unchecked_issuer_is_not_compared(self, found: object) -> None:
         """With ``issuer=UNCHECKED`` metadata may name any issuer."""
         assert self.taken(providers.UNCHECKED, found)
 
@@ -315,12 +315,12 @@ class TestTheIssuerOfMetadata:
         "found",
         [
             "https://login.example.com/{tid}/v2.0",
-            "https://login.example.com/{tenantid}/v2.0",  # so Entra ID spells it
+            "https://login.example.com/{tenantid}/v2.0",  # as Entra ID spells it
             "https://login.example.com/t1/v2.0",
         ],
     )
-    def test_a_template_is_named_by_itself_or_by_an_issuer_of_it(self, found: str) -> None:
-        """Metadata for many tenants names the template, whatever it calls the placeholder."""
+    def test_a_template_matches_itself_or_one_of_its_issuers(self, found: str) -> None:
+        """Metadata for many tenants names the template, whatever its placeholder's name, or one of its issuers."""
         assert self.taken(self.TENANTS, found)
 
     @pytest.mark.parametrize(
@@ -338,15 +338,15 @@ class TestTheIssuerOfMetadata:
             7,
         ],
     )
-    def test_what_is_no_issuer_of_the_template_is_refused(self, found: object) -> None:
-        """The whole string must fit, with one plain value in the one place."""
+    def test_an_issuer_outside_the_template_is_refused(self, found: object) -> None:
+        """The whole issuer must match the template, with one plain value in place of the placeholder."""
         assert not self.taken(self.TENANTS, found)
 
 
 class TestWhereMetadataMayPoint:
     @staticmethod
     def allowed(url: str, issuer: str = ISSUER, **options: Any) -> bool:
-        """Whether a key set at ``url`` is asked when the metadata of ``issuer`` names it."""
+        """Return whether a key set at ``url`` is requested when the metadata of ``issuer`` names it."""
         provider = providers.oidc(issuer, audience=providers.UNCHECKED, **options)
         steps = talk(provider).converse()
         next(steps)
@@ -372,8 +372,8 @@ class TestWhereMetadataMayPoint:
             "https://a.0xdeadbeef.example/keys",
         ],
     )
-    def test_https_at_a_public_place_is_fine(self, url: str) -> None:
-        """Another host than the issuer's may publish its keys (Google, Microsoft)."""
+    def test_https_at_a_public_host_is_allowed(self, url: str) -> None:
+        """A host other than the issuer's may publish its keys (Google, Microsoft)."""
         assert self.allowed(url)
 
     @pytest.mark.parametrize(
@@ -400,8 +400,8 @@ class TestWhereMetadataMayPoint:
             "https://idp.example.com/" + "a" * 2048,
         ],
     )
-    def test_what_is_no_plain_https_url_is_refused(self, url: str) -> None:
-        """Plain http, another scheme, no host, a user, a fragment, or no URL."""
+    def test_anything_but_a_plain_https_url_is_refused(self, url: str) -> None:
+        """Plain http, another scheme, no host, a user, a fragment, or not a URL: each is refused."""
         assert not self.allowed(url)
 
     @pytest.mark.parametrize(
@@ -442,8 +442,8 @@ class TestWhereMetadataMayPoint:
         ],
     )
     @pytest.mark.parametrize("scheme", ["https", "http"])
-    def test_no_document_points_into_a_private_net(self, scheme: str, host: str) -> None:
-        """Loopback, private and link-local addresses, in every spelling a resolver takes."""
+    def test_no_document_points_into_a_private_network(self, scheme: str, host: str) -> None:
+        """Loopback, private and link-local addresses are refused in every spelling that a resolver accepts."""
         assert not self.allowed(f"{scheme}://{host}/keys")
         assert not self.allowed(f"{scheme}://{host}:8443/keys")
 
@@ -458,8 +458,8 @@ class TestWhereMetadataMayPoint:
             "[2002:7f00:1::]",
         ],
     )
-    def test_a_private_address_inside_another_is_private(self, host: str) -> None:
-        """IPv6 has older ways than the mapped one to write a private address."""
+    def test_an_embedded_private_address_is_private(self, host: str) -> None:
+        """IPv6 has older forms than the mapped one that embed a private address."""
         assert not self.allowed(f"https://{host}/keys")
 
     @pytest.mark.parametrize(
@@ -476,8 +476,8 @@ class TestWhereMetadataMayPoint:
             ("https://[fd00::5]", "https://[fd00::6]/keys"),
         ],
     )
-    def test_a_provider_at_home_may_point_home(self, issuer: str, url: str) -> None:
-        """Loopback, also plain http, where the issuer is there; private where the issuer is."""
+    def test_a_local_provider_may_point_to_local_addresses(self, issuer: str, url: str) -> None:
+        """A loopback issuer may name loopback, plain http included; a private issuer may name private addresses."""
         assert self.allowed(url, issuer)
 
     @pytest.mark.parametrize(
@@ -490,19 +490,19 @@ class TestWhereMetadataMayPoint:
             ("https://8.8.8.8", "https://10.0.0.1/keys"),
         ],
     )
-    def test_home_opens_no_other_door(self, issuer: str, url: str) -> None:
-        """A private issuer gives no plain http, and no loopback."""
+    def test_a_private_issuer_opens_no_other_exception(self, issuer: str, url: str) -> None:
+        """A private issuer may name neither plain http nor loopback."""
         assert not self.allowed(url, issuer)
 
     def test_allow_http_is_about_the_scheme_only(self) -> None:
-        """With ``allow_http`` plain http is asked, and a private net still is not."""
+        """With ``allow_http`` plain http is allowed, and private addresses are still refused."""
         assert self.allowed("http://idp.example.com/keys", allow_http=True)
         assert not self.allowed("http://10.0.0.1/keys", allow_http=True)
         assert not self.allowed("http://localhost/keys", allow_http=True)
         assert self.allowed("http://10.0.0.1/keys", "http://10.0.0.1", allow_http=True)
 
     def test_the_configured_key_set_url_is_not_judged(self) -> None:
-        """What the application wrote itself may be anywhere: the rule is for documents."""
+        """The rule is for documents: a URL that the application configured may be anywhere."""
         private = Provider(
             name="p",
             issuer=providers.UNCHECKED,

@@ -1,4 +1,4 @@
-"""The conversation that fetches a key set: each request, each answer, the outcome."""
+"""The conversation that fetches a key set: each request, each response, the outcome."""
 
 import gzip
 import json
@@ -40,7 +40,7 @@ from jwks_client._core.keysets.freshness import Freshness
 
 class TestTheKeySet:
     def test_one_get_of_the_configured_url_is_all(self) -> None:
-        """A provider with a key-set URL is asked once, for that, and its answer is the key set."""
+        """A provider with a key-set URL gets one request, and the response is the key set."""
         asked, outcome = play(talk(), ok())
         assert [(request.url, request.for_keys) for request in asked] == [(KEYS, True)]
         assert isinstance(outcome, Fetched)
@@ -61,17 +61,17 @@ class TestTheKeySet:
         ["application/json", "application/jwk-set+json", "text/html", "image/png", "", "nonsense"],
     )
     def test_the_content_type_is_not_relied_on(self, content_type: str) -> None:
-        """What the bytes are decides, not what the answer calls them."""
+        """The bytes of a response count, not its content type."""
         assert fetched(talk(), ok(content_type=content_type)).key_set is not None
         assert failed(talk(), ok(b"<html>", content_type=content_type)).code == "bad_key_set"
 
-    def test_the_freshness_is_that_of_the_answer(self) -> None:
-        """Cache-Control of the key set's answer sets its life, within the cache policy."""
+    def test_the_freshness_is_that_of_the_response(self) -> None:
+        """Cache-Control of the key set's response sets its lifetime, within the cache policy."""
         policy = CachePolicy(max_ttl=1000)
         assert fetched(
             talk(cache=policy), ok(cache_control="max-age=5000, stale-if-error=7")
         ).freshness == Freshness(1000, 7)
-        # The wall clock that the talk was given is what Expires is held against.
+        # Expires is compared with the wall clock that the conversation was given.
         assert fetched(talk(), ok(expires="Tue, 14 Nov 2023 22:21:40 GMT")).freshness == Freshness(
             500, 3600
         )
@@ -81,7 +81,7 @@ class TestTheKeySet:
         [
             (b"", "not JSON"),
             (b"<!doctype html><title>Sign in</title>", "not JSON"),
-            (b"Error while retrieving the keys", "not JSON"),  # WSO2, with its 200
+            (b"Error while retrieving the keys", "not JSON"),  # WSO2 sends it with status 200
             (b'{"keys": [', "not JSON"),
             (b"\xff\xfe\x00", "not JSON"),
             (b"[" * 100_000, "not JSON"),
@@ -97,8 +97,8 @@ class TestTheKeySet:
             (b'{"keys": [{"kty": "oct", "k": "AAAA"}]}', "none of its"),
         ],
     )
-    def test_a_200_that_is_no_key_set_is_a_failure(self, body: bytes, said: str) -> None:
-        """A document without a usable key is ``bad_key_set``, says what is wrong, is asked once."""
+    def test_a_200_that_is_not_a_key_set_is_a_failure(self, body: bytes, said: str) -> None:
+        """A document without a usable key is ``bad_key_set`` with a reason, after one request."""
         outcome = failed(talk(), ok(body))
         assert outcome.code == "bad_key_set"
         assert said in outcome.message
@@ -116,8 +116,8 @@ class TestTheKeySet:
         ],
     )
     @pytest.mark.parametrize("at", [0, 1])
-    def test_an_entry_of_no_use_does_not_cost_the_others(self, odd: object, at: int) -> None:
-        """An unknown type, curve or algorithm, wherever it stands, leaves the other keys usable."""
+    def test_an_unusable_entry_does_not_spoil_the_others(self, odd: object, at: int) -> None:
+        """An entry of unknown type, curve or algorithm, in any position, leaves the other keys usable."""
         entries: list[object] = [ED25519]
         entries.insert(at, odd)
         key_set = fetched(talk(), ok(json.dumps({"keys": entries}).encode())).key_set
@@ -126,7 +126,7 @@ class TestTheKeySet:
         assert len(key_set.unusable) == 1
 
     def test_max_keys_is_the_fetch_policy_s(self) -> None:
-        """A set with more entries than ``max_keys`` is refused whole."""
+        """A set with more entries than ``max_keys`` of the fetch policy is refused as a whole."""
         two = ok(json.dumps({"keys": [ED25519, P256]}).encode())
         assert fetched(talk(fetch=FetchPolicy(max_keys=2)), two).key_set is not None
         outcome = failed(talk(fetch=FetchPolicy(max_keys=1)), two)
@@ -137,7 +137,7 @@ class TestTheKeySet:
         "status", [201, 202, 203, 204, 206, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 410]
     )
     def test_only_200_counts_and_nothing_else_is_asked_again(self, status: int) -> None:
-        """Another answer is ``fetch_failed`` after one request, whatever it carries."""
+        """Any other status is ``fetch_failed`` after one request, whatever its body."""
         asked, outcome = play(talk(), answer(status, KEY_SET, location="https://elsewhere.example"))
         assert isinstance(outcome, Failed)
         assert outcome.code == "fetch_failed"
@@ -150,8 +150,8 @@ class TestTheKeySet:
 class TestConditions:
     HELD = Validators(KEYS, '"v1"', "Tue, 14 Nov 2023 22:13:20 GMT")
 
-    def test_validators_of_the_last_answer_make_the_next_request_conditional(self) -> None:
-        """``ETag`` and ``Last-Modified`` come back as conditions, each where there is one."""
+    def test_validators_of_the_last_response_make_the_next_request_conditional(self) -> None:
+        """``ETag`` and ``Last-Modified`` come back as conditions, each if the response had it."""
         first = fetched(talk(), ok(etag='W/"v1"', last_modified="yesterday"))
         assert first.validators == Validators(KEYS, 'W/"v1"', "yesterday")
         (request,), _ = play(talk(validators=first.validators), ok())
@@ -164,13 +164,13 @@ class TestConditions:
         assert "if-none-match" not in headers_of(request)
 
     def test_without_validators_nothing_is_conditional(self) -> None:
-        """A first request, or one after an answer without validators, has no condition."""
+        """A first request, or a request after a response without validators, has no condition."""
         for held in (None, Validators(KEYS, None, None)):
             (request,), _ = play(talk(validators=held), ok())
             assert headers_of(request).keys() == {"accept", "accept-encoding", "user-agent"}
 
     def test_validators_go_only_to_the_url_they_came_from(self) -> None:
-        """Neither another key-set URL nor the metadata is asked about what this URL once said."""
+        """Validators of one URL are sent neither to another key-set URL nor with the metadata request."""
         elsewhere = Validators("https://keys.example.com/old", '"v1"', "yesterday")
         (request,), _ = play(talk(validators=elsewhere), ok())
         assert not {"if-none-match", "if-modified-since"} & headers_of(request).keys()
@@ -180,8 +180,8 @@ class TestConditions:
         for request in asked:
             assert not {"if-none-match", "if-modified-since"} & headers_of(request).keys()
 
-    def test_304_renews(self) -> None:
-        """A 304 to our condition has no set, keeps the validators, and says a new life or the old."""
+    def test_a_304_renews_the_set(self) -> None:
+        """A 304 to this library's condition carries no set, keeps the validators, and gives a new lifetime or the former."""
         outcome = fetched(talk(validators=self.HELD), answer(304))
         assert outcome == Fetched(
             key_set=None, freshness=None, validators=self.HELD, discovered=None, requests=1
@@ -198,13 +198,13 @@ class TestConditions:
         "held", [Validators(KEYS, '"v1"', None), Validators(KEYS, None, "yesterday")]
     )
     def test_one_condition_is_enough(self, held: Validators) -> None:
-        """A 304 to an ``ETag`` alone, or to a ``Last-Modified`` alone, renews too."""
+        """A 304 to an ``ETag`` alone, or to a ``Last-Modified`` alone, also renews the set."""
         outcome = fetched(talk(validators=held), answer(304))
         assert outcome.key_set is None
         assert outcome.validators == held
 
-    def test_304_to_a_discovered_url_keeps_what_was_discovered(self) -> None:
-        """A renewal does not make the metadata look younger than it is."""
+    def test_a_304_does_not_renew_the_discovered_url(self) -> None:
+        """A renewed key set does not make the metadata look younger."""
         known = Discovered(KEYS, NOW - 600)
         outcome = fetched(talk(BY_METADATA, validators=self.HELD, discovered=known), answer(304))
         assert outcome.discovered == known
@@ -217,29 +217,29 @@ class TestConditions:
             Validators("https://keys.example.com/old", '"v1"', None),
         ],
     )
-    def test_304_to_no_condition_of_ours_is_a_failure(self, held: Validators | None) -> None:
-        """Who did not ask "if changed" cannot be told "unchanged", and is told so, not "redirect"."""
+    def test_a_304_to_an_unconditional_request_is_a_failure(self, held: Validators | None) -> None:
+        """A 304 to an unconditional request is refused, and the reason does not call it a redirect."""
         outcome = failed(talk(validators=held), answer(304))
         assert outcome.code == "fetch_failed"
         assert "304" in outcome.message
         assert "redirect" not in outcome.message
 
-    def test_a_200_forgets_the_former_validators(self) -> None:
-        """A new set without validators of its own is not asked about by the old one's."""
+    def test_a_200_replaces_the_former_validators(self) -> None:
+        """After a 200 without validators, the next request has no condition."""
         outcome = fetched(talk(validators=self.HELD), ok())
         assert outcome.validators == Validators(KEYS, None, None)
 
     @pytest.mark.parametrize("value", ["", "é", "a\r\nX-Injected: 1", "a\tb", "\x00", "x" * 257])
     def test_a_validator_that_no_header_can_hold_is_dropped(self, value: str) -> None:
-        """What could not be sent back as it came is not kept, and the set is taken all the same."""
+        """A validator that could not be sent back unchanged is dropped, and the set is accepted."""
         outcome = fetched(talk(), ok(etag=value, last_modified=value))
         assert outcome.validators == Validators(KEYS, None, None)
         assert fetched(talk(), ok(etag="x" * 256)).validators.etag == "x" * 256
 
 
 class TestDoubt:
-    def test_a_fetch_that_a_doubt_caused_asks_past_caches(self) -> None:
-        """A cache on the path must ask the provider; a routine fetch may be answered by the cache."""
+    def test_a_doubtful_token_s_fetch_bypasses_caches(self) -> None:
+        """A fetch after a bad signature or an unknown kid asks caches on the path to revalidate; a routine fetch does not."""
         for provider, answers in ((AT_URL, [ok()]), (BY_METADATA, [metadata(), ok()])):
             for doubted in (True, False):
                 asked, _ = play(talk(provider, doubted=doubted), *answers)
@@ -258,18 +258,16 @@ class TestRetries:
             *(answer(status) for status in (408, 429, 500, 502, 503, 504, 599)),
         ],
     )
-    def test_what_may_be_gone_in_a_moment_is_tried_once_more(
-        self, first: Response | Broken
-    ) -> None:
-        """No connection, a timeout, 408, 429 and 5xx have one retry, with the very same request."""
+    def test_a_temporary_failure_is_retried_once(self, first: Response | Broken) -> None:
+        """A connect failure, timeout, 408, 429 or 5xx is retried once, with the same request."""
         asked, outcome = play(talk(), first, ok())
         assert isinstance(outcome, Fetched)
         assert asked[0] == asked[1]
         assert outcome.requests == 2
 
     @pytest.mark.parametrize("first", [Broken(CAUSE, timed_out=False), answer(503)])
-    def test_there_are_as_many_retries_as_the_policy_says(self, first: Response | Broken) -> None:
-        """``retries`` counts further attempts; then the last failure is the outcome."""
+    def test_the_policy_sets_the_number_of_retries(self, first: Response | Broken) -> None:
+        """``retries`` counts further attempts; after them the last failure is the outcome."""
         for retries in (0, 1, 3):
             outcome = failed(talk(fetch=FetchPolicy(retries=retries)), *[first] * (retries + 1))
             assert outcome.code == "fetch_failed"
@@ -277,8 +275,8 @@ class TestRetries:
 
     @pytest.mark.parametrize("status", [408, 429, 500, 503])
     @pytest.mark.parametrize("wish", ["120", "Tue, 14 Nov 2023 22:15:20 GMT"])
-    def test_who_says_retry_after_is_left_alone(self, status: int, wish: str) -> None:
-        """An answer with Retry-After is not tried again, and its wish is in the outcome."""
+    def test_a_response_with_retry_after_is_not_retried(self, status: int, wish: str) -> None:
+        """A response with Retry-After is not retried, and the outcome has its value."""
         outcome = failed(talk(), answer(status, retry_after=wish))
         assert outcome.code == "fetch_failed"
         assert outcome.retry_after == 120
@@ -287,12 +285,14 @@ class TestRetries:
     @pytest.mark.parametrize(
         ("wish", "expected"), [("0", 0), ("299", 299), ("86400", 300), ("soon", None), ("-1", None)]
     )
-    def test_the_wish_is_capped_and_may_be_garbage(self, wish: str, expected: float | None) -> None:
-        """Retry-After counts up to 300 seconds; what cannot be read still forbids the retry."""
+    def test_retry_after_is_capped_and_may_be_garbage(
+        self, wish: str, expected: float | None
+    ) -> None:
+        """Retry-After counts up to 300 seconds; an unreadable one still prevents the retry."""
         assert failed(talk(), answer(503, retry_after=wish)).retry_after == expected
 
-    def test_the_wish_counts_with_any_failing_answer(self) -> None:
-        """Also a 403 or a redirect may say when to come again."""
+    def test_retry_after_counts_with_any_failing_response(self) -> None:
+        """A 403 or a redirect may also carry a Retry-After that counts."""
         assert failed(talk(), answer(403, retry_after="60")).retry_after == 60
         assert failed(talk(), answer(302, retry_after="60")).retry_after == 60
         assert failed(talk(), answer(403)).retry_after is None
@@ -303,12 +303,12 @@ class TestRetries:
     def test_nothing_is_retried_while_the_last_attempt_failed(
         self, first: Response | Broken
     ) -> None:
-        """In an outage each attempt is one request, whatever the policy says."""
+        """During an outage each attempt is one request, whatever the policy says."""
         outcome = failed(talk(last_failed=True, fetch=FetchPolicy(retries=5)), first)
         assert outcome.requests == 1
 
-    def test_no_answer_is_told_with_its_cause(self) -> None:
-        """A broken connection is ``fetch_failed``, time that ran out ``fetch_timeout``, with cause."""
+    def test_a_missing_response_is_reported_with_its_cause(self) -> None:
+        """A broken connection is ``fetch_failed`` and a timeout is ``fetch_timeout``, each with its cause."""
         broken, late = Broken(self.CAUSE, timed_out=False), Broken(self.CAUSE, timed_out=True)
         outcome = failed(talk(), late, broken)
         assert (outcome.code, outcome.cause) == ("fetch_failed", self.CAUSE)
@@ -316,15 +316,15 @@ class TestRetries:
         assert (outcome.code, outcome.cause) == ("fetch_timeout", self.CAUSE)
 
     def test_each_document_has_its_own_retries_and_only_the_key_set_counts(self) -> None:
-        """Metadata that needed its retry leaves the key set its own; ``requests`` are its GETs."""
+        """A retry of the metadata leaves the key set its own; ``requests`` counts only GETs of the key set."""
         broken = Broken(self.CAUSE, timed_out=False)
         outcome = fetched(talk(BY_METADATA), broken, metadata(), answer(502), ok())
         assert outcome.requests == 2
 
 
 class TestHeaders:
-    def test_the_library_s_own(self) -> None:
-        """Accept names both types, gzip is the one encoding asked for, User-Agent is the plan's."""
+    def test_the_library_s_own_headers(self) -> None:
+        """Accept names both types, gzip is the only requested encoding, and User-Agent is the plan's."""
         (request,), _ = play(talk(), ok())
         assert headers_of(request) == {
             "accept": "application/jwk-set+json, application/json",
@@ -332,8 +332,8 @@ class TestHeaders:
             "user-agent": AGENT,
         }
 
-    def test_the_application_s_win_whatever_their_case(self) -> None:
-        """A header of the application stands in the place of ours, as it was given."""
+    def test_the_application_s_headers_win_whatever_their_case(self) -> None:
+        """A header of the application replaces this library's header, with its own spelling."""
         given = {"USER-AGENT": "mine/1", "accept": "*/*", "X-Api-Key": "s3cret"}
         own = Provider(
             name="p",
@@ -364,8 +364,10 @@ class TestHeaders:
             ("https://keys.example.com/?idp.example.com", False),
         ],
     )
-    def test_they_go_to_the_configured_origin_only(self, keys: str, *, sent: bool) -> None:
-        """A secret header goes to the metadata's scheme, host and port, not where that points to."""
+    def test_the_application_s_headers_go_to_the_configured_origin_only(
+        self, keys: str, *, sent: bool
+    ) -> None:
+        """A secret header goes to the configured scheme, host and port, not to the place that the metadata names."""
         own = providers.oidc(ISSUER, audience=providers.UNCHECKED, headers={"X-Api-Key": "s3cret"})
         asked, _ = play(talk(own), metadata(jwks_uri=keys), ok())
         assert headers_of(asked[0])["x-api-key"] == "s3cret"
@@ -373,15 +375,15 @@ class TestHeaders:
         assert headers_of(asked[1])["user-agent"] == AGENT
 
     def test_plain_http_is_another_origin(self) -> None:
-        """A document must not have a secret sent in the clear."""
+        """Plain http is another origin, so a document cannot have a secret sent in the clear."""
         own = providers.oidc(
             ISSUER, audience=providers.UNCHECKED, headers={"X-Api-Key": "s"}, allow_http=True
         )
         asked, _ = play(talk(own), metadata(jwks_uri="http://idp.example.com/keys"), ok())
         assert "x-api-key" not in headers_of(asked[1])
 
-    def test_they_go_along_to_the_other_metadata(self) -> None:
-        """Both places of the metadata are at the configured origin."""
+    def test_the_application_s_headers_go_to_both_places_of_the_metadata(self) -> None:
+        """Both places of the metadata are at the configured origin, so both get the headers."""
         own = providers.oidc(ISSUER, audience=providers.UNCHECKED, headers={"X-Api-Key": "s"})
         asked, _ = play(talk(own), answer(404), metadata(), ok())
         assert ["x-api-key" in headers_of(request) for request in asked] == [True, True, False]
@@ -390,10 +392,10 @@ class TestHeaders:
 class TestBody:
     SMALL = FetchPolicy(max_body=len(KEY_SET))
 
-    def test_exactly_max_body_is_taken(self) -> None:
-        """The limit is the longest that is read, compressed or not."""
+    def test_a_body_of_exactly_max_body_is_accepted(self) -> None:
+        """A body of exactly ``max_body`` is accepted, compressed or not."""
         assert fetched(talk(fetch=self.SMALL), ok()).key_set is not None
-        # Compressed, this small document is longer than itself: white space makes room.
+        # Padded with white space, because this small document is longer when compressed.
         padded = KEY_SET.ljust(2000)
         exact = FetchPolicy(max_body=2000)
         assert (
@@ -401,7 +403,7 @@ class TestBody:
         )
 
     def test_one_byte_more_is_refused(self) -> None:
-        """However it came: plain, compressed, cut short by the driver, or read whole already."""
+        """A body over ``max_body`` is refused: plain, compressed, cut short by the driver, or read whole already."""
         longer = KEY_SET + b" "
         limit = FetchPolicy(max_body=2000)
         for one, policy in (
@@ -418,21 +420,21 @@ class TestBody:
 
     @pytest.mark.parametrize("name", ["gzip", "x-gzip", "GZIP", " gzip "])
     def test_gzip_is_inflated(self, name: str) -> None:
-        """The one encoding that was asked for, by either of its names."""
+        """gzip, the only requested encoding, is inflated under both of its names."""
         one = ok(gzip.compress(KEY_SET, mtime=0), content_encoding=name)
         assert fetched(talk(), one).key_set is not None
 
     @pytest.mark.parametrize(
         "name", ["identity", "", " Identity ", "UTF-8", "aws-chunked", "aws-chunked, identity", ","]
     )
-    def test_a_coding_that_codes_nothing_is_none(self, name: str) -> None:
-        """The body is as it is; object stores label plain bodies so."""
+    def test_a_no_op_coding_is_ignored(self, name: str) -> None:
+        """A no-op coding changes nothing; object stores label plain bodies so."""
         assert fetched(talk(), ok(content_encoding=name)).key_set is not None
         both = ok(gzip.compress(KEY_SET, mtime=0), content_encoding=f"gzip,{name}")
         assert fetched(talk(), both).key_set is not None
 
     def test_several_gzip_members_are_one_body(self) -> None:
-        """As RFC 1952 has it, with the padding that some writers leave; the limit is for all."""
+        """Several gzip members are one body with one limit (RFC 1952), with the padding that some writers leave."""
         members = [gzip.compress(part, mtime=0) for part in (KEY_SET[:9], b"", KEY_SET[9:])]
         whole = b"".join(members)
         assert fetched(talk(), zipped(whole)).key_set is not None
@@ -443,22 +445,22 @@ class TestBody:
 
     @pytest.mark.parametrize("name", ["deflate", "br", "zstd", "gzip, gzip", "gzip, br", "é"])
     def test_another_encoding_is_a_failure(self, name: str) -> None:
-        """What was not asked for is not guessed at."""
+        """An encoding that was not requested is refused instead of guessed."""
         outcome = failed(talk(), ok(zlib.compress(KEY_SET), content_encoding=name))
         assert outcome.code == "bad_key_set"
         assert "Content-Encoding" in outcome.message
 
-    def test_an_answer_read_whole_already_is_taken_as_it_is(self) -> None:
-        """A mock transport's answer was decoded by the HTTP client, whatever its header says."""
+    def test_a_response_read_whole_already_is_used_as_it_is(self) -> None:
+        """A mock transport's response was decoded by the HTTP client, whatever its header says."""
         for name in ("gzip", "br"):
             one = Response(200, {"content-encoding": name}, KEY_SET, decoded=True)
             assert fetched(talk(), one).key_set is not None
 
-    def test_a_bomb_is_refused_before_it_is_held(self) -> None:
-        """10 MB of zeros in 10 kB of gzip cost no more memory than ``max_body`` and a little."""
+    def test_a_gzip_bomb_is_refused_before_it_is_held(self) -> None:
+        """10 MB of zeros in 10 kB of gzip cost little more memory than ``max_body``."""
         bomb = zipped(gzip.compress(bytes(10_000_000), mtime=0))
         policy = FetchPolicy(max_body=64 * 1024)
-        play(talk(fetch=policy), bomb)  # what is imported on first use is not counted
+        play(talk(fetch=policy), bomb)  # so that imports on first use are not counted
         tracemalloc.start()
         try:
             outcome = failed(talk(fetch=policy), bomb)
@@ -472,7 +474,7 @@ class TestBody:
     def test_no_more_than_one_byte_over_the_limit_is_inflated(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """One byte over is enough to know, and zlib is told so."""
+        """One byte over the limit suffices to know, so zlib inflates no more."""
         limits: list[int] = []
         real = zlib.decompressobj
 
@@ -500,20 +502,20 @@ class TestBody:
         ],
     )
     def test_gzip_that_is_cut_short_is_a_failure(self, raw: bytes) -> None:
-        """Half an answer is none, even where what is there would read as a key set."""
+        """A truncated body is refused, even if its readable part is a key set."""
         outcome = failed(talk(), zipped(raw))
         assert outcome.code == "bad_key_set"
         assert "truncated" in outcome.message
 
     @pytest.mark.parametrize("raw", [KEY_SET, zlib.compress(KEY_SET), b"\x1f\x8b\x08rubbish" * 9])
-    def test_what_says_gzip_and_is_not_is_a_failure(self, raw: bytes) -> None:
-        """A wrong label is not looked behind."""
+    def test_a_body_wrongly_labelled_gzip_is_a_failure(self, raw: bytes) -> None:
+        """A body that is labelled gzip but is not is refused."""
         outcome = failed(talk(), zipped(raw))
         assert outcome.code == "bad_key_set"
         assert "gzip" in outcome.message
 
     def test_a_wrong_checksum_is_a_failure(self) -> None:
-        """Bytes that were changed on the way are not a key set."""
+        """Bytes that were changed on the path are refused."""
         whole = bytearray(gzip.compress(KEY_SET, mtime=0))
         whole[-6] ^= 1
         assert failed(talk(), zipped(bytes(whole))).code == "bad_key_set"
@@ -548,15 +550,15 @@ class TestOutsiders:
     def test_a_failure_names_its_url_and_its_reason(
         self, answers: list[Response | Broken], said: str
     ) -> None:
-        """An operator who reads it knows what to change."""
+        """An operator who reads the failure knows what to change."""
         message = failed(talk(BY_METADATA), *answers).message
         assert said in message
         assert "https://idp.example.com/" in message or "keys.example" in message
         assert message.isascii()
         assert message.isprintable()
 
-    def test_a_url_is_named_without_its_query(self) -> None:
-        """It may hold a secret."""
+    def test_a_url_is_shown_without_its_query(self) -> None:
+        """The query of a URL may hold a secret, so no failure shows it."""
         secret = Provider(
             name="p",
             issuer="https://idp.example.com",
@@ -566,7 +568,7 @@ class TestOutsiders:
         assert "s3cret" not in failed(talk(secret), answer(404)).message
 
     def test_a_certificate_that_only_python_3_13_refuses_is_explained(self) -> None:
-        """The error says what changed and names the ways out; other certificates get no such hint."""
+        """The error says what Python 3.13 changed and names the fixes; other certificates get no such hint."""
         for code, strict in ((85, True), (89, True), (10, False), (62, False)):
             refused = ssl.SSLCertVerificationError("certificate verify failed")
             refused.verify_code, refused.verify_message = code, "Missing Authority Key Identifier"
@@ -610,7 +612,7 @@ class TestOutsiders:
         last_failed=st.booleans(),
         discovers=st.booleans(),
     )
-    def test_whatever_is_answered_there_is_an_outcome(
+    def test_every_response_has_an_outcome(
         self,
         answers: list[Response | Broken],
         known: bool,
@@ -618,7 +620,7 @@ class TestOutsiders:
         last_failed: bool,
         discovers: bool,
     ) -> None:
-        """No answer makes the conversation raise, ask for ever, or take what is no key set."""
+        """No response makes the conversation raise, loop, or accept anything but a key set."""
         steps = talk(
             BY_METADATA if discovers else AT_URL,
             validators=held,

@@ -1,4 +1,4 @@
-"""What an answer's headers may say of its life, and what of that counts."""
+"""What a response's headers may say about its lifetime, and what of that counts."""
 
 import time
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from jwks_client._core.keysets.freshness import (
 )
 
 NOW = 1_700_000_000.0
-POLICY = CachePolicy()  # ttl 300, from 60 to 3600; stale for 3600
+POLICY = CachePolicy()  # ttl 300, from 60 to 3600; stale_if_error 3600
 
 
 def life(policy: CachePolicy = POLICY, *, wall: float = NOW, **headers: str) -> float:
-    """The life that a 200 with these headers has; ``_`` in a name stands for ``-``."""
+    """Return the lifetime of a 200 with these headers; ``_`` in a name stands for ``-``."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     fresh = read_freshness(named, policy, wall, renewed=False)
     assert fresh is not None
@@ -29,20 +29,20 @@ def life(policy: CachePolicy = POLICY, *, wall: float = NOW, **headers: str) -> 
 
 
 def stale_for(cache_control: str, policy: CachePolicy = POLICY) -> float:
-    """How long past its life a 200 with this Cache-Control may serve."""
+    """Return how long past its lifetime a 200 with this Cache-Control may serve."""
     fresh = read_freshness({"cache-control": cache_control}, policy, NOW, renewed=False)
     assert fresh is not None
     return fresh.stale_for
 
 
 def date(offset: float) -> str:
-    """An HTTP date so many seconds from now."""
+    """Return an HTTP date so many seconds from now."""
     return formatdate(NOW + offset, usegmt=True)
 
 
 @pytest.fixture(params=["UTC0", "EST5", "IST-5:30"])
 def time_zone(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A machine that stands in one time zone, then in another."""
+    """Run the test in one time zone, then in another."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", request.param)
         time.tzset()
@@ -51,8 +51,8 @@ def time_zone(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 class TestLife:
-    def test_silence_gives_the_policy_s_own_life(self) -> None:
-        """An answer that says nothing has the policy's life and time to serve an outage."""
+    def test_without_headers_the_policy_s_lifetime_counts(self) -> None:
+        """A response without caching headers has the policy's lifetime and stale time."""
         policy = CachePolicy(ttl=111, stale_if_error=222)
         assert read_freshness({}, policy, NOW, renewed=False) == Freshness(111, 222)
 
@@ -62,18 +62,18 @@ class TestLife:
             ("max-age=600", 600),
             ("max-age=60", 60),
             ("max-age=3600", 3600),
-            ("max-age=15", 60),  # Auth0 has said so
+            ("max-age=15", 60),  # Auth0 sends this
             ("max-age=0", 60),
             ("max-age=3601", 3600),
-            ("max-age=3801600", 3600),  # Okta has said so
+            ("max-age=3801600", 3600),  # Okta sends this
         ],
     )
     def test_max_age_counts_within_the_bounds(self, told: str, expected: float) -> None:
-        """``max-age`` sets the life, never below ``min_ttl`` or above ``max_ttl``."""
+        """``max-age`` sets the lifetime, never below ``min_ttl`` or above ``max_ttl``."""
         assert life(cache_control=told) == expected
 
-    def test_numbers_beyond_counting_keep_it_within_the_bounds(self) -> None:
-        """Two of them, one less the other, are no life that never begins or never ends."""
+    def test_huge_numbers_stay_within_the_bounds(self) -> None:
+        """The difference of two huge numbers stays within the bounds."""
         endless = "9" * 400
         assert life(cache_control=f"max-age={endless}") == 3600
         assert life(cache_control=f"max-age={endless}", age=endless) == 60
@@ -112,21 +112,21 @@ class TestLife:
             "private, no-cache, no-store, max-age=0, must-revalidate",
         ],
     )
-    def test_a_set_that_may_not_be_stored_has_the_shortest_life(self, told: str) -> None:
-        """``no-store`` and ``no-cache`` give ``min_ttl``, whatever else is said."""
+    def test_no_store_and_no_cache_give_the_shortest_lifetime(self, told: str) -> None:
+        """``no-store`` and ``no-cache`` give ``min_ttl``, whatever else the header says."""
         policy = CachePolicy(min_ttl=77)
         assert life(policy, cache_control=told, expires=date(3000)) == 77
 
     @pytest.mark.parametrize(
         "told", ["max-age=", "max-age", "max-age=soon", "max-age=-1", "max-age=60.5", "max-age=1e9"]
     )
-    def test_a_max_age_that_cannot_be_read_is_none(self, told: str) -> None:
-        """Freshness that cannot be read is none (RFC 9111, section 4.2.1): ``min_ttl``."""
+    def test_an_unreadable_max_age_gives_the_shortest_lifetime(self, told: str) -> None:
+        """An unreadable ``max-age`` gives ``min_ttl`` (RFC 9111, section 4.2.1)."""
         assert life(cache_control=told, expires=date(3000)) == 60
 
     @pytest.mark.parametrize("told", ["2147483648", "9999999999", "99999999999", "1" + "0" * 40])
-    def test_a_max_age_beyond_counting_is_long(self, told: str) -> None:
-        """However many digits, a large number is large (RFC 9111, section 1.2.2): ``max_ttl``."""
+    def test_a_huge_max_age_gives_the_longest_lifetime(self, told: str) -> None:
+        """A ``max-age`` of any number of digits is large (RFC 9111, section 1.2.2): ``max_ttl``."""
         assert life(cache_control=f"max-age={told}") == 3600
 
     @pytest.mark.parametrize(
@@ -144,27 +144,27 @@ class TestLife:
             ("", 900),
         ],
     )
-    def test_age_is_taken_off(self, age: str, expected: float) -> None:
-        """What a cache on the way kept it for is gone; an Age that cannot be read counts as 0."""
+    def test_age_is_subtracted(self, age: str, expected: float) -> None:
+        """Time spent in a cache on the path is subtracted; an unreadable Age counts as 0."""
         assert life(cache_control="max-age=900", age=age) == expected
 
-    def test_expires_counts_from_the_answer_s_own_date(self) -> None:
-        """``Expires`` less ``Date`` is the life, so that the provider's clock may be wrong."""
+    def test_expires_counts_from_the_response_s_own_date(self) -> None:
+        """The lifetime is ``Expires`` minus ``Date``, so the provider's clock may be wrong."""
         assert life(expires=date(90_000 + 500), date=date(90_000)) == 500
 
     @pytest.mark.parametrize("sent", ["", "yesterday", "0"])
     def test_expires_without_a_date_counts_from_now(self, sent: str) -> None:
-        """Without a ``Date`` that can be read, the life is ``Expires`` less now."""
+        """Without a readable ``Date`` the lifetime is ``Expires`` minus now."""
         assert life(expires=date(500), date=sent) == 500
         assert life(expires=date(500), wall=NOW + 100) == 400
 
     @pytest.mark.parametrize("told", ["0", "-1", "", "never", "1700000900", date(-500)])
-    def test_expires_in_the_past_or_unreadable_is_over(self, told: str) -> None:
-        """An ``Expires`` that is no date has passed (RFC 9111, section 5.3): ``min_ttl``."""
+    def test_expires_in_the_past_or_unreadable_gives_the_shortest_lifetime(self, told: str) -> None:
+        """An unreadable ``Expires`` counts as past (RFC 9111, section 5.3): ``min_ttl``."""
         assert life(expires=told) == 60
 
     def test_max_age_beats_expires(self) -> None:
-        """With both, ``Expires`` is not looked at (RFC 9111, section 5.3)."""
+        """With both headers, ``Expires`` is ignored (RFC 9111, section 5.3)."""
         assert life(cache_control="max-age=600", expires=date(1000), date=date(0)) == 600
         assert life(cache_control="public", expires=date(1000), date=date(0)) == 1000
 
@@ -179,8 +179,8 @@ class TestLife:
             {"expires": date(-500)},
         ],
     )
-    def test_a_policy_without_a_shortest_life_has_none(self, headers: dict[str, str]) -> None:
-        """With ``min_ttl=0`` what is over is over at once: exactly 0, and never less."""
+    def test_a_policy_may_have_no_shortest_lifetime(self, headers: dict[str, str]) -> None:
+        """With ``min_ttl=0`` the shortest lifetime is exactly 0, never negative."""
         assert life(CachePolicy(min_ttl=0), **headers) == 0
 
     @pytest.mark.usefixtures("time_zone")
@@ -193,12 +193,12 @@ class TestLife:
         ],
     )
     def test_dates_are_gmt_in_each_of_http_s_forms(self, told: str) -> None:
-        """The three forms of RFC 9110, section 5.6.7, mean GMT, wherever this machine stands."""
+        """All three date forms of RFC 9110, section 5.6.7, mean GMT, whatever this machine's time zone."""
         assert life(expires=told) == 500
         assert retry_after({"retry-after": told}, NOW + 400) == 100
 
     def test_headers_can_be_ignored(self) -> None:
-        """With ``honour_headers=False`` the life is ``ttl``, whatever the answer says."""
+        """With ``honour_headers=False`` the lifetime is ``ttl``, whatever the response says."""
         policy = CachePolicy(ttl=300, honour_headers=False)
         assert life(policy, cache_control="max-age=600") == 300
         assert life(policy, cache_control="no-store") == 300
@@ -222,21 +222,21 @@ class TestStaleIfError:
         ],
     )
     def test_only_a_smaller_stale_if_error_wins(self, told: str, expected: float) -> None:
-        """The answer can shorten how long it serves an outage, by that directive and no other."""
+        """The response can shorten the stale time, by ``stale-if-error`` and no other directive."""
         assert stale_for(told) == expected
 
-    def test_it_wins_beside_headers_that_are_ignored(self) -> None:
-        """``honour_headers`` is about the life; the wish to fail closed sooner stands."""
+    def test_a_smaller_stale_if_error_wins_although_headers_are_ignored(self) -> None:
+        """``honour_headers=False`` ignores the lifetime of a response, but not its shorter stale-if-error."""
         assert stale_for("stale-if-error=9", CachePolicy(honour_headers=False)) == 9
 
     def test_a_policy_that_fails_closed_stays_closed(self) -> None:
-        """With ``stale_if_error=0`` no answer opens it."""
+        """With ``stale_if_error=0`` no response can extend the stale time."""
         assert stale_for("stale-if-error=600", CachePolicy(stale_if_error=0)) == 0
 
 
 class TestRenewal:
-    def test_a_304_that_says_nothing_keeps_the_former_life(self) -> None:
-        """None stands for: the life that the set had begins again."""
+    def test_a_304_without_headers_keeps_the_former_lifetime(self) -> None:
+        """A 304 without caching headers has None as its lifetime: the set's former lifetime begins again."""
         assert read_freshness({}, POLICY, NOW, renewed=True) is None
         assert read_freshness({"age": "7"}, POLICY, NOW, renewed=True) is None
 
@@ -249,14 +249,14 @@ class TestRenewal:
             ({"expires": date(700), "date": date(0)}, Freshness(700, 3600)),
         ],
     )
-    def test_a_304_that_says_something_is_heard(
+    def test_a_304_with_headers_sets_a_new_lifetime(
         self, headers: dict[str, str], expected: Freshness
     ) -> None:
-        """A renewal's headers replace the former ones (RFC 9111, section 3.2)."""
+        """A 304's headers replace the former ones (RFC 9111, section 3.2)."""
         assert read_freshness(headers, POLICY, NOW, renewed=True) == expected
 
-    def test_a_304_keeps_the_life_where_headers_are_ignored(self) -> None:
-        """``honour_headers=False`` and an ``Expires`` that therefore says nothing."""
+    def test_a_304_keeps_the_lifetime_where_headers_are_ignored(self) -> None:
+        """With ``honour_headers=False`` a 304 with ``Expires`` keeps the former lifetime."""
         policy = CachePolicy(honour_headers=False)
         assert read_freshness({"expires": date(700)}, policy, NOW, renewed=True) is None
 
@@ -279,8 +279,8 @@ class TestRetryAfter:
             (date(86400), 300),
         ],
     )
-    def test_seconds_and_dates_up_to_the_cap(self, told: str, expected: float) -> None:
-        """A provider's wish to be left alone is obeyed up to 300 seconds, given either way."""
+    def test_retry_after_is_read_up_to_the_cap(self, told: str, expected: float) -> None:
+        """Retry-After, in seconds or as a date, is obeyed up to 300 seconds."""
         assert retry_after({"retry-after": told}, NOW) == expected
 
     @pytest.mark.parametrize(
@@ -298,16 +298,16 @@ class TestRetryAfter:
             "Tue, 99 Nov 2023 22:21:40 GMT",
         ],
     )
-    def test_garbage_is_no_wish(self, told: str) -> None:
-        """What is neither whole seconds nor a date counts as absent."""
+    def test_an_unreadable_retry_after_counts_as_absent(self, told: str) -> None:
+        """A Retry-After that is neither whole seconds nor a date counts as absent."""
         assert retry_after({"retry-after": told}, NOW) is None
 
-    def test_absent_is_no_wish(self) -> None:
-        """No header, no wish."""
+    def test_an_absent_retry_after_is_none(self) -> None:
+        """A response without Retry-After gives None."""
         assert retry_after({}, NOW) is None
 
 
-# What headers are made of, in any order, among any other text.
+# Fragments of header values in any order, among other text.
 WORDS = [
     *(
         "max-age",
@@ -349,6 +349,6 @@ def test_no_header_breaks_the_bounds(headers: dict[str, str], renewed: bool, wal
         ({"cache-control": "max-age=600", "age": "900"}, 0),
     ],
 )
-def test_the_stated_lifetime_has_no_bounds_of_a_policy(headers, expected):
-    """`doctor` shows what the provider says, whatever a client makes of it."""
+def test_the_stated_lifetime_ignores_the_policy(headers, expected):
+    """The stated lifetime ignores the policy: `doctor` shows what the provider says."""
     assert stated_lifetime(headers, 1_700_000_000.0) == expected

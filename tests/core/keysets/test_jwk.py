@@ -1,4 +1,4 @@
-"""Key sets: read tolerantly, each entry by itself; chosen from exactly."""
+"""Key sets: read tolerantly, each entry alone; keys are selected strictly."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def only(entry: object) -> Key:
 
 
 def kids(selection: object) -> list[str | None]:
-    """The kids of the keys to try, in order."""
+    """Return the kids of the keys to try, in order."""
     assert isinstance(selection, Found)
     return [key.kid for key in selection.keys]
 
@@ -65,7 +65,7 @@ def bad(raw: object, max_keys: int = 100) -> str:
 
 
 def why_unusable(entry: object) -> str:
-    """The code of the one entry that is not used, between two that are."""
+    """Return the code of the one unusable entry, placed between two usable ones."""
     key_set = read(GOOD, entry, {**GOOD, "kid": "also"})
     assert [key.kid for key in key_set] == ["good", "also"]
     (unusable,) = key_set.unusable
@@ -75,10 +75,10 @@ def why_unusable(entry: object) -> str:
 
 
 class TestDocuments:
-    """What is a key set at all (RFC 7517, section 5)."""
+    """Which documents are key sets (RFC 7517, section 5)."""
 
     def test_a_set_is_read_from_octets_text_or_an_object(self):
-        """The same set in three forms is the same set."""
+        """Octets, text and an object give the same key set."""
         raw = document(GOOD)
         assert read_key_set(raw, max_keys=1) == read_key_set(raw.decode(), max_keys=1)
         assert read_key_set(raw, max_keys=1) == read_key_set(json.loads(raw), max_keys=1)
@@ -86,7 +86,7 @@ class TestDocuments:
         assert read_key_set(raw, max_keys=1) == read_key_set(frozen, max_keys=1)
 
     def test_a_byte_order_mark_and_unknown_members_are_no_error(self):
-        """Real providers serve both."""
+        """A byte order mark and unknown members are accepted, because real providers serve both."""
         raw = document(GOOD, version=1, meta={"a": [None]}, Keys=[])
         for form in (BOM + raw, "\ufeff" + raw.decode()):
             assert read_key_set(form, max_keys=1) == read(GOOD)
@@ -111,13 +111,13 @@ class TestDocuments:
             pytest.param(b'{"keys":' * 60_000, id="deep objects"),
         ],
     )
-    def test_what_is_no_json_is_said_to_be_none(self, raw):
-        """Cut, HTML, another encoding, too deep: no key set, and never another exception."""
+    def test_invalid_json_is_reported_as_such(self, raw):
+        """A cut document, HTML, another encoding or too many levels raise BadKeySet and no other exception."""
         assert bad(raw) == "its body is not JSON"
 
     @pytest.mark.parametrize("raw", [b"null", b"[]", b'"x"', b"5", b"true", json.dumps([GOOD])])
-    def test_what_is_no_object_is_said_to_be_none(self, raw):
-        """A bare list of keys is no key set either."""
+    def test_anything_but_an_object_is_reported_as_such(self, raw):
+        """A document that is not an object is refused, a bare list of keys included."""
         assert bad(raw) == "it is JSON, but not an object"
 
     @pytest.mark.parametrize(
@@ -135,37 +135,37 @@ class TestDocuments:
         ],
     )
     def test_keys_is_a_list(self, raw):
-        """keys is missing, null, or something else: no key set, as octets and as an object."""
+        """A document whose `keys` is missing, null or not a list is refused, as octets and as an object."""
         assert bad(raw) == "it has no list 'keys'"
         if not isinstance(raw.get("keys"), tuple):
             assert bad(json.dumps(raw).encode()) == "it has no list 'keys'"
 
     def test_an_empty_list_is_a_set_without_keys(self):
-        """A well-formed document in which nothing is found says just that."""
+        """A well-formed document without entries is refused as a set without keys."""
         assert bad(document()) == "it has no entries"
 
     def test_a_set_in_which_nothing_is_usable_says_so(self):
-        """What is wrong is the keys, not the token's kid."""
+        """The error of a set without usable keys blames the keys, not the token's kid."""
         entries = [{"kty": "oct", "k": "AAAA"}, rsa_jwk(1024), 5]
         message = bad(document(*entries))
         assert message.startswith("none of its 3 entries is usable (")
         assert "1: RSA of 1024 bits" in message
 
     def test_equal_reasons_are_counted(self):
-        """Forty weak keys are one reason, the most frequent comes first."""
+        """Equal reasons are counted, and the most frequent comes first."""
         message = bad(document(*[rsa_jwk(1024)] * 3, {"kty": "K"}))
         assert "(3: RSA of 1024 bits" in message
         assert "; 1: " in message
 
     def test_a_reason_is_escaped_and_truncated(self):
-        """An outsider wrote parts of it."""
+        """A reason is escaped and truncated, because an outsider wrote parts of it."""
         message = bad(document({"kty": "\x1b[2J\n" + "é" * 500}))
         assert message.isascii()
         assert message.isprintable()
         assert len(message) < 1500
 
-    def test_the_use_and_alg_that_were_met_are_named(self):
-        """`jwt-svid` (SPIFFE) and names of other stacks are refused by name; the text stays short."""
+    def test_an_unsupported_use_or_alg_is_named(self):
+        """Values such as `jwt-svid` (SPIFFE) are refused by name, and the text stays short."""
         entries = [rsa_jwk(use="jwt-svid"), rsa_jwk(use="jwt-svid"), rsa_jwk(alg="RSA256")]
         message = bad(document(*entries))
         assert "2: its use is 'jwt-svid'; it must be 'sig' or absent" in message
@@ -173,15 +173,15 @@ class TestDocuments:
         assert len(bad(document(*(rsa_jwk(alg="A" * 5000 + str(n)) for n in range(50))))) < 1500
 
     def test_more_entries_than_max_keys_are_not_read(self):
-        """The limit itself is within; usable or not, each entry counts."""
+        """A set of exactly max_keys entries is read; usable or not, each entry counts."""
         entries = [GOOD, None, None]
         assert len(read(*entries, max_keys=3)) == 1
         assert "more than 2 entries (3; see max_keys)" in bad(document(*entries), max_keys=2)
         assert len(read(*[None] * 99, GOOD)) == 1
         assert "more than 100 entries (101; see max_keys)" in bad(document(*[None] * 100, GOOD))
 
-    def test_a_member_that_stands_twice_at_top_level_spoils_the_set(self):
-        """Two lists of keys are two sets; nobody knows which was meant."""
+    def test_a_repeated_member_at_top_level_makes_the_set_invalid(self):
+        """A set with two lists of keys is refused: which of them counts is ambiguous."""
         good = json.dumps([GOOD])
         for raw in (
             f'{{"keys":{good},"keys":{good}}}',
@@ -190,8 +190,8 @@ class TestDocuments:
         ):
             assert bad(raw) == "it has a duplicate member"
 
-    def test_a_member_that_stands_twice_elsewhere_spoils_nothing(self):
-        """Inside of members that nobody reads, repeats mean nothing."""
+    def test_a_repeated_member_in_an_ignored_member_is_harmless(self):
+        """A repeated member inside an ignored member changes nothing."""
         entry = json.dumps(GOOD)[:-1]
         raw = f'{{"meta":{{"a":1,"a":2}},"keys":[{entry},"x":{{"a":1,"a":2}}}}]}}'
         assert read_key_set(raw, max_keys=1) == read(GOOD)
@@ -199,7 +199,7 @@ class TestDocuments:
     @settings(deadline=None)
     @given(st.binary(max_size=200) | st.text(max_size=200))
     def test_no_octets_make_it_raise_anything_else(self, raw):
-        """Junk is a BadKeySet, whatever it is."""
+        """Any octets give a key set or a BadKeySet."""
         bad(raw)
 
     @settings(deadline=None)
@@ -220,14 +220,14 @@ class TestDocuments:
             ),
         )
     )
-    def test_no_entry_costs_the_others(self, entry):
-        """Whatever JSON stands beside it, a good entry is read, and the other is at most unusable."""
+    def test_no_entry_spoils_its_neighbours(self, entry):
+        """Whatever JSON stands beside a good entry, the good entry is read."""
         key_set = read(GOOD, entry)
         assert key_set.select("good", "RS256") == Found((only(GOOD),))
         assert [bad.index for bad in key_set.unusable] == [1]
 
-    def test_a_number_of_any_length_costs_its_entry_at_most(self):
-        """An entry with a number longer than Python turns into an int is odd, and the others are read."""
+    def test_a_number_of_any_length_spoils_its_entry_at_most(self):
+        """An entry with a number too long for Python's int is unusable at most, and the other entries are read."""
         entry = json.dumps(GOOD)
         raw = f'{{"keys":[{entry},{{"kty":"RSA","n":{"9" * 5000},"e":"AQAB"}}]}}'
         assert [key.kid for key in read_key_set(raw, max_keys=2)] == ["good"]
@@ -237,8 +237,8 @@ class TestKeys:
     """A usable entry as a `Key`."""
 
     @pytest.mark.parametrize("algorithm", FITS)
-    def test_what_a_key_says(self, algorithm):
-        """A key carries its members, and the algorithms that it fits."""
+    def test_a_key_has_its_members(self, algorithm):
+        """A key has its members, and the algorithms that it fits."""
         entry = jwk(algorithm, kid="Kid/+=.0")
         key = only(entry)
         assert key.kid == "Kid/+=.0"
@@ -257,26 +257,26 @@ class TestKeys:
 
     @pytest.mark.parametrize("algorithm", [name for name in FITS if "ML-DSA" not in name])
     def test_without_alg_every_algorithm_of_its_type_fits(self, algorithm):
-        """A key that names no algorithm fits each that its type and curve allow."""
+        """A key without alg fits every algorithm that its type and curve allow."""
         key = only(jwk(algorithm, "alg", "use", "kid"))
         assert key.algorithms == FITS[algorithm]
         assert (key.kid, key.alg, key.use) == (None, None, None)
 
     @pytest.mark.parametrize("named", sorted(RSA))
     def test_an_rsa_key_with_alg_is_for_that_one(self, named):
-        """Of RSA's six algorithms each is its own (RFC 8725, section 3.1)."""
+        """An RSA key with alg is for that algorithm only (RFC 8725, section 3.1)."""
         assert only(rsa_jwk(alg=named)).algorithms == {named}
 
     @pytest.mark.parametrize("curve", ["Ed25519", "Ed448"])
     def test_an_okp_key_may_name_itself_by_either_name(self, curve):
-        """EdDSA and the curve's own name are one algorithm, whichever the entry and the token say."""
+        """EdDSA and the curve's own name mean the same algorithm, in the entry and in the token."""
         for named in ("EdDSA", curve):
             key = only(jwk(curve, alg=named))
             assert (key.alg, key.algorithms) == (named, {"EdDSA", curve})
 
     @pytest.mark.parametrize("kid", ["", "0", "1", "a.b:c/d+e=", "f" * 80, "ключ", " ", "\ud800"])
     def test_a_kid_may_be_any_string(self, kid):
-        """Any string is a kid, and nothing of it is interpreted."""
+        """Any string is a kid, and it is not interpreted."""
         assert only({**GOOD, "kid": kid}).kid == kid
 
     @pytest.mark.parametrize(
@@ -290,23 +290,23 @@ class TestKeys:
         ],
     )
     def test_other_members_change_nothing(self, extra):
-        """Certificates are neither used nor trusted, unknown members ignored, sig and verify expected."""
+        """Certificates are neither used nor trusted, unknown members are ignored, and `sig` and `verify` are accepted."""
         key = only({**GOOD, **extra})
         assert dataclasses.replace(key, use=None) == only(GOOD)
 
     def test_the_issuer_of_an_entry_is_kept(self):
-        """Entra says per key whose it is; the claim check compares it."""
+        """Entra names the issuer of each key, and the claim check compares it."""
         issuer = "https://login.test/{tenantid}/v2.0"
         assert only({**GOOD, "issuer": issuer}).issuer == issuer
 
     @pytest.mark.parametrize("issuer", [5, ["https://login.test/a/v2.0"], {}, True, None, ""])
-    def test_an_issuer_that_is_no_string_is_not_taken_for_none(self, issuer):
-        """A key that names an issuer in a way that matches nothing is nobody's, not everybody's."""
+    def test_an_issuer_that_is_not_a_string_matches_none(self, issuer):
+        """A key whose issuer is not a string matches no issuer, instead of every issuer."""
         entry = {**rsa_jwk(), "kid": "odd", "issuer": issuer}
         assert all(key.issuer is not None for key in read(GOOD, entry).with_kid("odd"))
 
-    def test_a_key_is_a_value_without_its_material_in_sight(self):
-        """Keys are frozen and hashable, and a repr shows no key object."""
+    def test_a_key_is_a_value_and_hides_its_material(self):
+        """A key is frozen and hashable, and its repr shows no key object."""
         key = only(GOOD)
         assert key == only(GOOD)
         assert hash(key) == hash(only(GOOD))
@@ -316,13 +316,13 @@ class TestKeys:
         assert GOOD["n"] not in repr(key)
 
     def test_new_material_under_an_old_kid_is_another_key(self):
-        """A key is its kid and its material."""
+        """A key's identity is its kid and its material."""
         assert only(rsa_jwk(kid="a", which=1)) != only(rsa_jwk(kid="a", which=2))
         assert only(rsa_jwk(kid="a", which=1)) != only(rsa_jwk(kid="b", which=1))
 
 
 class TestEmptyMembers:
-    """Serializers write null, "" or [] for members that are absent: such an entry stays usable."""
+    """Members that serializers write as null, "" or [] count as absent, so the entry stays usable."""
 
     @pytest.mark.parametrize("empty", [None, "", []])
     @pytest.mark.parametrize(
@@ -350,12 +350,12 @@ class TestEmptyMembers:
 
     @pytest.mark.parametrize("empty", [None, []])
     def test_an_empty_kid_that_is_not_a_string_is_no_kid(self, empty):
-        """Only a string is a kid."""
+        """An empty value that is not a string is not a kid."""
         (key,) = read({**GOOD, "kid": empty})
         assert key.kid is None
 
     def test_the_empty_string_is_a_kid_like_any_other(self):
-        """A token may name it, and an entry without a kid does not answer to it."""
+        """A token may name an empty kid, and an entry without a kid does not match it."""
         key_set = read({**GOOD, "kid": ""})
         assert [key.kid for key in key_set.with_kid("")] == [""]
         assert not read({**GOOD, "kid": None}).with_kid("")
@@ -363,20 +363,20 @@ class TestEmptyMembers:
     @pytest.mark.parametrize("member", ["kty", "n", "e"])
     @pytest.mark.parametrize("empty", [None, "", []])
     def test_an_empty_member_that_is_needed_is_missing(self, member, empty):
-        """Material is never made of nothing."""
+        """An empty required member counts as missing, so no key is built from it."""
         assert why_unusable({**rsa_jwk(), member: empty}) == "malformed_key"
 
 
 class TestUnusableEntries:
-    """One bad entry is kept with its reason and never costs the others."""
+    """An unusable entry is kept with its reason and never spoils the others."""
 
     @pytest.mark.parametrize("entry", [None, 5, True, "x", [], [GOOD], ""])
-    def test_an_entry_that_is_no_object(self, entry):
-        """Only objects are keys."""
+    def test_an_entry_that_is_not_an_object(self, entry):
+        """An entry that is not an object is unusable."""
         assert why_unusable(entry) == "malformed_key"
 
-    def test_an_entry_in_which_a_member_stands_twice(self):
-        """Two values of one member are two keys; nobody knows which was meant. Equal ones too."""
+    def test_an_entry_with_a_repeated_member(self):
+        """An entry with a repeated member is unusable, even if the two values are equal: which counts is ambiguous."""
         good, entry = json.dumps(GOOD), json.dumps(rsa_jwk())[:-1]
         for repeat in ('"kid":"a","kid":"b"', '"kty":"RSA"', r'"\u006eote":1,"note":1'):
             raw = f'{{"keys":[{entry},{repeat}}},{good}]}}'
@@ -387,7 +387,7 @@ class TestUnusableEntries:
     @pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"])
     @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519", "ML-DSA-44"])
     def test_an_entry_with_private_members(self, member, algorithm):
-        """Whoever published a private key has lost it; its value, of any type, is never shown."""
+        """A published private key is compromised, so the entry is unusable; its value, of any type, is never shown."""
         for value in ("s3cret", 5, ["s3cret"], {}, [None], " ", False, 0):
             entry = jwk(algorithm, kid="private", **{member: value})
             assert why_unusable(entry) == "private_key"
@@ -396,15 +396,15 @@ class TestUnusableEntries:
             assert "compromised" in unusable.reason
 
     def test_a_symmetric_key(self):
-        """oct is never used and never shown."""
+        """A symmetric key is never used and never shown."""
         entry = {"kty": "oct", "kid": "s", "alg": "HS256", "k": to_text(b"s3cret" * 8)}
         assert why_unusable(entry) == "symmetric_key"
         assert entry["k"][:8] not in repr(read(GOOD, entry).unusable)
 
     @pytest.mark.parametrize("member", ["kid", "alg", "use"])
     @pytest.mark.parametrize("value", [5, 0, True, False, ["good"], {}])
-    def test_a_word_that_is_no_string(self, member, value):
-        """kid, alg and use are strings where they are there."""
+    def test_a_member_that_is_not_a_string(self, member, value):
+        """An entry whose kid, alg or use is not a string is unusable."""
         assert why_unusable({**rsa_jwk(), member: value}) == "malformed_key"
         (unusable,) = read(GOOD, {**rsa_jwk(), member: value}).unusable
         assert member in unusable.reason
@@ -412,22 +412,22 @@ class TestUnusableEntries:
 
     @pytest.mark.parametrize("use", ["enc", "tls", " ", "SIG", "sig ", "signature", "jwt-svid"])
     def test_a_use_other_than_sig(self, use):
-        """use is sig exactly (RFC 7517, section 4.2)."""
+        """An entry with another use than exactly `sig` is unusable (RFC 7517, section 4.2)."""
         assert why_unusable({**rsa_jwk(), "use": use}) == "not_for_signatures"
         (unusable,) = read(GOOD, {**rsa_jwk(), "use": use}).unusable
         assert repr(use) in unusable.reason
 
     @pytest.mark.parametrize("operations", [["sign"], ["encrypt", "decrypt"], ["Verify"], [""]])
     def test_operations_without_verify(self, operations):
-        """key_ops contains verify or is absent."""
+        """An entry whose key_ops lacks `verify` is unusable."""
         assert why_unusable({**rsa_jwk(), "key_ops": operations}) == "not_for_signatures"
 
     @pytest.mark.parametrize(
         "operations",
         ["verify", {"verify": 1}, {}, 5, ["verify", 5], ["verify", None], ["verify", "verify"]],
     )
-    def test_operations_that_are_no_list_of_distinct_strings(self, operations):
-        """key_ops is an array of distinct strings (RFC 7517, section 4.3)."""
+    def test_operations_that_are_not_a_list_of_distinct_strings(self, operations):
+        """An entry whose key_ops is not an array of distinct strings is unusable (RFC 7517, section 4.3)."""
         assert why_unusable({**rsa_jwk(), "key_ops": operations}) == "malformed_key"
 
     @pytest.mark.parametrize(
@@ -443,7 +443,7 @@ class TestUnusableEntries:
         ],
     )
     def test_an_algorithm_that_contradicts_the_key(self, algorithm, alg):
-        """alg, kty and crv agree, else nobody knows what the key is for."""
+        """An entry whose alg, kty and crv contradict each other is unusable."""
         assert why_unusable(jwk(algorithm, alg=alg)) == "wrong_algorithm"
 
     @pytest.mark.parametrize(
@@ -464,11 +464,11 @@ class TestUnusableEntries:
         ],
     )
     def test_a_key_that_cannot_be_built(self, entry, code):
-        """What the algorithms make no key of is unusable, wherever it stands in the list."""
+        """An entry from which no key can be built is unusable, in any position of the list."""
         assert why_unusable(entry) == code
 
-    def test_an_unusable_entry_tells_what_it_is(self):
-        """Its place and its words are kept for people, where they are words."""
+    def test_an_unusable_entry_describes_itself(self):
+        """An unusable entry keeps its index and its members for people, where they are strings."""
         entry = {"kty": "oct", "kid": "s", "alg": "HS256", "use": "sig", "k": "AAAA"}
         (unusable,) = read(GOOD, entry).unusable
         assert (unusable.index, unusable.kid, unusable.kty) == (1, "s", "oct")
@@ -481,29 +481,29 @@ class TestUnusableEntries:
 
 
 class TestSelection:
-    """`KeySet.select`: what a token says about its key narrows the choice and never widens it."""
+    """`KeySet.select`: a token's header narrows the choice of keys and never widens it."""
 
     def test_a_kid_is_compared_exactly(self):
-        """Case, blanks and type count; another key that might verify is not tried."""
+        """Case, blanks and type of a kid count; another key that might verify is not tried."""
         key_set = read(rsa_jwk(kid="Key-1"))
         assert kids(key_set.select("Key-1", "RS256")) == ["Key-1"]
         for kid in ("key-1", "Key-1 ", " Key-1", "Key-", "Key-11", "", "Key\u20101"):
             assert key_set.select(kid, "RS256") == Missing()
 
     def test_an_empty_kid_is_a_kid(self):
-        """The empty string is a kid like any other, not the lack of one."""
+        """An empty kid is a kid like any other and not an absent one."""
         key_set = read(rsa_jwk(kid="", which=1), rsa_jwk(which=2))
         assert kids(key_set.select("", "RS256")) == [""]
         assert kids(key_set.select(None, "RS256")) == ["", None]
 
     def test_a_key_without_kid_never_answers_a_token_with_one(self):
-        """Where entries have no kid, a token that names one finds nothing."""
+        """A token that names a kid never gets a key without a kid."""
         key_set = read(rsa_jwk(which=1), rsa_jwk(kid="a", which=2))
         assert key_set.select("b", "RS256") == Missing()
         assert kids(key_set.select("a", "RS256")) == ["a"]
 
-    def test_a_token_without_kid_is_for_every_key_that_fits(self):
-        """Keys with and without kid are tried, in the order of the set, and only those that fit."""
+    def test_a_token_without_kid_gets_every_key_that_fits(self):
+        """A token without kid gets all keys that fit, with and without kid, in the order of the set."""
         key_set = read(
             rsa_jwk(kid="a"),
             jwk("ES256", kid="b"),
@@ -515,8 +515,8 @@ class TestSelection:
         assert kids(key_set.select(None, "ES256")) == ["b"]
         assert key_set.select(None, "ES384") == Missing()
 
-    def test_several_keys_of_one_kid_are_told_apart_by_algorithm(self):
-        """With one kid for several keys, the algorithm narrows the choice; what is left is tried in order."""
+    def test_keys_that_share_a_kid_are_selected_by_algorithm(self):
+        """Where several keys share a kid, the algorithm narrows the choice, and the rest are tried in order."""
         key_set = read(
             rsa_jwk(kid="a", which=1, alg="RS256"),
             jwk("ES256", kid="a"),
@@ -529,7 +529,7 @@ class TestSelection:
 
     @pytest.mark.parametrize("kid", ["a", None])
     def test_up_to_four_that_fit_are_tried_in_order_and_five_are_ambiguous(self, kid):
-        """The work that one token can cause is bounded."""
+        """Up to four fitting keys are tried and five are ambiguous, which bounds the work that a token can cause."""
         entries = [rsa_jwk(kid="a", which=which) for which in (4, 2, 3, 1, 0)]
         for count in (1, 2, 3, 4):
             key_set = read(*entries[:count])
@@ -541,7 +541,7 @@ class TestSelection:
 
     @pytest.mark.parametrize("kid", ["a", None])
     def test_one_key_under_several_entries_is_one_candidate(self, kid):
-        """Two certificates of one key are two entries, and nothing to be ambiguous about."""
+        """Two entries with the same key (two certificates, say) are one candidate and not ambiguous."""
         same = [rsa_jwk(kid="a", x5t=str(at)) for at in range(5)]
         others = [rsa_jwk(kid="a", which=which) for which in (1, 2, 3)]
         one = read(*same).select(kid, "RS256")
@@ -554,14 +554,14 @@ class TestSelection:
         fifth = rsa_jwk(kid="a", which=4)
         assert read(*same, *others, fifth).select(kid, "RS256") == Ambiguous()
 
-    def test_a_kid_whose_keys_do_not_fit_is_there(self):
-        """Present but of another algorithm is not the same as absent: nothing needs to be fetched."""
+    def test_a_kid_whose_keys_do_not_fit_is_known(self):
+        """A kid whose algorithm does not fit differs from an absent kid: no fetch is needed."""
         key_set = read(jwk("ES256", kid="a"))
         for algorithm in ("RS256", "ES384", "ES256K", "EdDSA", "none", "HS256", ""):
             assert key_set.select("a", algorithm) == Unfit()
 
-    def test_a_kid_whose_entry_is_unusable_is_there_too(self):
-        """An unusable entry answers to its kid, and only to that; a usable one of that kid wins."""
+    def test_a_kid_whose_entry_is_unusable_is_known_too(self):
+        """A kid with only an unusable entry counts as known; a usable entry of the same kid wins."""
         weak = rsa_jwk(1024, kid="weak")
         key_set = read(GOOD, weak, rsa_jwk(1024), {**rsa_jwk(), "kid": 5})
         assert key_set.select("weak", "RS256") == Unusable()
@@ -573,16 +573,16 @@ class TestSelection:
             assert read(*entries).select("weak", "ES256") == Unfit()
 
     @pytest.mark.parametrize(("curve", "other"), [("Ed25519", "Ed448"), ("Ed448", "Ed25519")])
-    def test_a_token_may_say_eddsa_or_the_curve(self, curve, other):
-        """Whichever name entry and token use, they mean one algorithm; the other curve's name does not fit."""
+    def test_a_token_may_name_eddsa_or_the_curve(self, curve, other):
+        """EdDSA and the curve's name mean the same algorithm in entry and token; another curve's name does not fit."""
         for entry in (jwk(curve), jwk(curve, alg="EdDSA"), jwk(curve, "alg")):
             key_set = read(entry)
             assert kids(key_set.select("k1", "EdDSA")) == ["k1"]
             assert kids(key_set.select("k1", curve)) == ["k1"]
             assert key_set.select("k1", other) == Unfit()
 
-    def test_the_same_question_has_the_same_answer(self):
-        """Answers are remembered per kid and algorithm, and never mixed up."""
+    def test_equal_selections_have_equal_results(self):
+        """Selections are remembered per kid and algorithm, and never mixed up."""
         key_set = read(rsa_jwk(kid="a"), jwk("ES256", kid="b"))
         questions = list(itertools.product(["a", "b", "c", None], ["RS256", "PS256", "ES256"]))
         first = [key_set.select(*question) for question in questions]
@@ -591,8 +591,8 @@ class TestSelection:
             read(*[rsa_jwk(kid="a"), jwk("ES256", kid="b")]).select(*q) for q in questions
         ]
 
-    def test_what_is_remembered_is_bounded_by_the_set(self):
-        """A flood of unknown kids leaves nothing behind."""
+    def test_the_memory_of_selections_is_bounded_by_the_set(self):
+        """A flood of unknown kids does not grow the memory of selections."""
         key_set = read(GOOD)
         for at in range(1000):
             key_set.select(f"kid-{at}", "RS256")
@@ -605,15 +605,15 @@ class TestKeySet:
     """A `KeySet` as a value."""
 
     def test_it_iterates_over_usable_keys_in_order(self):
-        """Length and iteration are of what can verify."""
+        """Length and iteration cover the usable keys, in order."""
         key_set = read(5, rsa_jwk(kid="b"), rsa_jwk(1024), rsa_jwk(kid="a", which=1))
         assert [key.kid for key in key_set] == ["b", "a"]
         assert len(key_set) == 2
         assert [bad.index for bad in key_set.unusable] == [0, 2]
         assert KeySet(tuple(key_set)).unusable == ()
 
-    def test_it_holds_that_very_key_and_no_other(self):
-        """A key is in a set by kid and material: new material under the kid is not that key."""
+    def test_a_set_contains_a_key_by_kid_and_material(self):
+        """A key set contains a key by kid and material: new material under the kid is another key."""
         key_set = read(rsa_jwk(kid="a"), rsa_jwk(which=1))
         assert only(rsa_jwk(kid="a")) in key_set
         assert only(rsa_jwk(which=1)) in key_set
@@ -622,8 +622,8 @@ class TestKeySet:
         assert "a" not in key_set
         assert None not in key_set
 
-    def test_with_kid_is_what_answers_to_a_kid(self):
-        """Usable keys of that kid in order; none for an unusable or unknown one."""
+    def test_with_kid_returns_the_usable_keys_of_a_kid(self):
+        """`with_kid` returns the usable keys of a kid in order; none for an unusable or unknown kid."""
         key_set = read(
             rsa_jwk(kid="a"), rsa_jwk(which=1), jwk("ES256", kid="a"), rsa_jwk(1024, kid="w")
         )
@@ -631,8 +631,8 @@ class TestKeySet:
         assert key_set.with_kid("w") == ()
         assert key_set.with_kid("b") == ()
 
-    def test_sets_are_equal_by_what_they_hold(self):
-        """The same entries make equal sets; any other entry, usable or not, another one."""
+    def test_sets_are_equal_by_their_entries(self):
+        """The same entries make equal sets; any other entry, usable or not, makes a different one."""
         assert read(GOOD, 5) == read(GOOD, 5)
         assert hash(read(GOOD, 5)) == hash(read(GOOD, 5))
         for other in (read(GOOD), read(GOOD, None, 5), read(rsa_jwk(kid="good"), 5)):
@@ -640,7 +640,7 @@ class TestKeySet:
         assert read(GOOD) != [only(GOOD)]
 
     def test_its_repr_counts(self):
-        """A repr shows no key."""
+        """A set's repr counts its keys and shows none."""
         assert repr(read(GOOD, 5, None)) == "<KeySet of 1 keys, 2 unusable>"
 
 
@@ -656,7 +656,7 @@ class TestThumbprints:
     """SHA-256 thumbprints (RFC 7638)."""
 
     def test_the_example_of_rfc_7638(self):
-        """The RSA key of section 3.1 has the thumbprint that stands there."""
+        """The RSA key of RFC 7638, section 3.1, has the thumbprint given there."""
         n = (
             "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECP"
             "ebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY"
@@ -672,8 +672,8 @@ class TestThumbprints:
         assert only(entry).thumbprint == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
 
     @pytest.mark.parametrize("algorithm", FITS)
-    def test_it_is_made_of_the_required_members_alone(self, algorithm):
-        """Sorted, without blanks, and independent of kid, use and whatever else the entry says."""
+    def test_a_thumbprint_covers_the_required_members_only(self, algorithm):
+        """A thumbprint covers the sorted required members only, whatever else the entry has."""
         entry = jwk(algorithm, use="sig", kid="any", x5t="junk")
         text = ",".join(f'"{name}":"{entry[name]}"' for name in REQUIRED[entry["kty"]])
         digest = hashlib.sha256(f"{{{text}}}".encode()).digest()
@@ -682,7 +682,7 @@ class TestThumbprints:
 
     @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519", "ML-DSA-44"])
     def test_one_key_has_one_thumbprint_however_it_is_spelled(self, algorithm):
-        """Padding, alphabet and spare zeros are spelling: a respelled key is the same key."""
+        """A key whose padding, alphabet or leading zeros differ is the same key."""
         entry = jwk(algorithm)
         zeros = bytes(1) if algorithm in {"RS256", "ES256"} else b""
         for member in {"n", "e", "x", "y", "pub"} & entry.keys():

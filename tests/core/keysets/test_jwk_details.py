@@ -1,4 +1,4 @@
-"""What a key set says of its entries, word for word and object for object."""
+"""The exact texts and objects of a key set's entries."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ UNUSABLE = [
 
 
 @pytest.mark.parametrize(("code", "entry"), UNUSABLE)
-def test_an_unusable_entry_tells_people_why(code, entry):
-    """A reason in words, beside the code for programs."""
+def test_an_unusable_entry_has_a_reason_for_people(code, entry):
+    """An unusable entry has a reason in words, beside the code for programs."""
     (bad,) = read(GOOD, entry).unusable
     assert bad.code == code
     assert len(bad.reason.split()) > 3
 
 
-def test_a_repeated_member_is_told_in_words():
-    """What `json.dumps` cannot write."""
+def test_a_repeated_member_has_an_exact_message():
+    """A repeated member, which `json.dumps` cannot write, has an exact message."""
     good = document(GOOD).decode()
     (bad,) = read_key_set(good.replace("[", '[{"kty":"EC","kty":"RSA"},'), max_keys=9).unusable
     assert bad.code == "repeated_member"
@@ -45,13 +45,13 @@ def test_a_repeated_member_is_told_in_words():
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519", "ML-DSA-44"])
 def test_a_key_has_the_public_key_that_was_published(algorithm):
-    """As an object of the cryptography library, which other libraries take."""
+    """`Key.key` is an object of the cryptography library, which other libraries accept."""
     (key,) = read(jwk(algorithm))
     assert key.key == signer(algorithm).private.public_key()
 
 
-def test_an_issuer_in_another_form_is_nobodys():
-    """The empty text, which is no token's issuer."""
+def test_an_issuer_of_another_type_matches_none():
+    """An issuer of another type becomes the empty text, which is no token's issuer."""
     (key,) = read({**GOOD, "issuer": ["https://a.test"]})
     assert key.issuer == ""
 
@@ -65,19 +65,19 @@ def test_an_issuer_in_another_form_is_nobodys():
         ("https://i.test/{a}", "https://i.test/t1", True),
         ("https://i.test/{a", "https://i.test/{a", True),
         ("https://i.test/a}", "https://i.test/a}", True),
-        ("{a}/{b}", "t1/{b}", True),  # the first placeholder, and it alone
+        ("{a}/{b}", "t1/{b}", True),  # only the first placeholder
         ("{a}/{b}", "{a}/t1", False),
         ("{a}}", "t1}", True),
     ],
 )
-def test_a_key_s_own_issuer_leaves_it_to_one_issuer(own, issuer, may):
-    """Its one placeholder stands for the tenant; half a placeholder stands for itself."""
+def test_a_key_s_own_issuer_allows_one_issuer(own, issuer, may):
+    """The one placeholder in a key's issuer stands for the tenant; half a placeholder is literal."""
     (key,) = read(rsa_jwk(**({} if own is None else {"issuer": own})))
     assert key.may_be_of(issuer, "t1") is may
 
 
-def test_an_answer_once_given_is_given_again():
-    """The very object, for keys that fit and for keys that do not; it is what ``chosen`` holds."""
+def test_a_repeated_selection_is_the_same_object():
+    """A repeated selection returns the same object, for keys that fit and for keys that do not, as ``chosen`` holds it."""
     key_set = read(GOOD)
     for algorithm in ("RS256", "ES256"):
         first = key_set.select("good", algorithm)
@@ -87,7 +87,7 @@ def test_an_answer_once_given_is_given_again():
     assert key_set.select("good", "RS256") is found
 
 
-def test_other_sets_have_other_hashes():
-    """So that a set may be a key of a dictionary, and not all of them meet in one place."""
+def test_different_sets_have_different_hashes():
+    """Different sets have different hashes, so a set may be the key of a dictionary."""
     hashes = {hash(read(rsa_jwk(which=which))) for which in range(20)}
     assert len(hashes) > 10

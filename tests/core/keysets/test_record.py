@@ -1,4 +1,4 @@
-"""Records of key sets: what a reader accepts, and what it refuses before anything in it is read."""
+"""Records of key sets: what a reader accepts, and what it refuses before it reads anything in them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_record_is_read_as_it_was_written():
 
 
 def test_a_record_is_ascii():
-    """A record is ASCII, whatever the body and the headers hold, so that every cache can keep it."""
+    """A record is ASCII whatever the body and the headers hold, so every cache can keep it."""
     value = seal(record(body=bytes(range(256)), etag='"é"'), BINDING, (SECRET,))
     assert value.isascii()
     assert unseal(
@@ -75,14 +75,14 @@ def test_a_record_is_ascii():
 
 
 def test_the_first_secret_seals_and_all_verify():
-    """While a secret is rotated, records that either secret sealed are read."""
+    """While a secret is rotated, records sealed by either secret are accepted."""
     by_new = seal(record(), BINDING, (OTHER, SECRET))
     assert unseal(by_new, BINDING, (OTHER,), MAX_BODY) == record()
     assert unseal(SEALED, BINDING, (OTHER, SECRET), MAX_BODY) == record()
 
 
 def test_another_secret_is_refused():
-    """A record that another secret sealed is refused."""
+    """A record sealed by another secret is refused."""
     assert refused(SEALED, BINDING, (OTHER,)) == "seal_wrong"
 
 
@@ -93,7 +93,7 @@ def test_sealed_and_unsealed_records_do_not_mix():
 
 
 def test_an_empty_key_is_no_seal():
-    """A record marked as sealed, but by the empty key, is refused by every reader."""
+    """A record that is marked as sealed, but by the empty key, is refused by every reader."""
     marked = UNSEALED.replace(b" unsealed ", b" sealed ", 1)
     assert refused(marked, BINDING, (SECRET,)) == "seal_wrong"
     assert refused(marked, BINDING, ()) == "seal_wrong"
@@ -120,7 +120,7 @@ def test_an_empty_key_is_no_seal():
     ids=str,
 )
 def test_a_record_is_bound_to_its_configuration(changes):
-    """A record of another configuration has another name, and is refused under this one's."""
+    """A record of another configuration has another name, and is refused under this configuration."""
     other = bound(**changes)
     assert other.name != BINDING.name
     assert refused(SEALED, other, (SECRET,)) == "seal_wrong"
@@ -135,8 +135,8 @@ def test_names_depend_on_the_configuration_alone():
     assert len(BINDING.name) <= 40
 
 
-def test_what_nothing_here_describes_is_not_shared():
-    """A set fetched with callable headers or a caller's own client uses no store without a scope."""
+def test_a_set_with_an_unknown_configuration_is_not_shared():
+    """A set that is fetched with callable headers or a caller-supplied client uses no store without a scope."""
     for changes in ({"headers": dict, "own_http": False}, {"own_http": True}):
         own_http = changes.pop("own_http")
         assert (
@@ -145,7 +145,7 @@ def test_what_nothing_here_describes_is_not_shared():
 
 
 def test_headers_are_nowhere_in_a_record():
-    """Neither a header's value nor a proxy's password stands in a record or its name."""
+    """Neither a header's value nor a proxy's password appears in a record or its name."""
     binding = bound(headers={"Authorization": "Bearer hush"}, proxy="http://u:hush@proxy.test:1")
     assert b"hush" not in seal(record(), binding, (SECRET,)) + binding.name.encode()
 
@@ -165,14 +165,14 @@ def test_headers_are_nowhere_in_a_record():
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_what_is_no_record_is_refused(value, code):
-    """Garbage, another version, a cut or altered record are refused by their outside."""
+def test_anything_but_a_record_is_refused(value, code):
+    """Garbage, another version, or a cut or altered record is refused before it is parsed."""
     assert refused(value, BINDING, (SECRET,)) == code
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_are_refused_quietly(value):
-    """Whatever bytes a store returns, nothing but `BadRecord` comes of them."""
+def test_any_bytes_raise_bad_record_or_nothing(value):
+    """Whatever bytes a store returns, the only error is `BadRecord`."""
     with pytest.raises(BadRecord):
         unseal(value, BINDING, (SECRET,), MAX_BODY)
 
@@ -198,13 +198,13 @@ def test_any_bytes_are_refused_quietly(value):
     ids=lambda changes: str(changes)[:40],
 )
 def test_a_sealed_record_is_checked_all_the_same(changes):
-    """Values out of range are refused although the seal is right: a writer may have other limits."""
+    """Values out of range are refused although the seal is valid: a writer may have other limits."""
     code = refused(seal(record(**changes), BINDING, (SECRET,)), BINDING, (SECRET,))
     assert code == ("record_too_large" if "body" in changes else "not_a_record")
 
 
-def test_what_is_no_mapping_or_base64_is_refused():
-    """A record whose headers are no mapping, or whose body is no base64, is refused."""
+def test_headers_that_are_not_a_mapping_or_a_body_that_is_not_base64_are_refused():
+    """A record whose headers are not a mapping, or whose body is not base64, is refused."""
     assert refused(seal(record(headers=[("a", 1)]), BINDING, ()), BINDING, ()) == "not_a_record"
     from jwks_client._core.keysets import record as module
 
@@ -219,16 +219,16 @@ def test_what_is_no_mapping_or_base64_is_refused():
 
 
 def test_unknown_headers_of_a_record_are_dropped():
-    """Only headers that say how long a set lives are taken from a record."""
+    """Only headers that affect a set's lifetime are read from a record."""
     value = seal(record(headers={"age": "1", "set-cookie": "x"}), BINDING, (SECRET,))
     assert unseal(value, BINDING, (SECRET,), MAX_BODY).headers == {"age": "1"}
 
 
 def test_the_larger_age_counts():
-    """A record is as old as the worse of two clocks says."""
+    """A record's age is the larger of what two clocks say."""
     asked = record(asked_at=1000.0, age=2.0)
     assert age_of(asked, 1010.0, 3.0) == 10.0  # a replay: the store's clock began again
     assert age_of(asked, 1001.0, 3.0) == 5.0  # this host's clock is slow
     assert age_of(asked, 400.0, 3.0) == 5.0  # ten minutes slow
     assert age_of(asked, 1010.0, None) == 10.0
-    assert age_of(asked, 999.0, None) is None  # from the future, and nothing else to go by
+    assert age_of(asked, 999.0, None) is None  # from the future, and without another clock

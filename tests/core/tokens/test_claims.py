@@ -1,4 +1,4 @@
-"""One provider's rules and their verdict: header, issuer, times, audience, and all that may be asked."""
+"""One provider's rules and their verdict: header, issuer, times, audience and the configured demands."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ REGISTERED = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
 
 
 @pytest.mark.parametrize("algorithms", [["ES256"], ["RS256", "ES256"], {"ES256", "EdDSA"}])
-def test_an_algorithm_of_the_provider_s_list_is_admitted(algorithms):
-    """The list is a set: its order says nothing."""
+def test_an_algorithm_of_the_provider_s_list_is_accepted(algorithms):
+    """The order of a provider's algorithms does not matter."""
     rules(algorithms=algorithms).check_header(unverified())
 
 
 @pytest.mark.parametrize("algorithm", ["ES384", "ES256K", "RS256", "EdDSA", "ML-DSA-44"])
 def test_an_algorithm_outside_the_list_is_refused(algorithm):
-    """A supported algorithm is not an allowed one; the error says which are."""
+    """A supported algorithm that is not allowed is refused, and the error lists the allowed ones."""
     error = refused(
         "algorithm_not_allowed",
         rules(algorithms=["ES256"]).check_header,
@@ -56,8 +56,8 @@ def test_an_algorithm_outside_the_list_is_refused(algorithm):
 
 
 @pytest.mark.parametrize("algorithm", ["ES256K", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"])
-def test_what_is_beyond_the_default_list_is_allowed_by_name_only(algorithm):
-    """The default is RS, PS, ES and Ed25519; the others are asked for."""
+def test_algorithms_beyond_the_default_list_must_be_named(algorithm):
+    """RS, PS, ES and Ed25519 are allowed by default; other algorithms must be named."""
     named = unverified({"alg": algorithm})
     refused("algorithm_not_allowed", rules().check_header, named)
     rules(algorithms=[algorithm]).check_header(named)
@@ -65,7 +65,7 @@ def test_what_is_beyond_the_default_list_is_allowed_by_name_only(algorithm):
 
 @pytest.mark.parametrize("one", ["EdDSA", "Ed25519"])
 def test_an_allowed_name_allows_no_other(one):
-    """EdDSA and Ed25519 are one algorithm for a key, and two names in a list."""
+    """Allowing `EdDSA` does not allow `Ed25519`, nor the reverse, although they are one algorithm for a key."""
     other = ({"EdDSA", "Ed25519"} - {one}).pop()
     rules(algorithms=[one]).check_header(unverified({"alg": one}))
     refused(
@@ -93,8 +93,8 @@ def test_an_allowed_name_allows_no_other(one):
         ("dpop+jwt", ["dpop+jwt", None], True),
     ],
 )
-def test_typ_is_one_of_the_provider_s_token_types(typ, types, admitted):
-    """Absent, JWT or at+jwt unless the provider says otherwise; None stands for absent."""
+def test_typ_must_be_one_of_the_provider_s_token_types(typ, types, admitted):
+    """A token's typ must be absent, JWT or at+jwt unless the provider says otherwise; None stands for absent."""
     fields = {} if types is None else {"token_types": types}
     if admitted:
         rules(**fields).check_header(unverified({"typ": typ}))
@@ -104,7 +104,7 @@ def test_typ_is_one_of_the_provider_s_token_types(typ, types, admitted):
 
 
 def test_alg_is_judged_before_typ():
-    """Both come before any key, and of two faults alg's is the verdict."""
+    """alg and typ are judged before any key, and of two faults alg's is the verdict."""
     refused(
         "algorithm_not_allowed",
         rules(algorithms=["RS256"]).check_header,
@@ -116,8 +116,8 @@ def test_alg_is_judged_before_typ():
 
 
 @pytest.mark.parametrize("issuer", [ISSUER, (ISSUER,), ("https://other.test", ISSUER), UNCHECKED])
-def test_an_issuer_that_is_configured_passes(issuer):
-    """One, one of several, or knowingly not checked."""
+def test_a_configured_issuer_is_accepted(issuer):
+    """A single issuer, one of several issuers, and any issuer under `UNCHECKED` are accepted."""
     assert judged(issuer=issuer).issuer == ISSUER
 
 
@@ -131,13 +131,13 @@ def test_an_issuer_that_is_configured_passes(issuer):
 )
 @pytest.mark.parametrize("configured", [ISSUER, (ISSUER, "https://b.test")])
 def test_an_issuer_is_compared_exactly(issuer, configured):
-    """No prefix, no slash added or removed, no case forgiven, no scheme left out."""
+    """An issuer must match whole, with its slash, case and scheme."""
     error = refused("wrong_issuer", judged, {"iss": issuer}, issuer=configured)
     assert (error.claim, error.expected) == ("iss", configured)
 
 
-def test_a_slash_that_is_configured_is_asked_for():
-    """The issuer with the slash is another than the one without."""
+def test_a_configured_slash_is_required():
+    """A configured issuer with a slash does not match the issuer without it."""
     assert judged({"iss": f"{ISSUER}/"}, issuer=f"{ISSUER}/").issuer == f"{ISSUER}/"
     refused("wrong_issuer", judged, issuer=f"{ISSUER}/")
 
@@ -147,8 +147,8 @@ TEMPLATE = IssuerTemplate(TENANT, allowed={"t1", "t-2"})
 
 @pytest.mark.parametrize("absent", [ABSENT, None])
 @pytest.mark.parametrize("issuer", [ISSUER, (ISSUER,), TEMPLATE])
-def test_an_issuer_that_is_expected_must_be_there(absent, issuer):
-    """Absent and null are missing, and the error says what was expected."""
+def test_an_expected_issuer_must_be_present(absent, issuer):
+    """An absent or null issuer is missing, and the error says what was expected."""
     error = refused("missing_claim", judged, {"iss": absent}, issuer=issuer)
     shown = TENANT if issuer is TEMPLATE else issuer
     assert (error.claim, error.expected) == ("iss", shown)
@@ -156,21 +156,21 @@ def test_an_issuer_that_is_expected_must_be_there(absent, issuer):
 
 @pytest.mark.parametrize("value", [0, 1, True, [ISSUER], {"iss": ISSUER}])
 @pytest.mark.parametrize("issuer", [ISSUER, UNCHECKED, TEMPLATE])
-def test_an_issuer_is_a_string(value, issuer):
-    """A list with the right one in it is no string, even where the issuer is not checked."""
+def test_an_issuer_must_be_a_string(value, issuer):
+    """A list that holds the right issuer is refused, even where the issuer is not checked."""
     assert refused("invalid_claim", judged, {"iss": value}, issuer=issuer).claim == "iss"
 
 
-def test_without_an_issuer_where_none_is_checked_there_is_none():
-    """`UNCHECKED` accepts any; a null is still no string."""
+def test_an_absent_issuer_is_none_where_it_is_not_checked():
+    """Under `UNCHECKED` an absent issuer gives None, and a null issuer is refused."""
     assert judged({"iss": ABSENT}, issuer=UNCHECKED).issuer is None
     assert refused("invalid_claim", judged, {"iss": None}, issuer=UNCHECKED).claim == "iss"
 
 
 @pytest.mark.parametrize("allowed", [{"t1", "t-2"}, lambda tid: tid in {"t1", "t-2"}])
 @pytest.mark.parametrize("tid", ["t1", "t-2"])
-def test_a_template_accepts_the_tenants_that_are_allowed(allowed, tid):
-    """The claim, the issuer and the application agree on the tenant."""
+def test_a_template_accepts_allowed_tenants(allowed, tid):
+    """A template accepts a tenant on which the claim, the issuer and the application agree."""
     issuer = TENANT.replace("{tid}", tid)
     template = IssuerTemplate(TENANT, allowed=allowed)
     assert judged({"iss": issuer, "tid": tid}, issuer=template).issuer == issuer
@@ -201,7 +201,7 @@ def test_a_template_accepts_the_tenants_that_are_allowed(allowed, tid):
     ],
 )
 def test_a_template_refuses_any_other_issuer(issuer, tid):
-    """The issuer must be the whole template with the very value of the claim, and that allowed."""
+    """The issuer must be the whole template with exactly the claim's value, and that value must be allowed."""
     for allowed in ({"t1", "t-2", "a" * 64}, lambda value: value != "t3"):
         template = IssuerTemplate(TENANT, allowed=allowed)
         error = refused("wrong_issuer", judged, {"iss": issuer, "tid": tid}, issuer=template)
@@ -216,7 +216,7 @@ def outspoken(value):
     "allowed", [lambda _: 1, lambda _: "yes", lambda _: None, lambda _: False, outspoken]
 )
 def test_a_callable_allows_a_tenant_by_exactly_true(allowed):
-    """What merely counts as true does not, and what is raised is no yes and no cause."""
+    """A callable's truthy answer does not allow a tenant, and its exception refuses the token without being the cause."""
     template = IssuerTemplate(TENANT, allowed=allowed)
     claims = {"iss": "https://login.test/t1/v2.0", "tid": "t1"}
     refused("wrong_issuer", judged, claims, issuer=template)
@@ -241,7 +241,7 @@ def test_a_callable_allows_a_tenant_by_exactly_true(allowed):
     ],
 )
 def test_a_key_s_own_issuer_must_match_too(own, code):
-    """Any one placeholder in it stands for the same value, whatever its name."""
+    """The one placeholder in a key's own issuer stands for the same value, whatever its name."""
     key = replace(KEY, issuer=own)
     claims = {"iss": "https://login.test/t1/v2.0", "tid": "t1"}
     if code is None:
@@ -250,8 +250,8 @@ def test_a_key_s_own_issuer_must_match_too(own, code):
         assert refused(code, judged, claims, key=key, issuer=TEMPLATE).claim == "iss"
 
 
-def test_keys_that_say_to_be_another_issuer_s_are_tried_last():
-    """Those that may be of the token's issuer keep their order; without a template all do."""
+def test_keys_of_another_issuer_are_tried_last():
+    """Keys that fit the token's issuer come first, in their order; without a template all keys keep their order."""
     owns = [TENANT.replace("{tid}", "t2"), None, TENANT, TENANT.replace("{tid}", "t1")]
     keys = tuple(replace(KEY, issuer=own) for own in owns)
     claims = {"iss": "https://login.test/t1/v2.0"}
@@ -267,7 +267,7 @@ def test_keys_that_say_to_be_another_issuer_s_are_tried_last():
     [("{tid}", True), ("{x}", True), ("t1", True), ("", False), ("{tid", False), ("tid}", False)],
 )
 def test_only_a_whole_placeholder_in_a_key_s_own_issuer_stands_for_the_tenant(own, matches):
-    """Where the tenant comes last, half a placeholder or none is not filled in."""
+    """Where the tenant is at the end, a key's issuer with half a placeholder or none is not filled in."""
     claims = {"iss": "https://login.test/t1", "tid": "t1"}
     key = replace(KEY, issuer=f"https://login.test/{own}")
     template = IssuerTemplate("https://login.test/{tid}", allowed={"t1"})
@@ -279,7 +279,7 @@ def test_only_a_whole_placeholder_in_a_key_s_own_issuer_stands_for_the_tenant(ow
 
 @pytest.mark.parametrize("issuer", [ISSUER, UNCHECKED])
 def test_a_key_s_own_issuer_counts_for_templates_only(issuer):
-    """Where the application names the issuer in full, its word is enough."""
+    """Where the application names the issuer in full, a key's own issuer is ignored."""
     assert judged(key=replace(KEY, issuer="https://other.test"), issuer=issuer).issuer == ISSUER
 
 
@@ -299,7 +299,7 @@ def test_a_key_s_own_issuer_counts_for_templates_only(issuer):
     ],
 )
 def test_which_issuers_a_provider_names(issuer, name, named):
-    """Exactly those it would accept; who checks no issuer names none."""
+    """A provider names exactly the issuers that it would accept; without an issuer check it names none."""
     assert rules(issuer=issuer).names(name) is named
     assert rules(issuer=issuer).checks_issuer is (issuer is not UNCHECKED)
 
@@ -315,8 +315,8 @@ NO_TIMES = [
 
 @pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
 @pytest.mark.parametrize("value", NO_TIMES)
-def test_a_time_is_a_number_of_seconds_that_a_calendar_knows(name, value):
-    """Booleans, strings, negative ones, milliseconds and what lies beyond the year 9999 are none."""
+def test_a_time_must_be_a_number_of_seconds_within_the_calendar(name, value):
+    """Booleans, strings, negative numbers, milliseconds and times after the year 9999 are refused."""
     assert refused("invalid_claim", judged, {name: value}).claim == name
     other = {"iat": ABSENT, name: value}
     assert refused("invalid_claim", judged, other, require_expiry=False, max_age=None).claim == name
@@ -324,8 +324,8 @@ def test_a_time_is_a_number_of_seconds_that_a_calendar_knows(name, value):
 
 @pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
-def test_a_time_that_is_not_finite_is_no_json(name, value):
-    """It is refused with the whole token; and were it not, as a time."""
+def test_a_time_that_is_not_finite_is_refused(name, value):
+    """A time that is not finite is refused with the whole token, and would also be refused as a time."""
     payload = f'{{"iss": "{ISSUER}", "aud": "{AUDIENCE}", "{name}": {value}}}'.encode()
     refused("malformed_token", parse, compact(payload=payload), MAX_HEADER)
     claims = {**CLAIMS, name: float(value)}
@@ -334,28 +334,28 @@ def test_a_time_that_is_not_finite_is_no_json(name, value):
 
 
 @pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
-def test_a_null_is_no_time(name):
-    """A time that is there is a number, even if it need not be there."""
+def test_a_null_time_is_refused(name):
+    """A null time is refused, even if the claim is optional."""
     error = refused("invalid_claim", judged, {name: None}, require_expiry=False)
     assert error.claim == name
 
 
 @pytest.mark.parametrize("absent", [ABSENT, None])
 def test_exp_is_required(absent):
-    """An access token without expiry does not pass by default."""
+    """A token without expiry is refused by default."""
     assert refused("missing_claim", judged, {"exp": absent}).claim == "exp"
 
 
 def test_exp_may_be_absent_where_the_provider_says_so():
-    """Absent, that is; one that is there counts."""
+    """With `require_expiry=False` exp may be absent, but a present exp counts."""
     assert judged({"exp": ABSENT}, require_expiry=False).expires_at is None
     refused("token_expired", judged, now=NOW + 60 + LEEWAY, require_expiry=False)
 
 
 @pytest.mark.parametrize("leeway", [0, LEEWAY, 0.5, 3600])
 @pytest.mark.parametrize("exp", [NOW, NOW + 0.25, 0, LATEST])
-def test_a_token_is_expired_at_exp_and_leeway_and_not_before(leeway, exp):
-    """Expired when now ≥ exp + leeway: not a moment before, and not a second later."""
+def test_a_token_expires_at_exp_plus_leeway(leeway, exp):
+    """A token expires when now ≥ exp + leeway, not a moment earlier or later."""
     claims = {"exp": exp, "iat": ABSENT}
     end = exp + leeway
     assert judged(claims, now=math.nextafter(end, -1), leeway=leeway).expires_at == exp
@@ -368,8 +368,8 @@ def test_a_token_is_expired_at_exp_and_leeway_and_not_before(leeway, exp):
     ("name", "code"), [("nbf", "token_not_yet_valid"), ("iat", "token_issued_in_future")]
 )
 @pytest.mark.parametrize("later", [0, 0.25])
-def test_nbf_and_iat_may_be_later_by_the_leeway_and_no_more(leeway, name, code, later):
-    """Refused when later than now + leeway."""
+def test_nbf_and_iat_may_be_later_by_at_most_the_leeway(leeway, name, code, later):
+    """A token is refused when nbf or iat is later than now + leeway."""
     claims = {"iat": ABSENT, "exp": NOW + 10_000, name: NOW + later}
     begin = NOW + later - leeway
     assert judged(claims, now=begin, leeway=leeway).expires_at == NOW + 10_000
@@ -377,22 +377,22 @@ def test_nbf_and_iat_may_be_later_by_the_leeway_and_no_more(leeway, name, code, 
     assert error.claim == name
 
 
-def test_iat_and_nbf_need_not_be_there():
-    """Nor do they leave anything behind."""
+def test_iat_and_nbf_are_optional():
+    """A token without iat and nbf is accepted."""
     assert judged({"iat": ABSENT}).issued_at is None
     assert judged({"nbf": NOW}).issued_at == NOW
 
 
 def test_iat_after_exp_is_a_contradiction():
-    """No leeway: both are of one clock. Equal is none."""
+    """An iat after exp is refused without any leeway, since both come from one clock; equal times are accepted."""
     assert judged({"iat": NOW, "exp": NOW}).issued_at == NOW
     assert refused("invalid_claim", judged, {"iat": NOW + 0.5, "exp": NOW}).claim == "iat"
 
 
 @pytest.mark.parametrize("max_age", [0, 1, 300, 0.5])
 @pytest.mark.parametrize("leeway", [LEEWAY, 0.25])
-def test_a_token_is_too_old_at_iat_and_max_age_and_leeway(max_age, leeway):
-    """Too old when now ≥ iat + max_age + leeway; 0 is a value."""
+def test_a_token_is_too_old_at_iat_plus_max_age_plus_leeway(max_age, leeway):
+    """A token is too old when now ≥ iat + max_age + leeway; 0 is a value."""
     claims, end = {"exp": NOW + 10_000}, NOW + max_age + leeway
     fields = {"max_age": max_age, "leeway": leeway}
     assert judged(claims, now=math.nextafter(end, -1), **fields).issued_at == NOW
@@ -402,7 +402,7 @@ def test_a_token_is_too_old_at_iat_and_max_age_and_leeway(max_age, leeway):
 
 
 def test_max_age_0_without_leeway_accepts_nothing():
-    """0 is a value, not "unset": a token of this very second is too old."""
+    """A max_age of 0 is a value and not "unset", so a token of this very second is too old."""
     refused("token_too_old", judged, max_age=0, leeway=0)
     assert judged(max_age=None, leeway=0)
 
@@ -410,7 +410,7 @@ def test_max_age_0_without_leeway_accepts_nothing():
 @pytest.mark.parametrize("absent", [ABSENT, None])
 @pytest.mark.parametrize("max_age", [0, 300])
 def test_max_age_requires_iat(absent, max_age):
-    """No age is known without it."""
+    """Without iat a token has no known age, so max_age requires it."""
     assert refused("missing_claim", judged, {"iat": absent}, max_age=max_age).claim == "iat"
 
 
@@ -430,8 +430,8 @@ def test_max_age_requires_iat(absent, max_age):
         ({"nbf": "x", "iat": NOW + 50}, "invalid_claim", "nbf"),
     ],
 )
-def test_times_are_judged_in_one_order(claims, code, claim):
-    """exp, iat after exp, nbf, iat, max_age: of several faults the first is the verdict."""
+def test_times_are_judged_in_a_fixed_order(claims, code, claim):
+    """Of several faults the first in this order is the verdict: exp, iat after exp, nbf, iat, max_age."""
     error = refused(code, judged, claims, max_age=300)
     assert error.claim == claim
 
@@ -442,7 +442,7 @@ def test_times_are_judged_in_one_order(claims, code, claim):
 @pytest.mark.parametrize("audience", [AUDIENCE, (AUDIENCE,), ("other", AUDIENCE), UNCHECKED])
 @pytest.mark.parametrize("value", [AUDIENCE, [AUDIENCE], ["x", AUDIENCE], [AUDIENCE, AUDIENCE]])
 def test_one_match_of_the_audience_suffices(audience, value):
-    """Aud is a string or a list of strings, and so is what is expected."""
+    """The claim and the setting may each be a string or several, and one match suffices."""
     expected = (value,) if isinstance(value, str) else tuple(value)
     assert judged({"aud": value}, audience=audience).audience == expected
 
@@ -453,14 +453,14 @@ def test_one_match_of_the_audience_suffices(audience, value):
 )
 @pytest.mark.parametrize("audience", [AUDIENCE, (AUDIENCE, "b")])
 def test_an_empty_or_another_audience_is_the_wrong_one(value, audience):
-    """It is compared exactly, and a string is not searched in."""
+    """An audience is compared exactly, and a string is not searched for it."""
     error = refused("wrong_audience", judged, {"aud": value}, audience=audience)
     assert (error.claim, error.expected) == ("aud", audience)
 
 
 @pytest.mark.parametrize("absent", [ABSENT, None])
-def test_an_audience_that_is_expected_must_be_there(absent):
-    """Absent and null are missing."""
+def test_an_expected_audience_must_be_present(absent):
+    """An absent or null audience is missing."""
     error = refused("missing_claim", judged, {"aud": absent})
     assert (error.claim, error.expected) == ("aud", AUDIENCE)
 
@@ -470,18 +470,18 @@ def test_an_audience_that_is_expected_must_be_there(absent):
 )
 @pytest.mark.parametrize("audience", [AUDIENCE, UNCHECKED])
 def test_an_audience_of_another_type_is_refused(value, audience):
-    """A list with one thing in it that is no string is none, checked or not."""
+    """A list with one member that is not a string is refused, whether or not the audience is checked."""
     assert refused("invalid_claim", judged, {"aud": value}, audience=audience).claim == "aud"
 
 
 @pytest.mark.parametrize(("value", "seen"), [(ABSENT, ()), ("", ("",)), ([], ()), ("x", ("x",))])
-def test_any_audience_passes_where_none_is_expected(value, seen):
-    """`UNCHECKED` accepts any."""
+def test_any_audience_is_accepted_where_none_is_expected(value, seen):
+    """`UNCHECKED` accepts any audience."""
     assert judged({"aud": value}, audience=UNCHECKED).audience == seen
 
 
-def test_a_null_audience_is_no_audience_of_any_kind():
-    """Null is neither a string nor a list, checked or not."""
+def test_a_null_audience_is_refused():
+    """A null audience is refused, whether or not the audience is checked."""
     assert refused("invalid_claim", judged, {"aud": None}, audience=UNCHECKED).claim == "aud"
 
 
@@ -490,20 +490,20 @@ def test_a_null_audience_is_no_audience_of_any_kind():
 
 @pytest.mark.parametrize("name", ["sub", "jti"])
 @pytest.mark.parametrize("value", [0, 1, 1.5, True, None, [], ["u1"], {}])
-def test_sub_and_jti_are_strings_if_they_are_there(name, value):
-    """RFC 7519, sections 4.1.2 and 4.1.7; a number that reads alike is another subject."""
+def test_sub_and_jti_must_be_strings_if_present(name, value):
+    """A sub or jti that is not a string is refused (RFC 7519, sections 4.1.2 and 4.1.7): a number that reads alike is another subject."""
     assert refused("invalid_claim", judged, {name: value}).claim == name
 
 
-def test_sub_and_jti_need_not_be_there():
-    """An empty string is one."""
+def test_sub_and_jti_are_optional():
+    """A token without sub and jti, or with empty ones, is accepted."""
     assert judged({"sub": ABSENT, "jti": ABSENT}).subject is None
     assert judged({"sub": "", "jti": ""}).subject == ""
 
 
 @pytest.mark.parametrize("value", [{"jkt": MARKER}, {"x5t#S256": MARKER}, {}, None, 0, "x", False])
 def test_a_bound_token_is_never_taken_for_a_bearer_token(value):
-    """Cnf of any kind is refused, unless the application says that the binding is checked."""
+    """A token with cnf of any kind is refused, unless the application states that it checks the binding."""
     error = refused("invalid_claim", judged, {"cnf": value})
     assert error.claim == "cnf"
     assert judged({"cnf": value}, bound_tokens="checked_elsewhere").subject == CLAIMS["sub"]
@@ -513,8 +513,8 @@ def test_a_bound_token_is_never_taken_for_a_bearer_token(value):
 
 
 @pytest.mark.parametrize("name", ["org", "__proto__", "constructor", "https://x.test/claim"])
-def test_a_required_claim_must_be_there_and_not_null(name):
-    """Names are only names; false, 0 and what is empty are there."""
+def test_a_required_claim_must_be_present_and_not_null(name):
+    """A required claim may be false, 0 or empty; null counts as missing."""
     for value in (False, 0, "", [], {}, "x"):
         assert judged({name: value}, required_claims=[name])
     for value in (ABSENT, None):
@@ -525,7 +525,7 @@ def test_a_required_claim_must_be_there_and_not_null(name):
 @pytest.mark.parametrize("name", REGISTERED)
 @pytest.mark.parametrize("value", [ABSENT, None])
 def test_a_required_registered_claim_is_missing_when_it_is_null(name, value):
-    """A required claim whose value is null is missing, whatever else it should have been."""
+    """A required registered claim that is null is missing, rather than of a wrong type."""
     fields = {
         "issuer": UNCHECKED,
         "audience": UNCHECKED,
@@ -537,8 +537,8 @@ def test_a_required_registered_claim_is_missing_when_it_is_null(name, value):
 
 
 @pytest.mark.parametrize("value", [None, False, "", MARKER, {"x": MARKER}])
-def test_a_forbidden_claim_must_not_be_there_not_even_null(value):
-    """What is there is there."""
+def test_a_forbidden_claim_must_be_absent_even_if_null(value):
+    """A forbidden claim is refused even if its value is null."""
     error = refused("forbidden_claim", judged, {"act": value}, forbidden_claims=["nothing", "act"])
     assert error.claim == "act"
     assert judged({"act": ABSENT}, forbidden_claims=["act"])
@@ -554,8 +554,8 @@ def test_a_forbidden_claim_must_not_be_there_not_even_null(value):
         *(2**60, "ä", [[]], [{}], {"a": 1, "b": 2}),
     ],
 )
-def test_a_claim_with_the_exact_value_passes(value):
-    """Any JSON value can be asked for."""
+def test_a_claim_with_the_exact_value_is_accepted(value):
+    """A claim may be required to have any JSON value."""
     assert judged({"x": value}, claim_values={"x": value})
 
 
@@ -591,13 +591,13 @@ def test_a_claim_with_the_exact_value_passes(value):
     ],
 )
 def test_a_claim_with_another_value_is_refused(value, expected):
-    """True is not 1, a list has an order, and nothing is more or less than asked."""
+    """True is not 1, a list has an order, and a value with more or fewer members differs."""
     error = refused("invalid_claim", judged, {"x": value}, claim_values={"x": expected})
     assert (error.claim, error.expected) == ("x", expected)
 
 
-def test_a_number_is_its_value_and_an_object_has_no_order():
-    """1 and 1.0 are one number in JSON; members may come in any order."""
+def test_numbers_and_objects_are_compared_as_json():
+    """1 and 1.0 are one number in JSON, and members may come in any order."""
     assert judged({"x": 1.0}, claim_values={"x": 1})
     assert judged({"x": [0]}, claim_values={"x": [-0.0]})
     assert judged({"x": {"a": 1, "b": 2}}, claim_values={"x": {"b": 2, "a": 1}})
@@ -605,7 +605,7 @@ def test_a_number_is_its_value_and_an_object_has_no_order():
 
 @pytest.mark.parametrize("kind", [set, frozenset])
 def test_a_set_means_any_one_of_its_members(kind):
-    """One must be the claim's whole value; the error says all of them."""
+    """One member of the set must be the claim's whole value; the error lists them all."""
     fields = {"claim_values": {"x": kind({"a", "b", 1})}}
     for value in ("a", "b", 1):
         assert judged({"x": value}, **fields)
@@ -615,14 +615,14 @@ def test_a_set_means_any_one_of_its_members(kind):
 
 
 @pytest.mark.parametrize("expected", ["x", None, {"a", "b"}])
-def test_a_claim_whose_value_is_asked_for_must_be_there(expected):
-    """Absent is missing, even where null is what is asked for."""
+def test_a_claim_with_a_required_value_must_be_present(expected):
+    """An absent claim is missing, even where null is the required value."""
     error = refused("missing_claim", judged, claim_values={"x": expected})
     assert error.claim == "x"
 
 
-def test_every_value_is_asked_for():
-    """The provider's and those of the call, each of them."""
+def test_every_required_value_is_checked():
+    """Every value is required: the provider's and those of the call."""
     asked = {"a": 1, "b": 2}
     refused("invalid_claim", judged, {"a": 1, "b": 1}, claim_values=asked)
     refused("invalid_claim", judged, {"a": 2, "b": 2}, claim_values=asked)
@@ -649,7 +649,7 @@ DISTINCT = [
 
 
 def test_no_two_of_these_are_equal_json():
-    """Each value equals itself alone, whichever of two is asked about which."""
+    """Each of these values equals only itself, in either direction."""
     for (place, one), (other_place, other) in itertools.product(enumerate(DISTINCT), repeat=2):
         assert same_json(one, other) is (place == other_place), (one, other)
 
@@ -682,7 +682,7 @@ def test_no_two_of_these_are_equal_json():
     ],
 )
 def test_scopes_come_from_the_usual_claims(claims, scopes):
-    """`scope` as a string or a list, `scp` and `scopes` likewise; of a wrong type they hold none."""
+    """Scopes come from `scope` as a string or a list, and from `scp` and `scopes` likewise; a wrong type gives none."""
     found = judged(claims).scopes
     assert found == scopes
     assert isinstance(found, frozenset)
@@ -690,13 +690,13 @@ def test_scopes_come_from_the_usual_claims(claims, scopes):
 
 @pytest.mark.parametrize("value", [0, 1, True, False, {}, {"a": 1}, [1], ["a", None], [["a"]]])
 def test_a_scope_of_a_wrong_type_is_refused(value):
-    """The registered claim has a type (RFC 8693, section 4.2); lists of strings are forgiven."""
+    """`scope` is a string (RFC 8693, section 4.2) and may be a list of strings; another type is refused."""
     assert refused("invalid_claim", judged, {"scope": value}).claim == "scope"
     assert refused("invalid_claim", judged, {"scope": value}, scope_claim="scope").claim == "scope"
 
 
 def test_a_provider_s_own_scope_claim_is_the_only_one():
-    """Where the provider keeps scopes elsewhere, the usual claims are somebody else's text."""
+    """Where the provider names its scope claim, the usual claims are ignored."""
     claims = {"https://x.test/perms": ["a", "b"], "scope": 1, "scp": "c", "scopes": "d"}
     assert judged(claims, scope_claim="https://x.test/perms").scopes == {"a", "b"}
     assert judged({**claims, "scope": "e"}, scope_claim="scp").scopes == {"c"}
@@ -704,7 +704,7 @@ def test_a_provider_s_own_scope_claim_is_the_only_one():
     assert judged({}, scope_claim="perms").scopes == set()
 
 
-# What a fetch cannot mend
+# What a fetch cannot change
 
 
 @pytest.mark.parametrize(
@@ -718,8 +718,8 @@ def test_a_provider_s_own_scope_claim_is_the_only_one():
         ({"exp": "x"}, "invalid_claim"),
     ],
 )
-def test_issuer_and_expiry_condemn_a_token_before_its_key_is_there(claims, code):
-    """What they say is what the whole judgement says."""
+def test_issuer_and_expiry_refuse_a_token_without_a_key(claims, code):
+    """An issuer or expiry check before the key gives the same verdict as the whole judgement."""
     given = unverified(**claims)
     assert refused(code, rules().precheck, given, NOW).claim in {"iss", "exp"}
     assert refused(code, rules().check_claims, given, KEY, NOW).code == code
@@ -739,24 +739,24 @@ def test_issuer_and_expiry_condemn_a_token_before_its_key_is_there(claims, code)
         {"scope": 1},
     ],
 )
-def test_nothing_else_condemns_it(claims):
-    """A token that its issuer and expiry leave standing is judged when its signature held."""
+def test_no_other_check_runs_without_a_key(claims):
+    """Other claims are judged only after the signature is valid."""
     rules(required_claims=["x"], claim_values={"y": 1}).precheck(unverified(**claims), NOW)
 
 
-def test_a_template_condemns_without_a_key():
-    """The tenant is judged by the token alone; the key's own issuer when there is a key."""
+def test_a_template_refuses_a_token_without_a_key():
+    """A template judges the tenant by the token alone; the key's own issuer is judged once there is a key."""
     given = unverified(iss="https://login.test/t1/v2.0", tid="t1")
     rules(issuer=TEMPLATE).precheck(given, NOW)
     other = unverified(iss="https://login.test/t1/v2.0", tid="t-2")
     refused("wrong_issuer", rules(issuer=TEMPLATE).precheck, other, NOW)
 
 
-# The verdict as facts, and how long it stands
+# The verdict as facts, and how long it is valid
 
 
 def test_the_facts_are_of_the_token_its_key_and_its_provider():
-    """Nothing is lost between the verdict and whoever is told of it."""
+    """The facts hold everything that the token, its key and its provider say."""
     raw = token({"kid": ABSENT}, scope="a")
     given = parse(raw, MAX_HEADER)
     facts = rules(name="q").check_claims(given, KEY, NOW)
@@ -775,10 +775,8 @@ def test_the_facts_are_of_the_token_its_key_and_its_provider():
 @pytest.mark.parametrize("nbf", [ABSENT, NOW - 50, NOW + 20])
 @pytest.mark.parametrize("iat", [ABSENT, NOW])
 @pytest.mark.parametrize("exp", [ABSENT, NOW + 60])
-def test_a_verdict_stands_exactly_as_long_as_it_would_be_given_again(
-    exp, iat, nbf, max_age, leeway
-):
-    """From the first moment at which the claims pass, to the first at which they do not."""
+def test_a_verdict_is_valid_exactly_as_long_as_it_would_be_repeated(exp, iat, nbf, max_age, leeway):
+    """A verdict is valid from the first moment at which the claims pass to the first at which they fail."""
     its_rules = rules(leeway=leeway, max_age=max_age, require_expiry=False)
     given = unverified(exp=exp, iat=iat, nbf=nbf)
     accepted = {}
@@ -787,7 +785,7 @@ def test_a_verdict_stands_exactly_as_long_as_it_would_be_given_again(
             accepted[now] = its_rules.check_claims(given, KEY, now)
         except TokenError:
             accepted[now] = None
-    # With max_age and no iat, or max_age 0 and no leeway, there is nothing that could stand.
+    # With max_age and no iat, or max_age 0 and no leeway, no token is accepted.
     impossible = max_age is not None and (iat is ABSENT or max_age + leeway <= max(0, 20 - leeway))
     assert any(accepted.values()) or impossible
     for facts in filter(None, accepted.values()):
@@ -795,8 +793,8 @@ def test_a_verdict_stands_exactly_as_long_as_it_would_be_given_again(
         assert all((earliest <= now < latest) == bool(found) for now, found in accepted.items())
 
 
-def test_a_verdict_without_times_stands():
-    """Nothing in it depends on the clock."""
+def test_a_verdict_without_times_stays_valid():
+    """A verdict without times does not depend on the clock."""
     facts = judged({"exp": ABSENT, "iat": ABSENT}, require_expiry=False)
     earliest, latest = rules(require_expiry=False, leeway=0).lasting(facts)
     assert earliest <= 0
@@ -818,8 +816,8 @@ def allow(_):
         ({"checks": [allow], "issuer": TEMPLATE}, True),
     ],
 )
-def test_code_of_the_application_may_change_its_mind(fields, asks):
-    """Its checks, and a callable that allows tenants, are asked again each time."""
+def test_code_of_the_application_may_change_its_answer(fields, asks):
+    """An application's checks, and a callable that allows tenants, run again each time."""
     assert rules(**fields).asks_the_application is asks
     assert rules(**fields).checks == tuple(fields.get("checks", ()))
 
@@ -855,7 +853,7 @@ ONE_FAULT = [
 
 
 def outcomes(its_rules, given, key=KEY):
-    """The code of each check by name, None where it passed."""
+    """Return the code of each check by name, None where it passed."""
     found = {}
     for name, check in its_rules.each_check(given, key, NOW):
         try:
@@ -868,7 +866,7 @@ def outcomes(its_rules, given, key=KEY):
 
 
 def first_code(its_rules, given):
-    """The verdict of the whole judgement."""
+    """Return the verdict of the whole judgement."""
     try:
         its_rules.check_header(given)
         its_rules.check_claims(given, KEY, NOW)
@@ -878,15 +876,15 @@ def first_code(its_rules, given):
 
 
 def test_every_check_of_a_good_token_passes():
-    """For an explanation, with or without the key that made the signature."""
+    """Every check of a good token passes in an explanation, with the verifying key or without."""
     its_rules = rules(**STRICT, algorithms=["ES256"])
     for key in (KEY, None):
         assert set(outcomes(its_rules, unverified(**GOOD), key).values()) == {None}
 
 
 @pytest.mark.parametrize(("headers", "claims", "name"), ONE_FAULT)
-def test_one_fault_fails_one_check_and_with_the_code_of_the_verdict(headers, claims, name):
-    """An explanation says what was judged, by name, and never other than the verdict."""
+def test_one_fault_fails_one_check_with_the_code_of_the_verdict(headers, claims, name):
+    """One fault fails exactly one check, which has the verdict's code."""
     its_rules = rules(**STRICT, algorithms=["ES256"])
     given = unverified(headers, **{**GOOD, **claims})
     found = outcomes(its_rules, given)
@@ -900,7 +898,7 @@ JUNK = [None, True, "soon", [], {}, -1, 10**60, ABSENT]
 @pytest.mark.parametrize("name", ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "org", "scope"])
 @pytest.mark.parametrize("value", JUNK)
 def test_checks_go_on_after_one_that_failed(name, value):
-    """Of any claims each check passes or has a code, and the first code is the verdict's."""
+    """For any claims each check passes or has a code, and the first code is the verdict's."""
     its_rules = rules(**STRICT)
     given = unverified(**{**GOOD, name: value})
     codes = [code for code in outcomes(its_rules, given).values() if code]
@@ -922,7 +920,7 @@ def test_checks_go_on_after_one_that_failed(name, value):
     ],
 )
 def test_a_provider_s_own_scope_claim(own, claims, scopes):
-    """A name, the first of several that is present and never a union, or a callable of the claims."""
+    """A scope claim is a name, the first present of several names and never a union, or a callable of the claims."""
     assert judged(claims, scope_claim=own).scopes == scopes
 
 
@@ -930,20 +928,20 @@ def test_a_provider_s_own_scope_claim(own, claims, scopes):
     "answer", [5, True, [1], ["a", None], b"a", [["a"]], [["a"], "b"], object()]
 )
 def test_a_scope_callable_that_returns_something_else_refuses_the_token(answer):
-    """Scopes are strings; anything else is refused, not converted."""
+    """A scope callable that returns anything but strings refuses the token; nothing is converted."""
     with pytest.raises(TokenError, match="rejected_by_check"):
         judged({}, scope_claim=lambda _: answer)
 
 
 def test_a_scope_callable_that_raises_refuses_the_token_with_the_cause():
-    """The application's error is the cause; it reaches nobody else."""
+    """The application's exception is the cause of the refusal."""
     with pytest.raises(TokenError, match="rejected_by_check") as caught:
         judged({}, scope_claim=lambda claims: claims["no"])
     assert isinstance(caught.value.__cause__, KeyError)
 
 
 def test_a_scope_callable_sees_a_copy_once_and_verified_claims_only():
-    """It cannot change the token, runs once, and explains nothing of a token without a valid signature."""
+    """A scope callable runs once, on a copy, and never on claims without a valid signature."""
     seen = []
 
     def scopes_of(claims):

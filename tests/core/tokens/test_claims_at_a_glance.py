@@ -1,4 +1,4 @@
-"""`Rules.check_claims` lets through at a glance what the checks themselves would let through, and nothing else."""
+"""The fast path of `Rules.check_claims` accepts exactly what the full checks accept."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ GOOD = {"iss": ISSUER, "aud": AUDIENCE, "sub": "u1", "iat": NOW, "exp": NOW + 60
 
 
 def of(changes, left_out):
-    """A good token with some claims changed and some left out."""
+    """Return a good token with some claims changed and some left out."""
     claims = {name: value for name, value in {**GOOD, **changes}.items() if name not in left_out}
     return unverified()._replace(claims=claims)
 
 
 def some(strategy, most):
-    """Few of the members that a strategy makes, so that what they do is not drowned by the rest."""
+    """Return a few of the members that a strategy makes, so that their effects can be seen."""
     return strategy.flatmap(
         lambda made: (
             st.sets(st.sampled_from(sorted(made)), max_size=most).map(
@@ -98,8 +98,8 @@ def some(strategy, most):
 @example(changes={"iat": NOW + 31}, left_out=set(), fields={})
 @example(changes={"nbf": NOW + 31}, left_out=set(), fields={})
 @example(changes={"iat": NOW - 71}, left_out=set(), fields={"max_age": 40})
-def test_a_glance_says_what_the_checks_say_one_by_one(changes, left_out, fields):
-    """The same verdict, code and claim, whatever stands in a token and whatever is asked of it."""
+def test_the_fast_path_agrees_with_the_checks_one_by_one(changes, left_out, fields):
+    """The fast path gives the same verdict, code and claim as the checks one by one, for any token and any rules."""
     its_rules, token = rules(**fields), of(changes, left_out)
     expected = None
     for _, check in its_rules.each_check(token, KEY, NOW):

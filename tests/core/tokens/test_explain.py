@@ -1,4 +1,4 @@
-"""`explain`: what a person reads who asks why a token was accepted or refused."""
+"""`explain`: why a token was accepted or refused, for people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def refusal(drive, token) -> JWKSError:
 
 
 def test_an_accepted_token(drive, idp):
-    """Every check is listed as passed, and the key that made the signature is named."""
+    """Every check of an accepted token is listed as passed, and the verifying key is named."""
     drive.client(idp)
     explained = drive.explain(idp.issue())
     assert explained.accepted
@@ -67,7 +67,7 @@ def strict(idp) -> Provider:
 
 @pytest.mark.parametrize("fault", BAD)
 def test_the_first_failing_check_is_what_verify_says(drive, idp, strict, fault):
-    """The explanation's verdict and its first failed check are the code that verify raises."""
+    """The explanation's verdict and its first failed check have the code that verify raises."""
     claims, code = BAD[fault]
     drive.client(strict, transport=idp.transport, clock=idp.clock)
     drive.verify(idp.issue(session="s", kind="user"))
@@ -81,8 +81,8 @@ def test_the_first_failing_check_is_what_verify_says(drive, idp, strict, fault):
     assert "FAILED" in str(explained)
 
 
-def test_the_application_s_own_checks_are_told_by_what_they_said(drive, idp):
-    """Each that was asked with its own outcome, whatever their names; those after a refusal were not asked."""
+def test_the_application_s_own_checks_have_their_outcomes(drive, idp):
+    """Each custom check has its own outcome, whatever its name; checks after a refusal are listed as not run."""
 
     def check(token) -> None: ...
 
@@ -112,8 +112,8 @@ def test_the_application_s_own_checks_are_told_by_what_they_said(drive, idp):
     assert drive.explain(idp.issue(sub="u3")).first_failed.name.endswith("check_three")
 
 
-def test_a_signature_that_nobody_had_a_key_for_is_not_told_of(drive, idp):
-    """A token that its claims condemn causes no fetch, so nothing is known of its signature; if a fetch fails, that is."""
+def test_a_signature_without_a_key_is_not_reported(drive, idp):
+    """A token that its claims condemn causes no fetch, so its signature is not reported; a failed fetch is."""
     drive.client(idp)
     explained = drive.explain(idp.issue(iss="https://other.test"))
     [candidate] = explained.candidates
@@ -126,7 +126,7 @@ def test_a_signature_that_nobody_had_a_key_for_is_not_told_of(drive, idp):
 
 
 def test_a_bad_signature_shows_no_claim(drive, idp):
-    """Of a token whose signature did not hold the explanation tells checks, not values."""
+    """For a token without a valid signature the explanation shows checks and no values."""
     drive.client(idp)
     token = idp.issue(sub="secret-subject", aud="secret-audience")
     idp.swap(idp.kid)
@@ -137,8 +137,8 @@ def test_a_bad_signature_shows_no_claim(drive, idp):
     assert "secret" not in repr(explained)
 
 
-def test_every_key_is_told(drive, idp):
-    """Each entry of the set, with why it was dropped, and the unusable ones with their reason."""
+def test_every_key_is_listed(drive, idp):
+    """Every entry of the set is listed with why it was dropped, the unusable ones with their reason."""
     idp.rotate()
     other = FakeProvider(algorithm="ES256", clock=idp.clock).jwks()["keys"][0]
     weak = {"kty": "RSA", "kid": "weak", "n": "AQAB", "e": "AQAB"}
@@ -157,7 +157,7 @@ def test_every_key_is_told(drive, idp):
 
 
 def test_too_many_keys(drive, idp):
-    """Where more keys fit than are tried, each says so."""
+    """Where more keys fit than are tried, each of them says so."""
     for _ in range(4):
         idp.rotate()
     held = {"keys": [{**jwk, "kid": "same"} for jwk in idp.jwks()["keys"]]}
@@ -172,16 +172,16 @@ def test_too_many_keys(drive, idp):
     }
 
 
-def test_what_reaches_no_provider(drive, idp):
-    """A text that is no token is explained too, with nobody asked."""
+def test_a_text_that_is_not_a_token_is_explained(drive, idp):
+    """A text that is not a token is explained too, without candidates."""
     drive.client(idp)
     explained = drive.explain("not a token")
     assert (explained.code, explained.candidates) == ("malformed_token", ())
     assert idp.fetches == 0
 
 
-def test_keys_that_are_not_to_be_had(drive, idp):
-    """An outage is an explanation and no exception."""
+def test_unavailable_keys_are_explained(drive, idp):
+    """Unavailable keys give an explanation and no exception."""
     drive.client(idp)
     idp.fail(500)
     explained = drive.explain(idp.issue())
@@ -190,8 +190,8 @@ def test_keys_that_are_not_to_be_had(drive, idp):
     assert (candidate.state, candidate.keys) == ("cold", ())
 
 
-def test_it_tells_no_listener_and_remembers_nothing(drive, idp):
-    """Asking why is no verification: no event of a refusal, and no entry in the memory."""
+def test_an_explanation_emits_no_event_and_remembers_nothing(drive, idp):
+    """An explanation emits no event and adds nothing to the memory."""
     told = []
     drive.client(idp, listeners=[told.append])
     drive.verify(idp.issue())
@@ -202,13 +202,13 @@ def test_it_tells_no_listener_and_remembers_nothing(drive, idp):
 
 
 def check_named(explained, name):
-    """One check of the first candidate."""
+    """Return one check of the first candidate."""
     [check] = [one for one in explained.candidates[0].checks if one.name == name]
     return check
 
 
 def test_expected_stands_beside_found(drive, idp):
-    """A person compares the two, and times with the moment by which they were judged."""
+    """Each check shows expected and found values, and times with the moment by which they were judged."""
     drive.client(idp)
     drive.keys()
     explained = drive.explain(idp.issue(aud="other", expires_in=-60))
@@ -223,8 +223,8 @@ def test_expected_stands_beside_found(drive, idp):
     assert f"checked at {now}" in text
 
 
-def test_each_setting_that_is_compared_is_shown(drive, idp):
-    """Several issuers, a template, wanted values, an age."""
+def test_each_compared_setting_is_shown(drive, idp):
+    """Several issuers, a template, required values and an age are shown as expected."""
     provider = replace(
         idp.provider,
         issuer=(idp.issuer, "https://b.test"),
@@ -243,8 +243,8 @@ def test_each_setting_that_is_compared_is_shown(drive, idp):
     assert check_named(explained, "issuer").expected == "https://login.test/{tid}"
 
 
-def test_no_claim_is_found_in_a_token_without_a_valid_signature(drive, idp):
-    """What is expected is the application's own; what is in such a token is a stranger's."""
+def test_no_claim_is_shown_of_a_token_without_a_valid_signature(drive, idp):
+    """The explanation of a token without a valid signature shows expectations and none of its claims."""
     drive.client(idp)
     head, _, rest = idp.issue(secret="hidden", aud="hidden").partition(".")
     forged = f"{head}.{rest[:-8]}{'A' * 8}"
@@ -265,7 +265,7 @@ def test_no_claim_is_found_in_a_token_without_a_valid_signature(drive, idp):
     ],
 )
 def test_common_mistakes_get_a_hint(drive, idp, claims, hint):
-    """Milliseconds and a slash too many are named; other refusals get no wrong guess."""
+    """Milliseconds and an extra slash get a hint; other refusals get no wrong guess."""
     drive.client(idp)
     explained = drive.explain(idp.issue(**claims))
     assert not explained.accepted
@@ -278,7 +278,7 @@ def test_common_mistakes_get_a_hint(drive, idp, claims, hint):
 
 @pytest.mark.parametrize("token", ["2YotnFZFEjr1zCsicMWpAA", b"2YotnFZFEjr1zCsicMWpAA"])
 def test_an_opaque_token_is_named(drive, idp, token):
-    """It is the wrong kind of token, and not a damaged JWT; a damaged one gets no such hint."""
+    """An opaque token is named as such, and a damaged JWT is not."""
     drive.client(idp)
     [hint] = drive.explain(token).hints
     assert "opaque token" in hint
@@ -290,8 +290,8 @@ HOSTILE = "RS256\n2026-01-01 INFO accepted: \x1b[2J\x1b]0;title\x07\u202e"
 
 
 @pytest.mark.parametrize("member", ["alg", "kid", "kty", "crv", "use"])
-def test_what_an_outsider_wrote_is_escaped(idp, member):
-    """A key set cannot forge a log line, clear a terminal or turn text around."""
+def test_an_outsider_s_text_is_escaped(idp, member):
+    """A key set cannot forge a log line, clear a terminal or reverse text."""
     keys = idp.jwks()
     keys["keys"].append({"kty": "RSA", "kid": "x", "n": "AQAB", "e": "AQAB", member: HOSTILE})
     provider = Provider(name="idp", issuer=idp.issuer, audience="other", jwks=keys)

@@ -1,4 +1,4 @@
-"""The verified-token memory: what still counts of a verification, and how much is kept."""
+"""The memory of verified tokens: which entries still count, and how many are kept."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from jwks_client.testing._keys.signing_key import make_key
 
 LIFE, DUE = 300.0, 240.0
 KEYS = KeySet((KEY,))
-SOON = 100.0  # monotonic: the key set came at 50
+SOON = 100.0  # monotonic: the key set was fetched at 50
 
 
 class Holder:
-    """Whoever holds the facts of a key set; the test changes them."""
+    """The holder of a key set's facts; the tests change them."""
 
     def __init__(self, key_set=KEYS, **facts):
         self.cache = KeyCache(
@@ -37,7 +37,7 @@ class Holder:
 
 
 def remembered(holder=None, **changes):
-    """A verification at NOW, at monotonic 100, that stands for a minute."""
+    """Return a verification at NOW, at monotonic 100, that is valid for a minute."""
     its_rules = rules()
     facts = its_rules.check_claims(unverified(), KEY, NOW)
     usual = {
@@ -52,8 +52,8 @@ def remembered(holder=None, **changes):
     return Remembered(**{**usual, **changes})
 
 
-def test_a_verification_counts_while_everything_would_be_said_again():
-    """Its times, its own end and its key set all stand."""
+def test_an_entry_counts_while_verification_would_give_the_same_result():
+    """A remembered verification counts while its times, its own end and its key set all allow it."""
     assert remembered().counts(NOW, SOON)
 
 
@@ -62,18 +62,18 @@ def test_a_verification_counts_while_everything_would_be_said_again():
     [(NOW - 30, True), (NOW - 30.5, False), (NOW + 89.5, True), (NOW + 90, False)],
 )
 def test_the_token_s_times_are_judged_at_every_hit(wall, counts):
-    """From the first moment that the checks pass until the first that they do not."""
+    """A token counts from the first moment that its time checks pass until the first moment that they fail."""
     assert remembered().counts(wall, SOON) is counts
 
 
 @pytest.mark.parametrize(("now", "counts"), [(SOON + 9.5, True), (SOON + 10, False), (1e9, False)])
-def test_an_entry_has_an_end_of_its_own(now, counts):
-    """On the monotonic clock, so that a wall clock set back does not prolong it."""
+def test_an_entry_has_its_own_end(now, counts):
+    """An entry ends by the monotonic clock, so a wall clock that is set back does not prolong it."""
     assert remembered(until=SOON + 10).counts(NOW, now) is counts
 
 
 def test_an_entry_lives_300_seconds_at_most():
-    """The contract's number."""
+    """An entry lives for at most 300 seconds."""
     assert LONGEST == 300
 
 
@@ -81,12 +81,12 @@ def test_an_entry_lives_300_seconds_at_most():
     ("now", "counts"), [(50, True), (50 + DUE - 0.5, True), (50 + DUE, False), (50 + LIFE, False)]
 )
 def test_a_hit_counts_only_while_the_set_is_fresh(now, counts):
-    """Not yet due: a set that ought to be fetched again goes the whole way."""
+    """An entry does not count once its key set is due: the token takes the whole path."""
     assert remembered(until=1e9).counts(NOW, now) is counts
 
 
-def test_a_new_life_of_the_same_set_counts():
-    """A renewed set is fresh again, and its tokens are remembered still."""
+def test_an_entry_counts_again_when_its_set_is_renewed():
+    """A renewed set is fresh again, and its tokens are still remembered."""
     holder = Holder()
     entry = remembered(holder, until=1e9)
     assert not entry.counts(NOW, 1000)
@@ -115,21 +115,21 @@ SWAPPED = make_key("ES256", "k1", borrower=None).jwk()
     ],
 )
 def test_a_token_is_bound_to_the_key_itself(key_set, counts):
-    """Adding a key flushes nothing; withdrawing, swapping or renaming it takes its tokens along."""
+    """Adding a key drops nothing; withdrawing, replacing or renaming a key drops its tokens."""
     holder = Holder()
     entry = remembered(holder)
     holder.change(key_set=key_set)
     assert entry.counts(NOW, SOON) is counts
 
 
-def test_a_set_that_is_not_there_vouches_for_nothing():
-    """Not even where its other facts would let it pass for fresh."""
+def test_an_entry_does_not_count_without_its_key_set():
+    """An entry does not count without its key set, even if its other facts look fresh."""
     holder = Holder(key_set=None)
     assert not remembered(holder, until=1e9).counts(NOW, -1e9)
 
 
-def test_a_later_candidate_s_acceptance_hangs_on_the_earlier_ones():
-    """While their sets are fresh and the very same; else they might know the token by now."""
+def test_a_later_candidate_s_entry_depends_on_the_earlier_candidates():
+    """A later candidate's entry counts while the earlier candidates' sets are fresh and unchanged, because they might know the token by now."""
     first, second = Holder(other_set(OTHER)), Holder(other_set(SWAPPED))
     seen = tuple((one, one.cache.key_set) for one in (first, second))
     entry = remembered(earlier=seen)
@@ -142,8 +142,8 @@ def test_a_later_candidate_s_acceptance_hangs_on_the_earlier_ones():
     assert not entry.counts(NOW, SOON)
 
 
-def test_what_is_remembered_is_recalled_while_it_counts():
-    """Under its own key alone, and only at times when it says what the whole way would say."""
+def test_an_entry_is_found_while_it_counts():
+    """An entry is found under its own key only, and counts only while verification would give the same result."""
     memo, entry = Memo(2), remembered()
     memo.remember("a", entry)
     assert memo.entries.get("a") is entry
@@ -153,8 +153,8 @@ def test_what_is_remembered_is_recalled_while_it_counts():
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
-def test_the_memory_is_bounded_and_the_oldest_goes(size):
-    """However many tokens come, no more than the size is kept: the newest."""
+def test_the_memory_is_bounded_and_drops_the_oldest(size):
+    """However many tokens come, at most `size` entries are kept: the newest."""
     memo, entry = Memo(size), remembered()
     for number in range(20):
         memo.remember(number, entry)
@@ -164,22 +164,22 @@ def test_the_memory_is_bounded_and_the_oldest_goes(size):
 
 
 def test_a_token_remembered_again_is_the_newest():
-    """It replaces its older entry and takes no second place."""
+    """A token that is remembered again replaces its older entry."""
     memo, old, new = Memo(2), remembered(), remembered()
     memo.remember("a", old)
     memo.remember("b", old)
     memo.remember("a", new)
     assert len(memo) == 2
     assert memo.entries.get("a") is new
-    memo.remember("a", old)  # the newest already: nobody has to go for it
+    memo.remember("a", old)  # already the newest: nothing is dropped for it
     assert len(memo) == 2
     memo.remember("c", new)
     assert memo.entries.get("b") is None
     assert memo.entries.get("a") is old
 
 
-def test_size_0_turns_it_off():
-    """Then it says that it keeps no tokens, and the client leaves it alone."""
+def test_size_0_turns_the_memory_off():
+    """With size 0 the memory reports that it keeps no tokens, and the client does not use it."""
     assert not Memo(0).keeps_tokens
     assert Memo(1).keeps_tokens
 
@@ -196,8 +196,8 @@ def _with_segment(segment: bytes) -> UnverifiedToken:
     )
 
 
-def test_headers_are_few():
-    """However many different headers verified tokens have, the newest few are kept."""
+def test_the_number_of_remembered_headers_is_bounded():
+    """However many different headers verified tokens have, only the newest few are kept."""
     memo = Memo(1)
     for number in range(200):
         memo.remember_header(_with_segment(b"%d" % number))
@@ -209,8 +209,8 @@ def test_headers_are_few():
     assert b"0" not in memo.headers
 
 
-def test_what_is_unwanted_goes_and_the_rest_stays():
-    """Dropping is by what an entry says; the others keep their places."""
+def test_unwanted_entries_are_dropped_and_the_rest_stay():
+    """Entries are dropped by what they hold; the other entries keep their places."""
     memo, gone, kept = Memo(3), remembered(), remembered()
     for key, entry in (("a", gone), ("b", kept), ("c", gone)):
         memo.remember(key, entry)
@@ -218,8 +218,8 @@ def test_what_is_unwanted_goes_and_the_rest_stays():
     assert list(memo.entries) == ["b"]
 
 
-def test_a_large_memory_lets_go_of_a_few_at_once():
-    """The oldest ones, and never more than one in sixty-four beside the one that has to go."""
+def test_a_large_memory_drops_a_few_entries_at_once():
+    """A large memory drops its oldest entries, at most one in sixty-four beside the entry that must go."""
     memo, entry = Memo(128), remembered()
     for number in range(129):
         memo.remember(number, entry)
@@ -244,7 +244,7 @@ def test_the_memory_is_bounded_in_bytes(characters, words):
     assert number in memo.entries
 
 
-def test_what_goes_makes_room_for_as_many_bytes():
+def test_dropped_entries_free_their_bytes():
     """A memory that was emptied or rewritten holds as much as a new one."""
     fresh, used = Memo(1000), Memo(1000)
     for number in range(2000):
@@ -257,8 +257,8 @@ def test_what_goes_makes_room_for_as_many_bytes():
     assert len(fresh) == len(used) < 1000
 
 
-def test_one_token_that_is_too_large_is_not_remembered():
-    """It would push out all others and stay too large."""
+def test_a_token_that_is_too_large_is_not_remembered():
+    """A token too large for the memory is not remembered, because it would evict all others."""
     memo = Memo(10)
     memo.remember(1, _of_size(MOST_BYTES))
     assert len(memo) == 0

@@ -1,4 +1,4 @@
-"""Claims as a type of the application's."""
+"""Claims as a type of the application."""
 
 import dataclasses
 import datetime as dt
@@ -77,7 +77,7 @@ def member(filled, name):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_claims_become_a_value_of_the_type(kind):
-    """A dataclass, a TypedDict, and msgspec's and pydantic's types are filled by name."""
+    """A dataclass, a TypedDict, and types of msgspec and pydantic are filled by name."""
     filled = verified(sub="u1", org="o1", roles=["a"]).claims_as(kind)
     assert isinstance(filled, dict if kind is Typed else kind)
     got = [member(filled, name) for name in ("sub", "exp", "org", "roles")]
@@ -85,23 +85,23 @@ def test_claims_become_a_value_of_the_type(kind):
 
 
 @pytest.mark.parametrize("kind", [User, Struct, Model, Checked])
-def test_what_the_token_does_not_say_has_its_default(kind):
-    """A member with a default need not be among the claims, and defaults are not shared."""
+def test_an_absent_claim_gives_the_default(kind):
+    """A member with a default may be absent from the claims, and defaults are not shared."""
     filled = verified().claims_as(kind)
     assert (filled.org, filled.roles) == (None, [])
     filled.roles.append("mine")
     assert verified().claims_as(kind).roles == []
 
 
-def test_a_typed_dict_has_what_the_token_says_and_no_more():
-    """A key that is not required is absent when its claim is; unknown claims are left out."""
+def test_a_typed_dict_has_only_the_claims_of_the_token():
+    """An optional key is absent when its claim is; unknown claims are left out."""
     assert verified(sub="u1").claims_as(Typed) == {"sub": "u1", "exp": NOW + 60}
     assert "private" in CLAIMS
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_member_that_is_not_there_is_a_missing_claim(kind):
-    """It is an error of ours, without cause or context."""
+def test_a_missing_member_is_a_missing_claim(kind):
+    """A missing member is a TokenError without cause or context."""
     error = refused("missing_claim", verified(exp=ABSENT).claims_as, kind)
     assert error.claim == "exp"
 
@@ -112,14 +112,14 @@ def test_a_member_that_is_not_there_is_a_missing_claim(kind):
     [({"org": 1}, "org"), ({"roles": MARKER}, "roles"), ({"roles": ["a", 1]}, "roles")],
 )
 def test_a_member_of_another_type_is_an_invalid_claim(kind, claims, name):
-    """It is an error of ours that names the claim and never shows its value."""
+    """A member of another type is a TokenError that names the claim and never shows its value."""
     error = refused("invalid_claim", verified(**claims).claims_as, kind)
     assert error.claim == name
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_value_is_the_caller_s_own(kind):
-    """Changing it, nested too, changes neither the token nor what others are given."""
+def test_the_value_belongs_to_the_caller(kind):
+    """Changing the value, nested parts too, changes neither the token nor later values."""
     seen = verified(roles=["a"])
     member(seen.claims_as(kind), "roles").append("mine")
     assert seen.claims["roles"] == ["a"]
@@ -129,12 +129,12 @@ def test_the_value_is_the_caller_s_own(kind):
 
 
 def test_frozen_slotted_keyword_only_dataclasses_are_filled():
-    """A dataclass of any make is."""
+    """A frozen, slotted or keyword-only dataclass is filled like any other."""
     assert verified(sub="u1").claims_as(Frozen) == Frozen(sub="u1")
 
 
-def test_a_dataclass_is_given_what_its_init_takes():
-    """A field that is not of ``__init__`` is the class's own affair, whatever claim has its name."""
+def test_a_dataclass_gets_only_the_arguments_of_its_init():
+    """A field outside ``__init__`` is left to the class, whatever claim has its name."""
 
     @dataclasses.dataclass
     class Counted:
@@ -155,7 +155,7 @@ def test_annotations_may_be_text():
 
 @pytest.mark.parametrize("kind", [postponed.Account, postponed.Loose])
 def test_required_and_not_required_count_where_annotations_are_text(kind):
-    """What the TypedDict marks is so marked, although Python itself does not see it there."""
+    """Required and NotRequired count in a TypedDict whose annotations are text, although Python itself misses them."""
     assert verified(sub="u1").claims_as(kind) == {"sub": "u1"}
     assert refused("missing_claim", verified(sub=ABSENT).claims_as, kind).claim == "sub"
 
@@ -214,7 +214,7 @@ def one_of(hint):
     ],
 )
 def test_plain_types_are_checked_as_json_has_them(hint, value, fits):
-    """True is no number, a whole number is a float, and a list is what its members are."""
+    """True is not a number, a whole number is a float, and a list is checked by its members."""
     given = verified(x=1 if value is object else value)
     if fits:
         assert given.claims_as(one_of(hint)).x == given.claims["x"]
@@ -256,8 +256,8 @@ Name = NewType("Name", str)
         (Typed, {"sub": "u", "exp": 1, "x": 2}, {"sub": "u", "exp": 1}),
     ],
 )
-def test_members_of_members_are_read_as_the_type_has_them(hint, value, read):
-    """What a type says of what is in it holds, however deep, or it is an invalid claim."""
+def test_nested_members_are_checked_by_their_types(hint, value, read):
+    """Nested types are checked at any depth; a mismatch is an invalid claim."""
     given = verified(x=value)
     if read is None:
         assert refused("invalid_claim", given.claims_as, one_of(hint)).claim == "x"
@@ -267,14 +267,14 @@ def test_members_of_members_are_read_as_the_type_has_them(hint, value, read):
         assert type(found) is type(read)
 
 
-def test_a_member_that_a_member_lacks_is_missing():
-    """The claim that it stands in is named."""
+def test_a_missing_nested_member_is_a_missing_claim():
+    """A missing nested member is reported as its top-level claim."""
     error = refused("missing_claim", verified(x={"more": 1}).claims_as, one_of(Frozen))
     assert error.claim == "x"
 
 
 def test_models_of_other_libraries_are_filled_inside_a_dataclass():
-    """Whoever's type a member is, that library reads it."""
+    """A member whose type belongs to another library is read by that library."""
     filled = verified(x={"sub": "u", "exp": 1}).claims_as(one_of(Model)).x
     assert filled == Model(sub="u", exp=1)
     filled = verified(x=[{"sub": "u", "exp": 1}]).claims_as(one_of(list[Struct])).x
@@ -287,8 +287,8 @@ def test_models_of_other_libraries_are_filled_inside_a_dataclass():
 @pytest.mark.parametrize(
     "hint", [dt.date, uuid.UUID, bytes, list[complex], dict[int, str], TypeVar("V")]
 )
-def test_what_json_has_no_word_for_is_not_handed_on_unread(hint):
-    """A value that is not of the type that the application will take it for is a mistake, told at once."""
+def test_a_type_that_json_cannot_express_is_refused(hint):
+    """A type that JSON cannot express is a TypeError at once, so no unconverted value gets through."""
     value = {"1": "x"} if hint == dict[int, str] else ["x"] if hint == list[complex] else "x"
     with pytest.raises((TypeError, TokenError)) as caught:
         verified(x=value).claims_as(one_of(hint))
@@ -296,8 +296,8 @@ def test_what_json_has_no_word_for_is_not_handed_on_unread(hint):
         assert "pydantic" in str(caught.value)
 
 
-def test_what_the_class_itself_refuses_is_an_invalid_claim():
-    """A ValueError of ``__post_init__`` is a misfit, without its message; other errors are bugs, and come out."""
+def test_a_value_that_the_class_refuses_is_an_invalid_claim():
+    """A ValueError of ``__post_init__`` is an invalid claim, without its message; other errors are bugs and propagate."""
 
     @dataclasses.dataclass
     class Careful:
@@ -318,13 +318,13 @@ def test_what_the_class_itself_refuses_is_an_invalid_claim():
 
 @pytest.mark.parametrize("kind", [int, dict, str, object, list[str], None])
 def test_another_kind_of_type_is_a_mistake_of_the_caller(kind):
-    """It says nothing about the token, so it is a TypeError."""
+    """An unsupported type is a TypeError, because it says nothing about the token."""
     with pytest.raises(TypeError, match="must be a dataclass"):
         verified().claims_as(kind)
 
 
-def test_a_check_of_the_model_s_own_is_no_claim_s_fault():
-    """Where pydantic blames no member, no claim is named, and its message stays out of ours."""
+def test_a_check_of_the_whole_model_names_no_claim():
+    """Where pydantic blames no member, no claim is named, and pydantic's message is not shown."""
 
     class Strict(pydantic.BaseModel):
         sub: str
@@ -350,14 +350,14 @@ class ShortStruct(msgspec.Struct):
 
 
 @pytest.mark.parametrize("kind", [ShortModel, ShortChecked, ShortStruct])
-def test_what_the_library_of_a_type_checks_is_checked(kind):
-    """A constraint of pydantic's or msgspec's counts, and its error becomes one of ours."""
+def test_constraints_of_a_type_s_library_are_checked(kind):
+    """A constraint of pydantic or msgspec counts, and its error becomes a TokenError."""
     assert verified(sub="u").claims_as(kind).sub == "u"
     refused("invalid_claim", verified(sub="u1").claims_as, kind)
 
 
 def test_nested_models_are_filled_as_their_library_does():
-    """A member of a member is named by the claim it stands in."""
+    """An error in a nested member names the top-level claim."""
 
     class Inner(pydantic.BaseModel):
         nested: list[str]

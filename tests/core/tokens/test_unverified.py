@@ -1,4 +1,4 @@
-"""Reading a token strictly, and what one that was verified offers."""
+"""Strict parsing of a token, and the attributes of a verified token."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Octets(bytes):
 
 
 def read(raw: object, max_token: int = MAX_TOKEN, max_header: int = MAX_HEADER) -> object:
-    """The whole way of a token's bytes before anybody asks for keys."""
+    """Parse a token's bytes, as it is done before any key is looked up."""
     return parse(text_of(raw, max_token), max_header)
 
 
@@ -53,8 +53,8 @@ def read(raw: object, max_token: int = MAX_TOKEN, max_header: int = MAX_HEADER) 
 
 
 @pytest.mark.parametrize("kind", [str, Text, str.encode, lambda raw: Octets(raw.encode())])
-def test_bytes_and_str_are_one(kind):
-    """A token is read alike as str or bytes, subclasses included."""
+def test_bytes_and_str_are_treated_alike(kind):
+    """A token gives the same result as str or bytes, subclasses included."""
     good = token()
     assert read(kind(good)) == read(good)
 
@@ -75,14 +75,14 @@ def test_bytes_and_str_are_one(kind):
         ["a.b.c"],
     ],
 )
-def test_what_is_neither_str_nor_bytes_is_malformed(raw):
-    """Any other type is the token's fault as well, and no TypeError."""
+def test_a_token_that_is_neither_str_nor_bytes_is_malformed(raw):
+    """A token of any other type is malformed and not a TypeError."""
     refused("malformed_token", text_of, raw, MAX_TOKEN)
 
 
 @pytest.mark.parametrize("kind", [str, str.encode])
-def test_the_longest_token_is_read_and_one_character_more_is_not(kind):
-    """The limit is the longest that passes, for str and bytes alike."""
+def test_a_token_may_be_as_long_as_the_limit(kind):
+    """The limit is the longest length that is accepted, for str and bytes alike."""
     good = token()
     assert text_of(kind(good), len(good)) == good
     refused("token_too_large", text_of, kind(good), len(good) - 1)
@@ -101,22 +101,22 @@ def test_the_longest_token_is_read_and_one_character_more_is_not(kind):
     ids=["str", "bytes", "no ASCII", "no ASCII bytes", "dots", "five segments"],
 )
 def test_size_is_judged_before_anything_else(raw):
-    """A megabyte is too large, whatever it would be."""
+    """A megabyte is too large, whatever its content."""
     refused("token_too_large", read, raw)
 
 
 @pytest.mark.parametrize("where", [0, 40, -1])
 @pytest.mark.parametrize("character", ["ä", "\udc80", "\u212a", "\uff11", "\U0001f511"])
-def test_a_token_is_ascii(where, character):
-    """One character beyond ASCII anywhere is no token, as str or as UTF-8."""
+def test_a_token_must_be_ascii(where, character):
+    """One character beyond ASCII anywhere makes a token malformed, as str or as UTF-8."""
     good = token()
     bad = good[:where] + character + good[where:]
     refused("malformed_token", read, bad)
     refused("malformed_token", read, bad.encode("utf-8", "surrogatepass"))
 
 
-def test_the_header_limit_is_the_longest_that_passes():
-    """The header segment alone has a limit of its own, counted in characters."""
+def test_a_header_may_be_as_long_as_its_limit():
+    """The header segment has its own limit, counted in characters."""
     long = token({"x": "x" * 1000})
     length = long.index(".")
     assert parse(long, length).header.members["x"] == "x" * 1000
@@ -128,16 +128,16 @@ def test_the_header_limit_is_the_longest_that_passes():
 
 
 @pytest.mark.parametrize("raw", [None, 5, {}, ["a"], object()])
-def test_what_is_no_text_hears_what_it_is(raw):
-    """Its type is named, and never what it holds."""
+def test_a_token_of_another_type_names_the_type(raw):
+    """A token of another type is refused with the name of its type, and never with its value."""
     error = refused("malformed_token", text_of, raw, 100)
     assert error.message == f"the token must be str or bytes, got {type(raw).__name__}"
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4, 6, 7, 1000])
 @pytest.mark.parametrize("content", ["", "e30"])
-def test_a_signed_token_has_three_segments(count, content):
-    """Fewer or more are malformed, whatever they hold, and whoever reads the message learns that."""
+def test_a_signed_token_must_have_three_segments(count, content):
+    """Fewer or more than three segments are malformed, whatever they hold, and the message gives the number."""
     error = refused("malformed_token", read, ".".join([content] * count))
     assert "three segments" in error.message
 
@@ -145,37 +145,37 @@ def test_a_signed_token_has_three_segments(count, content):
 @pytest.mark.parametrize(
     "around", ["Bearer {}", "{}\n", " {}", "{}\r\n", "\t{}", "{} x", "Bearer  x"]
 )
-def test_a_token_with_blanks_hears_of_them(around):
-    """What is read from a header or a file often has some, and nothing else is wrong with it."""
+def test_a_token_with_blanks_names_them(around):
+    """A token with blanks, as read from a header or a file, is refused with a message that names them."""
     for good in (token(), "x.y.z"):
         error = refused("malformed_token", read, around.format(good))
         assert 'the part after "Bearer "' in error.message
 
 
 def test_three_empty_segments_are_malformed():
-    """Nothing three times is no token either."""
+    """A token of three empty segments is malformed."""
     refused("malformed_token", read, "..")
 
 
 @pytest.mark.parametrize("raw", ["....", "e30.e30.e30.e30.e30", f"{segment('{}')}.$.$.$.$"])
 def test_five_segments_are_an_encrypted_token(raw):
-    """A JWE has a code of its own, since its issuer, not its bearer, may be at fault."""
+    """A JWE has its own code, since its issuer may be at fault rather than its bearer."""
     refused("encrypted_token", read, raw)
 
 
 @pytest.mark.parametrize("way", [str, lambda raw: raw.encode("utf-8", "surrogatepass")])
 @pytest.mark.parametrize("character", ["\u00e9", "\u01d1", "\ud800"])
 @pytest.mark.parametrize("segments", [1, 2, 3, 4, 5, 6])
-def test_what_is_no_ascii_is_no_token_of_any_sort(way, character, segments):
-    """Octets and text are told the same: not even an encrypted token is seen in it (found by fuzzing)."""
+def test_text_beyond_ascii_is_malformed_whatever_its_segments(way, character, segments):
+    """Text and octets beyond ASCII get the same error, even with five segments (found by fuzzing)."""
     refused("malformed_token", read, way(".".join(["e30"] * segments) + character))
     long = way(character + ".".join(["A" * 200] * segments))
     refused("malformed_token", read, long, max_header=100)
 
 
 @pytest.mark.parametrize("suffix", [".", ".e30", "..."])
-def test_a_good_token_with_more_behind_it_is_malformed(suffix):
-    """Nothing may follow the signature."""
+def test_a_good_token_with_a_suffix_is_malformed(suffix):
+    """Anything after the signature makes a token malformed."""
     refused("malformed_token", read, token() + suffix)
 
 
@@ -194,8 +194,8 @@ def test_a_good_token_with_more_behind_it_is_malformed(suffix):
         (lambda first, second, third: f"{first}.{second}\ud800.{third}", "malformed_token"),
     ],
 )
-def test_a_header_that_is_known_makes_no_other_number_of_segments_a_token(change, code):
-    """Its bytes were part of a good token once; what follows them now is read as strictly."""
+def test_a_known_header_does_not_change_the_number_of_segments(change, code):
+    """After a known header segment the rest of a token is parsed as strictly as any."""
     raw = token()
     good = parse(raw, MAX_HEADER)
     known = {good.header_segment: good.header}
@@ -203,8 +203,8 @@ def test_a_header_that_is_known_makes_no_other_number_of_segments_a_token(change
     refused(code, parse, change(*raw.split(".")), MAX_HEADER, known)
 
 
-def test_the_message_names_the_part_that_cannot_be_read():
-    """Payload or signature: who mends a client looks there first."""
+def test_the_message_names_the_unreadable_part():
+    """The message names the payload or the signature as the part that cannot be decoded."""
     first, second, third = token().split(".")
     assert "payload" in refused("malformed_token", read, f"{first}.{second}!.{third}").message
     assert "signature" in refused("malformed_token", read, f"{first}.{second}.{third}!").message
@@ -221,7 +221,7 @@ def test_the_message_names_the_part_that_cannot_be_read():
     ],
 )
 def test_only_the_compact_form_is_read(raw):
-    """JSON serialization, also around a good token, and a scheme in front are malformed."""
+    """JSON serialization, also around a good token, and a leading scheme are malformed."""
     refused("malformed_token", read, raw)
 
 
@@ -244,8 +244,8 @@ UNDECODABLE = {
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("fault", UNDECODABLE)
-def test_every_segment_is_base64url_and_nothing_else(place, fault):
-    """No padding, blank, line break or character of another alphabet in any segment."""
+def test_every_segment_must_be_base64url(place, fault):
+    """Padding, blanks, line breaks and characters of another alphabet are refused in every segment."""
     segments = token().split(".")
     segments[place] = UNDECODABLE[fault](segments[place])
     refused("malformed_token", read, ".".join(segments))
@@ -253,8 +253,8 @@ def test_every_segment_is_base64url_and_nothing_else(place, fault):
 
 @pytest.mark.parametrize("place", [0, 1])
 @pytest.mark.parametrize("tail", [1, 2])
-def test_no_bit_that_the_last_character_does_not_carry(place, tail):
-    """A text that another text decodes to the same octets as is refused."""
+def test_stray_bits_of_the_last_character_are_refused(place, tail):
+    """Stray bits in the last character are refused, so no two texts decode to the same octets."""
     contents = [octets(HEADER, {}), octets(CLAIMS, {})]
     contents[place] += b" " * ((tail - len(contents[place])) % 3)
     segments = compact(*contents).split(".")
@@ -301,14 +301,14 @@ NO_CLAIMS_OBJECT = {
 
 @pytest.mark.parametrize("fault", NO_CLAIMS_OBJECT)
 @pytest.mark.parametrize("place", ["header", "payload"])
-def test_header_and_payload_are_one_strict_json_object(place, fault):
-    """What two readers could read differently is read by none."""
+def test_header_and_payload_must_each_be_a_strict_json_object(place, fault):
+    """Text that two readers could read differently is refused."""
     raw = compact(**{place: NO_CLAIMS_OBJECT[fault]})
     refused("malformed_token", parse, raw, 10**6)
 
 
-def test_blanks_and_32_levels_and_64_digits_are_json_still():
-    """Strict is not narrow: what JSON allows within the limits is read."""
+def test_blanks_32_levels_and_64_digits_are_accepted():
+    """JSON within the limits is read: blanks, 32 levels and 64 digits."""
     payload = (
         b' \n{"x" : ' + b"[" * 31 + b"1" * 64 + b"]" * 31 + b' , "\xc3\xa4":"\\ud83d\\udd11"}\t'
     )
@@ -318,16 +318,16 @@ def test_blanks_and_32_levels_and_64_digits_are_json_still():
 
 
 @pytest.mark.parametrize("empty", [0, 1])
-def test_an_empty_object_is_no_token_as_header_but_claims_enough(empty):
-    """A header needs its alg; what claims there must be is each provider's own rule."""
+def test_an_empty_header_is_refused_and_an_empty_payload_is_not(empty):
+    """A header needs alg; an empty payload is parsed, because required claims are each provider's own rule."""
     if empty == 0:
         refused("malformed_token", read, compact(header=b"{}"))
     else:
         assert parse(compact(payload=b"{}"), MAX_HEADER).claims == {}
 
 
-def test_what_was_read():
-    """The parts of a token are its own octets, and the signature is over the very segments."""
+def test_a_parsed_token_keeps_its_parts():
+    """A parsed token holds its own octets, and the signature covers the original segments."""
     raw = token({"cty": "x"}, sub="u1")
     first, second, third = raw.split(".")
     read_token = parse(raw, MAX_HEADER)
@@ -341,8 +341,8 @@ def test_what_was_read():
     assert read_token.header.wanted == ("k1", "ES256")
 
 
-def test_an_unverified_token_shows_nothing_of_itself():
-    """No repr ever holds the token, or claims of a token whose signature did not hold."""
+def test_an_unverified_token_is_hidden_in_its_repr():
+    """No repr shows the token, or claims of a token without a valid signature."""
     given = unverified({"kid": f"{MARKER}-kid"})
     for shown in (repr(given), repr(given.header)):
         assert MARKER not in shown
@@ -354,7 +354,7 @@ def test_an_unverified_token_shows_nothing_of_itself():
 
 @pytest.mark.parametrize("alg", [ABSENT, None, 0, True, ["ES256"], {"ES256": 1}])
 def test_a_header_without_a_string_as_alg_is_malformed(alg):
-    """The algorithm is named, by a string."""
+    """A header whose alg is absent or not a string is malformed."""
     refused("malformed_token", read, token({"alg": alg}))
 
 
@@ -378,7 +378,7 @@ def test_a_header_without_a_string_as_alg_is_malformed(alg):
 )
 @pytest.mark.parametrize("signed", [True, False])
 def test_an_algorithm_that_is_not_a_supported_asymmetric_one_is_refused(alg, signed):
-    """None in any spelling, HMAC, unknown and misspelt names; with or without a signature."""
+    """none in any spelling, HMAC, and unknown or misspelt names are refused, with or without a signature."""
     raw = token({"alg": alg})
     if not signed:
         raw = raw.rsplit(".", 1)[0] + "."
@@ -386,14 +386,14 @@ def test_an_algorithm_that_is_not_a_supported_asymmetric_one_is_refused(alg, sig
 
 
 @pytest.mark.parametrize("alg", sorted(SUPPORTED_ALGORITHMS))
-def test_every_supported_algorithm_is_read_as_it_is_spelt(alg):
-    """Whether it is allowed is the provider's say."""
+def test_every_supported_algorithm_is_parsed(alg):
+    """Every supported algorithm is parsed; the provider decides whether it is allowed."""
     assert unverified({"alg": alg}).algorithm == alg
 
 
 @pytest.mark.parametrize("kid", [None, 0, 1, True, [], ["k1"], {"k": 1}])
-def test_a_kid_that_is_no_string_is_malformed(kid):
-    """A kid of another type is an error, never "no kid"."""
+def test_a_kid_that_is_not_a_string_is_malformed(kid):
+    """A kid of another type is an error and never counts as an absent kid."""
     refused("malformed_token", read, token({"kid": kid}))
 
 
@@ -401,7 +401,7 @@ def test_a_kid_that_is_no_string_is_malformed(kid):
     ("character", "longest"), [("k", 1024), ("ä", 512), ("€", 341), ("\U0001f511", 256)]
 )
 def test_a_kid_has_at_most_1024_octets(character, longest):
-    """Octets are counted, not characters."""
+    """The limit of a kid counts octets, not characters."""
     kid = character * longest
     padding = "k" * (1024 - len(kid.encode()))
     assert parse(token({"kid": padding + kid}), 10**6).kid == padding + kid
@@ -412,18 +412,18 @@ def test_a_kid_has_at_most_1024_octets(character, longest):
     "kid", ["", "0", "K1", "../../etc/passwd", "' OR 1=1 --", "a\0b", "http://x/", "$(id)", "a.b"]
 )
 def test_any_other_kid_is_only_a_name(kid):
-    """It is kept exactly, for a key set to have or not."""
+    """Any other kid is kept exactly, for a key set to contain or not."""
     assert unverified({"kid": kid}).kid == kid
 
 
-def test_without_kid_there_is_none():
+def test_an_absent_kid_is_none():
     """A kid is optional (RFC 7515, section 4.1.4)."""
     assert unverified({"kid": ABSENT}).kid is None
 
 
 @pytest.mark.parametrize("typ", [None, 0, True, [], ["JWT"], {"typ": "JWT"}])
-def test_a_typ_that_is_no_string_is_malformed(typ):
-    """A typ of another type is an error, never "no typ"."""
+def test_a_typ_that_is_not_a_string_is_malformed(typ):
+    """A typ of another type is an error and never counts as an absent typ."""
     refused("malformed_token", read, token({"typ": typ}))
 
 
@@ -445,7 +445,7 @@ def test_a_typ_that_is_no_string_is_malformed(typ):
     ],
 )
 def test_typ_is_compared_without_case_and_application_is_optional(typ, plain):
-    """RFC 7515, section 4.1.9: the prefix once, at the start; nothing else is forgiven."""
+    """The prefix application/ is optional once, at the start (RFC 7515, section 4.1.9); nothing else is ignored."""
     assert unverified({"typ": typ}).token_type == plain
 
 
@@ -453,25 +453,25 @@ def test_typ_is_compared_without_case_and_application_is_optional(typ, plain):
     "crit", [[], ["exp"], ["b64"], ["unknown"], ["alg"], [1], [None], None, "exp", {}, 0, False]
 )
 def test_crit_of_any_kind_is_refused(crit):
-    """No extension is supported, so none can be understood (RFC 7515, section 4.1.11)."""
+    """No extension is supported, so every crit is refused (RFC 7515, section 4.1.11)."""
     refused("unsupported_critical_header", read, token({"crit": crit, "exp": NOW}))
 
 
 @pytest.mark.parametrize("b64", [False, None, 0, 1, "true", "false", [], [True]])
-def test_b64_false_is_refused_and_so_is_what_is_not_true(b64):
-    """An unencoded payload is no JWT (RFC 7797, section 7), with crit or without."""
+def test_any_b64_but_true_is_refused(b64):
+    """An unencoded payload is not a JWT (RFC 7797, section 7), with crit or without."""
     refused("unsupported_critical_header", read, token({"b64": b64}))
 
 
-def test_b64_true_says_nothing_new():
-    """It is the default, said aloud."""
+def test_b64_true_is_accepted():
+    """`b64: true` is the default and is accepted."""
     assert unverified({"b64": True}).algorithm == "ES256"
 
 
 @pytest.mark.parametrize("member", ["jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "cty", "crit2"])
 @pytest.mark.parametrize("value", [None, 0, "https://evil.test/", ["MIIB"], SIGNER.jwk()])
 def test_keys_and_places_of_keys_in_the_header_are_ignored(member, value):
-    """What the header says of keys is no part of what is passed on to choose one."""
+    """Keys and key URLs in a token's header never reach key selection."""
     for name in ("algorithm", "kid", "token_type"):
         assert getattr(unverified({member: value}), name) == getattr(unverified(), name)
 
@@ -491,20 +491,20 @@ def test_keys_and_places_of_keys_in_the_header_are_ignored(member, value):
         ("algorithm_not_allowed", {"alg": "HS256", "typ": "other"}, None),
     ],
 )
-def test_shape_then_crit_then_alg(code, header, payload):
-    """Of several faults the first in this order is the verdict."""
+def test_shape_is_judged_before_crit_and_crit_before_alg(code, header, payload):
+    """Of several faults the first in this order is the verdict: shape, crit, alg."""
     refused(code, read, compact(octets(HEADER, header), payload))
 
 
 @pytest.mark.parametrize("header", [{"crit": ["x"]}, {"alg": "none"}])
 @pytest.mark.parametrize("signature", ["=", "A", "AA=="])
-def test_a_signature_that_is_no_base64url_is_a_matter_of_shape(header, signature):
-    """It comes before crit and alg as the other segments do."""
+def test_a_signature_that_is_not_base64url_is_a_fault_of_shape(header, signature):
+    """A signature that is not base64url is refused before crit and alg, as the other segments are."""
     refused("malformed_token", read, token(header).rsplit(".", 1)[0] + "." + signature)
 
 
 def test_the_header_s_size_is_judged_before_its_shape():
-    """What is too large is not looked into."""
+    """A header that is too large is refused unparsed."""
     refused("token_too_large", parse, f"{'=' * 11}.=.=", 10)
     refused("malformed_token", parse, f"{'=' * 10}.=.=", 10)
 
@@ -512,8 +512,8 @@ def test_the_header_s_size_is_judged_before_its_shape():
 # Signatures
 
 
-def test_the_signature_of_the_key_holds_and_no_other():
-    """Neither other octets under it nor another signature."""
+def test_only_the_key_s_own_signature_is_valid():
+    """Other octets under a signature, or another signature, are invalid."""
     good = unverified()
     assert find_signing_key(good, (KEY,)) is KEY
     assert find_signing_key(unverified(sub="u2")._replace(signature=good.signature), (KEY,)) is None
@@ -521,8 +521,8 @@ def test_the_signature_of_the_key_holds_and_no_other():
 
 
 @pytest.mark.parametrize("bit", range(0, 512, 37))
-def test_a_signature_with_one_bit_changed_does_not_hold(bit):
-    """Any bit of it counts."""
+def test_a_signature_with_one_bit_changed_is_invalid(bit):
+    """Every bit of a signature counts."""
     good = unverified()
     changed = bytearray(good.signature)
     changed[bit // 8] ^= 1 << bit % 8
@@ -530,13 +530,13 @@ def test_a_signature_with_one_bit_changed_does_not_hold(bit):
 
 
 @pytest.mark.parametrize("signature", [b"", b"\0" * 64, b"\xff" * 64, b"\0" * 63, b"\0" * 6400])
-def test_a_signature_of_another_form_does_not_hold(signature):
-    """Empty, too short, too long, zero: a no and no crash."""
+def test_a_signature_of_another_form_is_invalid(signature):
+    """An empty, short, long or zero signature is invalid and causes no crash."""
     assert find_signing_key(unverified()._replace(signature=signature), (KEY,)) is None
 
 
-def test_an_algorithm_that_the_key_does_not_fit_never_holds():
-    """The key, not the header, says what it can be used for."""
+def test_an_algorithm_that_the_key_does_not_fit_is_never_valid():
+    """The key, not the header, decides for which algorithm it is used."""
     for algorithm in SUPPORTED_ALGORITHMS - KEY.algorithms:
         given = unverified()
         renamed = replace(given.header, algorithm=algorithm)
@@ -544,8 +544,8 @@ def test_an_algorithm_that_the_key_does_not_fit_never_holds():
 
 
 @pytest.mark.parametrize("outcome", [1, "yes", True, False, [None], ValueError(), MemoryError()])
-def test_only_the_engine_s_own_yes_is_a_signature_that_holds(outcome):
-    """Whatever else it answers, or raises over hostile bytes, is a no; and the next key is tried."""
+def test_only_the_engine_s_own_yes_is_a_valid_signature(outcome):
+    """Any other answer of the engine, or an exception over hostile bytes, is invalid, and the next key is tried."""
 
     def verify(signature: bytes, signed: bytes) -> object:
         if isinstance(outcome, Exception):
@@ -560,8 +560,8 @@ def test_only_the_engine_s_own_yes_is_a_signature_that_holds(outcome):
 # A verified token
 
 
-def test_what_a_verified_token_says():
-    """Each of its attributes is what the token and its key said."""
+def test_the_attributes_of_a_verified_token():
+    """Each attribute of a verified token is what the token and its key say."""
     raw = token({"x": 1}, aud=["api", "other"], scope="a b")
     facts = rules().check_claims(parse(raw, MAX_HEADER), KEY, NOW)
     seen = verified({"x": 1}, aud=["api", "other"], scope="a b")
@@ -577,8 +577,8 @@ def test_what_a_verified_token_says():
     assert seen.raw.split(".")[:2] == raw.split(".")[:2]
 
 
-def test_what_a_token_does_not_say_is_none_or_empty():
-    """No attribute is made up."""
+def test_an_absent_claim_gives_none_or_empty():
+    """An attribute without a claim is None or empty."""
     bare = verified({"kid": ABSENT}, **dict.fromkeys(CLAIMS, ABSENT))
     assert bare.claims == {}
     assert (bare.issuer, bare.subject, bare.audience, bare.scopes) == (None, None, (), frozenset())
@@ -594,7 +594,7 @@ ATTRIBUTES = [
 
 @pytest.mark.parametrize("name", ATTRIBUTES)
 def test_a_verified_token_is_immutable(name):
-    """Nothing of it can be set or deleted; the error names what."""
+    """No attribute of a verified token can be set or deleted, and the error names the attribute."""
     seen = verified()
     before = copy.copy(seen)
     with pytest.raises(AttributeError, match=name):
@@ -605,8 +605,8 @@ def test_a_verified_token_is_immutable(name):
     assert seen.subject == CLAIMS["sub"]
 
 
-def test_claims_and_header_are_each_holder_s_own():
-    """Changing them, nested too, changes nothing for anyone else who holds that token's facts."""
+def test_claims_and_header_belong_to_their_holder():
+    """Changing claims or header, nested parts too, changes nothing for other holders of that token's facts."""
     facts = rules().check_claims(unverified({"x": {"y": [1]}}), KEY, NOW)
     one, other = type(verified())(facts), type(verified())(facts)
     one.claims["private"]["nested"].append("mine")
@@ -624,7 +624,7 @@ def test_claims_and_header_are_each_holder_s_own():
 
 
 def test_claims_are_plain_json():
-    """`json.dumps` takes claims and header, and gives what the token said."""
+    """`json.dumps` accepts claims and header, and gives what the token said."""
     seen = verified({"x": [None]}, pi=3.25, big=2**60, on=True, none=None, text="ä")
     assert type(seen.claims) is dict
     assert (
@@ -642,16 +642,16 @@ def test_claims_are_plain_json():
     assert json.loads(json.dumps(seen.header)) == {**HEADER, "x": [None]}
 
 
-def test_its_repr_shows_who_accepted_it_and_nothing_that_it_says():
-    """Provider, algorithm and kid of the key; no token, no claims, no header."""
+def test_the_repr_shows_who_accepted_the_token_and_none_of_its_content():
+    """The repr shows provider, algorithm and kid; no token, no claims, no header."""
     seen = verified({"x": MARKER}, iss=f"{MARKER}-iss", aud=f"{MARKER}-aud", scope=MARKER)
     assert repr(seen) == "<VerifiedToken provider='p' algorithm='ES256' key_id='k1'>"
     assert str(seen) == repr(seen)
     assert f"{[seen]} {(seen,)!r}".count("VerifiedToken") == 2
 
 
-def test_what_is_shared_of_it_shows_no_token_and_no_payload():
-    """The facts behind it may stand in another repr, and hold back token, header and payload."""
+def test_the_shared_facts_hide_token_and_payload():
+    """The facts behind a token may appear in another repr, and hide token, header and payload."""
     facts = rules().check_claims(
         unverified({"x": MARKER}, private=MARKER, sub="u1", jti="j"), KEY, NOW
     )
@@ -659,11 +659,11 @@ def test_what_is_shared_of_it_shows_no_token_and_no_payload():
     assert facts.raw not in repr(facts)
 
 
-def test_equal_is_what_says_the_same_to_the_same_provider():
-    """Header, claims and provider count; another signature over them does not."""
+def test_tokens_are_equal_by_content_and_provider():
+    """Tokens are equal by header, claims and provider, whatever their signature."""
     raw = token()
     resigned = token()
-    assert raw != resigned  # ECDSA draws a number for each signature
+    assert raw != resigned  # ECDSA uses a random number for each signature
     one, same = (
         rules().check_claims(parse(text, MAX_HEADER), KEY, NOW) for text in (raw, resigned)
     )
@@ -678,8 +678,8 @@ def test_equal_is_what_says_the_same_to_the_same_provider():
     assert hash(verified(sub="u2")) != hash(kind(one))
 
 
-def test_equality_is_left_to_the_other_where_that_is_no_token():
-    """A stand-in that says it is equal to all is equal."""
+def test_equality_with_another_type_is_left_to_that_type():
+    """A stand-in that claims to equal everything is equal to a token."""
 
     class Anything:
         def __eq__(self, other: object) -> bool:
@@ -692,7 +692,7 @@ def test_equality_is_left_to_the_other_where_that_is_no_token():
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_it_is_pickled_without_the_token(protocol):
-    """What comes back is equal and as immutable; the token itself does not go along."""
+    """An unpickled token is equal and as immutable; the raw token is not pickled."""
     seen = verified({"x": [1]}, scope="a")
     dumped = pickle.dumps(seen, protocol)
     signature = seen.raw.rsplit(".", 1)[1]
@@ -709,8 +709,8 @@ def test_it_is_pickled_without_the_token(protocol):
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
-def test_a_copy_has_claims_of_its_own(duplicate):
-    """A copy is equal, keeps the token, and shares no dict."""
+def test_a_copy_has_its_own_claims(duplicate):
+    """A copy is equal, keeps the raw token, and shares no dict."""
     seen = verified({"x": [1]})
     other = duplicate(seen)
     other.claims["sub"] = "mine"
@@ -721,7 +721,7 @@ def test_a_copy_has_claims_of_its_own(duplicate):
     assert other.raw == seen.raw
 
 
-def test_a_deep_copy_of_what_holds_it_copies_it():
+def test_a_deep_copy_of_a_container_copies_its_tokens():
     """Containers of tokens can be deep-copied."""
     held = {"token": verified()}
     other = copy.deepcopy(held)
@@ -747,7 +747,7 @@ def test_a_deep_copy_of_what_holds_it_copies_it():
     ],
 )
 def test_a_token_with_the_scopes_is_returned(scopes, any_of):
-    """All of the first, one of ``any_of``; nothing asked is nothing missing."""
+    """`require` returns the token if it has all positional scopes and one of ``any_of``; without arguments it always does."""
     seen = verified(scope="a b")
     assert seen.require(*scopes, any_of=any_of) is seen
 
@@ -768,7 +768,7 @@ def test_a_token_with_the_scopes_is_returned(scopes, any_of):
     ],
 )
 def test_a_token_without_the_scopes_is_refused_with_403(scopes, any_of, required):
-    """The error names what was asked for, and the token's own scopes stay untold."""
+    """The error names the required scopes and never the token's own."""
     with pytest.raises(InsufficientScopeError) as caught:
         verified(scope=f"a b {MARKER}").require(*scopes, any_of=any_of)
     error = caught.value
@@ -778,7 +778,7 @@ def test_a_token_without_the_scopes_is_refused_with_403(scopes, any_of, required
 
 
 def test_a_token_without_any_scope_fails_where_one_is_wanted():
-    """No scope is no scope, not every scope."""
+    """A token without scopes fails where a scope is required."""
     for options in ({"any_of": ("a",)}, {"any_of": "a"}):
         with pytest.raises(InsufficientScopeError):
             verified().require(**options)
@@ -786,8 +786,8 @@ def test_a_token_without_any_scope_fails_where_one_is_wanted():
         verified().require("a")
 
 
-def test_claims_that_were_read_already_are_the_token_s_own():
-    """They are handed out as they are, and read anew for everybody else."""
+def test_parsed_claims_are_handed_out_once():
+    """The first reader of the claims gets the parsed object; later readers get fresh copies."""
     seen = verified()
     claims = {"sub": "u1"}
     own = VerifiedToken(seen._facts, claims)
@@ -797,8 +797,8 @@ def test_claims_that_were_read_already_are_the_token_s_own():
     assert copy.copy(own).claims == seen.claims
 
 
-def test_a_watcher_is_given_the_refusals_of_its_token_only():
-    """Integrations learn of `token.require` without holding the token's refusals themselves."""
+def test_a_watcher_gets_the_refusals_of_its_own_token_only():
+    """Integrations see the refusals of `token.require` without the token holding them itself."""
     from jwks_client._core.tokens.verified import watch
 
     watched, other = VerifiedToken(verified()._facts), verified()
