@@ -99,6 +99,21 @@ def test_a_new_token_and_its_signature_stay_within_the_budget(spared):
     assert calls_of(scene.client.verify, scene.tokens[0]) <= 43 - spared
 
 
+@pytest.mark.usefixtures("spared")
+def test_a_large_token_costs_few_calls_more():
+    """A hundred permissions, each a list of its own, do not add a call for each."""
+    idp = FakeProvider()
+    client = idp.client()
+    permissions = [["orders", "read"], ["orders", "write"]] * 50
+    small, large, *before = [
+        idp.issue(sub=f"u{number}", permissions=permissions if number == 1 else [])
+        for number in range(4)
+    ]
+    for token in before:
+        client.verify(token)
+    assert calls_of(client.verify, large) <= calls_of(client.verify, small) + 12
+
+
 def test_a_token_seen_before_costs_next_to_nothing():
     """The same token again takes eight calls, and none of them is a signature check."""
     scene = warm()

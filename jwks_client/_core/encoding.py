@@ -81,7 +81,8 @@ _OUTLINE = bytes(
 _LONG_RUN = "0" * (MAX_DIGITS + 1)
 # Possessive, and also matches up to the end of the text, so that no input causes backtracking.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
-_BRACKETS = re.compile(rb"[\[\]{}]")
+_AS_PARENTHESES = bytes.maketrans(b"[{]}", b"(())")
+_ALL_BUT_BRACKETS = bytes(octet for octet in range(256) if octet not in b"[]{}")
 
 
 def strict_object(raw: bytes) -> dict[str, Any] | None:
@@ -93,7 +94,7 @@ def strict_object(raw: bytes) -> dict[str, Any] | None:
     # The limits are checked before anything is built. The common case has few brackets and no long
     # run of digits. The search runs on str, which Python searches several times faster than bytes.
     outline = raw.translate(_OUTLINE).decode()
-    if outline.count("(") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+    if outline.count("(") > MAX_DEPTH and _is_too_deep(raw):
         return None
     if _LONG_RUN in outline and _has_long_number(raw):
         return None
@@ -135,7 +136,7 @@ def object_by_orjson() -> Callable[[bytes], dict[str, Any] | None] | None:
 
     def read(raw: bytes) -> dict[str, Any] | None:
         # Checked first: orjson has had faults in how it limits depth.
-        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_too_deep(raw):
             return None
         try:
             value = loads(raw)
@@ -179,7 +180,11 @@ def read_segments(
         return payload, claims, signature
     try:
         outline, text = payload.translate(_OUTLINE).decode(), payload.decode()
-        if "\\" not in text and _LONG_RUN not in outline and outline.count("(") <= MAX_DEPTH:
+        if (
+            "\\" not in text
+            and _LONG_RUN not in outline
+            and (outline.count("(") <= MAX_DEPTH or not _is_too_deep(payload))
+        ):
             value, end = _scan(text, 0)
             if type(value) is dict and not text[end:]:
                 return payload, value, signature
@@ -203,12 +208,19 @@ def read_again(raw: bytes) -> dict[str, Any]:
     return json.loads(raw.decode()) if claims is None else claims
 
 
-def _depth(raw: bytes) -> int:
-    deepest = depth = 0
-    for bracket in _BRACKETS.findall(_STRING.sub(b"", raw)):
-        depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
+def _is_too_deep(raw: bytes) -> bool:
+    """Return whether JSON has more than `MAX_DEPTH` levels, or brackets without their partner.
+
+    Invalid JSON is not found here, but no parser gets deeper in it before it finds the fault.
+    """
+    # Without escapes, every other piece between quotes is outside strings.
+    outside = [_STRING.sub(b"", raw)] if b"\\" in raw else raw.split(b'"')[::2]
+    brackets = b"".join(outside).translate(_AS_PARENTHESES, _ALL_BUT_BRACKETS)
+    for _ in range(MAX_DEPTH):  # each time, the innermost level goes
+        brackets = brackets.replace(b"()", b"")
+        if not brackets:
+            return False
+    return True
 
 
 def _has_long_number(raw: bytes) -> bool:

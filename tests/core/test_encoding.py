@@ -458,6 +458,7 @@ class TestOrjson:
             b'{"iat":1700000000.25,"realm_access":{"roles":["a",{"deep":[]}]}}',
             '{"name":"\u00e4\U0001f600","quoted":"a\\"b\\\\c\\n"}'.encode(),
             b'{"most":18446744073709551615,"least":-9223372036854775808,"small":-0.0}',
+            b'{"a":[' + b"[]," * 200 + b'[],"]"]}',
         ],
     )
     def test_what_issuers_usually_write_is_read_by_orjson(self, raw):
@@ -476,11 +477,10 @@ class TestOrjson:
             b'{"a":18446744073709551616}',
             b'{"a":-9223372036854775809}',
             b'{"a":0.1000000000000000055511151231257827}',
-            b'{"a":[' + b"[]," * 32 + b"[]]}",
         ],
     )
     def test_unusual_json_is_left_to_the_strict_reader(self, raw):
-        """Blanks, escapes, exponents, large numbers and many brackets are valid, but orjson does not read them here."""
+        """Blanks, escapes, exponents and large numbers are valid, but orjson does not read them here."""
         assert BY_ORJSON(raw) is None
         assert strict_object(raw) == json.loads(raw)
 
