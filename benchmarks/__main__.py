@@ -3,7 +3,7 @@
     python -m benchmarks              all of it, in under three minutes
     python -m benchmarks --quick      a rough look, in under twenty seconds
     python -m benchmarks --write      also into docs/performance.md and its figure
-    python -m benchmarks --only web   one part: verification, memory, web, waits, imports
+    python -m benchmarks --only web   one part of it; --help lists them
 
 How often a provider is asked is counted by `python -m benchmarks.life`.
 """
@@ -22,12 +22,14 @@ from .imports import imports
 from .measuring import FULL, QUICK, Measure
 from .memory import memory
 from .plot import FIGURE, draw
+from .real_tokens import real_tokens
 from .report import PAGE, Section, busy, setting, table, written
 from .verification import GOALS, verification
 from .waits import waits
 from .web import web
 
 PARTS: dict[str, Callable[[Measure], Iterator[Section] | list[Section]]] = {
+    "real_tokens": real_tokens,
     "memory": lambda measure: [memory(measure)],
     "web": web,
     "waits": lambda measure: [waits(measure)],

@@ -8,8 +8,11 @@ time, so it counts for little. The garbage collector runs as it does in producti
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import statistics
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter, thread_time
 from typing import Any, NamedTuple
@@ -133,6 +136,19 @@ def interleaved(contestants: dict[str, Contestant], rounds: int) -> dict[str, fl
             tokens = feed()
             times[name].append(run(tokens) / len(tokens))
     return {name: statistics.median(some) for name, some in times.items()}
+
+
+def in_processes(module: str, what: str, measure: Measure) -> list[Any]:
+    """The results of a module's processes, which share the rounds.
+
+    Several, because the place of a process's objects in memory changes the time for decoding base64
+    by up to five hundredths.
+    """
+    command = [sys.executable, "-m", module, what, json.dumps(measure)]
+    return [
+        json.loads(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603
+        for _ in range(measure.layouts)
+    ]
 
 
 def wall(run: Callable[[], object]) -> float:

@@ -16,7 +16,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 PACKAGES = (
     *("jwks-client-sdk", "cryptography", "PyJWT", "httpx", "cachetools", "joserfc", "Authlib"),
     *("python-jose", "jwcrypto", "pyjwt-key-fetcher", "fastmcp", "uvicorn", "httptools", "uvloop"),
-    *("pybase64", "orjson"),
+    *("fastapi", "pybase64", "orjson"),
 )
 
 
@@ -55,10 +55,6 @@ def spaced(number: int) -> str:
 
 def at_most(value: float, limit: float, unit: str = "") -> str:
     return f"≤ {limit:g}{unit}" + ("" if value <= limit else ", **missed**")
-
-
-def at_least(value: float, limit: float, unit: str = "") -> str:
-    return f"≥ {limit:g}{unit}" + ("" if value >= limit else ", **missed**")
 
 
 def table(section: Section) -> str:

@@ -1,12 +1,13 @@
-"""A provider that is served on loopback, tokens of it, and tokens that nobody may accept."""
+"""A provider served on loopback, its tokens, and tokens that every verifier must refuse."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives import hashes
@@ -41,19 +42,20 @@ class Scene(NamedTuple):
             algorithms=(self.algorithm,),
         )
 
-    def issue(self, count: int) -> list[bytes]:
-        return issued(self.idp, count)
 
-
-def issued(idp: FakeProvider, count: int) -> list[bytes]:
+def issued(
+    idp: FakeProvider, count: int, claims: Mapping[str, Any] = MappingProxyType(CLAIMS)
+) -> list[bytes]:
     return [
-        idp.issue(sub=f"user-{number}", jti=f"{number:032x}", **CLAIMS).encode()
+        idp.issue(**{"sub": f"user-{number}", "jti": f"{number:032x}", **claims}).encode()
         for number in range(count)
     ]
 
 
 @contextmanager
-def scene(algorithm: str, count: int) -> Iterator[Scene]:
+def scene(
+    algorithm: str, count: int, claims: Mapping[str, Any] = MappingProxyType(CLAIMS)
+) -> Iterator[Scene]:
     idp = FakeProvider(issuer=None, algorithm=algorithm)
     idp.answer_headers = {"Cache-Control": "max-age=3600"}
     with idp.serve() as base_url:
@@ -63,13 +65,13 @@ def scene(algorithm: str, count: int) -> Iterator[Scene]:
             base_url,
             "api",
             f"{base_url}/.well-known/jwks.json",
-            issued(idp, count),
+            issued(idp, count, claims),
             refused(idp, base_url),
         )
 
 
 def refused(idp: FakeProvider, issuer: str) -> dict[str, str]:
-    """What a verifier must refuse, or it is not doing what it is timed for."""
+    """Tokens that a verifier must refuse; otherwise it does not do what it is timed for."""
     header, _, signature = idp.issue(sub="one").split(".")
     other = idp.issue(sub="another").split(".")[1]
     forger = FakeProvider(issuer=issuer, algorithm=idp.algorithm)
@@ -83,20 +85,20 @@ def refused(idp: FakeProvider, issuer: str) -> dict[str, str]:
 
 
 def decoded(token: bytes, algorithm: str) -> tuple[bytes, bytes]:
-    """The signature, as cryptography takes it, and what was signed."""
+    """The signature in the form that cryptography accepts, and the signed text."""
     signed, _, text = token.rpartition(b".")
     signature = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
     return to_der(signature) if algorithm == "ES256" else signature, signed
 
 
 def to_der(signature: bytes) -> bytes:
-    """A signature by ES256 as cryptography takes it."""
+    """An ES256 signature in the form that cryptography accepts."""
     r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
     return encode_dss_signature(r, s)
 
 
 def bare(scene: Scene) -> Callable[[str], object]:
-    """Base64, JSON and the signature as Python's own modules do them, and no check: nobody's."""
+    """Base64 and JSON by Python's own modules, and the signature, without any other check."""
     check, algorithm = raw(scene), scene.algorithm
     to_base64 = bytes.maketrans(b"-_", b"+/")
 
@@ -114,7 +116,7 @@ def bare(scene: Scene) -> Callable[[str], object]:
 
 
 def raw(scene: Scene) -> Callable[[tuple[bytes, bytes]], object]:
-    """The signature alone: cryptography's own ``verify``, with everything laid out beforehand."""
+    """The signature alone: cryptography's ``verify``, with its arguments prepared beforehand."""
     with JWKSClient(scene.provider) as client:
         key: Any = client.get_signing_key_from_jwt(scene.tokens[0]).key
     verify, digest = key.verify, hashes.SHA256()

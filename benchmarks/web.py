@@ -18,10 +18,10 @@ from jwks_client import JWKSClient
 from .measuring import Contestant, Feed, Measure, each_awaited, in_turn, interleaved
 from .report import Row, Section, at_most, micro, times
 from .scene import issued
-from .web_apps import apps, provider_of
+from .web_apps import OPEN, apps, fastapi_apps, provider_of
 
 WHAT = {
-    "/open": "an app without auth",
+    "/open": OPEN,
     "/cached": "under JWKSMiddleware, the same token again",
     "/signature": "under a middleware that checks signatures only, distinct tokens",
     "/distinct": "under JWKSMiddleware, distinct tokens",
@@ -59,7 +59,7 @@ def web(measure: Measure) -> list[Section]:
             "tokens": measure.tokens,
         },
     )
-    sections = [called(here, measure)]
+    sections = [called(here, measure), fastapi_called(here, measure)]
     for needed, parser, loop in SERVERS:
         if all(map(find_spec, needed)):
             sections.append(served(here, measure, parser, loop))
@@ -153,6 +153,22 @@ def _caller(one: Any) -> Any:
         assert sent[0]["body"] == b'{"fine":true}'
 
     return call
+
+
+def fastapi_called(here: Web, measure: Measure) -> Section:
+    loop = asyncio.new_event_loop()
+    contestants = {
+        what: Contestant(_scopes("/", here.tokens[:1], measure), each_awaited(_caller(one), loop))
+        for what, one in fastapi_apps(provider_of(here.asked)).items()
+    }
+    seconds = interleaved(contestants, measure.rounds)
+    loop.close()
+    return Section(
+        "A FastAPI app, called by itself",
+        "The same token again, in process: a dependency beside the middleware.",
+        "beside the open app",
+        [Row(what, micro(one), times(one / seconds[OPEN])) for what, one in seconds.items()],
+    )
 
 
 # --- served by uvicorn, in a process of its own

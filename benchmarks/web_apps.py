@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from jwks_client import AsyncJWKSClient, Provider
 from jwks_client.asgi import JWKSMiddleware
 
+OPEN = "an app without auth"
 START = {
     "type": "http.response.start",
     "status": 200,
@@ -63,6 +64,36 @@ def apps(provider: Provider, key: Any, tokens: int) -> dict[str, Any]:
             app, AsyncJWKSClient(provider, token_cache_size=max(1, tokens // 2))
         ),
         "/signature": SignatureOnly(app, key),
+    }
+
+
+def fastapi_apps(provider: Provider) -> dict[str, Any]:
+    """FastAPI apps of one route each, by what stands before it."""
+    from fastapi import Depends, FastAPI
+    from fastapi.security import HTTPBearer
+
+    from jwks_client.integrations.fastapi import JWKSAuth
+
+    def with_route(*dependencies: Any) -> Any:
+        fastapi = FastAPI()
+
+        @fastapi.get("/", dependencies=[Depends(one) for one in dependencies])
+        async def route() -> dict[str, bool]:
+            return {"fine": True}
+
+        return fastapi
+
+    def client() -> AsyncJWKSClient:
+        return AsyncJWKSClient(provider)
+
+    return {
+        OPEN: with_route(),
+        "with FastAPI's `HTTPBearer()`, which verifies nothing": with_route(HTTPBearer()),
+        "with the dependency `JWKSAuth(client)`": with_route(JWKSAuth(client())),
+        "under `JWKSMiddleware`": JWKSMiddleware(with_route(), client()),
+        "under `JWKSMiddleware`, with the dependency `JWKSAuth()`": JWKSMiddleware(
+            with_route(JWKSAuth()), client()
+        ),
     }
 
 
