@@ -43,6 +43,12 @@ def checks_every_audience(client: object) -> bool:
     return directory is None or directory.checks_every_audience is True
 
 
+def requires_every_key_set(client: object) -> bool:
+    """Return whether a start waits for the keys of each configured provider of a client."""
+    directory: Any = getattr(client, "_directory", None)
+    return directory is None or directory.requires_all is True
+
+
 def key_set_of(client: Any, provider: str) -> KeySet | None:
     """Return the cached key set of a provider by name, or None if there is none."""
     key_sets: dict[str, KeySet | None] = client._key_sets()  # noqa: SLF001 (our own class)

@@ -7,31 +7,29 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import _get_running_loop as running_loop  # pyright: ignore[reportPrivateUsage] (in C)
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 from .._core.keysets.jwk import Key, KeySet
-from .._core.policy import CachePolicy, FetchPolicy
 from .._core.provider import Provider
 from .._core.tokens.explain import Explanation
 from .._core.tokens.verified import VerifiedToken
 from ..errors import JWKSError
-from .fork_gate import making
+from ..protocols import AsyncHTTPClient
+from .base import BaseClient
 from .issuers.resolver_call import Resolution
 from .keysets.flights import Wait
 from .keysets.task_flights import wait
-from .verify.client import VerifyingClient
 from .verify.waiting import Want
-
-if TYPE_CHECKING:
-    from ..protocols import AsyncHTTPClient, Clock, Listener, Store
 
 CLOSING: Final = 1.0  # seconds that `aclose` waits at most for the end of a flight
 T = TypeVar("T")
 
 
-class AsyncJWKSClient(VerifyingClient):
+class AsyncJWKSClient(
+    BaseClient[Callable[[str], Provider | Awaitable[Provider | None] | None], AsyncHTTPClient]
+):
     """Verifies JWTs of one or more providers, in asyncio; one client may serve many event loops.
 
     Arguments:
@@ -54,37 +52,6 @@ class AsyncJWKSClient(VerifyingClient):
     """
 
     _asynchronous = True
-
-    def __init__(
-        self,
-        *providers: Provider,
-        resolve: Callable[[str], Provider | Awaitable[Provider | None] | None] | None = None,
-        max_resolved: int = 256,
-        resolve_ttl: float = 300,
-        cache: CachePolicy = CachePolicy(),
-        fetch: FetchPolicy = FetchPolicy(),
-        token_cache_size: int = 1024,
-        http: AsyncHTTPClient | None = None,
-        store: Store | None = None,
-        count_keys: bool = False,
-        listeners: Iterable[Listener] = (),
-        clock: Clock | None = None,
-    ) -> None:
-        with making:
-            super().__init__(
-                *providers,
-                cache=cache,
-                fetch=fetch,
-                token_cache_size=token_cache_size,
-                http=http,
-                store=store,
-                count_keys=count_keys,
-                listeners=listeners,
-                clock=clock,
-                resolve=resolve,
-                max_resolved=max_resolved,
-                resolve_ttl=resolve_ttl,
-            )
 
     async def verify(
         self,
@@ -110,31 +77,31 @@ class AsyncJWKSClient(VerifyingClient):
         self, kid: str | None, *, alg: str | None = None, provider: str | None = None
     ) -> Key:
         """Return the key of a kid; see `JWKSClient.get_signing_key`."""
-        return await self._drive(self._signing_key(kid, alg, provider))
+        return await self._drive(self._requests.signing_key(kid, alg, provider))
 
     async def get_signing_key_from_jwt(self, token: str | bytes) -> Key:
         """Return the key that a token names; see `JWKSClient.get_signing_key_from_jwt`."""
-        return await self._drive(self._key_of_token(token))
+        return await self._drive(self._requests.key_of_token(token))
 
     async def keys(self, provider: str | None = None) -> KeySet:
         """Return the cached key set, fetched if none is cached; see `JWKSClient.keys`."""
-        return await self._drive(self._loaded(provider))
+        return await self._drive(self._requests.key_set(provider))
 
     async def refresh(self, provider: str | None = None) -> None:
         """Fetch now, whatever budgets and backoff say; see `JWKSClient.refresh`."""
-        await self._drive(self._refreshed(provider))
+        await self._drive(self._requests.refresh(provider))
 
     async def warm_up(self, timeout: float = 10) -> None:  # noqa: ASYNC109 (the contract's name)
         """Load all providers side by side; see `JWKSClient.warm_up`."""
-        await self._drive(self._warmed_up(timeout))
+        await self._drive(self._requests.warm_up(timeout))
 
     async def _warm_up_required(self) -> None:
         """Load the providers that a start waits for; see `JWKSClient`."""
-        await self._drive(self._warmed_up(10, required=True))
+        await self._drive(self._requests.warm_up(10, required=True))
 
     async def explain(self, token: str | bytes) -> Explanation:
         """Return every key and check with its outcome, for people; see `JWKSClient.explain`."""
-        return await self._drive(self._explained(token))
+        return await self._drive(self._verifier.explained(token))
 
     async def aclose(self) -> None:
         """End all flights. Fresh keys still verify; a fetch raises KeysUnavailableError."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .._core.callables import is_coroutine_function
 from .._core.json_values import is_json
-from .._core.policy import FetchPolicy
+from .._core.policy import CachePolicy, FetchPolicy
 from .._core.provider import Provider
 from .._core.tokens.claim_values import Wanted, wanted
 from ..errors import ConfigurationError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..protocols import Clock, Listener, Store
 
 SHORTEST_SECRET: Final = 32
+P = TypeVar("P", CachePolicy, FetchPolicy)
 
 
 def claim_values(values: Mapping[str, Any] | None) -> Wanted:
@@ -34,6 +35,13 @@ def claim_values(values: Mapping[str, Any] | None) -> Wanted:
     if not good:
         raise ValueError("claim_values must be a mapping of claim names to JSON values")
     return wanted(values)
+
+
+def policy(name: str, given: object, kind: type[P]) -> P:
+    """Return a policy, which must be of its kind."""
+    if not isinstance(given, kind):
+        raise ConfigurationError(name, f"must be a {kind.__name__}, got {type(given).__name__}")
+    return given
 
 
 def listeners(given: Iterable[Listener]) -> tuple[Listener, ...]:

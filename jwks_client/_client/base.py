@@ -1,6 +1,6 @@
-"""What both clients share: settings, key sets, health and events.
+"""What both clients share: the parts that they are made of, health and events.
 
-Must not depend on what carries a flight or on how a caller waits; the two clients add that.
+Must not depend on how a caller waits; the two clients add that.
 """
 
 from __future__ import annotations
@@ -8,22 +8,20 @@ from __future__ import annotations
 import codecs
 import os
 import random
-import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._core import settings
 from .._core.locations import Location
 from .._core.policy import CachePolicy, FetchPolicy, TenantPolicy
 from .._core.provider import Provider
-from .._core.tokens.memo import Memo, Remembered
-from ..errors import ConfigurationError
 from ..events import Event, TenantDropped
 from . import arguments
 from .clock import SystemClock
+from .fork_gate import making
 from .health import Health, health_of
 from .issuers.directory import Directory
 from .keeper import TaskKeeper, ThreadKeeper
@@ -34,6 +32,8 @@ from .keysets.source import KeySource
 from .keysets.store_calls import calls_of
 from .keysets.thread_flights import ThreadCrew
 from .usage import Begin, Counter, KeyUse, KeyUses, counted
+from .verify.key_requests import KeyRequests
+from .verify.token_verifier import TokenVerifier
 
 if TYPE_CHECKING:
     from .._core.keysets.fetch import Plan
@@ -43,73 +43,57 @@ if TYPE_CHECKING:
     from .issuers.tenants import Tenants
     from .network import Network
 
+AnyResolver = TypeVar("AnyResolver", bound="Resolve")
+AnyHTTPClient = TypeVar("AnyHTTPClient")
 
-class BaseClient:
+
+class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
     """Settings and rules of a client; see the two clients for the arguments."""
 
     _asynchronous = False
-    _begin: Begin
 
     def __init__(
         self,
         *providers: Provider,
-        cache: CachePolicy,
-        fetch: FetchPolicy,
-        token_cache_size: int,
-        http: object,
-        store: Store | None,
-        count_keys: bool,
-        listeners: Iterable[Listener],
-        clock: Clock | None,
-        resolve: Resolve | None,
-        max_resolved: int,
-        resolve_ttl: float,
+        resolve: AnyResolver | None = None,
+        max_resolved: int = 256,
+        resolve_ttl: float = 300,
+        cache: CachePolicy = CachePolicy(),
+        fetch: FetchPolicy = FetchPolicy(),
+        token_cache_size: int = 1024,
+        http: AnyHTTPClient | None = None,
+        store: Store | None = None,
+        count_keys: bool = False,
+        listeners: Iterable[Listener] = (),
+        clock: Clock | None = None,
     ) -> None:
-        # Heavy modules are imported here: neither `import jwks_client` nor a request pays for them.
-        from .._core.keysets import algorithms as _algorithms  # noqa: F401
-
-        codecs.lookup("unicode_escape")  # imports a module that events need
-
-        if not isinstance(cache, CachePolicy):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError("cache", f"must be a CachePolicy, got {type(cache).__name__}")
-        if not isinstance(fetch, FetchPolicy):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError("fetch", f"must be a FetchPolicy, got {type(fetch).__name__}")
-        arguments.check_http(http, fetch, asynchronous=self._asynchronous)
-        self._cache_policy = cache
-        self._fetch_policy = fetch
-        self._max_token, self._max_header = fetch.max_token, fetch.max_header
-        self._memo = Memo(settings.whole("token_cache_size", token_cache_size))
-        # A signal handler may verify while this thread holds the lock, so the lock is re-entrant.
-        # The handler then leaves the memo as it is.
-        self._memo_lock = threading.RLock()
-        self._memo_is_busy = False
-        self._listeners = arguments.listeners(listeners)
-        self._clock: Clock = SystemClock() if clock is None else arguments.clock(clock)
-        self._random = random.SystemRandom()
-        self._http = http
-        checked = None if store is None else arguments.store(store)
-        draw = self._random.random
-        self._store = None if checked is None else calls_of(checked, draw)
-        make = Sources(cache, fetch, self._clock, self._random, self._share)
-        self._tenants = self._make_tenants(make, resolve, max_resolved, resolve_ttl)
-        self._directory = Directory(providers, make, self._tenants, self._clock)
-        arguments.check_checks(providers, asynchronous=self._asynchronous)
-        self._network = None if http is not None else self._make_network(providers, resolve)
-        self._flights = self._make_flights()
-        # What a start waits for. Providers that share a key set need it if one of them does.
-        self._required = tuple(
-            {
-                one.name: self._sources[one.name] for one in providers if one.required_at_start
-            }.values()
-        )
-        self._requires_all = all(one.required_at_start for one in providers)
-        self._keeper = self._make_keeper()
-        self._counters: tuple[Counter, ...] = ()
-        self._uses: KeyUses | None = None
-        if settings.flag("count_keys", count_keys):
-            self._uses = KeyUses(self._clock, self._key_sets)
-            self._count_with(self._uses.count)
-        _living.add(self)
+        with making:
+            _import_heavy_modules()
+            self._cache_policy = arguments.policy("cache", cache, CachePolicy)
+            self._fetch_policy = arguments.policy("fetch", fetch, FetchPolicy)
+            arguments.check_http(http, fetch, asynchronous=self._asynchronous)
+            self._http = http
+            memory = settings.whole("token_cache_size", token_cache_size)
+            self._listeners = arguments.listeners(listeners)
+            self._clock: Clock = SystemClock() if clock is None else arguments.clock(clock)
+            self._random = random.SystemRandom()
+            checked = None if store is None else arguments.store(store)
+            self._store = None if checked is None else calls_of(checked, self._random.random)
+            make = Sources(cache, fetch, self._clock, self._random, self._share)
+            self._tenants = self._make_tenants(make, resolve, max_resolved, resolve_ttl)
+            self._directory = Directory(providers, make, self._tenants, self._clock)
+            arguments.check_checks(providers, asynchronous=self._asynchronous)
+            self._network = None if http is not None else self._make_network(providers, resolve)
+            self._flights = self._make_flights()
+            self._keeper = self._make_keeper()
+            self._requests = KeyRequests(self._directory, self._flights, fetch)
+            self._verifier = TokenVerifier(
+                self._directory, self._tenants, self._flights, limits=fetch, memory=memory
+            )
+            counts = settings.flag("count_keys", count_keys)
+            self._uses = KeyUses(self._clock, self._key_sets) if counts else None
+            self._count_with(*([] if self._uses is None else [self._uses.count]))
+            _living.add(self)
 
     # --- making a client
 
@@ -201,7 +185,7 @@ class BaseClient:
 
         Once true it stays true. Providers with ``required_at_start=False`` do not count.
         """
-        return all(source.cache.key_set is not None for source in self._required)
+        return all(source.cache.key_set is not None for source in self._directory.required)
 
     def health(self) -> Mapping[str, Health]:
         """Return the health of each provider's key set, by provider name. Never does I/O.
@@ -236,11 +220,11 @@ class BaseClient:
         return stop
 
     def _count_with(self, *counters: Counter) -> None:
-        # A client that counts nothing runs the method of its class.
-        self.__dict__.pop("_begin", None)
         self._counters = counters
+        begin: Begin = self._verifier.begin
         for counter in counters:
-            self._begin = counted(self._begin, counter)
+            begin = counted(begin, counter)
+        self._begin = begin
 
     def _key_sets(self) -> dict[str, KeySet | None]:
         return {name: one.cache.key_set for name, one in self._directory.everyone().items()}
@@ -259,14 +243,7 @@ class BaseClient:
     def _emit_for_tenant(self, event: Event) -> None:
         # An evicted tenant has not verified a token lately, so it is not worth the search.
         if isinstance(event, TenantDropped) and event.reason != "evicted":
-            # The remembered tokens of the tenant are void already. This only makes room.
-            with self._memo_lock:
-                if not self._memo_is_busy:
-                    self._memo_is_busy = True
-                    try:
-                        self._memo.drop(_is_void)
-                    finally:
-                        self._memo_is_busy = False
+            self._verifier.drop_void()
         self._emit(event)
 
     def _emit(self, event: Event) -> None:
@@ -282,8 +259,7 @@ class BaseClient:
 
     def _after_fork(self) -> None:
         """Start anew in the child: no flights, new locks, and a jitter of its own."""
-        self._memo_lock = threading.RLock()
-        self._memo_is_busy = False
+        self._verifier.after_fork()
         if self._flights.after_fork() and self._network is not None:
             self._network.after_fork()
         if self._tenants is not None:
@@ -297,11 +273,14 @@ class BaseClient:
         return f"<{type(self).__name__} of {', '.join((*self._directory.names, *resolved))}>"
 
 
-def _is_void(entry: Remembered) -> bool:
-    return not entry.holder.held
+def _import_heavy_modules() -> None:
+    """Import what neither ``import jwks_client`` nor a request should pay for."""
+    from .._core.keysets import algorithms as _algorithms  # noqa: F401
+
+    codecs.lookup("unicode_escape")  # imports a module that events need
 
 
-_living: weakref.WeakSet[BaseClient] = weakref.WeakSet()
+_living: weakref.WeakSet[BaseClient[Any, Any]] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:

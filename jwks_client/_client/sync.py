@@ -7,31 +7,29 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from .._core.keysets.jwk import Key, KeySet
-from .._core.policy import CachePolicy, FetchPolicy
 from .._core.provider import Provider
 from .._core.tokens.verified import VerifiedToken
 from ..errors import JWKSError
-from .fork_gate import making
+from ..protocols import HTTPClient
+from .base import BaseClient
 from .issuers.resolver_call import Resolution
 from .keysets.flights import Wait
 from .keysets.thread_flights import gone, wait
-from .verify.client import VerifyingClient
 from .verify.waiting import Want
 
 if TYPE_CHECKING:
     from .._core.tokens.explain import Explanation
-    from ..protocols import Clock, HTTPClient, Listener, Store
 
 CLOSING: Final = 1.0  # seconds that `close` waits at most for the end of a flight
 T = TypeVar("T")
 
 
-class JWKSClient(VerifyingClient):
+class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
     """Verifies JWTs of one or more providers, in threads; one client serves a whole process.
 
     Arguments:
@@ -51,37 +49,6 @@ class JWKSClient(VerifyingClient):
 
     Raises `ConfigurationError` naming the setting.
     """
-
-    def __init__(
-        self,
-        *providers: Provider,
-        resolve: Callable[[str], Provider | None] | None = None,
-        max_resolved: int = 256,
-        resolve_ttl: float = 300,
-        cache: CachePolicy = CachePolicy(),
-        fetch: FetchPolicy = FetchPolicy(),
-        token_cache_size: int = 1024,
-        http: HTTPClient | None = None,
-        store: Store | None = None,
-        count_keys: bool = False,
-        listeners: Iterable[Listener] = (),
-        clock: Clock | None = None,
-    ) -> None:
-        with making:
-            super().__init__(
-                *providers,
-                cache=cache,
-                fetch=fetch,
-                token_cache_size=token_cache_size,
-                http=http,
-                store=store,
-                count_keys=count_keys,
-                listeners=listeners,
-                clock=clock,
-                resolve=resolve,
-                max_resolved=max_resolved,
-                resolve_ttl=resolve_ttl,
-            )
 
     def verify(
         self,
@@ -124,14 +91,14 @@ class JWKSClient(VerifyingClient):
         Raises TokenError ``unknown_key``, ``ambiguous_key`` or ``algorithm_not_allowed``;
         KeysUnavailableError; ConfigurationError if the provider must be named.
         """
-        return self._drive(self._signing_key(kid, alg, provider))
+        return self._drive(self._requests.signing_key(kid, alg, provider))
 
     def get_signing_key_from_jwt(self, token: str | bytes) -> Key:
         """Return the key that a token names. The token is not verified.
 
         Raises TokenError as `verify` does for shape and algorithm, and as `get_signing_key`.
         """
-        return self._drive(self._key_of_token(token))
+        return self._drive(self._requests.key_of_token(token))
 
     def keys(self, provider: str | None = None) -> KeySet:
         """Return the cached key set, fetched if none is cached. Raises KeysUnavailableError.
@@ -139,7 +106,7 @@ class JWKSClient(VerifyingClient):
         Arguments:
             provider: the provider's name; optional if the client has one provider.
         """
-        return self._drive(self._loaded(provider))
+        return self._drive(self._requests.key_set(provider))
 
     def refresh(self, provider: str | None = None) -> None:
         """Fetch now, whatever budgets and backoff say, or join the in-flight fetch.
@@ -149,7 +116,7 @@ class JWKSClient(VerifyingClient):
 
         Raises KeysUnavailableError, the first of all failures.
         """
-        self._drive(self._refreshed(provider))
+        self._drive(self._requests.refresh(provider))
 
     def warm_up(self, timeout: float = 10) -> None:
         """Load all providers side by side, for start-up. Try all, then raise the first failure.
@@ -159,11 +126,11 @@ class JWKSClient(VerifyingClient):
 
         Raises KeysUnavailableError; ValueError if the timeout is not such a number.
         """
-        self._drive(self._warmed_up(timeout))
+        self._drive(self._requests.warm_up(timeout))
 
     def _warm_up_required(self) -> None:
         """Load the providers that a start waits for, and begin to load the others."""
-        self._drive(self._warmed_up(10, required=True))
+        self._drive(self._requests.warm_up(10, required=True))
 
     def explain(self, token: str | bytes) -> Explanation:
         """Return every key considered and every check with its outcome, for people, not responses.
@@ -172,7 +139,7 @@ class JWKSClient(VerifyingClient):
             token: the compact token. It is verified as in `verify`, fetches included, but past the
                 memory. Nothing is raised or emitted.
         """
-        return self._drive(self._explained(token))
+        return self._drive(self._verifier.explained(token))
 
     def close(self) -> None:
         """End all flights. Fresh keys still verify; a fetch raises KeysUnavailableError."""

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 MOST_WITHDRAWN: Final = 16  # per provider
 
 Counter: TypeAlias = "Callable[[TokenFacts], object]"
-Begin: TypeAlias = Callable[..., Any]
+Begun: TypeAlias = VerifiedToken | Generator[Any, Any, VerifiedToken] | JWKSError
+#: Begins a verification of a token, by the provider and the claim values that the caller gave.
+Begin: TypeAlias = Callable[[object, str | None, Mapping[str, Any] | None], Begun]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,9 @@ def counted(begin: Begin, count: Counter) -> Begin:
         count: called with the facts of each verified token.
     """
 
-    def begin_and_count(token: object, provider: object, claim_values: object) -> Any:
+    def begin_and_count(
+        token: object, provider: str | None, claim_values: Mapping[str, Any] | None
+    ) -> Begun:
         begun = begin(token, provider, claim_values)
         if type(begun) is VerifiedToken:
             count(begun._facts)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (our own class)

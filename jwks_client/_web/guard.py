@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeGuard, TypeVar, cast
 
-from .._client.access import emit, locations_of
+from .._client.access import emit, locations_of, requires_every_key_set
 from .._core.callables import is_coroutine_function
 from .._core.credentials.answers import Answer, Answers
 from .._core.credentials.reader import CredentialsReader, Location, UnverifiedRequest
@@ -200,7 +200,7 @@ def checked_warm_up(value: object) -> WarmUp:
 
 def required_start(client: Any) -> Callable[[], Any]:
     """Return what a start calls that requires keys: ``warm_up``, less what need not be there."""
-    if getattr(client, "_requires_all", True):
+    if requires_every_key_set(client):
         return cast("Callable[[], Any]", client.warm_up)
     return cast("Callable[[], Any]", client._warm_up_required)  # noqa: SLF001 (our own class)
 

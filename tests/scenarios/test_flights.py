@@ -265,16 +265,16 @@ def test_a_signal_handler_may_verify(idp):
     """A handler that interrupts a verification in its critical section verifies, and does not hang."""
     client = idp.client()
     client.warm_up()
-    remember, verified = client._memo.remember, []
+    remember, verified = client._verifier.memo.remember, []
 
-    class Interrupted(type(client._memo)):
+    class Interrupted(type(client._verifier.memo)):
         __slots__ = ()
 
         def remember(self, key, entry):
             verified.append(client.verify(idp.issue(sub="handler")).subject)  # as a handler would
             remember(key, entry)
 
-    client._memo.__class__ = Interrupted
+    client._verifier.memo.__class__ = Interrupted
     assert client.verify(idp.issue(sub="main")).subject == "main"
     assert verified == ["handler"]
 

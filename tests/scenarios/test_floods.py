@@ -161,7 +161,7 @@ class TestMemory:
         # 2000 signatures are enough beside 256 places; the memory is asked after each.
         for number in range(2000):
             client.verify(idp.issue(jti=str(number)))
-            sizes[len(client._memo)] += 1
+            sizes[len(client._verifier.memo)] += 1
         assert max(sizes) == 256
         # The oldest go a few at a time, so that finding them costs nothing.
         assert sum(sizes[size] for size in range(252, 257)) == 2000 - 251
@@ -175,7 +175,7 @@ class TestMemory:
         for number in range(200):
             with pytest.raises(TokenError):
                 client.verify(forged(good, number))
-        assert len(client._memo) == 1
+        assert len(client._verifier.memo) == 1
 
 
 class TestBadSignatures:

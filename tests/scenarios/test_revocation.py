@@ -44,7 +44,7 @@ def checked(monkeypatch) -> list[str]:
 
 def recalled(client, token):
     """What the memory says of a token at this moment, if it counts."""
-    found = client._memo.entries.get(token)
+    found = client._verifier.memo.entries.get(token)
     counts = found is not None and found.counts(client._clock.time(), client._clock.monotonic())
     return found if counts else None
 

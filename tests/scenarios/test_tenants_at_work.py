@@ -211,7 +211,7 @@ class TestGone:
         records.tenants.discard(name(1))
         assert code(drive.verify, tokens[0]) == "ok"
         drive.forget(name(1))
-        assert len(client._memo) == 1
+        assert len(client._verifier.memo) == 1
         assert [code(drive.verify, token) for token in tokens] == ["unknown_issuer", "ok"]
         assert set(drive.health()) == {name(2)}
         drive.forget(name(1))  # one that is not loaded is no error
@@ -245,7 +245,7 @@ class TestGone:
         assert code(drive.verify, token) == "ok"
         clock.advance(21)
         assert code(drive.verify, token) == "unknown_issuer"
-        assert len(client._memo) == 0
+        assert len(client._verifier.memo) == 0
 
     def test_it_is_noticed_in_the_background_before_that(self, drive, shared, clock):
         """From 0.8 of resolve_ttl the next token asks, and does not wait."""

@@ -23,7 +23,7 @@ from driver import PATIENCE, is_flight
 
 from jwks_client import AsyncJWKSClient, JWKSClient, KeysUnavailableError, TokenError
 from jwks_client._client.verify import attempt as _attempt
-from jwks_client._client.verify import client as _token_way
+from jwks_client._client.verify import token_verifier
 
 T = TypeVar("T")
 Client = JWKSClient | AsyncJWKSClient
@@ -103,7 +103,7 @@ def same_bytes_once() -> Iterator[None]:
 
     Both are pure functions. All else of a verification, each decision among it, is done each time.
     """
-    sign, read = _attempt.find_signing_key, _token_way.parse
+    sign, read = _attempt.find_signing_key, token_verifier.parse
     signers: dict[tuple[str, tuple[str, ...]], Any] = {}
     parsed: dict[str, Any] = {}
 
@@ -122,7 +122,7 @@ def same_bytes_once() -> Iterator[None]:
 
     with (
         mock.patch.object(_attempt, "find_signing_key", find_signing_key),
-        mock.patch.object(_token_way, "parse", parse),
+        mock.patch.object(token_verifier, "parse", parse),
     ):
         yield
 

@@ -69,6 +69,10 @@ class Directory:
         self._tenants = tenants
         self._clock = clock
         self._unchecked = self._pairs(self._routes.unchecked)
+        needed = [self.sources[one.name] for one in providers if one.required_at_start]
+        #: The key sets that a start waits for. One that providers share is needed if one needs it.
+        self.required: tuple[KeySource, ...] = tuple({id(one): one for one in needed}.values())
+        self.requires_all = len(needed) == len(providers)
         #: All candidates of any token, where there is one provider and no resolver.
         self.only: Candidates | None = None
         if len(providers) == 1 and tenants is None:

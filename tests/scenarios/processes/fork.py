@@ -111,7 +111,7 @@ def main(kind: str, logs: bool) -> None:
                 assert slow.asked.wait(PATIENCE)
             [source] = client._sources.values()
             from_child, to_parent = os.pipe()
-            with source._landing, client._memo_lock, warnings.catch_warnings():
+            with source._landing, client._verifier.memo_lock, warnings.catch_warnings():
                 # Python 3.12 warns of threads beside a fork: that is the story here.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 pid = os.fork()

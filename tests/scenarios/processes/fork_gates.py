@@ -86,7 +86,7 @@ def while_a_lock_is_held() -> bool:
     held, go_on = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with source._landing, client._memo_lock:
+        with source._landing, client._verifier.memo_lock:
             held.set()
             go_on.wait(PATIENCE)
 

@@ -1,43 +1,85 @@
-"""`verify()` up to the first wait, shared by both clients, and the key lookups.
+"""Verifies the tokens of one client, and remembers what it verified.
 
-Must not depend on what carries a flight or on how a caller waits.
+`TokenVerifier.begin` is `verify()` up to the first wait. A step that may have to wait is a
+generator: it yields what to wait for, and the client resumes it. Must not depend on what carries a
+flight or on how a caller waits.
 """
 
 from __future__ import annotations
 
 import json
-import time
+import threading
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
-from ..._core.issuers.routes import verdict
-from ..._core.keysets.jwk import Key, KeySet
-from ..._core.provider import SUPPORTED_ALGORITHMS
+from ..._core.policy import FetchPolicy
 from ..._core.tokens.claims import Rules
-from ..._core.tokens.memo import LONGEST, Remembered
+from ..._core.tokens.memo import LONGEST, Memo, Remembered
 from ..._core.tokens.unverified import UnverifiedToken, new_tuple, parse, text_of
 from ..._core.tokens.verified import TokenFacts, VerifiedToken
-from ...errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
+from ...errors import JWKSError, KeysUnavailableError, TokenError
 from ...events import TokenRefused, TokenUndecided, shown_kid
 from .. import arguments
-from ..base import BaseClient
-from ..issuers.directory import Candidates
+from ..issuers.directory import Candidates, Directory
+from ..keysets.flights import Flights
 from ..keysets.source import KeySource
 from .attempt import Attempt, check_with_cached_keys
 from .candidates import Accepted, Verifying, is_lasting, steps
 from .case import PLAIN, Options, Verification
 from .checks import run_checks
-from .key_lookup import fetched, is_cached, loaded, signing_key
 from .waiting import Want
 
 if TYPE_CHECKING:
+    from ..._core.keysets.jwk import KeySet
     from ..._core.tokens.explain import Explanation
+    from ..issuers.tenants import Tenants
 
 
-class VerifyingClient(BaseClient):
-    """A client that verifies tokens; the two clients add how a caller waits."""
+@final
+class TokenVerifier:
+    """Verifies the tokens of one client.
 
-    def _begin(  # noqa: C901 (hot path: kept inline)
+    Arguments:
+        directory: the client's providers.
+        tenants: the providers that are resolved; None without a resolver.
+        flights: the client's flights.
+        limits: the limits of a token's size.
+        memory: how many verified tokens are remembered.
+
+    Attributes:
+        memo: the verified tokens.
+        memo_lock: held while the memo changes. A signal handler may verify while this very thread
+            holds it, so it is re-entrant; the handler then leaves the memo as it is.
+    """
+
+    __slots__ = (
+        *("_clock", "_directory", "_flights", "_max_header", "_max_token", "_memo_is_busy"),
+        *("_tenants", "memo", "memo_lock"),
+    )
+
+    def __init__(
+        self,
+        directory: Directory,
+        tenants: Tenants | None,
+        flights: Flights,
+        *,
+        limits: FetchPolicy,
+        memory: int,
+    ) -> None:
+        self._directory = directory
+        self._tenants = tenants
+        self._flights = flights
+        self._clock = flights.clock
+        self._max_token, self._max_header = limits.max_token, limits.max_header
+        self.memo = Memo(memory)
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Start anew in the child, with a lock that no thread of the parent holds."""
+        self.memo_lock = threading.RLock()
+        self._memo_is_busy = False
+
+    def begin(  # noqa: C901 (hot path: kept inline)
         self, token: object, provider: str | None, claim_values: Mapping[str, Any] | None
     ) -> VerifiedToken | Verifying | JWKSError:
         """Verify a token with cached keys: memory, parse, candidates, key, verify, remember.
@@ -56,7 +98,7 @@ class VerifyingClient(BaseClient):
                 text = token
             else:
                 text = text_of(token, self._max_token)
-            memo = self._memo
+            memo = self.memo
             key = text if options is PLAIN else (text, options.key)
             found = memo.entries.get(key) if memo.keeps_tokens else None
             if found is not None and found.counts(self._clock.time(), self._clock.monotonic()):
@@ -150,7 +192,7 @@ class VerifyingClient(BaseClient):
             earlier: the attempts of the candidates before, which refused it.
         """
         parsed, options, candidates, now = case
-        memo, tenant = self._memo, candidates.tenant
+        memo, tenant = self.memo, candidates.tenant
         entry: Remembered | None = None
         holder = source if tenant is None else tenant
         # Not where another provider might come first tomorrow: where the candidates depend on more
@@ -174,7 +216,7 @@ class VerifyingClient(BaseClient):
             self._tenants.verified(tenant)
         if entry is None and parsed.header_segment in memo.headers:
             return
-        with self._memo_lock:
+        with self.memo_lock:
             if self._memo_is_busy:  # a signal handler interrupted this very block
                 return
             self._memo_is_busy = True
@@ -184,6 +226,17 @@ class VerifyingClient(BaseClient):
                     memo.remember(raw if options is PLAIN else (raw, options.key), entry)
                 if parsed.header_segment not in memo.headers:  # saves a call for nearly every token
                     memo.remember_header(parsed)
+            finally:
+                self._memo_is_busy = False
+
+    def drop_void(self) -> None:
+        """Drop the remembered tokens of tenants that were dropped. They are void; it makes room."""
+        with self.memo_lock:
+            if self._memo_is_busy:
+                return
+            self._memo_is_busy = True
+            try:
+                self.memo.drop(_is_void)
             finally:
                 self._memo_is_busy = False
 
@@ -201,15 +254,17 @@ class VerifyingClient(BaseClient):
         elif candidates is not None and len(candidates.pairs) == 1:
             error.provider = candidates.pairs[0][0].name
         if isinstance(error, KeysUnavailableError):
-            self._emit(TokenUndecided(provider=error.provider, code=error.code, kid=error.kid))
+            self._flights.emit(
+                TokenUndecided(provider=error.provider, code=error.code, kid=error.kid)
+            )
         else:
             claim = error.claim if isinstance(error, TokenError) else None
-            self._emit(
+            self._flights.emit(
                 TokenRefused(provider=error.provider, code=error.code, claim=claim, kid=error.kid)
             )
         return error
 
-    def _explained(self, token: object) -> Generator[Want, object, Explanation]:
+    def explained(self, token: object) -> Generator[Want, object, Explanation]:
         """Verify a token past the memory, and explain the verdict instead of raising it."""
         from ..._core.tokens.explain import explain, refused_before_routing
 
@@ -233,89 +288,13 @@ class VerifyingClient(BaseClient):
             (self._clock.time(), self._clock.monotonic()),
         )
 
-    # --- key lookups
-
-    def _named(self, provider: str | None) -> Generator[Want, object, tuple[Rules, KeySource]]:
-        if provider is not None:
-            return (yield from self._directory.named(provider))
-        only = self._directory.only
-        if only is None:
-            raise ConfigurationError("provider", "must be named, since the client has several")
-        return only.pairs[0]
-
-    def _loaded(self, provider: str | None) -> Generator[Want, object, KeySet]:
-        rules, source = yield from self._named(provider)
-        return (yield from loaded(self._flights, rules.name, source))
-
-    def _refreshed(self, provider: str | None) -> Generator[Want, object]:
-        sources = self._fetched_sources()
-        if provider is not None:
-            _, source = yield from self._named(provider)
-            sources = [] if source.fixed else [source]
-        yield from fetched(self._flights, sources, manual=True)
-
-    def _fetched_sources(self) -> list[KeySource]:
-        everyone = self._directory.everyone().values()
-        return list({id(one): one for one in everyone if not one.fixed}.values())
-
-    def _warmed_up(self, timeout: object, *, required: bool = False) -> Generator[Want, object]:
-        until = time.monotonic() + arguments.patience(timeout)
-        now = self._clock.monotonic()
-        cold = [
-            one for one in self._fetched_sources() if one.cache.state(now) not in {"fresh", "due"}
-        ]
-        if required:
-            for one in cold:
-                if one not in self._required:
-                    self._flights.refresh_behind(one)
-            cold = [one for one in cold if one in self._required]
-        yield from fetched(self._flights, cold, manual=False, until=until)
-
-    def _signing_key(
-        self, kid: str | None, alg: str | None, provider: str | None
-    ) -> Generator[Want, object, Key]:
-        rules, source = yield from self._named(provider)
-        algorithms = tuple(rules.provider.algorithms)
-        if alg is not None:
-            # A key set remembers what it was asked: one name stands for all that no key can have.
-            algorithms = (alg if alg in SUPPORTED_ALGORITHMS else "",)
-        return (yield from signing_key(self._flights, rules, source, kid, algorithms))
-
-    def _key_of_token(self, token: str | bytes) -> Generator[Want, object, Key]:
-        parsed: UnverifiedToken | JWKSError
-        try:
-            parsed = parse(text_of(token, self._max_token), self._max_header)
-        except JWKSError as error:
-            parsed = error.with_traceback(None)
-        del token  # no frame of an error's traceback holds it
-        if isinstance(parsed, JWKSError):
-            try:
-                raise parsed
-            finally:
-                del parsed
-        candidates = yield from self._directory.candidates(parsed, None)
-        errors: list[JWKSError] = [] if candidates.refusal is None else [candidates.refusal]
-        admitted: list[tuple[Rules, KeySource]] = []
-        for rules, source in candidates.pairs:
-            try:
-                rules.check_header(parsed)
-            except TokenError as error:
-                errors.append(error)
-            else:
-                admitted.append((rules, source))
-        # As in a verification: cached keys come before any fetch, else the order given.
-        admitted.sort(key=lambda pair: not is_cached(pair[1], parsed.kid, parsed.algorithm))
-        for rules, source in admitted:
-            wanted = (parsed.algorithm,)
-            try:
-                return (yield from signing_key(self._flights, rules, source, parsed.kid, wanted))
-            except (TokenError, KeysUnavailableError) as error:
-                errors.append(error)
-        raise verdict((), errors)
-
 
 def _still_accepted(found: Remembered) -> Generator[Want, object, bool]:
     rules, issuer = found.rules, found.facts.issuer
     if rules.checks_issuer and not rules.names(issuer or ""):
         return False  # the application no longer allows the tenant
     return (yield from run_checks(found.rules, VerifiedToken(found.facts))) is None
+
+
+def _is_void(entry: Remembered) -> bool:
+    return not entry.holder.held

@@ -1,0 +1,132 @@
+"""What callers ask of keys without a verification, by the names of providers.
+
+Like a verification, each request is a generator that yields what to wait for. Must not depend on
+what carries a flight or on how a caller waits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import final
+
+from ..._core.issuers.routes import verdict
+from ..._core.keysets.jwk import Key, KeySet
+from ..._core.policy import FetchPolicy
+from ..._core.provider import SUPPORTED_ALGORITHMS
+from ..._core.tokens.claims import Rules
+from ..._core.tokens.unverified import UnverifiedToken, parse, text_of
+from ...errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
+from .. import arguments
+from ..issuers.directory import Directory
+from ..keysets.flights import Flights
+from ..keysets.source import KeySource
+from .key_lookup import fetched, is_cached, loaded, signing_key
+from .waiting import Want
+
+
+@final
+class KeyRequests:
+    """The requests for keys of one client.
+
+    Arguments:
+        directory: the client's providers.
+        flights: the client's flights.
+        limits: the limits of a token's size.
+    """
+
+    __slots__ = ("_directory", "_flights", "_limits")
+
+    def __init__(self, directory: Directory, flights: Flights, limits: FetchPolicy) -> None:
+        self._directory = directory
+        self._flights = flights
+        self._limits = limits
+
+    def key_set(self, provider: str | None) -> Generator[Want, object, KeySet]:
+        """Return the cached key set of a provider, fetched if there is none."""
+        rules, source = yield from self._named(provider)
+        return (yield from loaded(self._flights, rules.name, source))
+
+    def refresh(self, provider: str | None) -> Generator[Want, object]:
+        """Fetch the key set of one provider, or of all, side by side."""
+        sources = self._fetched_sources()
+        if provider is not None:
+            _, source = yield from self._named(provider)
+            sources = [] if source.fixed else [source]
+        yield from fetched(self._flights, sources, manual=True)
+
+    def warm_up(self, timeout: object, *, required: bool = False) -> Generator[Want, object]:
+        """Fetch the key sets that are not loaded or have expired, side by side.
+
+        Arguments:
+            timeout: seconds to wait at most.
+            required: wait only for the key sets that a start requires, and begin to fetch the
+                others.
+        """
+        until = time.monotonic() + arguments.patience(timeout)
+        now = self._flights.clock.monotonic()
+        cold = [
+            one for one in self._fetched_sources() if one.cache.state(now) not in {"fresh", "due"}
+        ]
+        if required:
+            for one in cold:
+                if one not in self._directory.required:
+                    self._flights.refresh_behind(one)
+            cold = [one for one in cold if one in self._directory.required]
+        yield from fetched(self._flights, cold, manual=False, until=until)
+
+    def signing_key(
+        self, kid: str | None, alg: str | None, provider: str | None
+    ) -> Generator[Want, object, Key]:
+        """Return the key of a kid, which fits ``alg`` or any of the provider's algorithms."""
+        rules, source = yield from self._named(provider)
+        algorithms = tuple(rules.provider.algorithms)
+        if alg is not None:
+            # A key set remembers what it was asked: one name stands for all that no key can have.
+            algorithms = (alg if alg in SUPPORTED_ALGORITHMS else "",)
+        return (yield from signing_key(self._flights, rules, source, kid, algorithms))
+
+    def key_of_token(self, token: str | bytes) -> Generator[Want, object, Key]:
+        """Return the key that a token names. The token is not verified."""
+        parsed: UnverifiedToken | JWKSError
+        try:
+            parsed = parse(text_of(token, self._limits.max_token), self._limits.max_header)
+        except JWKSError as error:
+            parsed = error.with_traceback(None)
+        del token  # no frame of an error's traceback holds it
+        if isinstance(parsed, JWKSError):
+            try:
+                raise parsed
+            finally:
+                del parsed
+        candidates = yield from self._directory.candidates(parsed, None)
+        errors: list[JWKSError] = [] if candidates.refusal is None else [candidates.refusal]
+        admitted: list[tuple[Rules, KeySource]] = []
+        for rules, source in candidates.pairs:
+            try:
+                rules.check_header(parsed)
+            except TokenError as error:
+                errors.append(error)
+            else:
+                admitted.append((rules, source))
+        # As in a verification: cached keys come before any fetch, else the order given.
+        admitted.sort(key=lambda pair: not is_cached(pair[1], parsed.kid, parsed.algorithm))
+        for rules, source in admitted:
+            wanted = (parsed.algorithm,)
+            try:
+                return (yield from signing_key(self._flights, rules, source, parsed.kid, wanted))
+            except (TokenError, KeysUnavailableError) as error:
+                errors.append(error)
+        raise verdict((), errors)
+
+    def _named(self, provider: str | None) -> Generator[Want, object, tuple[Rules, KeySource]]:
+        if provider is not None:
+            return (yield from self._directory.named(provider))
+        only = self._directory.only
+        if only is None:
+            raise ConfigurationError("provider", "must be named, since the client has several")
+        return only.pairs[0]
+
+    def _fetched_sources(self) -> list[KeySource]:
+        everyone = self._directory.everyone().values()
+        return list({id(one): one for one in everyone if not one.fixed}.values())
