@@ -43,8 +43,8 @@ __all__ = [
 ]
 
 
-# Each name is imported when it is first used: the pytest plugin is imported in every test run where
-# this library is installed, and an application without asyncio need not wait for it.
+# Names are imported on first use: pytest imports this library's plugin in every test run, and an
+# application without asyncio should not have to import it.
 _HOMES: Final = {
     "_client.aio": ("AsyncJWKSClient",),
     "_client.sync": ("JWKSClient",),

@@ -56,12 +56,12 @@ _SERVED: Final = ("http", "websocket")
 class JWKSMiddleware:
     """Admits requests with a valid token, and denies all others.
 
-    The app finds the token by `get_token` or `current_token`, and ``scope["user"]`` and
-    ``scope["auth"].scopes`` as Starlette's own middleware leaves them. A refusal is answered as
-    RFC 6750 says, with a problem (RFC 9457) whose ``code`` is the error's: 401 without credentials
-    or with a token that is refused, 400 for credentials that cannot be read, 503 when the keys are
-    unavailable. An error of this library that the app raises, from
-    ``token.require("orders:read")`` say, is answered likewise (403) if no answer has begun.
+    The app finds the token with `get_token` or `current_token`. It also finds ``scope["user"]`` and
+    ``scope["auth"].scopes``, as with Starlette's own middleware. Refusals are answered according to
+    RFC 6750, with a problem (RFC 9457) that contains the error's ``code``: 401 without credentials
+    or with a refused token, 400 for malformed credentials, 503 when keys are unavailable. An error
+    of this library that the app raises, for example from ``token.require("orders:read")`` (403), is
+    answered in the same way if no response has begun.
 
     Arguments:
         app: the ASGI app.
@@ -72,19 +72,19 @@ class JWKSMiddleware:
             ``"GET /path"`` for one method, compiled patterns for the whole path. The path is
             compared without ``root_path``.
         locations: where credentials are, in order; None uses those of the client's providers.
-        realm: shown in challenges.
+        realm: the realm that challenges name.
         on_error: renders a custom answer: is given a `Refusal`, returns an `Answer` or None.
-        resource_metadata: the URL of RFC 9728 metadata for challenges, or a `ProtectedResource`,
-            which is then served too.
+        resource_metadata: the URL of RFC 9728 metadata that challenges name, or a
+            `ProtectedResource`, which the middleware then also serves.
         trusted_origins: origins whose pages may send requests with a cookie.
-        preflight: ``"refuse"`` a CORS preflight like any other request without credentials (CORS
-            middleware belongs outside this one), or let it ``"pass"``: the app then sees it without
+        preflight: ``"refuse"`` CORS preflights like any other request without credentials (put CORS
+            middleware outside this one), or let them ``"pass"``: the app then sees them without
             credentials, token and body.
-        warm_up: at the server's start load keys in the ``"background"``, and try until they are
-            loaded; or wait for them and fail the start if they cannot be loaded in ten seconds
-            (``"required"``); or None. Without a lifespan the first request begins it.
-        keep_fresh: then keep the keys of configured providers fresh until the server ends, with or
-            without requests; not with ``refresh_ahead=None``, nor with ``warm_up=None``.
+        warm_up: when the server starts, load keys in the ``"background"`` and retry until they are
+            loaded; or wait for them, and fail the start if they cannot be loaded in ten seconds
+            (``"required"``); or None. Without a lifespan, the first request begins this.
+        keep_fresh: keep the keys of configured providers fresh until the server ends, with or
+            without requests. Has no effect with ``refresh_ahead=None`` or ``warm_up=None``.
         close_client: close the client when the server ends.
 
     Raises ConfigurationError naming the setting.
@@ -154,7 +154,7 @@ class JWKSMiddleware:
                 raw = self._read(request, optional=anonymous)
                 token = None if raw is None else await self._verify(raw)
             except JWKSError as error:
-                await self._refuse(error, request, scope, send)
+                await self._answer_refusal(error, request, scope, send)
                 return
             seen, reply = admitted(scope, token), Reply(send)
             if kind == "websocket":
@@ -170,7 +170,7 @@ class JWKSMiddleware:
             error: what the app raised, such as `InsufficientScopeError`.
             request: the ASGI scope, or an object with a ``scope`` (a Starlette ``Request``).
 
-        Raises TypeError for an error that is not a refusal and for an object that is not a request.
+        Raises TypeError if the error is not a refusal, or the object is not a request.
         """
         return answer_for(self._guard, error, request)
 
@@ -191,7 +191,7 @@ class JWKSMiddleware:
             seen = seen_by_app(seen, handshake)
         return seen, Reply(send, handshake.echo)
 
-    async def _refuse(
+    async def _answer_refusal(
         self, error: JWKSError, request: UnverifiedRequest, scope: Scope, send: Send
     ) -> None:
         if not is_refusal(error):

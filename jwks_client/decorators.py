@@ -12,11 +12,11 @@
 Must not depend on: frameworks (`_web.starlette_connection` recognizes connections), what a token
 must have (`_web.requirement`).
 
-The wrapped function only runs if the token meets the requirements; inside, `current_token()` and
-``get_token(request)`` return it. Without a client, errors are raised and the middleware answers
-them. With a client, the decorator answers: it returns a response if the function was given a plain
-request, and sends one if it was given a WebSocket or is an ASGI app. With ``token=`` there is no
-connection to answer, so errors are raised.
+The wrapped function only runs if the token meets the requirements. Inside, `current_token()` and
+``get_token(request)`` return the token. Without a client, the decorator raises errors and the
+middleware answers them. With a client, the decorator answers them: it returns a response if the
+function was given a plain request, and sends one if the function was given a WebSocket or is an
+ASGI app. With ``token=`` there is no connection to answer, so the decorator raises errors.
 """
 
 from __future__ import annotations
@@ -106,24 +106,24 @@ def requires(
 
     Arguments:
         scopes: the token must have all of them.
-        client: verifies here, with no middleware: an `AsyncJWKSClient` for coroutine functions, a
-            `JWKSClient` for others. The connection is found among the arguments: Starlette's
-            ``Request`` or ``WebSocket``, or the scope of an ASGI app; or it is the request that
-            Flask or Quart serves.
-        any_of: the token must have one of them.
+        client: verifies the token without a middleware: an `AsyncJWKSClient` for coroutine
+            functions, a `JWKSClient` for others. The decorator finds the connection among the
+            arguments: Starlette's ``Request`` or ``WebSocket``, or the scope of an ASGI app. In
+            Flask and Quart it uses the current request.
+        any_of: the token must have at least one of them.
         claims: the token's claims must have these JSON values (a set means any one of its
             members); or a plain function of the `VerifiedToken` that returns True to accept it.
         provider: the name of the provider that must have issued the token.
-        token: with ``client``: finds the token; is called with all arguments of the function. If it
-            returns None or raises, there is no token.
+        token: with ``client``: a callable that returns the token. It is called with all arguments
+            of the function. If it returns None or raises, there is no token.
         settings: with ``client`` and without ``token``: ``locations``, ``realm``, ``on_error``,
             ``resource_metadata``, ``trusted_origins``, as in `JWKSMiddleware`.
 
     Raises ConfigurationError naming the setting, here or where a function is decorated. The
-    decorated function raises, or answers, what ``verify`` raises; CredentialsError
-    ``missing_credentials`` (401) without a token; TokenError (401) ``wrong_issuer`` for another
-    provider's, ``missing_claim``, ``invalid_claim`` or ``rejected_by_check`` by its claims;
-    InsufficientScopeError (403). TypeError if it needs a connection and was given none.
+    decorated function raises, or answers, the errors of ``verify``; CredentialsError
+    ``missing_credentials`` (401) without a token; InsufficientScopeError (403)
+    ``insufficient_scope``, or ``insufficient_claims`` for other claims or another provider. It
+    raises TypeError if it needs a connection and was given none.
     """
     _check_settings(scopes, client, token, settings)
     requirement = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
@@ -160,20 +160,20 @@ def _check_settings(
         )
     unknown = settings.keys() - GuardSettings.__annotations__.keys()
     if unknown:
-        raise ConfigurationError(min(unknown), "must be a setting of requires")
+        raise ConfigurationError(min(unknown), "is not a setting of requires")
     if client is None and (token is not None or settings):
-        raise ConfigurationError("client", "must be given, because the other settings are for it")
+        raise ConfigurationError("client", "must be given, because the other settings require it")
     if token is not None and settings:
         raise ConfigurationError("token", f"must not be combined with {', '.join(settings)}")
     if token is not None and (not callable(token) or is_coroutine_function(token)):
         raise ConfigurationError("token", "must be a plain function of the handler's arguments")
 
 
-# Each is written twice, with and without await, like the two clients.
+# Each wrapper exists twice, with and without await, like the two clients.
 
 
 def _under_middleware(handler: Handler, requirement: Requirement, *, awaits: bool) -> Handler:
-    """Wrap a handler whose request has a middleware."""
+    """Wrap a handler under a middleware."""
 
     def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         connection = Connection.among(args, kwargs)
@@ -182,8 +182,8 @@ def _under_middleware(handler: Handler, requirement: Requirement, *, awaits: boo
             if token is None and (connection is None or not connection.is_known):
                 raise CredentialsError(
                     "missing_credentials",
-                    "there is no token: the request has no credentials, or no JWKSMiddleware is "
-                    "around the app; add that, or pass client=",
+                    "there is no token: the request carries no credentials, or the app is not "
+                    "wrapped in JWKSMiddleware; wrap it, or pass client=",
                 )
             requirement.enforce(token)
         except JWKSError as error:
@@ -213,13 +213,13 @@ def _by_connection(
         try:
             token = requirement.check(await guard.client.verify(guard.read(connection.request)))
         except JWKSError as error:
-            return await connection.refuse(guard, error)
+            return await connection.answer_refusal(guard, error)
         connection.admit(guard, token)
         with serving(token):
             try:
                 return await handler(*connection.placed_in(args), **kwargs)
             except JWKSError as error:
-                return await connection.refuse(guard, error)
+                return await connection.answer_refusal(guard, error)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         connection = _connection_of(args, kwargs)
@@ -228,13 +228,13 @@ def _by_connection(
         try:
             token = requirement.check(guard.client.verify(guard.read(connection.request)))
         except JWKSError as error:
-            return connection.refused(guard, error)
+            return connection.response_to(guard, error)
         connection.admit(guard, token)
         with serving(token):
             try:
                 return handler(*args, **kwargs)
             except JWKSError as error:
-                return connection.refused(guard, error)
+                return connection.response_to(guard, error)
 
     return call_async if awaits else call
 
@@ -242,7 +242,7 @@ def _by_connection(
 def _by_token(
     handler: Handler, requirement: Requirement, client: Any, find: FindToken, *, awaits: bool
 ) -> Handler:
-    """Wrap a handler whose token the application finds."""
+    """Wrap a handler for which the application finds the token."""
 
     async def call_async(*args: Any, **kwargs: Any) -> Any:
         token = requirement.check(await client.verify(_found(find, args, kwargs)))
@@ -260,7 +260,7 @@ def _by_token(
 def _connection_of(
     args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Connection | FlaskConnection | None:
-    """Return the connection among a handler's arguments, or the one that Flask serves."""
+    """Return the connection among a handler's arguments, or Flask's current request."""
     return Connection.among(args, kwargs) or FlaskConnection.current()
 
 
@@ -279,7 +279,8 @@ def _found(find: FindToken, args: tuple[Any, ...], kwargs: dict[str, Any]) -> st
 def _check_handler(handler: Handler, *, finds_connection: bool) -> None:
     if inspect.isasyncgenfunction(handler):
         raise ConfigurationError("client", "must not be used with an async generator function")
-    in_flask = "flask" in sys.modules or "quart" in sys.modules  # which pass no request
+    # Flask and Quart do not pass the request to views.
+    in_flask = "flask" in sys.modules or "quart" in sys.modules
     if finds_connection and not in_flask and not inspect.signature(handler).parameters:
         raise ConfigurationError(
             "client", "must find a connection, but the function has no arguments; add a request"
@@ -287,7 +288,7 @@ def _check_handler(handler: Handler, *, finds_connection: bool) -> None:
 
 
 def _is_lifespan(args: tuple[Any, ...]) -> bool:
-    """Return whether an ASGI app is called for lifespan, which only a server can do."""
+    """Return whether a server calls an ASGI app for its lifespan."""
     last = args[-3:]
     return (
         len(last) == 3

@@ -1,15 +1,15 @@
-"""Every error that this library raises; a verification raises no other.
+"""All errors of this library; a verification raises no others.
 
     JWKSError                       catch this to catch them all
     ├── ConfigurationError          500  a setting is wrong, when a client or provider is made
-    ├── CredentialsError            401  no credentials, or (400) credentials that cannot be read
+    ├── CredentialsError            401  credentials are missing, or (400) malformed
     ├── TokenError                  401  the token is refused
-    ├── InsufficientScopeError      403  the token is valid, but lacks scopes or claims
-    └── KeysUnavailableError        503  undecided: the provider's keys are unavailable
+    ├── InsufficientScopeError      403  the token is valid, but lacks a scope or claim
+    └── KeysUnavailableError        503  no verdict, because the provider's keys are unavailable
 
 Each instance has a stable ``code``, the ``http_status`` an API should answer with, and
-``retry_after`` (seconds, or None). Messages name settings of the application. They contain nothing
-of the token, and nothing secret.
+``retry_after`` (seconds, or None). Messages name settings of the application. They contain no part
+of the token and no secret.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class ConfigurationError(JWKSError):
 
 
 class CredentialsError(JWKSError):
-    """The request carries no credentials, or ones that cannot be read (RFC 6750, section 3.1).
+    """The request's credentials are missing or malformed (RFC 6750, section 3.1).
 
     Codes: ``missing_credentials`` (401), ``invalid_request`` (400), ``cross_site_cookie`` (401).
     """
@@ -160,13 +160,13 @@ def _details(error: TokenError | InsufficientScopeError) -> str:
 
 
 class InsufficientScopeError(JWKSError):
-    """The token is valid but insufficient: it lacks scopes, or a handler requires other claims.
+    """The token is valid, but a handler requires more scopes or other claims.
 
     Codes: ``insufficient_scope`` (RFC 6750, section 3.1), ``insufficient_claims``.
 
     Attributes:
         required: the required scopes, sorted; empty for ``insufficient_claims``.
-        claim: the insufficient claim, if the handler requires a value of it.
+        claim: the claim that does not have the required value, or None.
         expected: the value that the handler requires.
     """
 
@@ -196,7 +196,8 @@ class KeysUnavailableError(JWKSError):
     """The keys are unavailable: the token is neither accepted nor refused.
 
     Codes: ``fetch_failed``, ``fetch_timeout``, ``bad_key_set``, ``discovery_failed``,
-    ``resolver_failed``. The ``__cause__`` is the failure of the fetch: for logs, not for responses.
+    ``resolver_failed``. The ``__cause__`` is the failure of the fetch, for logs and never for
+    responses.
     """
 
     http_status = 503

@@ -1,9 +1,9 @@
 """Events: frozen values for listeners, and a listener that logs them.
 
-A listener is a callable that is given one event. It is called inline, so it should be quick; its
-exceptions are swallowed and cannot break a verification. Events contain no token and no claims. The
-kid of a token is untrusted, so it is truncated and escaped first. An event names an issuer only if
-the application configured or accepted it.
+A listener is a callable that is given one event. It is called inline, so it should return at once.
+Its exceptions are suppressed and cannot break a verification. Events contain no token and no
+claims. The kid of a token is untrusted, so events contain it truncated and escaped. An event names
+an issuer only if the application configured or accepted it.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class KeysFetched(_OfAFetch):
 
     ``content_type`` is the response's content type, for information only. All events of a fetch
     have: ``fetch``, a number that is unique in the client; ``url``, the last URL requested;
-    ``duration`` in seconds; ``requests``, the number of GETs of the key set; ``reason``, why the
-    fetch began; ``source``, where the keys came from.
+    ``duration`` in seconds; ``requests``, the number of requests for the key set; ``reason``, why
+    the fetch began; ``source``, where the keys came from.
     """
 
     kids: tuple[str, ...]
@@ -92,7 +92,7 @@ class KeysRotated(_OfAFetch):
 class FetchFailed(_OfAFetch):
     """A fetch failed; cached keys stay. The next attempt is at least ``retry_in`` seconds away.
 
-    ``cause`` is the HTTP client's message, at most 200 characters; None if nothing was raised.
+    ``cause`` is the HTTP client's message, at most 200 characters; None without an exception.
     """
 
     code: str
@@ -134,7 +134,7 @@ class UnknownKid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUndecided:
-    """A token was neither accepted nor refused, because its keys are unavailable (503)."""
+    """There is no verdict on a token, because its keys are unavailable (503)."""
 
     provider: str | None
     code: str
@@ -153,7 +153,7 @@ class TokenRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRefused:
-    """An integration denied a request; emitted when it answers.
+    """An integration denied a request; emitted with the answer.
 
     ``path`` is truncated and escaped, without a query string; ``status`` is the HTTP status sent.
     """
@@ -168,7 +168,7 @@ class RequestRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantResolved:
-    """A tenant was loaded, or its description changed. Not emitted for an equal answer."""
+    """A tenant was loaded, or its provider changed. Not emitted if the new provider is equal."""
 
     provider: str
 
@@ -177,7 +177,7 @@ class TenantResolved:
 class TenantDropped:
     """A loaded tenant, its keys and its remembered tokens were dropped.
 
-    ``reason``: the resolver answered None, `forget` was called, or another tenant needed the room.
+    ``reason``: the resolver returned None, `forget` was called, or another tenant evicted it.
     """
 
     provider: str
@@ -186,7 +186,7 @@ class TenantDropped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolverFailed:
-    """A call of the application's resolver gave no usable answer.
+    """A call of the application's resolver failed, or its answer was unusable.
 
     ``provider`` is the issuer if that tenant is loaded, else None; ``cause`` is the type of the
     exception and where it was raised, never its text. The resolver is not asked about the issuer
@@ -273,8 +273,8 @@ class LoggingListener:
     """Writes each event to a stdlib logger: one line, and its fields as ``extra`` (``jwks_…``).
 
     Events that tokens cause are limited to ten records at once, then one a second, for each kind;
-    the next record says in ``jwks_suppressed`` how many were left out. Refusals that an
-    integration logs itself (logger ``jwks_client.requests``) are not written a second time.
+    the next record says in ``jwks_suppressed`` how many were omitted. Refusals that an integration
+    logs itself (logger ``jwks_client.requests``) are not logged a second time.
 
     Arguments:
         logger: where to write; by default the logger named ``jwks_client``.
@@ -315,7 +315,7 @@ _logged_elsewhere: ContextVar[bool] = ContextVar("jwks_client.logged_elsewhere",
 
 @contextmanager
 def logged_elsewhere() -> Generator[None]:
-    """Let `LoggingListener` skip refusals inside the block: an integration logs each once."""
+    """Make `LoggingListener` skip refusals inside the block, because an integration logs them."""
     before = _logged_elsewhere.set(True)
     try:
         yield
@@ -324,7 +324,7 @@ def logged_elsewhere() -> Generator[None]:
 
 
 class FloodLimit:
-    """The limit of log records that requests cause: ten at once, then one a second.
+    """The limit on log records that requests cause: ten at once, then one a second.
 
     Arguments:
         monotonic: returns monotonic seconds.
@@ -334,11 +334,11 @@ class FloodLimit:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        # No lock, because a fork could leave it held for ever; a race costs one extra record.
+        # No lock, because a fork could leave it locked forever; a race costs one extra record.
         self._bucket = _Bucket(_BURST, 0.0, 0)
 
     def take(self) -> int | None:
-        """Return how many records were left out before this one, or None to leave it out too."""
+        """Return how many records were omitted before this one, or None to omit this one too."""
         bucket, now = self._bucket, self._monotonic()
         permits = min(bucket.permits + max(now - bucket.at, 0.0), _BURST)
         if permits < 1:
@@ -353,14 +353,14 @@ def shown(text: str, longest: int, *, escaped: int | None = None) -> str:
 
     Arguments:
         text: the text.
-        longest: how many of its characters are shown.
-        escaped: maximum length after escaping, which can need several characters for one.
+        longest: how many of its characters to keep.
+        escaped: maximum length after escaping, which may turn one character into several.
     """
     return text[:longest].encode("unicode_escape").decode("ascii")[:escaped]
 
 
 def shown_kid(kid: str) -> str:
-    """Return an untrusted kid for events and errors."""
+    """Return an untrusted kid in the form for events and errors."""
     return shown(kid, 64, escaped=128)
 
 

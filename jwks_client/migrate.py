@@ -34,7 +34,7 @@ __all__ = ["PyJWKClient"]
 T = TypeVar("T")
 
 _NAME: Final = "PyJWKClient"
-_LONGEST_KID: Final = 80  # in a message: a stranger wrote it
+_LONGEST_KID: Final = 80  # in a message, because an attacker can choose it
 # Each fetch is one request, as with PyJWT, and the next lookup tries again within a second.
 _BACKOFF: Final = (0.001, 1)
 
@@ -45,15 +45,16 @@ class PyJWKClient:
     Arguments:
         uri: the URL of the key set.
         cache_keys: with ``cache_jwk_set=False``, use the cached set for lookups by kid.
-        max_cached_keys: accepted and not needed: the cache is as large as the key set.
+        max_cached_keys: accepted, but has no effect: the whole key set is cached.
         cache_jwk_set: cache the key set; False fetches for each call.
         lifespan: seconds that the key set is cached, above 0.
         headers: sent with each fetch.
         timeout: seconds that a fetch may take in all, from 0.001 to 300.
         ssl_context: what TLS connections trust; by default the public authorities.
-        cooldown_duration: seconds after which unknown kids may cause one more fetch; two come free.
+        cooldown_duration: seconds after which unknown kids may cause one more fetch, in addition to
+            two at once.
         allow_http: accept plain http beyond loopback, where anyone on the path can replace the
-            keys. PyJWT accepts it always.
+            keys. PyJWT always accepts it.
 
     Raises ``jwt.PyJWKClientError`` if an argument is wrong.
     """
@@ -78,7 +79,7 @@ class PyJWKClient:
                 f"Invalid JWKS URI scheme {scheme!r}: only 'http' and 'https' are supported."
             )
         if not cache_jwk_set:
-            lifespan = lifespan if cache_keys else 300  # PyJWT does not look at it either
+            lifespan = lifespan if cache_keys else 300  # PyJWT does not check it either
         if not lifespan > 0:
             raise PyJWKClientError(f'Lifespan must be greater than 0, the input is "{lifespan}"')
         if not 0 <= cooldown_duration < math.inf:
@@ -119,7 +120,7 @@ class PyJWKClient:
             raise PyJWKClientError(str(error)) from error
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        """Refuse overrides that would have no effect on lookups, such as one that filters keys."""
+        """Reject overrides that would have no effect on lookups, such as one that filters keys."""
         super().__init_subclass__(**arguments)
         methods = ("fetch_data", "get_jwk_set", "get_signing_keys", "match_kid")
         ignored = [name for name in methods if name in vars(cls)]
@@ -182,7 +183,7 @@ class PyJWKClient:
 
     @staticmethod
     def match_kid(signing_keys: list[PyJWK], kid: str) -> PyJWK | None:
-        """Return the first of some keys that has a kid, or None."""
+        """Return the first key with this kid, or None."""
         return next((key for key in signing_keys if key.key_id == kid), None)
 
     def _find(self, kid: str) -> PyJWK | None:
@@ -192,7 +193,7 @@ class PyJWKClient:
             except TokenError as error:
                 if error.code != "ambiguous_key":
                     return None
-        # The first of several, as PyJWT has it.
+        # The first of several, as in PyJWT.
         return self.match_kid(_signing_keys(self._key_set(refresh=not self._caches_lookups)), kid)
 
     def _key_set(self, *, refresh: bool) -> KeySet:
@@ -203,11 +204,11 @@ class PyJWKClient:
 
 
 class _NoKeysError(PyJWKClientError, PyJWKSetError):
-    """The endpoint has no usable keys; PyJWT raises the one or the other for that."""
+    """The endpoint has no usable keys, for which PyJWT raises either of two errors."""
 
 
 def _carried_out(call: Callable[[], T]) -> T:
-    """Carry out a call of the client. Raise PyJWT's error where no keys are available."""
+    """Return the result of a client's method; raise PyJWT's error if keys are unavailable."""
     try:
         return call()
     except KeysUnavailableError as error:
@@ -230,11 +231,11 @@ def _signing_keys(key_set: KeySet) -> list[PyJWK]:
 
 
 def _jwks(key_set: KeySet) -> Iterator[dict[str, Any]]:
-    """Return the keys that PyJWT has a type for, as it reads them."""
+    """Return PyJWT's form of the keys whose type it supports."""
     return (jwk for key in key_set if (jwk := _jwk(key)) is not None)
 
 
-# Making one takes longer than looking one up. A `Key` is equal to another of the same material.
+# Cached, because making a PyJWK is slow. Keys with the same material are equal.
 @lru_cache(maxsize=256)
 def _as_pyjwk(key: Key) -> PyJWK | None:
     """Return PyJWT's form of a key, or None if PyJWT does not know its algorithm."""

@@ -21,7 +21,10 @@ __all__ = [
 
 
 class Listener(Protocol):
-    """A callable that is given each event, inline. It should be quick; exceptions are swallowed."""
+    """A callable that is given each event, inline. It should return at once.
+
+    Its exceptions are suppressed.
+    """
 
     def __call__(self, event: Event, /) -> object:
         """Handle one event."""
@@ -68,31 +71,31 @@ class Store(Protocol):
         ...
 
     def read(self, name: str, limit: int) -> Stored | None:
-        """Return a value, or None if there is none.
+        """Return a value, or None if it does not exist.
 
-        A store that can should not transfer more than ``limit`` + 1 bytes. A longer value is
-        ignored.
+        Values of more than ``limit`` bytes are ignored, so a store should transfer at most
+        ``limit`` + 1 bytes if it can.
         """
         ...
 
     def write(self, name: str, value: bytes, seconds: float) -> None:
-        """Replace a value at once and as a whole, and forget it after ``seconds``."""
+        """Replace a value atomically; it expires after ``seconds``."""
         ...
 
     def claim(self, name: str, seconds: float) -> bool:
-        """Take a lease unless it is taken: atomic, and it expires by itself after ``seconds``.
+        """Take a lease, atomically, unless it is taken; it expires after ``seconds``.
 
-        A lease is a value like others: `read` finds it, and `write` replaces it.
+        A lease is stored like any other value: `read` returns it, and `write` replaces it.
         """
         ...
 
     def release(self, name: str) -> None:
-        """Give a lease back, if this process took it and its time is not over."""
+        """Give a lease back, if this process took it and it has not expired."""
         ...
 
 
 class HTTPResponse(Protocol):
-    """The part of a response that is used in threads (see httpx.Response)."""
+    """The part of a response that is used in threads (see ``httpx.Response``)."""
 
     @property
     def status_code(self) -> int: ...
@@ -107,7 +110,7 @@ class HTTPResponse(Protocol):
 
 
 class AsyncHTTPResponse(Protocol):
-    """The part of a response that is used in asyncio (see httpx.Response)."""
+    """The part of a response that is used in asyncio (see ``httpx.Response``)."""
 
     @property
     def status_code(self) -> int: ...
@@ -122,7 +125,7 @@ class AsyncHTTPResponse(Protocol):
 
 
 class HTTPClient(Protocol):
-    """The part of ``httpx.Client`` that is used; httpx2's client fits too."""
+    """The part of ``httpx.Client`` that this library uses; httpx2's client has it too."""
 
     @property
     def build_request(self) -> Callable[..., Any]:
@@ -136,7 +139,7 @@ class HTTPClient(Protocol):
 
 
 class AsyncHTTPClient(Protocol):
-    """The part of ``httpx.AsyncClient`` that is used; httpx2's client fits too."""
+    """The part of ``httpx.AsyncClient`` that this library uses; httpx2's client has it too."""
 
     @property
     def build_request(self) -> Callable[..., Any]:
@@ -150,7 +153,7 @@ class AsyncHTTPClient(Protocol):
 
 
 class Verifier(Protocol):
-    """A client for code that waits in threads: `JWKSClient`, or a stand-in for it."""
+    """A client for code that waits in threads: `JWKSClient`, or a test double of it."""
 
     def verify(self, token: str, *, provider: str | None = None) -> VerifiedToken:
         """Verify a token, or raise an error of this library."""
@@ -166,7 +169,7 @@ class Verifier(Protocol):
 
 
 class AsyncVerifier(Protocol):
-    """A client for code that awaits: `AsyncJWKSClient`, or a stand-in for it."""
+    """A client for code that awaits: `AsyncJWKSClient`, or a test double of it."""
 
     async def verify(self, token: str, *, provider: str | None = None) -> VerifiedToken:
         """Verify a token, or raise an error of this library."""

@@ -1,4 +1,4 @@
-"""Protect any WSGI app: the middleware of `jwks_client.asgi`, for threads and the sync client.
+"""Protect any WSGI app: the counterpart of `jwks_client.asgi`, for threads and the sync client.
 
     app = JWKSMiddleware(app, JWKSClient(providers.stytch("project-live-…")))
 
@@ -58,18 +58,18 @@ _log = logging.getLogger("jwks_client")
 class JWKSMiddleware:
     """Admits requests with a valid token, and denies all others.
 
-    The app finds the token by `get_token` or `current_token`, also while its body is iterated.
-    Everything else is as in `jwks_client.asgi.JWKSMiddleware`, except for start and end: WSGI does
-    not report them.
+    The app finds the token with `get_token` or `current_token`, also while the server iterates its
+    body. Everything else is as in `jwks_client.asgi.JWKSMiddleware`, except for start and end,
+    which WSGI does not report.
 
     Arguments:
         app: the WSGI app.
         client: a `JWKSClient`.
         optional, exclude, locations, realm, on_error, resource_metadata, trusted_origins,
-            preflight: as there.
+            preflight: as in `jwks_client.asgi.JWKSMiddleware`.
         warm_up: with ``"background"`` the first request in a process begins to load keys, in a
-            thread that tries until they are loaded (so a server may fork after the app was made);
-            ``"required"`` loads them when the middleware is made; or None.
+            thread that retries until they are loaded (so a server may fork after the app was made);
+            with ``"required"`` keys are loaded when the middleware is made; or None.
         close_client: close the client when the interpreter exits.
 
     Raises ConfigurationError naming the setting; with ``warm_up="required"`` KeysUnavailableError.
@@ -107,7 +107,7 @@ class JWKSMiddleware:
         self._exclusions = Exclusions(exclude)
         self._passes_preflights = checked_preflight(preflight)
         self._resource = self._guard.resource
-        # Sorted, so that one request is read in one way in every process.
+        # Sorted, so that every process reads the headers in the same order.
         self._headers = tuple(
             (name.encode(), f"HTTP_{name.upper().replace('-', '_')}")
             for name in sorted(self._guard.reader.header_names)
@@ -138,7 +138,7 @@ class JWKSMiddleware:
             raw = self._guard.read(self._request_of(environ), optional=anonymous)
             token = None if raw is None else self._guard.client.verify(raw)
         except JWKSError as error:
-            return self._refuse(error, environ, start_response)
+            return self._answer_refusal(error, environ, start_response)
         return self._serve(environ, start_response, token)
 
     def answer_to(self, error: JWKSError) -> WSGIApplication:
@@ -150,7 +150,7 @@ class JWKSMiddleware:
         Arguments:
             error: what the app raised, such as `InsufficientScopeError`.
 
-        Returns a WSGI app that sends it; errors that are not refusals are raised there.
+        Returns a WSGI app that sends the answer; it raises an error that is not a refusal.
         """
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -167,7 +167,7 @@ class JWKSMiddleware:
             error: what the app raised, such as `InsufficientScopeError`.
             request: the WSGI environ, or an object with ``environ`` (Flask) or ``META`` (Django).
 
-        Raises TypeError for an error that is not a refusal and for an object that is not a request.
+        Raises TypeError if the error is not a refusal, or the object is not a request.
         """
         return answer_for(self._guard, error, request)
 
@@ -176,7 +176,7 @@ class JWKSMiddleware:
     ) -> Iterable[bytes]:
         return run(self.app, self._guard, path_of(environ), token, environ, start_response)
 
-    def _refuse(
+    def _answer_refusal(
         self, error: JWKSError, environ: WSGIEnvironment, start_response: StartResponse
     ) -> list[bytes]:
         answer = self._guard.refuse(error, UnverifiedRequest.of(environ), path_of(environ))
@@ -223,7 +223,7 @@ def _is_preflight(environ: WSGIEnvironment) -> bool:
 
 
 def _route_path(environ: WSGIEnvironment) -> str:
-    """Return the path by which the app routes: PEP 3333 keeps it apart from SCRIPT_NAME."""
+    """Return the path by which the app routes: in PEP 3333, SCRIPT_NAME is not part of it."""
     return _text(environ.get("PATH_INFO", ""))
 
 
@@ -233,14 +233,14 @@ def _text(path: str) -> str:
 
 
 class _OneWarmUp:
-    """The warm-up of a stand-in for a client: one call in a thread, begun by the first request."""
+    """The warm-up of a test double: one call, in a thread that the first request starts."""
 
     def __init__(self, client: Verifier) -> None:
         self._client = client
-        self._claim = threading.Lock()  # acquired by the one request that begins
+        self._claim = threading.Lock()  # only the request that acquires it begins the warm-up
 
-    def begin(self, *, keep_fresh: bool) -> None:  # noqa: ARG002 (as a keeper's)
-        """Begin, unless it has begun."""
+    def begin(self, *, keep_fresh: bool) -> None:  # noqa: ARG002 (the signature of a keeper)
+        """Begin the warm-up, unless it has begun."""
         if self._claim.acquire(blocking=False):
             threading.Thread(
                 target=_load, args=(self._client,), name="jwks-client warm-up", daemon=True
@@ -250,5 +250,5 @@ class _OneWarmUp:
 def _load(client: Verifier) -> None:
     try:
         client.warm_up()
-    except Exception as error:  # noqa: BLE001 (no reason not to start: the first request tries again)
+    except Exception as error:  # noqa: BLE001 (the app can start: the first request tries again)
         _log.warning("%s", describe_warm_up_failure(error))

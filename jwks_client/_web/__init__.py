@@ -1,1 +1,1 @@
-"""The parts that all integrations share, between a request and the rules."""
+"""The parts that all integrations share: they connect requests with the rules."""

@@ -1,7 +1,7 @@
-"""`Admission`: which requests of an app need credentials, for frameworks that are not ASGI or WSGI.
+"""`Admission`: which requests of an app need credentials, for frameworks without ASGI or WSGI.
 
-It adds to `Guard` what the middlewares for ASGI and WSGI have besides: paths that are open, and
-paths where credentials are optional. Must not depend on: frameworks, who verifies.
+It adds to `Guard` what the ASGI and WSGI middlewares implement themselves: excluded paths, and
+paths where credentials are optional. Must not depend on: frameworks, how tokens are verified.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ ClientT = TypeVar("ClientT", bound=Verifier | AsyncVerifier)
 
 
 class AppSettings(GuardSettings, total=False):
-    """The settings of an integration that protects a whole app, as `JWKSMiddleware` has them."""
+    """The settings of an integration that protects a whole app, as in `JWKSMiddleware`."""
 
     optional: bool | Iterable[str | re.Pattern[str]]
     exclude: Iterable[str | re.Pattern[str]]
 
 
 class Admission(Generic[ClientT]):
-    """The guard of an app, and its paths that need no credentials.
+    """The guard of an app, with its excluded and optional paths.
 
     Arguments:
-        client: verifies.
+        client: the client that verifies.
         asynchronous: whether the integration awaits.
-        settings: as `AppSettings` names them.
+        settings: the settings in `AppSettings`.
 
     Attributes:
         guard: reads credentials and answers refusals.
 
-    Raises ConfigurationError that names the setting.
+    Raises ConfigurationError naming the setting.
     """
 
     __slots__ = ("_exclusions", "_optional", "guard")
@@ -74,11 +74,11 @@ class Admission(Generic[ClientT]):
 
 
 def check_names(settings: Iterable[str], known: Collection[str]) -> None:
-    """Check that settings exist. Raises ConfigurationError that names the unknown one."""
+    """Check that settings exist. Raises ConfigurationError naming the unknown one."""
     for name in settings:
         if name not in known:
             raise ConfigurationError(
-                name, f"is not a setting here; the settings are {', '.join(sorted(known))}"
+                name, f"is not a known setting; the settings are {', '.join(sorted(known))}"
             )
 
 

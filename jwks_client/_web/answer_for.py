@@ -14,17 +14,17 @@ __all__ = ["answer_for", "mapping_of", "path_of"]
 
 
 def answer_for(guard: Guard[Any], error: Exception, request: object) -> Answer:
-    """Return the answer to a refusal; it is reported once.
+    """Return the answer to a refusal; the refusal is reported once.
 
     Arguments:
         guard: renders the answer, unless a middleware serves the request.
         error: the refusal.
         request: a scope, an environ, or an object with one.
 
-    Raises TypeError for an error that is not a refusal and for an object that is not a request.
+    Raises TypeError if the error is not a refusal, or the object is not a request.
     """
     if not is_refusal(error):
-        raise TypeError(f"error must be a refusal of this library, got {type(error).__name__}")
+        raise TypeError(f"error must be a refusal by this library, got {type(error).__name__}")
     found = mapping_of(request)
     handling = handling_in(found)
     if handling is not None:

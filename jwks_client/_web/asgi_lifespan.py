@@ -1,13 +1,13 @@
-"""The start and the end of an ASGI app, with those of the client (ASGI, lifespan 2.0).
+"""Start and end a client with the ASGI app that uses it (ASGI, lifespan 2.0).
 
 Must not depend on: requests.
 
-At the start the client comes first: keys are loaded, or being loaded, when the app starts. At the
-end the app comes first, since it may use the client to the last. Many apps do not support lifespan:
-they raise before they receive a message, or return without an answer. The server is then answered
-for them, so that the client is warmed up and closed all the same. An app that received the start
-and raises has failed its start, and so has the server: what it raised is raised. A server without
-lifespan calls nothing here: then the first request begins what the start would have begun.
+The client starts before the app: when the app starts, keys are loaded or being loaded. The client
+ends after the app, which may use it until then. Many apps do not support lifespan: they raise
+before they receive a message, or return without an answer. This module then answers the server in
+their place, so that the client is still warmed up and closed. If an app receives the startup
+message and then raises, its start has failed, and the exception is passed on to the server. If the
+server does not support lifespan, the first request begins the warm-up.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _log = logging.getLogger("jwks_client")
 
 
 class Lifespan:
-    """An app's lifespan with a client's.
+    """The lifespan of an app and its client.
 
     Arguments:
         app: the ASGI app.
-        client: whose keys are loaded.
-        warm_up: how.
-        keep_fresh: whether they are kept fresh until the end.
+        client: the client whose keys are loaded.
+        warm_up: when its keys are loaded.
+        keep_fresh: whether its keys are kept fresh until the end.
         close_client: whether it is closed at the end.
 
     Attributes:
-        is_missing: the server has not called it, so that a request has to call `begin`.
+        is_missing: whether the server has sent no lifespan, so that a request must call `begin`.
     """
 
     def __init__(
@@ -55,17 +55,17 @@ class Lifespan:
         self._warm_up = checked_warm_up(warm_up)
         self._keeps_fresh = flag("keep_fresh", keep_fresh)
         self._closes = flag("close_client", close_client)
-        # A stand-in for a client has no keeper: its `warm_up` is called once.
+        # A test double of a client has no keeper: its `warm_up` is called once.
         self._keeper = None if warm_up is None else keeper_of(client)
         self.is_missing = self._keeper is not None
 
     def begin(self) -> None:
-        """Begin to load keys in the background, unless this process has begun."""
+        """Begin to load keys in the background, unless this process already has."""
         if self._keeper is not None:
             self._keeper.begin(keep_fresh=self._keeps_fresh)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Live one life."""
+        """Run the lifespan protocol once."""
         self.is_missing = False
         if self._warm_up is None and not self._closes:
             await self._app(scope, receive, send)
@@ -76,25 +76,27 @@ class Lifespan:
             await self._end(None)
             await send({"type": "lifespan.startup.failed", "message": failure})
             return
-        life = _Life(startup, receive, send, lambda: self._end(warming))
+        run = _Run(startup, receive, send, lambda: self._end(warming))
         try:
-            await self._app(scope, life.receive, life.send)
+            await self._app(scope, run.receive, run.send)
         except Exception:
-            if life.answered or life.started:
+            if run.answered or run.started:
                 await self._stop(warming)
                 self.is_missing = self._keeper is not None
-                raise  # a server may go on without lifespan, so the client stays open
-            _log.info("the app does not support lifespan: answered for it", exc_info=True)
+                raise  # a server may continue without lifespan, so the client stays open
+            _log.info(
+                "the app does not support lifespan, so JWKSMiddleware answers for it", exc_info=True
+            )
         else:
-            if life.answered:
+            if run.answered:
                 return
         finally:
-            if life.answered:
-                await life.end()
-        await life.live_alone()
+            if run.answered:
+                await run.end()
+        await run.answer_for_app()
 
     async def _start(self) -> tuple[str | None, asyncio.Task[None] | None]:
-        """Load what the start requires, and begin the rest. Return a failure, a stand-in's task."""
+        """Load required keys, and begin the rest. Return the failure, and a test double's task."""
         failure = await self._loaded() if self._warm_up == "required" else None
         if failure is not None:
             return failure, None
@@ -104,16 +106,16 @@ class Lifespan:
         return None, None
 
     async def _loaded(self) -> str | None:
-        """Load keys. Return what is wrong if that fails."""
+        """Load keys. Return the reason if that fails."""
         try:
             await required_start(self._client)()
-        except Exception as error:  # noqa: BLE001 (a stand-in's: fail the start all the same)
+        except Exception as error:  # noqa: BLE001 (a test double may raise anything)
             return describe_warm_up_failure(error)
         return None
 
     async def _load(self) -> None:
         failure = await self._loaded()
-        if failure is not None:  # no reason not to start: the first request tries again
+        if failure is not None:  # the app can start: the first request tries again
             _log.warning("%s", failure)
 
     async def _end(self, warming: asyncio.Task[None] | None) -> None:
@@ -121,7 +123,7 @@ class Lifespan:
         if self._closes:
             try:
                 await self._client.aclose()
-            except Exception:  # noqa: BLE001 (the server is to end whatever happens)
+            except Exception:  # noqa: BLE001 (the server must be able to end)
                 _log.exception("the client could not be closed")
 
     async def _stop(self, warming: asyncio.Task[None] | None) -> None:
@@ -132,7 +134,7 @@ class Lifespan:
             await asyncio.wait([warming])
 
 
-class _Life:
+class _Run:
     """One run of the protocol: passes messages between server and app, and ends once."""
 
     def __init__(
@@ -147,32 +149,32 @@ class _Life:
 
     @property
     def started(self) -> bool:
-        """Whether the app has received the start."""
+        """Return whether the app has received the startup message."""
         return self._first is None
 
     async def receive(self) -> Message:
-        """The start, which the middleware has received already, then what the server says."""
+        """Return the startup message, which was received already, then the server's messages."""
         first, self._first = self._first, None
         return await self._receive() if first is None else first
 
     async def send(self, message: Message) -> None:
-        """Pass an answer of the app's on; nothing of the client's outlives the last one."""
+        """Pass on an answer of the app; end the client before the last one."""
         if not message["type"].startswith("lifespan."):
-            # An app that answers whatever it is called with; a server would raise too.
-            raise RuntimeError(f"{message['type']} is no answer to a start or an end")
+            # The app does not look at the scope's type; a server would raise too.
+            raise RuntimeError(f"{message['type']} is not an answer to a lifespan message")
         self.answered = True
         if message["type"] != "lifespan.startup.complete":
             await self.end()
         await self._send(message)
 
     async def end(self) -> None:
-        """End the client's part, once."""
+        """End the client, once."""
         if not self._ended:
             self._ended = True
             await self._end()
 
-    async def live_alone(self) -> None:
-        """Answer the server in the app's place."""
+    async def answer_for_app(self) -> None:
+        """Answer the server in place of the app."""
         try:
             await self._send({"type": "lifespan.startup.complete"})
             await self._receive()

@@ -20,7 +20,7 @@ from .starlette_handlers import answer_in_starlette, is_starlette
 
 __all__ = ["Reply", "run"]
 
-# The codes with which frameworks close a WebSocket after an exception: RFC 6455 and Litestar
+# Frameworks close a WebSocket with these codes after an exception: RFC 6455, and Litestar
 # (4000 + 500).
 _FAILURES: Final = (1011, 4500)
 # Messages that may precede the start of a response.
@@ -38,8 +38,8 @@ class Reply:
     """A ``send`` that replaces the app's 500 if a refusal caused it.
 
     Arguments:
-        send: the server's.
-        echo: the subprotocol to accept a WebSocket with, where the app names none.
+        send: the server's ``send``.
+        echo: the subprotocol with which to accept a WebSocket if the app names none.
 
     Attributes:
         begun: whether a response has begun, or a WebSocket is closed.
@@ -75,7 +75,7 @@ class Reply:
         kind = message["type"]
         error = self._cause_of(message)
         if error is not None:
-            await self.refuse(error)
+            await self.answer(error)
             return
         if kind == "websocket.accept":
             self._accepted = True
@@ -102,8 +102,8 @@ class Reply:
         handling.reports = handling.reports or is_starlette(scope)
         return handling.cause_of_500()
 
-    async def refuse(self, error: JWKSError) -> None:
-        """Answer a refusal, and ignore what the app sends from now on."""
+    async def answer(self, error: JWKSError) -> None:
+        """Answer a refusal, and ignore everything that the app sends from now on."""
         assert self._handling is not None  # noqa: S101 (for the type checkers)
         assert self._scope is not None  # noqa: S101 (as above)
         answer, send = self._handling.answer(error), self._send
@@ -116,7 +116,7 @@ class Reply:
 
 
 async def _ignore(message: Message) -> None:
-    """Send nothing: the request is answered."""
+    """Send nothing, because the request was answered."""
 
 
 async def run(  # noqa: PLR0917 (hot path: keywords cost)
@@ -133,10 +133,10 @@ async def run(  # noqa: PLR0917 (hot path: keywords cost)
 
     Arguments:
         app: the ASGI app.
-        guard: answers its refusals.
+        guard: renders the answers to refusals.
         request: the request.
-        token: the caller's.
-        scope: the server's.
+        token: the caller's token.
+        scope: the scope from the server.
         seen: the scope that the app sees.
         receive: the app's ``receive``.
         reply: the app's ``send``.
@@ -152,7 +152,7 @@ async def run(  # noqa: PLR0917 (hot path: keywords cost)
         if not is_refusal(error) or (reply.begun and not reply.replaced):
             raise
         if not reply.replaced:  # otherwise the framework sent a 500 and re-raises its cause
-            await reply.refuse(error)
+            await reply.answer(error)
     finally:
         current.reset(before)
         handling.end()

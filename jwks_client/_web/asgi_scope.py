@@ -1,7 +1,6 @@
-"""Read ASGI scopes and send answers.
+"""Read ASGI scopes and send answers, for all ASGI integrations.
 
-Covers ASGI 3 with the WebSocket denial response. All ASGI integrations share it. Must not depend
-on: verification, exclusions.
+Covers ASGI 3 with the WebSocket denial response. Must not depend on: verification, exclusions.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ POLICY_VIOLATION: Final = 1008  # RFC 6455, section 7.4.1
 
 
 def admitted(scope: Scope, token: VerifiedToken | None) -> Scope:
-    """Return the scope for the app; the server's own scope does not change."""
+    """Return the scope for the app; the server's scope does not change."""
     user = User(token)
     return {**scope, TOKEN_KEY: token, "user": user, "auth": user}
 

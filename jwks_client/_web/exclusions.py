@@ -1,16 +1,16 @@
-r"""Requests that need no credentials: what ``exclude=`` accepts, and which requests it matches.
+r"""Decide which requests need no credentials, by the settings ``exclude`` and ``optional``.
 
 Must not depend on: requests, servers.
 
     "/health"                       exactly this path: case and slashes count
     "/docs/*"                       everything below /docs/, neither /docs nor /docs/
-    "GET /prices"                   one method; HEAD, and a WebSocket handshake, are others
+    "GET /prices"                   one method; neither HEAD nor a WebSocket handshake
     re.compile(r"/v\d+/open/.+")    the whole path matches
 
 The path is compared in the form that the app routes by: decoded, without ``root_path``
-(`route_path`). An ambiguous path is never excluded: one with a dot segment, an empty segment, a
-backslash, a control character or a remaining escape, or one with ``root_path`` in a place where
-not every framework removes it. ``/docs/*`` must not open ``/docs/../admin``.
+(`route_path`). Ambiguous paths are never excluded: paths with a dot segment, an empty segment, a
+backslash, a control character or a remaining escape, and paths with ``root_path`` in a place where
+frameworks differ in removing it. ``/docs/*`` must not open ``/docs/../admin``.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class Exclusions:
 
     Arguments:
         exclude: paths and compiled patterns, as above. A single string is rejected, because
-            it would be read as its letters.
+            iterating over it would give its letters.
         field: the name of the setting.
 
-    Raises ConfigurationError that names the setting.
+    Raises ConfigurationError naming the setting.
     """
 
     __slots__ = ("_below", "_exact", "_patterns", "any")
@@ -108,7 +108,7 @@ class Exclusions:
 
 
 def optional_paths(optional: Iterable[str | re.Pattern[str]] | bool) -> Exclusions:  # noqa: FBT001 (the setting)
-    """Return the paths of the setting ``optional``; none for True, which covers every path."""
+    """Return the paths of the setting ``optional``; empty for True, which covers every path."""
     return Exclusions(() if isinstance(optional, bool) else optional, "optional")
 
 

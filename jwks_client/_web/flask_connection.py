@@ -1,6 +1,6 @@
-"""The current request of Flask or Quart, which do not pass it to views.
+"""Find, admit or refuse the current request of Flask or Quart, which do not pass it to views.
 
-The counterpart of `starlette_connection`; the view's return value answers a refusal.
+The counterpart of `starlette_connection`; a view answers a refusal by its return value.
 """
 
 from __future__ import annotations
@@ -52,22 +52,22 @@ class FlaskConnection:
 
     @property
     def request(self) -> UnverifiedRequest:
-        """Return the request for the rules."""
+        """Return the request in the form that the rules read."""
         return UnverifiedRequest.of(self._found)
 
     def admit(self, guard: Guard[Any], token: VerifiedToken | None) -> None:  # noqa: ARG002
-        """Let the app see the caller's token."""
+        """Show the caller's token to the app."""
         self._found[TOKEN_KEY] = token
 
     def placed_in(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the view's own arguments."""
+        """Return the view's arguments, unchanged."""
         return args
 
-    async def refuse(self, guard: Guard[Any], error: JWKSError) -> Any:
-        """Return the response to a refusal. Raises what has no answer."""
-        return self.refused(guard, error)
+    async def answer_refusal(self, guard: Guard[Any], error: JWKSError) -> Any:
+        """Return the response to a refusal. Raises an error that is not a refusal."""
+        return self.response_to(guard, error)
 
-    def refused(self, guard: Guard[Any], error: JWKSError) -> Any:
-        """Return the response to a refusal. Raises what has no answer."""
+    def response_to(self, guard: Guard[Any], error: JWKSError) -> Any:
+        """Return the response to a refusal. Raises an error that is not a refusal."""
         answer = guard.refuse(error, self.request, path_of(self._found))
         return self._module.Response(answer.body, answer.status, answer.text_headers)

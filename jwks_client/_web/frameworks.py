@@ -1,10 +1,10 @@
-"""Ask Django, Flask and Quart which exceptions of handlers they did not handle.
+"""Learn from Django, Flask and Quart which exceptions of a handler were not handled.
 
-These frameworks answer every exception themselves. They announce each one by a signal, which is
-enough to answer the client (`handling`). They also have a place for error handlers, and a handler
-for refusals put there lets metrics and error handlers inside the app see the status that is sent.
+These frameworks answer every exception themselves. Each sends a signal for an unhandled exception,
+which is enough to answer the client (`handling`). This module also registers an error handler for
+refusals, so that metrics and other error handlers inside the app see the status that is sent.
 
-A framework is only looked for if the application has imported it.
+Only frameworks that the application has imported are considered.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .handling import Handling, handling_in
 
 __all__ = ["answer_in_django", "ask_frameworks", "connect_django", "django_response"]
 
-# Where wrappers keep the app that they wrap.
+# The attributes in which wrappers keep the app that they wrap.
 _WRAPPED: Final = ("app", "application", "wsgi_app", "asgi_app", "__wrapped__", "__self__")
 _DEEPEST: Final = 20
 
@@ -40,7 +40,7 @@ def ask_frameworks(app: object) -> None:
 
 
 def _wrapped(app: object) -> Iterator[object]:
-    """An app and what it wraps, outermost first."""
+    """Yield an app and the apps that it wraps, outermost first."""
     waiting, seen = [app], list[object]()
     while waiting and len(seen) < _DEEPEST:
         one = waiting.pop(0)
@@ -65,7 +65,7 @@ def _add_handler(app: Any) -> None:
         kind = getattr(module, name.capitalize(), None)
         if kind is not None and isinstance(app, kind):
             known = app.error_handler_spec[None][None]
-            if JWKSError not in known:  # the application's own handler stays
+            if JWKSError not in known:  # the application's handler wins
                 known[JWKSError] = answer
 
 
@@ -73,7 +73,7 @@ def _add_handler(app: Any) -> None:
 
 
 def connect_django() -> None:
-    """Note in the `Handling` of a request what Django did not handle."""
+    """Record in the `Handling` of a request which exception Django did not handle."""
     from django.core import signals
 
     for signal, receiver in (
@@ -94,7 +94,7 @@ def _django_failed(request: Any = None, **_: object) -> None:
 
 
 def answer_in_django(request: Any, error: Exception) -> Any:
-    """Answer as ``process_exception`` of a middleware; return None for other exceptions."""
+    """Answer a refusal, as ``process_exception`` of a middleware; return None for other errors."""
     handling = handling_in(mapping_of(request))
     if handling is None or not is_refusal(error):
         return None
@@ -102,7 +102,7 @@ def answer_in_django(request: Any, error: Exception) -> Any:
 
 
 def django_response(answer: Answer, request: Any) -> Any:
-    """Return an answer as a response of Django."""
+    """Return an answer as a Django response."""
     from django.http import HttpResponse
 
     response = HttpResponse(b"" if request.method == "HEAD" else answer.body, status=answer.status)
@@ -170,7 +170,7 @@ def _response(name: Framework, error: JWKSError) -> Any:
     return module.Response(answer.body, answer.status, answer.text_headers)
 
 
-# --- all
+# --- all frameworks
 
 
 def _handling_of(request: object) -> Handling | None:

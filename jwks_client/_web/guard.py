@@ -1,7 +1,7 @@
 """`Guard`: the configuration that all integrations share, and the handling of refused requests.
 
-It knows the client, where credentials are, whether they are optional, and how an error becomes an
-answer and a log record. Must not depend on: ASGI, WSGI, frameworks. A custom integration uses a
+A guard knows the client, where credentials are, whether they are optional, and how an error becomes
+an answer and a log record. Must not depend on: ASGI, WSGI, frameworks. A custom integration uses a
 `Guard` in three steps:
 
     raw = guard.read(request)                     # None for an anonymous request
@@ -83,7 +83,7 @@ class Guard(Generic[ClientT]):
         asynchronous: whether the integration awaits; a client of the other kind is rejected.
         locations: where credentials are, in order; None uses those of the client's providers.
         optional: admit requests without credentials; invalid credentials are still refused.
-        realm: shown in challenges.
+        realm: the realm that challenges name.
         on_error: renders a custom answer: is given a `Refusal` and returns an `Answer`, or None for
             the default. If it raises or returns anything else, the default is sent.
         resource_metadata: the URL of RFC 9728 metadata, or a `ProtectedResource`, for challenges.
@@ -158,14 +158,14 @@ class Guard(Generic[ClientT]):
             method=_escaped(request.method if request.kind == "http" else "WEBSOCKET"),
             path=_escaped(path),
         )
-        with contextlib.suppress(Exception):  # a stand-in for the client may raise
+        with contextlib.suppress(Exception):  # a test double of the client may raise
             emit(self.client, event)
         with contextlib.suppress(Exception):  # a logging filter may raise
             self._log.write(event, request, problem=problem, raised=raised)
         return answer
 
     def _rendered(self, refusal: Refusal) -> tuple[Answer, str | None, Exception | None]:
-        """Return the answer, what is wrong with ``on_error``, and what it raised."""
+        """Return the answer, the problem with ``on_error`` if any, and the exception it raised."""
         if self._on_error is None:
             return refusal.answer, None, None
         try:
@@ -181,7 +181,7 @@ class Guard(Generic[ClientT]):
 
 
 def _monotonic_of(client: Verifier | AsyncVerifier) -> Callable[[], float]:
-    """Return the client's monotonic clock, or the system's for a stand-in without a clock."""
+    """Return the client's monotonic clock, or the system's for a test double without a clock."""
     clock = getattr(client, "_clock", None)
     return time.monotonic if clock is None else cast("Callable[[], float]", clock.monotonic)
 
@@ -199,14 +199,14 @@ def checked_warm_up(value: object) -> WarmUp:
 
 
 def required_start(client: Any) -> Callable[[], Any]:
-    """Return what a start calls that requires keys: ``warm_up``, less what need not be there."""
+    """Return the method that loads required keys: `warm_up` without the optional providers."""
     if requires_every_key_set(client):
         return cast("Callable[[], Any]", client.warm_up)
     return cast("Callable[[], Any]", client._warm_up_required)  # noqa: SLF001 (our own class)
 
 
 def describe_warm_up_failure(error: Exception) -> str:
-    """Return the message for a failed warm-up; of a foreign error it shows only the type."""
+    """Return the message for a failed warm-up; it names only the type of a foreign exception."""
     reason = str(error) if isinstance(error, JWKSError) else type(error).__name__
     return f"keys could not be loaded: {reason}"
 

@@ -5,11 +5,11 @@ no exception. When such a 500 begins, the cause is the first of these:
 
 1. the exception that is being handled at that moment (Starlette and Litestar send their 500
    inside an ``except`` block), or that a signal of the framework has reported (`frameworks`);
-2. a refusal of ``@requires``, whose handler never ran;
-3. the last refusal of the request, in a framework that does not report what its handlers raise.
+2. a refusal by ``@requires``, whose handler never ran;
+3. the last refusal of the request, in a framework that does not report exceptions.
 
-So a refusal that the handler caught replaces nothing where the framework reports exceptions. The
-notes live as long as the request. Must not depend on: ASGI, WSGI.
+So where the framework reports exceptions, a refusal that the handler caught has no effect. The
+record lasts as long as the request. Must not depend on: ASGI, WSGI.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ HANDLING_KEY: Final = "jwks_client.handling"
 
 
 class Handling:
-    """What happened to one request inside the app.
+    """The record of one request inside the app.
 
     Arguments:
         guard: renders the answers to refusals.
-        request: the request, or the WSGI environ that it is made of when an answer needs it.
+        request: the request, or the WSGI environ, which is converted only if an answer needs it.
         path: the requested path, unescaped.
         token: reports refusals of its ``require`` here, from any thread.
 
     Attributes:
         unhandled: the exception that the framework reported as not handled.
         reports: whether the framework reports such exceptions.
-        before_raise: called when a refusal is noted, before it is raised.
+        before_raise: called when a refusal is recorded, before it is raised.
     """
 
     __slots__ = (
@@ -78,7 +78,7 @@ class Handling:
             watch(token, self.note)
 
     def note(self, error: JWKSError, *, certain: bool = False) -> None:
-        """Note a refusal that is about to be raised.
+        """Record a refusal that is about to be raised.
 
         Arguments:
             error: the refusal.
@@ -92,10 +92,10 @@ class Handling:
                 self.before_raise()
 
     def cause_of_500(self, raised: BaseException | None = None) -> JWKSError | None:
-        """Return the refusal that caused a 500 which begins now; None if the 500 is the app's own.
+        """Return the refusal that caused the 500 that begins now; None if a bug caused it.
 
         Arguments:
-            raised: the exception that the framework names as the cause, if it names one.
+            raised: the exception that the framework reports as the cause, if any.
         """
         error = raised or sys.exception() or self.unhandled
         if error is not None:
@@ -103,7 +103,7 @@ class Handling:
         return self._certain or (None if self.reports else self._last)
 
     def answer(self, error: JWKSError) -> Answer:
-        """Return the answer to a refusal; it is reported once, however often this is called."""
+        """Return the answer to a refusal; it is reported once, even if this is called again."""
         if self._answered is None or self._answered[0] is not error:
             request = self._request
             if not isinstance(request, UnverifiedRequest):
@@ -112,7 +112,7 @@ class Handling:
         return self._answered[1]
 
     def end(self) -> None:
-        """Forget what refers back to this object: tracebacks, the app's scope, the environ."""
+        """Break reference cycles: tracebacks, the app's scope and the environ refer to this."""
         self._answered = self._certain = self._last = self.unhandled = self.before_raise = None
         if not isinstance(self._request, UnverifiedRequest):
             self._request = None
@@ -127,7 +127,7 @@ def handling_in(scope_or_environ: Mapping[str, Any]) -> Handling | None:
 def note(
     error: JWKSError, scope: MutableMapping[str, Any] | None = None, *, certain: bool = False
 ) -> None:
-    """Note a refusal of the request with this scope, or else of the current request."""
+    """Record a refusal of the request with this scope, or else of the current request."""
     handling = current.get()[1] if scope is None else handling_in(scope)
     if isinstance(handling, Handling):
         handling.note(error, certain=certain)

@@ -1,8 +1,8 @@
 """The caller of a request, as the app sees it: ``current_token()``, ``user`` and ``auth``.
 
-A `User` has the attributes of the objects that Starlette's own middleware puts in ``scope["user"]``
-and ``scope["auth"]``, and is put in both, so that ``starlette.authentication.requires`` works
-without a dependency on Starlette. Must not depend on: how a request was admitted.
+A `User` stands in for both objects that Starlette's own middleware puts in ``scope["user"]`` and
+``scope["auth"]``, so that ``starlette.authentication.requires`` works without a dependency on
+Starlette. Must not depend on: how a request was admitted.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ current: Final[ContextVar[tuple[VerifiedToken | None, object]]] = ContextVar(
 def current_token() -> VerifiedToken | None:
     """Return the token of the current request, or None.
 
-    Based on a context variable, so it works in tasks and thread pools that copy the context, as
-    asyncio, anyio and Starlette do.
+    It uses a context variable, so it also works in tasks and threads to which the context is
+    copied, as asyncio, anyio and Starlette do.
     """
     return current.get()[0]
 

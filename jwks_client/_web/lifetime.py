@@ -1,6 +1,7 @@
-"""`living`: the start and the end of a client in a server that is not ASGI.
+"""Start and end a client in a server that is not ASGI.
 
-It runs `asgi_lifespan`, so keys are loaded in one way everywhere. Must not depend on: requests.
+It runs `asgi_lifespan`, so that keys are loaded in the same way everywhere. Must not depend on:
+requests.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from contextlib import asynccontextmanager
 from .asgi_lifespan import Lifespan
 from .asgi_scope import Message, Receive, Scope, Send
 
-__all__ = ["living", "no_app"]
+__all__ = ["no_app", "run_lifespan"]
 
 
 async def no_app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Do nothing: there is no ASGI app, so the lifespan is the client's alone."""
+    """Do nothing, in place of an ASGI app: only the client has a lifespan."""
 
 
 @asynccontextmanager
-async def living(lifespan: Lifespan) -> AsyncGenerator[None]:
-    """Load keys as a lifespan says, and end the client's part after the block.
+async def run_lifespan(lifespan: Lifespan) -> AsyncGenerator[None]:
+    """Run a lifespan around the block: load keys before it, and end the client after it.
 
     Raises RuntimeError if the keys are required and cannot be loaded.
     """
@@ -29,15 +30,15 @@ async def living(lifespan: Lifespan) -> AsyncGenerator[None]:
     sent: asyncio.Queue[Message] = asyncio.Queue()
     task = asyncio.create_task(lifespan({"type": "lifespan"}, received.get, sent.put))
     await received.put({"type": "lifespan.startup"})
-    told = asyncio.create_task(sent.get())
-    await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
-    if told.done():
-        message = told.result()
+    answer = asyncio.create_task(sent.get())
+    await asyncio.wait([task, answer], return_when=asyncio.FIRST_COMPLETED)
+    if answer.done():
+        message = answer.result()
         if message["type"] == "lifespan.startup.failed":
             await task
             raise RuntimeError(message["message"])
     else:
-        told.cancel()
+        answer.cancel()
     try:
         yield
     finally:

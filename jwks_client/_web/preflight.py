@@ -1,10 +1,10 @@
-"""CORS preflights: which requests are preflights, and what an app sees under ``preflight="pass"``.
+"""Recognize CORS preflights, and strip them of credentials and body under ``preflight="pass"``.
 
 Must not depend on: servers beyond the shape of ASGI and WSGI, tokens, answers.
 
-A stranger can write a preflight as easily as any other request, so being one is not a credential:
-by default a preflight is refused like every request without credentials. With ``preflight="pass"``
-the app sees it without anything that could stand for a credential, and without a body.
+Anyone can send a request that looks like a preflight, so by default a preflight is refused like
+every request without credentials. With ``preflight="pass"`` the app receives it without anything
+that could serve as a credential, and without a body.
 """
 
 from __future__ import annotations
@@ -37,16 +37,17 @@ _OF_A_BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect
 
 
 def checked_preflight(value: object) -> bool:
-    """Return whether the setting ``preflight`` lets preflights reach the app."""
+    """Return whether the setting ``preflight`` passes preflights on to the app."""
     if value not in ("refuse", "pass"):
         raise ConfigurationError("preflight", f"must be 'refuse' or 'pass', got {value!r}")
     return value == "pass"
 
 
 def is_preflight(request: UnverifiedRequest) -> bool:
-    """Return whether a request is a CORS preflight (Fetch, section 4.8): its headers come once.
+    """Return whether a request is a CORS preflight (Fetch, section 4.8).
 
-    A comma is a header that a server joined of two: neither value can contain one.
+    Both of its headers must have been sent exactly once. A comma, which neither value can contain,
+    means that a server joined two headers.
     """
     if request.method != "OPTIONS" or request.kind != "http":
         return False
@@ -71,7 +72,7 @@ def bare_scope(scope: Scope, reader: CredentialsReader) -> Scope:
 
 
 def without_body(receive: Receive) -> Receive:
-    """Return a ``receive`` that gives an empty body, then waits until the client disconnects."""
+    """Return a ``receive`` that returns an empty body, then waits until the client disconnects."""
     given = False
 
     async def receive_no_body() -> Message:
@@ -80,7 +81,7 @@ def without_body(receive: Receive) -> Receive:
             given = True
             return {"type": "http.request", "body": b"", "more_body": False}
         while (message := await receive())["type"] == "http.request":
-            pass  # the body that was sent is dropped
+            pass  # discard the body
         return message
 
     return receive_no_body

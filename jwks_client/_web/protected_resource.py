@@ -1,7 +1,7 @@
-"""The metadata document of a protected resource (RFC 9728), and its path.
+"""Serve the metadata document of a protected resource (RFC 9728).
 
-A challenge names the document's URL; clients such as those of MCP read in it which authorization
-servers issue tokens for this resource. Must not depend on: tokens, clients.
+A challenge names the document's URL. Clients, such as MCP clients, read from the document which
+authorization servers issue tokens for this resource. Must not depend on: tokens, clients.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _METHODS: Final = ("header", "body", "query")
 class ProtectedResource:
     """The metadata of a protected resource, and an ASGI app that serves it (RFC 9728, section 2).
 
-    Passed to a middleware as ``resource_metadata=``, its URL is in each challenge, and the
-    middleware serves it at `path` (without ``root_path``, as in ``exclude``) to everyone.
-    Elsewhere mount it at `path`: it answers every request.
+    If it is passed to a middleware as ``resource_metadata=``, each challenge names its URL, and the
+    middleware serves it at `path` (without ``root_path``, as in ``exclude``) to everyone. Without a
+    middleware, mount it at `path`, where it answers every request.
 
     Arguments:
         resource: the resource's identifier, an https URL (http on loopback) without fragment.
-            Tokens for it should have it as audience.
-        authorization_servers: issuers of tokens for it.
+            Tokens for the resource should have this URL as audience.
+        authorization_servers: the issuers of tokens for the resource.
         scopes_supported: scopes that a client may ask for.
         bearer_methods_supported: how tokens are sent: ``"header"``, ``"body"``, ``"query"``.
-        resource_name: for people.
+        resource_name: the name to show to people.
         resource_documentation: URL of a page for developers.
         more: further members, such as ``{"resource_policy_uri": …}``; JSON values.
 
@@ -82,7 +82,7 @@ class ProtectedResource:
             members["resource_documentation"] = settings.url(
                 "resource_documentation", resource_documentation
             )
-        # Section 2: a member that would be empty is left out.
+        # Section 2: members without a value are omitted.
         members = {name: value for name, value in members.items() if value} | dict(more or {})
         try:
             self._document = json.dumps(members, allow_nan=False).encode()
@@ -90,8 +90,9 @@ class ProtectedResource:
             raise ConfigurationError("more", f"must be JSON values, got {more!r}") from error
 
     def answer(self, method: str) -> Answer:
-        """Return the document, or the answer to a method that cannot read it."""
-        # Scripts of any site may read it: it is public, and browser-based clients need to.
+        """Return the document, or the answer to a method that does not read it."""
+        # The document is public, and browser-based clients need it, so scripts of any site may
+        # read it.
         headers = [(b"access-control-allow-origin", b"*")]
         if method in ("GET", "HEAD"):
             headers += [
@@ -100,7 +101,7 @@ class ProtectedResource:
             ]
             return Answer(status=200, headers=tuple(headers), body=self._document)
         headers += [(b"content-type", b"text/plain"), (b"allow", b"GET, HEAD, OPTIONS")]
-        if method == "OPTIONS":  # a preflight, as for a header of the client's own
+        if method == "OPTIONS":  # a preflight, which a custom header of the client causes
             headers += [
                 (b"access-control-allow-methods", b"GET, HEAD"),
                 (b"access-control-allow-headers", b"*"),

@@ -1,9 +1,9 @@
-"""A view of a client for a guard, which logs refusals itself.
+"""Wrap a client for a guard, so that a refusal is logged once.
 
 Must not depend on: requests, frameworks, what a guard logs.
 
-Without it a client with a `LoggingListener` would log a refusal up to three times: the client's
-event, the guard's event, and the guard's own record, the only one that names the request.
+Otherwise a client with a `LoggingListener` would log a refusal up to three times: the client's
+event, the guard's event, and the guard's own record. Only the last one names the request.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ClientT = TypeVar("ClientT", bound=Verifier | AsyncVerifier)
 
 
 def quiet(client: ClientT) -> ClientT:
-    """Return the client, or if it has listeners a view whose refusals a `LoggingListener` skips."""
+    """Return the client, wrapped if it has listeners, so that `LoggingListener` skips refusals."""
     if not getattr(client, "_listeners", ()):
         return client
     view = _AsyncView if inspect.iscoroutinefunction(cast("Any", client).verify) else _View

@@ -1,9 +1,9 @@
-"""The log of refused requests: at most one record for each refusal, whatever is configured.
+"""Log refused requests: at most one record for each refusal, in every configuration.
 
 Must not depend on: servers, frameworks, answers.
 
 A flood is limited to ten records at once and then one a second. The next record says how many were
-left out. Records say what to do where a setting is the likely cause.
+omitted. Where a setting is the likely cause, the record says what to do.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ __all__ = ["RefusalLog"]
 
 _log = logging.getLogger("jwks_client.requests")
 _PREFLIGHT: Final = (
-    "a CORS preflight was refused, as it carries no credentials: put the CORS middleware outside "
-    "JWKSMiddleware, so that it answers preflights first (further ones are logged at INFO)"
+    "a CORS preflight was refused, because it carries no credentials: put the CORS middleware "
+    "outside JWKSMiddleware, so that it answers preflights first (further ones are logged at INFO)"
 )
 _CROSS_SITE: Final = (
     "if the request came from a page of yours, name its origin in trusted_origins; if a proxy "
@@ -53,13 +53,13 @@ class RefusalLog:
         problem: str | None = None,
         raised: BaseException | None = None,
     ) -> None:
-        """Write one refusal.
+        """Log one refusal.
 
         Arguments:
             event: the refusal.
             request: the request that was refused.
-            problem: what went wrong in the application's ``on_error``, if anything did.
-            raised: what ``on_error`` raised.
+            problem: what went wrong in the application's ``on_error``, if anything.
+            raised: the exception that ``on_error`` raised.
         """
         level, hint = logging.INFO, problem
         suppressed: int | None = None

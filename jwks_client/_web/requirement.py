@@ -1,8 +1,7 @@
 """`Requirement`: what a handler requires of a verified token: scopes, claims, a provider.
 
-The decorator and every integration use it. An insufficient token
-is an authorization failure: the answer is 403, never 401. Must not depend on: requests, frameworks,
-    clients.
+The decorator and every integration use it. An insufficient token is an authorization failure: the
+answer is 403, never 401. Must not depend on: requests, frameworks, clients.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class Requirement:
 
     Arguments:
         scopes: the token must have all of these.
-        any_of: the token must have one of these, unless it is empty.
+        any_of: the token must have at least one of these, if any are given.
         claims: exact JSON values by claim (a set means any one of its members); or a plain function
             of the `VerifiedToken` that returns True to accept it.
         provider: the name of the provider whose tokens are accepted; None: any provider.
@@ -88,9 +87,9 @@ class Requirement:
     @overload
     def check(self, token: VerifiedToken | None) -> VerifiedToken | None: ...
     def check(self, token: VerifiedToken | None) -> VerifiedToken | None:
-        """Return the token if it has what is required; None for None if nothing is required.
+        """Return the token if it meets the requirements; None for None if there are none.
 
-        `Guard.read` decides whether a request may be anonymous. Raises as `enforce` does.
+        `Guard.read` decides whether a request may be anonymous. Raises the errors of `enforce`.
         """
         if token is None and self._requires_nothing:
             return None
@@ -102,12 +101,12 @@ class Requirement:
         return not named and self._accepts is None
 
     def enforce(self, token: VerifiedToken | None) -> VerifiedToken:
-        """Return the token if there is one and it has what is required.
+        """Return the token if there is one and it meets the requirements.
 
         Raises CredentialsError ``missing_credentials`` without a token; InsufficientScopeError
         ``insufficient_scope``, or ``insufficient_claims`` for other claims, another provider, or a
         function that raises or does not return True. A JWKSError that the function raises passes
-        unchanged: its status is the application's decision.
+        unchanged, because the application decides about the status.
         """
         if token is None:
             error = CredentialsError("missing_credentials", "the request carries no credentials")
@@ -124,7 +123,7 @@ class Requirement:
 
     def _check_values(self, token: VerifiedToken) -> None:
         try:
-            # Read again from the signed bytes: the application may have changed its copy.
+            # Decoded again from the signed bytes: the application may have changed its copy.
             check_values(copy.copy(token).claims, self._wanted)
         except TokenError as error:
             refused = error

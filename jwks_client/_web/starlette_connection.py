@@ -3,8 +3,8 @@
 Starlette's and FastAPI's objects are recognized by duck typing. The framework is only imported when
 a response is needed. Must not depend on: requirements on a token, verification.
 
-A handler's scope belongs to this request alone, so the results are written into it, where the
-middleware would have left them.
+A handler's scope belongs to one request, so the results are written into it, under the keys that
+the middleware uses.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "GuardSettings", "answer_refusals"]
 
 _SERVED: Final = ("http", "websocket")
-# What Starlette's objects cache from the scope; no token may remain there.
+# What Starlette's objects cache from the scope; tokens must be removed from these too.
 _REMEMBERED: Final = ("_headers", "_query_params", "_url")
 
 
 class GuardSettings(TypedDict, total=False):
-    """The settings of integrations besides the client, as in `JWKSMiddleware`."""
+    """The settings of an integration, without the client, as in `JWKSMiddleware`."""
 
     locations: Collection[Location] | None
     realm: str | None
@@ -50,7 +50,7 @@ class Connection:
 
     Arguments:
         scope: its ASGI scope, ``http`` or ``websocket``.
-        holder: Starlette's object for it; None: the handler is an ASGI app.
+        holder: Starlette's object for it; None if the handler is an ASGI app.
         at: the index of the scope among the arguments of an ASGI app.
         send: the ASGI app's ``send``.
     """
@@ -64,7 +64,7 @@ class Connection:
         self._holder = holder
         self._at = at
         self._handling: Handling | None = None
-        # A plain request is answered by the handler's return value, so it has no `send`.
+        # The handler's return value answers a plain request, so such a request needs no `send`.
         is_socket = holder is not None and scope["type"] == "websocket"
         self._send: Send | None = getattr(holder, "send", None) if is_socket else send
 
@@ -73,7 +73,7 @@ class Connection:
         """Return the first connection among a handler's arguments."""
         for at, one in enumerate((*args, *kwargs.values())):
             scope = getattr(one, "scope", None)
-            # A class-based endpoint has a scope too, but is no connection.
+            # A class-based endpoint has a scope too, but is not a connection.
             if _is_served(scope) and hasattr(one, "headers"):
                 return cls(scope, one)
             if _is_served(one) and _are_receive_and_send(args[at + 1 : at + 3]):
@@ -82,7 +82,7 @@ class Connection:
 
     @property
     def request(self) -> UnverifiedRequest:
-        """Return the request for the rules."""
+        """Return the request in the form that the rules read."""
         return request_of(self.scope)
 
     @property
@@ -92,11 +92,11 @@ class Connection:
 
     @property
     def token(self) -> VerifiedToken | None:
-        """Return the token that the connection was admitted with."""
+        """Return the token with which the connection was admitted."""
         return token_in(self.scope) if TOKEN_KEY in self.scope else current_token()
 
     def admit(self, guard: Guard[Any], token: VerifiedToken | None) -> None:
-        """Let the app see the token, and remove tokens from a handshake."""
+        """Show the token to the app, and remove tokens from a handshake."""
         echo = None
         seen: Scope = {**self.scope}
         if token is not None or "auth" not in seen:  # keep another middleware's result
@@ -129,26 +129,29 @@ class Connection:
         at = self._at
         return (*args[:at], self.scope, args[at + 1], self._send, *args[at + 3 :])
 
-    async def refuse(self, guard: Guard[Any], error: JWKSError) -> Response | None:
-        """Answer a refusal; the handler returns what this returns. Raises what has no answer."""
+    async def answer_refusal(self, guard: Guard[Any], error: JWKSError) -> Response | None:
+        """Answer a refusal; return what the handler must return.
+
+        Raises an error that is not a refusal.
+        """
         send = self._send
         if send is None:
-            return self.refused(guard, error)
+            return self.response_to(guard, error)
         if not is_refusal(error):
             raise error
         if isinstance(send, Reply):
             if send.begun and not send.replaced:
                 raise error
             if not send.replaced:
-                await send.refuse(error)
+                await send.answer(error)
         elif self._holder is not None:
             await answer_socket(self._holder, error, lambda: self._answer(guard, error))
         else:
             await send_answer(self._answer(guard, error), self.scope, send)
         return None
 
-    def refused(self, guard: Guard[Any], error: JWKSError) -> Response:
-        """Return the response to a plain request. Raises what has no answer."""
+    def response_to(self, guard: Guard[Any], error: JWKSError) -> Response:
+        """Return the response to a refused plain request. Raises an error that is not a refusal."""
         if self._send is not None or self.scope["type"] != "http":
             raise error
         return response_of(self._answer(guard, error))
@@ -161,7 +164,7 @@ class Connection:
 
 
 def answer_refusals(scope: Scope, guard: Guard[Any], token: VerifiedToken | None) -> None:
-    """Let the guard answer refusals that this request's handler causes."""
+    """Let the guard answer the refusals that the handler of this request causes."""
     scope[HANDLING_KEY] = Handling(guard, request_of(scope), scope["path"], token)
     answer_in_starlette(scope)
 

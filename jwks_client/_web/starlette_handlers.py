@@ -1,8 +1,8 @@
 """Let Starlette's (and FastAPI's) exception handling answer the refusals of a handler.
 
 So middleware, metrics and error handlers inside the app see the status that is sent. Starlette
-looks up the handlers of an app in the scope, by the class of the exception. Nothing of Starlette is
-imported before there is a response to make.
+looks up an app's exception handlers in the scope, by the class of the exception. Starlette is only
+imported when a response is needed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def answer_in_starlette(scope: Scope) -> None:
 
 
 def response_of(answer: Answer) -> Response:
-    """Return an answer as a response of Starlette."""
+    """Return an answer as a Starlette response."""
     from starlette.responses import Response
 
     response = Response(answer.body, answer.status)
@@ -47,12 +47,12 @@ def response_of(answer: Answer) -> Response:
 
 
 async def answer_socket(conn: Any, error: JWKSError, answer: Callable[[], Answer]) -> None:
-    """Deny a handshake, or close a WebSocket that was accepted. Raises the error after its end.
+    """Deny a handshake, or close an accepted WebSocket. Raises the error if it is closed already.
 
     Arguments:
         conn: Starlette's ``WebSocket``.
         error: the refusal.
-        answer: returns the answer, and reports the refusal.
+        answer: returns the answer and reports the refusal.
     """
     scope: Scope = conn.scope
     state = "DISCONNECTED" if _GONE_ON in scope else conn.application_state.name
@@ -63,7 +63,7 @@ async def answer_socket(conn: Any, error: JWKSError, answer: Callable[[], Answer
             answer()
             await conn.send({"type": "websocket.close", "code": POLICY_VIOLATION})
         case _:
-            # Starlette calls this again further out, with a new object without the state.
+            # An outer layer of Starlette calls this again, with a new object that lacks the state.
             scope[_GONE_ON] = True
             raise error
 

@@ -1,6 +1,6 @@
 """Run a WSGI app for one request, and answer the refusals that its handler causes.
 
-As `asgi_reply` does it: whether a refusal caused a 500 is decided when the app starts that
+The counterpart of `asgi_reply`: whether a refusal caused a 500 is decided when the app starts that
 response (PEP 3333, ``start_response``), so no response of an app is held back. Must not depend on:
 frameworks, verification, exclusions.
 """
@@ -34,7 +34,7 @@ def run(  # noqa: PLR0917 (hot path: keywords cost)
     environ: WSGIEnvironment,
     start_response: StartResponse,
 ) -> Iterable[bytes]:
-    """Run an app for one request; `current_token` also works while its body is iterated."""
+    """Run an app for one request; `current_token` also works while the server iterates the body."""
     handling = Handling(guard, environ, path, token)
     environ[TOKEN_KEY] = token
     environ[HANDLING_KEY] = handling
@@ -43,7 +43,7 @@ def run(  # noqa: PLR0917 (hot path: keywords cost)
         try:
             body = app(environ, reply.start_response)
         except JWKSError as error:
-            return reply.refuse(error, sys.exc_info())
+            return reply.answer(error, sys.exc_info())
     if reply.refusal is None:
         file_wrapper = environ.get("wsgi.file_wrapper")
         if isinstance(body, (list, tuple)) or (
@@ -82,7 +82,7 @@ class _Reply:
         self._start_response = start_response
         self._handling = handling
         self._is_started = False
-        #: The body of the answer to a refusal, in place of the app's.
+        #: The body that answers a refusal, and replaces the app's body.
         self.refusal: list[bytes] | None = None
 
     def start_response(
@@ -92,7 +92,7 @@ class _Reply:
         if status.startswith("500") and self.refusal is None:
             error = self._handling.cause_of_500(raised and raised[1])
             if error is not None:
-                self.refuse(error, raised)
+                self.answer(error, raised)
         if self.refusal is not None:
             return _ignore
         self._is_started = True
@@ -100,31 +100,30 @@ class _Reply:
             return self._start_response(status, headers)
         return self._start_response(status, headers, raised)
 
-    def refuse(self, error: JWKSError, raised: OptExcInfo | None) -> list[bytes]:
+    def answer(self, error: JWKSError, raised: OptExcInfo | None) -> list[bytes]:
         """Answer a refusal once. Raises an error that is not a refusal.
 
         Arguments:
             error: what the app raised.
-            raised: with it, a server replaces the headers of a response that has not begun, and
-                raises it again if the response has begun.
+            raised: passed to the server, which then replaces headers that it has not sent yet; if
+                it has sent them, it raises this exception again.
         """
         if not is_refusal(error):
             raise error
         if self.refusal is None:
             answer = self._handling.answer(error)
-            # An exception is passed only to replace a response that the app started: uWSGI sends
-            # no body after it.
+            # Passed only to replace a response that the app started: after it, uWSGI sends no body.
             replaced = raised if self._is_started else None
             self.refusal = send(answer, self._environ, self._start_response, replaced)
         return self.refusal
 
 
 def _ignore(data: bytes) -> None:
-    """Write nothing: the request is answered."""
+    """Write nothing, because the request was answered."""
 
 
 class _Body:
-    """A streamed body of the app, or the answer in its place."""
+    """A streamed body of the app, or of the answer that replaces it."""
 
     def __init__(
         self,
@@ -158,15 +157,15 @@ class _Body:
         except JWKSError as error:
             if self._begun:
                 raise
-            self._reply.refuse(error, sys.exc_info())
+            self._reply.answer(error, sys.exc_info())
             chunk = b""
-        if self._reply.refusal is not before:  # the code that just ran was refused
+        if self._reply.refusal is not before:  # the app's code that just ran caused a refusal
             self._chunks = iter(self._reply.refusal or ())
             chunk = next(self._chunks)
         return chunk
 
     def close(self) -> None:
-        """Close the app's own body, as the server does at the end."""
+        """Close the app's body, as the server does at the end."""
         with serving(self._token, self._handling):
             close = getattr(self._body, "close", None)
             if close is not None:

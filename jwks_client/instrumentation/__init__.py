@@ -4,5 +4,5 @@
 
     prometheus.instrument(client)
 
-Each module needs the extra of its name. A client that is not instrumented pays nothing.
+Each module needs the extra of the same name. A client that is not instrumented has no overhead.
 """

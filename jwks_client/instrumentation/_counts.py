@@ -1,6 +1,6 @@
-"""What a client's verifications came to, in plain integers: no lock, no label lookup per token.
+"""Count the outcomes of a client's verifications in plain integers.
 
-Must not depend on any monitoring system.
+A token costs no lock and no lookup of a label. Must not depend on any monitoring system.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RESOLVED = "resolved"  # the label of all tenants together
 
 
 class Verdict(NamedTuple):
-    """What is counted apart. All values come from settings and codes, none from a token."""
+    """The labels of one counter. Their values come from settings and codes, never from a token."""
 
     provider: str
     outcome: str
@@ -29,11 +29,11 @@ class Verdict(NamedTuple):
 
 
 class _Count:
-    __slots__ = ("given", "total")
+    __slots__ = ("reported", "total")
 
     def __init__(self) -> None:
         self.total = 0
-        self.given = 0
+        self.reported = 0
 
 
 class Counts:
@@ -41,7 +41,7 @@ class Counts:
 
     Arguments:
         client: the client.
-        on_event: called with each event that is no verdict, and the label of its provider.
+        on_event: called with each event that is not a verdict, and the label of its provider.
         on_verdict: called after each verdict.
         tenants: give each resolved tenant a label of its own.
     """
@@ -56,32 +56,32 @@ class Counts:
     ) -> None:
         self._counts: dict[tuple[str | None, str], _Count] = {}
         self._names = frozenset(configured_names(client))
-        # The common case, found by one look-up.
+        # Hot path: one lookup finds the counter of an accepted token.
         self._accepts = {name: _Count() for name in self._names}
         self._counts.update({(name, "accepted"): self._accepts[name] for name in self._names})
         self._tenants = tenants
         self._on_event = on_event
         self._on_verdict = on_verdict
         self.stop = watch(client, self._listen, self._counter())
-        _living.add(self)
+        _instances.add(self)
 
     def differences(self) -> Iterator[tuple[Verdict, int]]:
-        """Yield what was counted since the last call."""
+        """Yield each verdict with the number counted since the last call."""
         for (provider, code), count in list(self._counts.items()):
-            new = count.total - count.given
+            new = count.total - count.reported
             if new:
-                count.given += new
+                count.reported += new
                 kind, _, error_type = code.partition(":")
                 yield Verdict(self.label(provider), kind, error_type), new
 
     def label(self, provider: str | None) -> str:
-        """Return a label for a provider: a configured name, or one for all tenants."""
+        """Return the label of a provider: its configured name, or the label that tenants share."""
         if provider is None or provider in self._names or self._tenants:
             return provider or ""
         return RESOLVED
 
     def totals(self) -> dict[Verdict, int]:
-        """Return all that was counted in this process."""
+        """Return each verdict with the number counted in this process."""
         sums: dict[Verdict, int] = {}
         for (provider, code), count in list(self._counts.items()):
             kind, _, error_type = code.partition(":")
@@ -90,12 +90,12 @@ class Counts:
         return {verdict: total for verdict, total in sums.items() if total}
 
     def after_fork(self) -> None:
-        """Leave to the parent what the parent counted."""
+        """Start from zero in a forked child: the parent reports its own counts."""
         for count in self._counts.values():
-            count.total = count.given = 0
+            count.total = count.reported = 0
 
     def _counter(self) -> Callable[[TokenFacts], None]:
-        """Return what counts an accepted token: as little as can be, since each token pays it."""
+        """Return the function that counts an accepted token. Hot path: every token calls it."""
         accepts, add, on_verdict = self._accepts, self._add, self._on_verdict
 
         def count(facts: TokenFacts) -> None:
@@ -137,11 +137,11 @@ def _labelled(provider: str | None) -> str | None:
     return None if provider is None else RESOLVED
 
 
-_living: weakref.WeakSet[Counts] = weakref.WeakSet()
+_instances: weakref.WeakSet[Counts] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
-    for counts in list(_living):
+    for counts in list(_instances):
         counts.after_fork()
 
 

@@ -2,10 +2,10 @@
 
     instrument(client)                    # with the global providers
 
-A fetch is a span of its own, since it belongs to no request. It is linked to the requests that
-waited for it: each of them has a span ``jwks_client.keys_awaited``. Each span makes itself known
-before it looks for the other, so at least one of the two names the other. No attribute is
-text from a token.
+A fetch has its own trace, because it does not belong to a request. Its span is linked to the
+requests that waited for it: each of them has a span ``jwks_client.keys_awaited``. Each span is
+recorded here before it looks up the other, so at least one of the two has a link to the other. No
+attribute contains text from a token.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ __all__ = ["Instrumented", "instrument"]
 T = TypeVar("T")
 
 _NAME: Final = "jwks_client"
-_MOST: Final = 64  # fetches and waiters of a fetch that are remembered for links
+_MOST: Final = 64  # how many fetches, and waiters per fetch, are remembered for links
 
 
 class Instrumented:
@@ -73,7 +73,7 @@ class Instrumented:
             "jwks_client.verifications",
             [self._verifications],
             "{verification}",
-            "Tokens that were verified, by outcome.",
+            "Verifications, by outcome.",
         )
         meter.create_observable_gauge(
             "jwks_client.keys", [self._keys], "{key}", "Keys in the cached key set, by state."
@@ -82,17 +82,17 @@ class Instrumented:
             "jwks_client.key_set.fetched",
             [self._key_sets],
             "s",
-            "When the provider was last asked for its key set successfully, in Unix time.",
+            "Time of the last successful fetch of the key set, in Unix time.",
         )
         self._durations = meter.create_histogram(
-            "jwks_client.fetch.duration", "s", "How long fetches of key sets took."
+            "jwks_client.fetch.duration", "s", "Duration of key set fetches."
         )
         self._store_failures = meter.create_counter(
             "jwks_client.store.failures", "{failure}", "Failed calls of the shared store."
         )
 
     def end(self) -> None:
-        """Count no more, and report no gauges."""
+        """Stop counting and reporting."""
         if not self._ended:
             self._ended = True
             self._counts.stop()
@@ -110,8 +110,8 @@ class Instrumented:
 
     def _verifications(self, _: CallbackOptions) -> Iterable[Observation]:
         for verdict, total in self._counts.totals().items():
-            told = {"provider": verdict.provider, "outcome": verdict.outcome}
-            yield Observation(total, _attributes(told, verdict.error_type))
+            attributes = {"provider": verdict.provider, "outcome": verdict.outcome}
+            yield Observation(total, _with_error(attributes, verdict.error_type))
 
     def _keys(self, _: CallbackOptions) -> Iterable[Observation]:
         for name in () if self._ended else self._configured():
@@ -134,17 +134,17 @@ class Instrumented:
     def _on_event(self, event: Event, label: str) -> None:
         match event:
             case KeysFetched() | KeysUnchanged() | KeysRotated() | FetchFailed():
-                told = {"provider": label, "reason": event.reason, "source": event.source}
+                attributes = {"provider": label, "reason": event.reason, "source": event.source}
                 code = event.code if isinstance(event, FetchFailed) else ""
-                self._durations.record(event.duration, _attributes(told, code))
-                with self._span("jwks_client.fetch", event.duration, told, code) as span:
+                self._durations.record(event.duration, _with_error(attributes, code))
+                with self._span("jwks_client.fetch", event.duration, attributes, code) as span:
                     _keep(self._fetched, event.fetch, span.get_span_context())
                     for waiting in list(self._waiting.get(event.fetch, ())):
                         span.add_link(waiting)
             case KeysAwaited():
-                told = {"provider": label, "reason": event.reason}
+                attributes = {"provider": label, "reason": event.reason}
                 name = "jwks_client.keys_awaited"
-                with self._span(name, event.seconds, told, "", inside=True) as span:
+                with self._span(name, event.seconds, attributes, "", inside=True) as span:
                     waiting_spans = self._waiting.setdefault(event.fetch, [])
                     _keep(self._waiting, event.fetch, waiting_spans)
                     if len(waiting_spans) < _MOST:
@@ -153,7 +153,7 @@ class Instrumented:
                     if fetched is not None:
                         span.add_link(fetched)
             case StoreFailed():
-                self._store_failures.add(1, _attributes({"provider": label}, event.code))
+                self._store_failures.add(1, _with_error({"provider": label}, event.code))
             case _:
                 pass
 
@@ -167,13 +167,13 @@ class Instrumented:
         *,
         inside: bool = False,
     ) -> Generator[trace.Span]:
-        """Record a span that ends now, inside the current one or on its own."""
+        """Record a span that ends now, as a child of the current span or in a trace of its own."""
         now = time.time_ns()
         span = self._tracer.start_span(
             name,
             context=None if inside else Context(),
             kind=trace.SpanKind.INTERNAL if inside else trace.SpanKind.CLIENT,
-            attributes=_attributes(attributes, code),
+            attributes=_with_error(attributes, code),
             start_time=now - int(seconds * 1e9),
         )
         if code:
@@ -182,8 +182,8 @@ class Instrumented:
         span.end(now)
 
 
-def _attributes(told: dict[str, str], error_type: str) -> dict[str, str]:
-    return {**told, "error.type": error_type} if error_type else told
+def _with_error(attributes: dict[str, str], error_type: str) -> dict[str, str]:
+    return {**attributes, "error.type": error_type} if error_type else attributes
 
 
 def _keep(kept: OrderedDict[int, T], fetch: int, value: T) -> None:
@@ -199,15 +199,16 @@ def instrument(
     *,
     tenants: bool = False,
 ) -> Instrumented:
-    """Count what a client does in OpenTelemetry, and trace its fetches.
+    """Record a client's verifications and fetches as OpenTelemetry metrics and traces.
 
     Arguments:
         client: the client.
-        meter_provider, tracer_provider: where; by default the global ones.
+        meter_provider: the meter provider; by default the global one.
+        tracer_provider: the tracer provider; by default the global one.
         tenants: give each resolved tenant an attribute value of its own. By default all tenants
             share ``resolved``.
 
-    Returns what ends it.
+    Returns the instrumentation, whose ``end()`` stops it.
     """
     meter = metrics.get_meter(_NAME, meter_provider=meter_provider)
     tracer = trace.get_tracer(_NAME, tracer_provider=tracer_provider)

@@ -3,9 +3,9 @@
     instrument(client)                    # in the default registry
     instrument(client, registry=registry)
 
-Verifications are counted in plain integers, which are given to the registry when it is scraped. In
-Prometheus' multiprocess mode, where no scrape reaches a worker, they are given at most once a
-second, and at exit. No label is text from a token.
+Verifications are counted in plain integers, which are flushed to the registry when it is scraped.
+In Prometheus' multiprocess mode, where scrapes do not reach the workers, they are flushed at most
+once a second, and at exit. No label contains text from a token.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ _INTERVAL: Final = 1.0  # seconds between two flushes in multiprocess mode
 
 
 class _Metrics:
-    """The metrics of one registry, which all its instrumented clients share."""
+    """The metrics in one registry, which all its instrumented clients share."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.flushes: list[Callable[[], None]] = []
-        registry.register(self)  # first, so that it is collected before what it fills
+        registry.register(self)  # first, because its `collect` fills the metrics below
         self.verifications = prometheus_client.Counter(
             "jwks_client_verifications",
-            "Tokens that were verified, by outcome (accepted, refused, unavailable).",
+            "Verifications, by outcome (accepted, refused, unavailable).",
             ("provider", "outcome", "error_type"),
             registry=registry,
         )
         self.fetches = prometheus_client.Histogram(
             "jwks_client_fetch_duration_seconds",
-            "How long fetches of key sets took.",
+            "Duration of key set fetches.",
             ("provider", "reason", "source", "error_type"),
             buckets=_BUCKETS,
             registry=registry,
@@ -67,26 +67,26 @@ class _Metrics:
         )
         self.fetched = prometheus_client.Gauge(
             "jwks_client_key_set_fetched_seconds",
-            "When the provider was last asked for its key set successfully, in Unix time.",
+            "Time of the last successful fetch of the key set, in Unix time.",
             ("provider",),
             multiprocess_mode="livemin",
             registry=registry,
         )
         self.store_failures = prometheus_client.Counter(
             "jwks_client_store_failures",
-            "Failed calls of the store that processes share.",
+            "Failed calls of the shared store.",
             ("provider", "error_type"),
             registry=registry,
         )
 
     def collect(self) -> Iterable[Any]:
-        """Bring the metrics up to date for a scrape; give none itself."""
+        """Update the metrics before a scrape; return none itself."""
         for flush in list(self.flushes):
             flush()
         return ()
 
     def describe(self) -> Iterable[Any]:
-        """Name no metric."""
+        """Return nothing: the metrics register themselves."""
         return ()
 
 
@@ -111,7 +111,7 @@ class Instrumented:
             atexit.register(self.flush)
 
     def flush(self) -> None:
-        """Give the registry what was counted since the last time."""
+        """Add what was counted since the last flush to the registry."""
         for verdict, new in self._counts.differences():
             self._metrics.verifications.labels(*verdict).inc(new)
         for name, health in self._client.health().items():
@@ -120,7 +120,7 @@ class Instrumented:
                 self._metrics.fetched.labels(label).set(health.last_success)
 
     def end(self) -> None:
-        """Count no more. What was counted stays in the registry."""
+        """Stop counting. What was counted stays in the registry."""
         if self.flush in self._metrics.flushes:
             self.flush()
             self._counts.stop()
@@ -171,15 +171,15 @@ def instrument(
     *,
     tenants: bool = False,
 ) -> Instrumented:
-    """Count what a client does in a Prometheus registry.
+    """Record a client's verifications and fetches in a Prometheus registry.
 
     Arguments:
         client: the client; several clients may share a registry.
-        registry: where; by default Prometheus' own.
+        registry: the registry; by default Prometheus' global one.
         tenants: give each resolved tenant a label of its own. By default all tenants share the
-            label ``resolved``, so that their number does not size the registry.
+            label ``resolved``, so that the registry does not grow with the number of tenants.
 
-    Returns what ends it.
+    Returns the instrumentation, whose ``end()`` stops it.
     """
     chosen = prometheus_client.REGISTRY if registry is None else registry
     metrics = _metrics.get(chosen)

@@ -27,7 +27,7 @@ from .._web.asgi_lifespan import Lifespan
 from .._web.asgi_scope import POLICY_VIOLATION
 from .._web.guard import WarmUp, is_refusal
 from .._web.identity import TOKEN_KEY, serving
-from .._web.lifetime import living, no_app
+from .._web.lifetime import no_app, run_lifespan
 from ..errors import ConfigurationError, JWKSError
 from ..protocols import AsyncVerifier
 from ._aiohttp_handshake import unverified_of, watched, without_tokens
@@ -120,7 +120,7 @@ def setup(
     )
 
     async def live(_app: web.Application) -> AsyncGenerator[None]:
-        async with living(lifespan):
+        async with run_lifespan(lifespan):
             yield
 
     app.cleanup_ctx.insert(0, live)

@@ -75,7 +75,7 @@ class JWKSAuth:
     ) -> None:
         if client is None and settings.keys() - {"locations"}:
             raise ConfigurationError(
-                "client", "must be given, because the other settings are for it"
+                "client", "must be given, because the other settings require it"
             )
         self._optional = flag("optional", optional)
         self._guard = (

@@ -34,7 +34,7 @@ from .._web.asgi_lifespan import Lifespan
 from .._web.asgi_scope import token_in
 from .._web.guard import WarmUp
 from .._web.handling import note
-from .._web.lifetime import living, no_app
+from .._web.lifetime import no_app, run_lifespan
 from .._web.requirement import ClaimsRule, Requirement
 from ..errors import JWKSError
 from ..protocols import AsyncVerifier
@@ -102,7 +102,7 @@ class JWKSAuth(InitPlugin):
         return app_config
 
     def _live(self, _app: object) -> AbstractAsyncContextManager[None]:
-        return living(self._lifespan)
+        return run_lifespan(self._lifespan)
 
 
 def requires(

@@ -120,4 +120,4 @@ class JWKSBackend(AuthenticationBackend):
         """
         if not isinstance(error, JWKSError):
             raise error
-        return await Connection(conn.scope, conn).refuse(self._guard, error)
+        return await Connection(conn.scope, conn).answer_refusal(self._guard, error)

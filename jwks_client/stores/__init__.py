@@ -4,8 +4,8 @@
 - `FileStore`: a directory on a local disk, for the processes of one host.
 - `CacheStore`: the cache that a framework already has (Django, Flask-Caching).
 
-Give one to a client: ``JWKSClient(provider, store=FileStore("/var/lib/app/jwks"))``. A store can
-only help: if it fails, each process fetches for itself.
+Pass one to a client: ``JWKSClient(provider, store=FileStore("/var/lib/app/jwks"))``. If the store
+fails, each process fetches for itself.
 """
 
 from ._cache import CacheStore

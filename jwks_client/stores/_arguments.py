@@ -1,4 +1,4 @@
-"""Checks of what the constructors of all stores accept."""
+"""Check the arguments that all stores have in common."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _PREFIX = re.compile(r"[A-Za-z0-9:_-]*")
 
 
 def secrets_of(given: Secret | Iterable[Secret] | None, *, required: str) -> tuple[bytes, ...]:
-    """Return the secrets as bytes; a ConfigurationError never shows any of them.
+    """Return the secrets as bytes; a ConfigurationError never contains any of them.
 
     Arguments:
         given: one secret or several; None for none.
-        required: why the store cannot do without, or "" if it can.
+        required: why the store requires a secret, or "" if it does not.
     """
     if given is None:
         if required:
@@ -38,7 +38,7 @@ def secrets_of(given: Secret | Iterable[Secret] | None, *, required: str) -> tup
 
 
 def prefix_of(given: object) -> str:
-    """Return a prefix of names, which every store accepts."""
+    """Return a prefix that is valid in every store."""
     if not isinstance(given, str) or len(given) > LONGEST_PREFIX or not _PREFIX.fullmatch(given):
         raise ConfigurationError(
             "prefix", f"must be at most {LONGEST_PREFIX} characters of A-Z a-z 0-9 : _ -"

@@ -1,7 +1,8 @@
 """`CacheStore`: key sets shared through the cache that a web framework already has.
 
-It relies on four calls that Django's caches and Flask-Caching have in common. Such a cache tells no
-ages, so it promises less than the other stores. It must not import a framework.
+It uses four methods that Django's caches and Flask-Caching have in common. Such a cache does not
+report the age of a value, so this store guarantees less than the others. It must not import a
+framework.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ._arguments import Secret, prefix_of, secrets_of
 from ._leases import Leases
 
 _CALLS: Final = ("add", "get", "set", "delete")
-# Of Django, then of Flask-Caching: caches of one process, or of none.
+# Caches of Django, then of Flask-Caching, that processes do not share, or that keep nothing.
 _NOT_SHARED: Final = frozenset({"LocMemCache", "DummyCache", "SimpleCache", "NullCache"})
 
 
@@ -32,8 +33,8 @@ class CacheStore:
     Arguments:
         cache: has ``add``, ``get``, ``set(key, value, seconds)`` and ``delete``; ``add`` must be
             atomic. Flask-Caching: after ``init_app``, within the application's context.
-        secret: seals what is written, at least 32 bytes. Several: the first seals, all verify.
-        prefix: of all keys.
+        secret: seals the records, at least 32 bytes. Of several, the first seals and all verify.
+        prefix: the prefix of all keys.
 
     Raises `ConfigurationError` naming the argument.
     """
@@ -66,7 +67,7 @@ class CacheStore:
         self._own_cache().set(self._prefix + name, value.decode("ascii"), math.ceil(seconds))
 
     def claim(self, name: str, seconds: float) -> bool:
-        """Take a lease unless it is taken."""
+        """Take a lease, unless it is taken."""
         began = time.monotonic()
         won = bool(self._own_cache().add(self._prefix + name, "1", math.ceil(seconds)))
         if won:
@@ -74,7 +75,7 @@ class CacheStore:
         return won
 
     def release(self, name: str) -> None:
-        """Give a lease back within its time."""
+        """Give a lease back, unless it has expired."""
         if self._leases.give_back(name):
             self._own_cache().delete(self._prefix + name)
 
@@ -89,7 +90,7 @@ class CacheStore:
 
 
 def _bound(cache: Any) -> Any:
-    """The backend of Flask-Caching, which is found by way of an application; else the cache."""
+    """Return the backend of Flask-Caching, which belongs to an application; else the cache."""
     if not all(callable(getattr(cache, name, None)) for name in _CALLS):
         raise ConfigurationError(
             "cache", f"must have add, get, set and delete, got {type(cache).__name__}"
@@ -105,15 +106,16 @@ def _bound(cache: Any) -> Any:
 
 
 def _backend(cache: Any) -> Any:
-    """The cache behind Django's proxy, made for this store alone; else the cache itself.
+    """Return a new cache like the one behind Django's proxy, or the cache itself.
 
-    The proxy has one cache per thread, and this library calls a store from many short ones.
+    The proxy makes one cache per thread, and this library calls stores from many short-lived
+    threads.
     """
     add = contextvars.Context().run(getattr, cache, "add")
     backend = getattr(add, "__self__", cache)
     if not all(callable(getattr(backend, name, None)) for name in _CALLS):
         backend = cache
-    # Django imports a client library, which takes longer than a call may, at the first use of this.
+    # The first use makes Django import a client library, which takes longer than a store call may.
     getattr(backend, "_cache", None)
     if _NOT_SHARED & {kind.__name__ for kind in type(backend).__mro__}:
         raise ConfigurationError(

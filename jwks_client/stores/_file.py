@@ -1,8 +1,8 @@
 """`FileStore`: key sets shared by the processes of one host, through a directory on a local disk.
 
-The directory decides who can write, so its owner and mode are checked at every access, and no link
-is followed. A value is a file that is replaced whole; its age is told by comparing the file's time
-with that of a file which is touched now, so by one clock.
+The directory decides who can write, so its owner and mode are checked at every access, and links
+are not followed. A value is a file, which is replaced atomically. Its age is the difference between
+its modification time and that of a file that is touched now, so both times are from one clock.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ except ImportError:  # pragma: no cover (Windows)
 
 _HAS_OWNERS: Final = hasattr(os, "geteuid")
 _BY_DESCRIPTOR: Final = os.open in os.supports_dir_fd
-# O_NONBLOCK: opening a pipe that someone put there must not wait.
+# O_NONBLOCK: opening a pipe that an attacker put there must not block.
 _SAFE: Final[int] = (
     getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 )
 _OTHERS_MAY_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
-_LEFT_BEHIND: Final = 60.0  # seconds after which a temporary file's writer is gone
+_LEFT_BEHIND: Final = 60.0  # seconds after which the writer of a temporary file must be gone
 _CLOCK: Final = ".now"
 
 
@@ -43,10 +43,10 @@ class FileStore:
 
     Arguments:
         directory: a dedicated directory on a local disk, which is created if it is missing. It must
-            belong to the user of this process or to root, and nobody else may be able to write.
-        secret: seals what is written, at least 32 bytes. Without one, records are marked as
-            unsealed, which is for a directory whose writers could change the application's code
-            too. Several: the first seals, all verify.
+            belong to the user of this process or to root, and must not be writable by others.
+        secret: seals the records, at least 32 bytes. Without a secret, records are marked as
+            unsealed; use this only where everyone who can write to the directory could also change
+            the application's code. Of several, the first seals and all verify.
 
     Raises `ConfigurationError` naming the argument.
     """
@@ -93,11 +93,11 @@ class FileStore:
             at.replace(_file_name(name), dated(value, seconds))
 
     def claim(self, name: str, seconds: float) -> bool:
-        """Take a lease unless it is taken."""
+        """Take a lease, unless it is taken."""
         began = time.monotonic()
         with self._opened() as at, at.alone() as alone:
             if not alone:
-                return False  # another process is looking at a lease this very moment
+                return False  # another process is changing a lease at this moment
             file = _file_name(name)
             found = at.read(file, LONGEST)
             if found is not None:
@@ -109,7 +109,7 @@ class FileStore:
         return True
 
     def release(self, name: str) -> None:
-        """Give a lease back within its time."""
+        """Give a lease back, unless it has expired."""
         if self._leases.give_back(name):
             with self._opened() as at, at.alone() as alone:
                 if alone:
@@ -141,7 +141,7 @@ class _Directory:
         self._path = path
 
     def read(self, name: str, limit: int) -> tuple[bytes, float] | None:
-        """The first ``limit`` + 1 bytes of a file and the time of its write."""
+        """Return the first ``limit`` + 1 bytes of a file, and the time when it was written."""
         try:
             descriptor = self._open(name, os.O_RDONLY)
         except FileNotFoundError:
@@ -152,7 +152,7 @@ class _Directory:
             return file.read(limit + 1), facts.st_mtime
 
     def now(self) -> float:
-        """The time by the clock of the file system."""
+        """Return the time by the file system's clock."""
         descriptor = self._open(_CLOCK, os.O_WRONLY | os.O_CREAT)
         try:
             _check(os.fstat(descriptor), directory=False)
@@ -162,7 +162,7 @@ class _Directory:
             os.close(descriptor)
 
     def replace(self, name: str, octets: bytes) -> None:
-        """Write a file whole: a reader sees the old one or the new one."""
+        """Replace a file atomically: a reader sees the old one or the new one."""
         temporary = f".tmp-{random.token_hex(8)}"
         descriptor = self._open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
@@ -178,13 +178,13 @@ class _Directory:
             raise
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
         path, inside = self._at(name)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path, **inside)
 
     def sweep(self) -> None:
-        """Remove what a writer left behind that was killed."""
+        """Remove temporary files of writers that were killed."""
         now = self.now()
         for name in os.listdir(self._path if self._descriptor is None else self._descriptor):
             if name.startswith(".tmp-"):
@@ -194,10 +194,10 @@ class _Directory:
 
     @contextlib.contextmanager
     def alone(self) -> Generator[bool]:
-        """Keep other processes from changing a lease, for the microseconds that it takes.
+        """Lock the leases against other processes inside the block; never wait.
 
-        Never waits. The lock ends with its process. Without locks, on Windows, two processes may
-        take one lease, which costs a fetch.
+        The operating system releases the lock when the process ends. On Windows, which has no such
+        locks, two processes may take the same lease, which costs one more fetch.
         """
         if fcntl is None or self._descriptor is None:  # pragma: no cover (Windows)
             yield True
@@ -209,7 +209,7 @@ class _Directory:
             return
         try:
             yield True
-        finally:  # closing is not enough: a process that was forked meanwhile has it open, too
+        finally:  # closing is not enough: a process forked meanwhile also holds the descriptor
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _open(self, name: str, flags: int) -> int:
@@ -223,7 +223,7 @@ class _Directory:
 
 
 def _check(facts: os.stat_result, *, directory: bool = True) -> None:
-    """Raise OSError unless a file or directory is what it should be, and this user's alone."""
+    """Raise OSError unless a path is a plain file or a directory that only this user can write."""
     kind = stat.S_ISDIR(facts.st_mode) if directory else stat.S_ISREG(facts.st_mode)
     if not kind:
         raise OSError(errno.EINVAL, f"it is not a {'directory' if directory else 'plain file'}")
@@ -242,4 +242,4 @@ def _why(error: OSError) -> str:
 
 
 def _file_name(name: str) -> str:
-    return name.replace(":", ".")  # which no name contains, and no file system minds
+    return name.replace(":", ".")  # no name contains a dot, and every file system allows it

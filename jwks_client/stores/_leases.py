@@ -7,10 +7,10 @@ import time
 
 
 class Leases:
-    """Which leases this process holds, and until when.
+    """The leases that this process holds, and when each expires.
 
-    A lease expires in the store by itself and another process may then take it. So it is given back
-    only within its own time, and never by a forked child, which did not take it.
+    An expired lease may already belong to another process, so it must not be released. Neither may
+    a forked child release a lease, because the parent took it.
     """
 
     def __init__(self) -> None:
@@ -18,12 +18,12 @@ class Leases:
         self._process = os.getpid()
 
     def took(self, name: str, seconds: float, began: float) -> None:
-        """Note a lease; ``began`` is when the store was asked, by ``time.monotonic``."""
+        """Record a lease; ``began`` is when the call began, by ``time.monotonic``."""
         self._forget_parents()
         self._until[name] = began + seconds
 
     def give_back(self, name: str) -> bool:
-        """Forget a lease and return whether it is still this process's."""
+        """Forget a lease, and return whether this process still holds it."""
         self._forget_parents()
         return time.monotonic() < self._until.pop(name, 0.0)
 

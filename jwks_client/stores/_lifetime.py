@@ -1,10 +1,10 @@
-"""A value with its lifetime before it, so that a store's clock can tell its age."""
+"""Prepend its lifetime to a value, so that its age follows from the store's remaining time."""
 
 from __future__ import annotations
 
 from typing import Final
 
-LONGEST: Final = 16  # characters that stand before a value
+LONGEST: Final = 16  # maximum number of characters before a value
 
 
 def milliseconds(seconds: float) -> int:
@@ -13,12 +13,12 @@ def milliseconds(seconds: float) -> int:
 
 
 def dated(value: bytes, seconds: float) -> bytes:
-    """Write a value with its lifetime."""
+    """Return a value with its lifetime before it."""
     return b"%d " % milliseconds(seconds) + value
 
 
 def undated(octets: bytes) -> tuple[float | None, bytes]:
-    """Return the lifetime in seconds and the value; without one, None and all octets."""
+    """Return the lifetime in seconds and the value; None and all octets if there is no lifetime."""
     lifetime, space, value = octets.partition(b" ")
     if not space or len(lifetime) >= LONGEST or not lifetime.isdigit():
         return None, octets

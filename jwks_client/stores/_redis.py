@@ -1,8 +1,9 @@
 """`RedisStore`: key sets shared through a Redis or Valkey server.
 
-One key per command, and GETRANGE, SET, DEL and PTTL only, so a cluster works and an ACL can be
-narrow. The server's own clock tells the age of a value: its lifetime stands before it, and PTTL
-says how much of that is left. redis-py is imported when a store is made from a URL.
+It uses one key per command, and only GETRANGE, SET, DEL and PTTL, so it works with a cluster and a
+narrow ACL. The age of a value is measured by the server's clock: the lifetime is stored with the
+value, and PTTL returns how much of it is left. redis-py is imported when a store is made from a
+URL.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ class RedisStore:
 
     Arguments:
         redis: a URL (``redis://``, ``rediss://`` or ``unix://``), which needs the extra ``redis``,
-            or a client of redis-py or valkey-py. Timeouts of your own client are yours to set.
-        secret: seals what is written, at least 32 bytes. An attacker who can write to the server,
-            but does not know the secret, cannot plant a key. Several: the first seals, all verify.
-        prefix: of the names of all keys.
+            or a client of redis-py or valkey-py, on which you should set timeouts yourself.
+        secret: seals the records, at least 32 bytes. An attacker who can write to the server, but
+            does not know the secret, cannot plant a key. Of several, the first seals and all
+            verify.
+        prefix: the prefix of all keys.
 
     Raises `ConfigurationError` naming the argument.
     """
@@ -54,7 +56,7 @@ class RedisStore:
     def read(self, name: str, limit: int) -> Stored | None:
         """Return a value and its age by the server's clock."""
         client, key = self._own_client(), self._prefix + name
-        # In this order, a write in between makes the value look older, and never younger.
+        # In this order, a write between the two commands can only make the value look older.
         left = client.pttl(key)
         raw = client.getrange(key, 0, limit + LONGEST)
         if not raw or left == -2:
@@ -72,7 +74,7 @@ class RedisStore:
         self._own_client().set(self._prefix + name, octets, px=lifetime)
 
     def claim(self, name: str, seconds: float) -> bool:
-        """Take a lease unless it is taken."""
+        """Take a lease, unless it is taken."""
         began = time.monotonic()
         won = self._own_client().set(self._prefix + name, b"1", px=milliseconds(seconds), nx=True)
         if won:
@@ -80,7 +82,7 @@ class RedisStore:
         return bool(won)
 
     def release(self, name: str) -> None:
-        """Give a lease back within its time."""
+        """Give a lease back, unless it has expired."""
         if self._leases.give_back(name):
             self._own_client().delete(self._prefix + name)
 
@@ -103,17 +105,16 @@ def _connect(url: str) -> Any:
     except ImportError:
         raise ConfigurationError(
             "redis",
-            "must be a client, or redis-py be installed: pip install 'jwks-client-sdk[redis]'",
+            "must be a client unless redis-py is installed: pip install 'jwks-client-sdk[redis]'",
         ) from None
-    codecs.lookup("idna")  # which the first connection would import
-    # A pooled connection may have ended with the server's restart, so one more try is made; never
-    # after a timeout.
+    codecs.lookup("idna")  # otherwise the first connection would import it
+    # The server may have closed a pooled connection, so retry once; never after a timeout.
     retry = Retry(NoBackoff(), 1, supported_errors=(Unconnected,))
     try:
         return Redis.from_url(
             url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=retry
         )
-    except (ValueError, TypeError):  # its text may show the URL, which may hold a password
+    except (ValueError, TypeError):  # its text may contain the URL, and so a password
         raise ConfigurationError(
             "redis", "must be a redis://, rediss:// or unix:// URL, or a client"
         ) from None
