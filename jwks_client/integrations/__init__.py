@@ -1,4 +1,4 @@
-"""Integrations with frameworks, one module each; and the parts for an integration of your own.
+"""Integrations with frameworks, one module each, and the building blocks for custom integrations.
 
     from jwks_client.integrations import Answer, Guard, Requirement, UnverifiedRequest
     from jwks_client.integrations.fastapi import JWKSAuth
@@ -6,8 +6,8 @@
 
 An integration reads credentials (`Guard.read` of an `UnverifiedRequest`), verifies them
 (``guard.client.verify``, awaited or not), checks what a route requires (`Requirement`), runs the
-application, and answers errors (`Guard.refuse` returns an `Answer`). Importing this module imports
-no framework.
+application, and answers errors (`Guard.refuse` returns an `Answer`). This module must not import a
+framework.
 """
 
 from __future__ import annotations

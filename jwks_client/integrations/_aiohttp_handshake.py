@@ -1,6 +1,6 @@
-"""WebSocket handshakes of aiohttp: which requests are one, and what a handler sees of them.
+"""Recognize WebSocket handshakes in aiohttp, and remove their tokens before the handler runs.
 
-Must not depend on: who verifies, how refusals are answered.
+Must not depend on: how tokens are verified, how refusals are answered.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _PROTOCOLS: Final = hdrs.SEC_WEBSOCKET_PROTOCOL
 
 
 def unverified_of(request: web.Request) -> UnverifiedRequest:
-    """Return a request as the rules see it."""
-    # Everything that aiohttp might accept as a handshake is judged as one.
+    """Return a request in the form that the rules read."""
+    # Everything that aiohttp might accept as a handshake is treated as one.
     upgrades = any("websocket" in one.lower() for one in request.headers.getall(hdrs.UPGRADE, ()))
     return UnverifiedRequest.from_pairs(
         request.method,
@@ -31,7 +31,7 @@ def unverified_of(request: web.Request) -> UnverifiedRequest:
 
 
 def without_tokens(request: web.Request, seen: UnverifiedRequest) -> web.Request:
-    """Return a handshake as its handler may see it."""
+    """Return a handshake in the form that the handler may see."""
     headers = CIMultiDict((name, value) for name, value in request.headers.items())
     headers.popall(_PROTOCOLS, None)
     for value in seen.values(_PROTOCOLS.lower().encode()):
@@ -42,14 +42,14 @@ def without_tokens(request: web.Request, seen: UnverifiedRequest) -> web.Request
 
 
 def watched(request: web.Request, echo: str | None) -> list[web.WebSocketResponse]:
-    """Return a list in which the WebSocket of a handshake appears as it is accepted.
+    """Return a list to which the WebSocket of a handshake is added when it is accepted.
 
     Arguments:
         request: the handshake.
-        echo: the subprotocol to accept with, where the handler names none.
+        echo: the subprotocol to accept if the handler names none.
     """
     sockets: list[web.WebSocketResponse] = []
-    # The signal that it sends can only be connected to before the app starts.
+    # Not by aiohttp's signal, which can only be connected before the app starts.
     prepare = request._prepare_hook  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
     async def noting(response: web.StreamResponse) -> None:

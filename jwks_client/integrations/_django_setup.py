@@ -1,4 +1,4 @@
-"""The settings ``JWKS_CLIENT`` and ``JWKS_OPTIONS`` of a Django project, and the client's start.
+"""Read ``JWKS_CLIENT`` and ``JWKS_OPTIONS`` from a Django project's settings, and start the client.
 
 Must not depend on: requests, Django REST framework.
 """
@@ -79,14 +79,14 @@ def options_from_settings() -> Mapping[str, Any]:
 
 
 def guard_of(client: Any, options: Mapping[str, Any], *, sync_because: str | None) -> Guard[Any]:
-    """Return the guard of a client with the options that are about requests and answers.
+    """Return the guard of a client, with the options that concern requests and answers.
 
     Arguments:
-        client: either client.
-        options: as in ``JWKS_OPTIONS``.
+        client: a sync or async client.
+        options: the options in ``JWKS_OPTIONS``.
         sync_because: why the integration cannot await, or None if it can.
 
-    Raises ConfigurationError ``JWKS_CLIENT`` for a client that would have to be awaited.
+    Raises ConfigurationError ``JWKS_CLIENT`` for an async client where nothing can await it.
     """
     asynchronous = inspect.iscoroutinefunction(client.verify)
     if asynchronous and sync_because is not None:
@@ -117,11 +117,11 @@ setting_changed.connect(_forget_guard, dispatch_uid="jwks_client.guard")  # by t
 
 
 def start(client: Any, options: Mapping[str, Any]) -> ThreadKeeper | None:
-    """Load the keys now if ``warm_up`` is ``"required"``; return what the first request begins.
+    """Load the keys now if ``warm_up`` is ``"required"``; return what the first request must start.
 
-    Django reports neither the start nor the end of a server. Nothing is begun when the middleware
-    is made, since the server may fork afterwards: the first request of a process begins to load
-    keys in the background. ``close_client`` closes the client when the interpreter exits.
+    Django reports neither the start nor the end of a server. The server may fork after the
+    middleware is made, so background loading starts with the first request of a process.
+    ``close_client`` closes the client when the interpreter exits.
     """
     warm_up = checked_warm_up(options.get("warm_up", "background"))
     closes = flag("close_client", options.get("close_client", False))
@@ -134,9 +134,9 @@ def start(client: Any, options: Mapping[str, Any]) -> ThreadKeeper | None:
 
 
 def _call(function: Callable[[], Any]) -> None:
-    """Call a method of either client, on a loop of its own if it is a coroutine function.
+    """Call a method of a client; a coroutine runs on a new event loop.
 
-    A server under ASGI makes the app inside its running loop, hence the thread.
+    An ASGI server creates the app inside its running event loop, so the new loop needs a thread.
     """
     if not inspect.iscoroutinefunction(function):
         function()

@@ -20,8 +20,8 @@ class TokenUser:
         is_staff: whether the user passes ``IsAdminUser``.
 
     Attributes:
-        pk: a text that is different for each subject of each issuer, so that throttles keep callers
-            apart. A token without a subject has its client in its place.
+        pk: a string that is unique for each issuer and subject, so that throttles distinguish
+            callers. For a token without a subject it is derived from the client instead.
         username: the subject.
     """
 
@@ -36,7 +36,7 @@ class TokenUser:
 
     @property
     def pk(self) -> str:
-        """The identity of the caller, as an opaque text."""
+        """Return the identity of the caller, as an opaque string."""
         claims = self.token.claims
         caller = self.token.subject or claims.get("client_id") or claims.get("azp")
         named = repr((self.token.provider, self.token.issuer, caller))
@@ -46,7 +46,7 @@ class TokenUser:
 
     @property
     def username(self) -> str:
-        """The subject, empty without one."""
+        """Return the subject, or an empty string."""
         return self.token.subject or ""
 
     def get_username(self) -> str:
@@ -54,15 +54,15 @@ class TokenUser:
         return self.username
 
     def has_perm(self, perm: str, obj: object = None) -> bool:  # noqa: ARG002 (Django's signature)
-        """Return False: permissions of the database are not in a token."""
+        """Return False, because a token contains no database permissions."""
         return False
 
     def has_perms(self, perm_list: object, obj: object = None) -> bool:  # noqa: ARG002 (as has_perm)
-        """Return False, as `has_perm`."""
+        """Return False, like `has_perm`."""
         return False
 
     def has_module_perms(self, package_name: str) -> bool:  # noqa: ARG002 (as has_perm)
-        """Return False, as `has_perm`."""
+        """Return False, like `has_perm`."""
         return False
 
     def __eq__(self, other: object) -> bool:

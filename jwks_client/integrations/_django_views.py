@@ -1,4 +1,4 @@
-"""Requests and views of Django: `requires`, the path of a request, and a preflight made bare.
+"""Protect Django views (`requires`), and read and strip Django requests.
 
 Must not depend on: settings, clients.
 """
@@ -36,18 +36,18 @@ def requires(
     claims: ClaimsRule | None = None,
     provider: str | None = None,
 ) -> Callable[[ViewT], ViewT]:
-    """Protect a view by what the token of its request must have.
+    """Protect a view by requirements on the request's token.
 
-    For function views, class-based views and their methods, sync and async. A view that is a class
-    is protected for every method.
+    For function views, class-based views and their methods, sync and async. On a class, it protects
+    every method.
 
     Arguments:
         scopes: the token must have all of these.
-        any_of: the token must have one of these.
+        any_of: the token must have at least one of these.
         claims: exact JSON values by claim, or a plain function of the `VerifiedToken`.
         provider: the name of the provider whose tokens are accepted.
 
-    Raises ConfigurationError that names the setting. A refusal is answered by `JWKSMiddleware`.
+    Raises ConfigurationError naming the setting. `JWKSMiddleware` answers refusals.
     """
     requirement = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
 
@@ -90,7 +90,7 @@ def _enforce(requirement: Requirement, args: tuple[Any, ...]) -> None:
 
 
 def path_of(request: Any) -> str | None:
-    """Return the path by which Django routes, or None where frameworks may disagree about it."""
+    """Return the path by which Django routes, or None if frameworks may disagree about it."""
     scope = getattr(request, "scope", None)
     path: str = request.path_info
     if scope is not None and route_path(scope["path"], scope.get("root_path", "")) != path:

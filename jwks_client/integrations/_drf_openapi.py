@@ -1,6 +1,6 @@
-"""How `JWKSAuthentication` appears in the OpenAPI document of drf-spectacular.
+"""Describe `JWKSAuthentication` in the OpenAPI document of drf-spectacular.
 
-`drf` imports this module where drf-spectacular is in use.
+`drf` imports this module if drf-spectacular is in use.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class JWKSScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-cal
 
     @property
     def name(self) -> list[str]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The names of the schemes."""
+        """Return the names of the schemes."""
         return [name for name, _ in _schemes()]
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:  # noqa: ARG002 (the framework's)
@@ -47,4 +47,4 @@ def _schemes() -> Iterator[tuple[str, dict[str, str]]]:
             case Header():
                 yield "bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             case _:
-                pass  # places of WebSocket handshakes
+                pass  # for WebSocket handshakes only

@@ -1,4 +1,4 @@
-"""`HasScopes`: a permission of Django REST framework by what a token must have.
+"""`HasScopes`: a permission for Django REST framework that checks requirements on the token.
 
 Must not depend on: settings, clients, how refusals are answered.
 """
@@ -23,15 +23,15 @@ _REFUSAL = "jwks_client.refusal"
 
 
 class HasScopes(OperationHolderMixin):  # type: ignore[misc]
-    """A permission: the token must have what is required.
+    """A permission that checks requirements on the token.
 
     Arguments:
         scopes: the token must have all of these.
-        any_of: the token must have one of these.
+        any_of: the token must have at least one of these.
         claims: exact JSON values by claim, or a plain function of the `VerifiedToken`.
         provider: the name of the provider whose tokens are accepted.
 
-    Raises ConfigurationError that names the setting.
+    Raises ConfigurationError naming the setting.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class HasScopes(OperationHolderMixin):  # type: ignore[misc]
         self._requirement = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
 
     def __call__(self) -> BasePermission:
-        """Return the permission for one request, as the framework makes it of a class."""
+        """Return the permission for one request; the framework calls this like a class."""
         return _Permission(self._requirement)
 
 
@@ -59,15 +59,15 @@ class _Permission(BasePermission):  # type: ignore[misc]
         request: Any,
         view: Any,  # noqa: ARG002 (the framework's signature)
     ) -> bool:
-        """Return whether the token has what is required."""
+        """Return whether the token meets the requirements."""
         if not isinstance(request.auth, VerifiedToken):
             return False
         try:
             self._requirement.enforce(request.auth)
         except JWKSError as error:
-            # Not raised: another permission may be enough, as in HasScopes("a") | IsAdminUser.
+            # Not raised, because another permission may suffice: HasScopes("a") | IsAdminUser.
             request._request.META[_REFUSAL] = error  # noqa: SLF001 (Django's own request)
-            self.message, self.code = "The token lacks what is required.", error.code
+            self.message, self.code = "The token does not meet the requirements.", error.code
             return False
         return True
 

@@ -1,6 +1,7 @@
-"""Handlers of gRPC that check credentials before their method, in tasks and in threads.
+"""Wrap gRPC handlers so that credentials are checked before the method runs.
 
-Must not depend on: what a call needs (`_grpc_rules`), who verifies.
+In asyncio tasks and in threads. Must not depend on: what a call requires (`_grpc_rules`), how
+tokens are verified.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def in_tasks(
     rules: Rules,
     admit: Callable[[Call], Awaitable[VerifiedToken | None]],
 ) -> Any:
-    """Return a handler whose method is awaited after ``admit``."""
+    """Return a handler that awaits ``admit``, then its method."""
     behavior = behavior_of(handler)
 
     async def answer(request: Any, context: Any) -> Any:
@@ -42,7 +43,7 @@ def in_tasks(
                     async for message in result:
                         await context.write(message)
         except JWKSError as error:
-            refused = rules.refuse(error, call)
+            refused = rules.answer(error, call)
         else:
             return response
         await context.abort(refused.code, refused.details, refused.trailing)
@@ -54,11 +55,11 @@ def in_tasks(
 def in_threads(
     handler: Any, method: str, rules: Rules, admit: Callable[[Call], VerifiedToken | None]
 ) -> Any:
-    """Return a handler whose method runs in a thread, after ``admit``."""
+    """Return a handler that calls ``admit``, then its method, in a thread."""
     behavior = behavior_of(handler)
 
-    def refuse(error: JWKSError, call: Call, context: Any) -> NoReturn:
-        refused = rules.refuse(error, call)
+    def abort(error: JWKSError, call: Call, context: Any) -> NoReturn:
+        refused = rules.answer(error, call)
         context.set_trailing_metadata(refused.trailing)
         context.abort(refused.code, refused.details)
         raise AssertionError  # abort raises
@@ -69,7 +70,7 @@ def in_threads(
             with serving(admit(call)):
                 return behavior(request, context)
         except JWKSError as error:
-            refuse(error, call, context)
+            abort(error, call, context)
 
     def stream(request: Any, context: Any) -> Iterator[Any]:
         call = rules.call(method, context.invocation_metadata())
@@ -77,19 +78,19 @@ def in_threads(
             with serving(token := admit(call)):
                 messages = iter(behavior(request, context))
             while True:
-                with serving(token):  # around no yield: the thread is the server's in between
+                with serving(token):  # not around a yield, where the server uses the thread
                     message = next(messages, _END)
                 if message is _END:
                     return
                 yield message
         except JWKSError as error:
-            refuse(error, call, context)
+            abort(error, call, context)
 
     return _like(handler, stream if handler.response_streaming else answer)
 
 
 def is_async(behavior: Any) -> bool:
-    """Return whether grpc.aio awaits a method, and does not run it in a thread."""
+    """Return whether grpc.aio awaits a method instead of running it in a thread."""
     functions = (behavior, inspect.unwrap(behavior))  # `requires` wraps async generators
     return any(map(inspect.iscoroutinefunction, functions)) or any(
         map(inspect.isasyncgenfunction, functions)
@@ -107,6 +108,6 @@ def behavior_of(handler: Any) -> Any:
 
 
 def _like(handler: Any, behavior: Any) -> Any:
-    """Return a handler of the same kind and the same messages."""
+    """Return a handler of the same kind, with the same serializers."""
     make = getattr(grpc, f"{_kind(handler)}_rpc_method_handler")
     return make(behavior, handler.request_deserializer, handler.response_serializer)

@@ -1,4 +1,4 @@
-"""What gRPC calls need: credentials in metadata, scopes for each method, refusals as a status.
+"""The rules for gRPC calls: credentials in metadata, scopes by method, refusals as a status.
 
 Must not depend on: whether the server awaits.
 """
@@ -30,13 +30,13 @@ _ANYTHING: Final = Requirement()
 
 
 class CallSettings(AppSettings, total=False):
-    """The settings of an interceptor; ``on_error`` and ``trusted_origins`` have no use here."""
+    """The settings of an interceptor, without ``on_error`` and ``trusted_origins``."""
 
     scopes: Scopes
 
 
 class Refused(NamedTuple):
-    """A refusal as gRPC sends it."""
+    """A refusal in the form that gRPC sends."""
 
     code: grpc.StatusCode
     details: str
@@ -54,11 +54,11 @@ class Rules:
     """What a server requires of its calls.
 
     Arguments:
-        client: verifies.
+        client: the client that verifies.
         asynchronous: whether the server awaits.
-        settings: as `CallSettings` names them.
+        settings: the settings in `CallSettings`.
 
-    Raises ConfigurationError that names the setting.
+    Raises ConfigurationError naming the setting.
     """
 
     __slots__ = ("_admission", "_required", "verify")
@@ -72,14 +72,16 @@ class Rules:
             found = [one for one in locations_of(client) if isinstance(one, Header)]
             locations = found or [BEARER]
         elif not all(isinstance(one, Header) for one in locations):
-            raise ConfigurationError("locations", "must be of Header alone: gRPC has metadata only")
+            raise ConfigurationError(
+                "locations", "must contain only Header, because gRPC has only metadata"
+            )
         self._admission: Admission[Any] = Admission(
             client, asynchronous=asynchronous, locations=locations, **given
         )
         self.verify: Any = self._admission.guard.client.verify
 
     def call(self, method: str, metadata: Iterable[tuple[str, str | bytes]] | None) -> Call:
-        """Return a call that is to be judged."""
+        """Return a call from its method and metadata."""
         return Call(method, UnverifiedRequest.from_pairs("POST", metadata or ()))
 
     def excludes(self, method: str) -> bool:
@@ -87,17 +89,17 @@ class Rules:
         return self._admission.excludes(UnverifiedRequest.from_pairs("POST", ()), method)
 
     def read(self, call: Call) -> str | None:
-        """Return the unverified token of a call. Raises as `Guard.read` does."""
+        """Return the unverified token of a call. Raises the errors of `Guard.read`."""
         return self._admission.read(call.request, call.method)
 
     def check(self, call: Call, token: VerifiedToken | None) -> VerifiedToken | None:
-        """Return the token if it has what the method requires. Raises as `Requirement.check`."""
+        """Return the token if it meets the method's requirements. Raises as `Requirement.check`."""
         service = call.method.rpartition("/")[0]
         required = self._required.get(call.method) or self._required.get(f"{service}/*")
         return (required or _ANYTHING).check(token)
 
-    def refuse(self, error: JWKSError, call: Call) -> Refused:
-        """Return the status of a refusal, and report it once. Raises an error that is none."""
+    def answer(self, error: JWKSError, call: Call) -> Refused:
+        """Return the status for a refusal, and report it. Raises an error that is not a refusal."""
         answer = self._admission.guard.refuse(error, call.request, call.method)
         trailing = tuple(pair for pair in answer.text_headers if pair[0] in _SENT)
         return Refused(_status(answer.status), error.code, trailing)

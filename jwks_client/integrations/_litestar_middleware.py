@@ -1,4 +1,4 @@
-"""`JWKSMiddleware` as a middleware of Litestar's routes, and Litestar's answer to refusals.
+"""Run `JWKSMiddleware` as a middleware of Litestar's routes, and answer refusals of handlers.
 
 Must not depend on: what a route requires, the OpenAPI document.
 """
@@ -24,11 +24,11 @@ _ROUTE: Final = "jwks_client.route"
 
 
 class Protected(JWKSMiddleware):
-    """The middleware of all routes: one guard, and one limit for the log."""
+    """The middleware that all routes share, so that they have one guard and one log limit."""
 
     def __init__(self, client: AsyncVerifier, **settings: Unpack[AppSettings]) -> None:
         super().__init__(_route, client, warm_up=None, **settings)
-        self._some_are_open = True  # each route says whether it is
+        self._some_are_open = True  # each route has its own setting
 
     def _is_open(self, scope: Scope) -> bool:
         is_open = scope["route_handler"].opt.get("exclude_from_auth")
@@ -36,7 +36,7 @@ class Protected(JWKSMiddleware):
 
 
 class Outside:
-    """The middleware of one route, which Litestar makes for each."""
+    """The middleware of one route; Litestar makes one for each."""
 
     def __init__(self, app: ASGIApp, protected: Protected) -> None:
         self._app = app
@@ -45,7 +45,7 @@ class Outside:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         path, sent = scope["path"], scope.get("raw_path")
-        # Litestar removes slashes from the path; `exclude` judges the path as it was sent.
+        # Litestar removes slashes from the path; `exclude` compares the path as it was sent.
         as_sent = unquote(sent.partition(b"?")[0]) if sent else path
         seen = {**scope, "path": as_sent, _ROUTE: (self._app, path)}
         await self._protected(seen, receive, send)
@@ -57,12 +57,12 @@ async def _route(scope: Scope, receive: Receive, send: Send) -> None:
     scope["auth"] = token_in(scope)
     handling = handling_in(scope)
     if handling is not None:
-        handling.reports = True  # exceptions that are not handled arrive at `answer`
+        handling.reports = True  # `answer` is called for unhandled exceptions
     await app(scope, receive, send)
 
 
 def answer(request: Request[Any, Any, Any], error: JWKSError) -> Response[bytes]:
-    """Answer a refusal of a handler, as an exception handler of Litestar. Raises others."""
+    """Answer a handler's refusal, as an exception handler of Litestar. Raises other errors."""
     handling = handling_in(request.scope)
     if handling is None or not is_refusal(error):
         raise error

@@ -1,4 +1,4 @@
-"""Security schemes of Litestar's OpenAPI document for the places of a token."""
+"""Describe the locations of a token as security schemes of Litestar's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["documented"]
 def documented(
     locations: Collection[Location], openid_connect_url: str | None
 ) -> dict[str, SecurityScheme]:
-    """Return a scheme for each place, by name; OpenAPI has none for WebSockets."""
+    """Return a scheme for each location, by name; OpenAPI has none for WebSockets."""
     schemes: dict[str, SecurityScheme] = {}
     for one in locations:
         match one:

@@ -1,6 +1,6 @@
 """OpenAPI security schemes for the locations of a token (OpenAPI 3.1).
 
-Schemes only document; they do nothing at run time. Must not depend on: tokens.
+Schemes are documentation only; they have no effect at run time. Must not depend on: tokens.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Scheme", "schemes"]
 
 
 class Scheme(SecurityBase):
-    """A security scheme that only appears in the document."""
+    """A security scheme that has no effect outside the document."""
 
     def __init__(self, name: str, model: models.SecurityBase) -> None:
         self.scheme_name = name

@@ -37,23 +37,23 @@ if TYPE_CHECKING:
 
 __all__ = ["get_token", "middleware", "setup"]
 
-_key: Any = getattr(web, "RequestKey", None)  # since aiohttp 3.14; before, a key is a string
+_key: Any = getattr(web, "RequestKey", None)  # since aiohttp 3.14; before that, keys are strings
 _TOKEN: Final[Any] = TOKEN_KEY if _key is None else _key(TOKEN_KEY, object)
 
 
 def middleware(client: AsyncVerifier, **settings: Unpack[AppSettings]) -> Middleware:
-    """Return a middleware that lets requests with a verified token reach the handlers.
+    """Return a middleware that admits requests with a valid token, and denies all others.
 
-    Refusals, those of handlers too, are answered as `JWKSMiddleware` for ASGI answers them. Place
-    it first; only CORS middleware belongs outside.
+    Refusals, also those that handlers raise, are answered as in `JWKSMiddleware` for ASGI. List
+    this middleware first; only CORS middleware should precede it.
 
     Arguments:
         client: an `AsyncJWKSClient`.
         settings: ``optional``, ``exclude``, ``locations``, ``realm``, ``on_error``,
-            ``resource_metadata``, ``trusted_origins``, as `JWKSMiddleware` has them. Paths are
-            compared whole, also those of a sub-application.
+            ``resource_metadata``, ``trusted_origins``, as in `JWKSMiddleware`. Whole paths are
+            compared, also in a sub-application.
 
-    Raises ConfigurationError that names the setting.
+    Raises ConfigurationError naming the setting.
     """
     admission = Admission(client, asynchronous=True, **settings)
 
@@ -101,16 +101,17 @@ def setup(
     close_client: bool = False,
     **settings: Unpack[AppSettings],
 ) -> None:
-    """Protect an app: put the middleware before all that are there, and load keys at its start.
+    """Protect an app: insert the middleware before all others, and load keys when the app starts.
 
     Arguments:
         app: the application, not yet started.
         client: an `AsyncJWKSClient`.
-        warm_up, keep_fresh: as `JWKSMiddleware` has them.
+        warm_up: as in `JWKSMiddleware`.
+        keep_fresh: as in `JWKSMiddleware`.
         close_client: whether the client is closed when the app ends.
-        settings: those of `middleware`.
+        settings: the settings of `middleware`.
 
-    Raises ConfigurationError that names the setting.
+    Raises ConfigurationError naming the setting.
     """
     if not isinstance(app, web.Application):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError("app", f"must be a web.Application, got {type(app).__name__}")
@@ -127,12 +128,12 @@ def setup(
 
 
 def get_token(request: web.BaseRequest) -> VerifiedToken | None:
-    """Return the token of a request that the middleware let through; None without credentials.
+    """Return the token of a request that the middleware admitted; None without credentials.
 
     Raises TypeError for anything that is not a request.
     """
     if not isinstance(request, web.BaseRequest):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"request must be a request of aiohttp, got {type(request).__name__}")
+        raise TypeError(f"request must be an aiohttp request, got {type(request).__name__}")
     token = request.get(_TOKEN)
     return token if isinstance(token, VerifiedToken) else None
 

@@ -46,10 +46,10 @@ _WHY_SYNC: Final = (
 
 
 class JWKSMiddleware:
-    """Admits requests with a verified token, puts it in ``request.token``, and refuses all others.
+    """Admits requests with a valid token, sets ``request.token``, and denies all others.
 
-    A `JWKSClient` works under WSGI and ASGI; an `AsyncJWKSClient` only where Django runs the
-    middleware asynchronously: under ASGI, with no sync-only middleware listed after this one.
+    A `JWKSClient` works under WSGI and ASGI. An `AsyncJWKSClient` only works where Django runs the
+    middleware asynchronously: under ASGI, if no sync-only middleware is listed after this one.
 
     Arguments:
         get_response: the rest of the site.
@@ -59,7 +59,7 @@ class JWKSMiddleware:
 
     sync_capable = True
     async_capable = True
-    process_exception = staticmethod(answer_in_django)  # for what a view raises
+    process_exception = staticmethod(answer_in_django)  # for refusals that a view raises
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self._get_response = get_response
@@ -72,7 +72,7 @@ class JWKSMiddleware:
             markcoroutinefunction(cast("Any", self))
             if not inspect.iscoroutinefunction(
                 client.verify
-            ):  # it may wait for a fetch, so it must not block the loop
+            ):  # runs in a thread, because it may wait for a fetch
                 self._verify = sync_to_async(self._verify, thread_sensitive=False)
         self._optional = optional_paths(options.get("optional", False))
         self._exclusions = Exclusions(options.get("exclude", ()))
@@ -116,7 +116,7 @@ class JWKSMiddleware:
         return django_response(self._resource.answer(request.method or ""), request)
 
     def _read(self, request: HttpRequest) -> tuple[HttpRequest, str | None]:
-        """Return the request that the site sees, and its unverified token."""
+        """Return the request in the form that the site sees, and its unverified token."""
         method, path = request.method or "", path_of(request)
         if self._exclusions.match(method, path):
             return request, None
@@ -144,6 +144,6 @@ class JWKSMiddleware:
 
 
 def _replaced(response: Any, handling: Handling, request: HttpRequest) -> HttpResponseBase:
-    """Answer a refusal that other middleware raised, which Django turned into a 500."""
+    """Answer a refusal that another middleware raised, and that Django turned into a 500."""
     error = handling.cause_of_500() if response.status_code == 500 else None
     return response if error is None else django_response(handling.answer(error), request)

@@ -9,8 +9,8 @@
     class Orders(APIView):
         permission_classes = [HasScopes("orders:read")]
 
-Must not depend on, at import: ``rest_framework.views``, which reads the settings that name this
-module.
+Must not import ``rest_framework.views`` at import time, because that module reads the settings that
+name this one.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ __all__ = ["HasScopes", "JWKSAuthentication", "TokenUser", "exception_handler"]
 class JWKSAuthentication(BaseAuthentication):  # type: ignore[misc]
     """Makes ``request.user`` a `TokenUser` and ``request.auth`` the `VerifiedToken`.
 
-    A request without credentials is anonymous, and a permission decides about it. The client and
-    its options are those of the settings ``JWKS_CLIENT``, which must be a `JWKSClient`, and
-    ``JWKS_OPTIONS``. Under `JWKSMiddleware` the token is the one that the middleware verified.
+    A request without credentials is anonymous; permissions decide whether to allow it. The setting
+    ``JWKS_CLIENT`` names the client, which must be a `JWKSClient`, and ``JWKS_OPTIONS`` its
+    options. Under `JWKSMiddleware`, this class uses the token that the middleware verified.
     """
 
     def __init__(self) -> None:
@@ -70,19 +70,19 @@ class JWKSAuthentication(BaseAuthentication):  # type: ignore[misc]
         return None if token is None else (self.user_of(token), token)
 
     def user_of(self, token: VerifiedToken) -> Any:
-        """Return the user of a token: override it to return users of the site's own."""
+        """Return the user of a token. Override this to return the site's users."""
         return TokenUser(token)
 
     def authenticate_header(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         request: Any,  # noqa: ARG002 (the framework's signature)
     ) -> str:
-        """Return the challenge of a 401 that the framework answers itself."""
+        """Return the challenge for a 401 that the framework answers itself."""
         return "Bearer"
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Any:
-    """Answer refusals with their challenge or Retry-After; leave the rest to the framework's own.
+    """Answer refusals with their challenge or Retry-After, and other errors as the framework does.
 
     For the setting ``EXCEPTION_HANDLER``.
     """
@@ -100,7 +100,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Any:
 
 
 class _Refused(APIException):  # type: ignore[misc]
-    """A refusal in the form that the framework answers well without `exception_handler` too."""
+    """A refusal in a form that the framework answers correctly even without `exception_handler`."""
 
     def __init__(self, error: JWKSError, answer: Answer) -> None:
         headers = dict(answer.text_headers)

@@ -50,11 +50,11 @@ class JWKSAuth:
     For routes, routers, whole apps and WebSockets. ``get_token(request)`` returns it too.
 
     Arguments:
-        client: an `AsyncJWKSClient`; None uses the token that `JWKSMiddleware` around the app has
+        client: an `AsyncJWKSClient`; None uses the token that `JWKSMiddleware` around the app
             verified.
         optional: return None for requests without credentials; invalid ones are still refused.
-        openid_connect_url: the provider's discovery document, for the page with the documentation.
-        scheme_name: prefix of the names of the security schemes, if an app has several.
+        openid_connect_url: the URL of the provider's discovery document, for the API documentation.
+        scheme_name: the prefix of the security schemes' names, for an app with several `JWKSAuth`.
         settings: ``locations``, ``realm``, ``on_error``, ``resource_metadata``,
             ``trusted_origins``, as in `JWKSMiddleware`; without a client only ``locations``, for
             the document.
@@ -114,7 +114,7 @@ class JWKSAuth:
         claims: ClaimsRule | None = None,
         provider: str | None = None,
     ) -> Callable[..., Awaitable[VerifiedToken]]:
-        """Return a dependency with requirements like those of the decorator."""
+        """Return a dependency with the requirements of `jwks_client.decorators.requires`."""
         requirement = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
         ours = Depends(self)
 
@@ -142,8 +142,8 @@ class JWKSAuth:
         guard, scope = self._guard, connection.scope
         if guard is None:
             return current_token()
-        by, token = scope.get(_FOUND, (None, None))
-        if by is guard:  # for another dependency of this route
+        found_by, token = scope.get(_FOUND, (None, None))
+        if found_by is guard:  # another dependency of this route has verified the token
             return cast("VerifiedToken | None", token)
         answer_refusals(scope, guard, None)
         raw = guard.read(connection.request)

@@ -11,7 +11,7 @@
     )
 
 `current_token`, `requires` and ``token.require`` work inside methods. Must not depend on: what a
-call needs, and how a refusal is sent (`_grpc_rules`).
+call requires, how a refusal is sent (`_grpc_rules`).
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ __all__ = ["AsyncAuthInterceptor", "AuthInterceptor"]
 
 
 class AsyncAuthInterceptor(grpc.aio.ServerInterceptor):
-    """Admits calls with a verified token to the methods of a `grpc.aio` server.
+    """Admits calls with a valid token to the methods of a `grpc.aio` server.
 
-    A refusal is UNAUTHENTICATED, PERMISSION_DENIED or UNAVAILABLE. Its details are the error's
-    ``code``, and its trailing metadata has the challenge (``www-authenticate``) and
-    ``retry-after``. A refusal that a method raises is answered likewise.
+    The status of a refusal is UNAUTHENTICATED, PERMISSION_DENIED or UNAVAILABLE. Its details are
+    the error's ``code``, and its trailing metadata contains the challenge (``www-authenticate``)
+    and ``retry-after``. A refusal that a method raises is answered in the same way.
 
     Arguments:
         client: an `AsyncJWKSClient`.
         settings: ``scopes``, which maps ``"/package.Service/Method"`` (``"/package.Service/*"`` for
             all other methods of a service) to scopes or to a `Requirement`; ``exclude`` and
             ``optional``, which name methods in the same way; ``locations`` (headers), ``realm`` and
-            ``resource_metadata``, as `JWKSMiddleware` has them.
+            ``resource_metadata``, as in `JWKSMiddleware`.
 
-    Raises ConfigurationError that names the setting.
+    Raises ConfigurationError naming the setting.
     """
 
     def __init__(self, client: AsyncVerifier, **settings: Unpack[CallSettings]) -> None:
@@ -57,7 +57,7 @@ class AsyncAuthInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any
     ) -> Any:
-        """Return the handler of a call, with its credentials checked first."""
+        """Return the handler of a call, wrapped so that it checks the credentials first."""
         method = handler_call_details.method
         handler = await continuation(handler_call_details)
         if handler is None or self._rules.excludes(method):
@@ -66,7 +66,7 @@ class AsyncAuthInterceptor(grpc.aio.ServerInterceptor):
             return in_tasks(handler, method, self._rules, self._admit)
         loop = asyncio.get_running_loop()
 
-        def admit(call: Call) -> VerifiedToken | None:  # in a thread, where grpc.aio runs it
+        def admit(call: Call) -> VerifiedToken | None:  # grpc.aio runs it in a thread
             return asyncio.run_coroutine_threadsafe(self._admit(call), loop).result()
 
         return in_threads(handler, method, self._rules, admit)
@@ -77,13 +77,13 @@ class AsyncAuthInterceptor(grpc.aio.ServerInterceptor):
 
 
 class AuthInterceptor(grpc.ServerInterceptor):
-    """The same for a server of `grpc`, with a `JWKSClient`."""
+    """The counterpart of `AsyncAuthInterceptor` for a server of `grpc`, with a `JWKSClient`."""
 
     def __init__(self, client: Verifier, **settings: Unpack[CallSettings]) -> None:
         self._rules = Rules(client, asynchronous=False, settings=settings)
 
     def intercept_service(self, continuation: Callable[..., Any], handler_call_details: Any) -> Any:
-        """Return the handler of a call, with its credentials checked first."""
+        """Return the handler of a call, wrapped so that it checks the credentials first."""
         method = handler_call_details.method
         handler = continuation(handler_call_details)
         if handler is None or self._rules.excludes(method):

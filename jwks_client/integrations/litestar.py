@@ -49,20 +49,20 @@ __all__ = ["JWKSAuth", "requires"]
 
 
 class JWKSAuth(InitPlugin):
-    """Admits requests with a verified token to the routes of an app; refuses all others.
+    """Admits requests with a valid token to the routes of an app, and denies all others.
 
     ``request.auth`` is the `VerifiedToken`, or None for an anonymous request; ``request.user`` has
-    its ``identity``, ``display_name``, ``scopes`` and ``token``. A route with
+    the token's ``identity``, ``display_name`` and ``scopes``, and the ``token``. A route with
     ``exclude_from_auth=True`` needs no token.
 
     Arguments:
         client: an `AsyncJWKSClient`.
-        openid_connect_url: the provider's discovery document, for the OpenAPI document.
-        warm_up, keep_fresh, close_client: as `JWKSMiddleware` has them.
+        openid_connect_url: the URL of the provider's discovery document, for the API documentation.
+        warm_up, keep_fresh, close_client: as in `JWKSMiddleware`.
         settings: ``optional``, ``exclude``, ``locations``, ``realm``, ``on_error``,
-            ``resource_metadata``, ``trusted_origins``, as `JWKSMiddleware` has them.
+            ``resource_metadata``, ``trusted_origins``, as in `JWKSMiddleware`.
 
-    Raises ConfigurationError that names the setting.
+    Raises ConfigurationError naming the setting.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class JWKSAuth(InitPlugin):
         self._schemes = documented(locations, openid_connect_url)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        """Add to an app what protects it; Litestar calls this."""
+        """Protect an app; Litestar calls this."""
         outside: Any = Outside
         app_config.middleware.insert(0, DefineMiddleware(outside, protected=self._protected))
         app_config.exception_handlers.setdefault(JWKSError, answer)
         app_config.lifespan.append(self._live)
         if app_config.openapi_config is not None:
-            # The default is one object for all apps of the process, so it must not change.
+            # The default is an object that all apps of the process share, so it must not change.
             document = app_config.openapi_config = copy.copy(app_config.openapi_config)
             before = document.components
             document.components = [
@@ -114,9 +114,9 @@ def requires(
     """Return a guard for ``guards=[…]`` of a route, controller, router or app.
 
     Arguments:
-        scopes, any_of, claims, provider: what the token must have, as `decorators.requires` has it.
+        scopes, any_of, claims, provider: what the token must have, as in `decorators.requires`.
 
-    Raises ConfigurationError that names the setting.
+    Raises ConfigurationError naming the setting.
     """
     requirement = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
 

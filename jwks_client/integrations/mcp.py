@@ -4,8 +4,8 @@
     server = MCPServer("orders", token_verifier=verifier, auth=AuthSettings(…))
     app = JWKSMiddleware(server.streamable_http_app(), client, optional=True)
 
-The SDK has no way for a verifier to say that keys are unavailable, so `JWKSMiddleware` around the
-app says it. Must not depend on: HTTP, sessions, tools.
+The SDK does not let a verifier report that keys are unavailable, so `JWKSMiddleware` around the app
+answers such requests. Must not depend on: HTTP, sessions, tools.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class JWKSTokenVerifier:
     Arguments:
         client: an `AsyncJWKSClient`. Its providers must check the audience, which should be the
             resource (RFC 8707), so that tokens of other APIs are refused.
-        resource: the URL of this server, reported to the SDK as the resource of each token.
+        resource: the URL of this server, which is passed to the SDK as the resource of each token.
         required_scopes: scopes that each token must have, for FastMCP; the MCP SDK reads them from
             its ``AuthSettings``.
 
-    Raises ConfigurationError that names the argument.
+    Raises ConfigurationError naming the argument.
     """
 
     def __init__(
@@ -56,18 +56,18 @@ class JWKSTokenVerifier:
 
     @property
     def scopes_supported(self) -> list[str]:
-        """The scopes that the metadata of a FastMCP server names."""
+        """Return the scopes for the metadata of a FastMCP server."""
         return self.required_scopes
 
     def get_challenge_scopes(self, required_scopes: list[str] | None = None) -> list[str]:
-        """Return the scopes that the challenge of a FastMCP server names."""
+        """Return the scopes for the challenge of a FastMCP server."""
         return self.required_scopes if required_scopes is None else required_scopes
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """Return what the SDK keeps of a token, or None for a token that is refused (401).
+        """Return the SDK's form of a token, or None for a refused token (401).
 
-        Raises KeysUnavailableError if the token cannot be checked now: a 500 of the SDK, or a 503
-        under `JWKSMiddleware`, and never a 401, which would make clients log in again.
+        Raises KeysUnavailableError if the token cannot be checked now. The SDK answers that with a
+        500, `JWKSMiddleware` with a 503. A 401 would make clients log in again.
         """
         verified = current_token()
         if verified is None or verified.raw != token:
@@ -87,5 +87,5 @@ class JWKSTokenVerifier:
             expires_at=None if token.expires_at is None else int(token.expires_at),
             resource=self.resource,
             subject=token.subject,
-            claims=claims,  # the first releases have neither
+            claims=claims,  # early releases of the SDK have neither field
         )

@@ -9,8 +9,8 @@
         exception_handlers={JWKSError: backend.answer},
     )
 
-For applications that already have that middleware. All others should use `JWKSMiddleware`, which
-does more: it answers handshakes properly, excludes paths, warms up, and sets `current_token`.
+For applications that already use that middleware. All others should use `JWKSMiddleware`, which
+does more: it denies handshakes with an answer, excludes paths, warms up, and sets `current_token`.
 
 Must not depend on: how credentials are read or errors answered (`_web.guard`).
 """
@@ -49,7 +49,7 @@ __all__ = ["JWKSBackend", "JWKSUser"]
 
 
 class JWKSUser(User, BaseUser):
-    """The ``request.user``: its ``token``, and the attributes of a Starlette user."""
+    """The ``request.user``, with the attributes of a Starlette user and the ``token``."""
 
 
 class _Refused(AuthenticationError):
@@ -114,7 +114,7 @@ class JWKSBackend(AuthenticationBackend):
     @overload
     async def answer(self, conn: WebSocket, error: Exception) -> None: ...
     async def answer(self, conn: HTTPConnection, error: Exception) -> Response | None:
-        """Return the answer to an error that the app raises, such as one of ``token.require``.
+        """Return the answer to an error that the app raises, for example from ``token.require``.
 
         For ``exception_handlers={JWKSError: …}``. Errors that are not refusals are raised.
         """

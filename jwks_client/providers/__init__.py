@@ -1,7 +1,7 @@
 """One typed factory per kind of token, each returning a `Provider`: data, not behaviour.
 
-A factory accepts your account's ids (a domain, an audience) and any field of `Provider` by keyword,
-as ``_make`` merges them. Must not depend on: clients.
+A factory accepts your account's ids (a domain, an audience), and any field of `Provider` by
+keyword; ``_make`` merges the two. Must not depend on: clients.
 """
 
 from .._core.locations import Cookie, Header, Query, Subprotocol

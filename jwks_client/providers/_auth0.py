@@ -21,8 +21,8 @@ def auth0(
 ) -> Provider:
     """Return the provider of access tokens of an Auth0 tenant for one of its APIs.
 
-    ID tokens and the tokens of other APIs are refused by their audience alone, so an ``audience``
-    that is an application's client id accepts ID tokens.
+    Only the audience distinguishes ID tokens and the tokens of other APIs, so if ``audience`` is an
+    application's client id, ID tokens are accepted.
 
     Arguments:
         domain: the tenant's or your custom domain, a bare host such as ``acme.eu.auth0.com``.
@@ -30,7 +30,7 @@ def auth0(
         options: any other field of `Provider`; ``scope_claim="permissions"`` for an API with
             role-based access control.
 
-    Not known: a client that asks for no audience gets an opaque token, which no key set verifies.
+    Limits: a client that requests no audience gets an opaque token, which cannot be verified here.
     Checked against: auth0.com/docs (tokens, signing keys), auth0/node-oauth2-jwt-bearer,
     2026-11-25.
     """

@@ -23,8 +23,8 @@ def authentik(
 ) -> Provider:
     """Return the provider of tokens of one authentik application.
 
-    ID tokens cannot be told apart from access tokens: both have the application's issuer, keys and
-    client id. Tokens of other applications are refused by their issuer.
+    ID tokens cannot be distinguished from access tokens: both have the application's issuer, keys
+    and client id. Tokens of other applications are refused by their issuer.
 
     Arguments:
         base_url: the URL of authentik, such as ``https://auth.example.com``, with the port and path
@@ -33,8 +33,8 @@ def authentik(
         audience: the client id.
         options: any other field of `Provider`; ``issuer=`` if the provider's issuer mode is global.
 
-    Not known: an application without a signing key publishes none and signs with its client secret;
-    such tokens are refused.
+    Limits: an application without a signing key signs with its client secret (HS256); such tokens
+    are refused.
     Checked against: goauthentik/authentik, 2026-11-25.
     """
     site = base("base_url", base_url, allow_http=options.get("allow_http", False))

@@ -1,7 +1,7 @@
-"""Rules on claims that names and exact values cannot express, as comparable values.
+"""Rules on claims that exact values cannot express. Rules are values that can be compared.
 
-A rule returns False, or raises the error of the claim that it compares. Must not depend on:
-providers, or anything of a `VerifiedToken` but its claims.
+A rule returns False, or raises an error that names the claim. Must not depend on: providers, or
+anything of a `VerifiedToken` but its claims.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class HasClaims(Protocol):
 
     @property
     def claims(self) -> Mapping[str, Any]:
-        """All claims."""
+        """Return all claims."""
         ...
 
 
@@ -49,13 +49,13 @@ class ClaimPrefix:
 
 @dataclass(frozen=True, slots=True)
 class ClaimImplies:
-    """Accept a token that has no ``claim``, or has one of ``others`` as well."""
+    """Accept a token without ``claim``, or with ``claim`` and at least one of ``others``."""
 
     claim: str
     others: tuple[str, ...]
 
     def __call__(self, token: HasClaims) -> bool:
-        """Return whether the token has the claim only together with one of the others."""
+        """Return whether the claim is absent, or at least one of the others is present."""
         found = token.claims
         return self.claim not in found or any(found.get(one) is not None for one in self.others)
 
@@ -69,7 +69,7 @@ class ClaimLength:
     longest: int
 
     def __call__(self, token: HasClaims) -> bool:
-        """Return whether the token has that claim at such a length."""
+        """Return whether the token has that claim with such a length."""
         value = token.claims.get(self.claim)
         return isinstance(value, str) and self.shortest <= len(value) <= self.longest
 
@@ -101,7 +101,7 @@ class ClaimIfPresent:
 
 @dataclass(frozen=True, slots=True)
 class ClaimWithoutCase:
-    """Accept a token whose ``claim`` is one of ``values``, which are in lower case, in any case."""
+    """Accept a token whose ``claim`` in lower case is one of ``values``."""
 
     claim: str
     values: frozenset[str]
@@ -109,7 +109,7 @@ class ClaimWithoutCase:
     def __call__(self, token: HasClaims) -> None:
         """Raise TokenError ``missing_claim``, or ``invalid_claim`` for another value."""
         value = token.claims.get(self.claim)
-        # Only ASCII has a case here: otherwise the Kelvin sign would pass for a "k".
+        # Only ASCII is lower-cased: the Kelvin sign must not become "k".
         folded = value.lower() if isinstance(value, str) and value.isascii() else value
         _compare(self.claim, folded, self.values)
 

@@ -25,11 +25,11 @@ def clerk(
 ) -> Provider:
     """Return the provider of session tokens of a Clerk instance.
 
-    They have no audience; ``azp``, the Origin of the page that asked for the token, takes its
-    place. Tokens without ``azp`` are refused by default: Clerk omits it where there was no Origin,
-    as in native apps, in top-level navigations and in tokens that a server asked for. Accept them
-    with ``require_azp=False``. Tokens of machines have no ``azp`` either, and are still refused
-    then, because ``sid`` is required. Sessions that are still pending (``sts``) are refused.
+    Clerk's tokens have no audience. ``azp``, the Origin of the page that requested the token, is
+    checked instead. Tokens without ``azp`` are refused by default: Clerk omits it if there was no
+    Origin, as in native apps, in top-level navigations, and for tokens that a server requested.
+    Accept them with ``require_azp=False``. Machine tokens have no ``azp`` either, but are always
+    refused, because ``sid`` is required. Sessions that are still pending (``sts``) are refused.
 
     The Authorization header is read before the cookie ``__session``.
 
@@ -39,11 +39,11 @@ def clerk(
             issuer.
         authorized_parties: the origins of your own front ends, such as ``https://app.example.com``.
             ``UNCHECKED`` accepts a token that any page obtained.
-        require_azp: refuse tokens without ``azp``. Where False, an ``azp`` that is present must
-            still be among ``authorized_parties``.
+        require_azp: refuse tokens without ``azp``. If False, an ``azp`` that is present must still
+            be among ``authorized_parties``.
         options: any other field of `Provider`.
 
-    Not known: that a session was ended; tokens live for a minute.
+    Limits: the token of a session that ended stays valid until it expires, after a minute.
     Checked against: clerk.com/docs/guides/sessions/session-tokens, clerk.com/docs/guides/dashboard/
     dns-domains/proxy-fapi and clerk/clerk-sdk-go jwt/jwt.go (the issuer behind a proxy),
     2026-11-29; clerk/javascript, clerk-sdk-python, 2026-11-25.

@@ -31,7 +31,7 @@ def cloudflare_access(
         audience: the application's AUD tag, 64 hexadecimal digits.
         options: any other field of `Provider`.
 
-    Not known: whether somebody can reach your server around Cloudflare.
+    Limits: the token does not show whether your server is also reachable without Cloudflare.
     Checked against: Cloudflare's documentation (validating JWTs), 2026-11-25.
     """
     issuer = f"https://{segment('team', team, 'the team name')}.cloudflareaccess.com"

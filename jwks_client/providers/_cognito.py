@@ -28,20 +28,20 @@ def cognito_access(
 ) -> Provider:
     """Return the provider of access tokens of a Cognito user pool.
 
-    They have no audience; ``client_id`` takes its place. Both issuers of a pool are accepted, the
-    original one (``cognito-idp.…``) and the updated one (``issuer-cognito-idp.…``). ID tokens are
-    refused by ``token_use``.
+    Cognito's access tokens have no audience; ``client_id`` is checked instead. Both issuers of a
+    pool are accepted, the original one (``cognito-idp.…``) and the updated one
+    (``issuer-cognito-idp.…``). ID tokens are refused by ``token_use``.
 
     Arguments:
         user_pool_id: such as ``eu-west-1_Ab12Cd34E``.
         client_id: the app client, or several, whose tokens are accepted. ``UNCHECKED`` accepts
             those of every app client of the pool.
-        region: the pool's region; None if its id says it. Several are those of a pool with
-            replicas, its primary region first, and their issuers are accepted as well.
+        region: the pool's region; None takes it from the pool's id. For a pool with replicas, give
+            all regions, the primary one first; their issuers are accepted as well.
         options: any other field of `Provider`.
 
-    Not known: that a token was revoked, or its user disabled. The key set is that of the original
-    issuer; AWS serves the same keys at the updated one (``jwks_url=``).
+    Limits: a revoked token, or a token of a disabled user, stays valid until it expires. The key
+    set is that of the original issuer; AWS serves the same keys at the updated one (``jwks_url=``).
     Checked against: docs.aws.amazon.com API_IssuerConfigurationType and CreateUserPoolReplica,
     2026-11-29; awslabs/aws-jwt-verify, 2026-11-25.
     """
@@ -74,7 +74,7 @@ def cognito_id(
         region: as for `cognito_access`.
         options: any other field of `Provider`.
 
-    Not known: as for `cognito_access`.
+    Limits: as for `cognito_access`.
     Checked against: as for `cognito_access`.
     """
     return make(

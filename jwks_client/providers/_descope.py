@@ -19,7 +19,7 @@ __all__ = ["descope"]
 
 _HOST: Final = "https://api.descope.com"
 _REGION: Final = re.compile(r"[A-Za-z0-9]{4}")
-_LONG: Final = 32  # characters of a project id that names its region
+_LONG: Final = 32  # minimum length of a project id that contains its region
 
 
 def descope(
@@ -28,18 +28,18 @@ def descope(
     """Return the provider of session tokens of a Descope project.
 
     The Authorization header is read before the cookie ``DS``. Refresh tokens, which the same keys
-    sign, are refused by ``drn``. ID tokens of the project's OIDC applications cannot be told apart
-    from session tokens: no source says how they differ. If you have such applications, give
-    ``audience=`` or ``claim_values=``.
+    sign, are refused by ``drn``. ID tokens of the project's OIDC applications cannot be
+    distinguished from session tokens, because no source documents how they differ. If you have such
+    applications, give ``audience=`` or ``claim_values=``.
 
     Arguments:
         project_id: ``P…``; part of the key set's URL and of the issuer. An id of 32 characters or
-            more names its region in characters 2 to 5, and the region is part of the host.
-        base_url: your custom domain, ``https://auth.example.com``; by default Descope's own host,
-            that of the project's region if it has one.
+            more contains its region in characters 2 to 5, and the region is part of the host.
+        base_url: your custom domain, ``https://auth.example.com``; by default Descope's host for
+            the project's region.
         options: any other field of `Provider`; ``audience=`` if your tokens have one.
 
-    Not known: agentic applications, which have an issuer and a key set of their own: use `oidc`.
+    Limits: agentic applications have a separate issuer and key set: use `oidc` for them.
     Checked against: descope/python-sdk descope/_http_client_base.py (base_url_for_project_id),
     2026-11-29; repositories of integrators for the issuers, 2026-11-25.
     """
@@ -66,6 +66,6 @@ def _region_of(project: str) -> str:
     region = project[1:5]
     if not _REGION.fullmatch(region):
         raise ConfigurationError(
-            "project_id", "must name its region in characters 2 to 5 if it has 32 or more"
+            "project_id", "must contain its region in characters 2 to 5 if it has 32 or more"
         )
     return f"{region}."

@@ -22,8 +22,8 @@ _LOGIN: Final = "https://login.microsoftonline.com"
 _VERSIONS: Final = ("1.0", "2.0")
 _ISSUERS: Final = {"1.0": "https://sts.windows.net/{tid}/", "2.0": f"{_LOGIN}/{{tid}}/v2.0"}
 _KEYS: Final = {"1.0": "discovery/keys", "2.0": "discovery/v2.0/keys"}
-# Every token of Entra says its version in ``ver``; only access tokens have scopes (``scp``). Roles
-# are in the access tokens of applications. The names are those that Microsoft.Identity.Web accepts.
+# Every Entra token has its version in ``ver``; only access tokens have scopes (``scp``). Roles are
+# in the access tokens of applications. Microsoft.Identity.Web accepts the same claim names.
 _HAS_PERMISSIONS: Final = ClaimImplies("ver", ("scp", "scope", "roles", "role"))
 
 
@@ -38,24 +38,24 @@ def entra(
     """Return the provider of access tokens of one Entra ID tenant.
 
     The *API's* app manifest decides the version of its tokens (``requestedAccessTokenVersion``),
-    not the endpoint; unless it says 2, they are of version 1.0. Version 1.0 tokens name the
-    issuer ``https://sts.windows.net/{tenant}/``: accept them with ``version="1.0"``. An API that is
-    sent both is two providers on one client, one for each version.
+    not the endpoint; the version is 1.0 unless the manifest says 2. Version 1.0 tokens have the
+    issuer ``https://sts.windows.net/{tenant}/``: accept them with ``version="1.0"``. An API that
+    receives both needs two providers on one client, one for each version.
 
     An ID token has no ``scp``, and no ``roles`` unless the user was assigned app roles; without
-    either it is refused. An ID token with ``roles`` is told apart by its audience alone, so use one
-    registration for the API and another for the web app. Tokens that a key of another tenant, or of
-    personal accounts, signed are refused by the key's own ``issuer``.
+    either it is refused. Only the audience distinguishes an ID token with ``roles``, so use
+    separate registrations for the API and the web app. Tokens signed with a key of another tenant,
+    or of personal accounts, are refused by the key's own ``issuer``.
 
     Arguments:
         tenant: the tenant's id, a GUID in lower case; tokens do not contain its domain.
         audience: your API's client id; in version 1.0 tokens also its App ID URI (``api://…``).
-        version: of the tokens.
-        require_scp_or_roles: refuse tokens with neither. False is for APIs that authorize clients
-            by a list of their own, and accepts ID tokens for the same audience.
+        version: the version of the tokens.
+        require_scp_or_roles: refuse tokens with neither. False is for APIs that have their own list
+            of allowed clients; it also accepts ID tokens for the same audience.
         options: any other field of `Provider`.
 
-    Not known: tokens for Microsoft Graph, which only Graph can verify. An application with custom
+    Limits: tokens for Microsoft Graph can only be verified by Graph. An application with custom
     signing keys needs ``jwks_url=`` with its ``?appid=``.
     Checked against: AzureAD/microsoft-identity-web (``NeitherScopeOrRolesClaimFoundInToken``) and
     azure-activedirectory-identitymodel-extensions-for-dotnet (issuers of signing keys), 2026-11-29;
@@ -83,9 +83,9 @@ def entra_multi_tenant(
 ) -> Provider:
     """Return the provider of access tokens of those Entra ID tenants that the application allows.
 
-    All tenants share one key set, so the tenant is checked three times: ``tid`` is allowed,
-    ``iss`` is that tenant's, and so is the key's own ``issuer``. (The keys of version 1.0,
-    ``sts.windows.net``, have no ``issuer``.) The neighbours are those of `entra`.
+    All tenants share one key set, so the tenant is checked three times: ``tid`` must be allowed,
+    and ``iss`` and the key's own ``issuer`` must be that tenant's. (The keys of version 1.0,
+    ``sts.windows.net``, have no ``issuer``.) Other kinds of token are refused as for `entra`.
 
     Arguments:
         audience: as for `entra`.
@@ -96,7 +96,7 @@ def entra_multi_tenant(
         require_scp_or_roles: as for `entra`.
         options: any other field of `Provider`.
 
-    Not known: as for `entra`.
+    Limits: as for `entra`.
     Checked against: as for `entra`.
     """
     if not callable(allowed_tenants):
@@ -126,8 +126,8 @@ def entra_external_id(
 ) -> Provider:
     """Return the provider of access tokens of an Entra External ID tenant (``ciamlogin.com``).
 
-    The host of its metadata begins with the tenant's name, and its issuer with the tenant's id. The
-    neighbours are those of `entra`.
+    The host of its metadata begins with the tenant's name, and its issuer with the tenant's id.
+    Other kinds of token are refused as for `entra`.
 
     Arguments:
         subdomain: the first label of ``https://{subdomain}.ciamlogin.com``.
@@ -137,7 +137,7 @@ def entra_external_id(
         options: any other field of `Provider`; ``discovery_url=`` and ``issuer=`` for a custom
             domain.
 
-    Not known: as for `entra`.
+    Limits: as for `entra`.
     Checked against: the text of Microsoft's Entra documentation, 2026-11-25.
     """
     name = segment("subdomain", subdomain, "the subdomain")
@@ -165,19 +165,19 @@ def entra_b2c(
 ) -> Provider:
     """Return the provider of tokens of one user flow or policy of an Azure AD B2C tenant.
 
-    Each policy has a key set of its own, and its name stands in ``tfp``, or in ``acr``: tokens of
-    another policy (a password reset, say) are refused. ID tokens cannot be told apart from access
-    tokens except by their audience, so name the API's client id, not the web app's.
+    Each policy has its own key set, and its name is in ``tfp`` or ``acr``: tokens of another policy
+    (a password reset, say) are refused. Only the audience distinguishes ID tokens from access
+    tokens, so give the API's client id, not the web app's.
 
     Arguments:
-        tenant_name: ``contoso`` of ``contoso.b2clogin.com`` and ``contoso.onmicrosoft.com``.
+        tenant_name: ``contoso`` in ``contoso.b2clogin.com`` and ``contoso.onmicrosoft.com``.
         tenant: the tenant's id, a GUID in lower case.
-        policy: the user flow or custom policy, such as ``B2C_1_signin``. Several policies are
-            several providers.
+        policy: the user flow or custom policy, such as ``B2C_1_signin``. Make one provider for each
+            policy.
         audience: your API's client id.
         options: any other field of `Provider`; ``jwks_url=`` and ``issuer=`` for a custom domain.
 
-    Not known: whether your policies write their name in another case than you do.
+    Limits: the policy's name is compared exactly; give it in the case in which tokens spell it.
     Checked against: MS Learn and trackers, 2026-11-25.
     """
     name = segment("tenant_name", tenant_name, "the name of the tenant")

@@ -1,4 +1,4 @@
-"""GitHub Actions and GitLab CI: the token of a job, under an issuer that all customers share."""
+"""GitHub Actions and GitLab CI: the token of a job, from an issuer that all customers share."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ def github_actions(
     host: str = _GITHUB,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Return the provider of tokens of GitHub Actions jobs in repositories of yours.
+    """Return the provider of tokens of GitHub Actions jobs in your repositories.
 
-    Everybody on GitHub has the same issuer, so the repository, its id or its owner is what refuses
-    the jobs of strangers. All that are given must match. Names are compared without case, as
-    GitHub does. Jobs of every branch and pull request of a repository look alike unless you ask for
-    more, such as ``claim_values={"ref": "refs/heads/main"}``.
+    All of GitHub has the same issuer, so only the repository, its id or its owner distinguishes
+    your jobs from others. All that are given must match. Names are compared case-insensitively, as
+    on GitHub. Jobs of all branches and pull requests of a repository are accepted unless you
+    require more, such as ``claim_values={"ref": "refs/heads/main"}``.
 
     Arguments:
         repository: ``owner/name``, one or several. ``UNCHECKED`` accepts every repository, so give
             ``repository_id`` or ``owner`` then.
-        audience: the audience that the job asks for; by default GitHub writes
+        audience: the audience that the job requests; GitHub's default is
             ``https://github.com/{owner}``.
         repository_id: the number of the repository, one or several, as text. It stays the same when
-            a repository is renamed, and a name that became free again does not match.
+            a repository is renamed, and protects against someone who registers the old name.
         owner: the organization or user, one or several (``repository_owner``).
-        enterprise: the slug of an enterprise that has an issuer of its own
-            (``include_enterprise_slug``); its tokens are refused without it.
+        enterprise: the slug of an enterprise with its own issuer (``include_enterprise_slug``);
+            its tokens are refused without it.
         host: ``github.com``; ``SUBDOMAIN.ghe.com`` with data residency; or the host of your own
             GitHub Enterprise Server, with its port if it has one.
         options: any other field of `Provider`.
 
-    Not known: whether a job was re-run or its workflow changed; see ``job_workflow_ref``.
+    Limits: a job that was re-run, or whose workflow changed, is accepted; see ``job_workflow_ref``.
     Checked against: docs.github.com/en/enterprise-cloud@latest/actions/reference/security/oidc and
     github/docs (enterprise issuers, Enterprise Server, ghe.com), 2026-11-29.
     """
@@ -90,14 +90,15 @@ def gitlab(
     group: str | tuple[str, ...] | Unchecked = UNCHECKED,
     **options: Unpack[OptionsBesideAudience],
 ) -> Provider:
-    """Return the provider of ID tokens of GitLab CI jobs in projects of yours.
+    """Return the provider of ID tokens of GitLab CI jobs in your projects.
 
-    Everybody on gitlab.com has the same issuer, so the project, its id or its group is what refuses
-    the jobs of strangers. All that are given must match. Jobs of every branch look alike unless you
-    ask for more: ``claim_values={"ref_protected": "true"}`` for protected branches and tags only.
+    All of gitlab.com has the same issuer, so only the project, its id or its group distinguishes
+    your jobs from others. All that are given must match. Jobs of all branches are accepted unless
+    you require more: ``claim_values={"ref_protected": "true"}`` for protected branches and tags
+    only.
 
     Arguments:
-        host: the instance, with the port and path of your installation if it has them.
+        host: the host of the instance, with the port and path of your installation if it has them.
         audience: the value of ``id_tokens: aud`` of the job.
         project_path: ``group/project``, one or several. ``UNCHECKED`` accepts every project, so
             give ``project_id`` or ``group`` then.
@@ -107,8 +108,8 @@ def gitlab(
             below it (``namespace_path``).
         options: any other field of `Provider`.
 
-    Not known: in which project the pipeline of a merge request from a fork ran; the claims name the
-    fork.
+    Limits: for a merge request from a fork, the claims name the fork, not the project in which the
+    pipeline ran.
     Checked against: docs.gitlab.com/ci/secrets/id_token_authentication and GitLab issue 563038,
     2026-11-29.
     """
@@ -138,7 +139,7 @@ def _actions_issuer(host: str, enterprise: str | Unchecked) -> str:
     if restriction("enterprise", enterprise) is not UNCHECKED:
         if host != _GITHUB:
             raise ConfigurationError(
-                "enterprise", "must be left out with another host than github.com; give issuer"
+                "enterprise", "must be omitted if host is not github.com; give issuer"
             )
         what = "the slug of the enterprise, or providers.UNCHECKED for github.com's own issuer,"
         return f"{_ACTIONS}/{segment('enterprise', enterprise, what)}"

@@ -29,12 +29,12 @@ def generic(
         jwks_url: the URL of the key set; https, or http on loopback.
         issuer: the accepted ``iss``, exactly; ``UNCHECKED`` accepts any.
         audience: the accepted ``aud``; ``UNCHECKED`` accepts any.
-        algorithms: the accepted ``alg``; name the one your provider uses.
+        algorithms: the accepted ``alg``; name the one that your provider uses.
         options: any other field of `Provider`.
 
-    Not known: which kinds of token the keys sign. If there is more than one (ID tokens, refresh
-    tokens, webhooks), tell them apart with ``token_types``, ``required_claims`` or
-    ``claim_values``: no kind is refused otherwise.
+    Limits: every kind of token that the keys sign is accepted. If there are several (ID tokens,
+    refresh tokens, webhooks), distinguish them with ``token_types``, ``required_claims`` or
+    ``claim_values``.
     """
     return make(
         options,
@@ -64,7 +64,7 @@ def oidc(
         algorithms: the accepted ``alg``; what the metadata announces neither widens nor narrows it.
         options: any other field of `Provider`.
 
-    Not known: as for `generic`.
+    Limits: as for `generic`.
     """
     url = base("issuer", issuer, allow_http=options.get("allow_http", False))
     return make(

@@ -1,4 +1,4 @@
-"""Google: ID tokens of a sign-in, and Firebase's."""
+"""Google and Firebase: ID tokens."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ def google(
     authorized_parties: str | tuple[str, ...] | Unchecked = _CLIENT_ID,
     **options: Unpack[ProviderOptions],
 ) -> Provider:
-    """Return the provider of ID tokens that Google issued to an application of yours.
+    """Return the provider of ID tokens that Google issued to your application.
 
-    The audience alone does not show that: any service account of anyone can ask Google for an ID
-    token with your client id as ``aud``. ``azp`` names the client that asked, so it must be one of
-    yours as well, and tokens of service accounts are refused.
+    The audience does not prove that: any service account can request an ID token with your client
+    id as ``aud``. ``azp`` names the client that made the request, so it must be one of yours as
+    well, and tokens of service accounts are refused.
 
     Arguments:
         client_id: the application's id, ``….apps.googleusercontent.com``, or several; the ``aud``.
-        authorized_parties: client ids that ``azp`` may name beside ``client_id``, by default none:
-            an Android app signs in with its own id as ``azp`` and the id of your server as ``aud``.
-            ``UNCHECKED`` accepts any ``azp``, and with it service accounts of strangers.
+        authorized_parties: further client ids that ``azp`` may name; by default none. An Android
+            app, for example, signs in with its own id as ``azp`` and your server's id as ``aud``.
+            ``UNCHECKED`` accepts any ``azp``, and so the service accounts of other people.
         options: any other field of `Provider`; ``claim_values={"hd": "example.com"}`` for the
             members of one Google Workspace domain. ``hd`` is absent from the tokens of other
             accounts, and the domain of ``email`` proves nothing.
 
-    Not known: whether the e-mail address is verified; see the claim ``email_verified``.
+    Limits: the e-mail address may be unverified; see the claim ``email_verified``.
     Checked against: google-auth-library-python, 2026-11-25; Google's OpenID Connect payload
     (``azp``) and cloud.google.com/docs/authentication/get-id-token, 2026-11-29.
     """
@@ -72,16 +72,16 @@ def firebase(
 ) -> Provider:
     """Return the provider of ID tokens of a Firebase project.
 
-    All projects share the keys, and issuer and audience tell them apart. Session cookies have
-    another issuer and are refused. Tokens of the emulator are unsigned and refused.
+    All projects share the keys; issuer and audience distinguish them. Session cookies have another
+    issuer and are refused. Tokens of the emulator are unsigned and refused.
 
     Arguments:
         project_id: the project's id, not its number.
         tenant: the Identity Platform tenant, or several, that ``firebase.tenant`` must name.
-            ``UNCHECKED`` accepts users of every tenant of the project, and of none.
+            ``UNCHECKED`` accepts users of every tenant, and users without a tenant.
         options: any other field of `Provider`.
 
-    Not known: that a session was revoked.
+    Limits: the token of a revoked session stays valid until it expires.
     Checked against: firebase-admin-python, 2026-11-25, and its firebase_admin/_auth_client.py for
     tenants, 2026-11-29.
     """

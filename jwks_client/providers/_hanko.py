@@ -26,13 +26,13 @@ def hanko_passkeys(
     base_url: str = _PASSKEYS,
     **options: Unpack[OptionsBesideMaxAge],
 ) -> Provider:
-    """Return the provider of the token with which Hanko's passkey server answers a ceremony.
+    """Return the provider of the tokens that Hanko's passkey server issues after a ceremony.
 
-    The token arrives in a JSON body (``{"token": …}``), says "this user has just used a passkey",
-    and is meant to be exchanged once for a session of your own. It has no issuer: the tenant in the
-    key set's URL binds it to you. Transaction tokens (``trans``) confirm one transaction and are
-    refused: they are not logins, and `hanko_passkeys_transaction` is for them. Login, registration
-    and second factor cannot be told apart.
+    The token arrives in a JSON body (``{"token": …}``). It states that this user has just used a
+    passkey, and should be exchanged once for a session of your application. It has no issuer: the
+    tenant in the key set's URL ties it to you. Transaction tokens (``trans``) confirm a single
+    transaction and are refused, because they are not logins; use `hanko_passkeys_transaction` for
+    them. Login, registration and second factor cannot be distinguished.
 
     Arguments:
         tenant_id: the tenant's id, as in the URLs of its API.
@@ -43,8 +43,8 @@ def hanko_passkeys(
         base_url: the URL of your own passkey server.
         options: any other field of `Provider`.
 
-    Not known: whether the token was used before. It has no ``jti``, so remember the tokens that you
-    have accepted.
+    Limits: a token can be replayed until it expires. It has no ``jti``, so remember the tokens that
+    you have accepted.
     Checked against: teamhanko/passkeys, server/crypto/jwt/jwt.go and
     server/api/handler/well_known.go, 2026-11-25.
     """
@@ -65,10 +65,10 @@ def hanko_passkeys_transaction(
     base_url: str = _PASSKEYS,
     **options: Unpack[OptionsBesideMaxAge],
 ) -> Provider:
-    """Return the provider of the token with which a user confirmed one transaction by a passkey.
+    """Return the provider of the tokens that confirm one transaction by a passkey.
 
-    ``trans`` names the transaction; tokens without it, which are logins, are refused. Compare it
-    with the transaction that you asked for: ``verify(token, claim_values={"trans": "…"})``.
+    ``trans`` names the transaction; tokens without it are logins and are refused. Compare it with
+    the transaction that you requested: ``verify(token, claim_values={"trans": "…"})``.
 
     Arguments:
         tenant_id: as for `hanko_passkeys`.
@@ -77,7 +77,7 @@ def hanko_passkeys_transaction(
         base_url: as for `hanko_passkeys`.
         options: any other field of `Provider`.
 
-    Not known: as for `hanko_passkeys`.
+    Limits: as for `hanko_passkeys`.
     Checked against: as for `hanko_passkeys`.
     """
     return make(
@@ -98,17 +98,18 @@ def hanko(
     """Return the provider of session tokens of Hanko Cloud or a self-hosted Hanko backend.
 
     The Authorization header is read before the cookie ``hanko``, as Hanko itself does. Webhook
-    tokens, which share keys and audience with sessions, are refused: they have ``evt`` and no
-    ``session_id``.
+    tokens, which share keys and audience with sessions, are refused, because they have ``evt`` and
+    no ``session_id``.
 
     Arguments:
         api_url: the API's base URL, such as ``https://{tenant}.hanko.io``, or your own domain.
         audience: the App URL in Hanko Cloud; else ``session.audience``, or the relying party id.
-        issuer: the accepted ``iss`` where you configured one. Hanko sets none by itself, so by
-            default it is ``UNCHECKED``.
+        issuer: the accepted ``iss`` if you configured one. By default Hanko sets none, so the
+            default is ``UNCHECKED``.
         options: any other field of `Provider`; ``locations`` if you renamed the cookie.
 
-    Not known: that a session was ended. Only ``POST {api_url}/sessions/validate`` knows.
+    Limits: the token of a session that ended stays valid until it expires; only
+    ``POST {api_url}/sessions/validate`` detects this.
     Checked against: teamhanko/hanko, backend/session/session.go, backend/middleware/session.go,
     backend/webhooks/manager.go and backend/handler/well_known.go, 2026-11-25.
     """

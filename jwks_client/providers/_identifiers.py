@@ -1,8 +1,8 @@
-"""Checks of the ids, hosts and URLs by which callers name their account.
+"""Check the ids, hosts and URLs that identify a caller's account.
 
-Each is checked before it becomes part of a URL or an issuer. Must not depend on: any provider. Each
-function returns the value to use, or raises `ConfigurationError` that names the parameter. An id or
-host is never shown: a caller may have mistaken the secret next to it for the id.
+They are checked before they become part of a URL or an issuer. Must not depend on: any provider.
+Each function returns the value to use, or raises `ConfigurationError` naming the parameter. The
+message never contains an id or host, because a caller may have passed a secret by mistake.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _LONGEST = 255
 
 
 def segment(field: str, value: object, what: str, *, dots: bool = False) -> str:
-    """Return one path segment or host label, so that nothing in it can lead elsewhere.
+    """Return a value that is safe as one path segment or one host label.
 
     Arguments:
         field: the parameter's name.
         value: the value that the caller gave.
         what: the expected value, such as ``"the tenant id"``.
-        dots: allow single dots inside.
+        dots: allow single dots between other characters.
     """
     pattern = _DOTTED_SEGMENT if dots else _SEGMENT
     if not isinstance(value, str) or len(value) > _LONGEST or not pattern.fullmatch(value):
         marks = "-, _ and ." if dots else "- and _"
         raise ConfigurationError(
             field,
-            f"must be {what} alone, of letters, digits, {marks}, without a URL, host or path",
+            f"must be {what} only, of letters, digits, {marks}, without a URL, host or path",
         )
     return value
 

@@ -30,13 +30,13 @@ def keycloak(
         base_url: the URL of Keycloak, such as ``https://id.example.com``, with the port and path of
             your installation.
         realm: the realm's name.
-        audience: a client id that an audience mapper puts into ``aud``. Without one Keycloak says
-            ``account``, or nothing: ``UNCHECKED`` accepts every client's tokens of the realm.
+        audience: a client id that an audience mapper adds to ``aud``. Without a mapper, ``aud`` is
+            ``account`` or absent; ``UNCHECKED`` accepts the tokens of every client of the realm.
         options: any other field of `Provider`; ``claim_values={"azp": "my-client"}`` for one
             client.
 
-    Not known: roles. They stand in the claims ``realm_access`` and ``resource_access``;
-    ``scope_claim=`` with a callable makes scopes of them.
+    Limits: roles are not scopes. They are in the claims ``realm_access`` and ``resource_access``;
+    ``scope_claim=`` with a callable turns them into scopes.
     Checked against: keycloak/keycloak issues 14794 and 15114, jpadilla/pyjwt issue 722,
     2026-11-25.
     """

@@ -25,11 +25,11 @@ def kinde(
 
     Arguments:
         subdomain: the first label of ``https://{subdomain}.kinde.com``.
-        audience: an API's audience, or ``UNCHECKED`` without a registered API: ``aud`` is an
-            empty list then.
+        audience: an API's audience; ``UNCHECKED`` if you registered no API, because ``aud`` is then
+            an empty list.
         options: any other field of `Provider`.
 
-    Not known: custom domains; give ``issuer=`` and ``jwks_url=`` for one.
+    Limits: a custom domain needs ``issuer=`` and ``jwks_url=``.
     Checked against: Kinde's documentation, repositories of integrators, 2026-11-25.
     """
     issuer = f"https://{segment('subdomain', subdomain, 'the subdomain')}.kinde.com"

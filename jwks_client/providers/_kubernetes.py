@@ -30,20 +30,21 @@ def kubernetes(
     """Return the provider of projected service account tokens of a cluster.
 
     The keys are found through the issuer's metadata, because managed clusters (EKS, GKE) publish
-    them outside the API server. Legacy tokens of secrets have another issuer and are refused, as
-    are the tokens of nodes and users (``sub``).
+    them outside the API server. Legacy tokens from secrets have another issuer and are refused; so
+    are the tokens of nodes and users (by ``sub``).
 
     Arguments:
         issuer: the cluster's issuer URL (``--service-account-issuer``), exactly as in its tokens.
-        audience: the audience that the pod asks for in its projected volume.
-        api_server: fetch the keys without metadata from ``{issuer}/openid/v1/jwks``, where the
-            issuer is the API server itself. The metadata of some clusters names a private address,
-            which is never fetched: this is the way out, or ``jwks_url=``.
-        options: any other field of `Provider`. The API server wants credentials by default:
-            ``headers=`` with a callable that reads the mounted token.
-            ``claim_values={"sub": "system:serviceaccount:{ns}:{name}"}`` for one account.
+        audience: the audience that the pod requests in its projected volume.
+        api_server: fetch the keys from ``{issuer}/openid/v1/jwks``, without metadata, if the issuer
+            is the API server itself. Use this, or ``jwks_url=``, if the cluster's metadata names a
+            private address, because such an address is never fetched.
+        options: any other field of `Provider`. By default the API server requires credentials:
+            give ``headers=`` a callable that reads the mounted token. To accept one account only,
+            give ``claim_values={"sub": "system:serviceaccount:{ns}:{name}"}``.
 
-    Not known: that the pod or the account is gone; only a TokenReview knows.
+    Limits: the token of a deleted pod or account stays valid until it expires; only a TokenReview
+    detects this.
     Checked against: kubernetes/kubernetes and its documentation of service account issuer
     discovery, 2026-11-25; kubernetes/enhancements keps/sig-auth/1393-oidc-discovery, 2026-11-29.
     """

@@ -21,16 +21,16 @@ def logto(
 ) -> Provider:
     """Return the provider of access tokens of a Logto tenant.
 
-    Logto signs access tokens as type ``at+jwt``. ID tokens are not of that type and are refused,
-    whatever their audience.
+    Logto signs access tokens as type ``at+jwt``. ID tokens have another type and are refused, even
+    if the audience matches.
 
     Arguments:
         endpoint: such as ``https://acme.logto.app``, with the port and path of your installation if
             it has them.
         audience: the API resource's indicator, or ``urn:logto:organization:{id}``.
-        options: any other field of `Provider`; ``token_types=`` if yours writes another type.
+        options: any other field of `Provider`; ``token_types=`` if your tokens have another type.
 
-    Not known: a client that asks for no resource gets an opaque token.
+    Limits: a client that requests no resource gets an opaque token, which cannot be verified here.
     Checked against: panva/node-oidc-provider lib/models/formats/jwt.js, on which Logto is built,
     and docs.logto.io/authorization/validate-access-tokens, 2026-11-29; logto-io/logto's constants,
     2026-11-25.

@@ -1,12 +1,12 @@
-"""Merge a factory's own fields and the caller's options into one `Provider`.
+"""Merge a factory's fields and the caller's options into one `Provider`.
 
 The rule is the same for every factory. Must not depend on: any provider.
 
 An option replaces the factory's field, with two exceptions. The fields ``required_claims``,
-``forbidden_claims``, ``claim_values`` and ``checks`` tell kinds of token apart: there an option
-adds, so that one more rule of the caller never drops the factory's own (an entry of
-``claim_values`` replaces the one of its name). And there is one key source: an option that brings
-one (``jwks_url``, ``discovery_url``, ``jwks``) takes the place of the factory's.
+``forbidden_claims``, ``claim_values`` and ``checks`` distinguish kinds of token, so there an option
+adds to the factory's rules and never drops one (an entry of ``claim_values`` replaces the entry of
+the same name). And a provider has one key source, so an option that names one (``jwks_url``,
+``discovery_url``, ``jwks``) replaces the factory's, even if the factory names another.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _SOURCES: Final = ("jwks_url", "discovery_url", "jwks")
 
 
 def make(options: CommonOptions, **own: Unpack[ProviderOptions]) -> Provider:
-    """One provider of a factory's own fields and the caller's options.
+    """Return the provider with a factory's fields and the caller's options.
 
     Arguments:
-        options: what the caller gave beside the factory's parameters.
+        options: the keywords that the caller gave in addition to the factory's parameters.
         own: the factory's fields, among them ``name``, ``issuer``, ``audience`` and a key source.
 
     Raises `ConfigurationError` naming the field.
@@ -44,7 +44,7 @@ def make(options: CommonOptions, **own: Unpack[ProviderOptions]) -> Provider:
 
 
 def _added(name: str, mine: object, more: object) -> object:
-    # What is of the wrong type is left as it is, for Provider to refuse by the field's name.
+    # Values of a wrong type stay unchanged, so that Provider rejects them and names the field.
     if name == "claim_values":
         if not isinstance(more, Mapping):
             return more

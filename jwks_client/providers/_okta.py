@@ -30,13 +30,13 @@ def okta(
 
     Arguments:
         issuer: the server's issuer, ``https://{org}.okta.com/oauth2/default`` or another id after
-            ``/oauth2/``. The org authorization server has none there: its access tokens are for
-            Okta alone.
+            ``/oauth2/``. The org authorization server has no such id: only Okta can verify its
+            access tokens.
         audience: the server's audience, such as ``api://default``.
         options: any other field of `Provider`.
 
-    Not known: the issuer mode "Dynamic" changes the issuer with the domain that a client used; name
-    each such domain in a tuple with ``Provider(issuer=…)``.
+    Limits: with the issuer mode "Dynamic" the issuer depends on the domain that a client used; list
+    all of these issuers in a tuple with ``Provider(issuer=…)``.
     Checked against: okta-jwt-verifier-python, Okta's documentation on authorization servers,
     2026-11-25.
     """
@@ -45,7 +45,7 @@ def okta(
         raise ConfigurationError(
             "issuer",
             "must be the issuer of a custom authorization server, such as "
-            "https://acme.okta.com/oauth2/default; tokens of the org server are for Okta alone",
+            "https://acme.okta.com/oauth2/default; only Okta can verify tokens of the org server",
         )
     return make(
         options,
@@ -54,5 +54,5 @@ def okta(
         issuer=site,
         audience=audience,
         algorithms=("RS256",),
-        required_claims=("cid",),  # the client; ID tokens have none
+        required_claims=("cid",),  # the client id, which ID tokens lack
     )

@@ -1,4 +1,4 @@
-"""The keywords that every factory accepts besides its own parameters, for type checkers.
+"""The keywords that factories accept in addition to their own parameters, for type checkers.
 
 Must not depend on: any provider, or how options are merged (`_make.py`).
 """
@@ -13,10 +13,10 @@ from .._core.provider import Check, IssuerTemplate, RequestHeaders, ScopeClaim
 from .._core.unchecked import Unchecked
 
 
-# A factory's own parameter may not be repeated by what it unpacks (PEP 692), so the options are a
-# chain: each link adds back one field that some factories take as a parameter of their own.
+# The unpacked keywords must not repeat a factory's own parameter (PEP 692), so the options form a
+# chain: each class adds a field that is a parameter of some other factories.
 class CommonOptions(TypedDict, total=False):
-    """Fields of `Provider` that no factory takes as a parameter of its own."""
+    """Fields of `Provider` that are not a parameter of any factory."""
 
     name: str
     discovery_url: str | None
@@ -71,6 +71,6 @@ class OptionsBesideAudience(OptionsBesideIssuer, total=False):
 
 
 class ProviderOptions(OptionsBesideAudience, total=False):
-    """Any field of `Provider`, as keywords that every factory takes."""
+    """Any field of `Provider`."""
 
     audience: str | tuple[str, ...] | Unchecked

@@ -21,16 +21,16 @@ def ory_hydra(
 ) -> Provider:
     """Return the provider of access tokens of an Ory Hydra server or Ory Network project.
 
-    Hydra writes ``client_id`` into every JWT access token and not into ID tokens, which are
-    refused. An ID token in which your own consent app puts a ``client_id`` cannot be told apart.
+    Hydra writes ``client_id`` into every JWT access token, but not into ID tokens, which are
+    refused. If your consent app adds a ``client_id`` to ID tokens, they cannot be distinguished.
 
     Arguments:
         issuer: the public URL exactly as tokens spell it, often with a slash at its end.
-        audience: one that clients request. ``UNCHECKED`` if they request none: ``aud`` is an empty
-            list then.
+        audience: the audience that clients request; ``UNCHECKED`` if they request none, because
+            ``aud`` is then an empty list.
         options: any other field of `Provider`.
 
-    Not known: access tokens are opaque unless the strategy is ``jwt``.
+    Limits: access tokens are opaque unless the strategy is ``jwt``.
     Checked against: ory/hydra oauth2/session.go, 2026-11-29.
     """
     site = base_url("issuer", issuer, allow_http=options.get("allow_http", False))

@@ -1,4 +1,4 @@
-"""Prelude: session access tokens, and the step-up tokens that have a key set of their own."""
+"""Prelude: session access tokens, and step-up tokens, which have a separate key set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._options import OptionsBesideAudience
 
 __all__ = ["prelude", "prelude_step_up"]
 
-# The documentation's examples are EdDSA; which of the three a live key set holds is not settled.
+# The documentation's examples use EdDSA; which of the three live key sets use is undocumented.
 _ALGORITHMS: Final = ("EdDSA", "ES256", "RS256")
 
 
@@ -26,18 +26,18 @@ def prelude(
 ) -> Provider:
     """Return the provider of access tokens of Prelude sessions.
 
-    They live about a minute and are valid from the second of their issue, so keep ``leeway`` at
-    15 s or more. Their issuer is your host, bare or after ``https://``; no other is accepted.
-    Step-up tokens have a key set of their own and are refused.
+    They expire after about a minute and are valid from the second of their issue, so keep
+    ``leeway`` at 15 s or more. Their issuer is your host, with or without ``https://``; no other is
+    accepted. Step-up tokens have a separate key set and are refused.
 
     Arguments:
-        app_id: the application's id, which names the host ``{app_id}.session.prelude.dev``.
-        domain: your custom domain, a bare host, in place of that host.
+        app_id: the application's id, part of the host ``{app_id}.session.prelude.dev``.
+        domain: your custom domain, a bare host, which replaces that host.
         audience: the accepted ``aud``. Prelude documents none, so by default it is
             ``UNCHECKED``.
         options: any other field of `Provider`.
 
-    Not known: the algorithm of live keys, so EdDSA, ES256 and RS256 are all accepted.
+    Limits: the algorithm of live keys is undocumented, so EdDSA, ES256 and RS256 are all accepted.
     Checked against: docs.prelude.so/session/documentation/jwks, prelude-so/web
     packages/js-sdk/src/session/jwt.ts, and an independent application's verifier for the issuer,
     2026-11-25.
@@ -72,7 +72,7 @@ def prelude_step_up(
         audience: as for `prelude`.
         options: any other field of `Provider`.
 
-    Not known: whether a single-use grant was used before.
+    Limits: a token with a single-use grant can be replayed until it expires.
     Checked against: docs.prelude.so/auth/api-reference/frontend/stepup-jwks and Prelude's pages on
     step-up, 2026-11-25.
     """

@@ -1,4 +1,4 @@
-"""Stytch: four kinds of token that share keys and audience, each told apart by its claims."""
+"""Stytch: four kinds of token that share keys and audience, distinguished by their claims."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ def stytch(
     Arguments:
         project_id: ``project-live-…`` or ``project-test-…``; it chooses the live or the test host,
             and is the ``aud``.
-        project_domain: the project's or your custom domain, a bare host. Its key set is used then,
-            and ``https://{project_domain}`` accepted as issuer beside ``stytch.com/{project_id}``.
+        project_domain: the project's or your custom domain, a bare host. If given, its key set is
+            used, and both ``https://{project_domain}`` and ``stytch.com/{project_id}`` are accepted
+            as issuer.
         options: any other field of `Provider`; ``locations`` if you renamed the cookie.
 
-    Not known: that its session was revoked. It stays valid for the rest of its five
-    minutes; only ``POST /v1/sessions/authenticate`` knows.
+    Limits: the token of a revoked session stays valid for the rest of its five minutes; only
+    ``POST /v1/sessions/authenticate`` detects this.
     Checked against: stytch-python stytch/shared/jwt_helpers.py and stytch/consumer/client.py,
     stytch-node lib/b2c/sessions.ts, 2026-11-25.
     """
@@ -64,8 +65,8 @@ def stytch_b2b(
         project_domain: as for `stytch`.
         options: as for `stytch`.
 
-    Not known: whether it is the organization that the request is about. Compare
-    ``token.claims["https://stytch.com/organization"]["organization_id"]``.
+    Limits: every organization of the project is accepted. Compare the organization with that of the
+    request: ``token.claims["https://stytch.com/organization"]["organization_id"]``.
     Checked against: stytch-python stytch/b2b/client.py and stytch/b2b/api/sessions.py, 2026-11-25.
     """
     return make(
@@ -88,10 +89,11 @@ def stytch_connected_app(
         project_id: as for `stytch`.
         project_domain: as for `stytch`. Give it: the issuer of these tokens is the project domain
             (``{words}-{n}.customers.stytch.com``) or the custom one. Without it only
-            ``stytch.com/{project_id}`` is accepted, and the keys are those at Stytch's own host.
+            ``stytch.com/{project_id}`` is accepted, and the keys come from Stytch's own host.
         options: any other field of `Provider`.
 
-    Not known: which app's tokens you want; ``claim_values={"client_id": "connected-app-…"}`` says.
+    Limits: every Connected App is accepted; ``claim_values={"client_id": "connected-app-…"}``
+    restricts them to one.
     Checked against: stytch-python stytch/consumer/api/idp.py, stytch-node lib/b2c/idp.ts, Stytch's
     FAQ on project domains, 2026-11-25.
     """
@@ -119,7 +121,7 @@ def stytch_m2m(
             used; for a B2B project give
             ``jwks_url="https://api.stytch.com/v1/b2b/sessions/jwks/{project_id}"``.
 
-    Not known: Stytch's scope grammar. Scopes are compared whole: ``read:*`` is not ``read:users``.
+    Limits: Stytch's scope wildcards are not expanded: ``read:*`` does not include ``read:users``.
     Checked against: stytch-python stytch/consumer/api/m2m.py, stytch-node lib/b2c/m2m.ts,
     2026-11-25.
     """
@@ -134,7 +136,7 @@ def stytch_m2m(
 
 
 class _Project(TypedDict):
-    """The fields that all kinds of token of one project have in common."""
+    """The fields that all kinds of token of a project have in common."""
 
     jwks_url: str
     issuer: tuple[str, ...]
@@ -148,7 +150,7 @@ def _project(project_id: str, domain: str | None, path: str) -> _Project:
     project = segment("project_id", project_id, what)
     kind = _PROJECT.fullmatch(project)
     if kind is None:
-        raise ConfigurationError("project_id", f"must be {what} which chooses the keys")
+        raise ConfigurationError("project_id", f"must be {what} because it selects the keys")
     own = f"stytch.com/{project}"
     if domain is None:
         stage = "api" if kind[1] == "live" else "test"

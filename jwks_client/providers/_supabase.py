@@ -22,12 +22,12 @@ def supabase(
 
     Arguments:
         project_ref: the project's reference, the first label of its URL.
-        domain: your custom domain, a host. The issuer of a hosted project stays the project's own
-            URL, whatever its domain; ``https://{domain}/auth/v1`` is accepted beside it.
-        options: any other field of `Provider`; ``audience=`` if you set another.
+        domain: your custom domain, a host. The issuer of a hosted project remains the project's own
+            URL; ``https://{domain}/auth/v1`` is accepted as well.
+        options: any other field of `Provider`; ``audience=`` if you set another audience.
 
-    Not known: a project that still signs with its legacy HS256 secret publishes no keys; migrate it
-    to asymmetric keys. Anonymous sign-ins are users too: see the claim ``is_anonymous``.
+    Limits: a project that still signs with its legacy HS256 secret publishes no keys; migrate it to
+    asymmetric keys. Anonymous users are accepted: see the claim ``is_anonymous``.
     Checked against: github.com/orgs/supabase/discussions/44373 (custom domains) and
     supabase.com/docs/guides/auth/jwts, 2026-11-29; supabase/auth, 2026-11-25.
     """

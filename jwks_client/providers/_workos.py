@@ -18,19 +18,20 @@ def workos(
 ) -> Provider:
     """Return the provider of session access tokens of a WorkOS application.
 
-    They have no audience: the key set belongs to the application alone. WorkOS writes one of
-    several issuers, by the age and settings of the environment: its API's origin, or that with
-    ``/user_management/{client}``, ``/sso/{client}`` or ``/convex/{client}``. All that name your
-    client are accepted. Tokens without a session (``sid``) are refused; other tokens of the
-    application that have one cannot be told apart.
+    WorkOS's tokens have no audience, but the key set belongs to one application. The issuer depends
+    on the age and settings of the environment: the API's origin, or that with
+    ``/user_management/{client}``, ``/sso/{client}`` or ``/convex/{client}``. All of these are
+    accepted for your client. Tokens without a session (``sid``) are refused; other tokens of the
+    application that have a session cannot be distinguished.
 
     Arguments:
         client_id: ``client_…``; part of the key set's URL and of the issuers.
         domain: your custom authentication domain, a bare host; its issuers are accepted as well.
         options: any other field of `Provider`.
 
-    Not known: that a session was revoked. Sealed session cookies are encrypted; unseal them first.
-    AuthKit as an authorization server (MCP) has an issuer of its own: use `oidc`.
+    Limits: the token of a revoked session stays valid until it expires. Sealed session cookies are
+    encrypted; unseal them first. AuthKit as an authorization server (MCP) has a separate issuer:
+    use `oidc`.
     Checked against: workos/authkit-nextjs pull request 476, workos/workos-node pull request 1694
     and workos/authkit-react-router pull request 85 (issuers), 2026-11-29; workos-python session.py,
     2026-11-25.

@@ -1,4 +1,4 @@
-"""WSO2 Identity Server, and Asgardeo, which is the same product as a service."""
+"""WSO2 Identity Server and Asgardeo, which is the same product as a service: access tokens."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ._options import OptionsBesideAudience, OptionsBesideIssuer
 
 __all__ = ["asgardeo", "wso2"]
 
-# RS256 unless configured otherwise; HS* and NONE can be configured too and are never accepted.
+# RS256 by default; HS* and NONE can be configured too, but are never accepted.
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA")
 # Claims that WSO2 and OpenID Connect Core (sections 2 and 3.3.2.11) put into ID tokens only. An ID
-# token may share issuer, audience and the absent typ with an access token. Refresh tokens are of
-# typ rt+jwt and for the issuer.
+# token may share issuer, audience and the absent typ with an access token. Refresh tokens
+# have the typ rt+jwt, and the issuer as audience.
 _ID_TOKEN: Final = ("at_hash", "c_hash", "isk", "nonce")
-# An impersonator's subject token names who may act, and not on whose behalf it acts itself.
+# An impersonator's subject token has ``may_act`` without ``aut``.
 _NO_SUBJECT_TOKEN: Final = ClaimImplies("may_act", ("aut",))
 
 
@@ -35,22 +35,22 @@ def wso2(
     """Return the provider of JWT access tokens of a WSO2 Identity Server.
 
     Refresh tokens are refused by ``typ``, and ID tokens by the claims that only they have. An ID
-    token without any of these cannot be told apart: ``required_claims=("aut",)`` refuses it where
-    your release writes ``aut`` into every access token.
+    token without any of these cannot be distinguished. If your release writes ``aut`` into every
+    access token, ``required_claims=("aut",)`` refuses such ID tokens.
 
-    Trust a server with the certificate that it came with (``wso2carbon``) with
-    ``FetchPolicy(ca_file=…)``; verification cannot be turned off.
+    To trust a server with the certificate that WSO2 ships (``wso2carbon``), use
+    ``FetchPolicy(ca_file=…)``; TLS verification cannot be turned off.
 
     Arguments:
         base_url: scheme, host and port; for a sub-organization
             ``https://{host}/t/{root}/o/{org_id}``.
-        audience: the application's client id, or an audience that was configured for it.
+        audience: the application's client id, or an audience configured for it.
         tenant: the tenant's domain, such as ``acme.com``.
         issuer: the accepted ``iss``; None for the token endpoint's URL, which is WSO2's default.
         options: any other field of `Provider`.
 
-    Not known: an issuer that was configured (resident entity id, FAPI2, mTLS alias). Applications
-    get opaque tokens unless set to JWT, and no key set verifies those.
+    Limits: a configured issuer (resident entity id, FAPI2, mTLS alias) needs ``issuer=``.
+    Applications get opaque tokens, which cannot be verified here, unless their token type is JWT.
     Checked against: wso2-extensions/identity-inbound-auth-oauth, JWTTokenIssuer.java,
     DefaultIDTokenBuilder.java, JwksEndpoint.java and OAuth2Util.java, 2026-11-25.
     """
@@ -80,11 +80,12 @@ def asgardeo(
     Refresh and ID tokens are refused as for `wso2`.
 
     Arguments:
-        organization: the organization's name, as it stands in its URLs after ``/t/``.
-        audience: the application's client id, or an audience that was configured for it.
+        organization: the organization's name, which follows ``/t/`` in its URLs.
+        audience: the application's client id, or an audience configured for it.
         options: any other field of `Provider`.
 
-    Not known: applications get opaque tokens unless set to JWT, and no key set verifies those.
+    Limits: applications get opaque tokens, which cannot be verified here, unless their token type
+    is JWT.
     Checked against: Asgardeo's documentation, 2026-11-25, and the sources named at `wso2`.
     """
     name = segment("organization", organization, "the organization's name", dots=True)

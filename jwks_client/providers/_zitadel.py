@@ -21,8 +21,8 @@ def zitadel(
 ) -> Provider:
     """Return the provider of access tokens of a Zitadel instance.
 
-    An ID token may name the same project as its audience. It has no ``jti``, which every JWT access
-    token has, and is refused.
+    An ID token may have the same project as its audience. It is refused, because it has no ``jti``,
+    unlike every JWT access token.
 
     Arguments:
         domain: the instance's domain, such as ``acme-1a2b3c.zitadel.cloud``, with the port of your
@@ -30,7 +30,7 @@ def zitadel(
         audience: the project's id, or a client id.
         options: any other field of `Provider`.
 
-    Not known: access tokens are opaque unless the application is set to JWT.
+    Limits: access tokens are opaque unless the application's token type is JWT.
     Checked against: zitadel.com/docs/apis/openidoauth/claims, 2026-11-29; zitadel/zitadel,
     2026-11-25.
     """

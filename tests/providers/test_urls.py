@@ -183,7 +183,7 @@ def test_each_factory_is_documented_and_named_after_itself(factory):
     assert "options:" in text
     if factory not in {"generic", "oidc"}:
         assert "Checked against:" in text
-        assert "Not known" in text
+        assert "Limits:" in text
 
 
 @pytest.mark.parametrize(
