@@ -157,7 +157,9 @@ def test_nobody_is_let_in_without_a_token(given):
 def test_a_middleware_that_was_forgotten_is_told_of():
     """Without one a good token is not found: the message says so, where an anonymous request's does not."""
     handler = requires("a")(lambda: None)
-    with pytest.raises(CredentialsError, match="the app is not wrapped in JWKSMiddleware") as caught:
+    with pytest.raises(
+        CredentialsError, match="the app is not wrapped in JWKSMiddleware"
+    ) as caught:
         handler()
     assert caught.value.code == "missing_credentials"
 
