@@ -1,7 +1,7 @@
-"""What every attack is made with: honest providers with keys that are used again, a forger's tools, and a stand.
+"""Tools for all attacks: honest providers with shared keys, a forger's tools, and a stand.
 
-A `Stand` is one client of one provider. Before an attack and after it an honest token is accepted there, so that a
-refusal is never for the wrong reason; the code must be the very one; and no request may leave for it.
+A `Stand` is one client of one provider. Before and after an attack it accepts an honest token, so a refusal is
+never for the wrong reason; the code must match exactly; and the attack must cause no request.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MIGHT_BE_GOOD = {"bad_signature", "unknown_key"}
 
 
 class Lender:
-    """Keeps borrowed RSA keys for as long as the process lives."""
+    """A lender that keeps borrowed RSA keys for as long as the process lives."""
 
 
 _LENDER = Lender()
@@ -45,12 +45,12 @@ _serial = itertools.count()
 
 
 def key_of(idp):
-    """The private key that signs for a provider."""
+    """Return the private key that signs for a provider."""
     return idp._keys.signing.private
 
 
 def own_key(algorithm, kid="key-1"):
-    """A key of the attacker's own, named like the first of an honest provider."""
+    """Return a key of the attacker's own, named like the first of an honest provider."""
     return make_key(algorithm, kid, borrower=_LENDER)
 
 
@@ -62,32 +62,32 @@ EVIL_SET = {"keys": [EVIL_KEY.jwk()]}
 
 @functools.cache
 def rsa_key(bits, exponent=65537):
-    """An RSA key of the attacker's choice, made once: kid ``odd``."""
+    """Return an RSA key of the attacker's choice with the kid ``odd``, made once."""
     return SigningKey("odd", "RS256", rsa.generate_private_key(exponent, bits))
 
 
 def b64(octets):
-    """One segment: base64url without padding."""
+    """Encode one segment as base64url without padding."""
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
 def unb64(segment):
-    """The octets of a segment."""
+    """Decode a segment."""
     return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
 
 
 def number(segment):
-    """The number that a JWK's member holds."""
+    """Return the number that a JWK's member holds."""
     return int.from_bytes(unb64(segment), "big")
 
 
 def header_of(idp, **members):
-    """An honest header with changes; None is null here, and ``...`` leaves a member out."""
+    """Return an honest header with changes; None means null, and ``...`` leaves a member out."""
     return _without({"alg": idp.algorithm, "kid": idp.kid, "typ": "JWT", **members})
 
 
 def claims_of(idp, **claims):
-    """Honest claims with changes, marked; None is null here, and ``...`` leaves a claim out."""
+    """Return honest claims with changes and the marker; None means null, and ``...`` leaves a claim out."""
     honest = {"iss": idp.issuer, "aud": "api", "sub": MARKER, "iat": NOW, "exp": NOW + 60}
     return _without({**honest, **claims})
 
@@ -97,12 +97,12 @@ def _without(members):
 
 
 def octets_of(value):
-    """JSON, unless it is octets already."""
+    """Return JSON, unless the value is octets already."""
     return value if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False).encode()
 
 
 def signed(idp, header=None, payload=None):
-    """A token truly signed by the provider's key, whatever the two say."""
+    """Return a token with the provider's valid signature over any header and payload."""
     return idp.sign(
         octets_of(header_of(idp) if header is None else header),
         octets_of(claims_of(idp) if payload is None else payload),
@@ -110,18 +110,18 @@ def signed(idp, header=None, payload=None):
 
 
 def assembled(header, payload, signature=b""):
-    """A token of any three parts, encoded as it should be."""
+    """Return a token of any three parts, correctly encoded."""
     return ".".join(b64(octets_of(one)) for one in (header, payload, signature))
 
 
 def made_by(sign, header, payload):
-    """A token whose signature any function makes of the signing input."""
+    """Return a token whose signature any function makes of the signing input."""
     message = f"{b64(octets_of(header))}.{b64(octets_of(payload))}"
     return f"{message}.{b64(sign(message.encode()))}"
 
 
 def hmac_signed(secret, header, payload):
-    """A token signed with HMAC, by the hash that its ``alg`` ends in."""
+    """Return a token signed with HMAC, by the hash that its ``alg`` ends in."""
     digest = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}[
         header["alg"][-3:]
     ]
@@ -129,23 +129,23 @@ def hmac_signed(secret, header, payload):
 
 
 def parts_of(token):
-    """Header, payload and signature of a token, as octets."""
+    """Return header, payload and signature of a token as octets."""
     return [unb64(one) for one in token.split(".")]
 
 
 def honest_token(idp, **claims):
-    """A token as the provider issues them, never the same one twice."""
+    """Return a token as the provider issues them, a new one each time."""
     return idp.issue(jti=f"honest-{next(_serial)}", **claims)
 
 
 def shown_by(error):
-    """All that an error shows of itself."""
+    """Return everything that an error shows of itself."""
     told = "".join(traceback.format_exception_only(error))
     return f"{told}{error}{error!r}{error.args!r}{vars(error)!r}"
 
 
 class Noted(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """A transport that notes which URLs are asked for, wherever they lead."""
+    """A transport that notes which URLs are requested."""
 
     def __init__(self, inner):
         self.inner = inner
@@ -164,9 +164,9 @@ class Stand:
     """A client under attack; ``fields`` change what its provider demands.
 
     Arguments:
-        idp: whose tokens are honest; with ``beside``, the first of several providers.
-        jwks: the key set it publishes instead of its own.
-        honest: makes an honest token, where ``idp`` issues others.
+    idp: the provider of honest tokens; with ``beside``, the first of several.
+    jwks: the key set that it publishes instead of its own.
+    honest: makes an honest token, where ``idp`` issues others.
     """
 
     def __init__(
@@ -192,24 +192,24 @@ class Stand:
             listeners=[self.events.append],
             **(settings or {}),
         )
-        self.accepts()
+        self.assert_accepted()
 
-    def accepts(self, token=None, **options):
-        """An honest token (or this one) is accepted, as text and as octets, and told who it is for."""
+    def assert_accepted(self, token=None, **options):
+        """Assert that an honest token (or this one) is accepted, as text and as octets."""
         token = token or self._honest()
         verified = self.drive.verify(token, **options)
         assert self.drive.verify(token.encode(), **options) == verified
         return verified
 
-    def refuses(self, token, code, claim=None, **options):
-        """A token is refused with this code, as text and as octets; honest ones fare as before."""
+    def assert_refused(self, token, code, claim=None, **options):
+        """Assert that a token is refused with this code, as text and as octets, and honest ones still accepted."""
         forms = [token, token.encode()] if isinstance(token, str) else [token]
         for form in forms:
-            error = self.refuses_all([form], code, claim, **options)
+            error = self.assert_all_refused([form], code, claim, **options)
         return error
 
-    def refuses_all(self, tokens, code, claim=None, **options):
-        """So is each of many; nothing is told of them, and nothing is asked that need not be."""
+    def assert_all_refused(self, tokens, code, claim=None, **options):
+        """Assert that all are refused without revealing anything or making an unnecessary request."""
         before = len(self.network.urls)
         for token in tokens:
             with pytest.raises(TokenError) as caught:
@@ -219,26 +219,27 @@ class Stand:
             assert (error.__cause__, error.__context__) == (None, None)
             assert MARKER not in shown_by(error)
         asked = self.network.urls[before:]
-        # By all that can be known before a fetch, such a token might be good: the provider may have
+        # Before a fetch such a token might be good: the provider may have new keys. The configured URL
+        # may be requested, and no other.
         # new keys. It is asked where the application said, and nobody else is.
         assert set(asked) <= ({self.keys_at} if code in MIGHT_BE_GOOD else set())
         assert MARKER not in repr(self.events)
-        self.accepts()
+        self.assert_accepted()
         return error
 
 
 def document(*entries):
-    """A key set of these entries."""
+    """Return a key set of these entries."""
     return {"keys": list(entries)}
 
 
 def entry_of(idp, **members):
-    """The provider's own entry with changes; ``...`` leaves a member out."""
+    """Return the provider's own entry with changes; ``...`` leaves a member out."""
     return _without({**idp.jwks()["keys"][-1], **members})
 
 
 def without_network(idp, **fields):
-    """A provider with its key set in hand."""
+    """Return a provider with a static key set."""
     usual = {
         "name": "idp",
         "issuer": idp.issuer,
@@ -250,19 +251,19 @@ def without_network(idp, **fields):
 
 
 def evil_token(idp, **members):
-    """A token by the attacker's key, under the kid that the attacker's set gives it."""
+    """Return a token by the attacker's key, under the kid that the attacker's set gives it."""
     return made_by(EVIL_KEY.sign, header_of(idp, kid=EVIL_KEY.kid, **members), claims_of(idp))
 
 
 def code_of(drive, token, **options):
-    """With which code a token is not accepted."""
+    """Return the code with which a token is refused."""
     with pytest.raises(JWKSError) as caught:
         drive.verify(token, **options)
     return caught.value.code
 
 
 class Scripted(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Answers by URL: an `httpx.Response`'s arguments; all else is the attacker's key set."""
+    """A transport with an `httpx.Response`'s arguments by URL; other URLs serve the attacker's key set."""
 
     def __init__(self, answers):
         self.answers = answers

@@ -1,4 +1,4 @@
-"""The list of attacks in README.md says what is in this folder, and leaves out no class that must be there."""
+"""The list of attacks in README.md matches the tests of this folder and contains every required class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 FOLDER = Path(__file__).parent
 SECTION = re.compile(r"^## (.+)$")
 TEST = re.compile(r"^- `(test_\w+\.py)::(test_\w+)`$")
-# What suites and lists of attacks that others keep have as regressions; each has tests of its own.
+# Classes that other projects keep as regression tests; each has tests here.
 REGRESSIONS = {
     "Unsigned copy",
     "Public key as a secret",
@@ -25,7 +25,7 @@ REGRESSIONS = {
 
 
 def listed():
-    """The classes of the list, each with its tests."""
+    """Return the classes of the list, each with its tests."""
     classes = {}
     tests = []
     for line in (FOLDER / "README.md").read_text().splitlines():
@@ -37,7 +37,7 @@ def listed():
 
 
 def there():
-    """The tests of this folder, but for those of the list itself."""
+    """Return the tests of this folder, without those of the list itself."""
     return [
         (path.name, node.name)
         for path in sorted(FOLDER.glob("test_*.py"))
@@ -47,20 +47,20 @@ def there():
     ]
 
 
-def test_every_attack_is_listed_once_and_nothing_else_is():
-    """No test without its class, and no class that boasts of a test which is gone."""
+def test_every_attack_is_listed_exactly_once():
+    """Every test has its class in the list, and every listed test exists."""
     names = [one for tests in listed().values() for one in tests]
     assert sorted(names) == sorted(there())
 
 
 def test_every_class_has_tests():
-    """Those that others keep as regressions, and those that were added here."""
+    """Every required class is listed, and every listed class has tests."""
     classes = listed()
     assert classes.keys() >= REGRESSIONS
     assert [name for name, tests in classes.items() if not tests] == []
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
-def test_a_file_of_attacks_can_be_read_in_one_sitting(path):
-    """400 lines at most."""
+def test_a_file_of_attacks_is_short(path):
+    """A file of attacks has at most 400 lines."""
     assert path.read_text().count("\n") <= 400

@@ -1,4 +1,4 @@
-"""Claims of another type than they look: issuers, audiences, times and the rest, all truly signed."""
+"""Claims of confusing types: issuers, audiences, times and others, all with valid signatures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def token(**claims):
 
 
 def raw(name, value):
-    """A token in which a claim's value is this very text."""
+    """Return a token in which a claim's value is exactly this text."""
     rest = octets_of(claims_of(EC, **{name: ...}))
     return signed(EC, payload=b'{"' + name.encode() + b'":' + value.encode() + b"," + rest[1:])
 
@@ -52,12 +52,12 @@ NOT_THE_ISSUER = {
 
 
 @pytest.mark.parametrize("issuer", NOT_THE_ISSUER.values(), ids=NOT_THE_ISSUER)
-def test_an_issuer_is_one_whole_string(drive, issuer):
-    """Neither a part of it, nor more than it, nor another spelling, for one issuer or several."""
+def test_an_issuer_must_match_as_a_whole_string(drive, issuer):
+    """A part of the issuer, a longer one, or another spelling is refused, with one configured issuer or several."""
     stand = Stand(drive, EC)
-    stand.refuses(token(iss=issuer), "wrong_issuer", "iss")
+    stand.assert_refused(token(iss=issuer), "wrong_issuer", "iss")
     several = Stand(drive, EC, issuer=(ISSUER, "https://second.test"))
-    several.refuses(token(iss=issuer), "wrong_issuer", "iss")
+    several.assert_refused(token(iss=issuer), "wrong_issuer", "iss")
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def test_an_issuer_is_one_whole_string(drive, issuer):
     ids=repr,
 )
 def test_an_issuer_of_another_type_is_refused(drive, issuer):
-    """A list that holds the right one is no issuer."""
+    """A list that holds the right issuer is refused."""
     for fields in ({}, {"issuer": (ISSUER, OTHER)}, {"issuer": providers.UNCHECKED}):
-        Stand(drive, EC, **fields).refuses(token(iss=issuer), "invalid_claim", "iss")
+        Stand(drive, EC, **fields).assert_refused(token(iss=issuer), "invalid_claim", "iss")
 
 
 @pytest.mark.parametrize("issuer", [None, ...], ids=["null", "absent"])
-def test_a_token_of_no_issuer_is_refused(drive, issuer):
-    """Null is as absent as absent."""
-    Stand(drive, EC).refuses(token(iss=issuer), "missing_claim", "iss")
+def test_a_token_without_an_issuer_is_refused(drive, issuer):
+    """A null or absent issuer is missing."""
+    Stand(drive, EC).assert_refused(token(iss=issuer), "missing_claim", "iss")
 
 
 NOT_THE_AUDIENCE = [
@@ -85,12 +85,12 @@ NOT_THE_AUDIENCE = [
 
 
 @pytest.mark.parametrize("audience", NOT_THE_AUDIENCE, ids=repr)
-def test_an_audience_is_one_whole_string_of_those_named(drive, audience):
-    """No part of the expected one, and no list without it."""
+def test_an_audience_must_match_as_a_whole_string(drive, audience):
+    """A part of the expected audience, or a list without it, is refused."""
     for fields in ({}, {"audience": ("api", "second")}):
         stand = Stand(drive, EC, **fields)
-        stand.refuses(token(aud=audience), "wrong_audience", "aud")
-        stand.accepts(token(aud=["other", "api"]))
+        stand.assert_refused(token(aud=audience), "wrong_audience", "aud")
+        stand.assert_accepted(token(aud=["other", "api"]))
 
 
 @pytest.mark.parametrize(
@@ -102,22 +102,22 @@ def test_an_audience_is_one_whole_string_of_those_named(drive, audience):
     ids=repr,
 )
 def test_an_audience_of_another_type_is_refused(drive, audience):
-    """An object with the right key, and a list with anything but strings, also beside the right one."""
+    """An object with the right key, or a list with anything but strings, is refused, even if the right one is in it."""
     for fields in ({}, {"audience": providers.UNCHECKED}):
-        Stand(drive, EC, **fields).refuses(token(aud=audience), "invalid_claim", "aud")
+        Stand(drive, EC, **fields).assert_refused(token(aud=audience), "invalid_claim", "aud")
 
 
 @pytest.mark.parametrize("audience", [None, ...], ids=["null", "absent"])
-def test_a_token_for_nobody_is_refused(drive, audience):
-    """Null is as absent as absent."""
-    Stand(drive, EC).refuses(token(aud=audience), "missing_claim", "aud")
+def test_a_token_without_an_audience_is_refused(drive, audience):
+    """A null or absent audience is missing."""
+    Stand(drive, EC).assert_refused(token(aud=audience), "missing_claim", "aud")
 
 
 @pytest.mark.parametrize("name", ["sub", "jti"])
 @pytest.mark.parametrize("value", [1, 0, None, True, [], ["u1"], {}, {"sub": "u1"}, 1.0], ids=repr)
-def test_a_subject_is_a_string(drive, name, value):
-    """So is a token's own ID: what is compared elsewhere as text must be text."""
-    Stand(drive, EC).refuses(token(**{name: value}), "invalid_claim", name)
+def test_a_subject_must_be_a_string(drive, name, value):
+    """A sub or jti that is not a string is refused, because other code compares them as text."""
+    Stand(drive, EC).assert_refused(token(**{name: value}), "invalid_claim", name)
 
 
 TIMES = ["exp", "nbf", "iat"]
@@ -130,9 +130,9 @@ NO_TIMES = [
 
 @pytest.mark.parametrize("value", NO_TIMES)
 @pytest.mark.parametrize("name", TIMES)
-def test_a_time_is_a_number_of_seconds(drive, name, value):
-    """Text, truth, lists, negative numbers, milliseconds and aeons are no times."""
-    Stand(drive, EC).refuses(raw(name, value), "invalid_claim", name)
+def test_a_time_must_be_a_number_of_seconds(drive, name, value):
+    """Text, booleans, lists, negative numbers, milliseconds and far futures are refused as times."""
+    Stand(drive, EC).assert_refused(raw(name, value), "invalid_claim", name)
 
 
 NO_JSON_NUMBERS = [
@@ -143,48 +143,50 @@ NO_JSON_NUMBERS = [
 
 
 @pytest.mark.parametrize("value", NO_JSON_NUMBERS, ids=[repr(one[:12]) for one in NO_JSON_NUMBERS])
-def test_what_is_no_number_of_json_is_no_token(drive, value):
-    """NaN, infinities, also by exponent, thousands of digits: malformed, wherever they stand."""
+def test_a_number_that_json_cannot_express_is_malformed(drive, value):
+    """NaN, infinities, also by exponent, and thousands of digits are malformed in any position."""
     stand = Stand(drive, EC)
     for name in ("exp", "nbf", "iat", "level"):
-        stand.refuses_all([raw(name, value), raw(name, f'{{"a":[{value}]}}')], "malformed_token")
+        stand.assert_all_refused(
+            [raw(name, value), raw(name, f'{{"a":[{value}]}}')], "malformed_token"
+        )
 
 
 @pytest.mark.parametrize("name", TIMES)
-def test_a_null_time_is_not_a_time_that_was_left_out(drive, name):
-    """``exp: null`` does not live for ever."""
+def test_a_null_time_is_not_an_absent_time(drive, name):
+    """``exp: null`` does not mean "never expires"."""
     code = "missing_claim" if name == "exp" else "invalid_claim"
-    Stand(drive, EC).refuses(token(**{name: None}), code, name)
+    Stand(drive, EC).assert_refused(token(**{name: None}), code, name)
 
 
-def test_a_token_without_end_is_refused(drive):
-    """``exp`` is demanded, and 0 is a time long past."""
+def test_a_token_without_an_expiry_is_refused(drive):
+    """``exp`` is required, and 0 is a time in the past."""
     stand = Stand(drive, EC)
-    stand.refuses(token(exp=...), "missing_claim", "exp")
-    stand.refuses(token(exp=0, iat=0), "token_expired", "exp")
-    stand.refuses(raw("exp", "-0.0"), "token_expired", "exp")
+    stand.assert_refused(token(exp=...), "missing_claim", "exp")
+    stand.assert_refused(token(exp=0, iat=0), "token_expired", "exp")
+    stand.assert_refused(raw("exp", "-0.0"), "token_expired", "exp")
 
 
 def test_times_are_judged_to_the_second(drive):
-    """Expired at ``exp`` and the leeway, not one second later; nor is anything valid sooner."""
+    """A token expires at exactly ``exp`` plus leeway, and is not accepted earlier than it may be."""
     stand = Stand(drive, EC)
-    stand.accepts(token(exp=NOW - 29, iat=NOW - 90))
-    stand.refuses(token(exp=NOW - 30, iat=NOW - 90), "token_expired", "exp")
-    stand.refuses(token(exp=NOW - 30.5, iat=NOW - 90), "token_expired", "exp")
-    stand.accepts(token(nbf=NOW + 30))
-    stand.refuses(token(nbf=NOW + 31), "token_not_yet_valid", "nbf")
-    stand.refuses(token(iat=NOW + 31), "token_issued_in_future", "iat")
-    stand.refuses(token(iat=NOW + 61), "invalid_claim", "iat")
-    stand.refuses(token(exp=LATEST, nbf=LATEST), "token_not_yet_valid", "nbf")
+    stand.assert_accepted(token(exp=NOW - 29, iat=NOW - 90))
+    stand.assert_refused(token(exp=NOW - 30, iat=NOW - 90), "token_expired", "exp")
+    stand.assert_refused(token(exp=NOW - 30.5, iat=NOW - 90), "token_expired", "exp")
+    stand.assert_accepted(token(nbf=NOW + 30))
+    stand.assert_refused(token(nbf=NOW + 31), "token_not_yet_valid", "nbf")
+    stand.assert_refused(token(iat=NOW + 31), "token_issued_in_future", "iat")
+    stand.assert_refused(token(iat=NOW + 61), "invalid_claim", "iat")
+    stand.assert_refused(token(exp=LATEST, nbf=LATEST), "token_not_yet_valid", "nbf")
 
 
-def test_an_age_of_zero_is_a_limit_and_a_missing_start_is_no_escape(drive):
-    """``max_age=0`` refuses what was issued longer ago than the leeway; without ``iat`` nobody knows."""
+def test_a_max_age_of_zero_is_a_limit_and_requires_iat(drive):
+    """``max_age=0`` refuses a token issued longer ago than the leeway, and a token without ``iat``."""
     stand = Stand(drive, EC, max_age=0)
-    stand.refuses(token(iat=NOW - 30), "token_too_old", "iat")
-    stand.refuses(token(iat=...), "missing_claim", "iat")
-    stand.refuses(token(iat=None), "missing_claim", "iat")
-    stand.refuses(token(iat=str(NOW)), "invalid_claim", "iat")
+    stand.assert_refused(token(iat=NOW - 30), "token_too_old", "iat")
+    stand.assert_refused(token(iat=...), "missing_claim", "iat")
+    stand.assert_refused(token(iat=None), "missing_claim", "iat")
+    stand.assert_refused(token(iat=str(NOW)), "invalid_claim", "iat")
 
 
 PAYLOADS = {
@@ -200,13 +202,13 @@ PAYLOADS = {
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_claims_are_an_object(drive, payload):
-    """Anything else that was truly signed is no token."""
+def test_claims_must_be_an_object(drive, payload):
+    """A signed payload that is not an object is refused."""
     stand = Stand(
         drive, EC, issuer=providers.UNCHECKED, audience=providers.UNCHECKED, require_expiry=False
     )
-    stand.accepts(signed(EC, payload=b"{}"))
-    stand.refuses(signed(EC, payload=json.dumps(payload).encode()), "malformed_token")
+    stand.assert_accepted(signed(EC, payload=b"{}"))
+    stand.assert_refused(signed(EC, payload=json.dumps(payload).encode()), "malformed_token")
 
 
 WANTED = {"n": 1, "yes": True, "text": "1", "many": ["a", "b"], "deep": {"a": [1]}}
@@ -220,36 +222,38 @@ CONFUSED = {
 
 
 @pytest.mark.parametrize("name", WANTED)
-def test_a_wanted_value_is_of_its_own_type(drive, name):
-    """True is not 1, "1" is not 1, a list that holds it is not it: by settings and by call."""
+def test_a_required_value_has_its_own_type(drive, name):
+    """True is not 1, "1" is not 1, and a list that holds the value is not the value, for settings and call alike."""
     good = lambda: token(**WANTED)
     stand = Stand(drive, EC, claim_values=WANTED, honest=good)
     called = Stand(drive, EC)
-    called.accepts(good(), claim_values=WANTED)
+    called.assert_accepted(good(), claim_values=WANTED)
     for value in CONFUSED[name]:
         odd = token(**{**WANTED, name: value})
         stand.drive.current = stand.client
-        stand.refuses(odd, "invalid_claim", name)
+        stand.assert_refused(odd, "invalid_claim", name)
         called.drive.current = called.client
-        called.accepts(odd)
-        called.refuses(odd, "invalid_claim", name, claim_values=WANTED)
-    called.refuses(token(**{**WANTED, name: ...}), "missing_claim", name, claim_values=WANTED)
+        called.assert_accepted(odd)
+        called.assert_refused(odd, "invalid_claim", name, claim_values=WANTED)
+    called.assert_refused(
+        token(**{**WANTED, name: ...}), "missing_claim", name, claim_values=WANTED
+    )
 
 
 @pytest.mark.parametrize("name", ["__proto__", "constructor", "__class__", "toString", "\0"])
 def test_a_claim_s_name_is_only_a_name(drive, name):
-    """It is there or not there, whatever other languages make of it."""
+    """A claim's name has no further meaning, whatever other languages make of it."""
     honest = lambda: token(**{name: "here"})
     stand = Stand(drive, EC, required_claims=[name], honest=honest)
-    stand.refuses(token(), "missing_claim", name)
-    stand.refuses(token(**{name: None}), "missing_claim", name)
-    verified = stand.accepts()
+    stand.assert_refused(token(), "missing_claim", name)
+    stand.assert_refused(token(**{name: None}), "missing_claim", name)
+    verified = stand.assert_accepted()
     assert verified.claims[name] == "here"
     assert type(verified.claims) is dict
 
 
-def test_a_template_s_tenant_is_the_issuer_s_tenant(drive):
-    """The claim must name the tenant that the issuer names, and the application must know it."""
+def test_a_template_s_tenant_must_be_the_issuer_s_tenant(drive):
+    """The claim must name the tenant that the issuer names, and the application must allow it."""
     template = IssuerTemplate("https://login.test/{tid}/v2.0", allowed={"t1", "t2"})
     where = "https://login.test/{}/v2.0".format
     stand = Stand(drive, EC, issuer=template, honest=lambda: token(iss=where("t1"), tid="t1"))
@@ -269,17 +273,17 @@ def test_a_template_s_tenant_is_the_issuer_s_tenant(drive):
         ("t1%2f", "t1%2f"),
         (".*", ".*"),
     ]:
-        stand.refuses(token(iss=where(tenant), tid=claim), "wrong_issuer", "iss")
-    stand.refuses(token(iss=[where("t1")], tid="t1"), "invalid_claim", "iss")
+        stand.assert_refused(token(iss=where(tenant), tid=claim), "wrong_issuer", "iss")
+    stand.assert_refused(token(iss=[where("t1")], tid="t1"), "invalid_claim", "iss")
 
 
-def test_scopes_are_words_or_strings(drive):
-    """A scope of another type is refused, or gives nothing; no part of a word is a scope."""
+def test_scopes_must_be_whole_words(drive):
+    """A scope of another type is refused or gives none, and a part of a word is not a scope."""
     stand = Stand(drive, EC)
     for odd in (1, True, {"admin": 1}, ["a", 1], [["admin"]]):
-        stand.refuses(token(scope=odd), "invalid_claim", "scope")
-        assert stand.accepts(token(scp=odd)).scopes == frozenset()
+        stand.assert_refused(token(scope=odd), "invalid_claim", "scope")
+        assert stand.assert_accepted(token(scp=odd)).scopes == frozenset()
     for told in ("administrator", "admin\n", "Admin", "not-admin", "admin,read", "admin\u00a0x"):
-        assert "admin" not in stand.accepts(token(scope=told)).scopes
-    assert MARKER not in repr(stand.accepts())
-    assert stand.accepts(signed(EC, header_of(EC, scope="admin"))).scopes == frozenset()
+        assert "admin" not in stand.assert_accepted(token(scope=told)).scopes
+    assert MARKER not in repr(stand.assert_accepted())
+    assert stand.assert_accepted(signed(EC, header_of(EC, scope="admin"))).scopes == frozenset()

@@ -1,4 +1,4 @@
-"""Other texts of the same token, and what looks like a token to some other reader."""
+"""Alternative texts of the same token, and texts that other readers accept as a token."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ JUNK = [
 
 
 @pytest.mark.parametrize("algorithm", HONEST)
-def test_no_other_text_of_a_token_is_that_token(drive, algorithm):
-    """Anything put in front of a segment, behind it or into it: refused, so a token has one text."""
+def test_every_other_text_of_a_token_is_refused(drive, algorithm):
+    """Anything put before, behind or inside a segment is refused, so a token has one text."""
     idp = HONEST[algorithm]
     stand = Stand(drive, idp)
     good = honest_token(idp)
-    stand.accepts(good)
+    stand.assert_accepted(good)
     others = []
     for place in range(3):
         for junk in JUNK:
@@ -52,11 +52,11 @@ def test_no_other_text_of_a_token_is_that_token(drive, algorithm):
         assert code in {"malformed_token", "bad_signature", "encrypted_token"}, other
         if not set(other) <= set(ALPHABET + "."):
             assert code == "malformed_token", other
-    stand.accepts(good)
+    stand.assert_accepted(good)
 
 
 def code_of(stand, token):
-    """The code of a refusal, the same for text and octets."""
+    """Return the code of a refusal, which must be the same for text and octets."""
     codes = set()
     for form in (token, token.encode()):
         with pytest.raises(TokenError) as caught:
@@ -66,11 +66,11 @@ def code_of(stand, token):
     return codes.pop()
 
 
-def test_bits_that_no_octet_holds_are_refused(drive):
-    """The last letter has one right form; the others decode alike and are no token, signed or not."""
+def test_stray_bits_are_refused(drive):
+    """The last letter has one correct form; the others decode alike and are refused, signed or not."""
     stand = Stand(drive, EC)
     for place in range(3):
-        for spare in range(3):  # so that the segment ends in any of the ways it can end
+        for spare in range(3):  # so that the segment ends in every possible way
             padding = "x" * spare
             header = octets_of(header_of(EC, x=padding))
             payload = octets_of(claims_of(EC, x=padding))
@@ -82,16 +82,16 @@ def test_bits_that_no_octet_holds_are_refused(drive):
             alike = [one for one in alike if len(one) % 4 and unb64(one) == unb64(text)]
             for other in alike:
                 changed = [*segments[:place], other, *segments[place + 1 :]]
-                stand.refuses(".".join(changed), "malformed_token")
+                stand.assert_refused(".".join(changed), "malformed_token")
                 if place < 2:
                     message = ".".join(changed[:2])
                     resigned = b64(EC._keys.signing.sign(message.encode()))
-                    stand.refuses(f"{message}.{resigned}", "malformed_token")
+                    stand.assert_refused(f"{message}.{resigned}", "malformed_token")
             assert alike or len(text) % 4 == 0
 
 
 def test_the_standard_alphabet_and_padding_are_refused_though_signed(drive):
-    """``+``, ``/`` and ``=`` in header or payload, over a signature that holds for that very text."""
+    """``+``, ``/`` and ``=`` in header or payload are refused, although the signature over that text is valid."""
     stand = Stand(drive, EC)
     sign = EC._keys.signing.sign
     header, payload = octets_of(header_of(EC)), octets_of(claims_of(EC))
@@ -115,7 +115,7 @@ def test_the_standard_alphabet_and_padding_are_refused_though_signed(drive):
     ]
     for first, second in pairs:
         token = f"{first}.{second}.{b64(sign(f'{first}.{second}'.encode()))}"
-        stand.refuses(token, "malformed_token")
+        stand.assert_refused(token, "malformed_token")
 
 
 @pytest.mark.parametrize(
@@ -147,27 +147,29 @@ def test_the_standard_alphabet_and_padding_are_refused_though_signed(drive):
         ),
     ],
 )
-def test_a_good_token_in_other_words_is_refused(drive, around):
-    """What a header, a file or a log puts around it must be taken off by whoever reads that."""
+def test_a_wrapped_good_token_is_refused(drive, around):
+    """A token must be unwrapped from its header, file or log line by the application; a wrapped one is refused."""
     stand = Stand(drive, EC)
     good = honest_token(EC)
-    five = around.count("{}") == 2  # two tokens and one character have five segments
-    stand.refuses(around.replace("{}", good), "encrypted_token" if five else "malformed_token")
-    stand.accepts(good)
+    five = around.count("{}") == 2  # two tokens and one character make five segments
+    stand.assert_refused(
+        around.replace("{}", good), "encrypted_token" if five else "malformed_token"
+    )
+    stand.assert_accepted(good)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 6, 50, 16_000])
-def test_a_number_of_dots_that_no_token_has_is_refused(drive, count):
-    """Fewer or more segments than three: malformed, and thousands of dots cost nothing."""
+def test_a_wrong_number_of_dots_is_refused(drive, count):
+    """Fewer or more segments than three are malformed, and thousands of dots cost nothing."""
     stand = Stand(drive, EC)
     good = honest_token(EC).split(".")
-    stand.refuses("." * count, "malformed_token")
+    stand.assert_refused("." * count, "malformed_token")
     if count < 50 and count != 2:
-        stand.refuses(".".join((good * 17)[: count + 1]), "malformed_token")
+        stand.assert_refused(".".join((good * 17)[: count + 1]), "malformed_token")
 
 
 def test_json_serialisations_are_refused(drive):
-    """Flattened, general, with no signature at all, or as text: the compact form alone is read."""
+    """Only the compact form is read: flattened, general and unsigned JSON are refused, also as text."""
     stand = Stand(drive, EC)
     header, payload, signature = honest_token(EC).split(".")
     entry = {"protected": header, "signature": signature}
@@ -182,12 +184,12 @@ def test_json_serialisations_are_refused(drive):
         [header, payload, signature],
         f"{header}.{payload}.{signature}",
     ]
-    stand.refuses_all([json.dumps(one) for one in forms], "malformed_token")
-    stand.refuses_all(forms[:-1], "malformed_token")
+    stand.assert_all_refused([json.dumps(one) for one in forms], "malformed_token")
+    stand.assert_all_refused(forms[:-1], "malformed_token")
 
 
 def test_a_token_inside_a_json_serialisation_is_refused(drive):
-    """One text that one reader takes for JSON with its own claims, and another for a good token."""
+    """A text that one reader takes for JSON with other claims, and another for a good token, is refused."""
     stand = Stand(drive, EC)
     good = honest_token(EC)
     header, payload, signature = good.split(".")
@@ -198,36 +200,38 @@ def test_a_token_inside_a_json_serialisation_is_refused(drive):
         f'{{"payload":"{payload}","protected":"{header}","signature":"{signature}","a":".{admin}."}}',
         f'{header}.{admin}.{signature}{{"protected":"{header}","payload":"{payload}"}}',
     ]
-    stand.refuses_all(polyglots, "malformed_token")
-    stand.accepts(good)
+    stand.assert_all_refused(polyglots, "malformed_token")
+    stand.assert_accepted(good)
 
 
 def test_encrypted_tokens_are_refused(drive):
-    """Five segments: made with the public key, which everybody has, or of a good token's parts."""
+    """A JWE is refused, whether made with the public key, which everybody has, or from a good token's parts."""
     stand = Stand(drive, RSA)
     header, payload, signature = honest_token(RSA).split(".")
     for alg, enc in [("RSA-OAEP-256", "A256GCM"), ("RSA1_5", "A128CBC-HS256"), ("dir", "A256GCM")]:
         jwe = b64(octets_of({"alg": alg, "enc": enc, "kid": RSA.kid, "cty": "JWT", "zip": "DEF"}))
-        stand.refuses(
+        stand.assert_refused(
             f"{jwe}.{b64(b'k' * 256)}.{b64(b'i' * 12)}.{payload}.{b64(b't' * 16)}",
             "encrypted_token",
         )
-        stand.refuses(f"{jwe}..{b64(b'i' * 12)}.{payload}.", "encrypted_token")
-        stand.refuses(f"{jwe}.{payload}.{signature}", "algorithm_not_allowed")
-    stand.refuses(f"{header}.{payload}.{signature}.{payload}.{signature}", "encrypted_token")
-    stand.refuses("....", "encrypted_token")
+        stand.assert_refused(f"{jwe}..{b64(b'i' * 12)}.{payload}.", "encrypted_token")
+        stand.assert_refused(f"{jwe}.{payload}.{signature}", "algorithm_not_allowed")
+    stand.assert_refused(f"{header}.{payload}.{signature}.{payload}.{signature}", "encrypted_token")
+    stand.assert_refused("....", "encrypted_token")
 
 
-def test_a_token_in_a_token_is_no_claims(drive):
-    """Nested: a good token as the payload of another, with ``cty`` or without; only claims are claims."""
+def test_a_nested_token_is_refused(drive):
+    """A good token as the payload of another is refused, with ``cty`` or without: a payload must be claims."""
     stand = Stand(drive, EC)
     good = honest_token(EC)
     for members in ({"cty": "JWT"}, {}, {"cty": "application/jwt"}):
-        stand.refuses(signed(EC, header_of(EC, **members), good.encode()), "malformed_token")
+        stand.assert_refused(signed(EC, header_of(EC, **members), good.encode()), "malformed_token")
         quoted = json.dumps(good).encode()
-        stand.refuses(signed(EC, header_of(EC, **members), quoted), "malformed_token")
+        stand.assert_refused(signed(EC, header_of(EC, **members), quoted), "malformed_token")
     inner = made_by(MALLORY["ES256"].sign, header_of(EC), claims_of(EC, sub="admin"))
-    verified = stand.accepts(signed(EC, payload=claims_of(EC, sub="u1", jwt=inner, token=good)))
+    verified = stand.assert_accepted(
+        signed(EC, payload=claims_of(EC, sub="u1", jwt=inner, token=good))
+    )
     assert verified.subject == "u1"
 
 
@@ -250,14 +254,14 @@ def test_a_token_in_a_token_is_no_claims(drive):
         "A" * 64,
     ],
 )
-def test_a_word_is_no_token(drive, text):
-    """Nothing is made of nothing."""
-    Stand(drive, EC).refuses(text, "malformed_token")
+def test_a_word_is_not_a_token(drive, text):
+    """A word is refused as a token."""
+    Stand(drive, EC).assert_refused(text, "malformed_token")
 
 
 @pytest.mark.parametrize("kind", ["PEM", "SSH", "certificate", "XML", "JWKS"])
-def test_a_document_is_no_token(drive, kind):
-    """PEM, SAML, a key set: whatever else is handed around."""
+def test_a_document_is_not_a_token(drive, kind):
+    """PEM, SAML and key sets are refused as tokens."""
     text = {
         "PEM": "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n",
         "SSH": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA.B.C",
@@ -265,11 +269,11 @@ def test_a_document_is_no_token(drive, kind):
         "XML": "<saml:Assertion ID='a.b.c'/>",
         "JWKS": json.dumps(EC.jwks()),
     }[kind]
-    Stand(drive, EC).refuses(text, "malformed_token")
+    Stand(drive, EC).assert_refused(text, "malformed_token")
 
 
-def test_what_is_neither_text_nor_octets_is_no_token(drive):
-    """Not even something that would become a good token when asked for its text."""
+def test_anything_but_text_and_octets_is_not_a_token(drive):
+    """An object whose str() is a good token is refused, like any other type."""
     good = honest_token(EC)
 
     class Sly:
@@ -285,16 +289,16 @@ def test_what_is_neither_text_nor_octets_is_no_token(drive):
     stand = Stand(drive, EC)
     others = [None, 1, True, [good], (good,), {"token": good}, Sly(), bytearray(good.encode())]
     others += [memoryview(good.encode()), parts_of(good), object()]
-    stand.refuses_all(others, "malformed_token")
+    stand.assert_all_refused(others, "malformed_token")
 
 
 def test_a_token_in_another_encoding_is_refused(drive):
-    """UTF-16 and UTF-32 octets, and letters that fold to ASCII, are no other way to write it."""
+    """UTF-16 and UTF-32 octets, and letters that fold to ASCII, are refused."""
     stand = Stand(drive, EC)
     good = honest_token(EC)
     wide = "".join(chr(ord(one) + 0xFEE0) if one != "." else one for one in good)
     codecs = ("utf-16", "utf-16-le", "utf-32", "utf-8-sig", "utf-7")
     octets = [good.encode(one) for one in codecs if good.encode(one) != good.encode()]
-    stand.refuses_all(
+    stand.assert_all_refused(
         [*octets, wide, wide.encode(), good.replace("e", "\u0435", 1)], "malformed_token"
     )

@@ -1,4 +1,4 @@
-"""Key sets with keys that must verify nothing: for encryption, weak, broken, private, of another kind."""
+"""Key sets whose keys must verify nothing: for encryption, weak, broken, private, of another kind."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from jwks_client.testing._keys.signing_key import SigningKey
 ODD = {name: own_key(name, "odd") for name in ("RS256", "ES256", "Ed25519")}
 
 
-def refused_beside(drive, idp, entry, token, *, reason=None):
-    """An entry verifies nothing, and costs the honest key beside it nothing, wherever it stands."""
+def assert_unusable_beside(drive, idp, entry, token, *, reason=None):
+    """Assert that an entry verifies nothing and leaves the honest key beside it alone, in either position."""
     for entries in ((entry, entry_of(idp)), (entry_of(idp), entry)):
         stand = Stand(drive, idp, jwks=document(*entries))
-        stand.refuses_all([token], "unknown_key")
+        stand.assert_all_refused([token], "unknown_key")
         (unusable,) = stand.drive.keys().unusable
         assert reason is None or unusable.code == reason
     return stand
 
 
 def truly(idp, key, **members):
-    """A token that the key of an odd entry signed, truly."""
+    """Return a token with a valid signature by the key of an odd entry."""
     return made_by(key.sign, header_of(idp, kid=key.kid, **members), claims_of(idp, sub="admin"))
 
 
@@ -77,29 +77,30 @@ NOT_FOR_SIGNATURES = {
 
 FINE = [
     *({}, {"use": ...}, {"key_ops": ["verify"]}, {"key_ops": ["sign", "verify"]}, {"alg": ...}),
-    # Serializers write absent members so. An empty use names no other use, an empty list of
+    # Serializers write absent members so. An empty use does not name another use, an empty list of
+    # operations does not name another operation, and an empty alg does not name another algorithm.
     # operations no other operation, and an empty alg no other algorithm.
     *({"use": ""}, {"use": None}, {"key_ops": []}, {"key_ops": None}, {"alg": None}, {"alg": ""}),
-    # An empty private member holds no secret: who reads the set cannot sign with it.
+    # An empty private member holds no secret: a reader of the set cannot sign with it.
     *({"d": None}, {"d": ""}, {"oth": []}, {"k": None}, {"priv": ""}),
 ]
 
 
 @pytest.mark.parametrize("members", FINE, ids=repr)
 @pytest.mark.parametrize("algorithm", ODD)
-def test_a_key_that_is_for_signatures_verifies_them(drive, algorithm, members):
-    """So what follows is refused for what it says, and for nothing else."""
+def test_a_key_for_signatures_verifies_them(drive, algorithm, members):
+    """A key for signatures verifies, so the refusals below are due to their own fault."""
     idp, key = {"RS256": RSA, "ES256": EC, "Ed25519": ED}[algorithm], ODD[algorithm]
     entry = {name: value for name, value in {**key.jwk(), **members}.items() if value is not ...}
-    Stand(drive, idp, jwks=document(entry_of(idp), entry)).accepts(truly(idp, key))
+    Stand(drive, idp, jwks=document(entry_of(idp), entry)).assert_accepted(truly(idp, key))
 
 
 @pytest.mark.parametrize("members", NOT_FOR_SIGNATURES.values(), ids=NOT_FOR_SIGNATURES)
 @pytest.mark.parametrize("algorithm", ODD)
-def test_a_key_that_is_not_for_signatures_verifies_none(drive, algorithm, members):
-    """What says that it is for encryption, or does not say plainly that it is for this, is not used."""
+def test_a_key_for_another_use_verifies_nothing(drive, algorithm, members):
+    """A key for encryption, or one that does not plainly state verification, is not used."""
     idp, key = {"RS256": RSA, "ES256": EC, "Ed25519": ED}[algorithm], ODD[algorithm]
-    refused_beside(drive, idp, {**key.jwk(), **members}, truly(idp, key))
+    assert_unusable_beside(drive, idp, {**key.jwk(), **members}, truly(idp, key))
 
 
 def rsa_jwk(n, e, **members):
@@ -116,32 +117,32 @@ def rsa_jwk(n, e, **members):
 
 @pytest.mark.parametrize("bits", [512, 768, 1024, 2040, 2047])
 def test_a_short_rsa_key_is_refused(drive, bits):
-    """Under 2048 bits nothing is verified, be the signature ever so true."""
-    if bits < 1024:  # which nobody can make here any more
+    """An RSA key under 2048 bits verifies nothing, even if the signature is valid."""
+    if bits < 1024:  # cryptography can no longer generate such a key
         entry = rsa_jwk(2**bits - 1, 65537)
-        refused_beside(drive, RSA, entry, truly(RSA, ODD["RS256"]), reason="weak_key")
+        assert_unusable_beside(drive, RSA, entry, truly(RSA, ODD["RS256"]), reason="weak_key")
         return
     key = rsa_key(bits)
-    refused_beside(drive, RSA, key.jwk(), truly(RSA, key), reason="weak_key")
+    assert_unusable_beside(drive, RSA, key.jwk(), truly(RSA, key), reason="weak_key")
     padded = {**key.jwk(), "n": b64(b"\0" * 64 + unb64(key.jwk()["n"]))}
-    refused_beside(drive, RSA, padded, truly(RSA, key), reason="weak_key")
+    assert_unusable_beside(drive, RSA, padded, truly(RSA, key), reason="weak_key")
 
 
 def test_a_huge_rsa_key_is_refused(drive):
-    """Beyond 8192 bits a verification would cost too much; the entry is not used."""
+    """An RSA key over 8192 bits is not used, because a verification would cost too much."""
     for bits in (8193, 16_384, 100_000):
-        refused_beside(drive, RSA, rsa_jwk(2**bits - 1, 65537), truly(RSA, ODD["RS256"]))
+        assert_unusable_beside(drive, RSA, rsa_jwk(2**bits - 1, 65537), truly(RSA, ODD["RS256"]))
 
 
 @pytest.mark.parametrize("e", [0, 1, 2, 4, 65536, 2**32, 2**32 + 1, 2**64 + 1, 2**2047 + 1])
-def test_an_rsa_exponent_that_proves_nothing_is_refused(drive, e):
-    """With e = 1 the padded digest is its own signature; even ones and giants are no better."""
+def test_an_unsafe_rsa_exponent_is_refused(drive, e):
+    """With e = 1 the padded digest is its own signature; even and huge exponents are refused too."""
     n = number(ODD["RS256"].jwk()["n"])
-    refused_beside(drive, RSA, rsa_jwk(n, e), truly(RSA, ODD["RS256"]))
+    assert_unusable_beside(drive, RSA, rsa_jwk(n, e), truly(RSA, ODD["RS256"]))
 
 
-def test_with_an_exponent_of_1_anybody_signs(drive):
-    """And that signature, made without any key, is refused here."""
+def test_a_signature_for_an_exponent_of_1_is_refused(drive):
+    """A signature that was made without a key, for an exponent of 1, is refused."""
     n = number(ODD["RS256"].jwk()["n"])
     info = bytes.fromhex("3031300d060960864801650304020105000420")
 
@@ -150,7 +151,7 @@ def test_with_an_exponent_of_1_anybody_signs(drive):
         return b"\0\1" + b"\xff" * (254 - len(tail)) + tail
 
     token = made_by(sign, header_of(RSA, kid="odd"), claims_of(RSA, sub="admin"))
-    refused_beside(drive, RSA, rsa_jwk(n, 1), token, reason="weak_key")
+    assert_unusable_beside(drive, RSA, rsa_jwk(n, 1), token, reason="weak_key")
 
 
 BROKEN_RSA = {
@@ -176,9 +177,9 @@ BROKEN_RSA = {
 
 @pytest.mark.parametrize("members", BROKEN_RSA.values(), ids=BROKEN_RSA)
 def test_a_broken_rsa_entry_verifies_nothing(drive, members):
-    """And raises nothing."""
+    """A broken RSA entry verifies nothing and raises nothing."""
     entry = {n: v for n, v in {**ODD["RS256"].jwk(), **members}.items() if v is not ...}
-    refused_beside(drive, RSA, entry, truly(RSA, ODD["RS256"]))
+    assert_unusable_beside(drive, RSA, entry, truly(RSA, ODD["RS256"]))
 
 
 X, Y = (ODD["ES256"].jwk()[one] for one in ("x", "y"))
@@ -215,10 +216,10 @@ BROKEN_EC = {
 
 
 @pytest.mark.parametrize("members", BROKEN_EC.values(), ids=BROKEN_EC)
-def test_a_point_that_is_none_verifies_nothing(drive, members):
-    """Off its curve, beyond the field, on another curve: the entry is not used, and nothing is raised."""
+def test_an_invalid_point_verifies_nothing(drive, members):
+    """A point off its curve, beyond the field, or on another curve is not used, and nothing is raised."""
     entry = {n: v for n, v in {**ODD["ES256"].jwk(), **members}.items() if v is not ...}
-    refused_beside(drive, EC, entry, truly(EC, ODD["ES256"]))
+    assert_unusable_beside(drive, EC, entry, truly(EC, ODD["ES256"]))
 
 
 BROKEN_OKP = {
@@ -236,22 +237,24 @@ BROKEN_OKP = {
 
 
 @pytest.mark.parametrize("members", BROKEN_OKP.values(), ids=BROKEN_OKP)
-def test_a_curve_that_does_not_sign_verifies_nothing(drive, members):
-    """X25519 is for agreement; an Ed25519 key has 32 octets."""
+def test_a_curve_that_cannot_sign_verifies_nothing(drive, members):
+    """X25519 is for key agreement, and an Ed25519 key must have 32 octets."""
     entry = {n: v for n, v in {**ODD["Ed25519"].jwk(), **members}.items() if v is not ...}
-    refused_beside(drive, ED, entry, truly(ED, ODD["Ed25519"]))
+    assert_unusable_beside(drive, ED, entry, truly(ED, ODD["Ed25519"]))
 
 
 PRIVATE = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"]
 
 
 @pytest.mark.parametrize("member", PRIVATE)
-def test_a_key_whose_secret_is_out_verifies_nothing(drive, member):
-    """Whoever reads the set could sign with it; and nobody is told the secret."""
+def test_a_published_private_key_verifies_nothing(drive, member):
+    """Any reader of the set could sign with a published private key, so it is not used, and the secret is not shown."""
     secret = b64(b"the-secret-that-was-published")
     for name, idp in {"RS256": RSA, "ES256": EC, "Ed25519": ED}.items():
         entry = {**ODD[name].jwk(), member: secret}
-        stand = refused_beside(drive, idp, entry, truly(idp, ODD[name]), reason="private_key")
+        stand = assert_unusable_beside(
+            drive, idp, entry, truly(idp, ODD[name]), reason="private_key"
+        )
         token = truly(idp, ODD[name])
         told = f"{stand.drive.keys().unusable!r}{stand.events!r}{stand.drive.explain(token)}"
         assert secret not in told
@@ -260,14 +263,14 @@ def test_a_key_whose_secret_is_out_verifies_nothing(drive, member):
 @pytest.mark.parametrize(
     "curve", [ec.SECP384R1, ec.SECP521R1, ec.SECP256K1], ids=lambda one: one.name
 )
-def test_a_key_of_another_curve_under_a_token_s_kid_is_no_key_for_it(drive, curve):
-    """The set's key decides which algorithm there is; a token for ES256 finds none that fits."""
+def test_a_key_of_another_curve_under_a_token_s_kid_does_not_fit(drive, curve):
+    """The set's key decides the algorithm, so a token for ES256 does not fit a key of another curve under its kid."""
     name = {"secp384r1": "ES384", "secp521r1": "ES512", "secp256k1": "ES256K"}[curve.name]
     key = SigningKey("odd", name, ec.generate_private_key(curve()))
     entry = {n: v for n, v in key.jwk().items() if n != "alg"}
     stand = Stand(drive, EC, jwks=document(entry_of(EC), entry))
-    stand.refuses(truly(EC, key), "algorithm_not_allowed")
-    stand.refuses(truly(EC, key, alg=name), "algorithm_not_allowed")
+    stand.assert_refused(truly(EC, key), "algorithm_not_allowed")
+    stand.assert_refused(truly(EC, key, alg=name), "algorithm_not_allowed")
 
 
 USELESS = {
@@ -286,8 +289,8 @@ USELESS = {
 
 
 @pytest.mark.parametrize("entries", USELESS.values(), ids=USELESS)
-def test_a_set_without_a_usable_key_is_none(drive, idp, entries):
-    """It replaces nothing: the keys that were there go on, and a cold client says that nobody knows."""
+def test_a_set_without_a_usable_key_is_a_failed_fetch(drive, idp, entries):
+    """A set without a usable key replaces nothing: cached keys stay, and a cold client raises KeysUnavailableError."""
     drive.client(idp)
     good = idp.issue()
     idp.fail(json.dumps({"keys": entries}).encode())
@@ -303,12 +306,14 @@ def test_a_set_without_a_usable_key_is_none(drive, idp, entries):
     assert drive.verify(good).subject == "u1"
 
 
-def test_two_keys_of_one_kid_are_both_tried_and_no_third(drive):
-    """The same name twice with other material: a signature of either holds, of nobody else's."""
+def test_two_keys_of_one_kid_are_both_tried(drive):
+    """Two keys share a kid: a signature by either is valid, and by any third key is not."""
     twin = own_key("ES256", "key-1")
     stand = Stand(drive, EC, jwks=document(twin.jwk(), entry_of(EC)))
-    stand.accepts(made_by(twin.sign, header_of(EC), claims_of(EC)))
-    stand.refuses(made_by(MALLORY["ES256"].sign, header_of(EC), claims_of(EC)), "bad_signature")
+    stand.assert_accepted(made_by(twin.sign, header_of(EC), claims_of(EC)))
+    stand.assert_refused(
+        made_by(MALLORY["ES256"].sign, header_of(EC), claims_of(EC)), "bad_signature"
+    )
     enc = {**twin.jwk(), "use": "enc"}
     only = Stand(drive, EC, jwks=document(enc, entry_of(EC)))
-    only.refuses(made_by(twin.sign, header_of(EC), claims_of(EC)), "bad_signature")
+    only.assert_refused(made_by(twin.sign, header_of(EC), claims_of(EC)), "bad_signature")

@@ -1,4 +1,4 @@
-"""One text that two readers read differently: repeated members, odd encodings, depth (RFC 8725, 2.6)."""
+"""Texts that two readers read differently: repeated members, odd encodings, depth (RFC 8725, 2.6)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEADER = octets_of(header_of(EC))
 
 
 def before(octets, more):
-    """An object with more members in front of its own."""
+    """Return an object with extra members in front of its own."""
     return b"{" + more + b"," + octets[1:]
 
 
@@ -40,9 +40,9 @@ def behind(octets, more):
     "more",
     [b'"alg":"none"', b'"alg":"ES256"', b'"kid":"evil"', b'"typ":"x"', b'"\\u0061lg":"none"'],
 )
-def test_a_header_that_says_a_thing_twice_is_refused(drive, place, more):
-    """First or last, the same or another value, also where one is spelt with an escape."""
-    Stand(drive, EC).refuses(signed(EC, place(HEADER, more)), "malformed_token")
+def test_a_header_with_a_repeated_member_is_refused(drive, place, more):
+    """A repeated header member is refused, first or last, with the same or another value, escaped or not."""
+    Stand(drive, EC).assert_refused(signed(EC, place(HEADER, more)), "malformed_token")
 
 
 @pytest.mark.parametrize("place", [before, behind])
@@ -54,17 +54,17 @@ def test_a_header_that_says_a_thing_twice_is_refused(drive, place, more):
         *(b'"a":{"":0,"":0}', b'"a":{"b":{"c":{"d":1,"d":2}}}'),
     ],
 )
-def test_claims_that_say_a_thing_twice_are_refused(drive, place, more):
-    """At the top and at any depth."""
-    Stand(drive, EC).refuses(signed(EC, payload=place(CLAIMS, more)), "malformed_token")
+def test_claims_with_a_repeated_member_are_refused(drive, place, more):
+    """A repeated claim is refused at the top and at any depth."""
+    Stand(drive, EC).assert_refused(signed(EC, payload=place(CLAIMS, more)), "malformed_token")
 
 
-def test_names_that_merely_look_alike_are_two(drive):
-    """Members are compared as they are: ``Exp`` is not ``exp``, and neither hides the other."""
+def test_names_that_look_alike_are_different(drive):
+    """Members are compared exactly: ``Exp`` is not ``exp``, and neither hides the other."""
     stand = Stand(drive, EC)
     for name in ("Exp", "EXP", "exp ", "exp\0", "\u0435xp", "ex\u200bp"):
-        stand.accepts(signed(EC, payload=claims_of(EC, **{name: 1})))
-        stand.refuses(
+        stand.assert_accepted(signed(EC, payload=claims_of(EC, **{name: 1})))
+        stand.assert_refused(
             signed(EC, payload=claims_of(EC, exp=..., **{name: NOW + 60})), "missing_claim", "exp"
         )
 
@@ -102,37 +102,39 @@ NOT_JSON["UTF-16"] = CLAIMS.decode().encode("utf-16")
 
 
 @pytest.mark.parametrize("octets", NOT_JSON.values(), ids=NOT_JSON)
-def test_what_is_not_plain_json_is_refused(drive, octets):
-    """As payload and as header, though the key signed these very octets."""
+def test_anything_but_plain_json_is_refused(drive, octets):
+    """A text that is not plain JSON is refused as payload and as header, although the key signed it."""
     stand = Stand(drive, EC)
-    stand.refuses(signed(EC, payload=octets), "malformed_token")
-    stand.refuses(signed(EC, header=octets.replace(CLAIMS, HEADER)), "malformed_token")
+    stand.assert_refused(signed(EC, payload=octets), "malformed_token")
+    stand.assert_refused(signed(EC, header=octets.replace(CLAIMS, HEADER)), "malformed_token")
 
 
 @pytest.mark.parametrize("levels", [33, 100, 1_000, 6_000])
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")], ids=["[", "{"])
 def test_nesting_beyond_32_levels_is_refused(drive, levels, opening, closing):
-    """No recursion error, no crash: the levels are counted, in header and payload, closed or not."""
+    """Levels are counted in header and payload, closed or not, so deep nesting raises no recursion error."""
     depth = min(levels, 2_000) if len(opening) > 1 else levels
     inner = depth - 1
     deep = opening * inner + b"1" + closing * inner
     stand = Stand(drive, EC)
-    stand.refuses(signed(EC, payload=before(CLAIMS, b'"a":' + deep)), "malformed_token")
-    stand.refuses(signed(EC, payload=opening * depth), "malformed_token")
+    stand.assert_refused(signed(EC, payload=before(CLAIMS, b'"a":' + deep)), "malformed_token")
+    stand.assert_refused(signed(EC, payload=opening * depth), "malformed_token")
     header = before(HEADER, b'"a":' + deep)
     small = len(header) < 3000
-    stand.refuses(signed(EC, header=header), "malformed_token" if small else "token_too_large")
+    stand.assert_refused(
+        signed(EC, header=header), "malformed_token" if small else "token_too_large"
+    )
 
 
 def test_32_levels_are_read(drive):
-    """And brackets in a text are no levels."""
+    """32 levels are read, and brackets in a text do not count."""
     stand = Stand(drive, EC)
-    stand.accepts(signed(EC, payload=before(CLAIMS, b'"a":' + b"[" * 31 + b"]" * 31)))
-    stand.accepts(signed(EC, payload=claims_of(EC, a="[" * 500, b="{" * 500)))
+    stand.assert_accepted(signed(EC, payload=before(CLAIMS, b'"a":' + b"[" * 31 + b"]" * 31)))
+    stand.assert_accepted(signed(EC, payload=claims_of(EC, a="[" * 500, b="{" * 500)))
 
 
 def twice(entry, more):
-    """A key set of one entry that has a member twice, and a good one."""
+    """Return a key set of one entry with a repeated member, and a good entry."""
     return f'{{"keys":[{json.dumps(entry)[:-1]},{more}}},{json.dumps(entry_of(EC))}]}}'.encode()
 
 
@@ -140,14 +142,14 @@ def twice(entry, more):
     "more",
     ['"kid":"other"', '"x":"AA"', '"use":"enc"', '"alg":"ES256"', '"kty":"oct"'],
 )
-def test_a_key_that_says_a_thing_twice_verifies_nothing(drive, more):
-    """Under none of its names, and the good key beside it is as good as before."""
+def test_a_key_with_a_repeated_member_verifies_nothing(drive, more):
+    """An entry with a repeated member verifies nothing under either value, and the good key beside it stays usable."""
     key = own_key("ES256", "odd")
     EC.fail(twice(key.jwk(), more))
     stand = Stand(drive, EC)
     for kid in ("odd", "other"):
         token = made_by(key.sign, header_of(EC, kid=kid), claims_of(EC))
-        stand.refuses(token, "unknown_key")
+        stand.assert_refused(token, "unknown_key")
 
 
 @pytest.mark.parametrize(
@@ -160,8 +162,8 @@ def test_a_key_that_says_a_thing_twice_verifies_nothing(drive, more):
         b'{"k\\u0065ys":[],"keys":%s}',
     ],
 )
-def test_a_key_set_that_says_a_thing_twice_is_none(drive, idp, body):
-    """It is a failed fetch, and the set that was there stays."""
+def test_a_key_set_with_a_repeated_member_is_a_failed_fetch(drive, idp, body):
+    """A set with a repeated `keys` member is a failed fetch, and the cached set stays."""
     drive.client(idp)
     good = json.dumps(idp.jwks()["keys"]).encode()
     idp.fail(body.replace(b"%s", good))

@@ -1,4 +1,4 @@
-"""Answers that an attacker gives in the provider's place, and tokens made to spoil what the client remembers."""
+"""Responses that an attacker gives in the provider's place, and tokens that are meant to spoil the client's memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from jwks_client.testing import FakeClock, FakeProvider
     "target", [f"{EVIL}/jwks.json", "//attacker.test/", "http://127.0.0.1/", "/other"]
 )
 def test_a_redirect_is_not_followed(drive, idp, status, target):
-    """Not even to the same host: no request goes there, no header with it, and no key comes from there."""
+    """A redirect gets no request, not even on the same host: no header goes there, and no key comes from there."""
     answers = {idp.jwks_url: (status, EVIL_SET, {"Location": target})}
     network = Noted(Scripted(answers))
     secret = dataclasses.replace(idp.provider, headers={"Authorization": "Basic c2VjcmV0"})
@@ -49,8 +49,8 @@ def test_a_redirect_is_not_followed(drive, idp, status, target):
     assert set(network.urls) == {idp.jwks_url}
 
 
-def test_a_client_told_to_follow_redirects_does_not_either(drive, idp):
-    """An injected HTTP client's own setting does not count."""
+def test_a_client_configured_to_follow_redirects_does_not_follow_either(drive, idp):
+    """An injected HTTP client's own redirect setting does not count."""
     network = Noted(Scripted({idp.jwks_url: (302, b"", {"Location": f"{EVIL}/jwks"})}))
     kind = httpx.Client if drive.kind == "sync" else httpx.AsyncClient
     http = kind(transport=network, follow_redirects=True)
@@ -84,8 +84,8 @@ WRONG_ANSWERS = {
 
 
 @pytest.mark.parametrize("answer", WRONG_ANSWERS.values(), ids=WRONG_ANSWERS)
-def test_a_wrong_answer_brings_no_key_and_takes_none_away(drive, idp, answer):
-    """Other statuses, other documents: the attacker's key in them is not used, the good set stays."""
+def test_a_wrong_response_adds_no_key_and_removes_none(drive, idp, answer):
+    """Other statuses and documents bring no attacker's key, and the good set stays."""
     answers = {idp.jwks_url: answer}
     network = Noted(Scripted(answers))
     drive.client(idp.provider, transport=network, clock=idp.clock)
@@ -104,8 +104,8 @@ def test_a_wrong_answer_brings_no_key_and_takes_none_away(drive, idp, answer):
         assert drive.verify(token).subject == "u1"
 
 
-def test_keys_of_one_provider_do_not_speak_for_another(drive, clock):
-    """Two providers of one client with equal kids: each is verified by its own key set alone."""
+def test_keys_of_one_provider_do_not_verify_for_another(drive, clock):
+    """Two providers of one client with equal kids are each verified by their own key set only."""
     first = FakeProvider("https://first.test", clock=clock)
     second = FakeProvider("https://second.test", clock=clock)
     drive.client(first, second)
@@ -117,8 +117,8 @@ def test_keys_of_one_provider_do_not_speak_for_another(drive, clock):
         assert drive.verify(idp.issue(jti="again")).issuer == idp.issuer
 
 
-def test_what_reads_alike_when_joined_stays_apart(drive, clock):
-    """An issuer that ends where another's kid begins makes no common entry in any memory."""
+def test_names_that_are_equal_when_joined_stay_apart(drive, clock):
+    """An issuer that ends where another's kid begins shares no entry in any memory."""
     first = FakeProvider("https://a.test", clock=clock)
     second = FakeProvider("https://a.test/b:key", clock=clock)
     drive.client(first, second, transport=ByPath([first, second]))
@@ -130,7 +130,7 @@ def test_what_reads_alike_when_joined_stays_apart(drive, clock):
 
 
 class ByPath(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Several providers at one host, told apart by the whole URL of their key sets."""
+    """Several providers at one host, distinguished by the whole URL of their key sets."""
 
     def __init__(self, fakes):
         self.sets = {one.jwks_url: one for one in fakes}
@@ -142,8 +142,8 @@ class ByPath(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return self.handle_request(request)
 
 
-def test_a_kid_that_is_not_there_yet_can_still_come(drive, idp):
-    """An attacker who names the next kid beforehand delays it by seconds, and takes nothing else."""
+def test_a_kid_that_was_asked_for_in_advance_can_still_come(drive, idp):
+    """An attacker who uses the next kid in advance delays it by seconds and nothing else."""
     clock = idp.clock
     assert isinstance(clock, FakeClock)
     drive.client(idp)
@@ -157,8 +157,8 @@ def test_a_kid_that_is_not_there_yet_can_still_come(drive, idp):
     assert code_of(drive, early) == "bad_signature"
 
 
-def test_a_flood_of_names_fetches_little_and_locks_nobody_out(drive, idp):
-    """2000 kids that nobody has: a few fetches, known keys never slower, memory of the size it was."""
+def test_a_flood_of_kids_fetches_little_and_locks_nobody_out(drive, idp):
+    """2000 unknown kids cause a few fetches; known keys stay as fast, and memory stays as small."""
     drive.client(idp, cache=CachePolicy(negative_kids=64))
     drive.verify(idp.issue())
     for n in range(2_000):
@@ -185,7 +185,7 @@ CONDEMNED = {
 
 @pytest.mark.parametrize("make", CONDEMNED.values(), ids=CONDEMNED)
 def test_a_token_that_is_refused_anyway_fetches_nothing(drive, idp, make):
-    """Cold or warm: no stranger makes the client ask the provider with a token that cannot be good."""
+    """A token that cannot be good causes no request, with keys cached or not."""
     drive.client(idp)
     for _ in range(3):
         with pytest.raises(TokenError):
@@ -197,8 +197,8 @@ def test_a_token_that_is_refused_anyway_fetches_nothing(drive, idp, make):
     assert len(idp.requests) == 1
 
 
-def test_an_answer_cannot_bring_a_key_back_once_it_is_gone(drive, idp):
-    """304 to nothing, an old ETag, a withdrawn key in a failed answer: what was withdrawn stays so."""
+def test_a_response_cannot_bring_back_a_withdrawn_key(drive, idp):
+    """A 304 without a condition, an old ETag, or a withdrawn key in a failed response brings no key back."""
     old = idp.kid
     drive.client(idp)
     token = idp.issue()
@@ -212,7 +212,9 @@ def test_an_answer_cannot_bring_a_key_back_once_it_is_gone(drive, idp):
         idp.fail(how)
         with pytest.raises(KeysUnavailableError):
             drive.refresh()
-        assert code_of(drive, token) == code  # 503: while nobody answers, it might be a new key's
+        assert (
+            code_of(drive, token) == code
+        )  # 503: while the provider fails, it might be a new key's
     idp.recover()
     drive.refresh()
     assert drive.verify(idp.issue()).key_id != old

@@ -1,4 +1,4 @@
-"""What a refusal tells: no token, no claim, no key and no secret, in any text, log, event, pickle or chain."""
+"""What a refusal reveals: no token, claim, key or secret, in any text, log, event, pickle or chain."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ EVIL = MALLORY["ES256"]
 
 
 def token(header=None, **claims):
-    """A truly signed token with a secret in every claim that leaves room for one."""
+    """Return a token with a valid signature and a secret in every claim that leaves room for one."""
     told = {"sub": SECRET, "jti": SECRET, "email": SECRET, SECRET: [SECRET], "deep": {"a": SECRET}}
     return signed(EC, header_of(EC, **(header or {})), claims_of(EC, **{**told, **claims}))
 
 
 def forged(header=None, **claims):
-    """The same of the attacker's making."""
+    """Return such a token forged by the attacker."""
     told = claims_of(EC, **{"sub": SECRET, "email": SECRET, **claims})
     return made_by(EVIL.sign, header_of(EC, **(header or {})), told)
 
@@ -81,13 +81,13 @@ REFUSED = {
 }
 
 
-def test_no_code_is_left_out():
-    """Every code that a token can bring about is attacked below."""
+def test_every_code_is_attacked():
+    """Every code that a token can cause is attacked below."""
     assert set(REFUSED) == set(TOKEN_ERROR_CODES)
 
 
 def texts_of(error):
-    """Everything that a program might write down of an error, its whole chain included."""
+    """Return every text that a program might log of an error, its whole chain included."""
     yield from (str(error), repr(error), repr(error.args), repr(vars(error)), f"{error!s:>5}")
     yield "".join(traceback.format_exception(error))
     yield from traceback.format_exception_only(error)
@@ -111,7 +111,7 @@ def texts_of(error):
 
 
 def parts_that_tell(raw):
-    """The token, its segments, and any long piece of them."""
+    """Return the token, its segments, and every long part of them."""
     segments = raw.split(".")
     pieces = [
         segment[at : at + 24] for segment in segments[1:] for at in range(0, len(segment) - 24, 24)
@@ -120,8 +120,8 @@ def parts_that_tell(raw):
 
 
 @pytest.mark.parametrize("code", REFUSED)
-def test_a_refusal_tells_nothing_of_the_token(drive, caplog, code):
-    """Neither the error in any form, nor events, nor log lines, whether the signature held or not."""
+def test_a_refusal_reveals_nothing_of_the_token(drive, caplog, code):
+    """Neither an error in any form, nor an event, nor a log line shows the token, with a valid signature or not."""
     raw, fields = REFUSED[code]
     fields = dict(fields)
     caplog.set_level(logging.DEBUG)
@@ -148,13 +148,13 @@ def test_a_refusal_tells_nothing_of_the_token(drive, caplog, code):
             assert SECRET not in text
             assert not [piece for piece in parts_that_tell(raw) if piece in text]
     assert len(events) == 2
-    good = Stand(drive, EC).accepts()
+    good = Stand(drive, EC).assert_accepted()
     assert good.subject == "u1"
 
 
 @pytest.mark.parametrize("code", [one for one in REFUSED if one != "unknown_issuer"])
-def test_an_error_says_what_was_expected_and_not_what_came(drive, code):
-    """``expected`` and ``message`` are the application's own words."""
+def test_an_error_shows_what_was_expected_and_not_what_came(drive, code):
+    """``expected`` and ``message`` are made of the application's settings, not of the token."""
     raw, fields = REFUSED[code]
     drive.client(without_network(EC, **fields), clock=CLOCK)
     with pytest.raises(TokenError) as caught:
@@ -165,7 +165,7 @@ def test_an_error_says_what_was_expected_and_not_what_came(drive, code):
 
 @pytest.mark.parametrize("code", REFUSED)
 def test_no_frame_of_a_refusal_holds_the_token(drive, code):
-    """Error trackers record local variables: only `verify` itself, which was given it, has the token."""
+    """Error trackers record local variables: only `verify` itself, which is given the token, has it."""
     raw, fields = REFUSED[code]
     fields = dict(fields)
     other = without_network(EC, name="other", issuer="https://other.test")
@@ -177,7 +177,7 @@ def test_no_frame_of_a_refusal_holds_the_token(drive, code):
 
 
 def test_no_frame_of_an_outage_holds_the_token(drive, idp):
-    """The same where the keys are unavailable."""
+    """In an outage, too, no frame but that of `verify` holds the token."""
     idp.fail(503)
     drive.client(idp.provider, transport=idp.transport, clock=idp.clock)
     raw = idp.issue()
@@ -187,7 +187,7 @@ def test_no_frame_of_an_outage_holds_the_token(drive, idp):
 
 
 def holders(error, raw):
-    """Functions of the library, and those of their variables that show the end of the token."""
+    """Return the library's functions with those of their variables that show the end of the token."""
     home = str(Path(jwks_client.__file__).parent)
     return [
         f"{frame.f_code.co_name}: {name}"
@@ -198,8 +198,8 @@ def holders(error, raw):
     ]
 
 
-def test_a_check_s_own_words_are_its_cause_alone(drive, caplog):
-    """What the application raised is kept for the application: no message, event or log line repeats it."""
+def test_a_check_s_exception_is_only_the_cause(drive, caplog):
+    """The application's exception is kept as the cause; no message, event or log line repeats it."""
     caplog.set_level(logging.DEBUG)
     events = []
     drive.client(
@@ -215,10 +215,10 @@ def test_a_check_s_own_words_are_its_cause_alone(drive, caplog):
     assert SECRET.encode() not in pickle.dumps(error)
 
 
-def test_a_verified_token_shows_nothing_of_itself(drive):
-    """Its repr has no claim and no token; pickled, it has no token."""
+def test_a_verified_token_hides_its_content(drive):
+    """A verified token's repr shows no claim and no token, and its pickle holds no token."""
     raw = token()
-    verified = Stand(drive, EC).accepts(raw)
+    verified = Stand(drive, EC).assert_accepted(raw)
     assert verified.subject == SECRET
     for text in (
         repr(verified),
@@ -240,7 +240,7 @@ def test_a_verified_token_shows_nothing_of_itself(drive):
 
 
 def test_an_explanation_does_not_repeat_the_token(drive):
-    """It is for people, who may paste it somewhere: neither the token nor its signature is in it."""
+    """An explanation is for people, who may paste it anywhere, so it holds neither the token nor its signature."""
     drive.client(without_network(EC), clock=CLOCK)
     for raw in (
         token(),
@@ -266,8 +266,8 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("how", FAILURES.values(), ids=FAILURES)
-def test_a_failed_fetch_tells_no_secret(drive, idp, caplog, how):
-    """Neither the application's header, nor what the body said, nor the token that asked."""
+def test_a_failed_fetch_reveals_no_secret(drive, idp, caplog, how):
+    """A failed fetch shows neither the application's header, nor the body, nor the token."""
     caplog.set_level(logging.DEBUG)
     events = []
     provider = dataclasses.replace(idp.provider, headers={"Authorization": f"Bearer {SECRET}"})
@@ -297,8 +297,8 @@ def test_a_failed_fetch_tells_no_secret(drive, idp, caplog, how):
     assert idp.requests[-1].headers["authorization"] == f"Bearer {SECRET}"
 
 
-def test_a_secret_that_cannot_be_had_is_not_told(drive, idp, caplog):
-    """The application's function for headers raises with the secret in its words."""
+def test_a_failing_headers_function_reveals_no_secret(drive, idp, caplog):
+    """An exception of the application's headers function may hold a secret, so its text is not shown."""
     caplog.set_level(logging.DEBUG)
     events = []
 
@@ -319,8 +319,8 @@ def test_a_secret_that_cannot_be_had_is_not_told(drive, idp, caplog):
     assert idp.requests == []
 
 
-def test_a_setting_that_is_wrong_does_not_show_a_secret():
-    """A header's value that no header can hold is named, not shown."""
+def test_a_wrong_setting_reveals_no_secret():
+    """A header's value that no header can hold is refused by the header's name and not shown."""
     with pytest.raises(ConfigurationError) as caught:
         dataclasses.replace(
             without_network(EC),
@@ -331,8 +331,8 @@ def test_a_setting_that_is_wrong_does_not_show_a_secret():
     assert SECRET not in f"{caught.value}{caught.value!r}"
 
 
-def test_a_private_key_in_the_set_is_not_told(drive, caplog):
-    """Published by mistake, it stands in no reason, event, log line or explanation."""
+def test_a_private_key_in_the_set_is_not_shown(drive, caplog):
+    """A private key that was published by mistake appears in no reason, event, log line or explanation."""
     caplog.set_level(logging.DEBUG)
     events = []
     leaked = {**own_key("ES256", "leaked").jwk(), "d": b64(SECRET.encode())}
@@ -349,8 +349,8 @@ def test_a_private_key_in_the_set_is_not_told(drive, caplog):
     assert b64(SECRET.encode()) not in told
 
 
-def test_a_kid_in_a_log_is_cut_and_escaped(drive, caplog):
-    """An attacker's text forges no line, hides no line and fills no disk."""
+def test_a_kid_in_a_log_is_truncated_and_escaped(drive, caplog):
+    """An attacker's kid forges no log line, hides no line and fills no disk."""
     caplog.set_level(logging.DEBUG)
     idp = FakeProvider(algorithm="ES256", clock=CLOCK)
     drive.client(idp, listeners=[LoggingListener()])

@@ -1,4 +1,4 @@
-"""Documents and answers that point a client somewhere else: into another net, to another issuer, to nobody."""
+"""Documents and responses that point a client elsewhere: to another network, another issuer, or nowhere."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ METADATA = {
 
 @pytest.mark.parametrize("members", METADATA.values(), ids=METADATA)
 def test_metadata_that_points_elsewhere_is_refused(drive, idp, members):
-    """Another issuer's document, no address, or one inside somebody's net: nothing is asked there."""
+    """Metadata of another issuer, or one that names no address or a private one, is refused, and nothing is requested there."""
     place = f"{idp.base_url}/.well-known/openid-configuration"
     good = {"issuer": idp.issuer, "jwks_uri": idp.jwks_url}
     odd = {name: value for name, value in {**good, **members}.items() if value is not ...}
@@ -105,8 +105,8 @@ def test_metadata_that_points_elsewhere_is_refused(drive, idp, members):
         "javascript:1",
     ],
 )
-def test_a_place_of_another_scheme_cannot_be_configured(url):
-    """A setting that came from somewhere unsafe is refused when the provider is made."""
+def test_a_url_of_another_scheme_cannot_be_configured(url):
+    """A URL of another scheme is refused when the provider is made, wherever the setting came from."""
     fields = {"name": "p", "issuer": providers.UNCHECKED, "audience": providers.UNCHECKED}
     assert Provider(**fields, jwks_url="https://issuer.test/jwks")
     for place in ("jwks_url", "discovery_url"):
@@ -115,8 +115,8 @@ def test_a_place_of_another_scheme_cannot_be_configured(url):
         assert caught.value.field == place
 
 
-def test_the_application_s_secret_goes_to_its_own_place_only(drive, idp):
-    """Headers for the key URL are not sent to another origin that metadata names."""
+def test_the_application_s_secret_goes_to_the_configured_origin_only(drive, idp):
+    """Headers for the key URL are not sent to another origin that the metadata names."""
     place = f"{idp.base_url}/.well-known/openid-configuration"
     elsewhere = "https://keys.issuer.test/jwks"
     seen = {}
@@ -141,8 +141,8 @@ def test_the_application_s_secret_goes_to_its_own_place_only(drive, idp):
     assert seen == {place: "s", elsewhere: None}
 
 
-def test_an_unknown_tenant_s_issuer_is_never_a_place_to_ask(drive, idp):
-    """The resolver decides; what it does not know is refused, and no URL of the token is visited."""
+def test_an_unknown_tenant_s_issuer_is_never_requested(drive, idp):
+    """The resolver decides: an issuer that it does not know is refused, and no URL of the token is requested."""
     asked = []
 
     def resolve(issuer):
@@ -158,8 +158,8 @@ def test_an_unknown_tenant_s_issuer_is_never_a_place_to_ask(drive, idp):
     assert set(network.urls) == {idp.jwks_url}
 
 
-def test_a_resolver_s_answer_for_another_issuer_is_not_taken(drive, idp):
-    """Whatever the attacker's ``iss``, the application's records must name that very issuer."""
+def test_a_resolver_s_answer_for_another_issuer_is_refused(drive, idp):
+    """Whatever the attacker's ``iss``, the resolver's provider must name exactly that issuer."""
     template = IssuerTemplate("https://{t}.test", allowed=lambda _: True)
     for wrong in (
         idp.provider,

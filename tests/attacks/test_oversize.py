@@ -1,4 +1,4 @@
-"""Too much of something: tokens, headers, key sets, compressed bombs."""
+"""Inputs that are too large: tokens, headers, key sets, compressed bombs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LIMITS = FetchPolicy()
 
 
 def test_a_token_beyond_the_limit_is_refused_unread(drive):
-    """One letter more than ``max_token`` suffices, good signature or not; megabytes cost no more."""
+    """One character more than ``max_token`` is refused, with a good signature or not; megabytes cost no more."""
     stand = Stand(drive, EC)
     room = LIMITS.max_token - len(signed(EC, payload=claims_of(EC, x="")))
     sizes = range(room * 3 // 4 - 4, room * 3 // 4 + 4)
@@ -38,45 +38,45 @@ def test_a_token_beyond_the_limit_is_refused_unread(drive):
     assert fitting
     assert len(fitting) < len(tokens)
     for one in fitting:
-        stand.accepts(one)
+        stand.assert_accepted(one)
     for one in tokens[len(fitting) :]:
-        stand.refuses(one, "token_too_large")
+        stand.assert_refused(one, "token_too_large")
     for size in (20_000, 1_000_000, 5_000_000):
-        stand.refuses("A" * size, "token_too_large")
-        stand.refuses("." * size, "token_too_large")
-        stand.refuses(honest_token(EC) + "A" * size, "token_too_large")
-        stand.refuses("{" * size, "token_too_large")
+        stand.assert_refused("A" * size, "token_too_large")
+        stand.assert_refused("." * size, "token_too_large")
+        stand.assert_refused(honest_token(EC) + "A" * size, "token_too_large")
+        stand.assert_refused("{" * size, "token_too_large")
 
 
 def test_a_header_beyond_the_limit_is_refused(drive):
-    """4 KiB of header are enough for anybody; the key is not even looked for."""
+    """A header over 4 KiB is refused before any key look-up."""
     stand = Stand(drive, EC)
     for size in (4096, 8000):
-        stand.refuses(signed(EC, header_of(EC, x="x" * size)), "token_too_large")
-        stand.refuses(
+        stand.assert_refused(signed(EC, header_of(EC, x="x" * size)), "token_too_large")
+        stand.assert_refused(
             assembled(header_of(EC, kid="evil", x=["x"] * (size // 4)), {}), "token_too_large"
         )
-    stand.accepts(EC.issue(headers={"x": "x" * 2900}))
+    stand.assert_accepted(EC.issue(headers={"x": "x" * 2900}))
 
 
-def test_a_signature_of_any_size_is_only_a_wrong_one(drive):
-    """Thousands of octets where 64 belong are refused, and never reach the mathematics."""
+def test_a_signature_of_any_size_is_only_an_invalid_one(drive):
+    """A signature of thousands of octets instead of 64 is refused before any computation."""
     stand = Stand(drive, EC)
     for size in (0, 1, 63, 65, 128, 1000, 8000):
-        stand.refuses(assembled(header_of(EC), claims_of(EC), b"\1" * size), "bad_signature")
+        stand.assert_refused(assembled(header_of(EC), claims_of(EC), b"\1" * size), "bad_signature")
 
 
-def test_very_many_members_are_only_members(drive):
-    """Thousands of claims, or names made to collide, are read in time that grows no faster."""
+def test_very_many_members_are_harmless(drive):
+    """Thousands of claims, or names made to collide, are accepted in linear time."""
     stand = Stand(drive, EC)
     many = {f"c{n}": n for n in range(900)}
-    assert len(stand.accepts(signed(EC, payload=claims_of(EC, **many))).claims) > 900
+    assert len(stand.assert_accepted(signed(EC, payload=claims_of(EC, **many))).claims) > 900
     colliding = {str(n * (2**61 - 1)): 0 for n in range(300)}
-    stand.accepts(signed(EC, payload=claims_of(EC, **colliding)))
+    stand.assert_accepted(signed(EC, payload=claims_of(EC, **colliding)))
 
 
-def held_back(drive, idp, body, code="bad_key_set", **headers):
-    """A client that has good keys is told this answer: a failed fetch, and the good keys stay."""
+def assert_fetch_fails(drive, idp, body, code="bad_key_set", **headers):
+    """Assert that a client with good keys treats this response as a failed fetch, and keeps them."""
     idp.recover()
     drive.client(idp)
     good = idp.issue()
@@ -90,7 +90,7 @@ def held_back(drive, idp, body, code="bad_key_set", **headers):
 
 
 def evil_set(size):
-    """A well-formed key set of the attacker's key and so much of nothing."""
+    """Return a well-formed key set of the attacker's key with this much padding."""
     return json.dumps({"keys": [own_key("ES256").jwk()], "x": "x" * size}).encode()
 
 
@@ -98,18 +98,18 @@ BOMB = gzip.compress(evil_set(30_000_000), 1)
 
 
 def test_a_key_set_beyond_the_limit_is_a_failure(drive, idp):
-    """512 KiB, one octet more, and megabytes."""
+    """A key set of one octet over 512 KiB, or of megabytes, is a failed fetch."""
     for size in (LIMITS.max_body, 3_000_000):
-        held_back(drive, idp, evil_set(size))
+        assert_fetch_fails(drive, idp, evil_set(size))
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
 def test_a_compressed_bomb_is_a_failure(drive, idp, encoding):
-    """Some kilobytes that become 30 megabytes are inflated to the limit and no further."""
+    """Some kilobytes that become 30 megabytes are inflated up to the limit and no further."""
     assert len(BOMB) < LIMITS.max_body
     tracemalloc.start()
     try:
-        held_back(drive, idp, BOMB, **{"Content-Encoding": encoding})
+        assert_fetch_fails(drive, idp, BOMB, **{"Content-Encoding": encoding})
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -129,50 +129,50 @@ def test_a_compressed_bomb_is_a_failure(drive, idp, encoding):
         ("identity, br", bytes),
     ],
 )
-def test_an_encoding_that_was_not_asked_for_is_a_failure(drive, idp, encoding, squeeze):
-    """So is gzip that is none, is cut, or is wrapped twice."""
-    held_back(drive, idp, squeeze(evil_set(10)), **{"Content-Encoding": encoding})
+def test_an_encoding_that_was_not_requested_is_a_failure(drive, idp, encoding, squeeze):
+    """A body in another encoding is a failed fetch, and so is gzip that is false, cut, or wrapped twice."""
+    assert_fetch_fails(drive, idp, squeeze(evil_set(10)), **{"Content-Encoding": encoding})
 
 
 @pytest.mark.parametrize("count", [101, 1000])
 def test_a_key_set_of_too_many_keys_is_a_failure(drive, idp, count):
-    """More than ``max_keys`` entries, usable or not, with the right key among them or not."""
+    """More than ``max_keys`` entries are refused, usable or not, with the right key among them or not."""
     keys = [{"kty": "none"}] * count
-    held_back(drive, idp, json.dumps(document(*keys)).encode())
-    held_back(drive, idp, json.dumps(document(*idp.jwks()["keys"], *keys)).encode())
+    assert_fetch_fails(drive, idp, json.dumps(document(*keys)).encode())
+    assert_fetch_fails(drive, idp, json.dumps(document(*idp.jwks()["keys"], *keys)).encode())
 
 
 @pytest.mark.parametrize("levels", [50, 5_000, 100_000])
 def test_a_key_set_of_great_depth_is_a_failure_or_harmless(drive, idp, levels):
-    """No recursion error gets out: the fetch fails, or the depth is in a member nobody reads."""
+    """A deep key set raises no recursion error: the fetch fails, or the depth is in an ignored member."""
     deep = b"[" * levels + b"]" * levels
-    held_back(drive, idp, deep)
-    held_back(drive, idp, b'{"keys":' + deep + b"}")
-    held_back(drive, idp, b'{"keys":[{"kty":' + deep + b"}]}")
+    assert_fetch_fails(drive, idp, deep)
+    assert_fetch_fails(drive, idp, b'{"keys":' + deep + b"}")
+    assert_fetch_fails(drive, idp, b'{"keys":[{"kty":' + deep + b"}]}")
 
 
 @pytest.mark.parametrize("digits", [5_000, 400_000])
 def test_a_key_set_with_endless_numbers_is_a_failure_or_harmless(drive, idp, digits):
-    """Python refuses to convert them; that is nobody's crash."""
+    """A number that Python refuses to convert causes no crash."""
     number = b"9" * digits
-    held_back(drive, idp, b'{"keys":[{"kty":"RSA","n":' + number + b',"e":"AQAB"}]}')
-    held_back(drive, idp, b'{"keys":' + number + b"}")
+    assert_fetch_fails(drive, idp, b'{"keys":[{"kty":"RSA","n":' + number + b',"e":"AQAB"}]}')
+    assert_fetch_fails(drive, idp, b'{"keys":' + number + b"}")
 
 
-def test_a_candidate_too_many_is_not_tried(drive):
-    """Without a kid at most four keys are tried; of more, nobody says which."""
+def test_too_many_candidates_are_not_tried(drive):
+    """Without a kid at most four keys are tried; more are ambiguous."""
     keys = [own_key("ES256", f"k{n}") for n in range(6)]
     nameless = [{n: v for n, v in key.jwk().items() if n != "kid"} for key in keys]
     claims = claims_of(EC)
     stand = Stand(drive, EC, jwks=document(entry_of(EC), *nameless))
-    stand.refuses(made_by(keys[0].sign, header_of(EC, kid=...), claims), "ambiguous_key")
+    stand.assert_refused(made_by(keys[0].sign, header_of(EC, kid=...), claims), "ambiguous_key")
     few = Stand(drive, EC, jwks=document(entry_of(EC), *nameless[:3]))
-    few.accepts(made_by(keys[2].sign, header_of(EC, kid=...), claims))
-    few.refuses(made_by(keys[4].sign, header_of(EC, kid=...), claims), "bad_signature")
+    few.assert_accepted(made_by(keys[2].sign, header_of(EC, kid=...), claims))
+    few.assert_refused(made_by(keys[4].sign, header_of(EC, kid=...), claims), "bad_signature")
 
 
-def test_headers_of_an_answer_do_not_add_up(drive, idp):
-    """A life of centuries, a date that is none: the set is kept no longer than ``max_ttl``."""
+def test_absurd_headers_do_not_extend_the_lifetime(drive, idp):
+    """A lifetime of centuries or an invalid date keeps a set no longer than ``max_ttl``."""
     clock = idp.clock
     assert isinstance(clock, FakeClock)
     idp.answer_headers = {"Cache-Control": "max-age=99999999999999999999", "Age": "-1"}

@@ -1,4 +1,4 @@
-"""RSA signatures that need no key, or that a lenient reader of their padding would take (RFC 8017)."""
+"""RSA signatures that need no key, or that a lenient parser of the padding would accept (RFC 8017)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from forging import (
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256"])
 def test_trivial_rsa_signatures_are_refused(drive, algorithm):
-    """0, 1, n-1, n, n+1 and what is longer or shorter than the modulus: no key is needed for them."""
+    """0, 1, n-1, n, n+1, and anything longer or shorter than the modulus need no key, and are refused."""
     idp = HONEST[algorithm]
     stand = Stand(drive, idp)
     n = number(idp.jwks()["keys"][-1]["n"])
@@ -38,12 +38,12 @@ def test_trivial_rsa_signatures_are_refused(drive, algorithm):
     tokens += [
         assembled(header_of(idp), claims_of(idp), bytes(size)) for size in (1, 128, 255, 257, 512)
     ]
-    stand.refuses_all(tokens, "bad_signature")
+    stand.assert_all_refused(tokens, "bad_signature")
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256"])
-def test_an_rsa_signature_has_one_form(drive, algorithm):
-    """A good one plus the modulus, or with zeros in front, or without its own zeros, is not it."""
+def test_an_rsa_signature_has_only_one_form(drive, algorithm):
+    """A good signature plus the modulus, with extra leading zeros, or without its own zeros is refused."""
     idp = HONEST[algorithm]
     stand = Stand(drive, idp)
     n = number(idp.jwks()["keys"][-1]["n"])
@@ -54,11 +54,13 @@ def test_an_rsa_signature_has_one_form(drive, algorithm):
         if value + n < 2**2048:
             forms.append((value + n).to_bytes(256, "big"))
         forms.append((n - value).to_bytes(256, "big"))
-        stand.refuses_all([assembled(header, payload, one) for one in forms], "bad_signature")
+        stand.assert_all_refused(
+            [assembled(header, payload, one) for one in forms], "bad_signature"
+        )
 
 
-def test_an_rsa_signature_whose_first_octet_is_zero_needs_it(drive):
-    """Cut to its number it is shorter than the modulus (RFC 8017, 8.1.2 and 8.2.2), and refused."""
+def test_an_rsa_signature_needs_its_leading_zero_octet(drive):
+    """A signature without its leading zero octet is shorter than the modulus and refused (RFC 8017, 8.1.2 and 8.2.2)."""
     for idp in (RSA, PSS):
         stand = Stand(drive, idp)
         for serial in range(5_000):
@@ -68,8 +70,8 @@ def test_an_rsa_signature_whose_first_octet_is_zero_needs_it(drive):
                 break
         else:
             pytest.fail("no signature began with zero")
-        stand.accepts(token)
-        stand.refuses(assembled(header, payload, signature[1:]), "bad_signature")
+        stand.assert_accepted(token)
+        stand.assert_refused(assembled(header, payload, signature[1:]), "bad_signature")
 
 
 DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
@@ -78,7 +80,7 @@ DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 def padded(
     message, *, info=DIGEST_INFO, fill=b"\xff", block=b"\0\1", after=b"\0", behind=b"", digest=None
 ):
-    """An encoded message (RFC 8017, 9.2) with something wrong in it."""
+    """Return an encoded message (RFC 8017, 9.2) with a fault."""
     tail = after + info + (digest or hashlib.sha256(message).digest()) + behind
     return block + fill * ((256 - len(block) - len(tail)) // len(fill)) + tail
 
@@ -108,7 +110,7 @@ WRONG_PADDINGS = {
 
 
 def rsa_made(idp, encode):
-    """A token whose signature is whatever octets, put through the private key."""
+    """Return a token whose signature is these octets, put through the private key."""
     numbers = key_of(idp).private_numbers()
 
     def sign(message):
@@ -120,18 +122,18 @@ def rsa_made(idp, encode):
 
 @pytest.mark.parametrize("wrong", WRONG_PADDINGS.values(), ids=WRONG_PADDINGS)
 def test_any_change_in_the_padding_is_refused(drive, wrong):
-    """PKCS #1 v1.5 is compared as a whole, not parsed (Bleichenbacher's forgery, BERserk)."""
+    """PKCS #1 v1.5 padding is compared as a whole instead of parsed (Bleichenbacher's forgery, BERserk)."""
     stand = Stand(drive, RSA)
-    stand.accepts(rsa_made(RSA, padded))
-    stand.refuses(rsa_made(RSA, lambda message: padded(message, **wrong)), "bad_signature")
+    stand.assert_accepted(rsa_made(RSA, padded))
+    stand.assert_refused(rsa_made(RSA, lambda message: padded(message, **wrong)), "bad_signature")
 
 
 def test_a_forgery_for_a_small_exponent_is_refused(drive):
-    """With e = 3, a cube root that begins like the right block and ends in anything: refused."""
+    """With e = 3, a cube root that begins like the right block and ends in anything is refused."""
     three = rsa_key(2048, 3)
     stand = Stand(drive, RSA, jwks=document(entry_of(RSA), three.jwk()))
     header = header_of(RSA, kid=three.kid)
-    stand.accepts(made_by(three.sign, header, claims_of(RSA)))
+    stand.assert_accepted(made_by(three.sign, header, claims_of(RSA)))
 
     def cube_root(message):
         digest = hashlib.sha256(message).digest()
@@ -144,16 +146,16 @@ def test_a_forgery_for_a_small_exponent_is_refused(drive):
         assert (low**3).to_bytes(256, "big").startswith(head)
         return low.to_bytes(256, "big")
 
-    stand.refuses(made_by(cube_root, header, claims_of(RSA)), "bad_signature")
+    stand.assert_refused(made_by(cube_root, header, claims_of(RSA)), "bad_signature")
 
 
 @pytest.mark.parametrize("salt", [0, 20, 31, 33, 64, 222])
 def test_a_salt_of_another_length_is_refused(drive, salt):
-    """PS256 has the hash's length for salt (RFC 7518, 3.5)."""
+    """A PS256 salt must be as long as the hash (RFC 7518, 3.5)."""
     stand = Stand(drive, PSS)
     scheme = padding.PSS(padding.MGF1(hashes.SHA256()), salt)
     sign = lambda message: key_of(PSS).sign(message, scheme, hashes.SHA256())
-    stand.refuses(made_by(sign, header_of(PSS), claims_of(PSS)), "bad_signature")
+    stand.assert_refused(made_by(sign, header_of(PSS), claims_of(PSS)), "bad_signature")
 
 
 OTHER_MASK = padding.PSS(padding.MGF1(hashes.SHA1()), 32)  # noqa: S303 (as the attacker would)
@@ -161,9 +163,9 @@ OTHER_MASK = padding.PSS(padding.MGF1(hashes.SHA1()), 32)  # noqa: S303 (as the 
 
 @pytest.mark.parametrize("scheme", [padding.PKCS1v15(), OTHER_MASK], ids=["v1.5", "MGF1-SHA1"])
 def test_another_padding_or_mask_is_refused(drive, scheme):
-    """PS256 is PSS with SHA-256 in both places, and RS256 is not PSS."""
+    """PS256 must use SHA-256 for hash and mask, and RS256 must not use PSS."""
     sign = lambda message: key_of(PSS).sign(message, scheme, hashes.SHA256())
-    Stand(drive, PSS).refuses(made_by(sign, header_of(PSS), claims_of(PSS)), "bad_signature")
+    Stand(drive, PSS).assert_refused(made_by(sign, header_of(PSS), claims_of(PSS)), "bad_signature")
     pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
     sign = lambda message: key_of(RSA).sign(message, pss, hashes.SHA256())
-    Stand(drive, RSA).refuses(made_by(sign, header_of(RSA), claims_of(RSA)), "bad_signature")
+    Stand(drive, RSA).assert_refused(made_by(sign, header_of(RSA), claims_of(RSA)), "bad_signature")

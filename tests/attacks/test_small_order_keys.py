@@ -1,4 +1,4 @@
-"""Keys under which anybody can sign: points of small order on Edwards curves (RFC 8032, section 7)."""
+"""Keys for which anybody can sign: points of small order on Edwards curves (RFC 8032, section 7)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ORDER_448 = 2**446 - 13818066809895115352007386748515426880336692474882178609894
 
 
 def signature_by_a_point_of_order_4() -> bytes:
-    """R and S of one private key that has nothing to do with the forged one: S B = R holds, and k A is 1."""
+    """Return R and S of a private key that is unrelated to the forged one: S B = R is true, and k A is 1."""
     private = Ed448PrivateKey.generate()
     secret = bytearray(hashlib.shake_256(private.private_bytes_raw()).digest(114)[:57])
     secret[0] &= 252
@@ -45,7 +45,7 @@ def signature_by_a_point_of_order_4() -> bytes:
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "Ed448"])
 def test_a_key_of_small_order_on_the_other_curve_verifies_nothing(drive, algorithm):
-    """On Ed448 too, one signature would hold for every token, and the name EdDSA alone reaches such a key."""
+    """On Ed448 one signature would be valid for every token, and EdDSA alone reaches such a key; it is not used."""
     signature = signature_by_a_point_of_order_4()
     for point in ON_448:
         weak = {"kty": "OKP", "crv": "Ed448", "kid": "weak", "x": b64(point)}
@@ -57,17 +57,17 @@ def test_a_key_of_small_order_on_the_other_curve_verifies_nothing(drive, algorit
         )
         header = header_of(ED, kid="weak", alg=algorithm)
         tokens = [assembled(header, claims_of(ED, sub="admin", n=n), signature) for n in range(8)]
-        stand.refuses_all(tokens, "unknown_key")
+        stand.assert_all_refused(tokens, "unknown_key")
         assert [one.code for one in drive.keys().unusable] == ["weak_key"]
 
 
 def test_a_key_of_small_order_verifies_nothing(drive):
-    """R = 1 and S = 0 is a signature by it for one token in at most eight, made by anybody: it is not used."""
+    """Anybody can sign one token in at most eight with R = 1 and S = 0 for such a key; it is not used."""
     signature = (1).to_bytes(32, "little") + bytes(32)
     for point in ON_25519:
         weak = {"kty": "OKP", "crv": "Ed25519", "kid": "weak", "x": b64(point)}
         stand = Stand(drive, ED, jwks=document(weak, entry_of(ED)))
         header = header_of(ED, kid="weak")
         tokens = [assembled(header, claims_of(ED, sub="admin", n=n), signature) for n in range(64)]
-        stand.refuses_all(tokens, "unknown_key")
+        stand.assert_all_refused(tokens, "unknown_key")
         assert [one.code for one in drive.keys().unusable] == ["weak_key"]
