@@ -1,8 +1,8 @@
-"""Servers on loopback that break the rules of HTTP, made of sockets so that nothing mends them.
+"""Loopback servers that break the rules of HTTP, built on sockets so that no library repairs the faults.
 
 No server here ends a connection by itself, unless its script says so: it waits on that connection for
-the other side to go away, and where a script drips, that wait is its pace. So a test that comes to its
-end has shown that the client gave up by itself, and nobody reads a clock.
+the other side to close, and where a script drips, that wait is its pace. So a test that ends has shown
+that the client gave up by itself, without reading a clock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-PATIENCE = 10.0  # real seconds after which what works is long done
+PATIENCE = 10.0  # real seconds after which a working operation is long done
 DRIP = 0.3  # real seconds between two bytes
 
 
@@ -28,7 +28,7 @@ class Peer:
         self._note = note
 
     def read_request(self) -> bytes:
-        """The head of the next request; empty if the other side has gone away."""
+        """Return the head of the next request, or nothing if the other side has gone away."""
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             octet = self._connection.recv(1)
@@ -39,11 +39,11 @@ class Peer:
         return head
 
     def read(self) -> bytes:
-        """Whatever comes first."""
+        """Return the next bytes."""
         return self._connection.recv(65536)
 
     def send(self, octets: bytes) -> None:
-        """Send all of it; OSError, which ends the script, if the other side is gone."""
+        """Send all bytes; raise OSError, which ends the script, if the other side is gone."""
         self._connection.sendall(octets)
 
     def drip(self, octets: bytes) -> None:
@@ -54,11 +54,11 @@ class Peer:
             at += 1
 
     def is_gone(self, within: float | None) -> bool:
-        """Wait so many seconds at most (None: for ever) for the other side to close."""
+        """Wait at most so many seconds (None: without limit) for the other side to close."""
         self._connection.settimeout(within)
         try:
             while self._connection.recv(1024):
-                pass  # it still talks
+                pass  # the peer still sends
         except TimeoutError:
             return False
         except OSError:
@@ -78,7 +78,7 @@ Script = Callable[[Peer], Any]
 
 
 def http(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
-    """A whole HTTP/1.1 answer; ``_`` in a header's name stands for ``-``."""
+    """Return a whole HTTP/1.1 response; ``_`` in a header's name stands for ``-``."""
     named = {"Content-Length": str(len(body))}
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
     lines = "".join(f"{name}: {value}\r\n" for name, value in named.items())
@@ -86,7 +86,7 @@ def http(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
 
 
 def answering(*answers: bytes) -> Script:
-    """A script that gives these answers in turn, one a request, the last one for ever."""
+    """Return a script that sends these responses in turn, one per request, and the last one from then on."""
     left = list(answers)
 
     def script(peer: Peer) -> None:
@@ -97,7 +97,7 @@ def answering(*answers: bytes) -> Script:
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Plays a script to each connection; knows what was asked and which connections are over."""
+    """A server that plays a script to each connection, and knows the requests and the closed connections."""
 
     block_on_close = True  # none of its threads outlives the test
 
@@ -116,13 +116,13 @@ class Server(socketserver.ThreadingTCPServer):
         self.url = f"{'https' if tls else 'http'}://{self.place}/jwks"
 
     def wait_asked(self, requests: int = 1) -> None:
-        """Block until so many requests have come; AssertionError if they do not."""
+        """Block until so many requests have come; raise AssertionError if they do not."""
         with self._changed:
             done = self._changed.wait_for(lambda: len(self.requests) >= requests, PATIENCE)
         assert done, f"{len(self.requests)} of {requests} requests have come"
 
     def wait_closed(self, connections: int = 1) -> None:
-        """Block until clients have closed so many connections; AssertionError if they do not."""
+        """Block until clients have closed so many connections; raise AssertionError if they do not."""
         with self._changed:
             done = self._changed.wait_for(lambda: self._closed >= connections, PATIENCE)
         assert done, f"clients closed {self._closed} of {connections} connections"
@@ -161,11 +161,11 @@ class Server(socketserver.ThreadingTCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         bug = sys.exception()
-        if bug is not None and not isinstance(bug, OSError):  # which is the other side's doing
+        if bug is not None and not isinstance(bug, OSError):  # the client ended it
             self.bugs.append(bug)
 
     def end(self) -> None:
-        """Shut what is still open, count who still waits, and wait for the threads."""
+        """Shut open connections, count those still waiting, and join the threads."""
         self.shutdown()
         self.socket.setblocking(False)
         with suppress(BlockingIOError):
@@ -181,7 +181,7 @@ class Server(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def serving(script: Script, *, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
-    """A server that plays a script to each connection until the block ends."""
+    """Serve a script to each connection until the block ends."""
     server = Server(script, tls)
     accepting = threading.Thread(target=server.serve_forever, args=(0.02,), name="odd server")
     accepting.start()
@@ -195,7 +195,7 @@ def serving(script: Script, *, tls: ssl.SSLContext | None = None) -> Iterator[Se
 
 @contextmanager
 def crowded() -> Iterator[str]:
-    """The URL of a server whose queue is full: a further connection is neither made nor refused."""
+    """Return the URL of a server whose queue is full: a further connection is neither made nor refused."""
     with ExitStack() as stack:
         listening = stack.enter_context(socket.socket())
         listening.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""What holds for any token at all, tried with tokens that nobody thought of."""
+"""Properties of every token, tested with generated tokens."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def provider(idp=IDP, **fields):
 
 
 def members(usual, others):
-    """An object whose members are the usual ones, are missing, or are anything, and some of any name."""
+    """Return an object whose usual members are right, missing or anything, with extra members of any name."""
     fixed = {
         name: st.sampled_from([value, value, ABSENT]) | values for name, value in usual.items()
     }
@@ -61,7 +61,7 @@ claims = members(
 
 
 def accepts(drive, token):
-    """Whether the client accepts a token; anything but an error of ours comes out as it is."""
+    """Return whether the client accepts a token; any foreign exception propagates."""
     try:
         drive.verify(token)
     except JWKSError:
@@ -71,7 +71,7 @@ def accepts(drive, token):
 
 @pytest.mark.parametrize("algorithm", SIGNERS)
 def test_any_one_character_changed_in_a_good_token_is_refused(drive, algorithm):
-    """Replaced, taken out or put in, wherever it is: no text but the token's own is accepted."""
+    """One character replaced, removed or inserted anywhere makes a token refused."""
     idp = SIGNERS[algorithm]
     drive.client(provider(idp), clock=CLOCK)
     good = idp.issue(scope="a b")
@@ -87,13 +87,13 @@ def test_any_one_character_changed_in_a_good_token_is_refused(drive, algorithm):
         changed = good[:at] + character + good[at + replaced :]
         assume(changed != good)
         assert not accepts(drive, changed)
-        assert drive.verify(good).subject == "u1"  # and the good one is none the worse for it
+        assert drive.verify(good).subject == "u1"  # and the good one is still accepted
 
     every_change_is_refused()
 
 
-def test_nothing_but_our_errors_comes_of_any_text(drive):
-    """Whatever the str or bytes."""
+def test_any_text_raises_only_errors_of_this_library(drive):
+    """Any str or bytes is accepted or raises an error of this library."""
     drive.client(provider(), provider(name="other", issuer="https://other.test"), clock=CLOCK)
 
     @settings(max_examples=200, deadline=None)
@@ -109,8 +109,8 @@ def test_nothing_but_our_errors_comes_of_any_text(drive):
     it_is_refused()
 
 
-def test_nothing_but_our_errors_comes_of_any_octets_that_were_signed(drive):
-    """Whatever the key signed as header and payload, JSON or not."""
+def test_any_signed_octets_raise_only_errors_of_this_library(drive):
+    """Any signed header and payload, JSON or not, is accepted or raises an error of this library."""
     drive.client(provider(), clock=CLOCK)
     octets = st.binary(max_size=40) | values.map(lambda value: json.dumps(value).encode())
 
@@ -122,8 +122,8 @@ def test_nothing_but_our_errors_comes_of_any_octets_that_were_signed(drive):
     it_is_refused()
 
 
-def test_nothing_but_our_errors_comes_of_any_header_and_claims(drive):
-    """Whatever the types of the members, under rules that look at all of them."""
+def test_any_header_and_claims_raise_only_errors_of_this_library(drive):
+    """Members of any type raise only errors of this library, under rules that check all of them."""
     template = IssuerTemplate("https://login.test/{tid}", allowed=lambda _: True)
     strict = {"required_claims": ["sub"], "claim_values": {"org": {"a", 1}}, "max_age": 60}
     drive.client(
@@ -149,8 +149,8 @@ def test_nothing_but_our_errors_comes_of_any_header_and_claims(drive):
     it_is_accepted_or_refused()
 
 
-def test_whatever_pyjwt_refuses_is_refused(drive):
-    """`jwt.decode` with the same key, algorithms, audience, issuer, leeway and required exp."""
+def test_a_token_that_pyjwt_refuses_is_refused(drive):
+    """A token that `jwt.decode` refuses with the same key, algorithms, audience, issuer, leeway and required exp is refused."""
     (key,) = jwt.PyJWKSet.from_dict(IDP.jwks()).keys
     drive.client(provider(algorithms=["ES256"]), clock=CLOCK)
     accepted = []
@@ -182,7 +182,7 @@ def test_whatever_pyjwt_refuses_is_refused(drive):
     @given(headers, claims | near, st.booleans())
     @example({"alg": "ES256", "kid": "key-1"}, {"iss": IDP.issuer, "aud": "api", "exp": NOW}, False)
     def it_is_refused_here_too(header, payload, damaged):
-        # PyJWT cuts fractions of a second off, which only ever shortens a token's life there.
+        # PyJWT cuts off fractions of a second, which only ever shortens a token's lifetime there.
         assume(not isinstance(payload.get("exp"), float))
         token = IDP.sign(json.dumps(header).encode(), json.dumps(payload).encode())
         if damaged:
@@ -195,8 +195,8 @@ def test_whatever_pyjwt_refuses_is_refused(drive):
     assert accepted  # or nothing was compared
 
 
-def test_no_two_texts_are_one_token(drive):
-    """Written in another way, with the same signature, a token that was accepted is refused."""
+def test_no_two_texts_are_the_same_token(drive):
+    """An accepted token in another text, with the same signature, is refused."""
     drive.client(provider(), clock=CLOCK)
     good = IDP.issue()
     drive.verify(good)

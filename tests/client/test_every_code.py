@@ -1,7 +1,7 @@
-"""Every code of `TokenError` that a token can bring about, through both clients and without a network.
+"""Every code of `TokenError` that a token can cause, through both clients and without a network.
 
-The key set is in hand, so nothing may be fetched. Each token bears `MARKER` wherever its fault leaves room
-for it, and neither error nor event nor log line may show it, or the token.
+The key set is static, so nothing may be fetched. Each token contains `MARKER` wherever its fault leaves room
+for it, and no error, event or log line may show the marker or the token.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ for _ in range(4):
 
 
 def issue(idp=IDP, headers=None, **claims):
-    """A token that bears the marker in its header and in claims of its own, with this fault."""
+    """Return a token with the marker in its header and in custom claims, with this fault."""
     private = {"private": MARKER, MARKER: [MARKER]}
     return idp.issue(**{"sub": MARKER, "jti": MARKER, **private, **claims}, headers=headers)
 
 
 def provider(idp=IDP, **fields):
-    """The provider with its key set in hand."""
+    """Return the provider with a static key set."""
     usual = {"name": "idp", "issuer": idp.issuer, "audience": "api", "jwks": idp.jwks()}
     return Provider(**{**usual, **fields})
 
@@ -49,7 +49,7 @@ def raising(_):
 
 
 OTHER = provider(name="other", issuer="https://other.test")
-# What is refused: the code, the claim it blames, the token, and what the provider has that is unusual.
+# What is refused: the code, the claim that it names, the token, and the provider's unusual settings.
 FAULTS = [
     ("malformed_token", None, MARKER, {}),
     ("malformed_token", None, "", {}),
@@ -111,13 +111,13 @@ FAULTS = [
 
 @pytest.fixture
 def asked():
-    """The URLs that were asked for."""
+    """Return the list of requested URLs."""
     return []
 
 
 @pytest.fixture
 def network(asked):
-    """A network that notes what it is asked for, and has nothing."""
+    """Return a network that notes each request and serves nothing."""
 
     def answer(request):
         asked.append(str(request.url))
@@ -133,12 +133,12 @@ def refusal(call, *args, **options):
 
 
 def shows(error):
-    """All that an error shows of itself, its causes included."""
+    """Return everything that an error shows of itself, its causes included."""
     return "".join(traceback.format_exception_only(error)) + f"{error!r}{error.args!r}"
 
 
 def kid_of(token):
-    """The kid that listeners are told: of a token which could be read, and cut."""
+    """Return the kid that listeners get: of a token that could be parsed, and truncated."""
     try:
         kid = parse(text_of(token, FetchPolicy().max_token), FetchPolicy().max_header).kid
     except TokenError:
@@ -146,8 +146,8 @@ def kid_of(token):
     return kid and kid[:64]
 
 
-def test_no_code_is_left_out():
-    """The table below has every code that there is."""
+def test_every_code_has_a_row():
+    """The table below has every code."""
     assert {code for code, *_ in FAULTS} == set(TOKEN_ERROR_CODES)
 
 
@@ -155,7 +155,7 @@ def test_no_code_is_left_out():
 def test_a_token_is_refused_with_its_code_and_nothing_is_fetched(
     drive, network, asked, caplog, fault
 ):
-    """The same verdict for str and bytes, twice, of the clients' own making and telling nothing."""
+    """A token gets the same verdict as str and as bytes, twice, without any trace of the token."""
     code, claim, token, unusual = fault
     beside, pinned, extra = (unusual.get(name) for name in ("beside", "pinned", "asked"))
     special = {"beside", "pinned", "asked"}
@@ -187,7 +187,7 @@ def test_a_token_is_refused_with_its_code_and_nothing_is_fetched(
 
 
 def test_the_good_token_behind_the_table_is_accepted(drive, network, asked):
-    """So each row is refused for its own fault, and good tokens fare well in between."""
+    """The unchanged token is accepted, so each row is refused for its own fault."""
     drive.client(provider(), OTHER, transport=network, clock=FakeClock(NOW))
     for form in (issue(), issue().encode(), issue(), issue(headers={"kid": None})):
         accepted = drive.verify(form)
@@ -197,8 +197,8 @@ def test_the_good_token_behind_the_table_is_accepted(drive, network, asked):
     assert asked == []
 
 
-def test_a_cause_is_only_what_the_application_s_own_check_raised(drive, network):
-    """The check's error is kept for the logs, and is not in the text."""
+def test_only_an_application_s_check_gives_a_cause(drive, network):
+    """The exception of the application's own check is the cause and is not in the text."""
     drive.client(provider(checks=[raising]), transport=network, clock=FakeClock(NOW))
     error = refusal(drive.verify, issue())
     assert error.code == "rejected_by_check"
@@ -208,7 +208,7 @@ def test_a_cause_is_only_what_the_application_s_own_check_raised(drive, network)
 
 
 def test_the_limits_of_size_are_the_client_s_own(drive, network):
-    """Exactly as long as the limit passes, for the token and for its header."""
+    """A token and its header may be exactly as long as the client's limits."""
     token = issue()
     header = token.index(".")
     for fetch, code in [
@@ -230,8 +230,8 @@ def test_the_limits_of_size_are_the_client_s_own(drive, network):
 @pytest.mark.parametrize(
     "options", [{"provider": "nobody"}, {"claim_values": {"nonce": object()}}, {"claim_values": 1}]
 )
-def test_a_mistake_of_the_caller_is_no_verdict_on_the_token(drive, network, token, options):
-    """An unknown name, or values that are no JSON: ValueError, whatever the token."""
+def test_a_bug_of_the_caller_is_not_a_verdict_on_the_token(drive, network, token, options):
+    """An unknown name, or values that are not JSON, is a ValueError, whatever the token."""
     drive.client(provider(), transport=network, clock=FakeClock(NOW))
     with pytest.raises(ValueError, match=r"provider|claim_values"):
         drive.verify(token, **options)

@@ -1,4 +1,4 @@
-"""HTTP clients of the application's own, and event loops that come and go."""
+"""HTTP clients of the application, and event loops that start and end."""
 
 import asyncio
 import contextvars
@@ -32,20 +32,20 @@ VENDORS = pytest.mark.parametrize("vendor", [httpx, httpx2], ids=["httpx", "http
 
 @pytest.fixture
 def served(idp: FakeProvider) -> Iterator[FakeProvider]:
-    """A provider on real loopback HTTP."""
+    """Serve a provider on real loopback HTTP."""
     with idp.serve():
         yield idp
 
 
 class Injected:
-    """Makes HTTP clients for a driver, as an application would, and closes them at the end."""
+    """A maker of HTTP clients for a driver, as an application would make them; it closes them at the end."""
 
     def __init__(self, drive: Driver) -> None:
         self._drive = drive
         self._made: list[Any] = []
 
     def open(self, vendor: Any, **settings: Any) -> Any:
-        """A client of the kind that the driver's own client takes."""
+        """Return a client of the kind that the driver's own client accepts."""
         make = vendor.Client if self._drive.kind == "sync" else vendor.AsyncClient
         made = self._drive._call(make, (), settings)
         self._made.append(made)
@@ -62,7 +62,7 @@ class Injected:
 
 @pytest.fixture
 def injected(drive: Driver) -> Iterator[Injected]:
-    """HTTP clients made for one test."""
+    """Return HTTP clients made for one test."""
     made = Injected(drive)
     yield made
     drive.settle()
@@ -71,10 +71,10 @@ def injected(drive: Driver) -> Iterator[Injected]:
 
 class TestInjected:
     @VENDORS
-    def test_it_is_what_asks(
+    def test_an_injected_client_fetches(
         self, drive: Driver, injected: Injected, served: FakeProvider, vendor: Any
     ) -> None:
-        """A client of httpx or of httpx2 fetches, with its own settings and our headers."""
+        """A client of httpx or of httpx2 fetches, with its own settings and the library's headers."""
         http = injected.open(vendor, headers={"X-Team": "a", "User-Agent": "theirs"})
         drive.client(served, http=http)
         assert drive.verify(served.issue(sub="u1")).subject == "u1"
@@ -87,7 +87,7 @@ class TestInjected:
     def test_a_story_of_rotation_and_outage(
         self, drive: Driver, injected: Injected, served: FakeProvider, vendor: Any
     ) -> None:
-        """A new key is found, a failure is ours whichever vendor's exceptions it came from."""
+        """A new key is found, and a failure is an error of this library, whichever vendor's exception caused it."""
         drive.client(served, http=injected.open(vendor))
         drive.verify(served.issue())
         served.rotate()
@@ -100,10 +100,10 @@ class TestInjected:
         assert drive.verify(served.issue(sub="u3")).subject == "u3"
 
     @VENDORS
-    def test_the_library_s_time_limits_hold_on_it(
+    def test_the_library_s_time_limits_apply_to_an_injected_client(
         self, drive: Driver, injected: Injected, served: FakeProvider, vendor: Any
     ) -> None:
-        """A client without a timeout of its own does not make a fetch last for ever."""
+        """An injected client without a timeout does not make a fetch last without end."""
         served.fail("hang")
         policy = FetchPolicy(attempt_timeout=0.3, deadline=60, retries=0)
         drive.client(served, http=injected.open(vendor, timeout=None), fetch=policy)
@@ -113,10 +113,10 @@ class TestInjected:
         drive.settle()
 
     @VENDORS
-    def test_the_library_s_connect_limit_holds_on_it(
+    def test_the_library_s_connect_limit_applies_to_an_injected_client(
         self, drive: Driver, injected: Injected, idp: FakeProvider, vendor: Any
     ) -> None:
-        """As above, where no connection comes about."""
+        """The library's connect timeout applies to an injected client."""
         policy = FetchPolicy(connect_timeout=0.3, attempt_timeout=60, deadline=60, retries=0)
         with crowded() as url:
             provider = replace(idp.provider, jwks_url=url)
@@ -127,10 +127,10 @@ class TestInjected:
             drive.settle()
 
     @VENDORS
-    def test_the_library_s_deadline_holds_on_it(
+    def test_the_library_s_deadline_applies_to_an_injected_client(
         self, drive: Driver, injected: Injected, served: FakeProvider, vendor: Any
     ) -> None:
-        """As above, where only the deadline is near."""
+        """The library's deadline applies to an injected client."""
         served.fail("hang")
         policy = FetchPolicy(attempt_timeout=60, deadline=0.5)
         drive.client(served, http=injected.open(vendor, timeout=None), fetch=policy)
@@ -140,10 +140,10 @@ class TestInjected:
         drive.settle()
 
     @VENDORS
-    def test_it_stays_open(
+    def test_an_injected_client_stays_open(
         self, drive: Driver, injected: Injected, served: FakeProvider, vendor: Any
     ) -> None:
-        """It is the caller's: neither a fetch, nor a failure, nor closing our client closes it."""
+        """Neither a fetch, nor a failure, nor closing the library's client closes an injected client."""
         http = injected.open(vendor)
         drive.client(served, http=http)
         drive.keys()
@@ -156,10 +156,10 @@ class TestInjected:
         assert injected.send(http, served.jwks_url).status_code == 200
 
     @VENDORS
-    def test_once_closed_it_fails_as_a_fetch(
+    def test_a_closed_injected_client_is_a_failed_fetch(
         self, drive: Driver, injected: Injected, served: FakeProvider, vendor: Any
     ) -> None:
-        """An application that closes it early gets our error from then on."""
+        """After an application closes its client, each fetch raises an error of this library."""
         http = injected.open(vendor)
         drive.client(served, http=http)
         injected.close()
@@ -169,10 +169,10 @@ class TestInjected:
         assert isinstance(caught.value.__cause__, RuntimeError)
 
     @VENDORS
-    def test_its_connection_is_given_back(
+    def test_an_injected_client_s_connection_is_returned(
         self, drive: Driver, injected: Injected, served: FakeProvider, vendor: Any
     ) -> None:
-        """An answer that is not read to its end is closed: a pool of one serves the next fetch."""
+        """A response that is not read to its end is closed, so a pool of one connection serves the next fetch."""
         http = injected.open(vendor, limits=vendor.Limits(max_connections=1))
         drive.client(served, http=http, fetch=FetchPolicy(max_body=10))
         with pytest.raises(KeysUnavailableError) as caught:
@@ -181,8 +181,10 @@ class TestInjected:
         drive.client(served, http=http, fetch=FetchPolicy(attempt_timeout=1, retries=0))
         assert len(drive.keys()) == 1
 
-    def test_what_it_raises_is_never_let_out(self, drive: Driver, idp: FakeProvider) -> None:
-        """A custom client may raise anything: the caller sees ``fetch_failed``, and no text of it."""
+    def test_no_exception_of_an_injected_client_gets_out(
+        self, drive: Driver, idp: FakeProvider
+    ) -> None:
+        """An injected client may raise anything: the caller gets ``fetch_failed`` without its text."""
 
         class Strange:
             def build_request(self, method: str, url: str, **options: Any) -> Any:
@@ -198,8 +200,10 @@ class TestInjected:
         assert "said by the custom client" not in str(caught.value)
 
     @pytest.mark.parametrize("body", ["short", "long", "broken"])
-    def test_its_responses_are_closed(self, drive: Driver, idp: FakeProvider, body: str) -> None:
-        """Whatever became of an answer, it is closed by us and not left to the collector."""
+    def test_an_injected_client_s_responses_are_closed(
+        self, drive: Driver, idp: FakeProvider, body: str
+    ) -> None:
+        """This library closes every response and leaves none to the garbage collector."""
         closed: list[str] = []
         kept: list[Any] = []
 
@@ -244,8 +248,8 @@ class TestInjected:
                 drive.keys()
         assert closed == [drive.kind]
 
-    def test_a_falsy_client_is_a_client(self, drive: Driver, idp: FakeProvider) -> None:
-        """Only None stands for none: one that counts as false is used all the same."""
+    def test_a_falsy_client_is_used(self, drive: Driver, idp: FakeProvider) -> None:
+        """Only None means "no client": a client that counts as false is used."""
 
         class Pool(httpx.Client if drive.kind == "sync" else httpx.AsyncClient):  # type: ignore[misc]
             def __len__(self) -> int:
@@ -259,8 +263,10 @@ class TestInjected:
 
 class TestWrongKind:
     @pytest.mark.parametrize("http", [httpx.AsyncClient, httpx2.AsyncClient])
-    def test_the_sync_client_cannot_await(self, idp: FakeProvider, http: Callable[[], Any]) -> None:
-        """An async HTTP client is refused when the client is made, by the setting's name."""
+    def test_the_sync_client_refuses_an_async_http_client(
+        self, idp: FakeProvider, http: Callable[[], Any]
+    ) -> None:
+        """The sync client refuses an async HTTP client by the setting's name."""
         with pytest.raises(ConfigurationError) as caught:
             JWKSClient(idp.provider, http=http())
         assert caught.value.field == "http"
@@ -268,10 +274,10 @@ class TestWrongKind:
         assert "httpx.Client" in str(caught.value)
 
     @pytest.mark.parametrize("make", [httpx.Client, httpx2.Client])
-    def test_the_async_client_does_not_block(
+    def test_the_async_client_refuses_a_sync_http_client(
         self, idp: FakeProvider, make: Callable[[], Any]
     ) -> None:
-        """A sync HTTP client, which would block the event loop, likewise."""
+        """The async client refuses a sync HTTP client, which would block the event loop."""
         with make() as http, pytest.raises(ConfigurationError) as caught:
             AsyncJWKSClient(idp.provider, http=http)
         assert caught.value.field == "http"
@@ -279,18 +285,18 @@ class TestWrongKind:
 
     @pytest.mark.parametrize("http", [object(), "https://proxy", 7, False, httpx, httpx.Limits()])
     @pytest.mark.parametrize("client", [JWKSClient, AsyncJWKSClient])
-    def test_what_is_no_client_at_all(
+    def test_an_object_that_is_not_a_client_is_refused(
         self, idp: FakeProvider, client: Callable[..., Any], http: object
     ) -> None:
-        """Anything that cannot build and send requests is refused by both."""
+        """Both clients refuse an object that cannot build and send requests."""
         with pytest.raises(ConfigurationError) as caught:
             client(idp.provider, http=http)
         assert caught.value.field == "http"
 
 
 class TestMocks:
-    def test_respx(self, drive: Driver, idp: FakeProvider) -> None:
-        """Users who mock httpx with respx need nothing injected: our own client is mocked too."""
+    def test_respx_mocks_the_library_s_own_client(self, drive: Driver, idp: FakeProvider) -> None:
+        """respx mocks the library's own client, so its users need not inject one."""
         with respx.mock() as mock:
             route = mock.get(idp.jwks_url).respond(json=idp.jwks())
             drive.client(idp.provider, clock=idp.clock)
@@ -306,10 +312,10 @@ class TestMocks:
             assert caught.value.code == "fetch_timeout"
 
     @pytest.mark.parametrize("encoding", [None, "gzip", "identity"])
-    def test_answers_that_are_read_whole_already(
+    def test_responses_that_were_read_already_are_used_as_they_are(
         self, drive: Driver, injected: Injected, idp: FakeProvider, encoding: str | None
     ) -> None:
-        """A ``MockTransport`` hands over whole answers, decoded ones too: taken as they are."""
+        """A ``MockTransport`` gives whole, decoded responses, which are used as they are."""
         body = json.dumps(idp.jwks()).encode()
         headers = {} if encoding is None else {"Content-Encoding": encoding}
 
@@ -321,10 +327,10 @@ class TestMocks:
         drive.client(idp.provider, http=http, clock=idp.clock)
         assert drive.verify(idp.issue(sub="u1")).subject == "u1"
 
-    def test_the_limit_holds_for_them_too(
+    def test_the_limit_applies_to_responses_that_were_read_already(
         self, drive: Driver, injected: Injected, idp: FakeProvider
     ) -> None:
-        """``max_body`` is judged on what was handed over."""
+        """``max_body`` applies to a response that was read already."""
         body = json.dumps(idp.jwks()).encode()
         answer = lambda request: httpx.Response(200, content=body)
         http = injected.open(httpx, transport=httpx.MockTransport(answer))
@@ -338,7 +344,7 @@ class TestMocks:
     def test_a_mock_s_redirect_is_not_followed(
         self, drive: Driver, injected: Injected, idp: FakeProvider
     ) -> None:
-        """Nor by a client that follows them for everybody else."""
+        """A mock's redirect is not followed, even by a client that follows redirects."""
         asked: list[str] = []
 
         def answer(request: httpx.Request) -> httpx.Response:
@@ -354,10 +360,10 @@ class TestMocks:
 
 
 class TestLoops:
-    """Nothing of the async client is tied to one event loop."""
+    """The async client is not tied to one event loop."""
 
     def test_one_loop_after_another(self, served: FakeProvider) -> None:
-        """One client serves ``asyncio.run`` after ``asyncio.run``, fetching in each."""
+        """One client serves ``asyncio.run`` after ``asyncio.run``, and fetches in each."""
         client = AsyncJWKSClient(served.provider, clock=served.clock)
         first, second = served.issue(sub="u1"), served.issue(sub="u2")
         assert asyncio.run(client.verify(first)).subject == "u1"
@@ -368,8 +374,8 @@ class TestLoops:
         assert served.fetches == 2
         asyncio.run(client.aclose())
 
-    def test_two_loops_at_once(self, idp: FakeProvider) -> None:
-        """Two loops that run share a flight, and both verify."""
+    def test_two_loops_share_a_flight(self, idp: FakeProvider) -> None:
+        """Two running loops share a flight, and both verify."""
         client = AsyncJWKSClient(
             idp.provider, http=httpx.AsyncClient(transport=idp.transport), clock=idp.clock
         )
@@ -394,8 +400,8 @@ class TestLoops:
         asyncio.run(story())
         assert idp.fetches == 1
 
-    def test_a_run_that_ends_in_mid_flight(self, idp: FakeProvider) -> None:
-        """``asyncio.run`` cancels what is left when it ends: the next run fetches anew."""
+    def test_a_run_that_ends_during_a_flight_loses_the_flight(self, idp: FakeProvider) -> None:
+        """``asyncio.run`` cancels a remaining flight at its end, and the next run fetches anew."""
         client = AsyncJWKSClient(
             idp.provider, http=httpx.AsyncClient(transport=idp.transport), clock=idp.clock
         )
@@ -411,10 +417,10 @@ class TestLoops:
         assert asyncio.run(client.verify(token)).subject == "u1"
         assert idp.fetches == 2
 
-    def test_a_loop_closed_in_mid_flight(
+    def test_a_loop_closed_during_a_flight_loses_the_flight(
         self, idp: FakeProvider, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A loop that is closed under a flight takes it along; a new loop verifies at once."""
+        """A closed loop loses its flight, and a new loop verifies at once."""
         client = AsyncJWKSClient(
             idp.provider, http=httpx.AsyncClient(transport=idp.transport), clock=idp.clock
         )
@@ -430,7 +436,7 @@ class TestLoops:
         with idp.hold() as held:
             loop.run_until_complete(something_shorter())
             loop.close()
-            # The provider is still silent, but the lost flight is nobody's: another is begun.
+            # The provider is still silent, but the lost flight does not count: another is begun.
             new = asyncio.new_event_loop()
             verifying = new.create_task(client.verify(token))
             new.run_until_complete(held.wait_async(2))
@@ -440,15 +446,15 @@ class TestLoops:
         new.close()
         assert client.health()["issuer.test"].state == "fresh"
 
-        # And it is not kept, with all that hangs on it, for as long as the client lives.
+        # The lost flight, with everything that it refers to, is not kept for the life of the client.
         lost = weakref.ref(loop)
         del loop
         gc.collect()
         assert lost() is None
-        caplog.clear()  # asyncio says of the lost task that it was pending
+        caplog.clear()  # asyncio logs that the lost task was pending
 
     def test_a_client_made_in_one_loop_and_closed_in_another(self, served: FakeProvider) -> None:
-        """Neither making nor closing it needs the loop in which it fetched."""
+        """Neither making nor closing a client needs the loop in which it fetched."""
 
         async def make() -> AsyncJWKSClient:
             client = AsyncJWKSClient(served.provider, clock=served.clock)
@@ -468,7 +474,7 @@ class TestLoops:
 
 
 class TestCancellation:
-    """A flight is nobody's request: whoever is cancelled cancels nothing."""
+    """A flight belongs to no request, so a cancelled caller cancels nothing."""
 
     def run(self, idp: FakeProvider, story: Callable[[AsyncJWKSClient], Any]) -> None:
         async def within() -> None:
@@ -479,7 +485,7 @@ class TestCancellation:
         asyncio.run(within())
 
     def test_a_cancelled_leader_fails_no_follower(self, idp: FakeProvider) -> None:
-        """Who began the flight goes away; who waits gets its keys, from the same one fetch."""
+        """The caller that began a flight is cancelled; waiting callers get its keys, from the same fetch."""
 
         async def story(client: AsyncJWKSClient) -> None:
             with idp.hold() as held:
@@ -501,7 +507,7 @@ class TestCancellation:
         self.run(idp, story)
 
     def test_a_leader_that_runs_out_of_time(self, idp: FakeProvider) -> None:
-        """The caller's own time limit ends its waiting, as TimeoutError of its own, no more."""
+        """A caller's own time limit ends its wait with its own TimeoutError, and nothing else."""
 
         async def story(client: AsyncJWKSClient) -> None:
             with idp.hold() as held:
@@ -517,7 +523,7 @@ class TestCancellation:
         self.run(idp, story)
 
     def test_a_task_group_that_fails(self, idp: FakeProvider) -> None:
-        """Siblings cancelled by a bad token leave the flight to others."""
+        """Tasks cancelled beside a refused token leave the flight to others."""
 
         async def story(client: AsyncJWKSClient) -> None:
             with idp.hold() as held:
@@ -534,8 +540,8 @@ class TestCancellation:
 
         self.run(idp, story)
 
-    def test_a_cancelled_flight_is_no_flight(self, idp: FakeProvider) -> None:
-        """Should the flight's own task be cancelled, who waits begins another and is served."""
+    def test_a_cancelled_flight_is_begun_again(self, idp: FakeProvider) -> None:
+        """If a flight's own task is cancelled, waiting callers begin another flight and are served."""
 
         async def story(client: AsyncJWKSClient) -> None:
             with idp.hold() as held:
@@ -553,8 +559,8 @@ class TestCancellation:
 
         self.run(idp, story)
 
-    def test_a_flight_has_no_context_of_its_leader(self, idp: FakeProvider) -> None:
-        """What a request set in its context is not seen by the fetch that it happened to begin."""
+    def test_a_flight_does_not_run_in_its_leader_s_context(self, idp: FakeProvider) -> None:
+        """A fetch does not see the context variables of the request that began it."""
         request = contextvars.ContextVar("request", default="nobody's")
         seen: list[str] = []
 

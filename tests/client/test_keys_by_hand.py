@@ -1,4 +1,4 @@
-"""`get_signing_key` and `get_signing_key_from_jwt`: they live by the same table as `verify`, with both clients."""
+"""`get_signing_key` and `get_signing_key_from_jwt`: they follow the same table as `verify`, with both clients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def provider(name: str, algorithm: str, url: str = URL) -> Provider:
 
 
 class Served:
-    """A transport that answers each URL with the keys laid under it, and counts."""
+    """A transport that serves the key set of each URL, and counts requests."""
 
     def __init__(self, **keys_by_path: list[dict]) -> None:
         self.keys_by_path = keys_by_path
@@ -39,7 +39,7 @@ def key_of(idp: FakeProvider, kid: str | None) -> dict:
 
 @pytest.fixture
 def two(clock):
-    """An RSA and an EC issuer of one name, whose keys stand in one set."""
+    """Return an RSA and an EC issuer of one name, whose keys are in one set."""
     rsa = FakeProvider(issuer=ISSUER, clock=clock)
     ec = FakeProvider(issuer=ISSUER, algorithm="ES256", clock=clock)
     return rsa, ec
@@ -47,7 +47,7 @@ def two(clock):
 
 @pytest.mark.parametrize("stale_if_error", [0, STALE])
 def test_an_expired_key_is_not_handed_out(drive, idp, clock, stale_if_error):
-    """What `verify` would refuse in an outage that lasts, nobody gets by hand either."""
+    """In a long outage a key look-up refuses an expired key as `verify` does."""
     drive.client(idp, cache=CachePolicy(stale_if_error=stale_if_error))
     token = idp.issue(expires_in=10**6)
     assert drive.get_signing_key("key-1").kid == "key-1"
@@ -61,13 +61,15 @@ def test_an_expired_key_is_not_handed_out(drive, idp, clock, stale_if_error):
             drive.get_signing_key_from_jwt(token)
 
 
-def test_a_due_key_is_refreshed_behind_the_call(drive, idp, clock):
-    """Who only ever asks for keys by hand sees a rotation as early as one who verifies."""
+def test_a_due_key_is_refreshed_in_the_background(drive, idp, clock):
+    """An application that only looks up keys sees a rotation as early as one that verifies."""
     drive.client(idp)
     drive.get_signing_key("key-1")
     idp.rotate(overlap=False)
     clock.advance(LIFE - 1)
-    assert drive.get_signing_key("key-1").kid == "key-1"  # it is fresh enough, and fetched behind
+    assert (
+        drive.get_signing_key("key-1").kid == "key-1"
+    )  # still usable, and refreshed in the background
     drive.settle()
     assert idp.fetches == 2
     with pytest.raises(TokenError) as caught:
@@ -75,8 +77,8 @@ def test_a_due_key_is_refreshed_behind_the_call(drive, idp, clock):
     assert caught.value.code == "unknown_key"
 
 
-def test_a_fetch_behind_that_lands_at_once_takes_no_key_away(idp, clock, monkeypatch):
-    """Who was to use a key gets it, however soon the fetch behind the call lands."""
+def test_a_background_fetch_that_lands_at_once_removes_no_key(idp, clock, monkeypatch):
+    """A caller that found a key gets it, however soon the background fetch ends."""
     client = idp.client()
     client.get_signing_key("key-1")
     idp.rotate(overlap=False)
@@ -87,8 +89,8 @@ def test_a_fetch_behind_that_lands_at_once_takes_no_key_away(idp, clock, monkeyp
     assert after.kid == "key-2"
 
 
-def test_a_stale_key_is_told_of_and_refreshed_once_the_provider_is_back(drive, idp, clock):
-    """After an outage the withdrawn key goes with the first fetch behind a call."""
+def test_a_stale_key_is_reported_and_refreshed_once_the_provider_is_back(drive, idp, clock):
+    """After an outage the withdrawn key is gone with the first background fetch."""
     told = []
     drive.client(idp, listeners=[told.append])
     drive.get_signing_key("key-1")
@@ -107,7 +109,7 @@ def test_a_stale_key_is_told_of_and_refreshed_once_the_provider_is_back(drive, i
 
 class TestASharedKeySet:
     def test_each_provider_s_own_algorithms_count(self, drive, clock, two):
-        """Who shares a key set with another does not share its algorithms."""
+        """Providers that share a key set do not share their algorithms."""
         rsa, ec = two
         served = Served(jwks=[key_of(rsa, "rsa"), key_of(ec, "ec")])
         drive.client(
@@ -140,22 +142,22 @@ class TestAnIssuerWithSeveralKeySets:
         )
 
     def test_the_key_is_found_wherever_a_verification_would_find_it(self, drive, clock, idp):
-        """All candidates of the token are asked, in their order."""
+        """All candidates of the token are considered, in their order."""
         served = Served(one=[key_of(idp, "a")], two=[key_of(idp, "b")])
         self.client(drive, clock, served)
         assert drive.get_signing_key_from_jwt(idp.issue(headers={"kid": "b"})).kid == "b"
         assert served.asked == ["/one", "/two"]
 
-    def test_a_key_at_hand_comes_before_any_fetch(self, drive, clock, idp):
-        """Nobody is asked for a key that another candidate holds already."""
+    def test_a_cached_key_comes_before_any_fetch(self, drive, clock, idp):
+        """No candidate is fetched while another candidate has the key cached."""
         served = Served(one=[key_of(idp, "a")], two=[key_of(idp, "b")])
         self.client(drive, clock, served)
         drive.keys("two")
         assert drive.get_signing_key_from_jwt(idp.issue(headers={"kid": "b"})).kid == "b"
         assert served.asked == ["/two"]
 
-    def test_the_error_is_the_one_that_counts_for_a_verification(self, drive, clock, idp):
-        """As long as one candidate cannot be asked, nobody knows that the key is unknown."""
+    def test_the_error_is_that_of_a_verification(self, drive, clock, idp):
+        """While a candidate's keys are unavailable, the key is not called unknown."""
         self.client(drive, clock, Served(one=[key_of(idp, "a")]))
         with pytest.raises(KeysUnavailableError):
             drive.get_signing_key_from_jwt(idp.issue(headers={"kid": "b"}))
@@ -166,8 +168,8 @@ class TestAnIssuerWithSeveralKeySets:
         assert caught.value.__context__ is caught.value.__cause__ is None
 
 
-def test_a_key_that_goes_between_look_up_and_choice_is_unknown(idp):
-    """Another caller's fetch may land at any moment; that is no misfit of algorithms."""
+def test_a_key_that_is_removed_between_look_up_and_selection_is_unknown(idp):
+    """Another caller's fetch may remove a key between look-up and selection; the key is then unknown, not of a wrong algorithm."""
     client = idp.client()
     client.get_signing_key("key-1")
     [source] = client._sources.values()
@@ -179,7 +181,7 @@ def test_a_key_that_goes_between_look_up_and_choice_is_unknown(idp):
 
 
 def test_a_key_without_kid_is_found_without_a_permit(drive, clock, two):
-    """Whichever of the provider's algorithms it fits, it is there, and nothing need be fetched."""
+    """A key without kid that fits one of the provider's algorithms is found without a fetch."""
     _, ec = two
     served = Served(jwks=[key_of(ec, None)])
     drive.client(

@@ -1,4 +1,4 @@
-"""The environment and the network below both clients: proxies, authorities, addresses of a host."""
+"""The environment and the network below both clients: proxies, certificate authorities, addresses of a host."""
 
 from __future__ import annotations
 
@@ -29,40 +29,38 @@ from jwks_client.testing._keys.certificates import authority as kit_authority
 from jwks_client.testing._keys.certificates import self_signed
 
 FAR = "https://idp.test/jwks"
-VARIABLES = [
-    f"{name}_proxy" for name in ("http", "https", "all", "no")
-]  # and each in capital letters
+VARIABLES = [f"{name}_proxy" for name in ("http", "https", "all", "no")]  # and each in upper case
 
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that says nothing of the network."""
+    """Remove every variable about the network from the environment."""
     for name in (*VARIABLES, *map(str.upper, VARIABLES), "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
 def key_set(idp: FakeProvider) -> bytes:
-    """The key set of ``idp`` as it stands on the wire."""
+    """Return the key set of ``idp`` as it is on the wire."""
     return json.dumps(idp.jwks()).encode()
 
 
 @contextmanager
 def answers(body: bytes) -> Iterator[Server]:
-    """A server that answers every request with a body."""
+    """Serve every request with this body."""
     with serving(answering(http(body))) as server:
         yield server
 
 
 def asked(url: str) -> bytes:
-    """What a flight of a client that was configured with a URL is answered there."""
+    """Return the response that a flight of a client gets from this URL."""
     with Network(FetchPolicy(), [url]).open() as client:
         return client.get(url).content
 
 
 @pytest.fixture(params=[JWKSClient, AsyncJWKSClient])
 def make(request: pytest.FixtureRequest) -> Callable[[str], Any]:
-    """Makes a client of a kind whose keys are at a URL."""
+    """Return a function that makes a client of one kind whose keys are at a URL."""
 
     def made(url: str, **settings: Any) -> Any:
         provider = providers.generic(
@@ -74,7 +72,7 @@ def make(request: pytest.FixtureRequest) -> Callable[[str], Any]:
 
 
 def refused(make: Callable[..., Any], url: str, **settings: Any) -> ConfigurationError:
-    """The error of making a client."""
+    """Return the error of making a client."""
     with pytest.raises(ConfigurationError) as caught:
         make(url, **settings)
     return caught.value
@@ -83,10 +81,10 @@ def refused(make: Callable[..., Any], url: str, **settings: Any) -> Configuratio
 class TestProxies:
     @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "localhost.localdomain", "0.0.0.0"])
-    def test_loopback_never_goes_through_the_environment_s(
+    def test_loopback_never_goes_through_a_proxy_of_the_environment(
         self, variable: str, host: str, monkeypatch: pytest.MonkeyPatch, key_set: bytes
     ) -> None:
-        """A proxy cannot plant the keys of a side-car, whatever name this machine is called by."""
+        """A proxy cannot plant the keys of a side-car, whatever name this machine has."""
         real = socket.getaddrinfo
         monkeypatch.setattr(
             socket, "getaddrinfo", lambda _, *rest, **more: real("127.0.0.1", *rest, **more)
@@ -97,16 +95,18 @@ class TestProxies:
             assert proxy.connections == 0
 
     @pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
-    def test_other_hosts_do(self, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The variables count for every other host, with and without a scheme in them."""
+    def test_other_hosts_go_through_a_proxy_of_the_environment(
+        self, variable: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The proxy variables count for every other host, with and without a scheme in them."""
         with answers(b"by proxy") as proxy:
             for value in (f"http://{proxy.place}", proxy.place):
                 monkeypatch.setenv(variable, value)
                 assert asked("http://idp.test/jwks") == b"by proxy"
             assert proxy.requests[0].startswith(b"GET http://idp.test/jwks ")
 
-    def test_they_are_read_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A variable that changes later changes nothing: what was checked is what is used."""
+    def test_proxy_variables_are_read_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A proxy variable that changes after its check has no effect."""
         with answers(b"by proxy") as proxy:
             monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.place}")
             network = Network(FetchPolicy(), ["http://idp.test/jwks"])
@@ -117,8 +117,10 @@ class TestProxies:
     @pytest.mark.parametrize(
         "exempt", ["127.0.0.2", "127.0.0.2,idp.test", "*", "idp.test:{port}", "http://idp.test"]
     )
-    def test_exempt_hosts_do_not(self, exempt: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Each form of an entry that httpx reads exempts what it names."""
+    def test_exempt_hosts_do_not_go_through_a_proxy(
+        self, exempt: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """NO_PROXY exempts hosts in every form that httpx reads."""
         real = socket.getaddrinfo
         monkeypatch.setattr(
             socket, "getaddrinfo", lambda _, *rest, **more: real("127.0.0.1", *rest, **more)
@@ -135,29 +137,29 @@ class TestProxies:
         "value", ["socks://127.0.0.1:7890/", "ftp://proxy.test", "http://[::1"]
     )
     @pytest.mark.parametrize("variable", ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy"])
-    def test_one_that_cannot_be_used_is_refused_when_a_client_is_made(
+    def test_an_unusable_proxy_is_refused_when_a_client_is_made(
         self, make: Any, variable: str, value: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The error names the variable, and not its value, which may hold a password."""
+        """The error names the variable and not its value, which may hold a password."""
         monkeypatch.setenv(variable, value)
         error = refused(make, FAR)
         assert error.field == variable
         assert value not in str(error)
 
-    def test_a_socks_proxy_without_its_package(
+    def test_a_socks_proxy_without_its_package_is_refused(
         self, make: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The error names the variable and what to install."""
+        """The error names the variable and the package to install."""
         monkeypatch.setenv("ALL_PROXY", "socks5://proxy.test:1080")
         with patch.dict(sys.modules, {"socksio": None}):
             error = refused(make, FAR)
         assert error.field == "ALL_PROXY"
         assert "httpx[socks]" in str(error)
 
-    def test_one_that_no_configured_url_would_use_is_not_judged(
+    def test_a_proxy_that_no_configured_url_would_use_is_not_checked(
         self, make: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The variable of another scheme, an exempt host and loopback do not stop an app."""
+        """An unusable proxy for another scheme, for an exempt host or for loopback does not stop an app."""
         monkeypatch.setenv("HTTP_PROXY", "socks://broken")
         make(FAR)
         monkeypatch.setenv("ALL_PROXY", "socks://broken")
@@ -165,10 +167,10 @@ class TestProxies:
         monkeypatch.setenv("NO_PROXY", "idp.test")
         make(FAR)
 
-    def test_one_that_is_used_later_is_named_by_the_failure(
+    def test_a_proxy_that_is_used_later_is_named_by_the_failure(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A tenant's or a discovered URL may be the first to need it."""
+        """A tenant's or a discovered URL may be the first to need a proxy, and the failure names the variable."""
         monkeypatch.setenv("ALL_PROXY", "socks://broken")
         network = Network(FetchPolicy(), ["http://127.0.0.1:9/jwks"])
         with network.open() as client, pytest.raises(ConfigurationError, match="ALL_PROXY"):
@@ -176,10 +178,10 @@ class TestProxies:
 
     @pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
     @pytest.mark.parametrize("entry", ["fd07:b51a:cc66:f0::/64", "::1/128", "host:no-port"])
-    def test_an_exemption_that_httpx_cannot_read(
+    def test_an_unreadable_exemption_is_refused_where_a_proxy_would_be_used(
         self, make: Any, variable: str, entry: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It is refused where a proxy would be used, and does not matter where none is."""
+        """An unreadable NO_PROXY entry is refused where a proxy would be used, and ignored elsewhere."""
         monkeypatch.setenv(variable, f"localhost,{entry}")
         make(FAR)
         monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
@@ -191,16 +193,16 @@ class TestProxies:
     def test_a_client_that_resolves_tenants_is_checked_for_them(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Their URLs are not known when the client is made, but https it will be."""
+        """The URLs of tenants are not known when the client is made, but they will be https."""
         monkeypatch.setenv("HTTPS_PROXY", "socks://broken")
         for kind in (JWKSClient, AsyncJWKSClient):
             with pytest.raises(ConfigurationError, match="HTTPS_PROXY"):
                 kind(resolve=lambda _: None)
 
-    def test_a_caller_supplied_client_brings_its_own(
+    def test_a_caller_supplied_client_brings_its_own_proxies(
         self, make: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """With ``http=`` the environment is that client's business."""
+        """With ``http=`` the environment's proxies are not checked."""
         monkeypatch.setenv("HTTPS_PROXY", "socks://broken")
         sync = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(204)))
         with sync:
@@ -209,10 +211,10 @@ class TestProxies:
 
 class TestAuthorities:
     @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
-    def test_ones_that_cannot_be_read_are_refused_when_a_client_is_made(
+    def test_unreadable_authorities_are_refused_when_a_client_is_made(
         self, make: Any, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The error names variable and path; https on loopback needs them, plain http does not."""
+        """The error names variable and path; https needs the authorities on loopback too, plain http does not."""
         monkeypatch.setenv(variable, str(tmp_path / "gone"))
         for url in (FAR, "https://127.0.0.1:9/jwks"):
             error = refused(make, url)
@@ -220,38 +222,40 @@ class TestAuthorities:
             assert "gone" in str(error)
         make("http://127.0.0.1:9/jwks")
 
-    def test_a_file_without_certificates(
+    def test_a_file_without_certificates_is_refused(
         self, make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It trusts nobody, so that every fetch would fail."""
+        """A file without certificates trusts no server, so it is refused."""
         (tmp_path / "empty.pem").write_text("nothing")
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "empty.pem"))
         assert refused(make, FAR).field == "SSL_CERT_FILE"
 
-    def test_the_environment_s_are_trusted(
+    def test_the_environment_s_authorities_are_trusted(
         self, monkeypatch: pytest.MonkeyPatch, key_set: bytes
     ) -> None:
-        """A private authority in SSL_CERT_FILE vouches for its servers."""
+        """A private authority in SSL_CERT_FILE is trusted for its servers."""
         own = kit_authority()
         monkeypatch.setenv("SSL_CERT_FILE", own.ca_file)
         with serving(answering(http(key_set)), tls=own.server_context()) as server:
             assert asked(server.url) == key_set
 
-    def test_plain_http_reads_none(self, monkeypatch: pytest.MonkeyPatch, key_set: bytes) -> None:
-        """A client of http URLs does not pay for a TLS context."""
+    def test_plain_http_reads_no_authorities(
+        self, monkeypatch: pytest.MonkeyPatch, key_set: bytes
+    ) -> None:
+        """A client of http URLs does not create a TLS context."""
         monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", None)
         with answers(key_set) as server:
             assert asked(server.url) == key_set
 
     def test_all_flights_share_one_context(self) -> None:
-        """It takes tens of milliseconds to make."""
+        """A TLS context takes tens of milliseconds to create, so all flights share it."""
         authorities = Network(FetchPolicy(), [FAR]).authorities
         assert authorities.context() is authorities.context()
 
-    def test_a_private_one_is_read_again_when_it_changed(
+    def test_a_private_authority_is_read_again_when_its_file_changed(
         self, tmp_path: Path, key_set: bytes, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A renewed CA file counts without a restart; a broken one keeps what was, with one warning."""
+        """A renewed CA file counts without a restart; a broken one keeps the previous context, with one warning."""
         own, ca_file = kit_authority(), tmp_path / "ca.pem"
         another = tmp_path / "another.pem"
         make_another(another)
@@ -281,7 +285,7 @@ class TestAuthorities:
 
 
 def make_another(path: Path) -> None:
-    """Write the certificate of an authority that vouches for nobody here."""
+    """Write the certificate of an authority that no server here uses."""
     der = self_signed(rsa.generate_private_key(65537, 2048))
     path.write_text(ssl.DER_cert_to_PEM_cert(der))
 
@@ -289,7 +293,7 @@ def make_another(path: Path) -> None:
 class TestAddresses:
     @staticmethod
     def resolving(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> None:
-        """Every name resolves to these addresses."""
+        """Let every name resolve to these addresses."""
 
         def getaddrinfo(_: object, port: Any, *rest: object, **more: object) -> object:
             kind = socket.SOCK_STREAM
@@ -298,10 +302,10 @@ class TestAddresses:
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
     @pytest.mark.parametrize("dead", [1, 2, 5])
-    def test_dead_ones_before_a_good_one(
+    def test_dead_addresses_before_a_good_one_are_skipped(
         self, dead: int, monkeypatch: pytest.MonkeyPatch, key_set: bytes
     ) -> None:
-        """They are all tried within one connect_timeout, also where one of them does not answer."""
+        """All addresses are tried within one connect_timeout, even if one of them does not answer."""
         tried: list[tuple[str, float]] = []
 
         class Tcp:
@@ -320,8 +324,10 @@ class TestAddresses:
         assert [host for host, _ in tried] == [*hosts, "127.0.0.1"]
         assert sum(patience for _, patience in tried) <= 2.0
 
-    def test_a_slow_one_gets_its_time_after_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What takes longer than the first short try is tried again with the rest of the time."""
+    def test_a_slow_address_gets_the_rest_of_the_time(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An address that is slower than the first short try is tried again with the rest of the time."""
         tried: list[float] = []
 
         class Tcp:
@@ -339,7 +345,7 @@ class TestAddresses:
         assert tried[0] == pytest.approx(0.25)
         assert tried[2] > 0.9
 
-    def test_both_families_take_turns(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_both_address_families_take_turns(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A broken IPv6 route with many addresses does not use up the time."""
         tried: list[str] = []
 
@@ -355,8 +361,10 @@ class TestAddresses:
             backend.connect_tcp("idp.test", 80, 2.0)
         assert tried[:4] == ["2001:db8::1", "192.0.2.1", "2001:db8::2", "2001:db8::3"]
 
-    def test_over_the_wire(self, monkeypatch: pytest.MonkeyPatch, key_set: bytes) -> None:
-        """A refused and a silent address before a good one cost a moment, not the keys."""
+    def test_dead_addresses_are_skipped_over_the_wire(
+        self, monkeypatch: pytest.MonkeyPatch, key_set: bytes
+    ) -> None:
+        """A refused and a silent address before a good one delay a fetch but do not fail it."""
         with ExitStack() as stack:
             server = stack.enter_context(answers(key_set))
             silent = stack.enter_context(crowded())
@@ -367,7 +375,7 @@ class TestAddresses:
             def create_connection(place: tuple[str, int], *rest: Any, **more: Any) -> Any:
                 url = ports.get(place[0])
                 port = url if isinstance(url, int) else httpx.URL(str(url)).port
-                monkeypatch.undo()  # numbers resolve as they are
+                monkeypatch.undo()  # addresses resolve to themselves
                 try:
                     return real(("127.0.0.1", int(port or 0)), *rest, **more)
                 finally:

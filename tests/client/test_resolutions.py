@@ -1,6 +1,6 @@
-"""The application's resolver is run: once at a time for an issuer, and two seconds at most.
+"""Calls of the application's resolver: one at a time per issuer, and two seconds at most.
 
-Each story is told of a plain function in both clients, and of a coroutine function.
+Each story runs with a plain function in both clients, and with a coroutine function.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from jwks_client.testing._serving.gate import Gate, wait, wait_async
 A, B = "https://a.test", "https://b.test"
 TTL = 300.0
 DUE = 0.8 * TTL
-LONG = 10.0  # real seconds after which what works has long ended
+LONG = 10.0  # real seconds after which a working operation has long ended
 SHORT = 0.05  # the patience of clients whose resolver hangs
 
 
@@ -39,7 +39,7 @@ def provider(issuer, **more):
 
 
 class Keys:
-    """A key source, as far as tenants are concerned with it."""
+    """A key source, as far as tenants need it."""
 
     def __init__(self, provider):
         self.provider = provider
@@ -47,14 +47,14 @@ class Keys:
 
 
 class Application:
-    """Its records, and a resolver that reads them; closed gates hold it up."""
+    """The application's records and a resolver that reads them; closed gates hold it up."""
 
     def __init__(self):
         self.records = {}
         self.asked = []
-        self.began = {}  # by issuer, opened when the resolver is asked about it
+        self.began = {}  # by issuer, opened when the resolver is called for it
         self.gate = None
-        self.left = []  # for whom the resolver returned or was cancelled
+        self.left = []  # issuers for which the resolver returned or was cancelled
         self.lock = threading.Lock()
 
     def note(self, issuer):
@@ -93,7 +93,7 @@ class Application:
 
 
 class Loop:
-    """An event loop in a thread of its own."""
+    """An event loop in its own thread."""
 
     def __init__(self):
         self.loop = asyncio.new_event_loop()
@@ -125,7 +125,7 @@ async def end_tasks():
 
 
 async def wait_for(tenants, issuer):
-    """As `AsyncJWKSClient` drives it."""
+    """Wait as `AsyncJWKSClient` does."""
     steps = tenants.resolved(issuer)
     while True:
         try:
@@ -136,14 +136,14 @@ async def wait_for(tenants, issuer):
 
 
 class Bench:
-    """Tenants of one kind of client, and callers of that kind."""
+    """The tenants of one kind of client, and callers of that kind."""
 
     def __init__(self, kind):
         self.kind = kind
         self.clock = FakeClock()
         self.application = Application()
         self.events = []
-        self.made = []  # of each key source: whose, and the one before it
+        self.made = []  # of each key source: its issuer, and the former source
         self.tenants = None
         self.threads = ThreadPoolExecutor(80)
         self.loop = None if kind == "threads" else Loop()
@@ -171,13 +171,13 @@ class Bench:
         return Keys(provider)
 
     def begin(self, issuer=A) -> Future:
-        """Begin to ask about an issuer, as a token of it would."""
+        """Begin to ask for an issuer, as a token of it would."""
         if self.loop is not None:
             return self.loop.begin(self.tenants, issuer)
         return self.threads.submit(self.in_thread, issuer)
 
     def in_thread(self, issuer):
-        """As `JWKSClient` drives it."""
+        """Wait as `JWKSClient` does."""
         steps = self.tenants.resolved(issuer)
         while True:
             try:
@@ -222,17 +222,17 @@ of_asyncio = pytest.mark.parametrize("bench", ["loop", "task"], indirect=True)
 of_threads_that_resolve = pytest.mark.parametrize("bench", ["threads", "loop"], indirect=True)
 
 
-# What it answers.
+# Answers of the resolver.
 
 
-def test_an_answer_is_waited_for_for_two_seconds():
-    """The contract's number; the stories below have a patience of their own."""
+def test_a_caller_waits_two_seconds_for_the_resolver():
+    """A caller waits two seconds for the resolver; the stories below use their own patience."""
     assert PATIENCE == 2
 
 
 @of_each_kind
 def test_a_tenant_is_resolved_once(bench):
-    """The resolver is given the issuer and nothing else; its answer stands until it is due."""
+    """The resolver gets only the issuer, and its answer counts until it is due."""
     bench.application.records[A] = provider(A)
     tenants = bench.open()
     one = bench.ask()
@@ -248,7 +248,7 @@ def test_a_tenant_is_resolved_once(bench):
 
 @of_each_kind
 def test_callers_of_one_issuer_share_one_call(bench):
-    """Fifty at once are answered by it; another issuer has its own."""
+    """Fifty concurrent callers share one call, and another issuer has its own."""
     bench.application.records |= {A: provider(A), B: provider(B)}
     bench.application.gate = Gate()
     bench.open()
@@ -263,8 +263,8 @@ def test_callers_of_one_issuer_share_one_call(bench):
 
 
 @of_each_kind
-def test_none_refuses_and_is_remembered(bench):
-    """For ten seconds nobody is asked again; the error is the token's, and names no issuer."""
+def test_the_answer_none_is_a_remembered_refusal(bench):
+    """For ten seconds the resolver is not called again; the error is a TokenError and names no issuer."""
     bench.open()
     for _ in range(3):
         refused = bench.refusal()
@@ -279,7 +279,7 @@ def test_none_refuses_and_is_remembered(bench):
 
 @of_each_kind
 def test_an_exception_harms_only_the_token_that_asked(bench):
-    """It is the cause of that one's error, is told without its text, and the next token asks anew."""
+    """An exception of the resolver is the cause of that token's error, is reported without its text, and the next token calls again."""
     bench.application.records[A] = LookupError(f"no database for {A}")
     bench.open()
     error = bench.refusal()
@@ -302,7 +302,7 @@ def test_an_exception_harms_only_the_token_that_asked(bench):
     ids=["another", "text", "class", "two"],
 )
 def test_an_answer_that_is_not_that_issuer_s_provider_is_a_failure(bench, answer):
-    """503 and not 401: it is a mistake of the application's, and says nothing of the token."""
+    """Another issuer's provider is 503 and not 401: it is a bug of the application and says nothing about the token."""
     bench.application.records[A] = answer
     bench.open()
     error = bench.refusal()
@@ -314,7 +314,7 @@ def test_an_answer_that_is_not_that_issuer_s_provider_is_a_failure(bench, answer
 
 @of_each_kind
 def test_a_provider_that_cannot_be_used_is_a_failure(bench):
-    """A key set in hand without a key, for example, is a wrong setting where it is configured."""
+    """A provider that a client would refuse, such as one with an empty static key set, is a failure of the resolver."""
 
     def make_source(provider, former):
         raise ConfigurationError("jwks", "takes a JWK Set with a usable key")
@@ -326,8 +326,8 @@ def test_a_provider_that_cannot_be_used_is_a_failure(bench):
     assert (error.code, type(error.__cause__)) == ("resolver_failed", ConfigurationError)
 
 
-def test_a_check_that_cannot_be_awaited_is_refused_here_too(bench):
-    """The sync client refuses coroutine functions among the checks of a resolved provider."""
+def test_the_sync_client_refuses_a_resolved_check_that_must_be_awaited(bench):
+    """The sync client refuses a resolved provider whose checks are coroutine functions."""
 
     async def check(token):
         return True
@@ -338,8 +338,8 @@ def test_a_check_that_cannot_be_awaited_is_refused_here_too(bench):
 
 
 @of_asyncio
-def test_the_async_client_takes_a_check_that_is_awaited(bench):
-    """As it does of a configured provider."""
+def test_the_async_client_accepts_a_resolved_check_that_is_awaited(bench):
+    """The async client accepts a resolved provider whose checks are coroutine functions."""
 
     async def check(token):
         return True
@@ -351,7 +351,7 @@ def test_the_async_client_takes_a_check_that_is_awaited(bench):
 
 @of_each_kind
 def test_an_equal_answer_keeps_the_keys_and_another_replaces_them(bench):
-    """The former key source is handed on, for a maker that knows the place to be the same."""
+    """The former key source is passed to the maker of the new one, which may find that the URL is the same."""
     bench.application.records[A] = lambda issuer: provider(A, algorithms=["RS256"])
     bench.open()
     one = bench.ask()
@@ -367,12 +367,12 @@ def test_an_equal_answer_keeps_the_keys_and_another_replaces_them(bench):
     assert bench.events == [TenantResolved(provider=A)] * 2
 
 
-# When it is asked again.
+# Repeated calls.
 
 
 @of_each_kind
-def test_a_due_tenant_is_asked_about_while_nobody_waits(bench):
-    """Callers are served while the call is under way, and it is one call."""
+def test_a_due_tenant_is_resolved_again_without_a_waiting_caller(bench):
+    """Callers are served while the one background call is in progress."""
     bench.application.records[A] = provider(A)
     bench.open()
     one = bench.ask()
@@ -390,7 +390,7 @@ def test_a_due_tenant_is_asked_about_while_nobody_waits(bench):
 
 @of_each_kind
 def test_past_resolve_ttl_a_removed_tenant_is_refused(bench):
-    """Callers wait for the answer then."""
+    """Past resolve_ttl callers wait for the new answer."""
     bench.application.records[A] = provider(A)
     bench.open()
     one = bench.ask()
@@ -401,15 +401,15 @@ def test_past_resolve_ttl_a_removed_tenant_is_refused(bench):
 
 
 @of_each_kind
-def test_with_a_resolver_that_hangs_nobody_waits_after_the_first(bench):
-    """A loaded tenant is served on within stale_if_error, with one call a backoff."""
+def test_with_a_resolver_that_hangs_no_caller_waits_after_the_first(bench):
+    """A loaded tenant is served within stale_if_error, with one call per backoff."""
     bench.application.records[A] = provider(A)
     tenants = bench.open(stale_if_error=1000)
     one = bench.ask()
     tenants._patience = SHORT
     bench.application.gate = Gate()
     bench.clock.advance(TTL)
-    assert bench.ask() is one  # waits, is told nothing, and is served on
+    assert bench.ask() is one  # waits, gets no answer, and is served all the same
     for _ in range(100):
         assert bench.ask() is one
     assert bench.application.asked == [A, A]
@@ -422,15 +422,15 @@ def test_with_a_resolver_that_hangs_nobody_waits_after_the_first(bench):
         )
     ]
     bench.clock.advance(1)
-    assert bench.ask() is one  # one more call, behind
+    assert bench.ask() is one  # one more call, in the background
     assert wait_for_calls(bench, 3) == [A] * 3
     bench.clock.advance(1000)
     assert bench.refusal().code == "resolver_failed"
 
 
 @of_each_kind
-def test_a_call_behind_that_hangs_ends_without_anybody_waiting_for_it(bench):
-    """The next token finds it overdue; a failure is noted, and the backoff begins."""
+def test_a_background_call_that_hangs_ends_without_a_waiting_caller(bench):
+    """The next token finds the background call overdue; a failure is recorded, and the backoff begins."""
     bench.application.records[A] = provider(A)
     tenants = bench.open()
     one = bench.ask()
@@ -447,8 +447,8 @@ def test_a_call_behind_that_hangs_ends_without_anybody_waiting_for_it(bench):
 
 
 @of_each_kind
-def test_an_answer_that_comes_too_late_is_none(bench):
-    """Also where nobody has noticed yet that its time is over."""
+def test_a_late_answer_is_dropped(bench):
+    """A late answer is dropped, even if no caller has noticed yet that its time is over."""
     bench.application.records[A] = provider(A)
     tenants = bench.open()
     one = bench.ask()
@@ -464,7 +464,7 @@ def test_an_answer_that_comes_too_late_is_none(bench):
 
 @of_each_kind
 def test_an_unknown_issuer_whose_call_hangs_costs_one_wait(bench):
-    """Who comes after that is answered at once, and a late answer is dropped."""
+    """Later callers get an error at once, and a late answer is dropped."""
     bench.application.records[A] = provider(A)
     bench.application.gate = Gate()
     bench.open(patience=SHORT)
@@ -482,8 +482,8 @@ def test_an_unknown_issuer_whose_call_hangs_costs_one_wait(bench):
 
 
 @of_each_kind
-def test_new_issuers_take_turns_and_loaded_tenants_notice_nothing(bench):
-    """Twenty calls at once; who is beyond that is told when to come back."""
+def test_new_issuers_are_limited_and_loaded_tenants_notice_nothing(bench):
+    """Twenty new issuers are resolved at once; further ones get Retry-After."""
     bench.application.records[A] = provider(A)
     bench.open()
     one = bench.ask()
@@ -492,15 +492,15 @@ def test_new_issuers_take_turns_and_loaded_tenants_notice_nothing(bench):
     error = bench.refusal(B)
     assert (error.http_status, error.retry_after) == (503, 1)
     assert error.__cause__ is None
-    bench.clock.advance(TTL)  # past its answer's time: asked again, at no cost
+    bench.clock.advance(TTL)  # past resolve_ttl: resolved again, at no cost
     codes = [bench.refusal(f"https://y{n}.test").code for n in range(20)]
     assert codes == ["unknown_issuer"] * 20
     assert bench.ask() is one
 
 
 @of_threads_that_resolve
-def test_stuck_threads_are_bounded(bench):
-    """A thread cannot be ended from outside, so new issuers get no more than 32 of them."""
+def test_the_number_of_stuck_threads_is_bounded(bench):
+    """A thread cannot be ended from outside, so new issuers get at most 32 of them."""
     bench.application.gate = Gate()
     bench.open(patience=0.0)
     for number in range(50):
@@ -513,8 +513,8 @@ def test_stuck_threads_are_bounded(bench):
 
 
 @of_threads_that_resolve
-def test_each_loaded_tenant_has_a_call_of_its_own(bench):
-    """However many are stuck: the bound on new issuers is not theirs."""
+def test_each_loaded_tenant_has_its_own_call(bench):
+    """The limit on stuck threads for new issuers does not apply to loaded tenants."""
     names = [f"https://t{n}.test" for n in range(MOST_FOR_NEW + 5)]
     bench.application.records |= {name: provider(name) for name in names}
     bench.open()
@@ -531,7 +531,7 @@ def test_each_loaded_tenant_has_a_call_of_its_own(bench):
 
 @of_threads_that_resolve
 def test_one_issuer_has_two_stuck_threads_at_most(bench):
-    """Whatever becomes of one tenant's records, the calls for the others go on."""
+    """One tenant's broken records do not stop the calls for the others."""
     bench.application.records |= {A: provider(A), B: provider(B)}
     tenants = bench.open(patience=LONG, stale_if_error=1e6)
     one = bench.ask()
@@ -548,10 +548,10 @@ def test_one_issuer_has_two_stuck_threads_at_most(bench):
 
 
 @of_each_kind
-def test_what_a_call_brought_is_recorded_once(bench):
-    """Who waited may find it overdue at the very moment its answer comes: one of the two counts.
+def test_an_answer_is_recorded_once(bench):
+    """A caller may find a call overdue at the very moment its answer comes: only one of the two counts.
 
-    Nor does an older call, of another event loop, undo what a newer one brought.
+    An older call, of another event loop, does not undo what a newer one brought either.
     """
     bench.application.records[A] = provider(A)
     tenants = bench.open()
@@ -572,8 +572,8 @@ def test_what_a_call_brought_is_recorded_once(bench):
 
 
 @of_each_kind
-def test_forgetting_drops_a_tenant_at_once(bench):
-    """What is remembered of its tokens counts no more; one that is not loaded is no error."""
+def test_forget_drops_a_tenant_at_once(bench):
+    """`forget` drops the tenant and its remembered tokens; a tenant that is not loaded is not an error."""
     bench.application.records[A] = provider(A)
     tenants = bench.open()
     one = bench.ask()
@@ -585,7 +585,7 @@ def test_forgetting_drops_a_tenant_at_once(bench):
 
 
 @of_each_kind
-def test_forgetting_drops_a_remembered_refusal(bench):
+def test_forget_drops_a_remembered_refusal(bench):
     """A tenant that was just set up need not wait ten seconds."""
     tenants = bench.open()
     bench.refusal()
@@ -595,8 +595,8 @@ def test_forgetting_drops_a_remembered_refusal(bench):
 
 
 @of_each_kind
-def test_an_answer_from_before_it_was_forgotten_does_not_count(bench):
-    """Who waited for that call asks again, and its answer does not bring the tenant back."""
+def test_an_answer_from_before_forget_does_not_count(bench):
+    """A caller that waited for the earlier call calls again, and the earlier answer does not bring the tenant back."""
     application = bench.application
     application.records[A] = provider(A)
     application.gate, first = Gate(), bench.application.gate
@@ -604,10 +604,10 @@ def test_an_answer_from_before_it_was_forgotten_does_not_count(bench):
     waiting = bench.begin()
     application.wait_until_asked(A)
     first, application.gate = application.gate, None
-    application.records[A] = None  # what the second call finds
+    application.records[A] = None  # the second call's answer
     tenants.forget(A)
     assert error_of(waiting).code == "unknown_issuer"
-    application.records[A] = provider(A)  # what the first one returns
+    application.records[A] = provider(A)  # the first call's answer
     first.open()
     until(lambda: len(application.left) == 2)
     until(lambda: not tenants._resolver._running)
@@ -616,8 +616,8 @@ def test_an_answer_from_before_it_was_forgotten_does_not_count(bench):
 
 
 @of_each_kind
-def test_a_client_that_was_closed_asks_no_more(bench):
-    """Loaded tenants are used while their answers stand; whatever would ask is 503."""
+def test_a_closed_client_calls_the_resolver_no_more(bench):
+    """After `close` loaded tenants are used while their answers count; a token that needs a call is 503."""
     bench.application.records[A] = provider(A)
     bench.open()
     one = bench.ask()
@@ -639,7 +639,7 @@ def test_a_client_that_was_closed_asks_no_more(bench):
 
 @of_each_kind
 def test_a_child_process_begins_without_calls_and_with_a_free_lock(bench):
-    """The threads that held them are not in the child; what is loaded stays."""
+    """A forked child has no calls of its parent's threads, and a free lock; loaded tenants stay."""
     bench.application.records[A] = provider(A)
     bench.application.gate = Gate()
     tenants = bench.open()
@@ -654,8 +654,8 @@ def test_a_child_process_begins_without_calls_and_with_a_free_lock(bench):
 
 
 @of_each_kind
-def test_listeners_are_told_without_a_lock_held(bench):
-    """One that asks about tenants, or forgets one, holds up nobody."""
+def test_listeners_are_called_without_a_lock(bench):
+    """A listener may use tenants, or forget one, because no lock is held while it is called."""
     bench.application.records[A] = provider(A)
     tenants = bench.open()
     tenants._tell = lambda event: (bench.events.append(event), tenants.forget(B), tenants.loaded)
@@ -665,8 +665,8 @@ def test_listeners_are_told_without_a_lock_held(bench):
 
 
 @of_each_kind
-def test_who_has_verified_is_kept_and_newcomers_come_and_go(bench):
-    """It is told who had to make room."""
+def test_verified_tenants_are_kept_and_new_ones_come_and_go(bench):
+    """An event reports which tenant was evicted."""
     c = "https://c.test"
     bench.application.records |= {one: provider(one) for one in (A, B, c)}
     tenants = bench.open(max_resolved=1)
@@ -678,16 +678,16 @@ def test_who_has_verified_is_kept_and_newcomers_come_and_go(bench):
     tenants.verified(newcomer)
     assert (tenants.at_once(A), tenants.at_once(B)) == (None, newcomer)
     assert TenantDropped(provider=A, reason="evicted") in bench.events
-    tenants.verified(first)  # by a token that was on its way when it had to go
+    tenants.verified(first)  # by a token that was being verified when its tenant was evicted
     assert tenants.at_once(A) is first
 
 
-# How it is run.
+# Threads, tasks and contexts.
 
 
 @of_each_kind
 def test_the_resolver_runs_in_the_caller_s_context(bench):
-    """Request ids and the like are there; what it sets stays its own."""
+    """The resolver sees context variables such as request ids, and what it sets stays in its own copy."""
     request = contextvars.ContextVar("request", default="none")
     seen = []
 
@@ -717,8 +717,8 @@ def test_the_resolver_runs_in_the_caller_s_context(bench):
 
 
 @of_threads_that_resolve
-def test_a_plain_function_runs_in_a_daemon_thread_of_its_own(bench):
-    """Neither a caller's thread nor the event loop is held up, and the process can end."""
+def test_a_plain_function_runs_in_its_own_daemon_thread(bench):
+    """Neither a caller's thread nor the event loop is blocked, and the process can end."""
     seen = []
     bench.application.records[A] = lambda issuer: seen.append(threading.current_thread())
     bench.open()
@@ -727,7 +727,7 @@ def test_a_plain_function_runs_in_a_daemon_thread_of_its_own(bench):
 
 
 def test_a_thread_that_cannot_start_is_a_failure(bench, monkeypatch):
-    """No more threads, or the interpreter is ending: 503, and nothing is left behind."""
+    """If no thread can start, or the interpreter is ending, the answer is 503 and nothing is left behind."""
     bench.open()
 
     def start(thread):
@@ -743,8 +743,8 @@ def test_a_thread_that_cannot_start_is_a_failure(bench, monkeypatch):
 
 @of_threads_that_resolve
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError()])
-def test_whatever_a_function_raises_is_a_failure(bench, error):
-    """Nobody else hears of it in its thread."""
+def test_any_exception_of_the_resolver_is_a_failure(bench, error):
+    """An exception, SystemExit included, fails the call and does not end its thread loudly."""
     bench.application.records[A] = error
     bench.open()
     raised = bench.refusal()
@@ -753,8 +753,8 @@ def test_whatever_a_function_raises_is_a_failure(bench, error):
 
 
 @pytest.mark.parametrize("bench", ["task"], indirect=True)
-def test_a_coroutine_that_always_ends_as_cancelled_is_given_up(bench):
-    """Its callers ask again, as they would after an event loop that ended; three times at most."""
+def test_a_coroutine_that_always_ends_as_cancelled_is_abandoned(bench):
+    """Callers call again, as after an event loop that ended, at most three times."""
     bench.application.records[A] = asyncio.CancelledError()
     bench.open()
     assert bench.refusal().code == "resolver_failed"
@@ -774,8 +774,8 @@ def is_a_coroutine_function():
 
 
 @pytest.mark.parametrize("resolve", [*is_a_coroutine_function()[:3], "https://a.test", 7])
-def test_what_the_sync_client_cannot_call_is_refused_when_it_is_made(bench, resolve):
-    """A coroutine function, in whatever dress, or no function at all."""
+def test_the_sync_client_refuses_a_resolver_that_it_cannot_call(bench, resolve):
+    """A coroutine function in any form, or anything but a function, is refused by the sync client."""
     with pytest.raises(ConfigurationError) as caught:
         bench.open(resolve)
     assert caught.value.field == "resolve"
@@ -783,15 +783,15 @@ def test_what_the_sync_client_cannot_call_is_refused_when_it_is_made(bench, reso
 
 @pytest.mark.parametrize("resolve", is_a_coroutine_function())
 @pytest.mark.parametrize("bench", ["loop"], indirect=True)
-def test_the_async_client_takes_a_coroutine_function_in_any_dress(bench, resolve):
-    """A function, an object, a partial of either."""
+def test_the_async_client_accepts_any_coroutine_function(bench, resolve):
+    """A coroutine function, an object with an async call, or a partial of either is accepted."""
     bench.open(resolve)
     assert bench.refusal().code == "unknown_issuer"
 
 
 @pytest.mark.parametrize("bench", ["loop"], indirect=True)
 def test_a_function_may_return_an_awaitable(bench):
-    """Which is then awaited on the event loop that asked."""
+    """An awaitable that a plain function returns is awaited on the caller's event loop."""
     application = bench.application
     application.records[A] = provider(A)
     bench.open(lambda issuer: application.coroutine(issuer))  # noqa: PLW0108 (no coroutine function)
@@ -802,8 +802,8 @@ def test_a_function_may_return_an_awaitable(bench):
     until(lambda: application.left == [A, B])
 
 
-def test_the_sync_client_cannot_await_what_a_function_returns(bench):
-    """It says so, and closes what will never run."""
+def test_the_sync_client_refuses_a_returned_awaitable(bench):
+    """The sync client refuses a returned awaitable with a message, and closes it."""
     application = bench.application
     bench.open(lambda issuer: application.coroutine(issuer))  # noqa: PLW0108 (no coroutine function)
     error = bench.refusal()
@@ -813,7 +813,7 @@ def test_the_sync_client_cannot_await_what_a_function_returns(bench):
 
 @pytest.mark.parametrize("bench", ["loop"], indirect=True)
 def test_an_awaitable_whose_event_loop_is_gone_is_dropped(bench):
-    """The loop that asked was closed before the function returned."""
+    """The caller's loop was closed before the function returned, so its awaitable is dropped."""
     application = bench.application
     held = Gate()
 
@@ -832,8 +832,8 @@ def test_an_awaitable_whose_event_loop_is_gone_is_dropped(bench):
 
 
 @pytest.mark.parametrize("bench", ["loop"], indirect=True)
-def test_an_awaitable_that_nobody_came_to_await_is_closed(bench):
-    """The loop ended between the function's return and the first step: no warning at its end."""
+def test_an_awaitable_that_is_never_awaited_is_closed(bench):
+    """The loop ended between the function's return and the first step: the awaitable is closed without a warning."""
     resolver = bench.open()._resolver
 
     async def cancel_at_once():
@@ -851,7 +851,7 @@ def test_an_awaitable_that_nobody_came_to_await_is_closed(bench):
 
 @pytest.mark.parametrize("bench", ["task"], indirect=True)
 def test_a_coroutine_is_cancelled_when_its_time_is_over(bench):
-    """Its callers are told, and nothing of it runs on."""
+    """After its time a coroutine is cancelled, and its callers get the error."""
     bench.application.gate = Gate()
     bench.open(patience=SHORT)
     error = bench.refusal()
@@ -861,8 +861,8 @@ def test_a_coroutine_is_cancelled_when_its_time_is_over(bench):
 
 
 @pytest.mark.parametrize("bench", ["task"], indirect=True)
-def test_a_coroutine_that_will_not_be_cancelled_holds_up_nobody(bench):
-    """Its callers are answered when its time is over; its answer is dropped."""
+def test_a_coroutine_that_ignores_cancellation_delays_no_caller(bench):
+    """Callers of a coroutine that ignores its cancellation get the error in time, and its answer is dropped."""
     gate, application = Gate(), bench.application
 
     async def resolve(issuer):
@@ -883,7 +883,7 @@ def test_a_coroutine_that_will_not_be_cancelled_holds_up_nobody(bench):
 
 @of_asyncio
 def test_a_caller_that_is_cancelled_cancels_nothing(bench):
-    """The others get the answer that it began to wait for."""
+    """The other callers get the answer that a cancelled caller waited for."""
     bench.application.records[A] = provider(A)
     bench.application.gate = Gate()
     bench.open()
@@ -896,8 +896,8 @@ def test_a_caller_that_is_cancelled_cancels_nothing(bench):
     assert bench.application.asked == [A]
 
 
-def test_waking_a_caller_that_is_cancelled_at_that_moment_is_no_error():
-    """Its event loop hears of both, in either order."""
+def test_waking_a_caller_that_is_being_cancelled_is_not_an_error():
+    """Its event loop handles wake-up and cancellation in either order."""
 
     async def both():
         failures = []
@@ -915,8 +915,8 @@ def test_waking_a_caller_that_is_cancelled_at_that_moment_is_no_error():
 
 
 @of_asyncio
-def test_each_event_loop_waits_for_what_it_can(bench):
-    """A thread's answer serves all loops; a coroutine is awaited on the loop that asked."""
+def test_each_event_loop_shares_what_it_can(bench):
+    """A thread's answer serves all loops; a coroutine is awaited on the caller's own loop."""
     bench.application.records[A] = provider(A)
     bench.application.gate = Gate()
     bench.open()
@@ -938,8 +938,8 @@ def test_each_event_loop_waits_for_what_it_can(bench):
 
 
 @of_asyncio
-def test_an_event_loop_that_ends_takes_only_its_own_along(bench):
-    """On another loop the tenant is resolved all the same."""
+def test_an_event_loop_that_ends_stops_only_its_own_calls(bench):
+    """When one event loop ends, the tenant is still resolved on another."""
     bench.application.records[A] = provider(A)
     bench.application.gate = Gate()
     bench.open()
@@ -953,8 +953,8 @@ def test_an_event_loop_that_ends_takes_only_its_own_along(bench):
 
 
 @pytest.mark.parametrize("bench", ["task"], indirect=True)
-def test_a_task_that_never_began_leaves_nothing_behind(bench):
-    """Cancelled before its first step, as an ending loop does: the next caller asks again."""
+def test_a_task_that_never_started_leaves_nothing_behind(bench):
+    """A task that an ending loop cancels before its first step leaves nothing, and the next caller calls again."""
     bench.application.records[A] = provider(A)
     tenants = bench.open()
 
@@ -972,8 +972,8 @@ def test_a_task_that_never_began_leaves_nothing_behind(bench):
     assert [one.issuer for one in tenants.loaded] == [A]
 
 
-def test_a_loop_that_was_stopped_in_the_middle_is_swept_up(bench):
-    """Without its tasks having been ended, they count neither as running nor as in the air."""
+def test_calls_of_a_stopped_loop_are_dropped(bench):
+    """Tasks of a stopped loop that were never ended count neither as running nor as in flight."""
     bench.kind = "task"
     application = bench.application
     application.gate = Gate()
@@ -996,11 +996,11 @@ def test_a_loop_that_was_stopped_in_the_middle_is_swept_up(bench):
     call.end()
 
 
-# Waiting for what happens behind, without a sleep.
+# Waiting for background work without a sleep.
 
 
 def until(holds):
-    """Until something holds that a thread or a task is about to make so."""
+    """Wait until a condition is true that a thread or a task is about to make true."""
     tick = threading.Event()
     for _ in range(int(LONG * 1000)):
         if holds():

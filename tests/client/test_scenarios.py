@@ -1,4 +1,4 @@
-"""The life of keys as stories, each told once and run with both clients."""
+"""Stories about the life of keys, each written once and run with both clients."""
 
 from __future__ import annotations
 
@@ -48,28 +48,28 @@ def unavailable(drive, token) -> KeysUnavailableError:
 
 
 def kinds(told, *wanted: type) -> list[type]:
-    """The types of events, in order; of those that are wanted, if any are named."""
+    """Return the types of events, in order; only of the named types, if any are named."""
     return [type(event) for event in told if not wanted or isinstance(event, wanted)]
 
 
 class TestUsualDay:
     def test_one_fetch_serves_many_tokens(self, drive, idp):
-        """The first verification fetches once; further ones with known kids fetch nothing."""
+        """The first verification fetches once; later ones with known kids fetch nothing."""
         drive.client(idp)
         for subject in ("a", "b", "c"):
             assert drive.verify(idp.issue(sub=subject)).subject == subject
         assert idp.fetches == 1
 
     def test_a_second_verification_comes_from_memory(self, drive, idp):
-        """The very same bytes are not verified twice, as str and as bytes alike."""
+        """The same token is not verified twice, as str or as bytes."""
         drive.client(idp)
         token = idp.issue(sub="u1")
         first = drive.verify(token)
         assert drive.verify(token) == first == drive.verify(token.encode())
         assert first.raw == token
 
-    def test_past_its_life_a_set_is_fetched_again(self, drive, idp, clock):
-        """After the time to live the next verification fetches exactly once."""
+    def test_past_its_lifetime_a_set_is_fetched_again(self, drive, idp, clock):
+        """After the lifetime the next verification fetches exactly once."""
         drive.client(idp, cache=CachePolicy(refresh_ahead=None))
         drive.verify(idp.issue())
         clock.advance(300)
@@ -77,8 +77,8 @@ class TestUsualDay:
         drive.verify(idp.issue())
         assert idp.fetches == 2
 
-    def test_refresh_ahead_makes_nobody_wait(self, drive, idp, clock):
-        """When a set is due, a caller is answered while one background flight is held in the air."""
+    def test_refresh_ahead_makes_no_caller_wait(self, drive, idp, clock):
+        """When a set is due, a caller is served while one background flight is held."""
         drive.client(idp)
         drive.verify(idp.issue())
         clock.advance(280)
@@ -92,14 +92,14 @@ class TestUsualDay:
         assert drive.health(NAME).state == "fresh"
 
     def test_caching_can_be_off(self, drive, idp):
-        """With a life of 0 each verification fetches once, and uses what it brought."""
+        """With a lifetime of 0 each verification fetches once, and uses the fetched set."""
         drive.client(idp, cache=CachePolicy(ttl=0, min_ttl=0), token_cache_size=0)
         drive.verify(idp.issue())
         drive.verify(idp.issue())
         assert idp.fetches == 2
 
-    def test_a_wall_clock_that_jumps_moves_no_cache(self, drive, idp, clock):
-        """Six hours forth and back change nothing about keys."""
+    def test_a_wall_clock_that_jumps_affects_no_cache(self, drive, idp, clock):
+        """A wall clock that jumps six hours forth and back changes nothing about keys."""
         drive.client(idp)
         drive.verify(idp.issue())
         for jump in (6 * 3600, -12 * 3600):
@@ -110,7 +110,7 @@ class TestUsualDay:
 
 class TestRotation:
     def test_a_new_kid_is_found_at_once(self, drive, idp):
-        """Right after a fetch, a token by a key that is newer than it verifies with one more fetch."""
+        """Right after a fetch, a token of a newer key verifies with one more fetch."""
         drive.client(idp)
         old = idp.issue()
         drive.verify(old)
@@ -119,8 +119,8 @@ class TestRotation:
         drive.verify(old)
         assert idp.fetches == 2
 
-    def test_a_kid_that_nobody_has_is_remembered(self, drive, idp, clock):
-        """An unknown kid costs one fetch, then nothing for ten seconds; the set stays."""
+    def test_an_unknown_kid_is_remembered(self, drive, idp, clock):
+        """An unknown kid causes one fetch, then none for ten seconds, and the set stays."""
         drive.client(idp)
         drive.verify(idp.issue())
         lost = idp.issue(headers={"kid": "lost"})
@@ -132,8 +132,8 @@ class TestRotation:
         assert idp.fetches == 3
         drive.verify(idp.issue())
 
-    def test_a_changed_set_clears_what_was_missed(self, drive, idp):
-        """A kid that was not there is looked for again once any new set has come."""
+    def test_a_changed_set_clears_the_missing_kids(self, drive, idp):
+        """A missing kid is looked for again once a new set has come."""
         drive.client(idp)
         drive.verify(idp.issue())
         assert refused(drive, idp.issue(headers={"kid": "key-2"})) == "unknown_key"
@@ -143,8 +143,8 @@ class TestRotation:
         drive.refresh()
         drive.verify(token)
 
-    def test_random_kids_are_bounded(self, drive, idp, clock):
-        """A flood of kids spends the burst and then one fetch an interval; known kids are served."""
+    def test_fetches_for_random_kids_are_bounded(self, drive, idp, clock):
+        """A flood of kids spends the burst and then one fetch per interval; known kids are served."""
         drive.client(idp)
         drive.verify(idp.issue())
         for number in range(200):
@@ -153,23 +153,23 @@ class TestRotation:
         drive.verify(idp.issue())
         assert idp.fetches <= 1 + 2 + 20 / 10
 
-    def test_a_cold_client_asks_once_for_an_unknown_kid(self, drive, idp):
-        """The fetch that a cold client makes answers for the kid too."""
+    def test_a_cold_client_fetches_once_for_an_unknown_kid(self, drive, idp):
+        """The fetch of a cold client also decides whether the kid is unknown."""
         drive.client(idp)
         assert refused(drive, idp.issue(headers={"kid": "lost"})) == "unknown_key"
         assert idp.fetches == 1
 
-    def test_a_withdrawn_key_takes_its_tokens_along(self, drive, idp):
-        """With the set that lacks it a key verifies nothing, remembered tokens included."""
+    def test_a_withdrawn_key_s_tokens_are_refused(self, drive, idp):
+        """Once a set lacks a key, no token of that key is accepted, remembered ones included."""
         drive.client(idp)
         token = idp.issue()
         drive.verify(token)
         idp.revoke(idp.kid)
-        drive.verify(token)  # nobody has heard of it yet
+        drive.verify(token)  # the withdrawal is not known yet
         drive.refresh()
         assert refused(drive, token) == "unknown_key"
 
-    def test_a_kid_with_other_material(self, drive, idp, clock):
+    def test_a_kid_with_new_material_is_noticed(self, drive, idp, clock):
         """A reused kid is noticed by its bad signature: one fetch, and the new material counts."""
         told = []
         drive.client(idp, listeners=[told.append])
@@ -187,7 +187,7 @@ class TestRotation:
         assert (rotated.added, rotated.withdrawn, rotated.swapped) == ((), (), ("key-1",))
 
     def test_a_bad_signature_is_never_503(self, drive, idp):
-        """If the fetch that a bad signature caused fails, the token is still the one at fault."""
+        """A token with a bad signature is refused with 401 even if the fetch that it caused fails."""
         drive.client(idp)
         drive.verify(idp.issue())
         idp.swap(idp.kid)
@@ -195,8 +195,8 @@ class TestRotation:
         idp.fail(500)
         assert refused(drive, token) == "bad_signature"
 
-    def test_rotation_without_kids(self, drive, clock):
-        """Where kids are not used, a signature that no key made asks again, on the unknown-kid budget."""
+    def test_a_rotation_without_kids_is_noticed(self, drive, clock):
+        """Where kids are not used, a signature that no key verifies causes a fetch from the unknown-kid budget."""
         told = []
         provider = Unnamed(clock)
         drive.client(provider.provider, clock=clock, listeners=[told.append], transport=provider)
@@ -213,8 +213,8 @@ class TestRotation:
         clock.advance(10)
         assert unavailable(drive, forged).code == "fetch_failed"
 
-    def test_no_fetch_for_what_is_condemned_anyway(self, drive, idp):
-        """Algorithm, type, issuer and expiry refuse a token without a fetch for its kid, cold or not."""
+    def test_no_fetch_for_a_token_that_is_refused_anyway(self, drive, idp):
+        """A token with a wrong algorithm, type, issuer or expiry is refused without a fetch for its kid, with keys cached or not."""
         drive.client(idp)
         for token, code in (
             (idp.issue(headers={"alg": "none"}), "algorithm_not_allowed"),
@@ -231,7 +231,7 @@ class TestRotation:
         assert idp.fetches == 0
 
     def test_a_known_kid_with_the_wrong_algorithm_fetches_nothing(self, drive, idp):
-        """The kid is there, the algorithm does not fit: that is the verdict."""
+        """A known kid whose algorithm does not fit is refused without a fetch."""
         drive.client(idp)
         drive.verify(idp.issue())
         assert refused(drive, idp.issue(headers={"alg": "ES256"})) == "algorithm_not_allowed"
@@ -261,8 +261,8 @@ class Unnamed(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 class TestOutage:
-    def test_known_kids_live_on(self, drive, idp, clock):
-        """Past their life, while the provider fails, known kids verify, and listeners hear of it."""
+    def test_known_kids_still_verify(self, drive, idp, clock):
+        """Past their lifetime, while the provider fails, known kids verify, and listeners get an event about it."""
         told = []
         drive.client(idp, listeners=[told.append])
         drive.verify(idp.issue())
@@ -270,14 +270,14 @@ class TestOutage:
         clock.advance(300)
         drive.verify(idp.issue())
         drive.verify(idp.issue())
-        drive.settle()  # listeners hear of a fetch once its callers are free
+        drive.settle()  # listeners get the events of a fetch after its callers were released
         assert kinds(told, KeysFetched, FetchFailed) == [KeysFetched, FetchFailed]
         assert kinds(told, ServingStale) == [ServingStale, ServingStale]
         assert drive.health(NAME).state == "stale"
         assert drive.health(NAME).last_error == "fetch_failed"
 
     def test_unknown_kids_are_503(self, drive, idp):
-        """While the provider fails nobody can know a kid that is not there: no 401, and Retry-After."""
+        """While the provider fails, an unknown kid is 503 with Retry-After and never 401."""
         drive.client(idp)
         drive.verify(idp.issue())
         idp.rotate()
@@ -288,8 +288,8 @@ class TestOutage:
         assert error.retry_after >= 1
         assert unavailable(drive, token).code == "fetch_failed"
 
-    def test_inside_backoff_nobody_asks(self, drive, idp, clock):
-        """After a failure the provider is left alone, then asked once."""
+    def test_no_request_is_made_during_backoff(self, drive, idp, clock):
+        """During backoff no request is made, and after it exactly one."""
         drive.client(idp, fetch=FetchPolicy(retries=0))
         idp.fail(500)
         token = idp.issue(expires_in=600)
@@ -301,8 +301,8 @@ class TestOutage:
         unavailable(drive, token)
         assert idp.fetches == 2
 
-    def test_one_retry_and_none_while_it_fails(self, drive, idp, clock):
-        """A failed answer is asked for once more at once, but not while the last attempt failed."""
+    def test_one_retry_and_none_during_an_outage(self, drive, idp, clock):
+        """A failed response is retried once, but not while the last attempt failed."""
         drive.client(idp)
         idp.fail(503)
         unavailable(drive, idp.issue())
@@ -312,7 +312,7 @@ class TestOutage:
         assert idp.fetches == 3
 
     def test_stale_keys_end(self, drive, idp, clock):
-        """After the stale window no key is used any more."""
+        """After stale_if_error no key is used."""
         drive.client(idp, cache=CachePolicy(stale_if_error=100))
         drive.verify(idp.issue())
         idp.fail(500)
@@ -323,7 +323,7 @@ class TestOutage:
         assert drive.health(NAME).state == "expired"
 
     def test_recovery_is_noticed(self, drive, idp, clock):
-        """The next due attempt that works ends the outage."""
+        """The next due attempt that succeeds ends the outage."""
         drive.client(idp)
         idp.fail(500)
         token = idp.issue(expires_in=600)
@@ -334,8 +334,8 @@ class TestOutage:
         assert drive.health(NAME).last_error is None
         assert drive.health(NAME).state == "fresh"
 
-    def test_nobody_waits_after_the_first_failure(self, drive, idp, clock):
-        """Past their life, with an attempt that failed, known kids are answered while a fetch hangs."""
+    def test_no_caller_waits_after_the_first_failure(self, drive, idp, clock):
+        """After a failed attempt known kids are served past their lifetime while a fetch hangs."""
         drive.client(idp)
         drive.verify(idp.issue())
         idp.fail(500)
@@ -361,8 +361,8 @@ class TestOutage:
             ("html", "bad_key_set"),
         ],
     )
-    def test_whatever_the_provider_answers(self, drive, idp, clock, failure, code):
-        """Any bad answer is one error of ours with its code, and never loses the good keys."""
+    def test_every_bad_response_keeps_the_good_keys(self, drive, idp, clock, failure, code):
+        """Every bad response is one error of this library with its code, and never loses the good keys."""
         drive.client(idp)
         drive.verify(idp.issue())
         idp.fail(failure)
@@ -374,14 +374,14 @@ class TestOutage:
         assert error.code == code
         assert (error.__cause__ is None) != isinstance(failure, Exception)
 
-    def test_a_hanging_provider_is_given_up(self, drive, idp):
-        """Accepting and never answering ends at the attempt's limit, as a timeout."""
+    def test_a_hanging_provider_times_out(self, drive, idp):
+        """A provider that accepts connections and never responds ends in a timeout at the attempt's limit."""
         drive.client(idp, fetch=FetchPolicy(attempt_timeout=0.05, deadline=1, retries=0))
         idp.fail("hang")
         assert unavailable(drive, idp.issue()).code == "fetch_timeout"
 
-    def test_the_headers_callable_may_fail(self, drive, idp):
-        """What the application's own callable raises is a failed fetch, with that as its cause."""
+    def test_a_failing_headers_callable_is_a_failed_fetch(self, drive, idp):
+        """An exception of the application's headers callable is the cause of a failed fetch."""
 
         def broken():
             raise LookupError("no vault")
@@ -397,7 +397,7 @@ class TestOutage:
 
 class TestSingleFlight:
     def test_a_cold_herd_fetches_once(self, drive, idp):
-        """Fifty callers at a cold start: one fetch, and all get its result."""
+        """Fifty callers at a cold start cause one fetch, and all get its result."""
         drive.client(idp)
         tokens = [idp.issue(sub=str(number)) for number in range(50)]
         with idp.hold() as held:
@@ -407,7 +407,7 @@ class TestSingleFlight:
         assert idp.fetches == 1
 
     def test_a_failure_is_shared(self, drive, idp):
-        """When that one fetch fails all who waited get the error."""
+        """When that one fetch fails, all waiting callers get the error."""
         drive.client(idp, fetch=FetchPolicy(retries=0))
         idp.fail(500)
         with idp.hold() as held:
@@ -418,11 +418,15 @@ class TestSingleFlight:
         assert len(set(map(id, errors))) == 10
         assert idp.fetches == 1
 
-    def test_a_herd_behind_a_rotation(self, drive, idp):
-        """Many callers with one new kid: one fetch, nobody refused, and the next herd likewise."""
+    def test_many_callers_after_a_rotation_fetch_once(self, drive, idp):
+        """Many callers with one new kid cause one fetch and no refusal, at the next rotation too."""
         drive.client(idp)
         drive.verify(idp.issue())
-        for herd in (2, 3, 4):  # the last finds the bucket empty but for its first caller
+        for herd in (
+            2,
+            3,
+            4,
+        ):  # the last finds a bucket that has a permit for its first caller only
             idp.rotate()
             tokens = [idp.issue(sub=str(n)) for n in range(10)]
             if herd == 4:
@@ -435,8 +439,8 @@ class TestSingleFlight:
                 assert call.result(PATIENCE).key_id == f"key-{herd}"
         assert idp.fetches == 4
 
-    def test_a_late_look_up_is_not_answered_by_an_early_fetch(self, drive, idp):
-        """A set that was on its way before the rotation does not refuse a token of after it."""
+    def test_a_late_lookup_is_not_answered_by_an_early_fetch(self, drive, idp):
+        """A fetch that began before the rotation does not refuse a token issued after it."""
         drive.client(idp)
         with idp.hold() as held:
             early = drive.start("verify", idp.issue())
@@ -450,7 +454,7 @@ class TestSingleFlight:
 
 class TestByHand:
     def test_refresh_skips_budgets_and_backoff(self, drive, idp):
-        """A refresh by hand asks at once, and says when it fails."""
+        """`refresh` fetches at once, and raises when the fetch fails."""
         drive.client(idp, fetch=FetchPolicy(retries=0))
         idp.fail(500)
         for _ in range(2):
@@ -463,7 +467,7 @@ class TestByHand:
         assert drive.health(NAME).state == "fresh"
 
     def test_refresh_never_skips_single_flight(self, drive, idp):
-        """Two at once are one fetch."""
+        """Two concurrent `refresh` calls share one fetch."""
         drive.client(idp)
         with idp.hold() as held:
             calls = [drive.start("refresh") for _ in range(5)]
@@ -472,15 +476,15 @@ class TestByHand:
             call.result(PATIENCE)
         assert idp.fetches == 1
 
-    def test_warm_up(self, drive, idp):
-        """It loads what is cold and leaves alone what is warm."""
+    def test_warm_up_loads_what_is_cold(self, drive, idp):
+        """`warm_up` loads cold key sets and leaves loaded ones alone."""
         drive.client(idp)
         drive.warm_up()
         drive.warm_up()
         drive.verify(idp.issue())
         assert idp.fetches == 1
 
-    def test_warm_up_tries_all_and_says_what_failed(self, drive, clock):
+    def test_warm_up_tries_all_and_raises_the_failure(self, drive, clock):
         """One provider that fails does not keep the others cold."""
         good = FakeProvider(issuer="https://good.test", clock=clock)
         bad = FakeProvider(issuer="https://bad.test", clock=clock)
@@ -491,8 +495,8 @@ class TestByHand:
         assert drive.health("good.test").state == "fresh"
         assert drive.health("bad.test").state == "cold"
 
-    def test_warm_up_waits_no_longer_than_told(self, drive, idp):
-        """A start-up has a limit of its own."""
+    def test_warm_up_waits_no_longer_than_its_timeout(self, drive, idp):
+        """`warm_up` waits no longer than its own timeout."""
         drive.client(idp)
         with idp.hold() as held:
             starting = drive.start("warm_up", timeout=0.05)
@@ -500,8 +504,8 @@ class TestByHand:
             assert starting.exception(PATIENCE).code == "fetch_timeout"
         drive.settle()
 
-    def test_what_an_answer_is_called_is_told_and_nothing_hangs_on_it(self, drive, idp):
-        """The content type is an outsider's text: cut, escaped, and no reason to refuse a key set."""
+    def test_the_content_type_is_reported_and_not_relied_on(self, drive, idp):
+        """The content type is an outsider's text: truncated, escaped, and never a reason to refuse a key set."""
         called = ["text/html; a=\xe9" + 300 * "x", None, "application/jwk-set+json"]
 
         def answer(_):
@@ -522,8 +526,8 @@ class TestByHand:
         assert told[0].content_type == "text/html; a=\\xe9" + 86 * "x"
         assert [one.content_type for one in told[1:]] == [None, "application/jwk-set+json"]
 
-    def test_warm_up_takes_any_number_of_seconds(self, drive, idp):
-        """For ever is no error, and what is no such number is one, with both clients."""
+    def test_warm_up_accepts_any_number_of_seconds(self, drive, idp):
+        """An infinite timeout is accepted, and anything but a number of seconds is refused, by both clients."""
         drive.client(idp)
         for wrong in (None, "5", -1, float("nan"), True):
             with pytest.raises(ValueError, match="seconds"):
@@ -531,8 +535,8 @@ class TestByHand:
         drive.warm_up(timeout=float("inf"))
         assert drive.health(NAME).state == "fresh"
 
-    def test_keys(self, drive, idp):
-        """The set as cached, fetched if there is none: usable keys, and the others with a reason."""
+    def test_keys_returns_the_cached_set(self, drive, idp):
+        """`keys` returns the cached set, fetched if none is cached: usable keys, and the others with a reason."""
         drive.client(idp)
         [key] = drive.keys()
         assert (key.kid, key.kty, key.alg, key.use) == ("key-1", "RSA", "RS256", "sig")
@@ -545,8 +549,8 @@ class TestByHand:
         with pytest.raises(KeysUnavailableError):
             drive.keys()
 
-    def test_get_signing_key(self, drive, idp):
-        """PyJWKClient's users find their two calls, with the errors of this library."""
+    def test_get_signing_key_works_as_pyjwkclient_s(self, drive, idp):
+        """The two calls of PyJWKClient exist, with the errors of this library."""
         drive.client(idp)
         assert drive.get_signing_key("key-1").kid == "key-1"
         assert drive.get_signing_key("key-1", alg="RS256").key.key_size == 2048
@@ -571,7 +575,7 @@ class TestByHand:
                 drive.get_signing_key("key-1")
 
     def test_several_providers_must_be_named(self, drive, clock):
-        """Where several could be meant the call says so instead of guessing."""
+        """With several providers, a call without `provider=` is refused instead of guessing."""
         one = FakeProvider(issuer="https://one.test", clock=clock)
         two = FakeProvider(issuer="https://two.test", clock=clock)
         drive.client(one, two)
@@ -583,22 +587,22 @@ class TestByHand:
         drive.refresh()
         assert (one.fetches, two.fetches) == (1, 2)
 
-    def test_close(self, drive, idp, clock):
-        """Afterwards fresh keys still verify, and whatever would fetch is 503."""
+    def test_a_closed_client_fetches_nothing(self, drive, idp, clock):
+        """After `close` fresh keys still verify, and a call that would fetch is 503."""
         drive.client(idp)
         drive.verify(idp.issue())
         drive.close()
         drive.verify(idp.issue())
         clock.advance(280)
-        drive.verify(idp.issue())  # due: used, nothing is begun
+        drive.verify(idp.issue())  # due: used, and no flight begins
         clock.advance(20)
         assert unavailable(drive, idp.issue()).code == "fetch_failed"
         with pytest.raises(KeysUnavailableError):
             drive.refresh()
         assert idp.fetches == 1
 
-    def test_close_in_mid_flight(self, drive, idp):
-        """Who waits is answered, and nothing flies on."""
+    def test_close_ends_a_flight(self, drive, idp):
+        """Waiting callers get an error when the client is closed, and no flight goes on."""
         drive.client(idp)
         with idp.hold() as held:
             call = drive.start("verify", idp.issue())
@@ -608,8 +612,8 @@ class TestByHand:
         closing.result(PATIENCE)
         drive.settle()
 
-    def test_health(self, drive, idp, clock):
-        """It tells state, counts and times, and never asks anybody."""
+    def test_health_makes_no_request(self, drive, idp, clock):
+        """`health` reports state, counts and times, and never makes a request."""
         drive.client(idp)
         health = drive.health(NAME)
         assert (health.state, health.key_count, health.age, health.fetches) == ("cold", 0, None, 0)
@@ -622,12 +626,12 @@ class TestByHand:
 
 
 class TestEvents:
-    def test_what_is_told(self, drive, idp):
-        """First set, unchanged set, rotation, unknown kid and refusal each have their event."""
+    def test_each_change_has_its_event(self, drive, idp):
+        """A first set, an unchanged set, a rotation, an unknown kid and a refusal each have their event."""
         told = []
         drive.client(idp, listeners=[told.append])
         drive.verify(idp.issue())
-        drive.settle()  # listeners hear of a fetch once its callers are free
+        drive.settle()  # listeners get the events of a fetch after its callers were released
         drive.refresh()
         idp.rotate()
         drive.refresh()
@@ -635,7 +639,7 @@ class TestEvents:
         drive.settle()
         fetches = [event for event in told if hasattr(event, "life")]
         assert kinds(fetches) == [KeysFetched, KeysUnchanged, KeysRotated, KeysUnchanged]
-        # Whether a caller has to wait for a flight depends on how soon it lands.
+        # Whether a caller waits for a flight depends on how soon it ends.
         others = [event for event in told if not isinstance(event, (*kinds(fetches), KeysAwaited))]
         assert kinds(others) == [UnknownKid, TokenRefused]
         assert fetches[0].kids == ("key-1",)
@@ -644,7 +648,7 @@ class TestEvents:
         assert (others[1].provider, others[1].code) == (NAME, "unknown_key")
 
     def test_a_listener_that_raises_breaks_nothing(self, drive, idp):
-        """Verdicts do not depend on who listens."""
+        """A verdict does not depend on the listeners."""
 
         def broken(event):
             raise RuntimeError("ouch")
@@ -658,8 +662,8 @@ class TestEvents:
 
 
 class TestLoops:
-    def test_asyncio_run_twice(self, idp):
-        """Nothing is tied to an event loop: a client outlives the one it fetched in."""
+    def test_a_client_works_in_two_runs_of_asyncio(self, idp):
+        """A client outlives the event loop in which it fetched."""
         client = AsyncJWKSClient(
             idp.provider, clock=idp.clock, http=httpx.AsyncClient(transport=idp.transport)
         )
@@ -669,7 +673,7 @@ class TestLoops:
         assert idp.fetches == 3
 
     def test_a_cancelled_leader_fails_no_follower(self, idp):
-        """The caller who began the flight is cancelled; the flight flies on for the others."""
+        """If the caller that began a flight is cancelled, the flight goes on for the other callers."""
 
         async def story() -> None:
             client = AsyncJWKSClient(
@@ -691,8 +695,8 @@ class TestLoops:
         asyncio.run(story())
         assert idp.fetches == 1
 
-    def test_a_cancelled_flight_is_no_flight(self, idp):
-        """Somebody cancels every task: who waits begins anew instead of failing."""
+    def test_a_cancelled_flight_is_begun_again(self, idp):
+        """If a flight's task is cancelled, waiting callers begin a new flight instead of failing."""
 
         async def story() -> None:
             client = AsyncJWKSClient(
@@ -711,8 +715,8 @@ class TestLoops:
         asyncio.run(story())
         assert idp.fetches == 2
 
-    def test_a_loop_closed_in_mid_flight(self, idp):
-        """A loop that is gone takes its flight along; the next loop begins its own."""
+    def test_a_loop_closed_during_a_flight_ends_the_flight(self, idp):
+        """A closed loop ends its flight, and the next loop begins its own."""
         client = AsyncJWKSClient(
             idp.provider, clock=idp.clock, http=httpx.AsyncClient(transport=idp.transport)
         )
@@ -727,8 +731,8 @@ class TestLoops:
         asyncio.run(client.verify(idp.issue()))
         assert idp.fetches == 2
 
-    def test_two_loops_at_once(self, idp):
-        """Two loops share a flight, and the keys."""
+    def test_two_loops_share_a_flight(self, idp):
+        """Two loops share a flight and its keys."""
         client = AsyncJWKSClient(
             idp.provider, clock=idp.clock, http=httpx.AsyncClient(transport=idp.transport)
         )
@@ -750,7 +754,7 @@ class TestLoops:
 
 
 def test_sixty_four_cold_threads(idp):
-    """Threads share one flight: 64 that start together cause one fetch."""
+    """64 threads that start together cause one fetch."""
     client = JWKSClient(idp.provider, clock=idp.clock, http=httpx.Client(transport=idp.transport))
     start = threading.Barrier(64)
     results: list[str | None] = []

@@ -1,4 +1,4 @@
-"""Several providers on one client: who is asked, who answers, and that none of them disturbs another."""
+"""Several providers in one client: which are asked, which accepts, and that they do not disturb each other."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ def two(clock):
 
 class TestRouting:
     def test_the_issuer_decides(self, drive, one, two):
-        """Each token goes to the provider that names its issuer, and to no other."""
+        """Each token goes only to the provider that names its issuer."""
         drive.client(one, two)
         assert drive.verify(one.issue()).provider == "one.test"
         assert drive.verify(two.issue()).provider == "two.test"
         assert drive.verify(two.issue()).provider == "two.test"
         assert (one.fetches, two.fetches) == (1, 1)
 
-    def test_an_unknown_issuer_asks_nobody(self, drive, one, two):
-        """An issuer that nobody names, none at all, or one that is no string: refused without a fetch."""
+    def test_an_unknown_issuer_causes_no_fetch(self, drive, one, two):
+        """A token with an unknown issuer, without one, or with one that is not a string is refused without a fetch."""
         drive.client(one, two)
         assert refused(drive, one.issue(iss="https://three.test")) == "unknown_issuer"
         assert refused(drive, one.issue(iss=None)) == "missing_claim"
         assert refused(drive, one.issue(iss=["https://one.test"])) == "invalid_claim"
         assert one.fetches + two.fetches == 0
 
-    def test_a_stranger_with_equal_kids(self, drive, one, two):
-        """Two providers with one kid and different keys never answer for each other."""
+    def test_providers_with_equal_kids_are_kept_apart(self, drive, one, two):
+        """Two providers with one kid and different keys never verify for each other."""
         drive.client(one, two)
         assert one.kid == two.kid
         drive.verify(one.issue())
@@ -65,17 +65,17 @@ class TestRouting:
         assert refused(drive, two.issue(iss="https://one.test")) == "bad_signature"
 
     def test_unchecked_issuers_come_last(self, drive, one, two):
-        """A provider whose issuer is knowingly not checked is asked after those that name it."""
+        """A provider with an unchecked issuer is asked after those that name the issuer."""
         open_to_all = replace(two.provider, name="any", issuer=providers.UNCHECKED)
         drive.client(one.provider, open_to_all, transport=Both(one, two), clock=one.clock)
         assert drive.verify(one.issue()).provider == "one.test"
         assert drive.verify(two.issue(iss="https://who.test")).provider == "any"
         assert drive.verify(two.issue(iss=None)).provider == "any"
-        # Named by the first, signed by the second: caches are asked before anybody fetches.
+        # Named by the first, signed by the second: caches are checked before any fetch.
         assert drive.verify(two.issue(iss="https://one.test")).provider == "any"
 
-    def test_pinning(self, drive, one, two):
-        """provider= asks that one alone, whatever the token says; an unknown name is the caller's bug."""
+    def test_a_call_can_pin_the_provider(self, drive, one, two):
+        """`provider=` selects one provider, whatever the token says; an unknown name is a bug in the caller."""
         drive.client(one, two)
         assert drive.verify(one.issue(), provider="one.test").provider == "one.test"
         assert refused(drive, one.issue(), provider="two.test") == "wrong_issuer"
@@ -86,7 +86,7 @@ class TestRouting:
                 drive.verify(one.issue(), provider=name)
 
     def test_the_pin_is_part_of_the_memory(self, drive, one, two):
-        """A token that is remembered for one question is not the answer to another."""
+        """A token that is remembered for one `provider=` is not accepted for another."""
         drive.client(one, two)
         token = one.issue()
         drive.verify(token)
@@ -99,7 +99,7 @@ class TestRouting:
 
 
 class Both:
-    """One transport for two providers, each at the host of its issuer."""
+    """A transport for two providers, each at the host of its issuer."""
 
     def __new__(cls, *fakes):
         from driver import ByHost
@@ -108,7 +108,7 @@ class Both:
 
 
 class TestOneIssuerTwice:
-    """Two providers on one issuer and key set, told apart by their claims (Stytch; Cognito)."""
+    """Two providers on one issuer and key set, distinguished by their claims (Stytch; Cognito)."""
 
     @pytest.fixture
     def pair(self, one):
@@ -117,7 +117,7 @@ class TestOneIssuerTwice:
         return session, machine
 
     def test_the_first_that_accepts(self, drive, one, pair):
-        """One key set, one fetch; the provider that accepts gives its name."""
+        """One key set causes one fetch, and the provider that accepts is named in the token."""
         drive.client(*pair, transport=one.transport, clock=one.clock)
         assert drive.verify(one.issue(session="s")).provider == "session"
         machine = one.issue(kind="machine")
@@ -127,13 +127,13 @@ class TestOneIssuerTwice:
         assert one.fetches == 1
 
     def test_the_first_error_counts(self, drive, one, pair):
-        """If a signature held and nobody accepts, the first such verdict is told."""
+        """If a signature is valid but no provider accepts, the first such error is raised."""
         drive.client(*pair, transport=one.transport, clock=one.clock)
         with pytest.raises(TokenError) as caught:
             drive.verify(one.issue())
         assert (caught.value.code, caught.value.claim) == ("missing_claim", "session")
 
-    def test_a_check_is_asked_again_on_every_hit(self, drive, one, pair):
+    def test_a_check_runs_again_on_every_hit(self, drive, one, pair):
         """A remembered token is refused the moment a check of its provider refuses it."""
         session, machine = pair
         members = {"u1"}
@@ -145,13 +145,13 @@ class TestOneIssuerTwice:
         members.clear()
         with pytest.raises(TokenError) as caught:
             drive.verify(token)
-        # Both keys held; the first candidate's verdict is told.
+        # Both signatures are valid; the first candidate's error is raised.
         assert caught.value.code == "missing_claim"
 
 
 class TestVerdicts:
     def test_503_before_a_bad_signature(self, drive, one, two):
-        """If one candidate's keys are not to be had, nobody can know: 503, not 401."""
+        """If one candidate's keys are unavailable, the answer is 503 and not 401."""
         twin = replace(two.provider, issuer="https://one.test", name="twin")
         drive.client(one.provider, twin, transport=Both(one, two), clock=one.clock)
         drive.verify(one.issue())
@@ -164,7 +164,7 @@ class TestVerdicts:
         assert drive.verify(token).provider == "twin"
 
     def test_the_order_given_breaks_ties(self, drive, one, two):
-        """Two equal errors: the first provider's is told."""
+        """Of two equal errors the first provider's is raised."""
         first = replace(one.provider, audience="a")
         second = replace(one.provider, audience="b", name="second")
         drive.client(first, second, transport=one.transport, clock=one.clock)
@@ -183,17 +183,17 @@ class TestConfiguration:
         ],
     )
     def test_twins_are_refused(self, one, change):
-        """Equal issuer, keys and claim rules: one of the two could never be the answer."""
+        """Two providers with equal issuer, keys and claim rules are refused: the second could never accept a token."""
         with pytest.raises(ConfigurationError, match="same tokens"):
             JWKSClient(one.provider, replace(one.provider, **change))
 
     def test_equal_names_are_refused(self, one, two):
-        """Names tell providers apart, so they must differ; the message says how."""
+        """Provider names must differ; the message explains how."""
         with pytest.raises(ConfigurationError, match="name="):
             JWKSClient(one.provider, replace(two.provider, name="one.test"))
 
-    def test_no_provider(self):
-        """A client without a provider could verify nothing."""
+    def test_a_client_needs_a_provider(self):
+        """A client without a provider is refused."""
         with pytest.raises(ConfigurationError, match="providers"):
             JWKSClient()
 
@@ -206,28 +206,31 @@ class TestConfiguration:
             ("token_cache_size", True),
             ("listeners", 5),
             ("listeners", [5]),
-            ("listeners", [LoggingListener]),  # and not LoggingListener(): it would never be told
+            (
+                "listeners",
+                [LoggingListener],
+            ),  # instead of LoggingListener(): it would never be called
             ("clock", 5),
             ("http", 5),
-            ("max_resolved", 0),  # also where nobody resolves
+            ("max_resolved", 0),  # even without a resolver
             ("resolve_ttl", "x"),
         ],
     )
     def test_a_wrong_setting_is_named(self, drive, one, setting, value):
-        """Each setting of a client is checked when it is made, and the error names it."""
+        """A wrong client setting is refused when the client is made, and the error names it."""
         with pytest.raises(ConfigurationError) as caught:
             drive.client(one.provider, **{setting: value})
         assert caught.value.field == setting
 
-    def test_settings_that_would_not_count(self, drive, one):
-        """A private CA or a proxy beside an own HTTP client would be ignored, so it is refused."""
+    def test_settings_without_effect_are_refused(self, drive, one):
+        """A private CA or a proxy beside a caller-supplied HTTP client would be ignored, so it is refused."""
         for fetch in (FetchPolicy(ca_file="ca.pem"), FetchPolicy(proxy="http://proxy.test:1")):
             with pytest.raises(ConfigurationError) as caught:
                 drive.client(one, fetch=fetch)
             assert caught.value.field == "http"
 
     def test_a_socks_proxy_that_cannot_work_is_refused_when_made(self, drive, one):
-        """httpx would say only at each fetch that it lacks what SOCKS needs."""
+        """httpx would only report the missing SOCKS package at each fetch, so the client refuses it when it is made."""
         with (
             patch.dict(sys.modules, {"socksio": None}),
             pytest.raises(ConfigurationError, match=r"httpx\[socks\]") as caught,
@@ -235,12 +238,12 @@ class TestConfiguration:
             drive.client(one.provider, fetch=FetchPolicy(proxy="SOCKS5://proxy.test:1"))
         assert caught.value.field == "proxy"
 
-    def test_something_else_than_a_provider(self, drive):
-        """A URL where a provider is wanted is an error that says so."""
+    def test_anything_but_a_provider_is_refused(self, drive):
+        """A URL in place of a provider is refused with a clear error."""
         with pytest.raises(ConfigurationError, match="Provider"):
             drive.client("https://one.test/jwks")
 
-    def test_coroutine_checks(self, drive, one):
+    def test_coroutine_checks_are_refused_or_awaited(self, drive, one):
         """The sync client refuses a coroutine function; the async client awaits it."""
 
         async def member(token):
@@ -256,8 +259,8 @@ class TestConfiguration:
         assert drive.verify(token) == drive.verify(token)
         assert refused(drive, one.issue(sub="u2")) == "rejected_by_check"
 
-    def test_a_sync_check_that_hands_out_an_awaitable(self, drive, one):
-        """What only turns out to be a coroutine is awaited, or, where it cannot be, refuses."""
+    def test_a_check_may_return_an_awaitable(self, drive, one):
+        """An awaitable that a plain check returns is awaited by the async client and refuses the token in the sync client."""
 
         async def later():
             return True
@@ -269,8 +272,8 @@ class TestConfiguration:
         else:
             assert drive.verify(one.issue()).provider == "one.test"
 
-    def test_what_checks_may_answer(self, drive, one):
-        """None and True accept; False refuses; errors of ours pass; others become the cause."""
+    def test_the_results_of_checks(self, drive, one):
+        """None and True accept; False refuses; an error of this library passes; another exception becomes the cause."""
         answers = {}
 
         def check(token):
@@ -304,8 +307,8 @@ class TestTemplates:
             one.provider, issuer=IssuerTemplate("https://id.test/{tid}/v2", allowed=allowed), **more
         )
 
-    def test_the_claim_must_say_what_the_issuer_says(self, drive, one):
-        """The tenant in the issuer is allowed and equals the claim that the template names."""
+    def test_the_claim_must_name_the_issuer_s_tenant(self, drive, one):
+        """The tenant in the issuer must be allowed and must equal the claim that the template names."""
         drive.client(self.provider(one, {"t1"}), transport=one.transport, clock=one.clock)
         token = drive.verify(one.issue(iss="https://id.test/t1/v2", tid="t1"))
         assert token.issuer == "https://id.test/t1/v2"
@@ -319,15 +322,15 @@ class TestTemplates:
         ):
             assert refused(drive, one.issue(iss=iss, tid=tid)) == "wrong_issuer"
 
-    def test_beside_others(self, drive, one, two):
-        """With several providers a template names the issuers it allows, and no others."""
+    def test_a_template_beside_other_providers(self, drive, one, two):
+        """With several providers a template matches the issuers that it allows, and no others."""
         provider = self.provider(one, lambda value: value == "t1" or 1)
         drive.client(two.provider, provider, transport=Both(one, two), clock=one.clock)
         assert drive.verify(one.issue(iss="https://id.test/t1/v2", tid="t1")).provider == "one.test"
         assert refused(drive, one.issue(iss="https://id.test/t2/v2", tid="t2")) == "unknown_issuer"
 
     def test_one_key_under_several_entries(self, drive, one):
-        """It counts for each issuer that one of its entries names, in whatever order they stand, with and without kid."""
+        """A key counts for each issuer that one of its entries names, in any order, with and without kid."""
         [jwk] = one.jwks()["keys"]
         owns = ["https://id.test/t2/v2", "https://id.test/{tenantid}/v2", "https://id.test/t3/v2"]
         for some, kid in product(permutations(owns), ("key-1", None)):
@@ -345,8 +348,8 @@ class TestTemplates:
             token = one.issue(iss="https://id.test/t1/v2", tid="t1")
             assert refused(drive, token) == "wrong_issuer"
 
-    def test_a_key_that_belongs_to_another_tenant(self, drive, one):
-        """A key's own issuer must be the token's, any placeholder standing for the tenant (Entra)."""
+    def test_a_key_of_another_tenant_is_refused(self, drive, one):
+        """A key's own issuer must be the token's, with any placeholder for the tenant (Entra)."""
         [jwk] = one.jwks()["keys"]
         for own, good in (
             ("https://id.test/{tenantid}/v2", True),
@@ -365,8 +368,8 @@ class TestTemplates:
 
 
 class TestKeysInHand:
-    def test_they_are_never_fetched(self, drive, one):
-        """A key set that was handed in answers alone: unknown kids and bad signatures ask nobody."""
+    def test_a_static_key_set_is_never_fetched(self, drive, one):
+        """A static key set causes no fetch for unknown kids or bad signatures."""
         provider = Provider(name="p", issuer=one.issuer, audience="api", jwks=one.jwks())
         client = drive.client(provider, transport=one.transport, clock=one.clock)
         drive.verify(one.issue())
@@ -384,8 +387,8 @@ class TestKeysInHand:
     @pytest.mark.parametrize(
         "document", [{}, {"keys": []}, "x", b"\xff", {"keys": [{"kty": "oct"}]}]
     )
-    def test_a_useless_set_is_a_wrong_setting(self, drive, document):
-        """A set that could verify nothing is refused when the client is made."""
+    def test_a_static_key_set_without_usable_keys_is_refused(self, drive, document):
+        """A static key set that could verify nothing is refused when the client is made."""
         provider = Provider(name="p", issuer="i", audience="a", jwks=document)
         with pytest.raises(ConfigurationError) as caught:
             drive.client(provider)

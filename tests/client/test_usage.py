@@ -1,4 +1,4 @@
-"""How much each key is used, where a client was told to count."""
+"""The use of each key, where a client counts it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jwks_client.testing import FakeClock, FakeProvider
 
 
 def test_each_accepted_token_counts_for_its_key(drive, idp, clock):
-    """The first, which fetched, later ones, and remembered ones; a refused token does not count."""
+    """Accepted tokens count, whether they caused a fetch or were remembered; a refused token does not."""
     client = drive.client(idp, count_keys=True)
     assert client.usage() == {"issuer.test": ()}
     token = idp.issue()
@@ -29,8 +29,8 @@ def test_each_accepted_token_counts_for_its_key(drive, idp, clock):
     assert use.thumbprint == key.thumbprint
 
 
-def test_a_published_key_that_verified_nothing_is_listed(drive, idp):
-    """So that a rotation can be followed: the new key at 0, the old one still in use."""
+def test_a_published_key_without_uses_is_listed(drive, idp):
+    """An unused published key is listed with 0, so a rotation can be followed."""
     client = drive.client(idp, count_keys=True)
     drive.verify(idp.issue())
     idp.rotate()
@@ -41,7 +41,7 @@ def test_a_published_key_that_verified_nothing_is_listed(drive, idp):
 
 
 def test_a_withdrawn_key_stays_for_a_while(drive, idp, clock):
-    """The last 16 of a provider; a table of a client that lives for years stays small."""
+    """The last 16 withdrawn keys of a provider stay listed, so the table of a long-lived client stays small."""
     client = drive.client(idp, count_keys=True)
     for _ in range(MOST_WITHDRAWN + 4):
         drive.refresh()
@@ -57,7 +57,7 @@ def test_a_withdrawn_key_stays_for_a_while(drive, idp, clock):
     assert len(client._uses._counts["issuer.test"]) <= MOST_WITHDRAWN + 2
 
 
-def test_it_costs_nothing_where_it_is_off(drive, idp):
+def test_counting_costs_nothing_where_it_is_off(drive, idp):
     """The verifier is called without anything around it, and there is nothing to return."""
     client = drive.client(idp)
     drive.verify(idp.issue())
@@ -65,8 +65,8 @@ def test_it_costs_nothing_where_it_is_off(drive, idp):
     assert client._begin == client._verifier.begin
 
 
-def test_dropped_tenants_take_their_counts_along(clock: FakeClock):
-    """What an application forgets is not counted any more."""
+def test_dropped_tenants_lose_their_counts(clock: FakeClock):
+    """The counts of a tenant that the application forgets are dropped."""
     idp = FakeProvider(issuer="https://tenant.test", clock=clock)
     other = FakeProvider(issuer="https://other.test", clock=clock)
     http = httpx.Client(transport=idp.transport)
@@ -83,7 +83,7 @@ def test_dropped_tenants_take_their_counts_along(clock: FakeClock):
 
 
 def test_the_setting_is_checked(idp):
-    """Anything but True or False is a ConfigurationError that names it."""
+    """Any value but True or False is a ConfigurationError that names `count_keys`."""
     with pytest.raises(ConfigurationError) as caught:
         JWKSClient(idp.provider, count_keys=1)
     assert caught.value.field == "count_keys"

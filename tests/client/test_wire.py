@@ -1,8 +1,8 @@
-"""Both clients over real sockets, against servers that are slow, odd or hostile.
+"""Both clients over real sockets, against slow, odd or hostile servers.
 
-What is promised here is about real time, so real time passes: servers drip a byte each 0.3 seconds and
-deadlines are short. Nothing measures it. A server never lets go by itself, so a call that returns, a
-connection that is closed and a thread that ends show that a limit was kept; all other limits are far.
+These promises are about real time, so real time passes: servers drip a byte each 0.3 seconds and deadlines
+are short. No test measures time. A server never ends a connection by itself, so a call that returns, a
+connection that is closed and a thread that ends show that a limit was kept; all other limits are far away.
 """
 
 import gc
@@ -25,43 +25,43 @@ from jwks_client import FetchPolicy, KeysUnavailableError, Provider, __version__
 from jwks_client.testing import FakeProvider
 from jwks_client.testing._keys.certificates import authority as kit_authority
 
-FAR = 60  # seconds: a limit that must not be what ends it
+FAR = 60  # seconds: a limit that must not be the one that counts
 SHORT = FetchPolicy(connect_timeout=FAR, attempt_timeout=FAR, deadline=0.8)
 
 
 @pytest.fixture
 def key_set(idp: FakeProvider) -> bytes:
-    """The key set of ``idp`` as it stands on the wire."""
+    """Return the key set of ``idp`` as it is on the wire."""
     return json.dumps(idp.jwks()).encode()
 
 
 @pytest.fixture
 def authority() -> tuple[str, ssl.SSLContext]:
-    """The kit's private CA: its file, and the TLS of a server that it vouches for."""
+    """Return the kit's private CA: its file, and the TLS of a server that it trusts."""
     own = kit_authority()
     return own.ca_file, own.server_context()
 
 
 def at(url: str, **fields: Any) -> Provider:
-    """A provider whose key set is at a URL."""
+    """Return a provider whose key set is at a URL."""
     return Provider(name="odd", issuer=providers.UNCHECKED, audience="api", jwks_url=url, **fields)
 
 
 def failure(drive: Driver) -> KeysUnavailableError:
-    """The error of asking the current client for keys, which must come while the test has patience."""
+    """Return the error of asking the current client for keys, which must come within the test's patience."""
     with pytest.raises(KeysUnavailableError) as caught:
         drive.start("keys").result(PATIENCE)
     return caught.value
 
 
 def settle(drive: Driver) -> None:
-    """No thread and no task of the client is left, and no socket that only the collector would close."""
+    """Assert that no thread, task or unclosed socket of the client is left."""
     drive.settle()
-    gc.collect()  # of which a ResourceWarning would tell
+    gc.collect()  # which a ResourceWarning would report
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions behind an error, nearest first."""
+    """Return the exceptions behind an error, nearest first."""
     cause = error.__cause__
     while cause is not None:
         yield cause
@@ -73,14 +73,14 @@ class TestDeadline:
 
     @staticmethod
     def is_given_up(drive: Driver, server: Server, policy: FetchPolicy = SHORT) -> None:
-        """The caller is told ``fetch_timeout``, and the server sees its connection closed."""
+        """Assert that the caller gets ``fetch_timeout`` and the server sees its connection closed."""
         drive.client(at(server.url), fetch=policy)
         assert failure(drive).code == "fetch_timeout"
         settle(drive)
         server.wait_closed()
 
-    def test_a_head_that_drips(self, drive: Driver) -> None:
-        """A server that sends one byte of a header each 0.3 seconds, for ever, is given up."""
+    def test_a_dripping_head_ends_with_the_deadline(self, drive: Driver) -> None:
+        """A server that sends one byte of a header each 0.3 seconds without end is abandoned at the deadline."""
 
         def script(peer: Peer) -> None:
             peer.read_request()
@@ -89,8 +89,8 @@ class TestDeadline:
         with serving(script) as server:
             self.is_given_up(drive, server)
 
-    def test_headers_that_never_end(self, drive: Driver) -> None:
-        """Whole header lines, one after the other, are no progress either."""
+    def test_endless_headers_end_with_the_deadline(self, drive: Driver) -> None:
+        """Whole header lines without end do not extend the deadline."""
 
         def script(peer: Peer) -> None:
             peer.read_request()
@@ -101,8 +101,8 @@ class TestDeadline:
         with serving(script) as server:
             self.is_given_up(drive, server)
 
-    def test_a_body_that_drips(self, drive: Driver, key_set: bytes) -> None:
-        """Each byte of the body comes in time, and all of them do not."""
+    def test_a_dripping_body_ends_with_the_deadline(self, drive: Driver, key_set: bytes) -> None:
+        """A body whose bytes each come in time still ends with the deadline."""
 
         def script(peer: Peer) -> None:
             peer.read_request()
@@ -112,23 +112,25 @@ class TestDeadline:
         with serving(script) as server:
             self.is_given_up(drive, server)
 
-    def test_silence(self, drive: Driver) -> None:
-        """A server that takes the request and never answers is given up."""
+    def test_a_silent_server_is_abandoned_at_the_deadline(self, drive: Driver) -> None:
+        """A server that reads the request and never responds is abandoned at the deadline."""
         with serving(Peer.read_request) as server:
             self.is_given_up(drive, server)
             assert len(server.requests) == 1
 
-    def test_a_connection_that_is_neither_made_nor_refused(self, drive: Driver) -> None:
-        """The caller is answered by the deadline; a thread that connects is gone a limit later."""
+    def test_a_connection_that_is_neither_made_nor_refused_ends_with_the_deadline(
+        self, drive: Driver
+    ) -> None:
+        """The caller gets its error by the deadline, and the connecting thread ends one limit later."""
         with crowded() as url:
             drive.client(at(url), fetch=replace(SHORT, connect_timeout=1.5))
             assert failure(drive).code == "fetch_timeout"
             settle(drive)
 
-    def test_a_name_that_resolves_too_late(
+    def test_a_slow_resolver_does_not_delay_the_caller(
         self, drive: Driver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The system's resolver cannot be interrupted: the caller is answered all the same."""
+        """The system's resolver cannot be interrupted, but the caller gets its error by the deadline."""
         resolving, let_go = threading.Event(), threading.Event()
 
         def getaddrinfo(*question: object, **options: object) -> object:
@@ -144,10 +146,10 @@ class TestDeadline:
         let_go.set()
         settle(drive)
 
-    def test_a_handshake_that_drips(
+    def test_a_dripping_handshake_ends_with_the_deadline(
         self, drive: Driver, authority: tuple[str, ssl.SSLContext]
     ) -> None:
-        """TLS that never comes about: as above."""
+        """A TLS handshake that never completes is abandoned at the deadline."""
         ca_file, _ = authority
 
         def script(peer: Peer) -> None:
@@ -159,10 +161,10 @@ class TestDeadline:
             policy = replace(SHORT, connect_timeout=1.5, ca_file=ca_file)
             self.is_given_up(drive, server, policy)
 
-    def test_an_answer_over_tls_that_drips(
+    def test_a_dripping_body_over_tls_ends_with_the_deadline(
         self, drive: Driver, authority: tuple[str, ssl.SSLContext]
     ) -> None:
-        """A secured connection is cut like a plain one."""
+        """A TLS connection is closed at the deadline like a plain one."""
         ca_file, tls = authority
 
         def script(peer: Peer) -> None:
@@ -176,15 +178,15 @@ class TestDeadline:
         ("limit", "rest"),
         [("deadline", "silence"), ("deadline", "blanks"), ("attempt_timeout", "silence")],
     )
-    def test_a_body_of_no_length_is_not_whole_where_it_is_cut(
+    def test_a_body_without_a_length_is_not_whole_when_it_was_cut(
         self, drive: Driver, key_set: bytes, limit: str, rest: str
     ) -> None:
-        """A body that ends with its connection would look whole: not if the end was our doing."""
+        """A body without a length ends with its connection, so a connection that this library closed must not make it look whole."""
 
         def script(peer: Peer) -> None:
             peer.read_request()
             peer.send(b"HTTP/1.0 200 OK\r\n\r\n" + key_set)
-            if rest == "blanks":  # which JSON allows at its end
+            if rest == "blanks":  # white space, which JSON allows at its end
                 peer.drip(b" ")
 
         far = FetchPolicy(connect_timeout=FAR, attempt_timeout=FAR, deadline=FAR, retries=0)
@@ -192,8 +194,8 @@ class TestDeadline:
             self.is_given_up(drive, server, replace(far, **{limit: 0.8}))
             assert drive.health("odd").key_count == 0
 
-    def test_metadata_and_keys_share_it(self, drive: Driver, key_set: bytes) -> None:
-        """One deadline for the whole conversation: each document in time is not both in time."""
+    def test_metadata_and_keys_share_the_deadline(self, drive: Driver, key_set: bytes) -> None:
+        """One deadline covers the whole conversation, even if each document is in time."""
         place = ""
 
         def script(peer: Peer) -> None:
@@ -215,15 +217,15 @@ class TestDeadline:
             drive.client(provider, fetch=FetchPolicy(attempt_timeout=FAR, deadline=FAR))
             assert len(drive.keys()) == 1
 
-    def test_nothing_is_asked_after_it(self, drive: Driver) -> None:
-        """A retry that the deadline leaves no time for is not begun: no further connection."""
+    def test_no_request_follows_the_deadline(self, drive: Driver) -> None:
+        """A retry that the deadline leaves no time for makes no connection."""
         with serving(Peer.read_request) as server:
             self.is_given_up(drive, server, replace(SHORT, retries=5))
         assert len(server.requests) == 1
         assert server.connections == 1
 
-    def test_each_attempt_has_a_limit_of_its_own(self, drive: Driver) -> None:
-        """``attempt_timeout`` is total for one attempt, drip or not, and the retry has it anew."""
+    def test_each_attempt_has_its_own_limit(self, drive: Driver) -> None:
+        """``attempt_timeout`` limits one attempt in total, dripping or not, and applies anew to the retry."""
 
         def script(peer: Peer) -> None:
             peer.read_request()
@@ -236,8 +238,8 @@ class TestDeadline:
             server.wait_closed(2)
             assert len(server.requests) == 2
 
-    def test_making_the_connection_has_one_too(self, drive: Driver) -> None:
-        """``connect_timeout`` ends an attempt whose other limits are far."""
+    def test_connecting_has_its_own_limit(self, drive: Driver) -> None:
+        """``connect_timeout`` ends an attempt whose other limits are far away."""
         policy = FetchPolicy(connect_timeout=0.5, attempt_timeout=FAR, deadline=FAR, retries=0)
         with crowded() as url:
             drive.client(at(url), fetch=policy)
@@ -245,7 +247,7 @@ class TestDeadline:
             settle(drive)
 
     def test_the_second_attempt_may_succeed(self, drive: Driver, key_set: bytes) -> None:
-        """A server that hung once is asked again within the deadline, and its answer counts."""
+        """A server that hung once is asked again within the deadline, and its second response counts."""
         seen: list[Peer] = []
 
         def script(peer: Peer) -> None:
@@ -261,7 +263,7 @@ class TestDeadline:
             assert drive.health("odd").fetches == 2
 
     def test_closing_the_client_does_not_wait_for_the_server(self, drive: Driver) -> None:
-        """A client that is closed in mid-flight lets go of its connection and makes no other."""
+        """Closing a client during a flight closes its connection, and no other is made."""
         policy = FetchPolicy(connect_timeout=FAR, attempt_timeout=FAR, deadline=FAR)
         with serving(Peer.read_request) as server:
             drive.client(at(server.url), fetch=policy)
@@ -276,8 +278,10 @@ class TestDeadline:
 
 
 class TestConnection:
-    def test_each_flight_has_its_own_and_closes_it(self, drive: Driver, key_set: bytes) -> None:
-        """Nothing is pooled: after each fetch the server sees the connection closed."""
+    def test_each_flight_opens_and_closes_its_own_connection(
+        self, drive: Driver, key_set: bytes
+    ) -> None:
+        """Connections are not pooled: after each fetch the server sees the connection closed."""
         with serving(answering(http(key_set))) as server:
             drive.client(at(server.url))
             for number in (1, 2):
@@ -286,15 +290,15 @@ class TestConnection:
             assert server.connections == 2
 
     @pytest.mark.parametrize("status", ["404 Not Found", "301 Moved Permanently"])
-    def test_a_refusal_closes_it_too(self, drive: Driver, status: str) -> None:
-        """The response object of a failed fetch is closed."""
+    def test_a_failed_fetch_closes_its_connection(self, drive: Driver, status: str) -> None:
+        """The response of a failed fetch is closed."""
         with serving(answering(http(b"no", status))) as server:
             drive.client(at(server.url))
             assert failure(drive).code == "fetch_failed"
             server.wait_closed()
 
-    def test_refused(self, drive: Driver, idp: FakeProvider) -> None:
-        """Nobody listens: ``fetch_failed`` for whoever verifies, with the system's error behind it."""
+    def test_a_refused_connection_is_a_failed_fetch(self, drive: Driver, idp: FakeProvider) -> None:
+        """A refused connection is ``fetch_failed`` for a verification, with the system's error as a cause."""
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             drive.client(at(f"http://127.0.0.1:{taken.getsockname()[1]}/jwks"), clock=idp.clock)
@@ -305,10 +309,10 @@ class TestConnection:
         assert any(isinstance(cause, ConnectionRefusedError) for cause in causes(error))
         assert "http://127.0.0.1" in error.message
 
-    def test_a_name_that_does_not_resolve(
+    def test_an_unknown_host_is_a_failed_fetch(
         self, drive: Driver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As above, with the resolver's error behind it."""
+        """An unknown host is ``fetch_failed``, with the resolver's error as a cause."""
 
         def getaddrinfo(*question: object, **options: object) -> object:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -319,8 +323,10 @@ class TestConnection:
         assert error.code == "fetch_failed"
         assert any(isinstance(cause, socket.gaierror) for cause in causes(error))
 
-    def test_closed_without_an_answer(self, drive: Driver, key_set: bytes) -> None:
-        """A connection that breaks is tried once more, and that answer counts."""
+    def test_a_connection_closed_without_a_response_is_retried(
+        self, drive: Driver, key_set: bytes
+    ) -> None:
+        """A broken connection is retried once, and the second response counts."""
         seen: list[Peer] = []
 
         def script(peer: Peer) -> None:
@@ -335,8 +341,10 @@ class TestConnection:
             assert len(drive.keys()) == 1
             assert server.connections == 2
 
-    def test_always_closed_without_an_answer(self, drive: Driver) -> None:
-        """Twice and never a third time; then ``fetch_failed`` with the cause."""
+    def test_two_connections_closed_without_a_response_are_a_failed_fetch(
+        self, drive: Driver
+    ) -> None:
+        """A connection that breaks twice is ``fetch_failed`` with the cause, without a third attempt."""
 
         def script(peer: Peer) -> None:
             peer.read_request()
@@ -360,8 +368,8 @@ class TestConnection:
             b"\x15\x03\x01\x00\x02\x02\x16",
         ],
     )
-    def test_what_is_no_http_is_a_failure(self, drive: Driver, sent: bytes) -> None:
-        """Another protocol on that port, or a broken one, is ``fetch_failed`` with the cause."""
+    def test_anything_but_http_is_a_failed_fetch(self, drive: Driver, sent: bytes) -> None:
+        """Another protocol on that port, or broken HTTP, is ``fetch_failed`` with the cause."""
 
         def script(peer: Peer) -> None:
             peer.read_request()
@@ -375,8 +383,8 @@ class TestConnection:
             assert error.__cause__ is not None
             server.wait_closed()
 
-    def test_a_proxy_is_asked_instead(self, drive: Driver, key_set: bytes) -> None:
-        """With ``FetchPolicy(proxy=…)`` the request goes there and names the whole URL."""
+    def test_a_configured_proxy_is_used(self, drive: Driver, key_set: bytes) -> None:
+        """With ``FetchPolicy(proxy=…)`` the request goes to the proxy and names the whole URL."""
         with serving(answering(http(key_set))) as server:
             url = "http://127.0.0.1:9/jwks"
             drive.client(at(url), fetch=FetchPolicy(proxy=f"http://{server.place}"))
@@ -385,8 +393,10 @@ class TestConnection:
 
 
 class TestBody:
-    def test_chunked_and_of_no_length(self, drive: Driver, key_set: bytes) -> None:
-        """The ways of HTTP/1.1 to end a body are all good where the server ends it."""
+    def test_chunked_bodies_and_bodies_without_a_length_are_read(
+        self, drive: Driver, key_set: bytes
+    ) -> None:
+        """A chunked body, and one that ends with its connection, are accepted if the server ended them."""
         half = len(key_set) // 2
         chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         for part in (key_set[:half], key_set[half:], b""):
@@ -405,10 +415,10 @@ class TestBody:
     @pytest.mark.parametrize(
         "head", [b"Content-Length: 5000", b"Transfer-Encoding: chunked"], ids=["length", "chunked"]
     )
-    def test_one_that_is_cut_short_is_a_failure(
+    def test_a_truncated_body_is_a_failed_fetch(
         self, drive: Driver, key_set: bytes, head: bytes
     ) -> None:
-        """A connection that ends before the body says it does is no answer, though it looks whole."""
+        """A connection that ends before its body does is a failure, even if the part looks whole."""
         said = b"%x\r\n%s\r\n" % (len(key_set), key_set) if b"chunked" in head else key_set
 
         def script(peer: Peer) -> None:
@@ -420,8 +430,8 @@ class TestBody:
             drive.client(at(server.url))
             assert failure(drive).code == "fetch_failed"
 
-    def test_one_too_long_is_not_read_to_its_end(self, drive: Driver) -> None:
-        """A chunked body without end is read up to ``max_body``; then its connection is closed."""
+    def test_an_endless_body_is_not_read_to_its_end(self, drive: Driver) -> None:
+        """An endless chunked body is read up to ``max_body``; then its connection is closed."""
         chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
         sent: list[int] = []
 
@@ -439,31 +449,31 @@ class TestBody:
             server.wait_closed()
         assert error.code == "bad_key_set"
         assert "max_body" in error.message
-        # What the two socket buffers hold was sent and never read.
+        # The content of the two socket buffers was sent and never read.
         assert sum(sent) < 32_000_000
 
-    def test_exactly_max_body(self, drive: Driver, key_set: bytes) -> None:
-        """One byte decides."""
+    def test_a_body_of_exactly_max_body_is_accepted(self, drive: Driver, key_set: bytes) -> None:
+        """A body of exactly ``max_body`` is accepted, and one byte more is refused."""
         with serving(answering(http(key_set))) as server:
             drive.client(at(server.url), fetch=FetchPolicy(max_body=len(key_set)))
             assert len(drive.keys()) == 1
             drive.client(at(server.url), fetch=FetchPolicy(max_body=len(key_set) - 1))
             assert failure(drive).code == "bad_key_set"
 
-    def test_gzip(self, drive: Driver, key_set: bytes) -> None:
-        """What is asked for is also read."""
+    def test_a_gzip_body_is_read(self, drive: Driver, key_set: bytes) -> None:
+        """A gzip body, which the client asked for, is read."""
         body = gzip.compress(key_set)
         with serving(answering(http(body, Content_Encoding="gzip"))) as server:
             drive.client(at(server.url))
             assert len(drive.keys()) == 1
             assert b"\r\naccept-encoding: gzip\r\n" in server.requests[0].lower()
 
-    def test_a_gzip_bomb(self, drive: Driver) -> None:
-        """40 MB of blanks in 40 kB are refused, and nobody ever held them."""
+    def test_a_gzip_bomb_is_refused(self, drive: Driver) -> None:
+        """40 MB of blanks in 40 kB are refused and never held in memory."""
         body = gzip.compress(b" " * 40_000_000)
         with serving(answering(http(body, Content_Encoding="gzip"))) as server:
             drive.client(at(server.url))
-            failure(drive)  # what is imported on first use is not counted
+            failure(drive)  # so that imports on first use are not counted
             drive.client(at(server.url))
             tracemalloc.start()
             try:
@@ -474,16 +484,16 @@ class TestBody:
         assert error.code == "bad_key_set"
         assert peak < 8_000_000
 
-    def test_another_encoding_is_a_failure(self, drive: Driver, key_set: bytes) -> None:
-        """A label that was not asked for is believed, so the body cannot be read."""
+    def test_another_encoding_is_a_failed_fetch(self, drive: Driver, key_set: bytes) -> None:
+        """A body labelled with another encoding cannot be read."""
         with serving(answering(http(key_set, Content_Encoding="br"))) as server:
             drive.client(at(server.url))
             assert failure(drive).code == "bad_key_set"
 
 
 class TestRequest:
-    def test_what_is_sent(self, drive: Driver, key_set: bytes) -> None:
-        """One GET that names both media types, one encoding, and this library with its version."""
+    def test_the_request_of_a_fetch(self, drive: Driver, key_set: bytes) -> None:
+        """A fetch is one GET that names both media types, one encoding, and this library with its version."""
         with serving(answering(http(key_set))) as server:
             drive.client(at(server.url))
             drive.keys()
@@ -502,7 +512,7 @@ class TestRequest:
     def test_the_application_s_headers_win(
         self, drive: Driver, key_set: bytes, called: bool
     ) -> None:
-        """They are sent as given, in the place of ours; a callable is asked for each fetch."""
+        """The application's headers are sent as given, in place of the library's; a callable is called for each fetch."""
         asked: list[str] = []
 
         def headers() -> dict[str, str]:
@@ -521,8 +531,8 @@ class TestRequest:
                 assert (b"\r\nX-Asked: %d\r\n" % number in request) == called
             assert len(server.requests) == 2
 
-    def test_conditional(self, drive: Driver, key_set: bytes) -> None:
-        """The second request names the first answer's validators, and 304 keeps the keys."""
+    def test_the_second_request_is_conditional(self, drive: Driver, key_set: bytes) -> None:
+        """The second request has the first response's validators, and a 304 keeps the keys."""
         first = http(key_set, ETag='"v1"', Last_Modified="Tue, 14 Nov 2023 22:13:20 GMT")
         with serving(answering(first, b"HTTP/1.1 304 Not Modified\r\n\r\n")) as server:
             drive.client(at(server.url))
@@ -535,7 +545,7 @@ class TestRequest:
 
     @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
     def test_a_redirect_is_not_followed(self, drive: Driver, key_set: bytes, status: str) -> None:
-        """Not even to the same host: it is a failure like any other answer but 200."""
+        """A redirect is a failure like any status but 200, even to the same host."""
         with serving(answering(http(key_set, status, Location="/elsewhere"))) as server:
             drive.client(at(server.url))
             error = failure(drive)
@@ -543,8 +553,10 @@ class TestRequest:
             assert "redirect" in error.message
             assert len(server.requests) == 1
 
-    def test_nor_by_a_client_that_follows_them(self, drive: Driver, key_set: bytes) -> None:
-        """An injected client's ``follow_redirects=True`` does not hold for the key set."""
+    def test_a_redirect_is_not_followed_by_an_injected_client_either(
+        self, drive: Driver, key_set: bytes
+    ) -> None:
+        """An injected client's ``follow_redirects=True`` does not apply to the key set."""
         made = {"sync": httpx.Client, "async": httpx.AsyncClient}[drive.kind](follow_redirects=True)
         drive._http.append(made)  # to be closed at the end
         with serving(answering(http(key_set, "302 Found", Location="/elsewhere"))) as server:
@@ -554,19 +566,19 @@ class TestRequest:
 
 
 class TestTLS:
-    def test_a_private_authority(
+    def test_a_private_authority_is_trusted(
         self, drive: Driver, key_set: bytes, authority: tuple[str, ssl.SSLContext]
     ) -> None:
-        """With ``FetchPolicy(ca_file=…)`` a server that the private CA vouches for is trusted."""
+        """With ``FetchPolicy(ca_file=…)`` a server of the private CA is trusted."""
         ca_file, tls = authority
         with serving(answering(http(key_set)), tls=tls) as server:
             drive.client(at(server.url), fetch=FetchPolicy(ca_file=ca_file))
             assert len(drive.keys()) == 1
 
-    def test_an_unknown_authority(
+    def test_an_unknown_authority_is_refused(
         self, drive: Driver, key_set: bytes, authority: tuple[str, ssl.SSLContext]
     ) -> None:
-        """Without it the fetch fails, with the verification error behind it, and nothing is asked."""
+        """Without ``ca_file`` the fetch fails with the verification error as a cause, and no request is sent."""
         _, tls = authority
         with serving(answering(http(key_set)), tls=tls) as server:
             drive.client(at(server.url))
@@ -575,14 +587,14 @@ class TestTLS:
             assert any(isinstance(one, ssl.SSLCertVerificationError) for one in causes(error))
             assert server.requests == []
 
-    def test_another_name(
+    def test_a_certificate_for_another_host_is_refused(
         self,
         drive: Driver,
         key_set: bytes,
         authority: tuple[str, ssl.SSLContext],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """A good certificate of another host is none."""
+        """A valid certificate for another host is refused."""
         ca_file, tls = authority
         real = socket.getaddrinfo
         monkeypatch.setattr(

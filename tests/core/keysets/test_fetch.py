@@ -444,7 +444,7 @@ class TestBody:
         assert "max_body" in outcome.message
 
     @pytest.mark.parametrize("name", ["deflate", "br", "zstd", "gzip, gzip", "gzip, br", "é"])
-    def test_another_encoding_is_a_failure(self, name: str) -> None:
+    def test_another_encoding_is_a_failed_fetch(self, name: str) -> None:
         """An encoding that was not requested is refused instead of guessed."""
         outcome = failed(talk(), ok(zlib.compress(KEY_SET), content_encoding=name))
         assert outcome.code == "bad_key_set"
