@@ -210,8 +210,10 @@ class KeySource:
             old = self.cache
             if flight.number <= old.newest:
                 return None
-            # A flight pays as it lands: one that vanishes gives its permit back.
-            paid = old.paid(flight.budget, flight.began_at)
+            # A flight pays as it lands: one that vanishes gives its permit back. A stored record
+            # spared the request that a permit pays for.
+            spared = isinstance(outcome, Fetched) and outcome.asked_at is not None
+            paid = old if spared else old.paid(flight.budget, flight.began_at)
             if isinstance(outcome, Fetched):
                 new = paid.fetched(flight.number, outcome, flight.began_at)
             else:
