@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from extended import mark_extended
 from outside_vectors import Vectors, leave_out_absent
 from store_servers import memcached_server, redis_server
 
+from jwks_client._client.keeper import ThreadKeeper
 from jwks_client._core import encoding
 from jwks_client.testing import FakeClock, FakeProvider
 
@@ -33,6 +35,26 @@ def _level_of_the_root_logger() -> Iterator[None]:
     level = root.level
     yield
     root.setLevel(level)
+
+
+_begun: weakref.WeakSet[ThreadKeeper] = weakref.WeakSet()
+_start_keeper = ThreadKeeper.begin
+
+
+def _begin_noted(keeper: ThreadKeeper, *, keep_fresh: bool) -> None:
+    _begun.add(keeper)
+    _start_keeper(keeper, keep_fresh=keep_fresh)
+
+
+ThreadKeeper.begin = _begin_noted  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def _no_keeper_outlives_its_test() -> Iterator[None]:
+    """End the background work of clients that stay referenced, such as those of a module."""
+    yield
+    while _begun:
+        _begun.pop().end()
 
 
 @pytest.fixture

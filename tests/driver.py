@@ -13,6 +13,7 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
@@ -31,6 +32,20 @@ KEEPER = "jwks-client keeper"  # which lives as long as its client, here of anot
 def is_flight(name: str) -> bool:
     """Whether a thread or task of this name ends by itself."""
     return name.startswith(FLIGHT_PREFIX) and name != KEEPER
+
+
+def join_flights(others: AbstractSet[threading.Thread] = frozenset()) -> None:
+    """Wait until the threads of all flights have ended, except ``others``.
+
+    A thread may be listed that a flight is only about to start: it is looked at again.
+    """
+    while flying := [
+        one for one in threading.enumerate() if is_flight(one.name) and one not in others
+    ]:
+        for thread in flying:
+            if thread.is_alive():
+                thread.join(PATIENCE)
+                assert not thread.is_alive(), f"{thread.name} is still in flight"
 
 
 class Driver(ABC):
@@ -116,12 +131,9 @@ class Driver(ABC):
         return self._start(getattr(self.current, method), arguments, options)
 
     def settle(self) -> None:
-        """Wait until no flight is in the air; AssertionError after 10 (real) seconds."""
+        """Wait until all flights have ended; AssertionError after 10 (real) seconds."""
         self._settle_tasks()
-        while flying := [one for one in threading.enumerate() if is_flight(one.name)]:
-            for thread in flying:
-                thread.join(PATIENCE)
-                assert not thread.is_alive(), f"{thread.name} is still in the air"
+        join_flights()
 
     def end(self) -> None:
         """Close all that was made; fake providers recover, so that nothing hangs on."""

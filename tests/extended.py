@@ -13,10 +13,19 @@ if TYPE_CHECKING:
     import pytest
 
 HERE: Final = Path(__file__).parent
+# Services, processes, and the real deadlines of real sockets.
 PLACES: Final = (
+    "cli/test_demo.py",
     "cli/test_page_in_browser.py",
+    "client/test_wire.py",
+    "docs/test_examples.py",
+    "docs/test_production.py",
     "providers_live",
+    "scenarios/test_processes.py",
     "servers",
+    "stores/test_fleets.py",
+    "testing/test_example_project.py",
+    "testing/test_plugin.py",
 )
 FIXTURES: Final = frozenset({"redis_url", "memcached_address"})
 

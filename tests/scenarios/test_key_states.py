@@ -36,6 +36,7 @@ def test_the_drawing_changes_with_the_table(monkeypatch):
     assert draw.drawn() != before
 
 
+@pytest.mark.extended
 @pytest.mark.collection("jwks-rotation")
 def test_the_counts_are_those_of_the_tests(vectors, monkeypatch):
     """The committed figures are what the scenarios count; if not: ``python -m benchmarks.life``."""

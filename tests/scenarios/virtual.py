@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from unittest import mock
 
 import httpx
-from driver import PATIENCE, is_flight
+from driver import PATIENCE, is_flight, join_flights
 
 from jwks_client import AsyncJWKSClient, JWKSClient, KeysUnavailableError, TokenError
 from jwks_client._client.verify import attempt as _attempt
@@ -39,6 +39,7 @@ def play(kind: str, story: Story[T], idp: Any, **settings: Any) -> T:
     """
     if kind == "async":
         return asyncio.run(_play_in_a_loop(story, idp, settings))
+    others = set(threading.enumerate())  # of other tests' clients
     with (
         httpx.Client(transport=idp.transport) as http,
         JWKSClient(idp.provider, http=http, clock=idp.clock, **settings) as client,
@@ -56,10 +57,7 @@ def play(kind: str, story: Story[T], idp: Any, **settings: Any) -> T:
                 outcome = error.code
             else:
                 outcome = OK
-            for thread in threading.enumerate():
-                if is_flight(thread.name):
-                    thread.join(PATIENCE)
-                    assert not thread.is_alive(), f"{thread.name} is still in the air"
+            join_flights(others)
 
 
 async def _play_in_a_loop(story: Story[T], idp: Any, settings: Any) -> T:

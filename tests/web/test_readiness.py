@@ -215,13 +215,14 @@ def test_keeping_fresh_can_be_turned_off(asynchronous, idp, clock, told, how):
     """Then the keys are loaded at the start, and the background work has ended."""
     cache = CachePolicy(refresh_ahead=None if how == "refresh_ahead" else 0.8)
     client = asynchronous(listeners=[told], cache=cache)
-    others = set(threading.enumerate())  # keepers of earlier tests' clients may still run
+    others = set(threading.enumerate())  # of other tests' clients
     with Server(JWKSMiddleware(fine, client, keep_fresh=how != "keep_fresh")):
         told.until(1, *FETCHED)
         clock.advance(290)
         for thread in set(threading.enumerate()) - others:
             if thread.name == "jwks-client keeper":
                 thread.join(PATIENCE)
+                assert not thread.is_alive()
         assert client._keeper.step() is None
     assert idp.fetches == 1
 
