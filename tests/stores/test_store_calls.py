@@ -6,6 +6,7 @@ import os
 import threading
 
 import pytest
+from driver import PATIENCE
 from fake_stores import FakePace, FakeStore
 
 from jwks_client._client.keysets.store_calls import StoreCalls, StoreUnusable, calls_of
@@ -75,10 +76,11 @@ def test_one_slow_call_is_no_outage(calls, store, pace):
     assert calls.is_down  # while it hangs
     assert trouble(calls.claim, "n", 10, LONG) is None
     assert store.calls == {"read": 1}
+    hanging = calls._hanging
     store.let_go.set()
     pace.hanging.clear()
-    while calls.is_down:
-        pass
+    assert hanging.wait(PATIENCE)
+    assert not calls.is_down
     store.let_go.clear()
     told = trouble(calls.read, "n", 10, LONG)
     assert (told.code, told.cause, told.retry_in) == ("store_timeout", None, 1)
