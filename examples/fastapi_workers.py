@@ -89,6 +89,7 @@ def main() -> int:
             factory=True,
             app_dir=str(Path(__file__).parent),
             workers=4,
+            timeout_worker_healthcheck=30,  # from uvicorn 0.37 on; else a slow start is killed
             host="127.0.0.1",
             port=int(os.environ.get("PORT", "8000")),
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from app_answers import ask, is_ready
+from child_processes import child
 from test_examples import PATIENCE, local_env, served, where_it_runs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,19 +91,15 @@ def test_the_commands_of_the_container_run_and_write_nothing(tmp_path, outage):
             idp.fail(503)
         env = {**os.environ, **local_env("fastapi_app", idp), **settings}
         env |= {"PATH": path, "HOME": str(home), "TMPDIR": str(home)}
-        with subprocess.Popen(
-            serve, cwd=app, env=env, stderr=subprocess.PIPE, text=True
-        ) as process:
-            try:
-                base_url = where_it_runs(process)
-                port = base_url.rpartition(":")[2]
-                check = [one.replace("8000", port) for one in check]
-                healthy = subprocess.run(check, env=env, timeout=PATIENCE, check=False)
-                assert healthy.returncode == 0
-                assert ask(base_url, "/ready").status_code == 503 if outage else is_ready(base_url)
-            finally:
-                process.send_signal(signal.SIGTERM)
-                process.communicate(timeout=PATIENCE)
+        with child(serve, cwd=app, env=env, stderr=subprocess.PIPE) as process:
+            base_url = where_it_runs(process)
+            port = base_url.rpartition(":")[2]
+            check = [one.replace("8000", port) for one in check]
+            healthy = subprocess.run(check, env=env, timeout=PATIENCE, check=False)
+            assert healthy.returncode == 0
+            assert ask(base_url, "/ready").status_code == 503 if outage else is_ready(base_url)
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=PATIENCE)
         gone = subprocess.run(check, env=env, timeout=PATIENCE, check=False, capture_output=True)
         assert gone.returncode == 1
     assert [one.name for one in tmp_path.iterdir()] == ["app"]

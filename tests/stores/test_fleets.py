@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from child_processes import child
 from store_servers import SECRET, free_port, redis_server
 
 from jwks_client import JWKSClient, TokenError, events, providers
@@ -32,11 +33,10 @@ def idp():
 def fleet(idp, store, tokens, count=8, **more):
     """Processes that are made and wait; ``run`` lets them go and returns what came of each."""
     what = {"store": store, "jwks_url": idp.jwks_url, "issuer": idp.issuer, "tokens": tokens}
-    with subprocess.Popen(
+    with child(
         [sys.executable, str(FLEET), json.dumps({**what, "count": count, **more})],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
     ) as process:
         assert process.stdout.readline() == "ready\n"
 
