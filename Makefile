@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Separate, because the compared libraries require other versions of our dependencies.
+# A separate environment: the compared libraries require other versions of our dependencies.
 BENCH_VENV := .venv-bench
 FUZZ_VENV := .venv-fuzz
 FUZZ_SECONDS ?= 60
@@ -10,18 +10,18 @@ MUTANTS_VENV := .venv-mutants
 MUTANTS_JOBS ?= 2
 # Dependency groups (PEP 735) need pip 25.1.
 PIP := -m pip --quiet --disable-pip-version-check install
-# The core must be covered by its own tests, without help from others.
+# The tests of the core alone must cover the core.
 CORE_TESTS ?= tests/core
 
-# All cores; an idle worker takes tests from another.
+# On all cores; an idle worker takes over tests of a busy one.
 PARALLEL := -n auto --dist worksteal
 
 .PHONY: test test-all check format coverage test-servers test-providers docs demo release-check bench fuzz mutants clean
 
-test: $(VENV)/.installed  ## the tests that need no services; PYTEST_ARGS="-n 0 -k name" for some
+test: $(VENV)/.installed  ## run the tests that need no services; PYTEST_ARGS="-n 0 -k name" selects some
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not extended' $(PYTEST_ARGS)
 
-test-all: test  ## all tests: a browser, servers, Redis, memcached, live providers too
+test-all: test  ## run all tests, also those with a browser, servers, Redis, memcached and live providers
 	$(BIN)/python -m pytest -n auto --dist loadfile -m extended $(PYTEST_ARGS)
 
 check: $(VENV)/.installed  ## linters, type checkers and import contracts
@@ -40,13 +40,13 @@ coverage: $(VENV)/.installed  ## branch coverage of the core by its own tests
 	$(BIN)/coverage run -m pytest $(CORE_TESTS)
 	$(BIN)/coverage report --include='jwks_client/_core/*' --fail-under=100
 
-test-servers: $(VENV)/.installed  ## the request table against real servers, each a process
+test-servers: $(VENV)/.installed  ## the request table against real servers, each in its own process
 	$(BIN)/python -m pytest tests/servers $(PYTEST_ARGS)
 
-test-providers: $(VENV)/.installed  ## providers that others wrote, installed outside the repository
+test-providers: $(VENV)/.installed  ## tests with real providers, installed outside the repository
 	$(BIN)/python -m pytest tests/providers_live $(PYTEST_ARGS)
 
-docs: $(VENV)/.installed  ## the site, in docs/_build; a warning or a broken link is an error
+docs: $(VENV)/.installed  ## build the site in docs/_build; a warning or a broken link is an error
 	$(BIN)/python -m sphinx -q -W -b html -c docs . docs/_build
 
 demo: $(VENV)/.installed  ## demonstrate the library on this machine

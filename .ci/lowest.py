@@ -1,4 +1,4 @@
-"""Prints, as pip constraints, the lowest versions that pyproject.toml promises to work with."""
+"""Print the lowest versions that pyproject.toml allows, as constraints for pip."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOWER_BOUND = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^]]*\])?>=(?P<version>[0
 
 
 def lowest(project: dict[str, Any]) -> list[str]:
-    """One ``name==version`` for each requirement of the package and of its extras for users."""
+    """Return ``name==version`` for each requirement of the package and of its extras."""
     extras = project["optional-dependencies"]
     wanted = list(project["dependencies"])
     for extra in extras.values():
@@ -20,10 +20,10 @@ def lowest(project: dict[str, Any]) -> list[str]:
     pins = []
     for requirement in wanted:
         if requirement.startswith(f"{project['name']}["):
-            continue  # an extra made of others, which are all looked at
+            continue  # an extra that combines other extras, each of which is in the list
         bound = LOWER_BOUND.fullmatch(requirement)
         if bound is None:
-            sys.exit(f"pyproject.toml: {requirement!r} names no lowest version (name>=version)")
+            sys.exit(f"pyproject.toml: {requirement!r} must name a lowest version (name>=version)")
         pins.append(f"{bound['name']}=={bound['version']}")
     return sorted(pins)
 

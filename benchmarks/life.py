@@ -102,14 +102,15 @@ def written(vectors: Path) -> str:
     return f"""\
 ## What it costs
 
-With the defaults, on a clock that moves when told; of the waits that are drawn at random the
-shortest, so that no run asks oftener. Both clients count the same.
+Counted with the default settings, on a fake clock. Each random wait has its shortest length, so no
+run can fetch more often. Both clients give the same counts.
 
 {scenarios()}
 
-Recorded rotations of real endpoints, from June to October 2024: tokens of every published key come
-100 s before each change (so that the set is fresh when the change comes), at once, and 320 s after
-it, and then tokens of the keys that it withdrew, which are refused. Nothing comes in between.
+The next table replays recorded rotations of real endpoints, from June to October 2024. Tokens of
+every published key arrive 100 s before each change (so the set is fresh when the change comes), at
+the change, and 320 s after it. Then tokens of the withdrawn keys arrive, and are refused. No other
+tokens arrive in between.
 
 {timelines(vectors)}
 """

@@ -21,7 +21,7 @@ QUESTIONS = [
     "Roles",
     "Organization",
     "Lifetime",
-    "How a session ends, and who knows it",
+    "How a session ends, and how to check",
     "Browser apps on another origin",
 ]
 DATE = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]")
