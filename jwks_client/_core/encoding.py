@@ -73,6 +73,9 @@ _reader = json.JSONDecoder(
 _decode = _reader.decode
 _scan: Callable[[str, int], tuple[Any, int]] = _reader.scan_once  # type: ignore[attr-defined]
 
+# For text that was read strictly before. `json.loads` would look for blanks around it.
+_scan_again: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+
 # Every octet that can be part of a number becomes "0", an opening bracket "(", any other a blank. A
 # long number then is a long run of "0", and there are at least as many "(" as levels of nesting.
 _OUTLINE = bytes(
@@ -121,8 +124,10 @@ def octets_by_pybase64() -> Callable[[bytes, None, bool], bytes] | None:
     return b64decode
 
 
-def object_by_orjson() -> Callable[[bytes], dict[str, Any] | None] | None:
+def object_by_orjson() -> Callable[..., dict[str, Any] | None] | None:
     """Return a `strict_object` based on orjson, or None if orjson is not installed.
+
+    Its second argument says whether the depth is known to be within the limit.
 
     orjson accepts duplicate members and turns large integers into floats. So its result only counts
     if writing it gives the same octets again: a dict has each member once, and so did the input.
@@ -134,9 +139,9 @@ def object_by_orjson() -> Callable[[bytes], dict[str, Any] | None] | None:
     except ImportError:
         return None
 
-    def read(raw: bytes) -> dict[str, Any] | None:
+    def read(raw: bytes, is_shallow: bool = False) -> dict[str, Any] | None:  # noqa: FBT001, FBT002 (keywords cost)
         # Checked first: orjson has had faults in how it limits depth.
-        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_too_deep(raw):
+        if not is_shallow and raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_too_deep(raw):
             return None
         try:
             value = loads(raw)
@@ -203,9 +208,12 @@ def _piece_by_piece(
 
 def read_again(raw: bytes) -> dict[str, Any]:
     """Return a fresh copy of an object that was read strictly before; the caller may change it."""
-    claims = None if _quick_object is None else _quick_object(raw)
+    claims = None if _quick_object is None else _quick_object(raw, True)  # noqa: FBT003
+    if claims is not None:
+        return claims
     # Decoded first: json would otherwise detect the encoding, which is known to be UTF-8.
-    return json.loads(raw.decode()) if claims is None else claims
+    text = raw.decode()
+    return _scan_again(text, 0)[0] if text[:1] == "{" else json.loads(text)  # type: ignore[no-any-return]
 
 
 def _is_too_deep(raw: bytes) -> bool:
