@@ -55,13 +55,16 @@ class SignatureOnly:
 
 
 def apps(provider: Provider, key: Any, tokens: int) -> dict[str, Any]:
-    """By path; ``tokens`` is how many distinct ones will come, in turn."""
+    """The apps by path; ``tokens`` is the number of distinct tokens that will come, in turn.
+
+    No server runs their lifespan, and the keys are static, so nothing has to be warmed up.
+    """
     return {
         "/open": app,
-        "/cached": JWKSMiddleware(app, AsyncJWKSClient(provider)),
+        "/cached": JWKSMiddleware(app, AsyncJWKSClient(provider), warm_up=None),
         # Each is forgotten before it comes again, so each is verified and remembered anew.
         "/distinct": JWKSMiddleware(
-            app, AsyncJWKSClient(provider, token_cache_size=max(1, tokens // 2))
+            app, AsyncJWKSClient(provider, token_cache_size=max(1, tokens // 2)), warm_up=None
         ),
         "/signature": SignatureOnly(app, key),
     }
@@ -90,9 +93,9 @@ def fastapi_apps(provider: Provider) -> dict[str, Any]:
         OPEN: with_route(),
         "with FastAPI's `HTTPBearer()`, which verifies nothing": with_route(HTTPBearer()),
         "with the dependency `JWKSAuth(client)`": with_route(JWKSAuth(client())),
-        "under `JWKSMiddleware`": JWKSMiddleware(with_route(), client()),
+        "under `JWKSMiddleware`": JWKSMiddleware(with_route(), client(), warm_up=None),
         "under `JWKSMiddleware`, with the dependency `JWKSAuth()`": JWKSMiddleware(
-            with_route(JWKSAuth()), client()
+            with_route(JWKSAuth()), client(), warm_up=None
         ),
     }
 

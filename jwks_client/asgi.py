@@ -20,7 +20,7 @@ from ._core.credentials.answers import Answer
 from ._core.credentials.reader import Location, UnverifiedRequest
 from ._web.answer_for import answer_for
 from ._web.asgi_lifespan import Lifespan
-from ._web.asgi_reply import Reply, run
+from ._web.asgi_reply import run
 from ._web.asgi_scope import (
     ASGIApp,
     Receive,
@@ -138,16 +138,16 @@ class JWKSMiddleware:
             return
         if self._lifespan.is_missing:
             self._lifespan.begin()
-        request = request_of(scope)
+        request, echo = request_of(scope), None
         if self._some_are_open and self._is_open(scope):
             if self._resource is not None and self._is_metadata(scope):
                 await self._resource(scope, receive, send)
                 return
             token = token_in(scope)
-            seen, reply = self._excluded(request, scope, send)
+            seen, echo = self._excluded(request, scope)
         elif self._passes_preflights and is_preflight(request):
             token, receive = None, without_body(receive)
-            seen, reply = admitted(bare_scope(scope, self._guard.reader), None), Reply(send)
+            seen = admitted(bare_scope(scope, self._guard.reader), None)
         else:
             try:
                 anonymous = self._optional.any and self._covers(self._optional, scope)
@@ -156,10 +156,10 @@ class JWKSMiddleware:
             except JWKSError as error:
                 await self._answer_refusal(error, request, scope, send)
                 return
-            seen, reply = admitted(scope, token), Reply(send)
+            seen = admitted(scope, token)
             if kind == "websocket":
-                seen, reply = self._without_tokens(request, seen, send)
-        await run(self.app, self._guard, request, token, scope, seen, receive, reply)
+                seen, echo = self._without_tokens(request, seen)
+        await run(self.app, self._guard, request, token, scope, seen, receive, send, echo)
 
     def answer_for(self, error: Exception, request: object) -> Answer:
         """Return the answer to a refusal, for a framework that answers all errors itself.
@@ -174,22 +174,21 @@ class JWKSMiddleware:
         """
         return answer_for(self._guard, error, request)
 
-    def _excluded(
-        self, request: UnverifiedRequest, scope: Scope, send: Send
-    ) -> tuple[Scope, Reply]:
+    def _excluded(self, request: UnverifiedRequest, scope: Scope) -> tuple[Scope, str | None]:
         # Keep another middleware's result.
         seen = scope if "auth" in scope else admitted(scope, None)
         if scope["type"] == "http":
-            return seen, Reply(send)
-        return self._without_tokens(request, seen, send, excluded=True)
+            return seen, None
+        return self._without_tokens(request, seen, excluded=True)
 
     def _without_tokens(
-        self, request: UnverifiedRequest, seen: Scope, send: Send, *, excluded: bool = False
-    ) -> tuple[Scope, Reply]:
+        self, request: UnverifiedRequest, seen: Scope, *, excluded: bool = False
+    ) -> tuple[Scope, str | None]:
+        """Return the scope of a handshake without tokens, and the subprotocol to accept it with."""
         handshake = self._guard.reader.without_tokens(request, excluded=excluded)
         if handshake.request is not request:
             seen = seen_by_app(seen, handshake)
-        return seen, Reply(send, handshake.echo)
+        return seen, handshake.echo
 
     async def _answer_refusal(
         self, error: JWKSError, request: UnverifiedRequest, scope: Scope, send: Send

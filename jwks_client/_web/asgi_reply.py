@@ -39,6 +39,8 @@ class Reply:
 
     Arguments:
         send: the server's ``send``.
+        scope: the scope that the app sees; `handling_in` finds the handling there.
+        handling: answers the refusals of the request.
         echo: the subprotocol with which to accept a WebSocket if the app names none.
 
     Attributes:
@@ -48,19 +50,14 @@ class Reply:
 
     __slots__ = ("_accepted", "_echo", "_handling", "_scope", "_send", "begun", "replaced")
 
-    def __init__(self, send: Send, echo: str | None = None) -> None:
+    def __init__(
+        self, send: Send, scope: Scope, handling: Handling, echo: str | None = None
+    ) -> None:
         self._send = send
-        self._echo = echo
-        self._accepted = False
-        self._scope: Scope | None = None
-        self._handling: Handling | None = None
-        self.begun = False
-        self.replaced = False
-
-    def serve(self, scope: Scope, handling: Handling) -> None:
-        """Answer refusals of the request with this scope."""
         self._scope = scope
         self._handling = handling
+        self._echo = echo
+        self._accepted = self.begun = self.replaced = False
         scope[HANDLING_KEY] = handling
         handling.before_raise = lambda: answer_in_starlette(scope)
 
@@ -87,9 +84,7 @@ class Reply:
 
     def _cause_of(self, message: Message) -> JWKSError | None:
         """Return the refusal that made the app send a message, if any."""
-        handling, scope = self._handling, self._scope
-        if handling is None or scope is None:
-            return None
+        handling = self._handling
         match message["type"]:
             case "http.response.start" | "websocket.http.response.start":
                 failed = message["status"] == 500
@@ -99,13 +94,11 @@ class Reply:
                 failed = False
         if not failed:
             return None
-        handling.reports = handling.reports or is_starlette(scope)
+        handling.reports = handling.reports or is_starlette(self._scope)
         return handling.cause_of_500()
 
     async def answer(self, error: JWKSError) -> None:
         """Answer a refusal, and ignore everything that the app sends from now on."""
-        assert self._handling is not None  # noqa: S101 (for the type checkers)
-        assert self._scope is not None  # noqa: S101 (as above)
         answer, send = self._handling.answer(error), self._send
         self.begun = self.replaced = True
         self._send = _ignore
@@ -127,7 +120,8 @@ async def run(  # noqa: PLR0917 (hot path: keywords cost)
     scope: Scope,
     seen: Scope,
     receive: Receive,
-    reply: Reply,
+    send: Send,
+    echo: str | None = None,
 ) -> None:
     """Run an app for one request.
 
@@ -139,12 +133,13 @@ async def run(  # noqa: PLR0917 (hot path: keywords cost)
         scope: the scope from the server.
         seen: the scope that the app sees.
         receive: the app's ``receive``.
-        reply: the app's ``send``.
+        send: the server's ``send``.
+        echo: the subprotocol with which to accept a WebSocket if the app names none.
     """
     handling = Handling(guard, request, scope["path"], token)
     if seen is scope:
         seen = {**scope}
-    reply.serve(seen, handling)
+    reply = Reply(send, seen, handling, echo)
     before = current.set((token, handling))
     try:
         await app(seen, receive, reply)

@@ -110,9 +110,7 @@ class Connection:
         self._handling = Handling(guard, self.request, self.scope["path"], token)
         seen[HANDLING_KEY] = self._handling
         if self._send is not None:
-            reply = Reply(self._send, echo)
-            reply.serve(seen, self._handling)
-            self._send = reply
+            self._send = Reply(self._send, seen, self._handling, echo)
         if self._holder is None:
             self.scope = seen
             return

@@ -37,11 +37,15 @@ class HeaderPlace:
 
     def find(self, request: UnverifiedRequest) -> list[bytes]:
         """Return the token of a single header; if it was sent twice, return both values."""
-        wanted = self.name
-        values = [value for name, value in request.headers if name == wanted]
-        if len(values) != 1:
-            return values
-        value = values[0].strip(_BLANKS)
+        wanted, sent = self.name, None
+        for name, one in request.headers:  # hot path: no list of the values
+            if name == wanted:
+                if sent is not None:
+                    return [sent, one]
+                sent = one
+        if sent is None:
+            return []
+        value = sent.strip(_BLANKS)
         if self._scheme is None:
             return [value] if value else []
         begins = self._begins
