@@ -6,6 +6,7 @@ elsewhere can have the marker itself.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ HERE: Final = Path(__file__).parent
 PLACES: Final = (
     "cli/test_demo.py",
     "cli/test_page_in_browser.py",
+    "cli/test_serve.py",
     "client/test_wire.py",
     "docs/test_examples.py",
     "docs/test_production.py",
@@ -33,6 +35,10 @@ FIXTURES: Final = frozenset({"redis_url", "memcached_address"})
 def mark_extended(items: list[pytest.Item]) -> None:
     """Mark the tests in `PLACES`, and those that use one of `FIXTURES`."""
     for item in items:
-        in_place = any(item.path.is_relative_to(HERE / place) for place in PLACES)
-        if in_place or FIXTURES & {*getattr(item, "fixturenames", ())}:
+        if _is_in_place(item.path) or FIXTURES & {*getattr(item, "fixturenames", ())}:
             item.add_marker("extended")
+
+
+@cache
+def _is_in_place(path: Path) -> bool:
+    return any(path.is_relative_to(HERE / place) for place in PLACES)

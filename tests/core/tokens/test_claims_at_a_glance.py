@@ -83,7 +83,7 @@ def some(strategy, most):
     )
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=800, deadline=None, derandomize=True)
 @given(
     changes=some(CLAIMS, 3),
     left_out=st.sets(st.sampled_from(sorted(GOOD)), max_size=1),
