@@ -18,6 +18,8 @@ from jwks_client._client.keeper import ThreadKeeper
 from jwks_client._core import encoding
 from jwks_client.testing import FakeClock, FakeProvider
 
+pytest.register_assert_rewrite("table_running")  # so that its failures say what differs
+
 # A proxy of the machine's would be asked for loopback addresses too.
 for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
     os.environ.pop(_name, None)

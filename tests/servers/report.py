@@ -40,6 +40,8 @@ NOTES = """
 - Daphne does not offer denial responses for WebSockets: the middleware closes with 1008, which
   Daphne answers with 403. It does not run the lifespan either, so the first request loads the keys.
 - Granian drops a header whose value is not ASCII from WSGI requests.
+- Granian answers 200 for a WSGI application that is a generator, whatever status the application
+  gives: return a list or an iterator from a plain function.
 - WSGI has no start event: the first request loads the keys, unless you call `client.warm_up()`.
 - uvicorn logs the URL of each WebSocket handshake at the level "info", the query included. If you
   accept tokens in the query, start it with `--log-level warning`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import importlib.util
 import json
 import os
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from edge_running import PATIENCE, Reply
+from edge_running import PATIENCE, Reply, ask
 
 from jwks_client.testing import FakeProvider
 
@@ -214,7 +213,7 @@ class Provider:
         forger = FakeProvider(issuer="https://issuer.test", audience="api")
         self.away.fail(503)
         self.tokens = {
-            "good": self.idp.issue(scope="orders:read"),
+            "good": self.idp.issue(scope="orders:read", org_id="o1"),
             "poor": self.idp.issue(),
             "away": self.away.issue(scope="orders:read"),
             "expired": self.idp.issue(expires_in=-3600),
@@ -257,25 +256,7 @@ class Running:
 
     def ask(self, row: Row) -> Reply:
         """Send a row's request as octets on a connection of its own."""
-        named = {**self.provider.tokens, "host": f"127.0.0.1:{self.port}"}
-        lines = [
-            f"{row.method} {row.path.format_map(named)} HTTP/1.1",
-            f"Host: 127.0.0.1:{self.port}",
-            f"X-Setup: {row.setup}",
-            *(f"{name}: {value.format_map(named)}" for name, value in row.headers),
-        ]
-        if row.websocket:
-            key = base64.b64encode(bytes(16)).decode()
-            lines += ["Connection: Upgrade", "Upgrade: websocket"]
-            lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13"]
-        else:
-            lines += ["Connection: close"]
-            if row.method == "POST":
-                lines += ["Content-Length: 0"]
-        head = "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
-        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
-            connection.sendall(head)
-            return Reply(connection, row)
+        return ask(self.port, row, self.provider.tokens)
 
     def until(self, row: Row, status: int) -> Reply:
         """Ask again until the answer has this status, for as long as patience lasts."""

@@ -1,22 +1,28 @@
-"""The app of `every_framework` for Django's native middleware, under WSGI and ASGI; the URLconf."""
+"""The app of the table for Django's native middleware, and under the others; also the URLconf."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import django_site  # noqa: F401 (configures Django)
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, JsonResponse
 from django.test import override_settings
-from django.urls import path
+from django.urls import path, re_path
 from django.views import View
-from every_framework import EXCLUDE, ORG, Bug, Framework, catch, seen
+from table_app import INSIDE, ORG, act, act_in_task, seen, status_of, work_on
 
+from jwks_client import asgi, wsgi
+from jwks_client.decorators import requires as requires_outside
 from jwks_client.integrations.django import requires
 
 clients: dict[str, Any] = {}
 MIDDLEWARE = "jwks_client.integrations.django.JWKSMiddleware"
+WATCH = f"{__name__}.Watch"
 
 
 def __getattr__(name: str) -> Any:
@@ -27,57 +33,97 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name) from None
 
 
+class Watch:
+    """Middleware inside Django, sync and async: notes the statuses that it sees."""
+
+    sync_capable = async_capable = True
+
+    def __init__(self, get_response: Any) -> None:
+        self._get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: Any) -> Any:
+        if iscoroutinefunction(self):
+            return self._watch(request)
+        response = self._get_response(request)
+        INSIDE.append(response.status_code)
+        return response
+
+    async def _watch(self, request: Any) -> Any:
+        response = await self._get_response(request)
+        INSIDE.append(response.status_code)
+        return response
+
+
+def token_of(request: HttpRequest) -> Any:
+    """Return the token: the native middleware's, or that of the middleware outside of Django."""
+    if hasattr(request, "token"):
+        return request.token
+    return (asgi if hasattr(request, "scope") else wsgi).get_token(request)
+
+
+def seen_of(request: HttpRequest) -> dict[str, Any]:
+    return seen(token_of(request), request.META["QUERY_STRING"])
+
+
 def whoami(request: HttpRequest) -> JsonResponse:
-    return JsonResponse(seen(request.token))
+    return JsonResponse(seen_of(request))
 
 
 async def whoami_async(request: HttpRequest) -> JsonResponse:
-    return JsonResponse(seen(request.token))
+    return JsonResponse(seen_of(request))
 
 
-@requires("orders:read")
-class Orders(View):
+class WhoAmI(View):
     def get(self, request: HttpRequest) -> JsonResponse:
-        return JsonResponse(seen(request.token))
+        return whoami(request)
 
 
-@requires("orders:read")
-class AsyncOrders(View):
+class AsyncWhoAmI(View):
     async def get(self, request: HttpRequest) -> JsonResponse:
-        return JsonResponse(seen(request.token))
+        return whoami(request)
 
 
 class Org(View):
     @requires(claims=ORG)
     def get(self, request: HttpRequest) -> JsonResponse:
-        return JsonResponse(seen(request.token))
+        return whoami(request)
 
 
-def caught(request: HttpRequest) -> JsonResponse:
-    catch(request.token)
-    return JsonResponse(seen(request.token))
+def anything(request: HttpRequest, **_: str) -> JsonResponse:
+    told = act(request.path, token_of(request), request.META["QUERY_STRING"])
+    response = JsonResponse(told, status=status_of(request.path))
+    if request.path == "/late":
+        response["Content-Length"] = len(response.content)
+        response._resource_closers.append(work_on)
+    return response
 
 
-def bug(request: HttpRequest) -> JsonResponse:
-    catch(request.token)
-    raise Bug
+async def anything_async(request: HttpRequest, **_: str) -> JsonResponse:
+    told = await act_in_task(request.path, token_of(request), request.META["QUERY_STRING"])
+    return JsonResponse(told, status=status_of(request.path))
 
 
 urlpatterns = [
-    path("whoami", whoami),
-    path("open", whoami),
-    path("orders", Orders.as_view()),
+    path("orders", requires("orders:read")(WhoAmI.as_view())),
     path("org", Org.as_view()),
-    path("caught", caught),
-    path("bug", bug),
     path("async/whoami", whoami_async),
-    path("async/orders", requires("orders:read")(AsyncOrders.as_view())),
+    path("async/orders", requires("orders:read")(AsyncWhoAmI.as_view())),
     path("async/org", requires(claims=ORG)(whoami_async)),
+    path("executor", anything_async),
+    re_path(r"^(?P<rest>.*)$", anything),
 ]
+OUTSIDE = (  # Django accepts patterns in place of a module
+    path("orders", requires_outside("orders:read")(whoami)),
+    path("org", requires_outside(claims=ORG)(whoami)),
+    path("executor", anything_async),
+    re_path(r"^(?P<rest>.*)$", anything),
+)
 
 
 @contextmanager
-def project(client: Any, urls: str = __name__, **settings: Any) -> Iterator[None]:
+def project(client: Any, urls: Any = __name__, **settings: Any) -> Iterator[None]:
     """Make this module the site, with a client."""
     name = f"client_{id(client)}"
     clients[name] = client
@@ -86,26 +132,31 @@ def project(client: Any, urls: str = __name__, **settings: Any) -> Iterator[None
         yield
 
 
-class DjangoWSGI(Framework):
-    asynchronous = False
-    server = "wsgiref"
-
-    @contextmanager
-    def app(self, client: Any, *, optional: bool) -> Iterator[Any]:
-        from django.core.wsgi import get_wsgi_application
-
-        with project(client, JWKS_OPTIONS={"optional": optional, "exclude": EXCLUDE}):
-            yield get_wsgi_application()
+def native(client: Any, settings: Any) -> AbstractContextManager[None]:
+    """The site of the native middleware with a setup's settings."""
+    return project(client, MIDDLEWARE=[WATCH, MIDDLEWARE], JWKS_OPTIONS=settings)
 
 
-class DjangoASGI(Framework):
-    @contextmanager
-    def app(self, client: Any, *, optional: bool) -> Iterator[Any]:
-        from django.core.asgi import get_asgi_application
-
-        with project(client, JWKS_OPTIONS={"optional": optional, "exclude": EXCLUDE}):
-            yield get_asgi_application()
+def native_wsgi(client: Any, settings: Any) -> Any:
+    with native(client, settings):
+        return get_wsgi_application()
 
 
-class DjangoASGIWithSyncClient(DjangoASGI):
-    asynchronous = False
+def native_asgi(client: Any, settings: Any) -> Any:
+    with native(client, settings):
+        return get_asgi_application()
+
+
+def outside(client: Any, settings: Any) -> AbstractContextManager[None]:
+    """The site under a middleware that is outside of Django."""
+    return override_settings(ROOT_URLCONF=OUTSIDE, MIDDLEWARE=[WATCH])
+
+
+def under_wsgi(client: Any, settings: Any) -> Any:
+    with outside(client, settings):
+        return wsgi.JWKSMiddleware(get_wsgi_application(), client, warm_up=None, **settings)
+
+
+def under_asgi(client: Any, settings: Any) -> Any:
+    with outside(client, settings):
+        return asgi.JWKSMiddleware(get_asgi_application(), client, warm_up=None, **settings)

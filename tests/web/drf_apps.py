@@ -1,18 +1,17 @@
-"""The app of `every_framework` for Django REST framework, alone and under the middleware; the URLconf."""
+"""The app of the table for Django REST framework, alone and under Django's middleware."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 from django.core.wsgi import get_wsgi_application
-from django.urls import path
-from django_apps import MIDDLEWARE, project
-from every_framework import EXCLUDE, ORG, Bug, Framework, catch, seen
+from django.urls import path, re_path
+from django_apps import project
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from table_app import ORG, act, status_of, work_on
 
 from jwks_client.integrations.drf import HasScopes, JWKSAuthentication
 
@@ -26,73 +25,49 @@ class WhoAmI(APIView):
     authentication_classes = (JWKSAuthentication,)
     permission_classes = (IsAuthenticated,)
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request, **_: str) -> Response:
         assert request.auth is None or request.user.username == request.auth.subject
-        return Response(seen(request.auth))
+        query = request.META.get("QUERY_STRING", "")
+        response = Response(act(request.path, request.auth, query), status_of(request.path))
+        if request.path == "/late":
+            response.add_post_render_callback(
+                lambda whole: whole.__setitem__("Content-Length", len(whole.content))
+            )
+            response._resource_closers.append(work_on)
+        return response
+
+    post = get
 
 
-class Orders(WhoAmI):
-    permission_classes = (HasScopes("orders:read"),)
+def urls(settings: Any) -> Any:
+    """Return the URLs of a setup: a permission is what requires a token."""
+    permission = AllowAny if settings.get("optional") else IsAuthenticated
+    view = WhoAmI.as_view
+    return (
+        path("orders", view(permission_classes=[HasScopes("orders:read")])),
+        path("org", view(permission_classes=[HasScopes(claims=ORG)])),
+        path("open", view(authentication_classes=[], permission_classes=[AllowAny])),
+        re_path(r"^(?P<rest>.*)$", view(permission_classes=[permission])),
+    )
 
 
-class Org(WhoAmI):
-    permission_classes = (HasScopes(claims=ORG),)
+def alone(client: Any, settings: Any) -> AbstractContextManager[None]:
+    """The site of the authentication class alone."""
+    return project(
+        client, urls(settings), MIDDLEWARE=[], REST_FRAMEWORK=REST, JWKS_OPTIONS=settings
+    )
 
 
-class Open(WhoAmI):
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
+def under_middleware(client: Any, settings: Any) -> AbstractContextManager[None]:
+    """The site under Django's middleware."""
+    return project(client, urls(settings), REST_FRAMEWORK=REST, JWKS_OPTIONS=settings)
 
 
-class Caught(WhoAmI):
-    def get(self, request: Request) -> Response:
-        catch(request.auth)
-        return super().get(request)
+def app_alone(client: Any, settings: Any) -> Any:
+    with alone(client, settings):
+        return get_wsgi_application()
 
 
-class Failing(WhoAmI):
-    def get(self, request: Request) -> Response:
-        catch(request.auth)
-        raise Bug
-
-
-def urls(optional: bool) -> list[Any]:
-    permission = AllowAny if optional else IsAuthenticated
-    return [
-        path("whoami", WhoAmI.as_view(permission_classes=[permission])),
-        path("open", Open.as_view()),
-        path("orders", Orders.as_view()),
-        path("org", Org.as_view()),
-        path("caught", Caught.as_view()),
-        path("bug", Failing.as_view()),
-    ]
-
-
-urlpatterns = [path("optional/", lambda request: None), *urls(optional=False)]
-
-
-class DRF(Framework):
-    """The authentication class alone."""
-
-    asynchronous = False
-    server = "wsgiref"
-    has_current = False
-    middleware: ClassVar[list[str]] = []
-
-    @contextmanager
-    def app(self, client: Any, *, optional: bool) -> Iterator[Any]:
-        options: dict[str, Any] = {"optional": optional, "exclude": EXCLUDE}
-        site = tuple(urls(optional=optional))  # Django accepts patterns in place of a module
-        with project(
-            client,
-            urls=site,
-            MIDDLEWARE=self.middleware,
-            REST_FRAMEWORK=REST,
-            JWKS_OPTIONS=options,
-        ):
-            yield get_wsgi_application()
-
-
-class DRFUnderMiddleware(DRF):
-    has_current = True
-    middleware: ClassVar[list[str]] = [MIDDLEWARE]
+def app_under_middleware(client: Any, settings: Any) -> Any:
+    with under_middleware(client, settings):
+        return get_wsgi_application()

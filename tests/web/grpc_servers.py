@@ -1,26 +1,28 @@
-"""Real gRPC servers on loopback, of all three ways to write methods, and calls of all four kinds.
+"""The app of the table for gRPC, on real servers of all three kinds, and calls of all four kinds.
 
-Each kind of method is a service, ``test.unary_unary`` and so on; its methods are the paths of
-`framework_apps`, and ``Who`` answers with the caller's subject.
+Each kind of method is a service, ``test.unary_unary`` and so on, with a method for each path of the
+table.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import grpc
 import grpc.aio
-from edge_running import PATIENCE
+from requests_table import SETUPS, Row
+from table_app import ORG, PATIENCE, act
+from table_running import Table
 
-from jwks_client import JWKSError
-from jwks_client.asgi import current_token
 from jwks_client.decorators import requires
+from jwks_client.integrations import Requirement, current_token
 from jwks_client.integrations.grpc import AsyncAuthInterceptor, AuthInterceptor
 
 KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
@@ -36,37 +38,46 @@ class Outcome(NamedTuple):
     retry: str | None
     answer: list[bytes]
 
+    @property
+    def status(self) -> int:
+        """The status of the table that is sent as this code; 401 for 400 too."""
+        return {code: status for status, code in CODES.items()}[self.code]
 
-def who() -> bytes:
-    token = current_token()
-    return (token.subject if token else "nobody").encode()
-
-
-def deep() -> bytes:
-    current_token().require("deep")
-    raise AssertionError
-
-
-def caught() -> bytes:
-    with contextlib.suppress(JWKSError):
-        deep()
-    return b"handled"
+    @property
+    def body(self) -> bytes:
+        return self.answer[0]
 
 
-def bug() -> bytes:
-    caught()
-    raise KeyError("a mistake of the application")
-
-
+PATHS = {
+    "Who": "/",
+    "Orders": "/orders",
+    "Org": "/org",
+    "Open": "/open",
+    "Deep": "/deep",
+    "Caught": "/caught",
+    "Bug": "/bug",
+    "From": "/from",
+    "Decorated": "/decorated",
+}
 METHODS: dict[str, Callable[[], bytes]] = {
-    "Who": who,
-    "Orders": who,
-    "Claims": who,
-    "Open": who,
-    "Deep": deep,
-    "Caught": caught,
-    "Bug": bug,
-    "Decorated": who,
+    name: lambda path=path: json.dumps(act(path, current_token())).encode()
+    for name, path in PATHS.items()
+}
+SCOPES = {
+    method: wanted
+    for kind in KINDS
+    for method, wanted in {
+        f"/test.{kind}/Orders": "orders:read",
+        f"/test.{kind}/Org": Requirement(claims=ORG),
+    }.items()
+}
+CODES = {
+    200: grpc.StatusCode.OK,
+    400: grpc.StatusCode.UNAUTHENTICATED,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    500: grpc.StatusCode.UNKNOWN,
+    503: grpc.StatusCode.UNAVAILABLE,
 }
 
 
@@ -133,11 +144,9 @@ def running_interceptor(interceptor: AuthInterceptor) -> Generator[int]:
 
 
 @contextmanager
-def serving_grpc(server: str, idp: Any, **settings: Any) -> Generator[int]:
+def serving_grpc(server: str, client: Any, **settings: Any) -> Generator[int]:
     """Serve in threads or on a loop of its own until the block ends; gives the port."""
-    listeners = settings.pop("listeners", ())
     if server == "grpc":
-        client = idp.client(listeners=listeners)
         with running_interceptor(AuthInterceptor(client, **settings)) as port:
             yield port
         return
@@ -147,7 +156,7 @@ def serving_grpc(server: str, idp: Any, **settings: Any) -> Generator[int]:
     loops: list[Any] = []
 
     async def live() -> None:
-        interceptor = AsyncAuthInterceptor(idp.async_client(listeners=listeners), **settings)
+        interceptor = AsyncAuthInterceptor(client, **settings)
         pool = ThreadPoolExecutor(8)
         running = grpc.aio.server(pool, handlers=services(write), interceptors=[interceptor])
         ports.append(running.add_insecure_port("127.0.0.1:0"))
@@ -194,3 +203,52 @@ def call(port: int, kind: str, method: str, *metadata: tuple[str, str]) -> Outco
             trailing.get("retry-after"),
             answer,
         )
+
+
+def has(row: Row) -> bool:
+    """Whether a row can be said in a call: metadata only, and methods for paths."""
+    plain = row.setup in ("plain", "optional", "named", "cold") and row.method == "GET"
+    others = [name for name, value in row.headers if name == "Cookie" or not value.isascii()]
+    path = row.path in PATHS.values()
+    return plain and path and not (others or row.websocket or row.big)
+
+
+class GrpcTable(Table):
+    """The table of calls: each row is asked of all four kinds of method."""
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            self._ports = {
+                setup: stack.enter_context(
+                    serving_grpc(self.integration.server, client, **self._settings(setup))
+                )
+                for setup, client in self.clients.items()
+            }
+            yield
+
+    def _settings(self, setup: str) -> dict[str, Any]:
+        exclude = [f"/test.{kind}/Open" for kind in KINDS] if setup == "plain" else []
+        rest = {name: one for name, one in SETUPS[setup].items() if name != "exclude"}
+        return {"scopes": SCOPES, "exclude": exclude, **rest}
+
+    def ask(self, row: Row, kind: str = "unary_unary", **tokens: str) -> Outcome:
+        method = {path: name for name, path in PATHS.items()}[row.path]
+        named = {**self.tokens, **tokens}
+        metadata = [(name.lower(), value.format_map(named)) for name, value in row.headers]
+        return call(self._ports[row.setup], kind, method, *metadata)
+
+    def check(self, row: Row) -> None:
+        self.refusals.clear()
+        for kind in KINDS:
+            code, details, challenge, retry, answer = self.ask(row, kind)
+            assert (code, challenge) == (CODES[row.status], row.challenge)
+            assert (retry is not None) is row.retry
+            if row.code is not None:
+                assert (details, answer) == (row.code, [])
+            elif code == grpc.StatusCode.OK:
+                told = json.loads(answer[0])
+                assert {name: told[name] for name in row.sees} == row.sees
+                assert len(answer) == (2 if kind.endswith("stream") else 1)
+        expected = [(row.code, row.status)] * len(KINDS) if row.code else []
+        assert [(one.code, one.status) for one in self.refusals] == expected

@@ -1,25 +1,33 @@
-"""An MCP server of the SDK, whichever major release is installed, and requests to it."""
+"""The app of the table as an MCP server: of the SDK, whichever major release is installed.
+
+The paths of the table are tools, and a scope is required of a whole server, so each setup has two.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
-from edge_running import PATIENCE, serving
+from edge_running import serving
 from mcp.server.auth.settings import AuthSettings
+from table_app import PATIENCE, act
+from table_running import Table, run_lifespans
 
 from jwks_client.asgi import JWKSMiddleware, current_token
 from jwks_client.integrations.mcp import JWKSTokenVerifier
 
+if TYPE_CHECKING:
+    from requests_table import Row
+
 RESOURCE = "https://mcp.test/mcp"
 
 
-def whoami() -> str:
-    """Say who is asking."""
-    token = current_token()
-    return f"you are {None if token is None else token.subject}"
+def whoami(path: str) -> str:
+    """Say what the tool sees of its caller."""
+    return json.dumps(act(path, current_token()))
 
 
 def server_of(verifier: Any, scopes: list[str]) -> Any:
@@ -44,21 +52,90 @@ def server_of(verifier: Any, scopes: list[str]) -> Any:
     return server.streamable_http_app(**how)
 
 
+def table_app(make: Callable[[Any, list[str]], Any]) -> Callable[[Any, Any], Any]:
+    """Return what makes the app of a setup: one server that requires a scope, and one without."""
+
+    def app_of(client: Any, settings: Any) -> Any:
+        apps = {
+            path: JWKSMiddleware(
+                make(JWKSTokenVerifier(client, resource=RESOURCE, required_scopes=scopes), scopes),
+                client,
+                optional=True,
+                warm_up=None,
+            )
+            for path, scopes in {"/": [], "/orders": ["orders:read"]}.items()
+        }
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "lifespan":
+                await run_lifespans(apps.values(), receive, send)
+                return
+            path = dict(scope["headers"])[b"x-path"].decode()
+            await apps.get(path, apps["/"])(scope, receive, send)
+
+        return app
+
+    return app_of
+
+
+def has(row: Row) -> bool:
+    """Whether a row can be said in a tool call; a refusal of a tool is the tool's error, with 200."""
+    said = row.path in ("/", "/orders", "/caught") and row.setup in ("plain", "cold")
+    return said and row.method == "GET" and not row.websocket
+
+
+class McpTable(Table):
+    """The table of tool calls; missing credentials and scopes are refused by the SDK."""
+
+    def ask(self, row: Row, **tokens: str) -> Reply:
+        named = {**self.tokens, **tokens}
+        headers = [(name, value.format_map(named)) for name, value in row.headers]
+        extra = [("X-Setup", row.setup), ("X-Path", row.path)]
+        return Reply(call(self._port, row.path, [*headers, *extra]))
+
+    def check(self, row: Row) -> None:
+        by_sdk = row.code in ("missing_credentials", "insufficient_scope")
+        if not by_sdk:
+            super().check(row)
+            return
+        self.refusals.clear()
+        answer = self.ask(row)
+        challenge = answer.headers["www-authenticate"]
+        assert (answer.status, challenge.startswith("Bearer")) == (row.status, True)
+        if row.code == "insufficient_scope":
+            assert 'error="insufficient_scope"' in challenge
+            assert "orders:read" in challenge
+
+    def check_problem(self, row: Row, answer: Any) -> None:
+        """The middleware answered, and reported the refusal once."""
+        assert json.loads(answer.body)["code"] == row.code
+        assert [(one.code, one.status) for one in self.refusals] == [(row.code, row.status)]
+
+
+class Reply:
+    """An answer to a tool call; its body is what the tool said, or the whole of a refusal."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.status, self.headers, self.body = answer.status_code, answer.headers, answer.content
+        if self.status == 200:
+            self.body = answer.json()["result"]["content"][0]["text"]
+
+
+def call(port: int, path: str, headers: list[tuple[str, str]]) -> httpx.Response:
+    """Call the tool."""
+    params = {"name": "whoami", "arguments": {"path": path}}
+    return httpx.post(
+        f"http://127.0.0.1:{port}/mcp",
+        json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params},
+        headers=[("Accept", "application/json, text/event-stream"), *headers],
+        trust_env=False,
+        timeout=PATIENCE,
+    )
+
+
 @contextmanager
-def asking(client: Any, *, scopes: list[str] = [], protected: bool = True) -> Iterator[Any]:  # noqa: B006 (not changed)
-    """Serve the app; give a function of an Authorization header that calls the tool."""
-    app = server_of(JWKSTokenVerifier(client, resource=RESOURCE), scopes)
-    if protected:
-        app = JWKSMiddleware(app, client, optional=True, warm_up=None)
+def alone(client: Any) -> Iterator[Callable[[str], httpx.Response]]:
+    """Serve a server without the middleware; gives a function of a token that calls the tool."""
+    app = server_of(JWKSTokenVerifier(client, resource=RESOURCE), [])
     with serving(app, "uvicorn") as port:
-
-        def ask(authorization: str | None) -> httpx.Response:
-            headers = {"Accept": "application/json, text/event-stream"}
-            if authorization is not None:
-                headers["Authorization"] = authorization
-            call = {"name": "whoami", "arguments": {}}
-            message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
-            url = f"http://127.0.0.1:{port}/mcp"
-            return httpx.post(url, json=message, headers=headers, trust_env=False, timeout=PATIENCE)
-
-        yield ask
+        yield lambda token: call(port, "/", [("Authorization", f"Bearer {token}")])

@@ -1,17 +1,11 @@
 """The one table of requests and the answers they have, whatever integration protects the app.
 
-What an app under test does, each in the idiom of its framework:
+The app under test is written once for each framework, in the framework's own idiom, from what
+`table_app` says. A row names a setup, which is the settings that an integration is made with. A new
+integration brings a way to make its app of a client and those settings, and nothing else.
 
-    /orders         takes the scope ``orders:read``
-    /deep           calls ``token.require("deep")`` somewhere inside, and handles no error
-    /ws…            accepts a WebSocket, naming no subprotocol, sends ``seen`` as text, and closes
-    anything else   answers 200 with ``seen`` as JSON
-
-``seen`` is what the app can tell of the request: ``sub`` and ``scopes`` of the token (None and [] of
-an anonymous one), ``query`` and ``subprotocols`` as text and list.
-
-A row names a setup, which is the settings that an integration is made with; a new integration brings
-a way to make its app of a client and those (`edge_running.Integration`) and nothing else.
+`APP_ROWS` are run for every framework. `READING_ROWS` are about how a request is read, and are run
+for each integration that reads requests with code of its own.
 """
 
 from __future__ import annotations
@@ -46,8 +40,8 @@ SETUPS: dict[str, dict[str, Any]] = {
 class Row:
     """A request and its answer.
 
-    In header values and paths ``{good}`` stands for a token: ``good`` (scope ``orders:read``),
-    ``poor`` (no scope), ``expired``, ``foreign`` (another audience), ``forged`` (another key),
+    In header values and paths ``{good}`` stands for a token: ``good`` (scope ``orders:read``, claim
+    ``org_id``),    ``poor`` (neither scope nor claim), ``expired``, ``foreign`` (another audience), ``forged`` (another key),
     ``hostile`` (a subject that would break a header), and ``host`` for the server's own.
 
     Attributes:
@@ -91,8 +85,8 @@ MALFORMED: dict[str, Any] = {
     "code": "invalid_request",
 }
 CROSS_SITE: dict[str, Any] = {"status": 401, "challenge": "Bearer", "code": "cross_site_cookie"}
-USER = {"sub": "u1", "scopes": ["orders:read"]}
-NOBODY = {"sub": None, "scopes": []}
+USER = {"sub": "u1", "current": "u1", "scopes": ["orders:read"]}
+NOBODY = {"sub": None, "current": None, "scopes": []}
 PREFLIGHT = (("Origin", "https://app.test"), ("Access-Control-Request-Method", "POST"))
 
 
@@ -100,34 +94,17 @@ def refused(code: str) -> dict[str, Any]:
     return {"status": 401, "challenge": 'Bearer error="invalid_token"', "code": code}
 
 
-ROWS = [
+APP_ROWS = [
     # The Authorization header.
     Row(name="a good token", headers=(bearer(),), sees=USER),
-    Row(name="a scheme in other case", headers=(("authorization", "bEARER {good}"),), sees=USER),
     Row(name="no credentials", **MISSING),
-    Row(name="no credentials, POST", method="POST", **MISSING),
-    Row(name="no credentials, HEAD", method="HEAD", **MISSING),
-    Row(name="a good token, HEAD", method="HEAD", headers=(bearer(),)),
     Row(name="Bearer alone", headers=(("Authorization", "Bearer"),), **MALFORMED),
     Row(name="two words", headers=(bearer("a b"),), **MALFORMED),
-    Row(name="a good token and a word", headers=(bearer("{good} x"),), **MALFORMED),
-    Row(name="bad characters", headers=(bearer('"{good}"'),), **MALFORMED),
-    Row(name="non-ASCII", headers=(bearer("ol\xe9"),), **MALFORMED),
-    Row(name="several challenges in one", headers=(bearer("{good}, Basic eA=="),), **MALFORMED),
-    Row(name="two Authorization headers", headers=(bearer(), bearer()), **MALFORMED),
     Row(name="Basic", headers=(("Authorization", "Basic dTpw"),), **MISSING),
-    Row(name="DPoP", headers=(("Authorization", "DPoP {good}"),), **MISSING),
     Row(name="junk", headers=(bearer("junk"),), **refused("malformed_token")),
     Row(name="an expired token", headers=(bearer("{expired}"),), **refused("token_expired")),
     Row(name="a wrong audience", headers=(bearer("{foreign}"),), **refused("wrong_audience")),
     Row(name="a forged token", headers=(bearer("{forged}"),), **refused("bad_signature")),
-    Row(
-        name="100 KB of header",
-        headers=(bearer("a" * 100_000),),
-        big=True,
-        **refused("token_too_large"),
-    ),
-    Row(name="a cookie that is no place", headers=(cookie(),), **MISSING),
     Row(
         name="claims that would break a header",
         path="/orders",
@@ -138,6 +115,7 @@ ROWS = [
     ),
     # Scopes, and errors from inside the app.
     Row(name="enough scope", path="/orders", headers=(bearer(),), sees=USER),
+    Row(name="enough claims", path="/org", headers=(bearer(),), sees=USER),
     Row(
         name="insufficient scope",
         path="/orders",
@@ -147,12 +125,38 @@ ROWS = [
         code="insufficient_scope",
     ),
     Row(
+        name="insufficient claims",
+        path="/org",
+        headers=(bearer("{poor}"),),
+        status=403,
+        code="insufficient_claims",
+    ),
+    Row(
         name="an error of ours from deep inside",
         path="/deep",
         headers=(bearer(),),
         status=403,
         challenge='Bearer error="insufficient_scope", scope="deep"',
         code="insufficient_scope",
+    ),
+    Row(
+        name="a refusal in a thread without a copy of the context",
+        path="/executor",
+        headers=(bearer(),),
+        status=403,
+        challenge='Bearer error="insufficient_scope", scope="deep"',
+        code="insufficient_scope",
+    ),
+    # Failures that are not refusals.
+    Row(name="a refusal that the handler catches", path="/caught", headers=(bearer(),), sees=USER),
+    Row(name="a bug after a caught refusal", path="/bug", headers=(bearer(),), status=500),
+    Row(name="a bug raised from a refusal", path="/from", headers=(bearer(),), status=500),
+    Row(
+        name="a 500 of the handler's own after a caught refusal",
+        path="/own",
+        headers=(bearer(),),
+        status=500,
+        sees=USER,
     ),
     # Keys that are not to be had.
     Row(
@@ -164,12 +168,6 @@ ROWS = [
         code="fetch_failed",
     ),
     Row(name="cold start, no credentials", setup="cold", **MISSING),
-    Row(
-        name="cold start, refused at sight",
-        setup="cold",
-        headers=(bearer("junk"),),
-        **refused("malformed_token"),
-    ),
     # Optional credentials.
     Row(name="optional, none", setup="optional", sees=NOBODY),
     Row(name="optional, good", setup="optional", headers=(bearer(),), sees=USER),
@@ -178,6 +176,60 @@ ROWS = [
         setup="optional",
         headers=(bearer("{expired}"),),
         **refused("token_expired"),
+    ),
+    Row(name="optional, scope wanted of nobody", setup="optional", path="/orders", **MISSING),
+    # What a challenge says of the API.
+    Row(
+        name="realm and metadata",
+        setup="named",
+        status=401,
+        challenge=f'Bearer realm="the \\"api\\"", resource_metadata="{METADATA}"',
+        code="missing_credentials",
+    ),
+    # Public routes.
+    Row(name="an excluded path", path="/open", sees=NOBODY),
+    Row(name="an excluded path, bad token", path="/open", headers=(bearer("junk"),), sees=NOBODY),
+    # WebSockets.
+    Row(
+        name="ws: a good token",
+        websocket=True,
+        path="/ws",
+        headers=(bearer(),),
+        status=101,
+        sees=USER,
+    ),
+    Row(name="ws: no credentials", websocket=True, path="/ws", **MISSING),
+    Row(
+        name="ws: an expired token",
+        websocket=True,
+        path="/ws",
+        headers=(bearer("{expired}"),),
+        **refused("token_expired"),
+    ),
+]
+READING_ROWS = [
+    Row(name="a scheme in other case", headers=(("authorization", "bEARER {good}"),), sees=USER),
+    Row(name="no credentials, POST", method="POST", **MISSING),
+    Row(name="no credentials, HEAD", method="HEAD", **MISSING),
+    Row(name="a good token, HEAD", method="HEAD", headers=(bearer(),)),
+    Row(name="a good token and a word", headers=(bearer("{good} x"),), **MALFORMED),
+    Row(name="bad characters", headers=(bearer('"{good}"'),), **MALFORMED),
+    Row(name="non-ASCII", headers=(bearer("ol\xe9"),), **MALFORMED),
+    Row(name="several challenges in one", headers=(bearer("{good}, Basic eA=="),), **MALFORMED),
+    Row(name="two Authorization headers", headers=(bearer(), bearer()), **MALFORMED),
+    Row(name="DPoP", headers=(("Authorization", "DPoP {good}"),), **MISSING),
+    Row(
+        name="100 KB of header",
+        headers=(bearer("a" * 100_000),),
+        big=True,
+        **refused("token_too_large"),
+    ),
+    Row(name="a cookie that is no place", headers=(cookie(),), **MISSING),
+    Row(
+        name="cold start, refused at sight",
+        setup="cold",
+        headers=(bearer("junk"),),
+        **refused("malformed_token"),
     ),
     Row(name="optional, malformed", setup="optional", headers=(bearer("a b"),), **MALFORMED),
     Row(
@@ -192,15 +244,6 @@ ROWS = [
         headers=(("Authorization", "Basic dTpw"),),
         sees=NOBODY,
     ),
-    Row(name="optional, scope wanted of nobody", setup="optional", path="/orders", **MISSING),
-    # What a challenge says of the API.
-    Row(
-        name="realm and metadata",
-        setup="named",
-        status=401,
-        challenge=f'Bearer realm="the \\"api\\"", resource_metadata="{METADATA}"',
-        code="missing_credentials",
-    ),
     Row(
         name="realm, error and metadata",
         setup="named",
@@ -211,10 +254,7 @@ ROWS = [
         ),
         code="token_expired",
     ),
-    # What needs no credentials.
-    Row(name="an excluded path", path="/open", sees=NOBODY),
     Row(name="an excluded path with a query", path="/open?x=1", sees={**NOBODY, "query": "x=1"}),
-    Row(name="an excluded path, bad token", path="/open", headers=(bearer("junk"),), sees=NOBODY),
     Row(name="an excluded path and a slash", path="/open/", **MISSING),
     Row(name="an excluded path in other case", path="/Open", **MISSING),
     Row(name="below an excluded path", path="/open/x", **MISSING),
@@ -355,23 +395,6 @@ ROWS = [
         path="/?access_token={good}",
         **MISSING,
     ),
-    # WebSockets.
-    Row(
-        name="ws: a good token",
-        websocket=True,
-        path="/ws",
-        headers=(bearer(),),
-        status=101,
-        sees=USER,
-    ),
-    Row(name="ws: no credentials", websocket=True, path="/ws", **MISSING),
-    Row(
-        name="ws: an expired token",
-        websocket=True,
-        path="/ws",
-        headers=(bearer("{expired}"),),
-        **refused("token_expired"),
-    ),
     Row(name="ws: malformed", websocket=True, path="/ws", headers=(bearer("a b"),), **MALFORMED),
     Row(
         name="ws: cold start",
@@ -477,3 +500,4 @@ ROWS = [
         **CROSS_SITE,
     ),
 ]
+ROWS = [*APP_ROWS, *READING_ROWS]

@@ -156,33 +156,6 @@ async def test_a_sub_application_is_protected_and_compared_by_its_whole_path(idp
 
 
 @pytest.mark.asyncio
-async def test_callers_at_once_are_kept_apart_and_no_token_is_logged(idp, caplog):
-    """Each handler sees the token of its own request; a token is in no log record."""
-    caplog.set_level(logging.DEBUG)
-    everyone = asyncio.Barrier(20)
-
-    async def handler(request):
-        await everyone.wait()
-        return web.Response(text=current_token().subject)
-
-    tokens = [idp.issue(sub=f"u{number}") for number in range(20)]
-    expired = idp.issue(expires_in=-60)
-    async with serve(app_of(idp, handler)) as http:
-
-        async def ask(token):
-            async with http.get("/", headers=bearer(token)) as answer:
-                return answer.status, await answer.text()
-
-        answers = await asyncio.gather(*map(ask, tokens))
-        assert (await ask(expired))[0] == 401
-    assert answers == [(200, f"u{number}") for number in range(20)]
-    assert "token_expired" in caplog.text
-    assert not any(
-        part in caplog.text for token in [*tokens, expired] for part in token.split(".")[1:]
-    )
-
-
-@pytest.mark.asyncio
 async def test_setup_loads_the_keys_at_the_start_and_closes_the_client_at_the_end(idp):
     """Required keys are there before the first request; close_client ends the client with the app."""
     client = idp.async_client()

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 from django.urls import path
 from django_apps import project
-from drf_apps import REST, WhoAmI, seen
+from drf_apps import REST, WhoAmI
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import IsAdminUser, IsAuthenticated
@@ -54,7 +54,7 @@ class Deep(WhoAmI):
 class Decorated(WhoAmI):
     @requires("orders:read")
     def get(self, request: Any) -> Response:
-        return Response(seen(request.auth))
+        return Response(request.auth.subject)
 
 
 class Refuses(BaseAuthentication):

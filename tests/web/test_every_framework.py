@@ -2,184 +2,240 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
+import aiohttp_apps
+import django_apps
+import drf_apps
+import fastapi_apps
+import flask_apps
+import grpc_servers
+import litestar_apps
+import mcp_apps
+import plain_apps
 import pytest
-from django_apps import DjangoASGI, DjangoASGIWithSyncClient, DjangoWSGI
-from drf_apps import DRF, DRFUnderMiddleware
-
-from jwks_client.testing import FakeProvider
-
-if TYPE_CHECKING:
-    from every_framework import Ask, Framework
-
-EVERY: list[type[Framework]] = [
-    DjangoWSGI,
-    DjangoASGI,
-    DjangoASGIWithSyncClient,
-    DRF,
-    DRFUnderMiddleware,
-]
+import starlette_apps
+from requests_table import Row, bearer
+from table_app import LATE
+from table_running import Integration, Table, is_of_handlers, row_id
 
 
-@dataclass
-class Setting:
-    """An app that is served, and its provider."""
-
-    framework: Framework
-    idp: FakeProvider
-    ask: Ask
-
-    def get(self, path: str, **claims):
-        """Ask with a token of these claims."""
-        return self.ask(path, f"Bearer {self.idp.issue(**claims)}")
+def no_thread(row: Row) -> bool:
+    """Apps that do not await have no executor; nor have WSGI servers WebSockets."""
+    return row.path != "/executor" and not row.websocket
 
 
-@contextmanager
-def serving(
-    kind: type[Framework], *, optional: bool = False, away: bool = False
-) -> Iterator[Setting]:
-    idp, framework = FakeProvider(), kind()
-    if away:
-        idp.fail(503)
-    client = idp.async_client() if framework.asynchronous else idp.client()
-    with framework.asking(client, optional=optional) as ask:
-        yield Setting(framework, idp, ask)
+def last_refusal_decides(row: Row) -> bool:
+    """A framework that reports no exception of a handler: a caught refusal is answered all the same."""
+    return row.path not in ("/bug", "/from", "/own")
 
 
-in_every = pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+SYNC: dict[str, Any] = {"server": "wsgiref", "asynchronous": False}
+EVERY = {
+    "asgi": Integration(make=plain_apps.under_asgi, reads=True, has=lambda row: row.path != "/own"),
+    "asgi-hypercorn": Integration(
+        make=plain_apps.under_asgi,
+        server="hypercorn",
+        reads=True,
+        has=lambda row: row.path != "/own",
+    ),
+    "asgi-decorated": Integration(
+        make=plain_apps.decorated,
+        reads=True,
+        has=lambda row: is_of_handlers(row) and row.setup != "optional" and row.path != "/own",
+    ),
+    "wsgi": Integration(
+        make=plain_apps.under_wsgi,
+        reads=True,
+        has=lambda row: no_thread(row) and row.path != "/own",
+        **SYNC,
+    ),
+    "starlette": Integration(make=starlette_apps.under_middleware, watched=True),
+    "starlette-decorated": Integration(
+        make=starlette_apps.by_decorator,
+        reads=True,
+        has=lambda row: is_of_handlers(row) and row.setup != "optional",
+    ),
+    "starlette-backend": Integration(
+        make=starlette_apps.by_backend,
+        reads=True,
+        has_current=False,
+        has=lambda row: (
+            is_of_handlers(row)
+            and not (row.websocket and (row.setup == "websocket" or row.code is not None))
+        ),
+    ),
+    "fastapi": Integration(
+        make=fastapi_apps.by_dependency, reads=True, has=is_of_handlers, has_current=False
+    ),
+    "fastapi-under-middleware": Integration(make=fastapi_apps.under_middleware, watched=True),
+    "flask": Integration(make=flask_apps.flask_app, has=no_thread, watched=True, **SYNC),
+    "quart": Integration(make=flask_apps.quart_app, late=False),
+    "falcon-asgi": Integration(
+        make=flask_apps.falcon_asgi,
+        has=lambda row: last_refusal_decides(row) and not row.websocket,
+        late=False,
+    ),
+    "falcon-wsgi": Integration(
+        make=flask_apps.falcon_wsgi,
+        has=lambda row: last_refusal_decides(row) and no_thread(row),
+        late=False,
+        **SYNC,
+    ),
+    "litestar": Integration(make=litestar_apps.by_plugin, reads=True),
+    "litestar-under-middleware": Integration(
+        make=litestar_apps.under_middleware, has=last_refusal_decides
+    ),
+    "aiohttp": Integration(
+        make=aiohttp_apps.by_setup, reads=True, watched=True, table=aiohttp_apps.AiohttpTable
+    ),
+    "django-wsgi": Integration(
+        make=django_apps.native_wsgi,
+        reads=True,
+        has=lambda row: not row.websocket,
+        watched=True,
+        during=django_apps.native,
+        **SYNC,
+    ),
+    "django-asgi": Integration(
+        make=django_apps.native_asgi,
+        reads=True,
+        has=lambda row: not row.websocket,
+        watched=True,
+        during=django_apps.native,
+    ),
+    "django-asgi-with-sync-client": Integration(
+        make=django_apps.native_asgi,
+        asynchronous=False,
+        has=lambda row: not row.websocket,
+        watched=True,
+        during=django_apps.native,
+    ),
+    "django-under-wsgi": Integration(
+        make=django_apps.under_wsgi,
+        has=lambda row: not row.websocket,
+        watched=True,
+        during=django_apps.outside,
+        **SYNC,
+    ),
+    "django-under-asgi": Integration(
+        make=django_apps.under_asgi,
+        has=lambda row: not row.websocket,
+        watched=True,
+        during=django_apps.outside,
+    ),
+    "drf": Integration(
+        make=drf_apps.app_alone,
+        reads=True,
+        has=lambda row: is_of_handlers(row) and no_thread(row),
+        has_current=False,
+        during=drf_apps.alone,
+        **SYNC,
+    ),
+    "drf-under-middleware": Integration(
+        make=drf_apps.app_under_middleware,
+        has=no_thread,
+        during=drf_apps.under_middleware,
+        **SYNC,
+    ),
+}
 
 
-@pytest.fixture(scope="module", params=EVERY, ids=lambda kind: kind.__name__)
-def setting(request: pytest.FixtureRequest) -> Iterator[Setting]:
-    with serving(request.param) as setting:
-        yield setting
+EVERY |= {
+    server: Integration(
+        make=lambda client, settings: None,
+        server=server,
+        asynchronous=server != "grpc",
+        reads=True,
+        has=grpc_servers.has,
+        late=False,
+        table=grpc_servers.GrpcTable,
+    )
+    for server in grpc_servers.SERVERS
+}
 
 
-def test_a_good_token_reaches_the_handler(setting):
-    """The subject is in the handler, by the framework's own accessor and by current_token()."""
-    current = "u7" if setting.framework.has_current else None
-    answer = setting.get("/whoami", sub="u7")
-    assert (answer.status, answer.json) == (200, {"sub": "u7", "current": current})
-    answer = setting.get("/orders", sub="u7", scope="orders:read")
-    assert (answer.status, answer.json) == (200, {"sub": "u7", "current": current})
-    answer = setting.get("/org", sub="u7", org_id="o1")
-    assert (answer.status, answer.json) == (200, {"sub": "u7", "current": current})
-
-
-REFUSED = 'Bearer error="invalid_token"'
-
-
-@pytest.mark.parametrize(
-    ("name", "status", "code", "challenge"),
-    [
-        ("none", 401, "missing_credentials", "Bearer"),
-        ("Basic dTpw", 401, "missing_credentials", "Bearer"),
-        ("Bearer", 400, "invalid_request", 'Bearer error="invalid_request"'),
-        ("Bearer a b", 400, "invalid_request", 'Bearer error="invalid_request"'),
-        ("Bearer junk", 401, "malformed_token", REFUSED),
-        ("expired", 401, "token_expired", REFUSED),
-        ("forged", 401, "bad_signature", REFUSED),
-        ("another audience", 401, "wrong_audience", REFUSED),
-    ],
+EVERY["mcp"] = Integration(
+    make=mcp_apps.table_app(mcp_apps.server_of),
+    has=mcp_apps.has,
+    late=False,
+    table=mcp_apps.McpTable,
 )
-def test_credentials_that_are_refused(setting, name, status, code, challenge):
-    """Missing, malformed and refused credentials: the status, the code, and the challenge."""
-    idp = setting.idp
-    tokens = {
-        "expired": lambda: idp.issue(expires_in=-3600),
-        "forged": lambda: FakeProvider(issuer=idp.issuer).issue(),
-        "another audience": lambda: idp.issue(aud="another"),
-    }
-    given = f"Bearer {tokens[name]()}" if name in tokens else None if name == "none" else name
-    for path in ("/whoami", "/orders"):
-        answer = setting.ask(path, given)
-        assert (answer.status, answer.code, answer.challenge) == (status, code, challenge)
-        assert answer.headers["cache-control"] == "no-store"
 
 
-def test_a_missing_scope_is_403_and_names_the_scope(setting):
-    """A client learns which scope to ask for."""
-    answer = setting.get("/orders")
-    assert (answer.status, answer.code) == (403, "insufficient_scope")
-    assert answer.challenge == 'Bearer error="insufficient_scope", scope="orders:read"'
+@pytest.fixture(scope="module")
+def table(request: pytest.FixtureRequest) -> Iterator[Table]:
+    with EVERY[request.param].running() as table:
+        yield table
 
 
-def test_a_missing_claim_is_403_without_a_challenge(setting):
-    """A new token would not help, so no challenge asks for one."""
-    answer = setting.get("/org")
-    assert (answer.status, answer.code) == (403, "insufficient_claims")
-    assert answer.challenge is None
-
-
-def test_a_public_route_needs_no_credentials(setting):
-    """And does not look at bad ones."""
-    for given in (None, "Bearer junk"):
-        answer = setting.ask("/open", given)
-        assert (answer.status, answer.json) == (200, {"sub": None, "current": None})
-
-
-def test_a_refusal_that_the_handler_catches_is_its_own_affair(setting):
-    """The handler's own answer is sent."""
-    answer = setting.get("/caught", sub="u7")
-    assert (answer.status, answer.json["sub"]) == (200, "u7")
-
-
-def test_an_error_of_the_app_stays_its_own(setting):
-    """A bug is a 500 without a challenge, also after a refusal was caught."""
-    answer = setting.get("/bug")
-    assert (answer.status, answer.code, answer.challenge) == (500, None, None)
-
-
-# Apps of their own, while the fixture's is not asked: some frameworks have one configuration only.
-
-
-@in_every
-def test_optional_admits_anonymous_requests(kind):
-    """Without credentials a request passes, unless its route requires a scope; bad ones never do."""
-    with serving(kind, optional=True) as setting:
-        answer = setting.ask("/whoami", None)
-        assert (answer.status, answer.json) == (200, {"sub": None, "current": None})
-        answer = setting.ask("/orders", None)
-        assert (answer.status, answer.code) == (401, "missing_credentials")
-        assert answer.challenge == "Bearer"
-        assert setting.get("/whoami", sub="u7").json["sub"] == "u7"
-        answer = setting.ask("/whoami", "Bearer junk")
-        assert (answer.status, answer.code) == (401, "malformed_token")
-
-
-@in_every
-def test_keys_that_are_unavailable_are_503(kind):
-    """Retry-After and no challenge: nobody is asked to log in again because of an outage."""
-    with serving(kind, away=True) as setting:
-        answer = setting.get("/whoami")
-        assert (answer.status, answer.code, answer.challenge) == (503, "fetch_failed", None)
-        assert int(answer.headers["retry-after"]) >= 1
-
-
-def test_callers_are_kept_apart(setting):
-    """Many requests at once: each handler sees its own caller."""
-    subjects = [f"u{number}" for number in range(40)]
-    with ThreadPoolExecutor(8) as pool:
-        answers = pool.map(lambda one: setting.get("/whoami", sub=one).json, subjects)
-        current = setting.framework.has_current
-        assert list(answers) == [
-            {"sub": one, "current": one if current else None} for one in subjects
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask each integration, and give it its own rows where a test has rows."""
+    if "row" in metafunc.fixturenames:
+        cases = [
+            pytest.param(name, row, id=f"{name}-{row_id(row)}")
+            for name, integration in EVERY.items()
+            for row in integration.rows
         ]
+        metafunc.parametrize(("table", "row"), cases, indirect=["table"], scope="module")
+    else:
+        metafunc.parametrize("table", EVERY, indirect=True, scope="module")
 
 
-def test_nothing_of_a_token_is_logged(setting, caplog):
+def test_a_request_has_the_answer_of_the_table(table, row):
+    """Every framework gives a request the status, challenge, body and report of the row."""
+    table.check(row)
+
+
+def test_a_500_of_the_app_is_prompt(table):
+    """The app's own 500 reaches the client while the app still works on."""
+    if not table.integration.late:
+        return
+    LATE.clear()
+    with table.during("plain"):
+        try:
+            answer = table.ask(Row(name="", path="/late", headers=(bearer(),)))
+            assert (answer.status, LATE.is_set()) == (500, False)
+            assert json.loads(answer.body)["sub"] == "u1"
+        finally:
+            LATE.set()
+
+
+def test_callers_are_kept_apart(table):
+    """Requests at once, refused, admitted and failed ones: each handler sees its own caller."""
+    names = {
+        "insufficient scope",
+        "an error of ours from deep inside",
+        "a bug after a caught refusal",
+    }
+    others = [row for row in table.integration.rows if row.name in names]
+    tokens = {f"u{number}": table.issue(sub=f"u{number}") for number in range(16)}
+    whoami = [Row(name=one, headers=(bearer(f"{{{one}}}"),)) for one in tokens]
+
+    def ask(row: Row) -> None:
+        answer = table.ask(row, **tokens)
+        assert answer.status == row.status
+        if row.name in tokens:
+            told = json.loads(answer.body)
+            assert told["sub"] == row.name
+            assert told["current"] in (row.name, None)
+
+    mixed = [one for at, row in enumerate(whoami) for one in (row, *others[at % 3 : at % 3 + 1])]
+    with table.during("plain"), ThreadPoolExecutor(6) as pool:
+        list(pool.map(ask, mixed))
+
+
+def test_nothing_of_a_token_is_logged(table, caplog):
     """Neither an accepted token nor a refused one appears in any record, at any level."""
     caplog.set_level(logging.DEBUG)
-    tokens = [setting.idp.issue(), setting.idp.issue(expires_in=-3600), setting.idp.issue()]
-    for path, token in zip(["/whoami", "/whoami", "/orders"], tokens, strict=True):
-        setting.ask(path, f"Bearer {token}")
+    with table.during("plain"):
+        for token in ("{good}", "{expired}", "{poor}"):
+            table.ask(Row(name="", path="/orders", headers=(bearer(token),)))
     shown = "".join(f"{record.getMessage()}{vars(record)}" for record in caplog.records)
-    assert "RequestRefused" in shown
-    for token in tokens:
-        assert not [part for part in token.split(".")[1:] if part in shown]
+    assert "token_expired" in shown
+    for name in ("good", "expired", "poor"):
+        assert not [part for part in table.tokens[name].split(".")[1:] if part in shown]
