@@ -1,6 +1,6 @@
 """The entry point of the command ``jwks-client``.
 
-Must not import click, rich or uvicorn before `main` runs: without the extra, `main` names it.
+Must not import click, rich or uvicorn before `main` runs, which reports a missing extra.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main() -> None:
         sys.exit(_USAGE)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A character that the terminal cannot encode must not end the command.
+            # A character that the terminal cannot encode must not abort the command.
             stream.reconfigure(errors="backslashreplace")
     from ._app import commands
 

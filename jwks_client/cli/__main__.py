@@ -1,4 +1,4 @@
-"""Run the command as ``python -m jwks_client.cli``, where its script is not on the PATH."""
+"""Run the command as ``python -m jwks_client.cli``, if its script is not on the PATH."""
 
 from . import main
 

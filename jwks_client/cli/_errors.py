@@ -1,7 +1,7 @@
-"""Errors of commands: one line or one JSON object, and the exit status.
+"""Report the errors of commands: one line or one JSON object, and the exit status.
 
-Must not depend on any command. Exit status: 0 success, 1 refused, 2 wrong usage, 3 keys not
-available.
+Must not depend on any command. Exit status: 0 success, 1 refused, 2 wrong usage, 3 keys
+unavailable.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Refused(CommandError):
 
 
 class KeysUnavailable(CommandError):
-    """No keys are available, so the token cannot be judged."""
+    """Keys are unavailable, so the token cannot be verified."""
 
     exit_code = KEYS_UNAVAILABLE
 
@@ -76,10 +76,10 @@ def wrong_setting(error: ConfigurationError) -> click.UsageError:
 
 
 class Group(click.Group):
-    """The group of all commands, which reports the errors of each.
+    """The group of all commands, which reports their errors.
 
     With ``--json`` an error, wrong usage included, is one object on standard output; otherwise it
-    is one line on standard error. Anything that looks like a token is cut.
+    is one line on standard error. Everything that looks like a token is truncated.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -101,7 +101,7 @@ class Group(click.Group):
 
 
 def _without_secrets(error: click.ClickException) -> click.ClickException:
-    """Return the error without tokens: click's own messages quote what was typed."""
+    """Return the error without tokens, because click's messages quote the arguments."""
     if isinstance(error, CommandError):
         return error
     message = printable(without_tokens(error.format_message()), _LONGEST)

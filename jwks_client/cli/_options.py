@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share, and the reading of a token."""
+"""Options and arguments that several commands share, and reading a token."""
 
 from __future__ import annotations
 

@@ -118,6 +118,6 @@ def _text(*parts: Cell) -> Text:
     line = Text()
     for part in parts:
         text, style = (part, "") if isinstance(part, str) else part
-        # Text from outside was shortened where it was read; our own is not.
+        # Not shortened here: text from outside was shortened when it was read.
         line.append(printable(text, longest=100_000), style=style)
     return line

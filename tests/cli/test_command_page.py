@@ -49,7 +49,9 @@ def test_the_page_lists_every_finding(page):
     for code in listed:
         assert f'"{code}"' in source, code
     made = set(
-        re.findall(r'(?:code=|kind=|_finding\(\s*entry,\s*|_of_set\(|_life\()"(\w+)"', source)
+        re.findall(
+            r'(?:code=|kind=|_finding\(\s*entry,\s*|_of_set\(|_lifetime_finding\()"(\w+)"', source
+        )
     )
     made |= set(re.findall(r'^    "(\w+)": \("(?:error|warning|info)"', source, re.MULTILINE))
     for code in made - {"fetch_failed", "fetch_timeout"}:

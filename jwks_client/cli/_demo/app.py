@@ -1,8 +1,8 @@
-"""The API of the demo: a plain ASGI app, and the few lines that protect it.
+"""The API of the demo: a plain ASGI app, and the code that protects it.
 
 ``GET /orders`` requires a token with the scope ``orders:read``; ``GET /health`` is public. Run as
 ``python -m jwks_client.cli._demo.app ISSUER [LIFETIME]``; it prints its base URL first. LIFETIME is
-the lifetime of keys in seconds, so that the demo need not wait; by default it is the library's.
+the lifetime of keys in seconds; a short one saves the demo from waiting.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class DemoAPI:
 
     Arguments:
         issuer: the URL of the accepted issuer.
-        lifetime: of keys, in seconds; None for the defaults.
+        lifetime: the lifetime of keys in seconds; None for the default.
     """
 
     def __init__(self, issuer: str, lifetime: float | None = None) -> None:

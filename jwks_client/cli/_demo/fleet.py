@@ -1,4 +1,4 @@
-"""The last step of the demo: processes that share one fetch, and one that starts in an outage."""
+"""The last step of the demo: processes share one fetch, and another starts during an outage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORKER: Final = "jwks_client.cli._demo.worker"
 
 
 async def share(stage: Stage) -> list[Finding]:
-    """Start processes that share a directory, then one more after the provider was killed."""
+    """Start processes that share a directory, then kill the provider and start one more."""
     token, issuer = await stage.issue(), stage.provider.base_url
     with TemporaryDirectory(prefix="jwks-client-") as directory:
         async with AsyncExitStack() as running:
@@ -31,17 +31,17 @@ async def share(stage: Stage) -> list[Finding]:
             answer = await late.ask(token)
     outcomes = Counter(one.split()[0] for one in said)
     return [
-        same(f"{PROCESSES} processes at once", f"verified: {PROCESSES}", _told(outcomes)),
+        same(f"{PROCESSES} processes at once", f"verified: {PROCESSES}", _listed(outcomes)),
         at_most("their fetches, together", 2, sum(int(one.split()[1]) for one in said), ""),
         same("the provider answers", "no", "yes" if reachable else "no"),
-        same("a process that starts now", "verified, 0 fetches", _late(answer)),
+        same("a process that starts now", "verified, 0 fetches", _described(answer)),
     ]
 
 
-def _told(counts: Counter[str]) -> str:
+def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{what}: {count}" for what, count in sorted(counts.items()))
 
 
-def _late(answer: str) -> str:
+def _described(answer: str) -> str:
     outcome, fetches = answer.split()
     return f"{outcome}, {fetches} fetches"

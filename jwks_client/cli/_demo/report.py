@@ -19,7 +19,7 @@ __all__ = ["Finding", "RecordedReport", "Report", "at_least", "at_most", "note",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """An expected and an actual result; ``expected`` is None for a mere note."""
+    """An expected and an actual result; ``expected`` is None for a result without expectation."""
 
     what: str
     expected: str | None
@@ -34,14 +34,14 @@ def same(what: str, expected: object, got: object) -> Finding:
 
 
 def at_most(what: str, most: float, got: float, unit: str = "") -> Finding:
-    """Expect no more than this."""
+    """Expect at most this number."""
     return Finding(
         what=what, expected=f"at most {most:g}{unit}", got=f"{got:.3g}{unit}", holds=got <= most
     )
 
 
 def at_least(what: str, least: float, got: float, unit: str = "") -> Finding:
-    """Expect no less than this."""
+    """Expect at least this number."""
     return Finding(
         what=what, expected=f"at least {least:g}{unit}", got=f"{got:.3g}{unit}", holds=got >= least
     )
@@ -100,7 +100,7 @@ class RecordedReport(Report):
         self._checks: list[dict[str, object]] = []
 
     def opening(self, provider: str, api: str) -> None:
-        """Keep the addresses of the servers."""
+        """Record the addresses of the servers."""
         self._opening = {"provider": provider, "api": api}
 
     def say(self, text: str, style: str = "") -> None:
@@ -114,7 +114,7 @@ class RecordedReport(Report):
         yield
 
     def findings(self, findings: Sequence[Finding]) -> None:
-        """Keep the results of a step."""
+        """Record the results of a step."""
         self._checks.extend(asdict(one) for one in findings)
 
     def end(self, failed: Sequence[str], seconds: float) -> None:

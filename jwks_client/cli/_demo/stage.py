@@ -1,8 +1,8 @@
 """Start the two servers of the demo as processes, and send them requests.
 
-Must not depend on the steps. Each server runs in a session of its own, so that Ctrl-C reaches only
-the demo, which then ends them. Each also ends with its standard input, so that nothing is left
-behind if the demo is killed.
+Must not depend on the steps. Each server runs in a separate session, so that Ctrl-C reaches only
+the demo, which then stops the servers. A server also stops at the end of its standard input, so
+that none remains if the demo is killed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Answer:
 
     Attributes:
         status: the HTTP status.
-        code: of the problem; empty if there is none.
+        code: the code of the problem; empty if there is none.
         keys: the state of the keys, ``fresh``, ``due`` or ``stale``; empty if denied.
         micros: how long `verify` took inside the API, in microseconds.
         retry_after: the header's value.
@@ -57,7 +57,7 @@ class Answer:
 
 
 class Server:
-    """A server in a process of its own.
+    """A server in a separate process.
 
     Attributes:
         base_url: its URL.
@@ -99,7 +99,7 @@ class Server:
         await self._process.wait()
 
     async def ask(self, line: str) -> str:
-        """Write a line to the process, and return the line that it answers."""
+        """Write a line to the process, and return its answer."""
         process = self._process
         assert process.stdin is not None  # noqa: S101 (it is a pipe)
         process.stdin.write(line.encode() + b"\n")

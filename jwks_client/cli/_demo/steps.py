@@ -24,11 +24,11 @@ from .stage import PATIENCE, Answer, Stage
 
 __all__ = ["STEPS", "Step", "perform", "play"]
 
-LIFETIME: Final = 2.0  # of keys from the fifth step on, in seconds
-BACKOFF: Final = 1.0  # the API's longest backoff from then on, in seconds
-DEADLINE: Final = 5.0  # of a fetch, by default, in seconds
+LIFETIME: Final = 2.0  # lifetime of keys from the fifth step on, in seconds
+BACKOFF: Final = 1.0  # longest backoff of the API from then on, in seconds
+DEADLINE: Final = 5.0  # default deadline of a fetch, in seconds
 CALLERS: Final = 8
-PAUSE: Final = 0.02  # between two requests of a loop, in seconds
+PAUSE: Final = 0.02  # pause between two requests of a loop, in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ async def play(steps: Sequence[Step], report: Report) -> bool:
 async def perform(steps: Sequence[Step], stage: Stage, report: Report) -> list[str]:
     """Run the steps; return those with an unexpected result.
 
-    A step that raises is the last one; a step with an unexpected result is not.
+    A step that raises ends the demo; a step with an unexpected result does not.
     """
     failed: list[str] = []
     for number, step in enumerate(steps, 1):
@@ -120,7 +120,7 @@ async def _refuse(stage: Stage) -> list[Finding]:
         ("two words", "400 invalid_request", "not atoken"),
     ]
     findings = [same(what, code, await stage.ask(token)) for what, code, token in attempts]
-    # The forged token may cause one fetch, at most once a minute: its kid may have a new key.
+    # The forged token may cause a fetch, at most one a minute, because its kid may have a new key.
     return [*findings, at_most("GETs of the key set", 1, await stage.fetches() - before)]
 
 
@@ -129,7 +129,8 @@ class _Load:
     """Concurrent callers that send requests until `stop`.
 
     Attributes:
-        good, bad: tokens that must be answered 200, or 401; more may be added meanwhile.
+        good: tokens that must be answered with 200; more may be added meanwhile.
+        bad: tokens that must be answered with 401.
         answers: the responses to good tokens and to bad tokens.
     """
 
@@ -175,7 +176,7 @@ async def _rotate(stage: Stage) -> list[Finding]:
             tasks.create_task(load.call(stage))
         await load.answered(100)
         await stage.rotate()
-        # One token of the new key for each caller, so that all see the key at the same moment.
+        # One token of the new key for each caller, so that all need the key at the same moment.
         load.good += [await stage.issue(sub=f"u{number}") for number in range(CALLERS)]
         await load.answered(300)
         load.stop()
@@ -241,7 +242,7 @@ async def _outage(stage: Stage) -> list[Finding]:
         same("a cached key, after its lifetime", "200, stale", _with_state(stale)),
         note("it became stale", f"{took:.1f} s after the outage began"),
         same("cached keys, throughout", f"200: {len(answers)}", _tally(answers)),
-        same("an unknown kid: cannot be judged", "503 fetch_failed", unknown),
+        same("an unknown kid: no verdict", "503 fetch_failed", unknown),
         at_least("its Retry-After", 1, retry_after, " s"),
         same("health()", "stale, fetch_failed", f"{keys['state']}, {keys['last_error']}"),
         note(

@@ -1,7 +1,8 @@
 """A worker of the demo: verifies a token per line, with keys that it shares through a directory.
 
-``python -m jwks_client.cli._demo.worker ISSUER DIRECTORY`` says ``ready``, then for each line of
-standard input what came of the token and how often it fetched the key set. It ends with its input.
+``python -m jwks_client.cli._demo.worker ISSUER DIRECTORY`` prints ``ready``. For each token on
+standard input, it then prints the outcome and how many fetches it has made. It stops at the end of
+its input.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ _STYLES: Final = {"error": "bold red", "warning": "yellow", "info": "cyan"}
     "--migrate",
     "migrating",
     is_flag=True,
-    help="Read a token from standard input, and say why one that PyJWT accepts is refused here.",
+    help="Read a token from standard input, and explain why it is refused if PyJWT accepts it.",
 )
 @ca_option
 @timeout_option
@@ -109,7 +109,7 @@ def doctor(
 
 
 def _waiting_for(interval: float) -> Callable[[], bool]:
-    """Return a function that waits for the next inspection; False once Ctrl-C was pressed."""
+    """Return a function that waits for the next inspection, and returns False after Ctrl-C."""
     import signal
     import threading
 

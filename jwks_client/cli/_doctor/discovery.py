@@ -1,4 +1,4 @@
-"""Findings on an issuer's metadata: the issuers and hosts that it names.
+"""Find problems of an issuer's metadata: the issuers and hosts that it names.
 
 Must not depend on keys.
 """
@@ -19,7 +19,7 @@ _ISSUER: Final = "OpenID Connect Discovery 1.0, section 4.3; RFC 8414, section 3
 
 
 def of_metadata(inspection: Inspection) -> Iterator[Finding]:
-    """Yield findings on the metadata that led to the key set, if metadata did."""
+    """Yield findings on the metadata that led to the key set, if any."""
     if inspection.metadata is None:
         return
     document = metadata_of(inspection.metadata)
@@ -68,7 +68,7 @@ def _of_issuer(wanted: str, found: object, *, exact: bool) -> Iterator[Finding]:
 
 
 def _of_access_tokens(document: Mapping[str, Any]) -> Iterator[Finding]:
-    # AD FS puts this issuer into access tokens, and the one of the metadata into ID tokens only.
+    # AD FS puts this issuer into access tokens, and the metadata's issuer into ID tokens only.
     own = document.get("access_token_issuer")
     if isinstance(own, str) and own != document.get("issuer"):
         yield Finding(

@@ -1,7 +1,7 @@
 """Turn a recorded inspection into findings, worst first.
 
-Must not depend on the network or a clock. Findings on the key set as a whole are made here, on one
-entry in `material`, on the transport in `wire`, on the metadata in `discovery`.
+Must not depend on the network or a clock. This module examines the key set as a whole; `material`
+examines single entries, `wire` the transport, and `discovery` the metadata.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .._probe.trouble import Trouble
 from .discovery import of_metadata
 from .finding import Finding, Severity, worst_first
 from .material import of_entry
-from .wire import of_life, of_wire
+from .wire import of_lifetime, of_wire
 
 __all__ = ["examine"]
 
@@ -48,7 +48,7 @@ def examine(inspection: Inspection, now: float) -> list[Finding]:
     """Return the findings on an inspection, worst first.
 
     Arguments:
-        inspection: what was recorded.
+        inspection: the recorded requests and responses.
         now: seconds since the epoch.
     """
     return worst_first(_findings(inspection, now))
@@ -63,7 +63,7 @@ def _findings(inspection: Inspection, now: float) -> Iterator[Finding]:
         if inspection.trouble is not None:
             yield _of_trouble(inspection.trouble)
         return
-    yield from of_life(inspection.keys, now)
+    yield from of_lifetime(inspection.keys, now)
     yield from _of_whole(inspection)
     for entry in inspection.entries:
         yield from of_entry(entry, now)

@@ -21,11 +21,11 @@ class Finding:
 
     Attributes:
         code: a stable code for programs.
-        severity: ``error`` if tokens are refused or could be forged; ``warning`` if it will fail
-            one day, or fails for other clients; ``info`` if it is worth knowing.
+        severity: ``error`` if tokens are refused or could be forged; ``warning`` if something will
+            fail one day, or fails for other clients; ``info`` for a fact worth knowing.
         message: one line for people.
         see: the section of an RFC, or the page, to read.
-        kid: of the key concerned, if the finding is about a key with a kid.
+        kid: the kid of the key concerned, if the finding is about a key with a kid.
     """
 
     code: str

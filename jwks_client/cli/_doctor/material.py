@@ -1,4 +1,4 @@
-"""Findings on one entry of a key set: its members, its certificate, its thumbprints.
+"""Find problems of one entry of a key set: its members, its certificate, its thumbprints.
 
 Must not depend on the other entries, or on how the set was fetched. The library decides whether an
 entry is usable.
@@ -46,7 +46,7 @@ def of_entry(entry: Entry, now: float) -> Iterator[Finding]:
 
 
 def _of_spelling(entry: Entry) -> Iterator[Finding]:
-    """Yield findings on encodings that strict clients reject and this library accepts."""
+    """Yield findings on encodings that this library accepts, but strict clients reject."""
     loose = [
         member
         for member in ("n", "e", "x", "y", "pub")

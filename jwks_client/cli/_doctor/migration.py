@@ -1,6 +1,6 @@
-"""The doctor's findings on a token of an application that moves over from PyJWT.
+"""Find out why this library refuses a token that PyJWT accepts.
 
-PyJWT and this library judge the same token by the same key set. Must not depend on the network.
+Both verify the same token with the same key set. Must not depend on the network.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["of_token", "token_to_migrate"]
 
 _SEE: Final = "docs/migrate/pyjwkclient.md"
-# The setting that accepts such tokens, by code, and by claim where that decides.
-_WAYS: Final[dict[tuple[str, str | None], str]] = {
+# How to accept such tokens, by code, and by claim where the code alone does not decide.
+_HINTS: Final[dict[tuple[str, str | None], str]] = {
     ("algorithm_not_allowed", None): "name the algorithm in algorithms, unless it is HS256 or none",
     ("wrong_token_type", None): "name the type in token_types",
     ("token_too_large", None): "raise FetchPolicy.max_token or max_header",
@@ -49,8 +49,8 @@ def of_token(token: bytes, inspection: Inspection, place: str | Provider) -> Ite
 
     Arguments:
         token: the token.
-        inspection: what was found at the address.
-        place: the address, or the provider of a preset, whose rules are then applied.
+        inspection: what was found at the URL.
+        place: the URL, or the provider of a preset, whose rules then apply.
     """
     if inspection.keys is None or inspection.keys.body is None or inspection.fetched is None:
         return  # other findings say why there are no keys
@@ -76,13 +76,13 @@ def of_token(token: bytes, inspection: Inspection, place: str | Provider) -> Ite
         yield Finding(
             code="token_accepted",
             severity="info",
-            message="this library accepts the token, whatever its audience: name yours",
+            message="this library accepts the token, without checking its audience: name yours",
             see=_SEE,
         )
 
 
 def _provider(inspection: Inspection, place: str | Provider) -> Provider:
-    """Return the rules: those of a preset, else the defaults with the issuer that is known."""
+    """Return the preset's provider; else one with default rules and the known issuer."""
     if isinstance(place, Provider):
         return place
     metadata = {} if inspection.metadata is None else metadata_of(inspection.metadata)
@@ -98,7 +98,7 @@ def _provider(inspection: Inspection, place: str | Provider) -> Provider:
 def _refused_by_pyjwt(token: bytes, body: bytes) -> str | None:
     """Return PyJWT's error for a token, or None if it accepts the token.
 
-    It has the key of the token's kid, and neither an audience nor an issuer is configured.
+    PyJWT gets the key with the token's kid, and checks neither audience nor issuer.
     """
     import jwt
 
@@ -106,10 +106,10 @@ def _refused_by_pyjwt(token: bytes, body: bytes) -> str | None:
         header = jwt.get_unverified_header(token)
         document: Any = tolerant_json(body)
         key = jwt.PyJWKSet.from_dict(document)[header["kid"]]
-        # The token names its algorithm here: the question is which setting would be needed.
+        # The token may choose its algorithm here, because nothing relies on this verification.
         algorithms = [header["alg"]]
         jwt.decode(token, key.key, algorithms=algorithms, options={"verify_aud": False})
-    except Exception as error:  # noqa: BLE001 (whatever PyJWT raises is a refusal)
+    except Exception as error:  # noqa: BLE001 (every exception of PyJWT is a refusal)
         return "no key with its kid" if isinstance(error, KeyError) else type(error).__name__
     return None
 
@@ -119,10 +119,10 @@ def _message(check: CheckExplained) -> str:
 
 
 def _refusal(code: str, message: str, claim: str | None, severity: Severity) -> Finding:
-    way = _WAYS.get((code, claim)) or _WAYS.get((code, None))
+    hint = _HINTS.get((code, claim)) or _HINTS.get((code, None))
     return Finding(
         code=code,
         severity=severity,
-        message=f"this library refuses the token: {message}" + (f"; {way}" if way else ""),
+        message=f"this library refuses the token: {message}" + (f"; {hint}" if hint else ""),
         see=f"docs/debug.md#{code}",
     )

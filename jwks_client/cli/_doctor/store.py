@@ -1,4 +1,4 @@
-"""Findings on a store: whether processes can share key sets through it."""
+"""Find out whether processes can share key sets through a store."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from ...stores import RedisStore
 
 SECRET_VARIABLE: Final = "JWKS_STORE_SECRET"  # noqa: S105 (the name of a variable)
-# Seconds for one command; a flight needs about ten, and gives all of them 0.24 s.
+# Seconds for one command: a flight sends about ten, and allows 0.24 s for all of them.
 _SLOW: Final = 0.02
 _SEE: Final = "docs/stores.md"
 _VALUE: Final = b"a value of jwks-client doctor"
 
 
 def open_store(url: str) -> RedisStore:
-    """Return the store at a URL, with the secret of the environment."""
+    """Return the store at a URL, with the secret from the environment."""
     from ...stores import RedisStore
 
     secret = os.environ.get(SECRET_VARIABLE)
@@ -40,7 +40,7 @@ def of_store(url: str, store: RedisStore) -> Iterator[Finding]:
     """Yield findings from writing, reading and claiming under a name that no client uses.
 
     Arguments:
-        url: of the store; it is never printed, because it may contain a password.
+        url: the store's URL; it is never printed, because it may contain a password.
         store: the store.
     """
     from ..._core.addresses import is_loopback
@@ -61,7 +61,7 @@ def of_store(url: str, store: RedisStore) -> Iterator[Finding]:
         won, again = store.claim(f"{name}:lease", 10), store.claim(f"{name}:lease", 10)
         store.release(f"{name}:lease")
         took = (time.monotonic() - began) / 6
-    except Exception as error:  # noqa: BLE001 (the client library's own errors)
+    except Exception as error:  # noqa: BLE001 (errors of the client library)
         kind = type(error).__name__
         yield _finding("store_failed", "error", f"the store cannot be used: {kind}")
         return

@@ -1,6 +1,6 @@
-"""Repeat an inspection, and report only what changed.
+"""Repeat an inspection, and report only changes.
 
-Must not depend on how inspecting, waiting and printing are done: all three are arguments.
+Must not depend on how to inspect, wait and print: these are arguments.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def watch(
     Arguments:
         inspect: inspects once.
         show: called with the first report and None, then with each report that differs from the
-            one before and the list of changes.
+            previous one and the list of changes.
         wait: waits for the next inspection; returns False to end.
     """
     report = inspect()

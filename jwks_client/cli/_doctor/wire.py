@@ -1,4 +1,4 @@
-"""Findings on how a document was delivered: transport, time, size, headers, lifetime.
+"""Find problems of how a document was delivered: transport, time, size, headers, lifetime.
 
 Must not depend on what the document contains, or on a clock: `now` is an argument.
 """
@@ -16,14 +16,14 @@ from .._probe.lifetime import stated_lifetime
 from .._probe.prober import Exchange
 from .finding import Finding, Severity
 
-__all__ = ["of_life", "of_wire"]
+__all__ = ["of_lifetime", "of_wire"]
 
 _DAY: Final = 86_400.0
 _SLOW: Final = 1.0
 _LARGE: Final = 64 * 1024
 _ENDS_SOON: Final = 21 * _DAY
 _ENDS_NOW: Final = 3 * _DAY
-_LONG_LIFE: Final = _DAY
+_LONG_LIFETIME: Final = _DAY
 _TYPES: Final = frozenset({"application/json", "application/jwk-set+json"})
 _FETCH, _CACHE = FetchPolicy(), CachePolicy()
 _BOUNDS: Final = f"; the library caches it for {_CACHE.min_ttl:g} to {_CACHE.max_ttl:g} s"
@@ -81,7 +81,7 @@ def _of_certificate(exchange: Exchange, now: float) -> Iterator[Finding]:
         )
 
 
-def of_life(exchange: Exchange, now: float) -> Iterator[Finding]:
+def of_lifetime(exchange: Exchange, now: float) -> Iterator[Finding]:
     """Yield findings on the headers of a key set: its type and its lifetime."""
     content_type = exchange.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() not in _TYPES:
@@ -93,27 +93,27 @@ def of_life(exchange: Exchange, now: float) -> Iterator[Finding]:
             "application/jwk-set+json or application/json",
             see="RFC 7517, section 8.5.2",
         )
-    life = stated_lifetime(exchange.headers, now)
-    if life is None:
+    lifetime = stated_lifetime(exchange.headers, now)
+    if lifetime is None:
         message = f"the response states no lifetime; the library caches it for {_CACHE.ttl:g} s"
-        yield _life("life_unsaid", "info", message, "4.2.2")
-    elif life <= 0:
+        yield _lifetime_finding("life_unsaid", "info", message, "4.2.2")
+    elif lifetime <= 0:
         message = "the response forbids caching; clients that comply fetch it for every token"
-        yield _life("life_forbidden", "warning", message + _BOUNDS, "5.2.2.4")
-    elif life < _CACHE.min_ttl:
+        yield _lifetime_finding("life_forbidden", "warning", message + _BOUNDS, "5.2.2.4")
+    elif lifetime < _CACHE.min_ttl:
         message = (
-            f"the response states a lifetime of {life:g} s; clients that comply fetch it often"
+            f"the response states a lifetime of {lifetime:g} s; clients that comply fetch it often"
         )
-        yield _life("life_too_short", "warning", message + _BOUNDS, "5.2.2.1")
-    elif life > _LONG_LIFE:
+        yield _lifetime_finding("life_too_short", "warning", message + _BOUNDS, "5.2.2.1")
+    elif lifetime > _LONG_LIFETIME:
         message = (
-            f"the response states a lifetime of {life / _DAY:.1f} days; clients that comply accept "
-            "a withdrawn key for as long"
+            f"the response states a lifetime of {lifetime / _DAY:.1f} days; clients that comply "
+            "accept a withdrawn key for as long"
         )
-        yield _life("life_too_long", "warning", message + _BOUNDS, "5.2.2.1")
+        yield _lifetime_finding("life_too_long", "warning", message + _BOUNDS, "5.2.2.1")
 
 
-def _life(code: str, severity: Severity, message: str, section: str) -> Finding:
+def _lifetime_finding(code: str, severity: Severity, message: str, section: str) -> Finding:
     return Finding(
         code=code,
         severity=severity,

@@ -1,1 +1,1 @@
-"""Fetch what a provider publishes, and keep a record of it."""
+"""Fetch the documents that a provider publishes, and record every exchange."""

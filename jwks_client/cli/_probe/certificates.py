@@ -1,7 +1,7 @@
 """Read the certificate and thumbprints of a key, ``x5c``, ``x5t`` and ``x5t#S256``.
 
-See RFC 7517, sections 4.7 to 4.9. The library neither uses nor trusts them; they are
-read here only, to be printed and compared.
+See RFC 7517, sections 4.7 to 4.9. The library neither uses nor trusts them. Only this module reads
+them, to print and compare them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The first certificate of an ``x5c``: its octets, its key and when it expires."""
+    """The first certificate of an ``x5c``: its octets, its key, and its expiry."""
 
     octets: bytes
     public_key: bytes | None

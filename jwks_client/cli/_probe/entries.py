@@ -1,6 +1,7 @@
-"""The entries of a key set, each with its members and what the library makes of it.
+"""The entries of a key set, each with its members, and its key or why it is unusable.
 
-Must not depend on where the document came from. `_core.keysets.jwk` decides what is usable.
+Must not depend on where the document came from. `_core.keysets.jwk` decides which entries are
+usable.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Entry:
         index: its position in the document, from 0.
         jwk: its members, without empty ones; no members if it is not an object.
         key: the key, if it is usable.
-        unusable: why it is not, otherwise.
+        unusable: why it is unusable, otherwise.
     """
 
     index: int

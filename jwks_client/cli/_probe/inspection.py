@@ -1,4 +1,4 @@
-"""Inspect what the arguments of `keys` and `doctor` name."""
+"""Inspect the URL or provider that the arguments of `keys` and `doctor` name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def inspect_place(place: Place, prober: Prober) -> Inspection:
 def inspect_arguments(
     url_or_issuer: str | None, preset: str | None, ca_file: str | None, timeout: float
 ) -> Inspection:
-    """Inspect what the arguments name once."""
+    """Inspect once the URL or provider that the arguments name."""
     place = place_of(url_or_issuer, preset)
     with Prober(fetch_policy(timeout), ca_file) as prober:
         return inspect_place(place, prober)

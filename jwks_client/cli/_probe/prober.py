@@ -38,11 +38,11 @@ class Exchange:
     """One GET request and its response.
 
     Attributes:
-        url: of the request.
-        status: of the response, or None if none arrived.
-        headers: of the response, with names in lower case.
-        body: decompressed; None if none arrived, or it was over the limit.
-        seconds: until the whole response had arrived.
+        url: the requested URL.
+        status: the status of the response, or None without a response.
+        headers: the headers of the response, with names in lower case.
+        body: the decompressed body; None without a response, or if it exceeds the limit.
+        seconds: how long it took until the whole response had arrived.
         certificate_ends: when the server's certificate expires, in seconds since the epoch.
         trouble: why no response arrived, or why it is not a document.
     """
@@ -57,7 +57,7 @@ class Exchange:
 
 
 def fetch_policy(timeout: float) -> FetchPolicy:
-    """Return the default limits with another deadline, and without retries."""
+    """Return the default limits with this deadline, and without retries."""
     return FetchPolicy(
         connect_timeout=timeout, attempt_timeout=timeout, deadline=timeout, retries=0
     )
@@ -92,7 +92,7 @@ class Prober:
         self._open.close()
 
     def fetch(self, provider: Provider) -> tuple[Outcome, list[Exchange]]:
-        """Fetch a provider's key set once; return the outcome and every exchange on the way."""
+        """Fetch a provider's key set once; return the outcome and every exchange."""
         steps = self._talk(provider).converse()
         exchanges: list[Exchange] = []
         response: Response | Broken | None = None
@@ -182,7 +182,7 @@ def _trust(ca_file: str) -> ssl.SSLContext:
 
 
 def _decompressed(response: Response, limit: int) -> bytes | None:
-    """Return the body for inspection; what is not gzip, as it came."""
+    """Return the body for inspection, decompressed if it is gzip."""
     body = response.body
     if body is None or "gzip" not in response.headers.get("content-encoding", ""):
         return body

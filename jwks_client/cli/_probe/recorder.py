@@ -1,7 +1,7 @@
 """An HTTP client for a `JWKSClient` that remembers the last request and response.
 
-The library's errors name no host, because they may be sent to strangers. A command may name it:
-`Recorder.describe` turns a KeysUnavailableError into one line with the URL.
+The library's errors name no host, because an application may send them to outsiders. A command may
+name it: `Recorder.describe` turns a KeysUnavailableError into one line with the URL.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Recorder:
         return response
 
     def describe(self, error: KeysUnavailableError) -> str:
-        """Return what happened, where, and what to try."""
+        """Return one line that says what happened, where, and what to try."""
         cause = error.__cause__
         trouble = None
         if error.code == "fetch_timeout" or cause is not None:

@@ -39,7 +39,7 @@ class Inspection:
 
     Attributes:
         target: the URL as given.
-        issuer: the issuer that it was tried as, or None.
+        issuer: the issuer, if the URL was tried as one, else None.
         exact: whether the issuer is spelled exactly as given.
         metadata: the last exchange for its metadata.
         keys: the exchange for its key set.
@@ -59,20 +59,20 @@ class Inspection:
 
     @property
     def is_found(self) -> bool:
-        """Whether a key set or metadata was found, so that nothing else must be tried."""
+        """Return whether a key set or metadata was found, so that nothing else must be tried."""
         return self.entries is not None or (
             self.metadata is not None and _is_metadata(self.metadata)
         )
 
     @property
     def is_silent(self) -> bool:
-        """Whether the last request got no response."""
+        """Return whether the last request got no response."""
         last = self.keys or self.metadata
         return last is None or last.status is None
 
     @property
     def is_nothing(self) -> bool:
-        """Whether the last response was 404 or 410."""
+        """Return whether the last response was 404 or 410."""
         last = self.keys or self.metadata
         return last is not None and last.status in {404, 410}
 
@@ -99,7 +99,7 @@ def inspect_url(target: str, prober: Prober) -> Inspection:
         if inspection.is_found or inspection.is_silent:
             return inspection
         tried.append(inspection)
-    # Return the first that is there; if none is, the URL itself.
+    # Return the first that exists; if none does, the URL itself.
     something = [one for one in tried if not one.is_nothing]
     if something:
         return something[0]
@@ -116,7 +116,7 @@ def inspect_provider(provider: Provider, prober: Prober) -> Inspection:
 
 
 def _candidates(target: str) -> Iterator[tuple[Provider, str | None]]:
-    """Yield what a URL may be, most likely first, each with the issuer that it then names."""
+    """Yield providers for each meaning of a URL, the likeliest first, each with its issuer."""
     parts = urlsplit(target)
     itself = _provider(jwks_url=target), None
     if parts.path.endswith(OPENID_PATH) or OAUTH_PATH in parts.path:
@@ -131,8 +131,8 @@ def _candidates(target: str) -> Iterator[tuple[Provider, str | None]]:
 
 
 def _provider(*, jwks_url: str | None = None, discovery_url: str | None = None) -> Provider:
-    # No token is verified. Plain http in the given URL is reported, not refused; in a jwks_uri that
-    # metadata name, it is refused as by the library.
+    # No token is verified. Plain http in the given URL is reported, not rejected. In a jwks_uri
+    # from metadata it is rejected, as in the library.
     given = urlsplit(jwks_url or discovery_url or "")
     return Provider(
         name="target",

@@ -1,4 +1,4 @@
-"""Explain in one line why a request did not bring a document, and what to try.
+"""Explain in one line why a request did not return a document, and what to try.
 
 Must not depend on how requests are made.
 """

@@ -35,7 +35,7 @@ class Json(JSONResponse):
 
 
 class Refused(HTTPException):
-    """A request that is not carried out, with a stable code for programs."""
+    """A request that is refused, with a stable code for programs."""
 
     def __init__(self, status_code: int, code: str, detail: str) -> None:
         super().__init__(status_code, detail)
@@ -43,7 +43,7 @@ class Refused(HTTPException):
 
 
 def problem(error: HTTPException) -> Response:
-    """Return the problem document for a refusal, this app's own or Starlette's (404, 405)."""
+    """Return the problem document for a refusal by this app or by Starlette (404, 405)."""
     status = HTTPStatus(error.status_code)
     content = {
         "type": "about:blank",

@@ -25,9 +25,9 @@ __all__ = ["DevelopmentProvider", "development_app"]
 
 
 def development_app(idp: DevelopmentProvider, *, beyond_loopback: bool = False) -> Starlette:
-    """Return the ASGI app: what the provider publishes, its page, and the endpoints that drive it.
+    """Return the ASGI app: the published documents, the page, and the endpoints for control.
 
-    Refusals are problems (RFC 9457) with a ``code``; those of ``/token`` are RFC 6749's.
+    Errors are problems (RFC 9457) with a ``code``; those of ``/token`` follow RFC 6749.
 
     Arguments:
         idp: the provider.
@@ -50,7 +50,7 @@ def development_app(idp: DevelopmentProvider, *, beyond_loopback: bool = False) 
         ],
         exception_handlers={
             HTTPException: _answer_problem,
-            ClientDisconnect: _answer_nobody,
+            ClientDisconnect: _answer_disconnected,
             ConnectionAbortedError: _answer_released,
         },
     )
@@ -59,9 +59,9 @@ def development_app(idp: DevelopmentProvider, *, beyond_loopback: bool = False) 
 
 
 class Driver:
-    """The endpoints below ``/dev/``; each but ``/dev/token`` answers with the state.
+    """The endpoints below ``/dev/``; all but ``/dev/token`` return the state.
 
-    Keys and signatures take milliseconds of computing, so they are made in a thread.
+    Making keys and signatures takes milliseconds, so it is done in a thread.
     """
 
     def __init__(self, idp: DevelopmentProvider) -> None:
@@ -111,7 +111,7 @@ class Driver:
         return await self.state(request)
 
     async def fail(self, request: Request) -> Response:
-        """Fail for everyone who asks for keys or metadata, until it recovers."""
+        """Fail every request for keys or metadata, until it recovers."""
         try:
             self._idp.break_down(request.path_params["how"])
         except ValueError as error:
@@ -129,17 +129,17 @@ async def _answer_problem(_: Request, error: Exception) -> Response:
     return problem(error)
 
 
-async def _answer_nobody(_: Request, __: Exception) -> Response:
-    return problem(Refused(400, "gone", "the caller went away"))
+async def _answer_disconnected(_: Request, __: Exception) -> Response:
+    return problem(Refused(400, "gone", "the client disconnected"))
 
 
 async def _answer_released(_: Request, __: Exception) -> Response:
-    """Answer a request that hung until the provider recovered; else it ends in a traceback."""
+    """Answer a request that hung until the provider recovered, instead of raising."""
     return problem(Refused(503, "recovered", "this request hung until the provider recovered"))
 
 
 def _prefers_text(request: Request) -> bool:
-    """Return whether plain text is named and preferred to JSON (RFC 9110, section 12.5.1)."""
+    """Return whether Accept names plain text and prefers it to JSON (RFC 9110, 12.5.1)."""
     weights: dict[str, float] = {}
     for part in ",".join(request.headers.getlist("accept")).split(","):
         kind, *parameters = (item.strip().lower() for item in part.split(";"))

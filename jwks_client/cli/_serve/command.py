@@ -1,4 +1,4 @@
-"""``jwks-client serve``: its options, and the warnings that it prints."""
+"""``jwks-client serve``: its options and warnings."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _DEFAULT: Final = ParameterSource.DEFAULT
 @click.option(
     "--allow-non-loopback",
     is_flag=True,
-    help="Allow other machines to reach it; each of them then gets any token.",
+    help="Allow other machines to reach it; any of them can then obtain any token.",
 )
 @provider_option
 @click.option("--issuer", help="The iss of its tokens.  [default: the base URL]")
@@ -153,7 +153,7 @@ def _provider_maker(
     algorithm: str,
     expires_in: int,
 ) -> Callable[[str], DevelopmentProvider]:
-    """Check the options that say what the provider looks like; return its factory by base URL."""
+    """Check the options that define the provider; return a function that makes it at a base URL."""
     from .provider import DevelopmentProvider
 
     if preset is None:
@@ -202,7 +202,7 @@ def _preset_call(
 
 
 def _checked_host(host: str, *, allowed: bool) -> str:
-    """Return the address to listen on. Names are refused: their address can change."""
+    """Return the address to listen on. Names are rejected, because their address can change."""
     address = "127.0.0.1" if host == "localhost" else host.strip("[]")
     try:
         is_here = ipaddress.ip_address(address).is_loopback
@@ -210,7 +210,7 @@ def _checked_host(host: str, *, allowed: bool) -> str:
         raise click.BadParameter("must be an IP address", param_hint="--host") from None
     if not (is_here or allowed):
         raise click.BadParameter(
-            f"other machines can reach {host}, and each of them would get any token. Never do that "
+            f"other machines can reach {host}, and could obtain any token. Never do that "
             "in production; for a container on your own machine add --allow-non-loopback.",
             param_hint="--host",
         )
@@ -232,7 +232,7 @@ def _checked_base_url(base_url: str, *, allowed: bool) -> str:
 
 
 def _place_in(base_url: str) -> SplitResult | None:
-    """Return the parts of a URL that has a scheme, a host, perhaps a port, and nothing else."""
+    """Return the parts of a URL that consists of a scheme, a host and at most a port."""
     try:
         place = urlsplit(base_url)
         is_place = place.scheme in ("http", "https") and bool(place.hostname) and place.port != 0

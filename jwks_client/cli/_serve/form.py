@@ -1,4 +1,4 @@
-"""The form of the page: what each field means, and which of them is wrong.
+"""Read the form of the page, and report which field is wrong.
 
 Must not depend on HTML or HTTP.
 """
@@ -44,7 +44,7 @@ class Form:
 
     @classmethod
     def usual(cls, idp: DevelopmentProvider) -> Self:
-        """Return the fields before anything is typed."""
+        """Return the initial fields."""
         return cls(
             sub=idp.subject, audience=" ".join(idp.audiences), expires_in=str(idp.expires_in)
         )
@@ -55,7 +55,7 @@ class Form:
         return cls(**{one.name: values.get(one.name, "") for one in fields(cls)})
 
     def order(self, idp: DevelopmentProvider) -> Order:
-        """Return what differs from the usual token. Raises FieldError."""
+        """Return what differs from the default token. Raises FieldError."""
         order: Order = {"sub": self.sub or None}
         if self.scope:
             order["scope"] = self.scope
@@ -70,7 +70,7 @@ class Form:
             raise FieldError("claims", f"This {error}.") from None
 
     def issue(self, idp: DevelopmentProvider) -> Issued:
-        """Issue the token, which takes milliseconds of computing. Raises FieldError."""
+        """Issue the token, which takes milliseconds. Raises FieldError."""
         order = self.order(idp)
         try:
             return Issued.make(idp, fill(idp, order, idp.expires_in), order)

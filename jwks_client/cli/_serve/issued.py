@@ -1,4 +1,4 @@
-"""An issued token as the page shows it: decoded, in words, and with forged variants of it."""
+"""An issued token for the page: decoded, described, and with forged variants."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _UNITS: Final = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """A token as it is shown.
+    """A token and everything that the page shows about it.
 
     Attributes:
         header, claims: decoded, as JSON of several lines.
         is_expired: whether it was issued already expired.
         lifetime: one sentence on how long it is valid.
-        order: what was asked for.
+        order: the order for the token.
         forged: variants that must be refused, each with its error code.
     """
 
@@ -44,7 +44,7 @@ class Issued:
 
     @classmethod
     def make(cls, idp: DevelopmentProvider, token: str, order: Order) -> Self:
-        """Describe the provider's own token; nothing is verified."""
+        """Describe a token of the provider, without verifying it."""
         header, claims = (_decode(part) for part in token.split(".")[:2])
         issued_at, expires_at = _number(claims.get("iat")), _number(claims.get("exp"))
         claims_asked = {name: order[name] for name in order.keys() - {"expires_in", "headers"}}
@@ -93,7 +93,7 @@ def _duration(seconds: float) -> str:
 def _instant(at: float) -> str:
     try:
         return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (ValueError, OverflowError, OSError):  # beyond the calendar
+    except (ValueError, OverflowError, OSError):  # beyond the range of dates
         return f"second {at:g}"
 
 

@@ -1,4 +1,4 @@
-"""An order for a token: a JSON object with the arguments of `FakeProvider.issue`.
+"""Read an order for a token: a JSON object with the arguments of `FakeProvider.issue`.
 
 Two members are not claims: ``expires_in`` (seconds, or null for no ``exp``) and ``headers`` (an
 object of header members). Null omits a claim.

@@ -1,7 +1,7 @@
-"""Decide who may drive the development provider, by Host, Origin and Sec-Fetch-Site.
+"""Decide which requests may control the development provider, by Host, Origin and Sec-Fetch-Site.
 
-Browsers visit other pages while the provider runs, and it signs any token. Four rules keep those
-pages out:
+The provider signs any token, and while it runs, the same browser may show other pages. Four rules
+keep those pages out:
 
 - Host must be a loopback name (or, beyond loopback, the provider's own name or an address). If an
   attacker points their own name at this machine, only Host reveals it.
@@ -32,7 +32,7 @@ _SAME: frozenset[str] = frozenset({"same-origin", "none"})
 
 @dataclass(frozen=True, slots=True)
 class OriginGuard:
-    """Middleware that refuses requests from other pages; published documents stay open to all.
+    """Middleware that refuses requests from other pages, except for published documents.
 
     Attributes:
         app: the app behind it.
@@ -64,7 +64,7 @@ class OriginGuard:
         if not {*origins} <= {f"http://{hosts[0]}", self.base_url}:
             raise Refused(403, "foreign_origin", "pages of other origins are not answered")
         if request.method in ("GET", "HEAD"):
-            return  # a link may lead here, and the page that has it cannot read the answer
+            return  # any page may link here, but it cannot read the answer
         if not sites <= _SAME:
             raise Refused(403, "foreign_origin", "pages of other origins are not answered")
         if path == "/" and request.method == "POST" and not origins and sites != {"same-origin"}:

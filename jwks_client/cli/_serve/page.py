@@ -1,8 +1,8 @@
-"""The page of the development provider: what it shows, and what each button does.
+"""Serve the page of the development provider, and carry out the actions of its buttons.
 
-The page works without a script: every button submits its one form, so a click keeps what was typed.
-A token is shown in the answer itself, so that no URL contains it. Every other click is answered
-with a redirect, so that a reload does not repeat it.
+The page works without a script: every button submits the same form, so a click keeps the fields. A
+token is shown in the answer to the POST, so that no URL contains it. All other actions are answered
+with a redirect, so that reloading the page does not repeat them.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["Page"]
 
 _HERE: Final = Path(__file__).parent
-_FILES: Final = {  # not guessed: the system's table of types may say otherwise
+_FILES: Final = {  # media types are explicit, because the system's table may differ
     "style.css": "text/css",
     "script.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
-# As for Referrer-Policy: with no-referrer a browser would send `Origin: null` with the page's form.
+# Referrer-Policy must not be no-referrer: a browser would send `Origin: null` with the page's form.
 _HEADERS: Final = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -52,7 +52,7 @@ _HEADERS: Final = {
 
 
 class Notice(NamedTuple):
-    """A sentence shown after a click: its section of the page, its tone and its text."""
+    """A sentence to show after an action: the section of the page, the tone and the text."""
 
     section: str
     tone: str
@@ -72,13 +72,13 @@ NOTICES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What one answer shows besides the provider.
+    """What one answer shows in addition to the provider's state.
 
     Attributes:
-        form: the fields as typed.
+        form: the submitted fields.
         issued: the token that was just issued, or is still shown.
-        error: the field that was wrong.
-        notice: what the last click did.
+        error: the field that is wrong.
+        notice: the result of the last action.
     """
 
     form: Form
@@ -150,7 +150,7 @@ class Page:
     async def _do(self, act: Callable[[], object], done: str, impossible: str = "") -> str:
         try:
             await asyncio.to_thread(act)
-        except ValueError:  # of a page that is older than the key's end
+        except ValueError:  # the page was loaded before the key was withdrawn
             return impossible
         return done
 

@@ -20,14 +20,14 @@ class DevelopmentProvider(FakeProvider):
 
     Arguments:
         base_url: its address; also its issuer, unless one is given.
-        issuer, audience, algorithm: as for `FakeProvider`.
+        issuer, audience, algorithm: as in `FakeProvider`.
         expires_in: the default lifetime of its tokens, in seconds.
-        preset: the provider whose tokens, keys and paths it imitates; then ``issuer`` and
-            ``audience`` are that provider's.
+        preset: the provider whose tokens, keys and paths it imitates; ``issuer`` and ``audience``
+            are then taken from it.
         preset_code: the Python expression that makes ``preset``.
 
     Attributes:
-        failure: the one of `FAILURES` that is in force, or None.
+        failure: the current failure, one of `FAILURES`, or None.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class DevelopmentProvider(FakeProvider):
 
     @property
     def subject(self) -> str:
-        """Return the ``sub`` of its tokens, unless another is asked for."""
+        """Return the default ``sub`` of its tokens."""
         return self._shape.subject
 
     def break_down(self, how: str) -> None:
-        """Fail in one of the ways of `FAILURES` (else ValueError) until `mend`."""
+        """Fail in one of the ways in `FAILURES` until `mend`; ValueError for another way."""
         if how not in FAILURES:
             raise ValueError(f"the failure must be one of {', '.join(FAILURES)}, got {how!r}")
         self.fail(500 if how == "500" else how)  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ class DevelopmentProvider(FakeProvider):
         self.failure = None
 
     def _documents(self) -> Documents:
-        """Return what it publishes; the metadata also name the token endpoint (RFC 8414)."""
+        """Return the published documents; the metadata also names the token endpoint (RFC 8414)."""
         more = {
             "token_endpoint": self.token_endpoint,
             "grant_types_supported": ["client_credentials"],

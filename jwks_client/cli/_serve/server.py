@@ -18,8 +18,8 @@ __all__ = ["base_url_of", "listen", "run"]
 def listen(port: int, host: str = "127.0.0.1") -> socket.socket:
     """Listen on this address and no other; port 0 is any free port.
 
-    From now on the system accepts connections. A port in use is an OSError, and so is an address
-    that this machine does not have.
+    The system accepts connections from now on. Raises OSError if the port is in use, or this
+    machine does not have the address.
 
     Arguments:
         port: 0 to 65535.
@@ -60,10 +60,10 @@ def run(
     Arguments:
         app: an ASGI app that supports ``lifespan``.
         listener: from `listen`.
-        until_stdin_ends: end with standard input too. So this process does not outlive the process
-            that started it and holds the other side of that pipe.
-        at_end: called on the event loop at shutdown, before requests in progress are awaited, so
-            that it can release those that would wait for ever.
+        until_stdin_ends: also end when standard input ends, so that this process does not outlive
+            the process that started it and holds the other end of the pipe.
+        at_end: called on the event loop at shutdown, before pending requests are awaited, so that
+            it can release requests that would never end.
     """
     import uvicorn
 
@@ -90,8 +90,8 @@ def run(
     def end(*_: object) -> None:
         server.should_exit = True
 
-    # While it serves, uvicorn installs its own handlers. At its end it raises the signal once more,
-    # which without these handlers would be a KeyboardInterrupt or a death by SIGTERM.
+    # While it serves, uvicorn installs its own handlers. At its end it raises the signal again,
+    # which without these handlers would cause a KeyboardInterrupt or kill the process.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     if until_stdin_ends:

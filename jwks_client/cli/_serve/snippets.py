@@ -1,7 +1,7 @@
-"""What the page offers to copy: commands for a shell, and code that connects an app.
+"""The shell commands and the code that the page offers to copy.
 
-Typed text goes into a shell here, so each word is quoted and JSON is ASCII: no character can end
-the word or the line, or reverse the text.
+Text from the form becomes part of a shell command, so each word is quoted and JSON is ASCII: no
+character can end the word or the line, or reverse the text.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ async def read(token: Annotated[VerifiedToken, Security(auth)]):
 
 
 def use_command(token: str) -> str:
-    """Call an API with this token."""
+    """Return a command that calls an API with this token."""
     return f"curl {_API} \\\n  -H {shlex.quote(f'Authorization: Bearer {token}')}"
 
 
 def order_command(idp: DevelopmentProvider, order: Order) -> str:
-    """Get the same token from ``/dev/token``, in a script."""
+    """Return a command that gets the same token from ``/dev/token``."""
     body = shlex.quote(json.dumps(order))
     return (
         f"TOKEN=$(curl -s {shlex.quote(f'{idp.base_url}/dev/token')} \\\n"
@@ -59,7 +59,7 @@ def order_command(idp: DevelopmentProvider, order: Order) -> str:
 
 
 def grant_command(idp: DevelopmentProvider) -> str:
-    """Get a token by the client credentials grant."""
+    """Return a command that gets a token by the client credentials grant."""
     return (
         f"curl {shlex.quote(idp.token_endpoint)} \\\n"
         "  -u any-client:any-secret -d grant_type=client_credentials"
@@ -95,7 +95,7 @@ def _provider_code(idp: DevelopmentProvider) -> str:
 
 
 def _literal(value: str | tuple[str, ...] | Unchecked) -> str:
-    """Return Python source, with double quotes alone, which JSON and Python escape alike."""
+    """Return a Python literal with double quotes, as JSON, which escapes strings alike."""
     match value:
         case UncheckedType.UNCHECKED:
             return "providers.UNCHECKED"

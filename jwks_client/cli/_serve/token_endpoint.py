@@ -1,7 +1,7 @@
 """The token endpoint: the client credentials grant (RFC 6749, section 4.4).
 
-It accepts any client ID and secret, since it is for development. Everything else is as strict as
-at a real provider, so that a client which works here works there.
+It accepts any client ID and secret, because it is for development. Everything else is as strict as
+at a real provider, so that a client that works here also works there.
 """
 
 from __future__ import annotations
