@@ -1,4 +1,4 @@
-"""What a start costs: `import jwks_client`, in interpreters of their own."""
+"""The cost of a start: `import jwks_client`, each time in a new interpreter."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from .report import Row, Section, at_most, milli, times
 
 OURS = "import jwks_client"
 THEIRS = "import jwt, httpx, cachetools"
+# As if click was not installed: then httpx does not import rich and pygments either.
+WITHOUT_COMMAND = f"import sys; sys.modules['click'] = None; {THEIRS}"
 CLIENT = (
     "from jwks_client import JWKSClient, providers;"
     "JWKSClient(providers.stytch('project-test-0a1b2c3d'))"
@@ -20,13 +22,13 @@ TIMED = "from time import process_time; begun = process_time(); {}; print(proces
 
 
 def imports(measure: Measure) -> Section:
-    rounds: dict[str, list[float]] = {OURS: [], THEIRS: [], CLIENT: []}
+    rounds: dict[str, list[float]] = {OURS: [], THEIRS: [], WITHOUT_COMMAND: [], CLIENT: []}
     for number in range(measure.processes + 1):
         for statement, some in rounds.items():
             seconds = _seconds(statement)
-            if number:  # the first may still compile
+            if number:  # the first may compile modules
                 some.append(seconds)
-    ours, theirs, client = (statistics.median(some) for some in rounds.values())
+    ours, theirs, bare, client = (statistics.median(some) for some in rounds.values())
     return Section(
         "The start",
         "PyJWT, cryptography and httpx are imported when the first client is made, so that neither "
@@ -34,6 +36,7 @@ def imports(measure: Measure) -> Section:
         "beside the three",
         [
             Row(f"`{THEIRS}`", milli(theirs), times(1.0)),
+            Row("… where click is not installed", milli(bare), times(bare / theirs)),
             Row(f"`{OURS}`", milli(ours), times(ours / theirs), at_most(ours / theirs, 0.6)),
             Row("… and the first client made", milli(client), times(client / theirs)),
         ],
@@ -42,7 +45,7 @@ def imports(measure: Measure) -> Section:
 
 def _seconds(statement: str) -> float:
     command = [sys.executable, "-c", TIMED.format(statement)]
-    # With compiled modules, as they are wherever this is installed.
+    # With compiled modules, as after an installation.
     here = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=here)  # noqa: S603
     return float(done.stdout)
