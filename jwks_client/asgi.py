@@ -20,7 +20,7 @@ from ._core.credentials.answers import Answer
 from ._core.credentials.reader import Location, UnverifiedRequest
 from ._web.answer_for import answer_for
 from ._web.asgi_lifespan import Lifespan
-from ._web.asgi_reply import run
+from ._web.asgi_reply import Reply
 from ._web.asgi_scope import (
     ASGIApp,
     Receive,
@@ -35,7 +35,8 @@ from ._web.asgi_scope import (
 from ._web.exclusions import Exclusions, optional_paths, route_path
 from ._web.frameworks import ask_frameworks
 from ._web.guard import Guard, OnError, Refusal, WarmUp, is_refusal
-from ._web.identity import current_token
+from ._web.handling import Handling
+from ._web.identity import current, current_token
 from ._web.preflight import Preflight, bare_scope, checked_preflight, is_preflight, without_body
 from ._web.protected_resource import ProtectedResource
 from .errors import JWKSError
@@ -119,7 +120,7 @@ class JWKSMiddleware:
             trusted_origins=trusted_origins,
         )
         ask_frameworks(app)
-        self._read = self._guard.read
+        self._read = self._guard.reader.read
         self._verify = self._guard.client.verify
         self._optional = optional_paths(optional)
         self._exclusions = Exclusions(exclude)
@@ -130,7 +131,9 @@ class JWKSMiddleware:
             app, client, warm_up=warm_up, keep_fresh=keep_fresh, close_client=close_client
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(  # noqa: C901, PLR0912 (hot path: kept inline)
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Serve one connection."""
         kind = scope["type"]
         if kind not in _SERVED:
@@ -138,7 +141,7 @@ class JWKSMiddleware:
             return
         if self._lifespan.is_missing:
             self._lifespan.begin()
-        request, echo = request_of(scope), None
+        request, token, echo = request_of(scope), None, None
         if self._some_are_open and self._is_open(scope):
             if self._resource is not None and self._is_metadata(scope):
                 await self._resource(scope, receive, send)
@@ -146,20 +149,32 @@ class JWKSMiddleware:
             token = token_in(scope)
             seen, echo = self._excluded(request, scope)
         elif self._passes_preflights and is_preflight(request):
-            token, receive = None, without_body(receive)
+            receive = without_body(receive)
             seen = admitted(bare_scope(scope, self._guard.reader), None)
         else:
             try:
-                anonymous = self._optional.any and self._covers(self._optional, scope)
-                raw = self._read(request, optional=anonymous)
-                token = None if raw is None else await self._verify(raw)
+                raw = self._read(request)
+                if raw is None:
+                    self._guard.admit_anonymous(optional=self._covers(self._optional, scope))
+                else:
+                    token = await self._verify(raw)
             except JWKSError as error:
                 await self._answer_refusal(error, request, scope, send)
                 return
             seen = admitted(scope, token)
             if kind == "websocket":
                 seen, echo = self._without_tokens(request, seen)
-        await run(self.app, self._guard, request, token, scope, seen, receive, send, echo)
+        handling = Handling(self._guard, request, scope["path"], token)
+        reply = Reply(send, seen, handling, echo)
+        before = current.set((token, handling))
+        try:
+            await self.app(seen, receive, reply)
+        except Exception as error:
+            if not await reply.answer_raised(error):
+                raise
+        finally:
+            current.reset(before)
+            handling.end()
 
     def answer_for(self, error: Exception, request: object) -> Answer:
         """Return the answer to a refusal, for a framework that answers all errors itself.
@@ -176,7 +191,7 @@ class JWKSMiddleware:
 
     def _excluded(self, request: UnverifiedRequest, scope: Scope) -> tuple[Scope, str | None]:
         # Keep another middleware's result.
-        seen = scope if "auth" in scope else admitted(scope, None)
+        seen = {**scope} if "auth" in scope else admitted(scope, None)
         if scope["type"] == "http":
             return seen, None
         return self._without_tokens(request, seen, excluded=True)

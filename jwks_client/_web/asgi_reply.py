@@ -7,18 +7,15 @@ message of an app is held back. Must not depend on: verification, exclusions.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any, Final
+from typing import Final
 
-from .._core.credentials.request import UnverifiedRequest
-from .._core.tokens.verified import VerifiedToken
 from ..errors import JWKSError
-from .asgi_scope import POLICY_VIOLATION, ASGIApp, Message, Receive, Scope, Send, send_answer
-from .guard import Guard, is_refusal
+from .asgi_scope import POLICY_VIOLATION, Message, Scope, Send, send_answer
+from .guard import is_refusal
 from .handling import HANDLING_KEY, Handling
-from .identity import current
 from .starlette_handlers import answer_in_starlette, is_starlette
 
-__all__ = ["Reply", "run"]
+__all__ = ["Reply"]
 
 # Frameworks close a WebSocket with these codes after an exception: RFC 6455, and Litestar
 # (4000 + 500).
@@ -59,7 +56,10 @@ class Reply:
         self._echo = echo
         self._accepted = self.begun = self.replaced = False
         scope[HANDLING_KEY] = handling
-        handling.before_raise = lambda: answer_in_starlette(scope)
+        handling.before_raise = self._before_raise
+
+    def _before_raise(self) -> None:
+        answer_in_starlette(self._scope)
 
     def __call__(self, message: Message) -> Awaitable[None]:
         """Send one message."""
@@ -97,6 +97,17 @@ class Reply:
         handling.reports = handling.reports or is_starlette(self._scope)
         return handling.cause_of_500()
 
+    async def answer_raised(self, error: Exception) -> bool:
+        """Answer what the app raised if it is a refusal. Return False if it has to be raised again.
+
+        A framework may raise the cause of a 500 again after the refusal was sent in its place.
+        """
+        if not is_refusal(error) or (self.begun and not self.replaced):
+            return False
+        if not self.replaced:
+            await self.answer(error)
+        return True
+
     async def answer(self, error: JWKSError) -> None:
         """Answer a refusal, and ignore everything that the app sends from now on."""
         answer, send = self._handling.answer(error), self._send
@@ -110,44 +121,3 @@ class Reply:
 
 async def _ignore(message: Message) -> None:
     """Send nothing, because the request was answered."""
-
-
-async def run(  # noqa: PLR0917 (hot path: keywords cost)
-    app: ASGIApp,
-    guard: Guard[Any],
-    request: UnverifiedRequest,
-    token: VerifiedToken | None,
-    scope: Scope,
-    seen: Scope,
-    receive: Receive,
-    send: Send,
-    echo: str | None = None,
-) -> None:
-    """Run an app for one request.
-
-    Arguments:
-        app: the ASGI app.
-        guard: renders the answers to refusals.
-        request: the request.
-        token: the caller's token.
-        scope: the scope from the server.
-        seen: the scope that the app sees.
-        receive: the app's ``receive``.
-        send: the server's ``send``.
-        echo: the subprotocol with which to accept a WebSocket if the app names none.
-    """
-    handling = Handling(guard, request, scope["path"], token)
-    if seen is scope:
-        seen = {**scope}
-    reply = Reply(send, seen, handling, echo)
-    before = current.set((token, handling))
-    try:
-        await app(seen, receive, reply)
-    except Exception as error:
-        if not is_refusal(error) or (reply.begun and not reply.replaced):
-            raise
-        if not reply.replaced:  # otherwise the framework sent a 500 and re-raises its cause
-            await reply.answer(error)
-    finally:
-        current.reset(before)
-        handling.end()

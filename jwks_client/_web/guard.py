@@ -137,9 +137,18 @@ class Guard(Generic[ClientT]):
         Raises CredentialsError; TokenError ``token_too_large``.
         """
         found = self.reader.read(request)
-        if found is None and not (optional or self.optional):
-            raise CredentialsError("missing_credentials", "the request carries no credentials")
+        if found is None:
+            self.admit_anonymous(optional=optional)
         return found
+
+    def admit_anonymous(self, *, optional: bool = False) -> None:
+        """Raise CredentialsError ``missing_credentials`` unless a request may be anonymous.
+
+        Arguments:
+            optional: whether this request may, in addition to the guard's own setting.
+        """
+        if not (optional or self.optional):
+            raise CredentialsError("missing_credentials", "the request carries no credentials")
 
     def refuse(self, error: JWKSError, request: UnverifiedRequest, path: str) -> Answer:
         """Return the answer to a refused request, and report the refusal once.
