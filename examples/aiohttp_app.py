@@ -1,4 +1,4 @@
-"""Protect an aiohttp app: `setup` for all of it, `requires` for what a handler needs.
+"""Protect an aiohttp app: `setup` for the whole app, `requires` for handlers.
 
 Shows open paths for probes, handlers that require scopes and claims, and a WebSocket. The keys are
 loaded when the app starts, and the client is closed when it ends.
@@ -25,7 +25,7 @@ from jwks_client.integrations.aiohttp import get_token, setup
 
 
 def subject() -> str | None:
-    """Return the caller's subject; deep inside an app this needs no request."""
+    """Return the caller's subject, without passing the request along."""
     token = current_token()
     return None if token is None else token.subject
 
@@ -73,7 +73,7 @@ async def live(request: web.Request) -> web.WebSocketResponse:
 
 
 def make_app() -> web.Application:
-    """Return the app as the environment configures it."""
+    """Return the app, configured by the environment."""
     provider = providers.oidc(
         os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
         audience=os.environ.get("OIDC_AUDIENCE", "api"),

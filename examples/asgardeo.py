@@ -1,12 +1,12 @@
 """Verify a JWT access token of an Asgardeo organization.
 
-Shows asyncio, and ``claim_values``: here only tokens that act for a user are accepted.
+Shows asyncio, and ``claim_values``: only tokens that act for a user are accepted.
 
     export ASGARDEO_ORGANIZATION=my-org ASGARDEO_AUDIENCE=your-client-id
     python examples/asgardeo.py < token.txt     # or the token as first argument
 
-Settings: ASGARDEO_ORGANIZATION and ASGARDEO_AUDIENCE. An application gets opaque tokens until you
-set it to JWT.
+Settings: ASGARDEO_ORGANIZATION and ASGARDEO_AUDIENCE. Set the application's access token type to
+JWT; by default it gets opaque tokens.
 Exit status: 0 verified, 1 refused, 3 keys unavailable.
 """
 
@@ -20,7 +20,7 @@ from jwks_client import AsyncJWKSClient, KeysUnavailableError, TokenError, provi
 
 
 async def verify(token: str) -> int:
-    """Verify one token and print whose it is."""
+    """Verify one token and print its user."""
     provider = providers.asgardeo(
         os.environ.get("ASGARDEO_ORGANIZATION", "my-org"),
         audience=os.environ.get("ASGARDEO_AUDIENCE", "your-client-id"),

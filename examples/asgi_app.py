@@ -1,10 +1,10 @@
-"""Protect an ASGI app with a middleware: two lines, whatever the app is made with.
+"""Protect an ASGI app with a middleware, in two lines that work for every framework.
 
-Shows a plain app that needs no framework. What reaches it has a verified token; everything else is
-answered by the middleware: 401, 400, 403 for a scope that `require` misses, 503 while the
-provider's keys are unavailable. Keys are loaded at the start, however long the provider is away.
-/health and /ready are open to all: the first for a liveness probe, the second for a readiness
-probe, which answers 503 until the keys are loaded.
+Shows a plain app without a framework. Only requests with a valid token reach it; the middleware
+answers all others: 400, 401, 403 if `require` finds that a scope is missing, 503 while the
+provider's keys are unavailable. Keys are loaded at the start, with retries while the provider is
+down. /health and /ready need no token: the first is for a liveness probe, the second for a
+readiness probe, and answers 503 until the keys are loaded.
 
     pip install "jwks-client-sdk[cli]"       # brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -33,7 +33,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
 class App:
-    """The app: ``/health`` and ``/ready`` for everybody, the rest needs ``orders:read``."""
+    """The app: ``/health`` and ``/ready`` are public, the rest needs ``orders:read``."""
 
     def __init__(self, client: AsyncJWKSClient) -> None:
         self._client = client
@@ -65,7 +65,7 @@ async def answer(send: Send, status: int, content: object) -> None:
 
 
 def make_app() -> JWKSMiddleware:
-    """Make the app as the environment configures it; also for ``uvicorn --factory``."""
+    """Return the app, configured by the environment; also for ``uvicorn --factory``."""
     provider = providers.oidc(
         os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
         audience=os.environ.get("OIDC_AUDIENCE", "api"),

@@ -1,7 +1,7 @@
-"""Protect an HTTP API with no framework: a plain ASGI app under uvicorn.
+"""Protect an HTTP API without a framework: a plain ASGI app under uvicorn.
 
-Shows what a service needs around ``verify``: one client that lives as long as the service, key sets
-loaded in the background at the start, each error answered with its status, and pages for probes.
+Shows what a service needs around ``verify``: one client for the life of the service, key sets that
+are loaded in the background at the start, the right status for each error, and paths for probes.
 
     pip install "jwks-client-sdk[cli]"       # brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -32,7 +32,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
 class Service:
-    """The app: ``/health`` and ``/ready`` are open to all, the rest needs ``orders:read``."""
+    """The app: ``/health`` and ``/ready`` are public, the rest needs ``orders:read``."""
 
     def __init__(self, client: AsyncJWKSClient) -> None:
         self._client = client
@@ -68,25 +68,25 @@ class Service:
         while not self._client.ready:
             try:
                 await self._client.warm_up()
-            except JWKSError as error:  # the provider may be away at the start
+            except JWKSError as error:  # the provider may be down at the start
                 print(f"keys not loaded yet: {error}", file=sys.stderr)
                 await asyncio.sleep(error.retry_after or 1)
 
 
 def bearer(scope: Message) -> str:
-    """The token of the Authorization header (RFC 6750)."""
+    """Return the token of the Authorization header (RFC 6750)."""
     found = [value for name, value in scope["headers"] if name == b"authorization"]
     credentials: str = found[0].decode("latin-1") if found else ""
     scheme, _, token = credentials.partition(" ")
     if scheme.lower() != "bearer":
         raise CredentialsError("missing_credentials", "there is no bearer token")
     if len(found) > 1 or not token or " " in token:
-        raise CredentialsError("invalid_request", "the credentials cannot be read")
+        raise CredentialsError("invalid_request", "the credentials are malformed")
     return token
 
 
 def headers_for(error: JWKSError) -> dict[str, str]:
-    """What goes with the status of an error."""
+    """Return the headers for the answer to an error."""
     match error:
         case TokenError():
             return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
@@ -112,7 +112,7 @@ async def answer(
 
 
 def make_app() -> Service:
-    """The app as the environment configures it; also for ``uvicorn --factory``."""
+    """Return the app, configured by the environment; also for ``uvicorn --factory``."""
     provider = providers.oidc(
         os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
         audience=os.environ.get("OIDC_AUDIENCE", "api"),

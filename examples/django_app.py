@@ -1,7 +1,7 @@
 """Protect a Django site: the native middleware, and `requires` on views.
 
-A site in one file. In a project the settings stand in ``settings.py`` and the client in a module of
-its own; the three that matter are MIDDLEWARE, JWKS_CLIENT and JWKS_OPTIONS.
+A site in one file. In a project the settings are in ``settings.py`` and the client in a separate
+module. The relevant settings are MIDDLEWARE, JWKS_CLIENT and JWKS_OPTIONS.
 
     pip install "jwks-client-sdk[django]" uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -34,7 +34,7 @@ def health(_request: HttpRequest) -> JsonResponse:
 
 
 async def ready(_request: HttpRequest) -> JsonResponse:
-    """Answer a readiness probe: 503 until the keys are loaded, which each probe tries."""
+    """Answer a readiness probe: try to load the keys, and answer 503 until they are loaded."""
     if not client.ready:
         with contextlib.suppress(KeysUnavailableError):
             await client.warm_up(timeout=1)
@@ -48,7 +48,7 @@ async def me(request: HttpRequest) -> JsonResponse:
 
 @requires("orders:read")
 class Orders(View):
-    """Orders: one scope to read, another to write."""
+    """Orders, with different scopes for reading and writing."""
 
     async def get(self, request: HttpRequest) -> JsonResponse:
         """List the orders."""
@@ -69,7 +69,7 @@ urlpatterns = [
 
 
 def make_app() -> ASGIHandler:
-    """Configure the site as the environment says."""
+    """Return the site, configured by the environment."""
     global client  # noqa: PLW0603 (in a project: a module of its own, project/auth.py)
     client = AsyncJWKSClient(
         providers.oidc(

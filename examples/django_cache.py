@@ -1,8 +1,8 @@
-"""A Django project whose processes share key sets through the cache that it has already.
+"""A Django project whose processes share key sets through Django's cache.
 
 The cache must be one that processes share, such as Redis or memcached. A process that starts while
-the provider is down goes on with the stored keys. Whoever can write to a cache that unpickles can
-run code in the project, whatever is stored there: give the cache a password.
+the provider is down uses the stored keys. Anyone who can write to a cache that unpickles can run
+code in the project, so protect the cache with a password.
 
     pip install "jwks-client-sdk[redis]" django
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -23,7 +23,7 @@ PLACEHOLDER = "not a secret: at least 32 bytes from a vault"
 
 
 def make_app() -> Any:
-    """The project as a WSGI app, as the environment configures it."""
+    """Return the project as a WSGI app, configured by the environment."""
     from django.conf import settings
     from django.core.cache import cache
     from django.core.wsgi import get_wsgi_application

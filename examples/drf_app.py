@@ -1,7 +1,7 @@
-"""Protect a REST API of Django: users from tokens, a scope for each view, staff by a scope.
+"""Protect a Django REST API: users from tokens, a scope for each view, staff by a scope.
 
-An API in one file. In a project the settings stand in ``settings.py`` and the client in a module of
-its own.
+An API in one file. In a project the settings are in ``settings.py`` and the client in a separate
+module.
 
     pip install "jwks-client-sdk[drf]" uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -37,7 +37,7 @@ REST_FRAMEWORK = {
 
 
 class StaffAuthentication(JWKSAuthentication):
-    """Tokens with the scope ``admin`` are of staff."""
+    """Treats users whose tokens have the scope ``admin`` as staff."""
 
     def user_of(self, token: VerifiedToken) -> TokenUser:
         """Return the user of a token."""
@@ -45,7 +45,7 @@ class StaffAuthentication(JWKSAuthentication):
 
 
 def urls() -> list[Any]:
-    """Return the views, which the framework can only define once it is configured."""
+    """Return the views; the framework must be configured before they are defined."""
     from rest_framework.permissions import AllowAny, IsAdminUser
     from rest_framework.response import Response
     from rest_framework.views import APIView
@@ -57,7 +57,7 @@ def urls() -> list[Any]:
         def get(self, _request: Any) -> Response:
             return Response({"status": "ok"})
 
-    class Ready(Health):  # 503 until the keys are loaded, which each probe tries
+    class Ready(Health):  # tries to load the keys, and answers 503 until they are loaded
         def get(self, _request: Any) -> Response:
             if not client.ready:
                 with contextlib.suppress(KeysUnavailableError):
@@ -85,7 +85,7 @@ def urls() -> list[Any]:
 
 
 def make_app() -> ASGIHandler:
-    """Configure the API as the environment says."""
+    """Return the API, configured by the environment."""
     global client  # noqa: PLW0603 (in a project: a module of its own, project/auth.py)
     client = JWKSClient(
         providers.oidc(

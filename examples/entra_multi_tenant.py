@@ -1,13 +1,13 @@
 """Verify access tokens that several Entra ID tenants issue for one application.
 
-Shows an issuer that differs in one place: all tenants share one key set, so an allow-list decides
-which of them are yours. It is checked against the token's ``tid``, its ``iss`` and its key.
+Shows an issuer with a placeholder. All tenants share one key set, so an allow-list decides which of
+them are accepted. The token's ``tid``, its ``iss`` and its key must all belong to that tenant.
 
     export ENTRA_AUDIENCE=your-client-id
     export ENTRA_TENANTS="11111111-2222-4333-8444-555555555555 …"      # tenant ids
     python examples/entra_multi_tenant.py < token.txt     # or the token as first argument
 
-Settings: ENTRA_AUDIENCE and ENTRA_TENANTS. Your API must ask for version 2.0 tokens
+Settings: ENTRA_AUDIENCE and ENTRA_TENANTS. Your API must request version 2.0 tokens
 (``requestedAccessTokenVersion: 2`` in its manifest).
 Exit status: 0 verified, 1 refused, 3 keys unavailable.
 """
@@ -24,9 +24,9 @@ TENANT = "11111111-2222-4333-8444-555555555555"
 
 
 async def verify(token: str) -> int:
-    """Verify one token and print whose it is."""
-    # For tenants that sign up while this runs, give a function instead of the ids: it is asked for
-    # each token, accepts a tenant by returning True, and should look no further than memory.
+    """Verify one token and print its user."""
+    # If tenants sign up while this runs, give a function instead of the ids. It is called for each
+    # token, accepts a tenant by returning True, and must be fast, so it should only read memory.
     provider = providers.entra_multi_tenant(
         audience=os.environ.get("ENTRA_AUDIENCE", "your-client-id"),
         allowed_tenants=os.environ.get("ENTRA_TENANTS", TENANT).split(),

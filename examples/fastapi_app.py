@@ -1,8 +1,8 @@
-"""Protect a FastAPI app by a dependency: nothing is installed in it, and /docs knows of the token.
+"""Protect a FastAPI app by a dependency, without a middleware; /docs has a field for the token.
 
-Shows a scope that a route asks for, claims as a type, a WebSocket and the client's own start and
-end. A request without what its route asks for is answered 401, 400, 403 or 503. /health is for a
-liveness probe; /ready answers a readiness probe 503 until the keys are loaded.
+Shows a route that requires a scope, claims as a type, a WebSocket, and how the client starts and
+ends with the app. Refused requests are answered with 400, 401, 403 or 503. /health is for a
+liveness probe; /ready is for a readiness probe, and answers 503 until the keys are loaded.
 
     pip install "jwks-client-sdk[fastapi,cli]"       # cli brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -29,14 +29,14 @@ from jwks_client.integrations.fastapi import JWKSAuth
 
 @dataclass
 class User:
-    """The claims that this app wants to see."""
+    """The claims that this app reads."""
 
     sub: str
     name: str | None = None
 
 
 async def load(client: AsyncJWKSClient) -> None:
-    """Load the keys, and try until they are loaded: the provider may be away at the start."""
+    """Load the keys, and retry until they are loaded: the provider may be down at the start."""
     while not client.ready:
         try:
             await client.warm_up()
@@ -46,7 +46,7 @@ async def load(client: AsyncJWKSClient) -> None:
 
 
 def make_app() -> FastAPI:
-    """The app as the environment configures it; also for ``uvicorn --factory``."""
+    """Return the app, configured by the environment; also for ``uvicorn --factory``."""
     issuer = os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400")
     client = AsyncJWKSClient(
         providers.oidc(issuer, audience=os.environ.get("OIDC_AUDIENCE", "api"))

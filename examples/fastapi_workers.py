@@ -1,7 +1,8 @@
-"""Four workers of a FastAPI app that share one fetch of the keys, through Redis.
+"""Four workers of a FastAPI app share one fetch of the keys, through Redis.
 
-A worker that is restarted while the provider is down goes on with the stored keys. The secret seals
-what is stored: whoever can write to Redis, but does not know it, cannot plant a key.
+A worker that is restarted while the provider is down uses the stored keys. The secret seals the
+stored records: an attacker who can write to Redis, but does not know the secret, cannot plant a
+key.
 
     pip install "jwks-client-sdk[fastapi,redis,cli]"     # cli brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -10,8 +11,8 @@ what is stored: whoever can write to Redis, but does not know it, cannot plant a
     curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/orders
 
 Settings: OIDC_ISSUER, OIDC_AUDIENCE, REDIS_URL, JWKS_STORE_SECRET and PORT (0: any free one). As it
-stands it works with the provider that ``jwks-client serve`` runs on this machine, with or without a
-Redis server: a store can only help.
+stands it works with the provider that ``jwks-client serve`` runs on this machine. It also works
+without a Redis server: each worker then fetches for itself.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ PLACEHOLDER = "not a secret: at least 32 bytes from a vault"
 
 
 async def load(client: AsyncJWKSClient) -> None:
-    """Load the keys, and try until they are loaded: the provider may be away at the start."""
+    """Load the keys, and retry until they are loaded: the provider may be down at the start."""
     while not client.ready:
         try:
             await client.warm_up()
@@ -41,7 +42,7 @@ async def load(client: AsyncJWKSClient) -> None:
 
 
 def make_app() -> FastAPI:
-    """The app of one worker, as the environment configures it."""
+    """Return the app of one worker, configured by the environment."""
     issuer = os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400")
     store = stores.RedisStore(
         os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"),
@@ -89,7 +90,7 @@ def main() -> int:
             factory=True,
             app_dir=str(Path(__file__).parent),
             workers=4,
-            timeout_worker_healthcheck=30,  # from uvicorn 0.37 on; else a slow start is killed
+            timeout_worker_healthcheck=30,  # uvicorn 0.37 and later would kill a slow start
             host="127.0.0.1",
             port=int(os.environ.get("PORT", "8000")),
         )

@@ -1,6 +1,6 @@
 """Verify a token of any provider whose key-set URL you know.
 
-Shows that nothing is guessed: you say issuer, audience and algorithms, and the token must agree.
+Shows explicit settings: you name issuer, audience and algorithms, and the token must match them.
 As it stands it works with the provider that ``jwks-client serve`` runs on this machine.
 
     export JWKS_URL=https://… TOKEN_ISSUER=https://… TOKEN_AUDIENCE=… TOKEN_ALGORITHMS=RS256,ES256

@@ -1,8 +1,8 @@
 """Protect a gRPC server: an interceptor for all methods, scopes for some of them.
 
-Shows open methods for probes, one that any caller may call, one that requires a scope, and a
-stream. The messages are JSON, so that the example needs no generated code; the interceptor never
-reads them.
+Shows methods for probes that need no token, a method for every authenticated caller, one that
+requires a scope, and a stream. The messages are JSON, so that the example needs no generated code;
+the interceptor never reads them.
 
     pip install "jwks-client-sdk[grpc]"
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -35,7 +35,7 @@ def caller() -> str | None:
 
 
 async def load(client: AsyncJWKSClient) -> None:
-    """Load the keys, and try until they are loaded: the provider may be away at the start."""
+    """Load the keys, and retry until they are loaded: the provider may be down at the start."""
     while not client.ready:
         try:
             await client.warm_up()

@@ -1,12 +1,13 @@
-"""Verify a session token of Hanko Cloud or of a Hanko backend of your own.
+"""Verify a session token of Hanko Cloud or of a self-hosted Hanko backend.
 
-Shows claims that are objects, and a check of the application's own: the e-mail must be verified.
+Shows claims that are objects, and a custom check: the e-mail address must be verified.
 
     export HANKO_API_URL=https://….hanko.io HANKO_AUDIENCE=https://app.example.com
     python examples/hanko.py < token.txt     # or the token as first argument
 
 Settings: HANKO_API_URL; HANKO_AUDIENCE, which is the App URL in Hanko Cloud; and HANKO_ISSUER if
-you configured one. That a session was ended is not in the token: ask /sessions/validate for that.
+you configured one. The token does not show whether its session has ended: call /sessions/validate
+for that.
 Exit status: 0 verified, 1 refused, 3 keys unavailable.
 """
 
@@ -27,7 +28,7 @@ def has_verified_email(token: VerifiedToken) -> bool:
 
 
 def main() -> int:
-    """Verify one token and print whose session it is."""
+    """Verify one token and print its user."""
     provider = providers.hanko(
         os.environ.get("HANKO_API_URL", API_URL),
         audience=os.environ.get("HANKO_AUDIENCE", "https://app.example.com"),

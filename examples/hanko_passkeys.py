@@ -1,7 +1,8 @@
-"""Verify what Hanko's passkey server answers when a user has just used a passkey.
+"""Verify the token that Hanko's passkey server returns after a user has used a passkey.
 
-Shows a token that comes in a JSON body, has no issuer, and is good for one minute here. Exchange it
-for a session of your own, once: it has no jti, so remember the tokens that you have taken.
+Shows a token that arrives in a JSON body, has no issuer, and is accepted for one minute here.
+Exchange it once for a session of your application. It has no jti, so remember the tokens that you
+have accepted.
 
     export HANKO_TENANT_ID=… HANKO_RELYING_PARTY_ID=example.com
     python examples/hanko_passkeys.py < answer.json     # {"token": "…"}, or the token itself
@@ -22,7 +23,7 @@ TENANT = "00000000-0000-4000-8000-000000000000"
 
 
 def token_in(body: str) -> str:
-    """The token of a JSON body, or the body itself where it is no JSON."""
+    """Return the token in a JSON body, or the body itself if it is not JSON."""
     try:
         return str(json.loads(body)["token"])
     except (ValueError, KeyError, TypeError):

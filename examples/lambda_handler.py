@@ -1,8 +1,8 @@
 """Protect an AWS Lambda function behind an API Gateway (HTTP API, payload version 2.0).
 
-Shows a client for processes that are frozen between calls: no background work, keys kept for as
-long as Lambda keeps the process. The function is called with a good token only, and a refusal has
-the status, the headers and the body that a server would send.
+Shows a client for processes that are frozen between calls: no background work, and keys that are
+kept as long as Lambda keeps the process. The function only runs with a valid token, and a refusal
+has the same status, headers and body as from a server.
 
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…     # handler: lambda_handler.handle
     python examples/lambda_handler.py < token.txt     # calls it; or the token as first argument
@@ -27,14 +27,14 @@ from jwks_client.integrations import Guard, UnverifiedRequest
 
 
 def request_of(event: dict[str, Any]) -> UnverifiedRequest:
-    """What an event says of its request; the gateway has joined headers that came twice."""
+    """Return the request of an event; the gateway has joined repeated headers."""
     method = event["requestContext"]["http"]["method"]
     return UnverifiedRequest.from_pairs(method, event["headers"].items())
 
 
 @functools.cache
 def protected() -> tuple[Guard[JWKSClient], Callable[..., dict[str, Any]]]:
-    """The function and its guard, made once for as long as Lambda keeps this process."""
+    """Return the function and its guard, which are made once per process."""
     provider = providers.oidc(
         os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
         audience=os.environ.get("OIDC_AUDIENCE", "api"),
@@ -52,7 +52,7 @@ def protected() -> tuple[Guard[JWKSClient], Callable[..., dict[str, Any]]]:
 
 
 def handle(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """What Lambda calls."""
+    """Handle one event; Lambda calls this."""
     guard, orders = protected()
     try:
         return orders(event, context)
@@ -66,7 +66,7 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Call it as the gateway would, with one token."""
+    """Call the handler like the gateway, with one token."""
     token = (sys.argv[1] if len(sys.argv) > 1 else sys.stdin.readline()).strip()
     event = {
         "rawPath": "/orders",

@@ -1,6 +1,7 @@
-"""Protect a Litestar app: a plugin for all of it, guards for what routes require.
+"""Protect a Litestar app: a plugin for the whole app, guards for routes.
 
-Shows open routes for probes, guards, a WebSocket, and an OpenAPI document that names the provider.
+Shows public routes for probes, guards, a WebSocket, and an OpenAPI document that names the
+provider.
 The keys are loaded when the app starts, and the client is closed when it ends.
 
     pip install "jwks-client-sdk[litestar,cli]"       # cli brings uvicorn
@@ -64,7 +65,7 @@ async def live(socket: WebSocket[Any, Any, Any]) -> None:
 
 
 def make_app() -> Litestar:
-    """Return the app as the environment configures it; also for ``uvicorn --factory``."""
+    """Return the app, configured by the environment; also for ``uvicorn --factory``."""
     issuer = os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400")
     provider = providers.oidc(issuer, audience=os.environ.get("OIDC_AUDIENCE", "api"))
     client = AsyncJWKSClient(provider)

@@ -1,16 +1,16 @@
-"""Protect an MCP server: clients are led from the first 401 to where they get a token.
+"""Protect an MCP server; from a 401, clients discover where to get a token.
 
-The server is the MCP SDK's, and `JWKSTokenVerifier` verifies its tokens. The challenge of a 401
+The server uses the MCP SDK, and `JWKSTokenVerifier` verifies its tokens. The challenge of a 401
 names the protected resource's metadata (RFC 9728), which names the authorization servers. A token
-without the scope is a 403. `JWKSMiddleware` around the server answers 503 when keys are
-unavailable, which the SDK cannot say: its clients would be logged out by an outage.
+without the scope is answered with 403. `JWKSMiddleware` around the server answers 503 when keys are
+unavailable. The SDK alone cannot do that, so an outage would log its clients out.
 
     pip install "jwks-client-sdk[mcp]"
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
     python examples/mcp_server.py
 
 Settings: OIDC_ISSUER; OIDC_AUDIENCE, which in production should be the resource itself (RFC 8707),
-so that no token of another API is accepted; MCP_RESOURCE, the URL by which clients know this
+so that tokens of other APIs are refused; MCP_RESOURCE, the URL under which clients reach this
 server; and PORT (0: any free one). As it stands it works with the provider that
 ``jwks-client serve`` runs on this machine. The token comes with each request.
 """
@@ -32,13 +32,13 @@ SCOPES = ["tools:run"]
 
 
 def whoami() -> str:
-    """Say who is asking."""
+    """Return the caller's subject."""
     token = current_token()
     return f"you are {token.subject if token else None}"
 
 
 def make_app() -> JWKSMiddleware:
-    """Make the server as the environment configures it; also for ``uvicorn --factory``."""
+    """Return the server, configured by the environment; also for ``uvicorn --factory``."""
     issuer = os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400")
     resource = os.environ.get("MCP_RESOURCE", "http://127.0.0.1:8000/mcp")
     client = AsyncJWKSClient(

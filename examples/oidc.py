@@ -1,12 +1,12 @@
 """Verify a token of any provider that publishes its metadata below its issuer.
 
-Shows discovery (OpenID Connect, else RFC 8414), claims as a type of your own, and the client's log.
+Shows discovery (OpenID Connect, or RFC 8414), claims as a custom type, and the client's log.
 As it stands it works with the provider that ``jwks-client serve`` runs on this machine.
 
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
     python examples/oidc.py < token.txt     # or the token as first argument
 
-Settings: OIDC_ISSUER, exactly as it stands in the tokens, and OIDC_AUDIENCE.
+Settings: OIDC_ISSUER, exactly as in the tokens, and OIDC_AUDIENCE.
 Exit status: 0 verified, 1 refused, 3 keys unavailable.
 """
 
@@ -23,14 +23,14 @@ from jwks_client import AsyncJWKSClient, KeysUnavailableError, TokenError, event
 
 @dataclass
 class Claims:
-    """What this application reads of a token; a token without ``sub`` is refused by it."""
+    """The claims that this application reads; a token without ``sub`` is refused."""
 
     sub: str
     scope: str = ""
 
 
 async def verify(token: str) -> int:
-    """Verify one token and print what this application reads of it."""
+    """Verify one token and print its claims."""
     provider = providers.oidc(
         os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
         audience=os.environ.get("OIDC_AUDIENCE", "api"),

@@ -1,12 +1,12 @@
-"""Verify a Prelude token: a session's, or one that a user got by a step-up.
+"""Verify a Prelude token: a session token, or a step-up token.
 
-Shows asyncio, and two kinds of token on one client, each with a key set of its own:
-``token.provider`` says which kind it was.
+Shows asyncio, and two kinds of token on one client, each with its own key set. ``token.provider``
+says which kind a token is.
 
     export PRELUDE_APP_ID=…                    # or PRELUDE_DOMAIN=auth.example.com
     python examples/prelude.py < token.txt     # or the token as first argument
 
-Settings: PRELUDE_APP_ID, or PRELUDE_DOMAIN if your application has a domain of its own.
+Settings: PRELUDE_APP_ID, or PRELUDE_DOMAIN if your application has a custom domain.
 Exit status: 0 verified, 1 refused, 3 keys unavailable.
 """
 
@@ -20,7 +20,7 @@ from jwks_client import AsyncJWKSClient, KeysUnavailableError, TokenError, provi
 
 
 async def verify(token: str) -> int:
-    """Verify one token and print whose it is, and what it grants."""
+    """Verify one token and print its user, and what it grants."""
     domain = os.environ.get("PRELUDE_DOMAIN")
     app_id = None if domain else os.environ.get("PRELUDE_APP_ID", "app1")
     sessions = providers.prelude(app_id, domain=domain)

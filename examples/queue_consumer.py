@@ -1,15 +1,15 @@
-"""Consume messages in asyncio with `requires`: the function sees good messages only.
+"""Consume messages in asyncio with `requires`: the function only gets messages with a valid token.
 
-Shows a decorated consumer. It says where a message has its token, and what that must have; what is
-lacking is raised, and the loop around it tells the broker. queue_worker.py is the same in threads,
-and without the decorator.
+Shows a decorated consumer. The decorator names where a message contains its token, and the scope
+that the token must have. It raises an error for other messages, and the loop answers the broker.
+queue_worker.py does the same in threads, without the decorator.
 
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
     python examples/queue_consumer.py < messages.jsonl     # each {"token": "…", "order": "…"}
 
-Standard input stands for the queue, and a printed line for what the broker is told. As it stands it
-works with the provider that ``jwks-client serve`` runs on this machine, and tokens of the scope
-orders:write.
+Standard input represents the queue, and each printed line is the answer to the broker. As it stands
+it works with the provider that ``jwks-client serve`` runs on this machine, and tokens with the
+scope orders:write.
 Settings: OIDC_ISSUER and OIDC_AUDIENCE.
 """
 
@@ -28,7 +28,7 @@ from jwks_client.decorators import requires
 
 
 def make_consumer(client: AsyncJWKSClient) -> Callable[[Any], Awaitable[str]]:
-    """What does the work, for messages whose sender may order."""
+    """Return the function that handles messages from senders with the scope."""
 
     @requires("orders:write", client=client, token=lambda message: message["token"])
     async def consume(message: dict[str, str]) -> str:
@@ -38,20 +38,20 @@ def make_consumer(client: AsyncJWKSClient) -> Callable[[Any], Awaitable[str]]:
     return consume
 
 
-async def told(consume: Callable[[Any], Awaitable[str]], line: str) -> str:
-    """What the broker is told of one message."""
+async def answer_for(consume: Callable[[Any], Awaitable[str]], line: str) -> str:
+    """Handle one message, and return the answer to the broker."""
     try:
         return f"ack: {await consume(json.loads(line))}"
-    except KeysUnavailableError as error:  # nobody can know yet: later
+    except KeysUnavailableError as error:  # no verdict yet: try again later
         return f"requeue in {error.retry_after or 1:.0f} s: {error.code}"
-    except JWKSError as error:  # it will never be better
+    except JWKSError as error:  # retrying cannot help
         return f"reject: {error.code}"
     except (ValueError, KeyError):
         return "reject: not a message for this queue"
 
 
 async def run() -> None:
-    """Consume every message there is."""
+    """Consume all messages."""
     provider = providers.oidc(
         os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
         audience=os.environ.get("OIDC_AUDIENCE", "api"),
@@ -59,7 +59,7 @@ async def run() -> None:
     async with AsyncJWKSClient(provider) as client:
         consume = make_consumer(client)
         for line in sys.stdin:
-            print(await told(consume, line), flush=True)
+            print(await answer_for(consume, line), flush=True)
 
 
 def main() -> int:

@@ -1,16 +1,17 @@
-"""Handle messages whose senders prove themselves by a token: ack, requeue or reject each.
+"""Handle messages that contain their sender's token: acknowledge, requeue or reject each one.
 
-Shows how a consumer reads the errors. A token that is refused will never be better: reject it, to
-the dead letters. Keys that cannot be had say nothing about the token: requeue it for later. What
-is requeued until its token has expired is rejected then, so nothing goes round for ever.
+Shows how a consumer interprets the errors. If the token is refused, retrying cannot help: reject
+the message to the dead-letter queue. If keys are unavailable, there is no verdict on the token:
+requeue the message. Once its token has expired, the message is rejected, so none is requeued
+forever.
 
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
     python examples/queue_worker.py < messages.jsonl     # {"token": "…", "order": "…"} in each line
 
-Standard input stands for the queue, and a printed line for what the broker is told. As it stands it
-works with the provider that ``jwks-client serve`` runs on this machine, and tokens of the scope
-orders:write. A message that waits for long needs a token that lives for long, or verify it where it
-is enqueued.
+Standard input represents the queue, and each printed line is the answer to the broker. As it stands
+it works with the provider that ``jwks-client serve`` runs on this machine, and tokens with the
+scope orders:write. If messages wait for a long time, use tokens with a long lifetime, or verify the
+token before the message is enqueued.
 Settings: OIDC_ISSUER and OIDC_AUDIENCE.
 """
 
@@ -30,7 +31,7 @@ from jwks_client import (
 
 
 def handle(client: JWKSClient, message: str) -> str:
-    """Do what one message asks for, and say what the broker is to be told."""
+    """Handle one message, and return the answer to the broker."""
     try:
         job = json.loads(message)
         token, order = job["token"], job["order"]
@@ -46,12 +47,12 @@ def handle(client: JWKSClient, message: str) -> str:
 
 
 def main() -> int:
-    """Handle every message there is."""
+    """Handle all messages."""
     provider = providers.oidc(
         os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
         audience=os.environ.get("OIDC_AUDIENCE", "api"),
     )
-    with JWKSClient(provider) as client:  # one for the whole worker, whatever threads it has
+    with JWKSClient(provider) as client:  # one for the whole worker; threads can share it
         for message in sys.stdin:
             print(handle(client, message), flush=True)
     return 0

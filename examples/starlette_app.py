@@ -1,7 +1,7 @@
-"""Protect a Starlette app: a middleware for all of it, `requires` for what a route asks.
+"""Protect a Starlette app: a middleware for the whole app, `requires` for routes.
 
-Shows open paths for probes, a sync and an async route, a class-based endpoint and a WebSocket. The
-middleware loads the keys at the start and closes the client at the end.
+Shows public paths for probes, a sync and an async route, a class-based endpoint and a WebSocket.
+The middleware loads the keys at the start and closes the client at the end.
 
     pip install "jwks-client-sdk[starlette,cli]"       # cli brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -30,7 +30,7 @@ from jwks_client.decorators import requires
 
 
 def subject() -> str | None:
-    """Whose token it is; deep inside an app this needs no request."""
+    """Return the caller's subject, without passing the request along."""
     token = current_token()
     return None if token is None else token.subject
 
@@ -47,34 +47,34 @@ async def ready(request: Request) -> JSONResponse:
 
 
 def me(_: Request) -> JSONResponse:
-    """Answer whoever has a token, in Starlette's thread pool."""
+    """Answer every caller with a valid token, in Starlette's thread pool."""
     return JSONResponse({"sub": subject()})
 
 
 class Orders(HTTPEndpoint):
-    """Each method asks for its own scope."""
+    """Orders, with a different requirement for each method."""
 
     @requires("orders:read")
     async def get(self, _: Request) -> JSONResponse:
-        """Tell the orders."""
+        """Show the caller's orders."""
         return JSONResponse({"orders of": subject()})
 
     @requires("orders:write", claims={"email_verified": True})
     async def post(self, _: Request) -> JSONResponse:
-        """Take an order of somebody whose address is known."""
+        """Accept an order from a caller whose address is verified."""
         return JSONResponse({"ordered by": subject()}, status_code=201)
 
 
 @requires("orders:read")
 async def live(websocket: WebSocket) -> None:
-    """Tell the orders as they come."""
+    """Send the orders as they arrive."""
     await websocket.accept()
     await websocket.send_json({"orders of": subject()})
     await websocket.close()
 
 
 def make_app() -> Starlette:
-    """The app as the environment configures it; also for ``uvicorn --factory``."""
+    """Return the app, configured by the environment; also for ``uvicorn --factory``."""
     provider = providers.oidc(
         os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
         audience=os.environ.get("OIDC_AUDIENCE", "api"),

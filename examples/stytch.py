@@ -1,6 +1,6 @@
 """Verify a session JWT of a Stytch consumer project.
 
-Shows the whole of the main job: name the provider, verify, and answer each outcome.
+Shows the whole task: name the provider, verify the token, and handle each outcome.
 
     export STYTCH_PROJECT_ID=project-live-…   # from the Stytch dashboard
     python examples/stytch.py < token.txt     # or the token as first argument
@@ -21,7 +21,7 @@ SESSION = "https://stytch.com/session"
 
 
 def main() -> int:
-    """Verify one token and print whose session it is."""
+    """Verify one token and print its user."""
     provider = providers.stytch(
         os.environ.get("STYTCH_PROJECT_ID", PROJECT),
         project_domain=os.environ.get("STYTCH_PROJECT_DOMAIN"),

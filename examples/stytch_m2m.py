@@ -1,12 +1,12 @@
-"""Verify an access token of a Stytch machine, and ask it for a scope.
+"""Verify an access token of a Stytch machine, and require a scope.
 
-Shows the difference between a token that is refused (401) and a good one that may not (403).
+Shows the difference between a refused token (401) and a valid token without the scope (403).
 
     export STYTCH_PROJECT_ID=project-live-… STYTCH_SCOPE=read:users
     python examples/stytch_m2m.py < token.txt     # or the token as first argument
 
-Settings: STYTCH_PROJECT_ID and STYTCH_SCOPE. Scopes are compared whole: a machine that holds
-``read:*`` does not hold ``read:users`` here.
+Settings: STYTCH_PROJECT_ID and STYTCH_SCOPE. Wildcards are not expanded: a machine with the scope
+``read:*`` does not have ``read:users`` here.
 Exit status: 0 verified, 1 refused, 3 keys unavailable.
 """
 
@@ -27,7 +27,7 @@ PROJECT = "project-test-00000000-0000-4000-8000-000000000000"
 
 
 def main() -> int:
-    """Verify one token, require its scope, and print which machine it is."""
+    """Verify one token, require the scope, and print the machine."""
     provider = providers.stytch_m2m(os.environ.get("STYTCH_PROJECT_ID", PROJECT))
     scope = os.environ.get("STYTCH_SCOPE", "read:users")
     token = (sys.argv[1] if len(sys.argv) > 1 else sys.stdin.readline()).strip()

@@ -1,8 +1,9 @@
 """Serve tenants that sign up and leave while the service runs; their providers are in SQLite.
 
-Shows ``resolve`` beside a provider that is named in the code. The operators' own provider signs
-the tokens that may change the table; each tenant's tokens are verified with the keys that its row
-names. ``forget`` makes a change count at once here; other processes see it within ``resolve_ttl``.
+Shows ``resolve`` together with a configured provider. Operators, whose tokens come from the
+configured provider, may change the table. A tenant's tokens are verified with the keys that its row
+names. ``forget`` makes a change effective at once in this process; other processes see it within
+``resolve_ttl``.
 
     pip install "jwks-client-sdk[cli]"       # brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…        # the operators'
@@ -43,7 +44,7 @@ LONGEST_BODY = 10_000
 
 
 class Tenants:
-    """The table of tenants. A connection for each call, since the resolver has its own threads."""
+    """The table of tenants. Each call opens a connection, because the resolver runs in threads."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -59,7 +60,7 @@ class Tenants:
             yield db
 
     def resolve(self, issuer: str) -> Provider | None:
-        """The provider of an issuer; it is compared as it is, byte by byte."""
+        """Return the provider of an issuer, which is compared byte by byte."""
         with self._open() as db:
             row = db.execute(
                 "SELECT audience, jwks_url FROM tenants WHERE issuer = ?", (issuer,)
@@ -67,15 +68,15 @@ class Tenants:
         return None if row is None else self._provider(issuer, *row)
 
     def put(self, issuer: str, audience: str, jwks_url: str) -> None:
-        """Add or change a tenant. ConfigurationError if no provider can be made of it."""
+        """Add or change a tenant. Raises ConfigurationError if the values are invalid."""
         if not issuer.startswith(("https://", "http://127.0.0.1:")):
-            raise ConfigurationError("issuer", "takes an https URL")
+            raise ConfigurationError("issuer", "must be an https URL")
         self._provider(issuer, audience, jwks_url)
         with self._open() as db:
             db.execute("REPLACE INTO tenants VALUES (?, ?, ?)", (issuer, audience, jwks_url))
 
     def remove(self, issuer: str) -> None:
-        """Remove a tenant, if it is there."""
+        """Remove a tenant, if it exists."""
         with self._open() as db:
             db.execute("DELETE FROM tenants WHERE issuer = ?", (issuer,))
 
@@ -85,7 +86,7 @@ class Tenants:
 
 
 class Service:
-    """The app: tenants are told who they are, operators change the table."""
+    """The app: shows tenants their own name, and lets operators change the table."""
 
     def __init__(self, tenants: Tenants, client: AsyncJWKSClient) -> None:
         self._tenants = tenants
@@ -108,9 +109,9 @@ class Service:
     async def _change(
         self, token: VerifiedToken, method: str, receive: Receive
     ) -> tuple[int, dict[str, str]]:
-        # A tenant signs whatever it likes, so no scope of its own makes it an operator.
+        # A tenant can sign any scope, so only the configured provider makes a caller an operator.
         if token.provider != OPERATORS:
-            return 403, {"error": "only operators change tenants"}
+            return 403, {"error": "only operators may change tenants"}
         token.require("tenants:write")
         try:
             wanted = json.loads(await body_of(receive))
@@ -122,13 +123,13 @@ class Service:
                 await asyncio.to_thread(self._tenants.put, *row)
         except (ValueError, KeyError, TypeError, ConfigurationError) as error:
             return 400, {"error": str(error)}
-        # At once, here: its keys, remembered tokens, and that it was unknown until now.
+        # Drops its keys, its remembered tokens and a remembered refusal at once in this process.
         self._client.forget(issuer)
         return 200, {"tenant": issuer}
 
 
 async def body_of(receive: Receive) -> bytes:
-    """The body of a request; ValueError if it is longer than a tenant's row can be."""
+    """Return the body of a request; raise ValueError if it is longer than any valid row."""
     body, more = b"", True
     while more:
         message = await receive()
@@ -140,7 +141,7 @@ async def body_of(receive: Receive) -> bytes:
 
 
 def make_app() -> JWKSMiddleware:
-    """The app as the environment configures it; also for ``uvicorn --factory``."""
+    """Return the app, configured by the environment; also for ``uvicorn --factory``."""
     operators = providers.oidc(
         os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),
         audience=os.environ.get("OIDC_AUDIENCE", "api"),

@@ -1,7 +1,8 @@
-"""Verify tokens of two providers with one client: people by Stytch, partners by their own provider.
+"""Verify tokens of two providers with one client: Stytch for people, another one for partners.
 
-Shows how one client serves several: a token's issuer chooses among the providers that you named,
-``token.provider`` says whose rules it met, and an outage of one is no matter to the other's tokens.
+Shows how one client serves several providers: a token's issuer selects one of the configured
+providers, ``token.provider`` names the one that accepted it, and an outage of one does not affect
+the tokens of the other.
 
     export STYTCH_PROJECT_ID=project-live-…
     export PARTNER_ISSUER=https://idp.partner.example PARTNER_AUDIENCE=…
@@ -22,7 +23,7 @@ PROJECT = "project-test-00000000-0000-4000-8000-000000000000"
 
 
 def main() -> int:
-    """Verify one token, then print whose it is and how each key set is doing."""
+    """Verify one token, then print its subject and the state of each key set."""
     people = providers.stytch(os.environ.get("STYTCH_PROJECT_ID", PROJECT), name="people")
     partners = providers.oidc(
         os.environ.get("PARTNER_ISSUER", "http://127.0.0.1:8400"),

@@ -1,8 +1,8 @@
-"""One API for two providers at once: people by Stytch, partners by their own provider.
+"""One API for two providers: Stytch for people, another one for partners.
 
-Shows one client with both, routes that accept either or only one, and pages for probes. The app is
-ready when the keys of its own people are loaded; partners may come later. A token of one provider
-never passes for the other's, and an outage of one does not affect the other.
+Shows one client with both, routes that accept either or only one, and paths for probes. The app is
+ready when the keys for people are loaded; those for partners may follow later. A token of one
+provider is never accepted as the other's, and an outage of one does not affect the other.
 
     pip install "jwks-client-sdk[fastapi,cli]"       # cli brings uvicorn
     export STYTCH_PROJECT_ID=project-live-…
@@ -11,7 +11,7 @@ never passes for the other's, and an outage of one does not affect the other.
     curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/whoami
 
 Settings: STYTCH_PROJECT_ID, PARTNER_ISSUER, PARTNER_AUDIENCE and PORT (0: any free one). As it
-stands its partners are those of the provider that ``jwks-client serve`` runs on this machine.
+stands, the partners' provider is the one that ``jwks-client serve`` runs on this machine.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ PROJECT = "project-test-00000000-0000-4000-8000-000000000000"
 
 
 async def load(client: AsyncJWKSClient) -> None:
-    """Load the keys, and try until they are loaded: the provider may be away at the start."""
+    """Load the keys, and retry until they are loaded: the provider may be down at the start."""
     while not client.ready:
         try:
             await client.warm_up()
@@ -40,7 +40,7 @@ async def load(client: AsyncJWKSClient) -> None:
 
 
 def make_app() -> FastAPI:
-    """The app as the environment configures it; also for ``uvicorn --factory``."""
+    """Return the app, configured by the environment; also for ``uvicorn --factory``."""
     people = providers.stytch(os.environ.get("STYTCH_PROJECT_ID", PROJECT), name="people")
     partners = providers.oidc(
         os.environ.get("PARTNER_ISSUER", "http://127.0.0.1:8400"),

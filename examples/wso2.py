@@ -1,14 +1,13 @@
 """Verify a JWT access token of a WSO2 Identity Server.
 
-Shows how a server with a certificate of its own is trusted: by its certificate, never by turning
-verification off.
+Shows how to trust a server's own certificate, without turning verification off.
 
     export WSO2_BASE_URL=https://is.example.com:9443 WSO2_AUDIENCE=your-client-id
     export WSO2_CA_FILE=wso2carbon.pem      # only for a certificate that is not publicly trusted
     python examples/wso2.py < token.txt     # or the token as first argument
 
-Settings: WSO2_BASE_URL, WSO2_AUDIENCE, and where they apply WSO2_TENANT, WSO2_ISSUER and
-WSO2_CA_FILE. An application gets opaque tokens until you set it to JWT.
+Settings: WSO2_BASE_URL, WSO2_AUDIENCE, and if needed WSO2_TENANT, WSO2_ISSUER and WSO2_CA_FILE. Set
+the application's access token type to JWT; by default it gets opaque tokens.
 Exit status: 0 verified, 1 refused, 3 keys unavailable.
 """
 
@@ -21,7 +20,7 @@ from jwks_client import FetchPolicy, JWKSClient, KeysUnavailableError, TokenErro
 
 
 def main() -> int:
-    """Verify one token and print on whose behalf it acts."""
+    """Verify one token and print for whom it acts."""
     provider = providers.wso2(
         os.environ.get("WSO2_BASE_URL", "https://localhost:9443"),
         audience=os.environ.get("WSO2_AUDIENCE", "your-client-id"),
@@ -39,7 +38,7 @@ def main() -> int:
         except KeysUnavailableError as error:
             print(f"503 {error}", file=sys.stderr)
             return 3
-    who = access.claims.get("aut", "subject")  # APPLICATION or APPLICATION_USER, by the release
+    who = access.claims.get("aut", "subject")  # APPLICATION or APPLICATION_USER
     print(f"{who} {access.subject}, scopes {' '.join(sorted(access.scopes))}")
     return 0
 

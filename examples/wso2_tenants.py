@@ -1,15 +1,15 @@
-"""Verify access tokens of many WSO2 tenants, which come and go while the client runs.
+"""Verify access tokens of many WSO2 tenants, which can change while the client runs.
 
-Shows ``resolve``: a token's issuer is looked up in the application's own records, and only a tenant
-that stands there is ever asked for its keys. The token chooses a row; it never names a URL.
+Shows ``resolve``: a token's issuer is looked up in the application's own records, and keys are only
+fetched for a tenant that is found there. The token selects a row; it never names a URL.
 
     export WSO2_BASE_URL=https://is.example.com:9443
     export WSO2_TENANTS="acme.com=client-id-1 globex.com=client-id-2"
     python examples/wso2_tenants.py < token.txt     # or the token as first argument
 
 Settings: WSO2_BASE_URL; WSO2_TENANTS, a client id for each tenant's domain; and WSO2_CA_FILE for a
-certificate that is not publicly trusted. A handful of tenants that never change needs no resolver:
-``JWKSClient(*tenants)`` names them all.
+certificate that is not publicly trusted. A few tenants that never change need no resolver: pass
+them all to ``JWKSClient(*tenants)``.
 Exit status: 0 verified, 1 refused, 3 keys unavailable.
 """
 
@@ -29,7 +29,7 @@ from jwks_client import (
 
 
 class Tenants:
-    """The application's records: here two settings, elsewhere a table with an index on issuers."""
+    """The application's records: two settings here, usually a table with an index on issuers."""
 
     def __init__(self, base_url: str, records: str) -> None:
         self._base_url = base_url
@@ -42,13 +42,13 @@ class Tenants:
         )
 
     def resolve(self, issuer: str) -> Provider | None:
-        """The provider of an issuer, or None if it is no tenant's. Called from several threads."""
+        """Return the provider of an issuer, or None if no tenant has it. Called from threads."""
         domain = self.domains.get(issuer)
         return None if domain is None else self._provider(domain)
 
 
 def main() -> int:
-    """Verify one token and print which tenant it is of."""
+    """Verify one token and print its tenant."""
     tenants = Tenants(
         os.environ.get("WSO2_BASE_URL", "https://localhost:9443"),
         os.environ.get("WSO2_TENANTS", "acme.com=your-client-id"),

@@ -1,9 +1,9 @@
-"""Orders: an API that lets its users read their orders, and those who may, place one.
+"""Orders: an API whose users can read their orders, and place one if they have the scope.
 
     uvicorn orders_api:app
 
-The provider is named once. Whoever makes the app hands in the client, so that a test can hand in
-another; that is all the API does for its tests.
+The provider is named once. `create_app` receives the client as an argument, so that a test can pass
+another client. The API needs nothing else for its tests.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PROVIDER = providers.auth0("acme.eu.auth0.com", audience="https://orders.example
 
 
 def create_app(client: AsyncJWKSClient) -> JWKSMiddleware:
-    """Make the app; each request but those to /health needs a token that ``client`` accepts."""
+    """Return the app; every path except /health needs a token that ``client`` accepts."""
     routes = [
         Route("/health", health),
         Route("/orders", read_orders),
@@ -29,18 +29,18 @@ def create_app(client: AsyncJWKSClient) -> JWKSMiddleware:
 
 
 async def health(request: Request) -> JSONResponse:
-    """Say that the process lives."""
+    """Answer a liveness probe."""
     return JSONResponse({"status": "up"})
 
 
 async def read_orders(request: Request) -> JSONResponse:
-    """Show the orders of whoever asks."""
+    """Show the caller's orders."""
     token = get_token(request)
     return JSONResponse({"orders_of": token.subject})
 
 
 async def place_order(request: Request) -> JSONResponse:
-    """Place an order, which takes a scope: the error of one who lacks it becomes a 403."""
+    """Place an order, which requires a scope; without it, the error becomes a 403."""
     token = get_token(request).require("orders:write")
     return JSONResponse({"ordered_by": token.subject}, status_code=201)
 

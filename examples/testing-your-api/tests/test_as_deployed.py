@@ -1,4 +1,4 @@
-"""The app as it is deployed, with its own client: only the network is not there."""
+"""Test the app as it is deployed, with its own client and without a network."""
 
 import httpx
 import pytest
@@ -12,7 +12,7 @@ from orders_api import PROVIDER, create_app
 async def test_the_app_asks_its_provider_where_it_really_is(
     jwks_provider, auth_headers, respx_mock
 ):
-    """On respx's router the fake answers at Auth0's own URL, and nothing else is answered."""
+    """The app fetches its keys from Auth0's URL, where respx lets the fake provider answer."""
     jwks_provider.mock(respx_mock)
     app = create_app(AsyncJWKSClient(PROVIDER))
     transport = httpx.ASGITransport(app)

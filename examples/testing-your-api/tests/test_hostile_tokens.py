@@ -1,4 +1,4 @@
-"""Every hostile token the kit knows, against the API itself."""
+"""Send every hostile token of the testing kit to the API."""
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ app = create_app(idp.async_client())
 @pytest.mark.anyio
 @pytest.mark.parametrize("token", idp.forge.all(scope="orders:write"))
 async def test_a_hostile_token_is_refused(token):
-    """It is 401, and the answer says why by a code."""
+    """The answer is 401, with a code that says why."""
     headers = {"Authorization": f"Bearer {token}"}
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://orders.test") as api:
