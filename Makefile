@@ -49,7 +49,7 @@ test-providers: $(VENV)/.installed  ## tests with real providers, installed outs
 docs: $(VENV)/.installed  ## build the site in docs/_build; a warning or a broken link is an error
 	$(BIN)/python -m sphinx -q -W -b html -c docs . docs/_build
 
-demo: $(VENV)/.installed  ## demonstrate the library on this machine
+demo: $(BIN)/jwks-client  ## demonstrate the library on this machine
 	$(BIN)/jwks-client demo
 
 release-check: $(VENV)/.installed  ## build the release, install it and check it
@@ -73,6 +73,11 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python $(PIP) --upgrade 'pip>=25.1'
 	$(BIN)/python $(PIP) --editable '.[all]' --group dev
 	touch $@
+
+# The demonstration needs only this, which installs much faster than everything for development.
+$(BIN)/jwks-client:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) --editable '.[cli]'
 
 $(BENCH_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(BENCH_VENV)
