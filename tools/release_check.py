@@ -5,9 +5,11 @@ Needs git, a package index, and the environment of `make check`; run by `make re
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +53,16 @@ def install(artifact: Path, home: Path) -> str:
     return version
 
 
+def check_description(wheel: Path) -> None:
+    """Fail if the long description has a link that leads nowhere on the page of the release."""
+    with zipfile.ZipFile(wheel) as files:
+        (name,) = (one for one in files.namelist() if one.endswith(".dist-info/METADATA"))
+        description = files.read(name).decode().partition("\n\n")[2]
+    relative = re.findall(r"\]\((?!https?:)[^)]+\)", description)
+    if relative or not description:
+        sys.exit(f"release-check: relative links in the long description: {relative}")
+
+
 def compare_with_last_release() -> None:
     """Fail if a public name of the last release is gone or changed incompatibly."""
     tags = run("git", "tag", "--list", "v[0-9]*", "--sort=-version:refname", "--merged").split()
@@ -67,6 +79,7 @@ def main() -> None:
         run(sys.executable, "-m", "build", "--outdir", work / "dist")
         artifacts = sorted((work / "dist").iterdir())
         run(sys.executable, "-m", "twine", "check", "--strict", *artifacts)
+        check_description(next(one for one in artifacts if one.suffix == ".whl"))
         versions = {install(one, work / f"venv-{place}") for place, one in enumerate(artifacts)}
         if len(versions) != 1:
             sys.exit(f"release-check: the artifacts differ in version: {versions}")
