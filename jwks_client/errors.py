@@ -135,6 +135,8 @@ class TokenError(JWKSError):
     """
 
     http_status = 401
+    # Set by `VerifiedToken.claims_as`: what a handler demands of an accepted token is a 403.
+    _misfit = False
 
     def __init__(
         self,

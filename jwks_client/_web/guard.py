@@ -28,14 +28,20 @@ from .._core.callables import is_coroutine_function
 from .._core.credentials.answers import Answer, Answers
 from .._core.credentials.reader import CredentialsReader, Location, UnverifiedRequest
 from .._core.settings import flag
-from ..errors import ConfigurationError, CredentialsError, JWKSError
+from ..errors import (
+    ConfigurationError,
+    CredentialsError,
+    InsufficientScopeError,
+    JWKSError,
+    TokenError,
+)
 from ..events import RequestRefused, shown
 from ..protocols import AsyncVerifier, Verifier
 from .protected_resource import ProtectedResource
 from .quiet_client import quiet
 from .refusal_log import RefusalLog
 
-__all__ = ["Guard", "OnError", "Refusal", "WarmUp", "is_refusal"]
+__all__ = ["Guard", "OnError", "Refusal", "WarmUp", "demanded", "is_refusal"]
 
 ClientT = TypeVar("ClientT", bound=Verifier | AsyncVerifier)
 
@@ -72,6 +78,22 @@ def is_refusal(error: Exception) -> TypeGuard[JWKSError]:
     """Return whether an error of this library is about the request: 4xx or 503."""
     return isinstance(error, JWKSError) and (
         400 <= error.http_status < 500 or error.http_status == 503
+    )
+
+
+def demanded(error: JWKSError) -> JWKSError:
+    """Return ``insufficient_claims`` for claims that do not fit a handler's type; else the error.
+
+    A handler's demand on an accepted token is authorization, so `VerifiedToken.claims_as` is
+    answered with 403. In a provider's own ``checks`` it decides whether the token is valid (401).
+    """
+    if not (isinstance(error, TokenError) and error._misfit):  # noqa: SLF001 (our own class)  # pyright: ignore[reportPrivateUsage]
+        return error
+    return InsufficientScopeError(
+        code="insufficient_claims",
+        message=error.message,
+        claim=error.claim,
+        expected=error.expected,
     )
 
 
@@ -157,6 +179,7 @@ class Guard(Generic[ClientT]):
         """
         if not is_refusal(error):
             raise error
+        error = demanded(error)
         refusal = Refusal(error=error, answer=self._answers.to(error), request=request, path=path)
         answer, problem, raised = self._rendered(refusal)
         event = RequestRefused(

@@ -16,6 +16,7 @@ from .._client.access import locations_of
 from .._core.credentials.reader import UnverifiedRequest
 from .._core.locations import BEARER, Header
 from .._web.admission import Admission, AppSettings, check_names
+from .._web.guard import demanded
 from .._web.requirement import Requirement
 from ..errors import ConfigurationError, JWKSError
 
@@ -102,7 +103,7 @@ class Rules:
         """Return the status for a refusal, and report it. Raises an error that is not a refusal."""
         answer = self._admission.guard.refuse(error, call.request, call.method)
         trailing = tuple(pair for pair in answer.text_headers if pair[0] in _SENT)
-        return Refused(_status(answer.status), error.code, trailing)
+        return Refused(_status(answer.status), demanded(error).code, trailing)
 
 
 def _status(http_status: int) -> grpc.StatusCode:

@@ -54,6 +54,7 @@ PATHS = {
     "Org": "/org",
     "Open": "/open",
     "Deep": "/deep",
+    "Typed": "/typed",
     "Caught": "/caught",
     "Bug": "/bug",
     "From": "/from",

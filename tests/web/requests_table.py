@@ -140,6 +140,13 @@ APP_ROWS = [
         code="insufficient_scope",
     ),
     Row(
+        name="claims that do not fit the type that a handler asks for",
+        path="/typed",
+        headers=(bearer(),),
+        status=403,
+        code="insufficient_claims",
+    ),
+    Row(
         name="a refusal in a thread without a copy of the context",
         path="/executor",
         headers=(bearer(),),

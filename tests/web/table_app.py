@@ -4,6 +4,7 @@
     /org            requires the claim ``org_id`` to be ``o1``
     /open           is public: by ``exclude=``, or by what the framework has for it
     /deep           calls ``token.require("deep")``, and handles no error
+    /typed          asks for the claims as a type that requires ``email``, and handles no error
     /executor       does so in a thread that has no copy of the context (apps that await)
     /caught         catches a refusal and answers 200
     /bug            catches a refusal and then raises `Bug`
@@ -24,7 +25,7 @@ import contextlib
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypedDict
 
 from jwks_client import JWKSError, VerifiedToken
 from jwks_client.integrations import current_token
@@ -39,6 +40,12 @@ LATE = threading.Event()
 INSIDE: list[int] = []
 
 
+class Account(TypedDict):
+    """The claims that /typed asks for."""
+
+    email: str
+
+
 class Bug(KeyError):
     """A mistake of the application."""
 
@@ -50,6 +57,8 @@ def act(
     match path:
         case "/deep":
             token.require("deep")
+        case "/typed":
+            token.claims_as(Account)
         case "/caught" | "/own":
             catch(token)
         case "/bug":

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import dataclasses
 
-from jwks_client.errors import ConfigurationError, InsufficientScopeError
+import httpx
+import pytest
+from table_app import Account
+
+from jwks_client import JWKSClient, VerifiedToken
+from jwks_client.errors import ConfigurationError, InsufficientScopeError, TokenError
 from jwks_client.integrations import Answer, Guard, Requirement, UnverifiedRequest
 from jwks_client.testing import FakeProvider
 
@@ -21,6 +26,22 @@ def test_an_integration_needs_four_names():
     assert isinstance(answer, Answer)
     assert answer.status == 403
     assert 'scope="orders:read"' in dict(answer.text_headers)["www-authenticate"]
+
+
+def test_claims_that_a_check_refuses_are_a_refused_token():
+    """A provider's own check decides whether a token is valid, also by `claims_as`: 401."""
+
+    def has_an_email(token: VerifiedToken) -> None:
+        token.claims_as(Account)
+
+    idp = FakeProvider()
+    provider = dataclasses.replace(idp.provider, checks=(has_an_email,))
+    guard = Guard(
+        JWKSClient(provider, http=httpx.Client(transport=idp.transport)), asynchronous=False
+    )
+    with pytest.raises(TokenError) as caught:
+        guard.client.verify(idp.issue())
+    assert guard.refuse(caught.value, UnverifiedRequest.from_pairs("GET", []), "/").status == 401
 
 
 def test_an_error_that_is_not_a_refusal_is_raised_not_answered():

@@ -47,6 +47,9 @@ def _asked(check: Check, token: VerifiedToken) -> Generator[Want, object, JWKSEr
             outcome = yield cast("Awaitable[object]", outcome)
     except Exception as raised:  # noqa: BLE001 (the application's code refuses)
         cause = raised
+    if isinstance(cause, TokenError):
+        # A check decides whether the token is valid, so the answer is 401.
+        cause._misfit = False  # noqa: SLF001 (our own class)  # pyright: ignore[reportPrivateUsage]
     if isinstance(cause, JWKSError):
         return cause
     if cause is None and (outcome is None or outcome is True):

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, final
 
-from ...errors import InsufficientScopeError
+from ...errors import InsufficientScopeError, JWKSError, TokenError
 from ..encoding import read_again
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+ErrorT = TypeVar("ErrorT", bound=JWKSError)
 
 
 class TokenFacts(NamedTuple):
@@ -66,7 +67,7 @@ class VerifiedToken:
     _facts: TokenFacts
     _claims: dict[str, Any]
     _header: dict[str, Any]
-    _watch: Callable[[InsufficientScopeError], object]
+    _watch: Callable[[JWKSError], object]
 
     def __init__(self, facts: TokenFacts, claims: dict[str, Any] | None = None) -> None:
         _set_facts(self, facts)
@@ -131,11 +132,17 @@ class VerifiedToken:
         Arguments:
             kind: the type; claims without a member in it are ignored.
 
-        Raises TokenError ``missing_claim`` or ``invalid_claim`` if the claims do not fit it.
+        Raises TokenError ``missing_claim`` or ``invalid_claim`` if the claims do not fit it. In a
+        handler of a protected app that is answered as ``insufficient_claims`` (403).
         """
         from .typed_claims import convert
 
-        return convert(read_again(self._facts.payload), kind)
+        try:
+            return convert(read_again(self._facts.payload), kind)
+        except TokenError as error:
+            error._misfit = True  # noqa: SLF001 (our own class)  # pyright: ignore[reportPrivateUsage]
+            reported(self, error)
+            raise
 
     def require(self, *scopes: str, any_of: Collection[str] = ()) -> VerifiedToken:
         """Return this token if it has all ``scopes``, and one of ``any_of`` if that is given.
@@ -200,7 +207,7 @@ _set_header: Final[Any] = VerifiedToken.__dict__["_header"].__set__
 watch: Final[Any] = VerifiedToken.__dict__["_watch"].__set__
 
 
-def reported(token: VerifiedToken, error: InsufficientScopeError) -> InsufficientScopeError:
+def reported(token: VerifiedToken, error: ErrorT) -> ErrorT:
     """Return a token's refusal, after it was passed to the watcher of the token."""
     found = getattr(token, "_watch", None)
     if found is not None:
