@@ -1,4 +1,4 @@
-"""What the benchmarks found, as rows of a table, and its place in docs/performance.md."""
+"""The results of the benchmarks as tables, and their place in docs/performance.md."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ PACKAGES = (
 )
 
 
+BUSY = 0.7  # of each core
+
+
 class Row(NamedTuple):
     what: str
     measured: str
@@ -28,7 +31,7 @@ class Row(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A table; ``compared`` says what its ratios are to."""
+    """A table; ``compared`` names what its ratios are relative to."""
 
     title: str
     text: str
@@ -70,7 +73,7 @@ def table(section: Section) -> str:
 
 
 def setting() -> str:
-    """The machine, the Python and the packages that the figures are of."""
+    """The machine, how busy it is, the Python and the packages that the figures are of."""
     found = {}
     for name in PACKAGES:
         try:
@@ -81,7 +84,17 @@ def setting() -> str:
     return (
         f"Measured on {_processor()} ({os.cpu_count()} cores, {platform.system()}) with "
         f"{platform.python_implementation()} {platform.python_version()} and {versions}."
+        f"{_circumstances()}"
     )
+
+
+def _circumstances() -> str:
+    load, cores = _load(), os.cpu_count() or 1
+    if load < BUSY * cores:
+        return ""
+    realtime = hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) == os.SCHED_FIFO
+    before = ", but the benchmarks had real-time priority" if realtime else ""
+    return f" The machine had other work (load {load:.0f} on {cores} cores){before}."
 
 
 def _processor() -> str:
@@ -94,17 +107,19 @@ def _processor() -> str:
 
 
 def busy() -> str | None:
-    """A warning, where the machine has other things to do."""
-    if not hasattr(os, "getloadavg"):
+    """A warning if the machine has other work."""
+    load, cores = _load(), os.cpu_count() or 1
+    if load < BUSY * cores:
         return None
-    load, cores = os.getloadavg()[0], os.cpu_count() or 1
-    if load < 0.7 * cores:
-        return None
-    return f"the machine is busy (load {load:.1f} on {cores} cores): figures to keep want it idle"
+    return f"the machine is busy (load {load:.1f} on {cores} cores): measure again when it is idle"
+
+
+def _load() -> float:
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def written(page: str, text: str) -> str:
-    """The page with the text in its place."""
+    """The page with the text between its markers."""
     between = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
     assert between.search(page), f"{PAGE.name} has no markers"
     return between.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", page)
