@@ -164,9 +164,9 @@ class Stand:
     """A client under attack; ``fields`` change what its provider demands.
 
     Arguments:
-    idp: the provider of honest tokens; with ``beside``, the first of several.
-    jwks: the key set that it publishes instead of its own.
-    honest: makes an honest token, where ``idp`` issues others.
+        idp: the provider of honest tokens; with ``beside``, the first of several.
+        jwks: the key set that it publishes instead of its own.
+        honest: makes an honest token, where ``idp`` issues others.
     """
 
     def __init__(
@@ -221,7 +221,6 @@ class Stand:
         asked = self.network.urls[before:]
         # Before a fetch such a token might be good: the provider may have new keys. The configured URL
         # may be requested, and no other.
-        # new keys. It is asked where the application said, and nobody else is.
         assert set(asked) <= ({self.keys_at} if code in MIGHT_BE_GOOD else set())
         assert MARKER not in repr(self.events)
         self.assert_accepted()

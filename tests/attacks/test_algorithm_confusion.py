@@ -262,7 +262,6 @@ def test_the_list_does_not_widen_the_key_s_own_algorithm(drive):
 
 # An empty `alg` is not among them: serializers write it where a key names no algorithm, and a key
 # without `alg` verifies any allowed algorithm that fits its type.
-# without `alg` verifies any allowed algorithm that fits its type.
 @pytest.mark.parametrize("named", ["HS256", "none", "ES256", "RS1", "RSA-OAEP"])
 def test_a_key_that_names_an_algorithm_of_another_kind_verifies_nothing(drive, named):
     """An RSA key with ``alg: HS256`` or ``none`` in the set verifies no token with its kid."""

@@ -79,7 +79,6 @@ FINE = [
     *({}, {"use": ...}, {"key_ops": ["verify"]}, {"key_ops": ["sign", "verify"]}, {"alg": ...}),
     # Serializers write absent members so. An empty use does not name another use, an empty list of
     # operations does not name another operation, and an empty alg does not name another algorithm.
-    # operations no other operation, and an empty alg no other algorithm.
     *({"use": ""}, {"use": None}, {"key_ops": []}, {"key_ops": None}, {"alg": None}, {"alg": ""}),
     # An empty private member holds no secret: a reader of the set cannot sign with it.
     *({"d": None}, {"d": ""}, {"oth": []}, {"k": None}, {"priv": ""}),

@@ -15,7 +15,7 @@ BASE_URL = "http://127.0.0.1:8400"
 
 
 class Asker:
-    """Sends requests to one provider, with the arguments of httpx.
+    """A sender of requests to one provider, with the arguments of httpx.
 
     Attributes:
         idp: the provider.

@@ -13,7 +13,7 @@ import pytest
 
 CHROMIUM = shutil.which("chromium")
 CHROMEDRIVER = shutil.which("chromedriver")
-REBOUND = "rebound.example"  # a name whose owner made it lead to this machine
+REBOUND = "rebound.example"  # a domain whose owner points it to this machine
 _NAMES = f"MAP {REBOUND} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
 _BLOCKED = 2
 

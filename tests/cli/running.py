@@ -27,7 +27,7 @@ def running(
         encoding="utf-8",
         env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
     ) as process:
-        # Nothing that reads from it in the block can then wait for ever.
+        # So nothing that reads from it in the block can wait without end.
         watch = threading.Timer(patience, process.kill)
         watch.start()
         try:

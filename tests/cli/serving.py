@@ -28,7 +28,7 @@ from jwks_client.cli._probe import prober
 _OF_THE_WIRE = {"content-encoding", "transfer-encoding", "content-length", "connection"}
 
 
-# click before 8.2 mixes the outputs unless asked not to.
+# click before 8.2 mixes the outputs by default
 _MIXES = "mix_stderr" in inspect.signature(CliRunner).parameters
 _RUNNER = CliRunner(**({"mix_stderr": False} if _MIXES else {}))
 

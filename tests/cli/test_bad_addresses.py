@@ -113,7 +113,7 @@ def test_a_host_that_does_not_exist(monkeypatch):
     assert "host name localhost cannot be resolved" in ended.output
 
 
-def test_an_address_at_which_nothing_is():
+def test_a_url_without_a_document():
     """A URL with neither a key set nor an issuer is reported so, also as a finding of the doctor."""
     with served() as what:
         ended = invoke("keys", f"{what.base_url}/somewhere")
@@ -138,7 +138,7 @@ def test_an_address_at_which_nothing_is():
         "[" * 5000,
     ],
 )
-def test_documents_that_are_no_key_set(body):
+def test_documents_that_are_not_a_key_set(body):
     """Any other document is one line and exit status 3, too."""
     with served() as what:
         url = what.put("/jwks", body)
@@ -147,7 +147,7 @@ def test_documents_that_are_no_key_set(body):
         assert invoke("keys", url).exit_code == 3
 
 
-def test_an_answer_that_is_too_long():
+def test_a_response_that_is_too_long():
     """A response over the library's limit is reported so."""
     with served() as what:
         url = what.put("/jwks", "x" * (600 * 1024))

@@ -251,7 +251,7 @@ def test_its_own_page_is_answered(ask, host):
     assert ask("POST", "/dev/rotate", headers=headers).status_code == 200
 
 
-def test_other_machines_reach_it_only_where_that_is_wanted():
+def test_other_machines_reach_it_only_where_configured():
     """Beyond loopback, its own name and IP addresses are accepted; other names are not."""
     beyond = Asker(base_url="http://idp:8400", beyond_loopback=True)
     for host in (
@@ -275,7 +275,7 @@ def test_other_machines_reach_it_only_where_that_is_wanted():
     "content_type",
     [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/json"],
 )
-def test_what_a_form_can_send_is_refused(ask, idp, content_type):
+def test_a_request_that_a_form_can_send_is_refused(ask, idp, content_type):
     """A POST without a JSON Content-Type is 415: another origin can send it without CORS."""
     headers = {} if content_type is None else {"content-type": content_type}
     refused = ask("POST", "/dev/rotate", headers=headers, content=b"{}")
@@ -289,7 +289,7 @@ def test_json_may_name_its_charset(ask):
     assert ask("POST", "/dev/token", headers=headers, content=b"{}").status_code == 200
 
 
-def test_a_foreign_page_gets_no_leave(ask):
+def test_a_foreign_page_gets_no_permission(ask):
     """A CORS preflight is refused."""
     headers = {"origin": "http://evil.example", "access-control-request-method": "POST"}
     refused = ask("OPTIONS", "/dev/token", headers=headers)

@@ -1,4 +1,4 @@
-"""``jwks-client doctor --store``: a store that works, and what is wrong with others."""
+"""``jwks-client doctor --store``: a working store, and the findings on others."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def codes(result) -> list[str]:
     return [one["code"] for one in found if one["code"].startswith("store_")]
 
 
-def test_a_store_that_works_is_no_finding(keys, redis_url, monkeypatch):
-    """A store that works adds nothing."""
+def test_a_working_store_has_no_finding(keys, redis_url, monkeypatch):
+    """A store that works adds no finding."""
     monkeypatch.setenv("JWKS_STORE_SECRET", SECRET)
     result = invoke("doctor", keys, "--store", redis_url, "--json")
     assert codes(result) == []
 
 
-def test_a_store_that_cannot_be_used_is_an_error(keys, monkeypatch):
-    """A store that is not there is an error, which shows no password."""
+def test_an_unusable_store_is_an_error(keys, monkeypatch):
+    """An unreachable store is an error, which shows no password."""
     monkeypatch.setenv("JWKS_STORE_SECRET", SECRET)
     url = f"redis://:hush-hush@127.0.0.1:{free_port()}"
     result = invoke("doctor", keys, "--store", url, "--json")
@@ -41,8 +41,8 @@ def test_a_store_that_cannot_be_used_is_an_error(keys, monkeypatch):
     assert "hush-hush" not in result.stdout
 
 
-def test_the_secret_comes_from_the_environment_alone(keys, redis_url, monkeypatch):
-    """Without a secret, with a short one, or with another kind of URL it is wrong usage."""
+def test_the_secret_comes_only_from_the_environment(keys, redis_url, monkeypatch):
+    """A missing or short secret, or another kind of URL, is wrong usage."""
     monkeypatch.delenv("JWKS_STORE_SECRET", raising=False)
     assert invoke("doctor", keys, "--store", redis_url).exit_code == 2
     monkeypatch.setenv("JWKS_STORE_SECRET", "short")
@@ -51,8 +51,8 @@ def test_the_secret_comes_from_the_environment_alone(keys, redis_url, monkeypatc
     assert invoke("doctor", keys, "--store", "https://example.com").exit_code == 2
 
 
-def test_a_server_without_room_or_far_away(keys, monkeypatch, tmp_path):
-    """A full server is an error; a slow one is a warning, and so is one that is reached in the clear."""
+def test_a_full_or_distant_server(keys, monkeypatch, tmp_path):
+    """A full server is an error; a slow one, and one reached without TLS, is a warning."""
     from jwks_client.cli._doctor import store as module
 
     monkeypatch.setenv("JWKS_STORE_SECRET", SECRET)
@@ -61,7 +61,7 @@ def test_a_server_without_room_or_far_away(keys, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "_SLOW", -1.0)
 
     class Odd:
-        """A store that is odd in one way."""
+        """A store with one oddity."""
 
         taken = False
 

@@ -99,7 +99,7 @@ RSA = {
         ({**RSA, "x5c": ["*"]}, "warning", "certificate_unreadable"),
     ],
 )
-def test_what_is_wrong_with_one_key(keys, entry, severity, code):
+def test_a_problem_with_one_key(keys, entry, severity, code):
     """One odd entry among good ones is one finding with its kid."""
     assert examined([*keys, entry]) == [(severity, code, "k")]
 
@@ -112,7 +112,7 @@ def test_an_empty_member_is_not_a_finding(keys, member, empty):
     assert examined([*keys, {**entry, member: empty}]) == []
 
 
-def test_a_member_that_stands_twice(keys):
+def test_a_repeated_member(keys):
     """An entry with a repeated member is unusable and reported."""
     (first, second) = (json.dumps(key) for key in keys)
     body = f'{{"keys": [{first}, {second[:-1]}, "kid": "x"}}]}}'.encode()
@@ -160,7 +160,7 @@ def test_no_usable_key():
     ]
 
 
-def test_members_that_no_rfc_knows(keys):
+def test_unknown_members(keys):
     """Unknown members are reported once for the whole set."""
     odd = [{**key, "issuer": "x", "exp": 1} for key in keys]
     assert examined(odd) == [("info", "other_members", None)]
@@ -182,7 +182,7 @@ def test_members_that_no_rfc_knows(keys):
         ({}, "life_unsaid"),
     ],
 )
-def test_how_long_it_may_be_kept(keys, headers, code):
+def test_the_lifetime(keys, headers, code):
     """A lifetime that is forbidden, very short, very long or missing is a finding."""
     found = examined(keys, headers={"content-type": "application/json", **headers})
     assert [one[1] for one in found] == ([] if code is None else [code])
@@ -219,7 +219,7 @@ def test_the_content_type(keys, content_type, is_found):
         ({"url": "http://[::1]/jwks"}, None),
     ],
 )
-def test_how_it_came(keys, visit, finding):
+def test_the_circumstances_of_a_response(keys, visit, finding):
     """Time, certificate and scheme are read from the record; loopback may use plain http."""
     assert examined(keys, **visit) == ([] if finding is None else [finding])
 

@@ -1,4 +1,4 @@
-"""`doctor --migrate`: a token as PyJWT judges it, and as this library does."""
+"""`doctor --migrate`: a token's verdict from PyJWT and from this library."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from jwks_client.testing import FakeProvider
 
 @pytest.fixture
 def idp():
-    """A provider that is served, with two keys."""
+    """Serve a provider with two keys."""
     provider = FakeProvider(issuer=None)
     provider.answer_headers = {"Cache-Control": "max-age=900"}
     provider.rotate()
@@ -20,7 +20,7 @@ def idp():
 
 
 def asked(idp, token, *arguments):
-    """The status, and the findings on a token by code."""
+    """Return the status, and the findings on a token by code."""
     target = arguments or (idp.base_url,)
     result = invoke("doctor", *target, "--migrate", "--json", stdin=token)
     findings = json.loads(result.stdout)["findings"]
@@ -29,7 +29,7 @@ def asked(idp, token, *arguments):
 
 
 def test_a_token_that_both_accept(idp):
-    """It is said that nothing stands in the way."""
+    """A token that both accept has a finding that no change is needed."""
     status, found = asked(idp, idp.issue())
     assert (status, list(found)) == (0, ["token_accepted"])
 
@@ -44,8 +44,8 @@ def test_a_token_that_both_accept(idp):
         ({"sub": "s" * 20_000}, "token_too_large", "max_token"),
     ],
 )
-def test_what_pyjwt_accepts_and_this_library_refuses(idp, claims, code, way):
-    """It is an error with the code of `verify`, and says which setting accepts such tokens."""
+def test_a_token_that_pyjwt_accepts_and_this_library_refuses(idp, claims, code, way):
+    """The finding is an error with the code of `verify`, and names the setting that accepts such tokens."""
     status, found = asked(idp, idp.issue(**claims))
     assert status == 1
     assert list(found) == [code]
@@ -54,14 +54,14 @@ def test_what_pyjwt_accepts_and_this_library_refuses(idp, claims, code, way):
     assert way in found[code]["message"]
 
 
-def test_every_reason_is_told(idp):
-    """A token with several faults has a finding for each, so that one try is enough."""
+def test_every_reason_is_reported(idp):
+    """A token with several faults has a finding for each, so one run is enough."""
     _, found = asked(idp, idp.issue(exp=None, cnf={"jkt": "x"}, headers={"typ": "odd"}))
     assert found.keys() == {"missing_claim", "invalid_claim", "wrong_token_type"}
 
 
 def test_an_algorithm_that_is_not_in_the_defaults():
-    """ES256K must be named."""
+    """ES256K must be named in `algorithms`."""
     idp = FakeProvider(issuer=None, algorithm="ES256K")
     with idp.serve():
         _, found = asked(idp, idp.issue())
@@ -79,7 +79,7 @@ def test_a_key_that_only_pyjwt_uses(idp):
 
 
 def test_a_token_that_pyjwt_refuses_too(idp):
-    """An old token is no error, and the reasons are told all the same."""
+    """An expired token is not an error, and its other reasons are still reported."""
     now = int(idp.clock.time())
     status, found = asked(idp, idp.issue(iat=now - 9000, exp=now - 3600))
     assert status == 0
@@ -89,15 +89,15 @@ def test_a_token_that_pyjwt_refuses_too(idp):
 
 
 def test_the_clocks_may_differ_by_the_leeway(idp):
-    """A token that has just expired is refused by PyJWT, and accepted here."""
+    """A token that expired within the leeway is refused by PyJWT and accepted here."""
     now = int(idp.clock.time())
     _, found = asked(idp, idp.issue(iat=now - 100, exp=now - 1))
     assert found.keys() == {"refused_by_pyjwt", "token_accepted"}
 
 
 @pytest.mark.parametrize("token", ["junk", "a.b.c", "x" * 100_000, "\x1b[31m.b.c", "a.b.c.d.e"])
-def test_what_is_no_token(idp, token):
-    """Whatever is piped in, the findings say that it is none, without showing it."""
+def test_input_that_is_not_a_token(idp, token):
+    """Input that is not a token is reported as such, without showing it."""
     status, found = asked(idp, token)
     assert status == 0
     assert "refused_by_pyjwt" in found
@@ -106,7 +106,7 @@ def test_what_is_no_token(idp, token):
 
 
 def test_no_claim_is_shown(idp):
-    """The findings may be sent to a colleague."""
+    """No claim is shown, so the findings can be sent to a colleague."""
     token = idp.issue(sub="secret-user", email="secret-mail", iss="https://secret.test", exp=None)
     result = invoke("doctor", idp.base_url, "--migrate", stdin=token)
     assert "secret" not in result.output
@@ -114,21 +114,21 @@ def test_no_claim_is_shown(idp):
 
 
 def test_a_key_set_names_no_issuer(idp):
-    """Where the address is that of a key set, any issuer is accepted."""
+    """The URL of a key set accepts any issuer."""
     token = idp.issue(iss="https://other.test")
     _, found = asked(idp, token, f"{idp.base_url}/.well-known/jwks.json")
     assert list(found) == ["token_accepted"]
 
 
 def test_a_preset_brings_its_own_rules(idp):
-    """With --provider the token is judged as an application with that preset would."""
+    """With --provider the token is judged as in an application with that preset."""
     preset = f"generic:{idp.base_url}/.well-known/jwks.json,issuer=https://idp.test,audience=shop"
     _, found = asked(idp, idp.issue(), "--provider", preset)
     assert found.keys() == {"wrong_issuer", "wrong_audience"}
 
 
-def test_without_keys_nothing_is_said_of_the_token(idp):
-    """The finding that there are no keys is enough, and the status is that of it."""
+def test_without_keys_no_finding_is_about_the_token(idp):
+    """Without keys the only finding says so, with its exit status."""
     token = idp.issue()
     idp.fail(503)
     status, found = asked(idp, token)
@@ -145,7 +145,7 @@ def test_a_token_is_needed(idp):
 
 
 def test_a_signature_of_another_key_is_refused_by_both(idp):
-    """Its signature is bad, and that is told with the other reasons."""
+    """A bad signature is reported with the other reasons."""
     head, _, signature = idp.issue().rpartition(".")
     forged = base64.urlsafe_b64encode(bytes(256)).decode().rstrip("=")
     assert len(forged) == len(signature)

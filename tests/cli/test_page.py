@@ -21,7 +21,7 @@ from jwks_client.testing._shapes.known import named
 OWN = {"origin": BASE_URL}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 USUAL = {"do": "issue", "sub": "u1", "scope": "a", "audience": "api", "expires_in": "3600"}
-# What would be markup, or end an attribute, a text area, a script, a shell's word.
+# Text that could be markup, or end an attribute, a text area, a script or a shell's word.
 HOSTILE = (
     """</textarea></pre><script>document.title='x'</script>"'><img src=x onerror=1>&lt;$(id)`id`"""
 )
@@ -141,7 +141,7 @@ def test_browsers_apply_a_strict_policy(ask, method, path, data):
     assert not [name for name in headers if name.startswith("access-control-")]
 
 
-def test_what_stands_there_makes_the_usual_token(ask, send):
+def test_the_unchanged_form_makes_the_usual_token(ask, send):
     """The unchanged form issues a token with the default claims and a lifetime of an hour."""
     form = Read(ask("GET", "/").text).fields
     page = Read(send(**{**form, "do": "issue"}).text)
@@ -151,7 +151,7 @@ def test_what_stands_there_makes_the_usual_token(ask, send):
     assert "scope" not in claims
 
 
-def test_a_token_has_what_was_typed(send):
+def test_a_token_has_the_typed_values(send):
     """Fields and extra claims are in the token, in its decoded form, and in the form again."""
     typed = {
         "sub": "jörg",
@@ -203,12 +203,12 @@ def test_its_commands_do_what_they_say(ask, send):
 
 
 @pytest.mark.parametrize("field", ["sub", "scope", "audience", "expires_in", "claims"])
-def test_what_is_typed_is_only_text(send, field):
+def test_typed_text_is_only_text(send, field):
     """Markup in any field is displayed as text: it adds no tag and no attribute."""
     plain, hostile = send(**USUAL), send(**{**USUAL, field: HOSTILE})
     page = Read(hostile.text)
     assert page.fields[field] == HOSTILE
-    if field in ("sub", "scope", "audience"):  # the others are refused: the form alone comes back
+    if field in ("sub", "scope", "audience"):  # the others are refused: only the form comes back
         assert [tag for tag, _ in page.tags] == [tag for tag, _ in Read(plain.text).tags]
     assert [one["src"] for one in page.all("script")] == ["/page/script.js"]
     assert [one["src"] for one in page.all("img")] == ["/page/icon.svg"]
@@ -227,7 +227,7 @@ def test_claims_are_only_text():
     assert [one["src"] for one in page.all("img")] == ["/page/icon.svg"]
 
 
-def test_what_nobody_sees_is_shown():
+def test_invisible_characters_are_shown():
     """Characters that reverse or hide text, or that UTF-8 cannot encode, are displayed as JSON escapes."""
     ask = Asker()
     claims = r'{"a": "\u202e\u200b\u0000", "b": "\ud800", "c": "ö"}'
@@ -235,7 +235,7 @@ def test_what_nobody_sees_is_shown():
     shown = Read(answered.text).texts["Claims of the token"]
     for escape in (r"\u202e", r"\u200b", r"\u0000", r"\ud800", "ö"):
         assert escape in shown
-    assert not {"\u202e", "\u200b", "\0"} & set(answered.text)  # in the commands neither
+    assert not {"\u202e", "\u200b", "\0"} & set(answered.text)  # nor in the commands
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_clicks_do_what_they_say(ask, send):
     ],
 )
 @pytest.mark.parametrize("fields", [{"do": "rotate"}, {"do": "fail 500"}, USUAL])
-def test_a_form_of_a_foreign_page_does_nothing(ask, send, headers, fields):
+def test_a_foreign_page_s_form_does_nothing(ask, send, headers, fields):
     """A form without proof of origin, or sent to a rebound host name, is 403."""
     refused = send(headers=headers, **fields)
     assert (refused.status_code, refused.json()["code"][:8]) == (403, "foreign_")
@@ -356,7 +356,7 @@ def test_a_form_of_a_foreign_page_does_nothing(ask, send, headers, fields):
         {"host": "[::1]:8400", "origin": "http://[::1]:8400"},
     ],
 )
-def test_its_own_form_is_taken(ask, send, headers):
+def test_its_own_form_is_accepted(ask, send, headers):
     """The page's own forms work under every loopback name."""
     assert send(headers=headers, do="rotate").status_code == 303
     assert ask.idp.kid == "key-2"
@@ -460,7 +460,7 @@ def test_the_lines_for_an_app_are_python(options, lines):
         assert ("allow_http" in shown) == ("base_url" in options)
 
 
-def test_the_fastapi_app_runs_as_it_stands(monkeypatch):
+def test_the_fastapi_app_runs_unchanged(monkeypatch):
     """The displayed FastAPI app accepts the displayed token, and refuses each forged one."""
     served = FakeProvider(issuer=None)
     with served.serve() as base_url:
@@ -516,7 +516,7 @@ def test_a_click_keeps_the_token_and_what_was_typed(ask, send, action):
     assert "token" not in Read(ask("GET", "/").text).texts
 
 
-def test_every_button_is_one_of_the_one_form(ask, send):
+def test_every_button_belongs_to_the_same_form(ask, send):
     """The first button of the form issues a token, so Enter in a field does so."""
     send(do="rotate")
     for html in (send(do="fail hang"), ask("GET", "/"), send(**USUAL)):
@@ -547,7 +547,7 @@ def test_an_expired_token_is_not_shown_in_green(send):
 STYTCH = providers.stytch("project-test-0a1b2c3d")
 
 
-def test_it_speaks_like_a_preset():
+def test_it_behaves_like_a_preset():
     """With a preset, tokens from the page, ``/dev/token`` and ``/token`` are in that provider's shape."""
     ask = Asker(
         algorithm="RS256", preset=STYTCH, preset_code="providers.stytch('project-test-0a1b2c3d')"

@@ -164,7 +164,7 @@ def test_keys_are_rotated_and_withdrawn(driver, base_url):
     ("button", "failure"),
     [("Answer 500", "500"), ("Hang", "hang"), ("Empty key set", "empty"), ("Web page", "html")],
 )
-def test_it_breaks_and_recovers_at_a_click(driver, base_url, button, failure):
+def test_it_breaks_and_recovers_on_a_click(driver, base_url, button, failure):
     """Each failure button works, the page displays the failure, and another click ends it."""
     driver.get(f"{base_url}/")
     press(driver, button)
@@ -195,7 +195,7 @@ def test_the_keyboard_alone_is_enough(driver, base_url):
     assert '"scope": "a:b"' in find(driver, ".body pre").text
 
 
-def test_a_token_is_copied_at_a_click(with_script, base_url):
+def test_a_token_is_copied_on_a_click(with_script, base_url):
     """With JavaScript, copy buttons work and confirm it."""
     driver = with_script
     driver.get(f"{base_url}/")
@@ -369,7 +369,9 @@ def test_its_picture(with_script, base_url, tmp_path, scheme):
     """The screenshots in the documentation are current, light and dark."""
     driver = with_script
     folder = Path(os.environ.get("JWKS_CLIENT_SCREENSHOTS", tmp_path))
-    with running("serve", "--port", "8400") as process:  # as the documents say, if it is to be had
+    with running(
+        "serve", "--port", "8400"
+    ) as process:  # as the documentation says, if that font is installed
         place = process.stdout.readline().strip() or base_url
         emulate(driver, scheme)
         driver.get(f"{place}/")

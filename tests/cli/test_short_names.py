@@ -30,7 +30,7 @@ SPELLED = {
     ),
     "descope:P2abcdef": providers.descope("P2abcdef"),
     f"entra:{TENANT},audience=a": providers.entra(TENANT, audience="a"),
-    f"entra_multi_tenant:audience=a,allowed_tenants={TENANT}": None,  # its check has no equal
+    f"entra_multi_tenant:audience=a,allowed_tenants={TENANT}": None,  # its check cannot be compared
     "firebase:my-project": providers.firebase("my-project"),
     "generic:https://i.example/jwks,issuer=https://i.example,audience=a,algorithms=ES256,leeway=5": providers.generic(
         "https://i.example/jwks",
@@ -152,7 +152,7 @@ def test_missing_arguments_are_named(name):
     ],
 )
 def test_errors_say_what_is_wrong(spelled, words):
-    """The error for an unknown name suggests similar ones; for a wrong value, what is allowed."""
+    """The error for an unknown name suggests similar names; for a wrong value it lists the allowed values."""
     with pytest.raises(click.UsageError) as caught:
         provider_of(spelled, {})
     assert all(word in caught.value.message for word in words)

@@ -101,7 +101,7 @@ def test_basic_names_the_client(post, credentials, client_id):
         "Basic YXBw",  # no colon
         "Basic OnNlY3JldA==",  # no ID
         "Basic YXBwOg==",  # no secret
-        "Basic /////w==",  # no UTF-8
+        "Basic /////w==",  # not UTF-8
         "Bearer token",
         "Digest username=app",
         "",
@@ -121,7 +121,7 @@ def test_a_client_without_a_secret_is_unauthorized(post, form):
 
 
 @pytest.mark.parametrize("form", [CLIENT, {"client_secret": "s"}, {"client_id": "other"}])
-def test_one_way_to_say_who_it_is(post, form):
+def test_a_client_authenticates_in_one_way_only(post, form):
     """Basic together with a secret in the form, or with another ID, is rejected (section 2.3)."""
     assert_refused(post({**GRANT, **form}, headers=basic("app:s")), "invalid_request")
 
@@ -145,7 +145,7 @@ def test_one_way_to_say_who_it_is(post, form):
         ({**GRANT, "resource": "https://[a"}, "invalid_target"),
     ],
 )
-def test_a_wrong_request_is_told_what_is_wrong(post, form, error):
+def test_a_wrong_request_gets_the_error_code(post, form, error):
     """Each mistake has the error code of section 5.2, or RFC 8707, section 2."""
     assert_refused(post({**CLIENT, **form}), error)
 
@@ -161,7 +161,7 @@ def test_a_wrong_request_is_told_what_is_wrong(post, form, error):
         ({"audience": "a", "resource": ["urn:b", "urn:c"]}, ["a", "urn:b", "urn:c"]),
     ],
 )
-def test_a_client_may_say_for_whom(post, form, audience):
+def test_a_client_may_set_the_audience(post, form, audience):
     """``audience`` and ``resource`` (RFC 8707) set the audience; without them it is the default."""
     told = post({**GRANT, **CLIENT, **form}).json()
     assert part(told["access_token"], 1)["aud"] == audience
@@ -179,7 +179,7 @@ def test_a_client_may_say_for_whom(post, form, audience):
     ],
     ids=range(6),
 )
-def test_what_is_no_form_is_refused(ask, headers, body):
+def test_anything_but_a_form_is_refused(ask, headers, body):
     """Another content type, or a malformed form, is invalid_request."""
     headers = {**headers, **basic("app:s")}
     assert_refused(ask("POST", "/token", headers=headers, content=body), "invalid_request")
@@ -187,7 +187,7 @@ def test_what_is_no_form_is_refused(ask, headers, body):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 def test_only_post_is_answered(ask, method):
-    """Another method is 405, as section 3.2 requires POST, and sends no CORS header."""
+    """Any other method is 405, as section 3.2 requires POST, and sends no CORS header."""
     answered = ask(method, "/token", params={**GRANT, **CLIENT})
     assert (answered.status_code, answered.headers["allow"]) == (405, "POST")
     assert "access-control-allow-origin" not in answered.headers

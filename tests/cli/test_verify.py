@@ -231,7 +231,7 @@ def test_a_token_in_the_wrong_place_is_not_repeated(idp, arguments):
 
 @pytest.mark.parametrize("command", ["verify", "decode"])
 @pytest.mark.parametrize("stdin", ["", "\n \n"])
-def test_no_token_is_wrong_usage(command, stdin):
+def test_a_missing_token_is_wrong_usage(command, stdin):
     """An empty standard input is wrong usage."""
     options = ("--issuer", "https://i.example", "--any-audience") if command == "verify" else ()
     ended = invoke(command, *options, stdin=stdin)
@@ -240,7 +240,7 @@ def test_no_token_is_wrong_usage(command, stdin):
 
 
 @pytest.mark.parametrize("stdin", [b"\xff\xfe\x00", b"a.b", b"x" * 2_000_000, b"a.b.c.d.e"])
-def test_what_is_no_token_is_refused(idp, stdin):
+def test_anything_but_a_token_is_refused(idp, stdin):
     """Any octets on standard input are refused, without a traceback."""
     with idp.serve() as base_url:
         assert invoke("verify", "--issuer", base_url, "--any-audience", stdin=stdin).exit_code == 1

@@ -1,4 +1,4 @@
-"""Nothing is left out: every file of vectors is run by a test of this folder."""
+"""Every file of vectors is run by a test of this folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COLLECTIONS = {
     "smallrye-jwt": test_key_sets,
     "wycheproof": test_wycheproof,
 }
-# Also outside the repository, where its two folders are copied from; one file was not copied.
+# Also outside the repository, from where its two folders were copied; one file was not copied.
 COPIED = {"captured", "rfc"}
 LISTED_ELSEWHERE = {"jwks-realworld/index.json"}
 
@@ -71,8 +71,8 @@ def test_every_collection_is_known():
     assert there - COPIED <= COLLECTIONS.keys()
 
 
-def test_the_reasons_are_five():
-    """What a vector calls valid is refused for one of these and no other, each with codes of its own errors."""
+def test_there_are_five_reasons():
+    """A token that a vector calls valid is refused for one of five reasons, each with codes of its own."""
     assert [reason.value for reason in Reason] == [
         "symmetric algorithm",
         "RSA under 2048 bits",
@@ -85,8 +85,8 @@ def test_the_reasons_are_five():
     assert set().union(*CODES.values()) <= {*TOKEN_ERROR_CODES, *of_key_sets}
 
 
-def test_no_reason_holds_of_a_plain_token():
-    """A compact token over claims, of an asymmetric algorithm, with a key of full size, has no excuse."""
+def test_no_reason_applies_to_a_plain_token():
+    """No reason applies to a compact token over claims with an asymmetric algorithm and a key of full size."""
     token = "eyJhbGciOiJSUzI1NiJ9.e30.AA"  # {"alg":"RS256"}, {}
     full_size = {"kty": "RSA", "n": "gA" + "A" * 340, "e": "AQAB"}
     assert reasons(token, full_size) == set()

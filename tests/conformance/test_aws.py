@@ -1,4 +1,4 @@
-"""One real token of Microsoft's, long expired, whose kid is no longer published."""
+"""One real, long expired token of Microsoft, whose kid is no longer published."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ISSUED_AT, EXPIRES_AT = 1537231048, 1537234948
 
 @pytest.fixture
 def told(vectors: Vectors) -> dict[str, str]:
-    """The file, and as ``token`` the token with its signature cut to a canonical end.
+    """Return the file, and as ``token`` the token with its signature cut to a canonical end.
 
-    It was cut short before it was published: 19 characters are left, of which the last carries bits
-    that belong to no octet. With these cleared the token is one again, if not a genuine one.
+    The token was shortened before publication: 19 characters of its signature are left, and the last one has
+    bits that belong to no octet. With these cleared the token can be parsed, although it is not genuine.
     """
     file = load(vectors / FILES[0])
     *start, signature = file["MS_INVALID_KID_TOKEN"].split(".")
@@ -32,7 +32,7 @@ def told(vectors: Vectors) -> dict[str, str]:
 
 
 def entra(told: dict[str, str], **fields: Any) -> Provider:
-    """The provider as that library's own test names it."""
+    """Return the provider as that library's own test names it."""
     usual = {
         "name": "entra",
         "issuer": told["MS_ISSUER"],
@@ -43,13 +43,13 @@ def entra(told: dict[str, str], **fields: Any) -> Provider:
 
 
 def published(vectors: Vectors, told: dict[str, str]) -> Any:
-    """What Entra's endpoint served in 2024, under the URL that the token's tenant has."""
+    """Serve Entra's key set of 2024 under the URL of the token's tenant."""
     document = load(vectors / "jwks-realworld/wk-entra-common.json")
     return serving(document, url=told["MS_JWKSURI"])
 
 
-def test_as_it_was_published_it_is_no_token(vectors, drive, told):
-    """Stray bits at the end of its signature: refused by its bytes. One character is all that differs."""
+def test_the_published_token_is_malformed(vectors, drive, told):
+    """As published, the token has stray bits at its end and is malformed; one cleared character changes that."""
     published_token, token = told["MS_INVALID_KID_TOKEN"], told["token"]
     assert (token[:-1], token[-1], published_token[-1]) == (published_token[:-1], "s", "t")
     wire = published(vectors, told)
@@ -58,8 +58,8 @@ def test_as_it_was_published_it_is_no_token(vectors, drive, told):
     assert wire.asked == []
 
 
-def test_within_its_life_its_key_is_looked_for(vectors, drive, told):
-    """The key set is fetched once for its kid, which is not in it: the key is unknown."""
+def test_within_its_lifetime_its_key_is_fetched(vectors, drive, told):
+    """Within its lifetime the key set is fetched once for its kid, which it lacks: the key is unknown."""
     wire = published(vectors, told)
     drive.client(entra(told), transport=wire, clock=FakeClock(ISSUED_AT))
     assert verdict(drive, told["token"]) == "unknown_key"
@@ -79,8 +79,8 @@ def test_within_its_life_its_key_is_looked_for(vectors, drive, told):
     ],
     ids=["expiry", "issuer", "algorithm", "type"],
 )
-def test_what_condemns_itself_is_not_worth_a_fetch(vectors, drive, told, fields, expected):
-    """Expired, of another issuer, of another algorithm or type: that is the verdict, and nobody is asked."""
+def test_a_token_that_is_refused_anyway_causes_no_fetch(vectors, drive, told, fields, expected):
+    """An expired token, or one of another issuer, algorithm or type, is refused without a fetch."""
     now, code = expected
     wire = published(vectors, told)
     drive.client(entra(told, **fields), transport=wire, clock=FakeClock(now))
@@ -88,8 +88,8 @@ def test_what_condemns_itself_is_not_worth_a_fetch(vectors, drive, told, fields,
     assert wire.asked == []
 
 
-def test_its_times_are_those_that_are_tested(told):
-    """The token is read as its own claims say."""
+def test_its_times_are_those_of_its_claims(told):
+    """The token is parsed with its own claims."""
     claims = claims_of(told["MS_INVALID_KID_TOKEN"])
     assert (claims["iat"], claims["exp"]) == (ISSUED_AT, EXPIRES_AT)
     assert (claims["iss"], claims["aud"]) == (told["MS_ISSUER"], told["MS_AUDIENCE"])

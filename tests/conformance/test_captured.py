@@ -1,4 +1,4 @@
-"""Seven real providers, as they were recorded: discovery, key sets before and after rotations, tokens."""
+"""Seven real providers as recorded: discovery, key sets before and after rotations, tokens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ELSEWHERE_FILES = ("captured/lemonldap-ng.json",)  # outside the repository
 FILES = tuple(
     f"captured/{name}.json" for name in TOKENS if f"captured/{name}.json" not in ELSEWHERE_FILES
 )
-# Real tokens that must not be accepted: a MAC with the client's secret; unsigned, in two segments.
+# Real tokens that must not be accepted: one with a MAC by the client's secret, one unsigned in two segments.
 REFUSED = {("lemonldap-ng", 3): "algorithm_not_allowed", ("lemonldap-ng", 4): "malformed_token"}
 # The verdicts on each good token under each of the other key sets of its provider.
 ELSEWHERE = {
@@ -61,18 +61,18 @@ def recorded(vectors: Vectors, name: str) -> dict[str, Any]:
 
 
 def home_of(token: dict[str, Any]) -> int:
-    """Which of the recorded key sets verifies a token."""
+    """Return which of the recorded key sets verifies a token."""
     return int(token["expect"].removeprefix("valid against jwks[").removesuffix("]"))
 
 
 def wire_of(record: dict[str, Any], state: int) -> Wire:
-    """The provider's endpoints, each answering what it answered then."""
+    """Return the provider's endpoints, each with its recorded response."""
     answers = (record["discovery"], record["jwks"][state])
     return Wire({answer["url"]: answer for answer in answers})
 
 
 def discovered(record: dict[str, Any], token: dict[str, Any], **options: Any) -> Provider:
-    """The provider as an application would name it, with the audience that the token has."""
+    """Return the provider as an application would configure it, with the token's audience."""
     audience = token["claims"].get("aud")
     return providers.oidc(
         record["discovery"]["body"]["issuer"],
@@ -83,7 +83,7 @@ def discovered(record: dict[str, Any], token: dict[str, Any], **options: Any) ->
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_token_is_run(vectors, name):
-    """The tokens run here are all that were recorded; those that must be refused are marked so there too."""
+    """The tokens run here are exactly the recorded ones, and those that must be refused are marked there too."""
     tokens = recorded(vectors, name)["tokens"]
     assert len(tokens) == TOKENS[name]
     refused = {(name, n) for n, token in enumerate(tokens) if token["expect"] == "refuse"}
@@ -92,7 +92,7 @@ def test_every_token_is_run(vectors, name):
 
 @pytest.mark.parametrize(("name", "place"), GOOD)
 def test_a_token_is_accepted_against_its_key_set(vectors, drive, name, place):
-    """Discovery, then its key set, each fetched once from where the provider has it; then it verifies."""
+    """Discovery and key set are each fetched once from the provider's URLs, and the token verifies."""
     record = recorded(vectors, name)
     token = record["tokens"][place]
     wire = wire_of(record, home_of(token))
@@ -108,8 +108,8 @@ def test_a_token_is_accepted_against_its_key_set(vectors, drive, name, place):
 @pytest.mark.parametrize(
     ("name", "place"), [pytest.param(*case, marks=marks_of(case[0])) for case in REFUSED]
 )
-def test_a_token_that_is_no_signed_one_is_refused_unfetched(vectors, drive, name, place):
-    """What a provider issues without a signature is refused by its own bytes: nobody is asked."""
+def test_an_unsigned_token_is_refused_without_a_fetch(vectors, drive, name, place):
+    """A token that a provider issues without a signature is refused by its own bytes, without a fetch."""
     record = recorded(vectors, name)
     token = record["tokens"][place]
     wire = wire_of(record, 0)
@@ -119,8 +119,8 @@ def test_a_token_that_is_no_signed_one_is_refused_unfetched(vectors, drive, name
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_key_set_verifies_what_its_own_keys_signed_and_no_more(vectors, drive, name):
-    """Under every other recorded key set a token is accepted only where its very key is served as well."""
+def test_a_key_set_verifies_only_tokens_of_its_own_keys(vectors, drive, name):
+    """Under every other recorded key set a token is accepted only if that set has the same key."""
     record = recorded(vectors, name)
     verdicts: Counter[str] = Counter()
     for place, token in enumerate(record["tokens"]):
@@ -141,7 +141,7 @@ def test_a_key_set_verifies_what_its_own_keys_signed_and_no_more(vectors, drive,
 
 
 def expected_under(record: dict[str, Any], token: dict[str, Any], state: int) -> str:
-    """The verdict, by comparing the key that signed a token with those of another key set."""
+    """Return the verdict by comparing the token's signing key with the keys of another set."""
     kid = token["header"].get("kid")
 
     def answering(place: int) -> list[tuple[object, ...]]:
@@ -156,8 +156,8 @@ def expected_under(record: dict[str, Any], token: dict[str, Any], state: int) ->
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_one_client_lives_through_all_rotations(vectors, drive, name):
-    """A client that has the keys of yesterday accepts every token of today, half a minute apart."""
+def test_one_client_follows_all_rotations(vectors, drive, name):
+    """A client with yesterday's keys accepts every token of today, half a minute apart."""
     record = recorded(vectors, name)
     tokens = [token for n, token in enumerate(record["tokens"]) if (name, n) not in REFUSED]
     clock = FakeClock(tokens[0]["verify_at"])
@@ -184,7 +184,7 @@ def audiences_of(token: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recorded_key_is_usable(vectors, drive, name):
-    """All keys of all recorded answers are read, each as it is written."""
+    """All keys of all recorded responses are read, each as it is written."""
     for answer in recorded(vectors, name)["jwks"]:
         drive.client(provider(), transport=Wire({provider().jwks_url: answer}))
         keys = drive.keys()
@@ -195,13 +195,13 @@ def test_every_recorded_key_is_usable(vectors, drive, name):
 
 
 def test_every_recorded_key_set_is_run(vectors):
-    """The repository holds 22 of them."""
+    """The repository contains 22 recorded key sets."""
     own = [name for name in TOKENS if not marks_of(name)]
     assert sum(len(recorded(vectors, name)["jwks"]) for name in own) == 22
 
 
 class TestDPoP:
-    """RFC 9449: a token that is bound to a key is no bearer token."""
+    """RFC 9449: a token that is bound to a key is not a bearer token."""
 
     @staticmethod
     def client(vectors: Vectors, drive: Any, **options: Any) -> dict[str, Any]:
@@ -217,7 +217,7 @@ class TestDPoP:
         return bound
 
     def test_a_bound_token_is_refused_by_default(self, vectors, drive):
-        """Whoever holds only the token is not let in with it."""
+        """A holder of only the token is refused."""
         bound = self.client(vectors, drive)
         with pytest.raises(TokenError) as caught:
             drive.verify(bound["access_token"])
@@ -225,13 +225,13 @@ class TestDPoP:
         assert caught.value.claim == "cnf"
 
     def test_a_bound_token_is_accepted_where_the_binding_is_checked(self, vectors, drive):
-        """The claim that names the key is there for whoever checks it."""
+        """The claim that names the key is available for the application's own check."""
         bound = self.client(vectors, drive, bound_tokens="checked_elsewhere")
         assert drive.verify(bound["access_token"]).claims["cnf"] == {"jkt": bound["jkt"]}
 
     @pytest.mark.parametrize("proof", ["proof_for_token_endpoint", "proof_for_resource"])
-    def test_a_proof_is_no_token(self, vectors, drive, proof):
-        """Its type is refused; and where that is accepted, the key in its own header still is none."""
+    def test_a_proof_is_not_a_token(self, vectors, drive, proof):
+        """A proof is refused by its type; where that type is accepted, the key in its own header is still not used."""
         bound = self.client(vectors, drive)
         assert verdict(drive, bound[proof]) == "wrong_token_type"
         record = recorded(vectors, "oidc-provider")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 RFC_FILES = ("rfc/jws_rfc7520.json", "rfc/jws_rfc7797.json")  # in the repository
 FILES = tuple(f"joserfc/{name}.json" for name in ("jws_examples", "jwt_use_jws", "keys"))
 JOSERFC = pytest.mark.collection("joserfc")
-# Tokens over a text: whatever their algorithm, they are no JWT, and that is said first.
+# Tokens over a text: they are not JWTs, whatever their algorithm, and that is reported first.
 TEXTS = {
     "jws_rfc7520": (
         "RSA v1.5 Signature",
@@ -56,7 +56,7 @@ CLAIMS = {
     "RS384": ACCEPTED,
     "RS512": ACCEPTED,
 }
-HELD = {  # the signatures that the fifth reason alone keeps from being accepted
+HELD = {  # the signatures that only the fifth reason keeps from being accepted
     "jws_rfc7520": 3,
     "jws_rfc7797": 0,
     "jws_examples": 3,
@@ -86,7 +86,7 @@ def case_of(vectors: Vectors, file: str, name: str) -> dict[str, Any]:
 
 
 def keys_for(case: dict[str, Any]) -> list[dict[str, Any]]:
-    """The key of a case as a key set would have it; RFC 7797's own is not in the file."""
+    """Return the key of a case as a key set would have it; RFC 7797's own is not in the file."""
     if "secret" in case:
         return [{"kty": "oct", "k": to_base64url(case["secret"].encode())}]
     return [case["jwk"]] if "jwk" in case else []
@@ -94,14 +94,14 @@ def keys_for(case: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("file", [*SIGNED_TEXTS, pytest.param("jwt_use_jws", marks=JOSERFC)])
 def test_every_vector_is_run(vectors, file):
-    """The vectors run here are all of each file."""
+    """The vectors run here are exactly those of each file."""
     assert names(cases_of(vectors, file), "name") == list(TEXTS.get(file, CLAIMS))
 
 
 @JOSERFC
 @pytest.mark.parametrize("name", CLAIMS)
 def test_a_token_with_claims(vectors, drive, name):
-    """A JWT of an asymmetric algorithm is accepted, one of a symmetric algorithm refused for that."""
+    """A JWT of an asymmetric algorithm is accepted, and one of a symmetric algorithm is refused for that."""
     case = case_of(vectors, "jwt_use_jws", name)
     keys = keys_for(case)
     drive.client(provider(), transport=serving(key_set(*keys)))
@@ -114,8 +114,8 @@ def test_a_token_with_claims(vectors, drive, name):
 
 @JOSERFC
 @pytest.mark.parametrize("name", CLAIMS)
-def test_the_algorithm_named_alone(vectors, drive, name):
-    """An asymmetric algorithm may be the only one; a symmetric one cannot even be asked for."""
+def test_a_single_allowed_algorithm(vectors, drive, name):
+    """An asymmetric algorithm may be the only allowed one; a symmetric one cannot be configured."""
     case = case_of(vectors, "jwt_use_jws", name)
     if CLAIMS[name] == ACCEPTED:
         drive.client(provider(algorithms=(name,), jwks=key_set(case["jwk"])))
@@ -128,7 +128,7 @@ def test_the_algorithm_named_alone(vectors, drive, name):
 
 @pytest.mark.parametrize(("file", "name"), CASES)
 def test_a_signed_text(vectors, drive, file, name):
-    """A JWS over a text is refused for being no claims object; if asymmetric, its signature holds."""
+    """A JWS over a text is refused because it has no claims; if asymmetric, its signature is valid."""
     case = case_of(vectors, file, name)
     keys = keys_for(case)
     drive.client(provider(), transport=serving(key_set(*keys)))
@@ -137,8 +137,8 @@ def test_a_signed_text(vectors, drive, file, name):
 
 
 @pytest.mark.parametrize("file", SIGNED_TEXTS)
-def test_how_many_signatures_hold(vectors, drive, file):
-    """The signatures over texts that hold are counted: three of RFC 7520, three of the examples."""
+def test_the_number_of_valid_signatures(vectors, drive, file):
+    """Three signatures over texts of RFC 7520 are valid, and three of the examples."""
     held = 0
     for case in cases_of(vectors, file):
         drive.client(provider(), transport=serving(key_set(*keys_for(case))))
@@ -152,7 +152,7 @@ def test_json_serialisation(vectors, drive, file, name, form):
     """Both forms of JSON serialisation are refused, as text, as bytes and as an object."""
     case = case_of(vectors, file, name)
     if (file, form) == ("jws_rfc7797", "general_json"):
-        assert form not in case  # RFC 7797 shows the flattened form only
+        assert form not in case  # RFC 7797 shows only the flattened form
         return
     keys = keys_for(case)
     text = json.dumps(case[form])
@@ -165,7 +165,7 @@ def test_json_serialisation(vectors, drive, file, name, form):
 
 @pytest.mark.parametrize("name", TEXTS["jws_rfc7797"][1:])
 def test_a_critical_header(vectors, drive, name):
-    """RFC 7797's headers with ``b64`` are refused over claims as well, signed by a key that is known.
+    """RFC 7797's headers with ``b64`` are refused over claims as well, with a valid signature of a known key.
 
     Only their algorithm is changed. RFC 7797 section 7: a JWT must not use ``b64``.
     """
@@ -182,7 +182,7 @@ def test_a_critical_header(vectors, drive, name):
 
 @JOSERFC
 def test_the_keys(vectors, drive):
-    """Of its five keys the three that verify signatures are usable; RFC 7520's are those of its tokens."""
+    """Three of its five keys verify signatures and are usable; RFC 7520's are those of its tokens."""
     written = load(vectors / "joserfc/keys.json")
     entries = dict(zip(written, read_entries(drive, key_set(*written.values())), strict=True))
     assert {name: getattr(entry, "code", None) for name, entry in entries.items()} == {
@@ -192,7 +192,7 @@ def test_the_keys(vectors, drive):
         "okp-ed25519-public": None,
         "okp-x25519-bob": "unknown_curve",
     }
-    # These two share a kid: the type tells which of them a token means.
+    # These two share a kid: the type says which one a token means.
     for name in ("RSA v1.5 Signature", "ECDSA Signature"):
         case = case_of(vectors, "jws_rfc7520", name)
         assert signature_state(keys_of(drive), case["compact"]) == HOLDS

@@ -1,6 +1,6 @@
 """Envoy's JWT library: its parser's verdicts on key sets and tokens, and its verifier's on signatures.
 
-Its status is that library's own word. Where it says Ok, this library must read or accept as well.
+The status is that library's own. Where it is Ok, this library must read or accept as well.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.collection("jwt_verify_lib")
 FILES = tuple(f"jwt_verify_lib/{name}.json" for name in (JWKS, TOKENS, SIGNED))
 ES256 = make_key("ES256", "ours", borrower=None)
 
-# How many keys of a document are usable; with none the whole document is refused.
+# How many keys of a document are usable; without any the whole document is refused.
 USABLE = {
     "GoodJwks": 2,
     "GoodEC": 4,
@@ -85,8 +85,8 @@ USABLE = {
     "JwksX509WrongPubkey": 0,
 }
 
-# What is said of a token as it is, which is mostly that nobody signed it; and of its payload once a
-# key of ours has: the code, and the claim where one was judged.
+# The verdict on a token as published, which is mostly unsigned, and on its payload once one of our
+# keys has signed it: the code, and the claim if one was judged.
 READ = {
     "TestEmptyJwt": ("malformed_token", None),
     "TestTooManySections": ("encrypted_token", None),
@@ -152,12 +152,12 @@ def case_of(vectors: Vectors, file: str, name: str) -> dict[str, Any]:
 
 
 def within(claims: dict[str, Any]) -> FakeClock:
-    """A clock inside a token's life."""
+    """Return a clock inside a token's lifetime."""
     return FakeClock(claims.get("exp", claims.get("iat", 0) + 1) - 1)
 
 
 def test_every_case_is_run(vectors):
-    """The cases run here are all of the three files."""
+    """The cases run here are exactly those of the three files."""
     assert names(cases_of(vectors, JWKS), "name") == list(USABLE)
     assert names(cases_of(vectors, TOKENS), "name") == list(READ)
     assert names(cases_of(vectors, SIGNED), "suite", "name") == list(VERDICTS)
@@ -165,7 +165,7 @@ def test_every_case_is_run(vectors):
 
 @pytest.mark.parametrize("name", USABLE)
 def test_a_key_set(vectors, drive, name):
-    """What that library reads is read, with as many keys and these very ones; the rest is refused whole."""
+    """A key set that Envoy reads is read with the same keys; the others are refused as a whole."""
     case = case_of(vectors, JWKS, name)
     drive.client(provider(), transport=serving(case["jwks_text"]))
     keys = keys_of(drive)
@@ -184,8 +184,8 @@ WITHOUT_CURVE = {"JwksECMissingBothAlgCrvES256", "JwksECUnspecifiedCrv"}
 
 
 @pytest.mark.parametrize("name", READ)
-def test_a_token_as_it_is(vectors, drive, name):
-    """A token that its parser refuses is never accepted; what is no token at all is told as that."""
+def test_a_token_as_published(vectors, drive, name):
+    """A token that Envoy's parser refuses is never accepted, and a text that is not a token is malformed."""
     case = case_of(vectors, TOKENS, name)
     keys = case_of(vectors, SIGNED, "verify_jwk_rsa_test NoKidOK")["jwks"]
     drive.client(provider(jwks=keys), clock=FakeClock(BEFORE_ALL_OF_THEM))
@@ -194,8 +194,8 @@ def test_a_token_as_it_is(vectors, drive, name):
 
 
 @pytest.mark.parametrize("name", BAD_CLAIMS)
-def test_a_bad_claim_that_was_signed(vectors, drive, name):
-    """A claim of a wrong type or out of range is refused in a token that is right in all else."""
+def test_a_signed_bad_claim(vectors, drive, name):
+    """A claim of a wrong type or out of range is refused in a token that is right in everything else."""
     payload = octets(case_of(vectors, TOKENS, name)["token"].split(".")[1])
     drive.client(provider(jwks=key_set(ES256.jwk())), clock=FakeClock(BEFORE_ALL_OF_THEM))
     with pytest.raises(TokenError) as caught:
@@ -204,8 +204,8 @@ def test_a_bad_claim_that_was_signed(vectors, drive, name):
 
 
 @pytest.mark.parametrize("name", GOOD_CLAIMS)
-def test_good_claims_that_were_signed(vectors, drive, name):
-    """Nested claims and one of 8000 characters come out as they went in."""
+def test_signed_good_claims(vectors, drive, name):
+    """Nested claims, and one of 8000 characters, are returned unchanged."""
     token = case_of(vectors, TOKENS, name)["token"]
     payload = octets(token.split(".")[1])
     drive.client(provider(jwks=key_set(ES256.jwk())), clock=FakeClock(BEFORE_ALL_OF_THEM))
@@ -215,7 +215,7 @@ def test_good_claims_that_were_signed(vectors, drive, name):
 
 @pytest.mark.parametrize("name", VERDICTS)
 def test_a_signature(vectors, drive, name):
-    """What that library verifies is accepted; what it does not is refused for the same fault."""
+    """A signature that Envoy verifies is accepted, and one that it does not is refused for the same fault."""
     case = case_of(vectors, SIGNED, name)
     claims = claims_of(case["token"])
     drive.client(provider(), transport=serving(case["jwks"]), clock=within(claims))
@@ -229,7 +229,7 @@ def test_a_signature(vectors, drive, name):
 
 
 def test_a_coordinate_without_its_leading_zero(vectors, drive):
-    """KidES512OK's key lost an octet of y (RFC 7518, 6.2.1.2): it is read as the number it still is."""
+    """KidES512OK's key lost an octet of y (RFC 7518, 6.2.1.2) and is read as the same number."""
     case = case_of(vectors, SIGNED, "verify_jwk_ec_test KidES512OK")
     (entry,) = [one for one in case["jwks"]["keys"] if one["kid"] == "es512"]
     assert len(octets(entry["y"])) == 65

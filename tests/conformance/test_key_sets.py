@@ -34,12 +34,12 @@ from jwks_client.testing._keys.signing_key import SigningKey, make_key
 if TYPE_CHECKING:
     from outside_vectors import Vectors
 
-USABLE = None  # the code of an entry that is read
+USABLE = None  # the code of a usable entry
 NOT_FOR_SIGNATURES = "not_for_signatures"
 PRIVATE = "private_key"
 WEAK = "weak_key"
 
-# How many entries each of the real documents has, all of them usable...
+# The number of entries of each real document, all of them usable...
 REALWORLD = {
     "agentgw-ec": 1,
     "auth0-java": 2,
@@ -97,20 +97,20 @@ REALWORLD = {
     "wk-yahoo": 4,
     "wso2-fapi-1": 3,
 }
-# ... but for these.
+# ... except for these.
 UNUSABLE = {
     "fz-keycloak": [USABLE, NOT_FOR_SIGNATURES],
     "keycloak-agentgw": [USABLE, NOT_FOR_SIGNATURES],
     "ms-aad-2013": [
         NOT_FOR_SIGNATURES,
         "wrong_algorithm",
-    ],  # its key_ops are "signing", its alg "SHA256"
+    ],  # its key_ops are "signing", its alg is "SHA256"
     "ms-valid": [WEAK, WEAK],
     "oidc-cert-rp": [NOT_FOR_SIGNATURES, USABLE, USABLE, NOT_FOR_SIGNATURES],
     "wk-yahoo": [WEAK, USABLE, WEAK, WEAK],
     "wso2-fapi-1": [NOT_FOR_SIGNATURES, USABLE, NOT_FOR_SIGNATURES],  # enc, sig, tls
 }
-# How long the answers that were recorded with their headers are good for, in seconds.
+# How long the responses that were recorded with their headers are fresh, in seconds.
 LIVES = {
     "fz-auth0": 60,  # max-age=15, which is under min_ttl
     "fz-google": 3600,  # max-age=21532, which is over max_ttl
@@ -125,7 +125,7 @@ ODDITIES = {
     "modulus_with_leading_zero_byte",
     "same_key_under_several_entries",
 }
-# What six endpoints served: states, distinct keys, entries in all states, and how many of them are usable.
+# What six endpoints served: states, distinct keys, entries in all states, and usable ones.
 ROTATIONS = {
     "apple": (6, 6, 23, 23),
     "entra-common": (235, 51, 2004, 2004),
@@ -134,21 +134,21 @@ ROTATIONS = {
     "spotify": (11, 13, 33, 33),
     "yahoo": (7, 5, 25, 7),
 }
-# The key sets that libraries test themselves with: each entry's code.
+# The key sets of other libraries' own tests: each entry's code.
 LIBRARIES: dict[str, list[str | None]] = {
-    # By DESIGN 5 and 6: key_ops must hold verify, alg must be a signature algorithm.
+    # Our rules: key_ops must contain verify, alg must be a signature algorithm.
     "identitymodel/JsonWebKeySet.json": [NOT_FOR_SIGNATURES, "wrong_algorithm"],
     "identitymodel/JsonWebKeySetBadBase64Data.json": [
         USABLE,
         USABLE,
-    ],  # bad in x5c, which is not read
+    ],  # its x5c is wrong, which is not read
     "identitymodel/JsonWebKeySetBadRsaDataMissingComponent.json": [
         "malformed_key",  # its members' names begin with capitals
         NOT_FOR_SIGNATURES,
         "malformed_key",
     ],
     "identitymodel/JsonWebKeySetEnd2End.json": [USABLE, USABLE],
-    # Its key stands in x5c alone, which is neither used nor trusted.
+    # Its key is only in x5c, which is neither used nor trusted.
     "identitymodel/JsonWebKeySetSingleX509Data.json": ["malformed_key"],
     "identitymodel/JsonWebKeySetUnrecognizedKty.json": [NOT_FOR_SIGNATURES, "symmetric_key"],
     "jwks-rsa-java/empty-jwks.json": [],
@@ -167,7 +167,7 @@ LIBRARIES: dict[str, list[str | None]] = {
     "smallrye-jwt/publicSingleKeySetWithoutKid.jwk": [USABLE],
     "smallrye-jwt/signatureJwkSet.jwk": [USABLE, USABLE],
 }
-# PyJWT's single keys, by their type: the algorithms of each; the private ones are no verification keys.
+# PyJWT's single keys, by their type: the algorithms of each; the private ones are not verification keys.
 SINGLE = {
     "ec_{}_P-256": {"ES256"},
     "ec_{}_P-384": {"ES384"},
@@ -197,7 +197,7 @@ FILES = (
 
 
 def check(entries: list[Any], written: list[dict[str, Any]], codes: list[str | None]) -> None:
-    """Each entry is usable with the numbers that are written there, or unusable for that reason."""
+    """Assert that each entry is usable with its written numbers, or unusable for the expected reason."""
     assert [getattr(entry, "code", USABLE) for entry in entries] == codes
     for entry, one in zip(entries, written, strict=True):
         assert (entry.kid, entry.alg, entry.use) == (one.get("kid"), one.get("alg"), one.get("use"))
@@ -206,7 +206,7 @@ def check(entries: list[Any], written: list[dict[str, Any]], codes: list[str | N
 
 
 def check_as_served(drive: Any, document: Any, codes: list[str | None]) -> None:
-    """As it stands, the document is read with its usable keys, or refused if there is none."""
+    """Assert that the unchanged document is read with its usable keys, or refused if it has none."""
     drive.client(provider(), transport=serving(document))
     keys = keys_of(drive)
     assert (0 if keys is None else len(keys)) == codes.count(USABLE)
@@ -222,7 +222,7 @@ class TestRealWorld:
         return UNUSABLE.get(name, [USABLE] * REALWORLD[name])
 
     def test_every_document_is_read(self, vectors):
-        """The index names 55 documents with 134 entries, of which 121 are usable; its oddities are these."""
+        """The index names 55 documents with 134 entries, of which 121 are usable, with exactly these oddities."""
         index = self.index(vectors)
         assert sorted(index) == sorted(REALWORLD)
         codes = Counter(itertools.chain.from_iterable(map(self.codes, REALWORLD)))
@@ -233,14 +233,14 @@ class TestRealWorld:
 
     @pytest.mark.parametrize("name", REALWORLD)
     def test_a_document(self, vectors, drive, name):
-        """Every entry is read as it is written, or unusable for a reason that is its own."""
+        """Every entry is read as it is written, or unusable for its own reason."""
         document = load(vectors / f"jwks-realworld/{name}.json")
         check_as_served(drive, document, self.codes(name))
         check(read_entries(drive, document), document["keys"], self.codes(name))
 
     @pytest.mark.parametrize("name", REALWORLD)
     def test_its_oddities(self, vectors, drive, name):
-        """What the index says of a document is what the library makes of it."""
+        """What the index says of a document is what the library reports."""
         said = self.index(vectors)[name]
         document = load(vectors / f"jwks-realworld/{name}.json")
         written = document["keys"]
@@ -265,7 +265,7 @@ class TestRealWorld:
         padded = any("=" in one.get("n", "") for one in written)
         assert padded == said.get("base64_padding_in_key_material", False)
 
-        # A certificate beside a key is neither used nor in the way; nor is any other member.
+        # A certificate beside a key is neither used nor harmful, and neither is any other member.
         assert any("x5c" in one for one in written) == said.get("x5c", False)
         known = {"kty", "kid", "alg", "use", "key_ops", "n", "e", "crv", "x", "y"}
         others = {
@@ -282,14 +282,14 @@ class TestRealWorld:
 
     @pytest.mark.parametrize("name", LIVES)
     def test_its_headers(self, vectors, drive, name):
-        """With the headers that were recorded, a document is good for as long as they say, within limits."""
+        """With its recorded headers a document is fresh for as long as they say, within limits."""
         said = self.index(vectors)[name]
         clock = FakeClock()
         wire = serving(load(vectors / f"jwks-realworld/{name}.json"), said["headers"])
         drive.client(provider(), transport=wire, clock=clock)
         drive.keys()
         states = []
-        for share in (0.7, 0.2, 0.1):  # due from 0.8, give or take a tenth; over from 1
+        for share in (0.7, 0.2, 0.1):  # due from 0.8 plus or minus a tenth, past from 1
             clock.advance(LIVES[name] * share)
             states.append(drive.health("vectors").state)
         assert states == ["fresh", "due", "stale"]
@@ -301,8 +301,8 @@ class TestRealWorld:
 
 class TestRotation:
     @pytest.mark.parametrize("name", ROTATIONS)
-    def test_all_that_was_served(self, vectors, drive, name):
-        """One client takes in every state of five months, one after the other, each of them whole."""
+    def test_every_recorded_state(self, vectors, drive, name):
+        """One client reads every state of five months, one after the other, each as a whole."""
         timeline = load(vectors / f"jwks-rotation/{name}.json")
         wire = serving(key_set())
         drive.client(provider(), transport=wire)
@@ -323,9 +323,9 @@ class TestRotation:
 
     @pytest.mark.parametrize("name", [name for name in ROTATIONS if name != "yahoo"])
     def test_a_key_that_vanished(self, vectors, drive, name):
-        """A key of the first state is found while it is served, and no longer when it is not.
+        """A key of the first state is found while it is served, and not afterwards.
 
-        Of Yahoo's keys only one is usable, and that one stayed.
+        Only one of Yahoo's keys is usable, and that one stayed.
         """
         timeline = load(vectors / f"jwks-rotation/{name}.json")
         first, *_, last = (
@@ -344,14 +344,14 @@ class TestRotation:
             assert caught.value.code == "unknown_key"
 
     def test_states_in_all(self):
-        """There are 301 of them."""
+        """There are 301 recorded states."""
         assert sum(states for states, *_ in ROTATIONS.values()) == 301
 
 
 class TestLibraries:
     @pytest.mark.parametrize("name", LIBRARIES)
     def test_a_key_set(self, vectors, drive, name):
-        """The good entries of a set stay usable, whatever is wrong with those beside them."""
+        """The good entries of a set stay usable, whatever is wrong with the entries beside them."""
         document = load(vectors / name)
         check_as_served(drive, document, LIBRARIES[name])
         check(read_entries(drive, document), document["keys"], LIBRARIES[name])
@@ -367,7 +367,7 @@ class TestLibraries:
 
     @pytest.mark.parametrize("name", SINGLE)
     def test_a_private_key(self, vectors, drive, name):
-        """A key published with its private half verifies nothing, and no word of it shows."""
+        """A key published with its private half verifies nothing, and no part of it is shown."""
         jwk = load(vectors / f"pyjwt/jwk_{name.format('key')}.json")
         check_as_served(drive, key_set(jwk), [PRIVATE])
         (entry,) = read_entries(drive, key_set(jwk))
@@ -383,7 +383,7 @@ class TestLibraries:
         ],
         ids=["RFC7520-4.1", "RFC7520-4.3", "RFC8037-A.4"],
     )
-    def test_whose_key_it_is(self, vectors, drive, single, file, place):
+    def test_keys_of_rfcs_verify_their_signatures(self, vectors, drive, single, file, place):
         """PyJWT's keys of RFC 7520 and RFC 8037 verify the signatures of those RFCs."""
         written = load(vectors / file)
         case = (written if isinstance(written, list) else written["tests"])[place]
@@ -393,7 +393,7 @@ class TestLibraries:
         assert signature_state(keys_of(drive), case.get("compact", case.get("token"))) == HOLDS
 
     def test_a_token_without_kid_finds_its_key_among_two(self, vectors, drive):
-        """RFC 7515 A.2's token names no key; SmallRye's set has the right one beside another."""
+        """RFC 7515 A.2's token names no key; SmallRye's set has the right key beside another."""
         (case,) = [one for one in load(vectors / "rfc/vectors.json") if one["id"] == "rfc7515-A.2"]
         keys = load(vectors / "smallrye-jwt/publicKeySet.jwk")
         drive.client(provider(jwks=keys), clock=FakeClock(1300819379))
@@ -404,7 +404,7 @@ class TestLibraries:
         ["jwks-rsa-java/jwks-single-no-kid.json", "smallrye-jwt/publicSingleKeySetWithoutKid.jwk"],
     )
     def test_a_key_without_kid(self, vectors, drive, name):
-        """It is tried for a token without kid, and never answers one that has a kid."""
+        """A key without kid is tried for a token without kid, and never for one with a kid."""
         (jwk,) = load(vectors / name)["keys"]
         signer = make_key("RS256", "ours", borrower=type(self))
         drive.client(provider(jwks=key_set(jwk)))
@@ -417,8 +417,8 @@ class TestLibraries:
         drive.client(provider(jwks=key_set(jwk, unnamed(signer))))
         assert verdict(drive, signer.sign_compact(b'{"alg":"RS256"}', b"{}")) == ACCEPTED
 
-    def test_metadata_whose_key_set_is_nowhere(self, vectors, drive):
-        """A relative jwks_uri is no place to fetch keys from: discovery fails, and nothing else is asked."""
+    def test_metadata_with_a_relative_jwks_uri(self, vectors, drive):
+        """A relative jwks_uri cannot be fetched: discovery fails, and nothing else is requested."""
         metadata = load(vectors / METADATA)
         wire = serving(metadata, url=f"{metadata['issuer']}.well-known/openid-configuration")
         drive.client(
@@ -430,12 +430,12 @@ class TestLibraries:
         assert wire.asked == [*wire.answers]
 
     def test_the_codes_of_the_listed_reasons(self):
-        """Entries that the other libraries use are refused for being symmetric or under 2048 bits."""
+        """Entries that other libraries use are refused as symmetric or under 2048 bits."""
         codes = set(itertools.chain.from_iterable((*LIBRARIES.values(), *UNUSABLE.values())))
         assert CODES[Reason.RSA_UNDER_2048_BITS] == {WEAK} <= codes
         assert "symmetric_key" in CODES[Reason.SYMMETRIC_ALGORITHM] & codes
 
 
 def unnamed(signer: SigningKey) -> dict[str, str]:
-    """A key of ours as a set has it that knows no kids."""
+    """Return one of our keys as a set without kids has it."""
     return {member: value for member, value in signer.jwk().items() if member != "kid"}

@@ -1,4 +1,4 @@
-"""MicroProfile JWT's claim sets, signed here by a key of ours, with the verdict that its TCK wants."""
+"""MicroProfile JWT's claim sets, signed here, with the verdicts of its TCK."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ LEEWAY = 30
 
 @functools.cache
 def signer() -> SigningKey:
-    """The key that signs: RS256, as MicroProfile has it."""
+    """Return the signing key: RS256, as MicroProfile requires."""
     return make_key("RS256", "publicKey", borrower=signer)
 
 
 def token_of(vectors: Vectors, name: str) -> str:
-    """A claim set, octet by octet as its file has it, signed."""
+    """Return a claim set, octet by octet as in its file, signed."""
     payload = (vectors / f"microprofile-jwt/{name}.json").read_bytes()
     return signer().sign_compact(b'{"alg":"RS256","kid":"publicKey","typ":"JWT"}', payload)
 
@@ -71,7 +71,7 @@ def wanting(audience: Any = AUDIENCE, **fields: Any) -> Provider:
     ],
 )
 def test_a_good_claim_set(vectors, drive, name, audience):
-    """It is accepted, from its first second to the end of its life, and its claims are all there."""
+    """A good claim set is accepted from its first second to the end of its lifetime, with all its claims."""
     token = token_of(vectors, name)
     clock = FakeClock(ISSUED_AT)
     drive.client(wanting(audience), clock=clock)
@@ -95,7 +95,7 @@ def test_a_good_claim_set(vectors, drive, name, audience):
     ],
 )
 def test_a_bad_claim_set(vectors, drive, name, audience, fault):
-    """It is refused for the fault that it was made with, signed and in its time as it is."""
+    """A bad claim set is refused for its intended fault, although signed and within its lifetime."""
     drive.client(wanting(audience), clock=FakeClock(ISSUED_AT))
     with pytest.raises(TokenError) as caught:
         drive.verify(token_of(vectors, name))
@@ -114,7 +114,7 @@ def test_a_bad_claim_set(vectors, drive, name, audience, fault):
     ids=["TokenBadIss", "TokenNoIss", "TokenWithoutExp", "Token2", "RequiredClaims"],
 )
 def test_the_fault_is_the_only_one(vectors, drive, name, loosened):
-    """Where the application knowingly does not check what is at fault, the same token is accepted."""
+    """The same token is accepted where the application does not check the faulty claim, so it has no other fault."""
     fields = {"issuer": ISSUER, "audience": UNCHECKED, **loosened}
     usual = {"name": "microprofile", "jwks": key_set(signer().jwk()), **fields}
     drive.client(Provider(**usual), clock=FakeClock(ISSUED_AT))
@@ -122,7 +122,7 @@ def test_the_fault_is_the_only_one(vectors, drive, name, loosened):
 
 
 def test_the_groups_as_scopes(vectors, drive):
-    """MicroProfile's groups are read as scopes where the application says so."""
+    """MicroProfile's groups are read as scopes where configured."""
     drive.client(wanting(scope_claim="groups"), clock=FakeClock(ISSUED_AT))
     verified = drive.verify(token_of(vectors, "Token1"))
     assert verified.require("Echoer", "Tester").subject == "24400320"
@@ -130,7 +130,7 @@ def test_the_groups_as_scopes(vectors, drive):
 
 
 def test_the_keys(vectors, drive):
-    """The key of 4096 bits and the EC key are usable, the one of 1024 bits is too weak."""
+    """The 4096-bit key and the EC key are usable, and the 1024-bit key is too weak."""
     folder = vectors / "microprofile-jwt"
     (large,) = load(folder / "signer-keyset4k.jwk")["keys"]
     ec, weak = load(folder / "ecPublicKey.jwk"), load(folder / "rsaPublicKey1024bit.jwk")
@@ -141,7 +141,7 @@ def test_the_keys(vectors, drive):
     assert (read[2].kid, read[2].code) == ("1024bit", "weak_key")
 
 
-def test_the_key_set_as_it_is(vectors, drive):
+def test_the_key_set_as_published(vectors, drive):
     """The published document is read as text."""
     text = (vectors / "microprofile-jwt/signer-keyset4k.jwk").read_text()
     assert json.loads(text)

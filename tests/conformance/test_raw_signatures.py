@@ -1,6 +1,6 @@
-"""NIST's and the Ed25519 authors' vectors of bare signatures, from PyPI's `cryptography-vectors`.
+"""Vectors of bare signatures by NIST and the Ed25519 authors, from PyPI's `cryptography-vectors`.
 
-The signed octets are not JWTs, so the verifier of the key that the library reads judges them.
+The signed octets are not JWTs, so the verifier of the parsed key judges them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def lines_of(path: str) -> list[str]:
 
 
 def sections_of(path: str) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Give each section of a NIST file: its title and its cases, each ended by a Result."""
+    """Yield each section of a NIST file: its title and its cases, each ended by a Result."""
     lines = lines_of(path)
     starts = [place for place, line in enumerate(lines) if line.startswith("[")]
     for start, end in pairwise([*starts, len(lines)]):
@@ -61,7 +61,7 @@ def judged(key: Key, algorithm: str, case: dict[str, str], signature: bytes) -> 
 
 
 def test_rsa():
-    """FIPS 186-3 PKCS #1 v1.5: valid signatures of 2048 to 4096 bits hold and altered ones do not."""
+    """FIPS 186-3 PKCS #1 v1.5: valid signatures of 2048 to 4096 bits are accepted, and altered ones are not."""
     counts = {True: 0, False: 0}
     for title, cases in sections_of("RSA/FIPS_186-2/SigVer15_186-3.rsp"):
         if re.search("1024|1536", title):
@@ -76,7 +76,7 @@ def test_rsa():
 
 
 def test_ecdsa():
-    """FIPS 186-3 ECDSA: valid signatures on three curves hold, and altered ones do not."""
+    """FIPS 186-3 ECDSA: valid signatures on three curves are accepted, and altered ones are not."""
     counts = {True: 0, False: 0}
     for title, cases in sections_of("ECDSA/FIPS_186-3/SigVer.rsp"):
         if title not in CURVES:
@@ -99,7 +99,7 @@ def test_ecdsa():
 
 @pytest.mark.parametrize("alg", ["EdDSA", "Ed25519"])
 def test_ed25519(alg):
-    """The authors' 1024 signatures hold under both names, and none holds over another message."""
+    """The authors' 1024 signatures are valid under both names, and none over another message."""
     for line in lines_of("Ed25519/sign.input"):
         _, public, message, signed, _ = line.split(":")
         key = key_of(kty="OKP", crv="Ed25519", x=to_base64url(bytes.fromhex(public)))

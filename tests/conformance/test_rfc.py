@@ -1,4 +1,4 @@
-"""The examples of RFC 7515, 7517, 7638 and 8037 themselves."""
+"""The examples of RFC 7515, 7517, 7638 and 8037."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def vector(vectors: Vectors, name: str) -> dict[str, Any]:
 
 
 def test_every_vector_is_run(vectors):
-    """The vectors run here are all of the file."""
+    """The vectors run here are exactly those of the file."""
     assert sorted(names(load(vectors / FILES[0]), "id")) == sorted(
         (*TOKENS, *THUMBPRINTS, *KEY_SETS)
     )
@@ -52,7 +52,7 @@ def test_every_vector_is_run(vectors):
 
 @pytest.mark.parametrize("name", TOKENS)
 def test_a_token(vectors, drive, name):
-    """A token is accepted within its life; or refused for a listed reason, and then its signature holds."""
+    """A token is accepted within its lifetime, or refused for a listed reason, and then its signature is valid."""
     one = vector(vectors, name)
     drive.client(
         provider(),
@@ -64,7 +64,7 @@ def test_a_token(vectors, drive, name):
 
 @pytest.mark.parametrize("name", [name for name in TOKENS if TOKENS[name] == ACCEPTED])
 def test_the_same_token_today(vectors, drive, name):
-    """It expired in 2011, thirty seconds of leeway after its time; its claims are those of the RFC."""
+    """The token expired in 2011, at its exp plus thirty seconds of leeway; its claims are those of the RFC."""
     one = vector(vectors, name)
     clock = FakeClock(EXPIRES_AT + 29)
     drive.client(provider(algorithms=(one["alg"],), jwks=key_set(one["jwk"])), clock=clock)
@@ -76,7 +76,7 @@ def test_the_same_token_today(vectors, drive, name):
 
 @pytest.mark.parametrize("name", THUMBPRINTS)
 def test_a_thumbprint(vectors, drive, name):
-    """The thumbprint of a key is the one that the RFC computes."""
+    """A key's thumbprint is the one in the RFC."""
     one = vector(vectors, name)
     drive.client(provider(jwks=key_set(one["jwk"])))
     (key,) = drive.keys()
@@ -84,9 +84,9 @@ def test_a_thumbprint(vectors, drive, name):
 
 
 def test_a_key_set(vectors, drive):
-    """Of RFC 7517's two keys the one for encryption verifies nothing, the other RS256.
+    """Of RFC 7517's two keys, the encryption key verifies nothing, and the other verifies RS256.
 
-    The file cuts that one's modulus short, with dots at its end. RFC 7638 has the same key in full.
+    The file cuts that key's modulus short, with dots at its end. RFC 7638 has the same key in full.
     """
     encryption, cut = vector(vectors, "rfc7517-A.1")["jwks"]["keys"]
     whole = vector(vectors, "rfc7638-3.1")["jwk"]
@@ -103,7 +103,7 @@ def test_a_key_set(vectors, drive):
     assert material_of(key) == written_material(signing)
 
 
-def test_a_modulus_that_was_cut_short(vectors, drive):
-    """A modulus that is no base64 makes its key unusable, and is not read up to where it ends."""
+def test_a_truncated_modulus(vectors, drive):
+    """A modulus that is not base64 makes its key unusable, and is not read up to its first error."""
     entries = read_entries(drive, vector(vectors, "rfc7517-A.1")["jwks"])
     assert [entry.code for entry in entries] == ["not_for_signatures", "malformed_key"]

@@ -1,8 +1,8 @@
 """Project Wycheproof: JWS, JWK sets and JOSE, and the signature primitives under their JWS names.
 
-The payload of all its JWS is a text or nothing, so every one of them is refused by a client for being
-no claims object. What the vectors are about is therefore looked at as well: the state of the signature,
-by the library's own parts (see `vectors.signature_state`). Both are fixed here for each group.
+Each JWS has a text or nothing as its payload, so a client refuses every one because its payload is not a
+claims object. So the tests also judge the state of the signature with the library's own parts (see
+`vectors.signature_state`). Both results are listed here for each group.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ JWS = "json_web_signature_test"
 SETS = "json_web_key_test"
 JOSE = "json_web_crypto_test"
 
-# Of each group, what is valid and what is invalid, by the state of its signature.
+# For each group, the valid and invalid cases by the state of their signatures.
 GROUPS = {
     JWS: [
         ("hs256", {"alg HS256": 1}, {"alg HS256": 4, SHORT: 6, "no header": 2, "alg none": 1}),
@@ -97,14 +97,14 @@ GROUPS = {
         ("jws_keyset", {}, {"alg HS256": 1}),
     ],
 }
-# JWE says nothing of a JWS: whatever its label, no key set opens it.
+# A JWE is not a JWS: whatever its label, no key set opens it.
 ENCRYPTED = {
     "jwe_aes": {"encrypted_token": 6, "malformed_token": 3},
     "jwe_ec": {"encrypted_token": 10, "malformed_token": 2},
 }
 TOTALS = {JWS: 303, SETS: 20, JOSE: 55}
 
-# Labels that contradict themselves or the RFC; its SOURCE.md names them, and no others are judged apart.
+# Labels that contradict themselves or the RFC; the file's SOURCE.md names them, and all others count.
 SAME_AS_A_VALID_ONE = "invalid, yet the very token of 357, which is valid"
 NO_BASE64URL = "valid, with a ? inside a base64url part"
 OTHER_ALGORITHM = "valid, a PS384 token with a key for PS256"
@@ -118,10 +118,10 @@ CONTRADICTORY = {
     372: (NO_BASE64URL, "not base64url"),
 }
 TAKEN_OUT = {347: NO_ALGORITHM, 373: NO_BASE64URL}  # of the file, with a quarter of its tests
-# "Invalid" for the weakness of a key of full size (CVE-2017-15361): its authors' policy, and no RFC's.
+# "Invalid" for the weakness of a key of full size (CVE-2017-15361): a policy of its authors, not of an RFC.
 ROCA = {SETS: 7, JOSE: 46}
 
-# How each primitive's signatures come out: as many hold as are valid, and no other.
+# The outcome of each primitive: exactly the valid signatures are accepted.
 PRIMITIVES = {
     "ecdsa_secp256r1_sha256_p1363_test": ("ES256", 173, 89),
     "ecdsa_secp384r1_sha384_p1363_test": ("ES384", 193, 87),
@@ -149,7 +149,7 @@ def groups_of(vectors: Vectors, file: str) -> list[dict[str, Any]]:
 
 
 def keys_for(group: dict[str, Any]) -> dict[str, Any]:
-    """The key set that a group is verified with: public where it has that, else the symmetric one."""
+    """Return the key set of a group: its public keys, or else its symmetric one."""
     keys = group.get("public") or group["private"]
     return keys if "keys" in keys else key_set(keys)
 
@@ -160,7 +160,7 @@ def set_apart(file: str, case: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("file", TOTALS)
 def test_every_group_is_run(vectors, file):
-    """The groups and cases run here are all of each file."""
+    """The groups and cases run here are exactly those of each file."""
     groups = groups_of(vectors, file)
     told = [group[0] for group in GROUPS[file]]
     assert [group["comment"] for group in groups] == told + (
@@ -171,7 +171,7 @@ def test_every_group_is_run(vectors, file):
 
 @pytest.mark.parametrize(("file", "place"), CASES)
 def test_a_group(vectors, drive, file, place):
-    """What is invalid is refused and its signature never holds; what is valid holds, or is symmetric."""
+    """An invalid case is refused and its signature is never valid; a valid case has a valid or symmetric signature."""
     group = groups_of(vectors, file)[place]
     keys = keys_for(group)
     drive.client(provider(), transport=serving(keys))
@@ -194,13 +194,13 @@ def test_a_group(vectors, drive, file, place):
 
 
 def as_text(token: str | dict[str, Any]) -> str:
-    """A token as a request could carry it: JSON serialisation is an object in these files."""
+    """Return a token as a request could carry it: JSON serialisation is an object in these files."""
     return token if isinstance(token, str) else json.dumps(token)
 
 
 @pytest.mark.parametrize("name", ENCRYPTED)
 def test_an_encrypted_token(vectors, drive, name):
-    """No JWE is ever accepted: five segments are told as what they are, anything else is malformed."""
+    """No JWE is ever accepted: five segments have their own code, and anything else is malformed."""
     (group,) = [one for one in groups_of(vectors, JOSE) if one["comment"] == name]
     drive.client(provider(), transport=serving(keys_for(group)))
     verdicts = Counter(verdict(drive, as_text(case["jwe"])) for case in group["tests"])
@@ -209,7 +209,7 @@ def test_an_encrypted_token(vectors, drive, name):
 
 @pytest.mark.parametrize("number", CONTRADICTORY)
 def test_a_contradictory_label(vectors, drive, number):
-    """What cannot be right by its own label is refused, and not even its signature holds."""
+    """A case whose label contradicts itself is refused, and its signature is not valid either."""
     why, expected = CONTRADICTORY[number]
     group, case = numbered(vectors, JWS)[number]
     assert case["result"] == why.partition(",")[0]
@@ -222,20 +222,20 @@ def test_a_contradictory_label(vectors, drive, number):
 
 
 def numbered(vectors: Vectors, file: str) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
-    """Every case of a file with its group, by its tcId."""
+    """Return every case of a file with its group, by its tcId."""
     return {
         case["tcId"]: (group, case) for group in groups_of(vectors, file) for case in group["tests"]
     }
 
 
-def test_labels_that_were_taken_out(vectors):
-    """Two of the contradictory cases are not in the file at all."""
+def test_removed_labels(vectors):
+    """Two of the contradictory cases are not in the file."""
     assert not numbered(vectors, JWS).keys() & TAKEN_OUT.keys()
 
 
 @pytest.mark.parametrize("file", ROCA)
 def test_a_key_that_is_weak_by_policy(vectors, drive, file):
-    """A ROCA key of full size is not looked for: its signature holds, though the label is "invalid"."""
+    """A ROCA key of full size is not detected: its signature is valid, though the label is "invalid"."""
     group, case = numbered(vectors, file)[ROCA[file]]
     assert (case["comment"], case["result"]) == ("rejectsKeyWithRocaVulnerability", "invalid")
     drive.client(provider(), transport=serving(keys_for(group)))
@@ -259,7 +259,7 @@ def test_a_key_that_is_weak_by_policy(vectors, drive, file):
     ],
 )
 def test_why_a_key_is_unusable(vectors, drive, name, codes):
-    """A key that the vectors want refused is unusable for its own reason; the one beside it is not."""
+    """A key that the vectors reject is unusable for its own reason, and the key beside it is usable."""
     (group,) = [one for one in groups_of(vectors, SETS) if one["comment"] == name]
     entries = read_entries(drive, keys_for(group))
     assert [getattr(entry, "code", None) for entry in entries] == codes
@@ -267,16 +267,16 @@ def test_why_a_key_is_unusable(vectors, drive, name, codes):
 
 @pytest.mark.parametrize("file", PRIMITIVES)
 def test_a_primitive(vectors, drive, file):
-    """Signatures over octets, which are no JWT: by the verifier of the key that `keys()` reads.
+    """Signatures over octets that are not JWTs, checked by the verifier of the key that `keys()` returns.
 
-    All that is valid holds; what is invalid does not, nor what is "acceptable" (a missing NULL).
+    All valid signatures are accepted; invalid ones, and "acceptable" ones (a missing NULL), are not.
     """
     algorithm, *expected = PRIMITIVES[file]
     held = refused = 0
     for group in groups_of(vectors, file):
         drive.client(provider(jwks=key_set(jwk_of(group))))
         (key,) = drive.keys()
-        # RFC 9864: EdDSA has a second name, and it is the same algorithm.
+        # RFC 9864: EdDSA has a second name for the same algorithm.
         assert key.algorithms == {algorithm, *(["Ed25519"] if algorithm == "EdDSA" else [])}
         for case in group["tests"]:
             message, signature = bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"])
@@ -289,7 +289,7 @@ def test_a_primitive(vectors, drive, file):
 
 
 def jwk_of(group: dict[str, Any]) -> dict[str, Any]:
-    """The key of a group; a few groups of ECDSA have it only as a point."""
+    """Return the key of a group; a few ECDSA groups have it only as a point."""
     for member in ("publicKeyJwk", "keyJwk"):
         if member in group:
             return group[member]

@@ -1,8 +1,8 @@
-"""Readers of the vectors of other projects, and the one way in which all tests here judge by them. No data.
+"""Readers of the vectors of other projects, and the common judgement of all tests here. No data.
 
-This library refuses some of what a vector calls valid. It may do so for one of the five reasons of
-`Reason` and for no other; which of them hold of a vector is read off the vector itself, by means of
-Python's own JSON and base64, never off what the library says of it.
+This library refuses some tokens that a vector calls valid, for one of the five reasons of `Reason` and
+for no other. Which reasons apply to a vector is read from the vector itself, with Python's own JSON and
+base64, never from the library's result.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ URL = "https://vectors.test/jwks.json"
 
 
 class Reason(Enum):
-    """Why this library refuses, on purpose, what a vector calls valid. The list is closed."""
+    """A reason why this library refuses, on purpose, a token that a vector calls valid. The list is closed."""
 
     SYMMETRIC_ALGORITHM = "symmetric algorithm"
     RSA_UNDER_2048_BITS = "RSA under 2048 bits"
@@ -51,20 +51,20 @@ CODES = {
 
 @functools.cache
 def load(path: Path) -> Any:
-    """A file of JSON; whoever reads it changes nothing in it."""
+    """Load a JSON file, which its reader must not change."""
     return json.loads(path.read_bytes())
 
 
 def names(cases: Iterable[Mapping[str, Any]], *members: str) -> list[str]:
-    """What the cases of a file are called."""
+    """Return the names of a file's cases."""
     return [" ".join(str(case[member]) for member in members) for case in cases]
 
 
-# What a client is made with
+# Arguments of a client
 
 
 def provider(**fields: Any) -> Provider:
-    """A provider that asks nothing of the claims, with every algorithm that could be named."""
+    """Return a provider that requires nothing of the claims, with every algorithm that can be named."""
     usual: dict[str, Any] = {
         "name": "vectors",
         "issuer": UNCHECKED,
@@ -78,7 +78,7 @@ def provider(**fields: Any) -> Provider:
 
 
 class Wire(httpx.MockTransport):
-    """Answers of an endpoint as they were recorded; ``asked`` has the URLs that were asked for."""
+    """An endpoint with recorded responses; ``asked`` has the requested URLs."""
 
     def __init__(self, answers: Mapping[str, Mapping[str, Any]]) -> None:
         super().__init__(self._answer)
@@ -97,12 +97,12 @@ class Wire(httpx.MockTransport):
 
 
 def serving(document: object, headers: Mapping[str, str] | None = None, url: str = URL) -> Wire:
-    """An endpoint with one document (text as it is, else as JSON) behind it."""
+    """Return an endpoint with one document (text unchanged, else as JSON) behind it."""
     return Wire({url: {"status": 200, "headers": headers or {}, "body": document}})
 
 
 def key_set(*entries: object) -> dict[str, Any]:
-    """A key set of these entries."""
+    """Return a key set of these entries."""
     return {"keys": list(entries)}
 
 
@@ -110,7 +110,7 @@ def key_set(*entries: object) -> dict[str, Any]:
 
 
 def verdict(drive: Any, token: object, **options: Any) -> str:
-    """What the client says of a token: `ACCEPTED`, or the code of the error that refused it."""
+    """Return the client's verdict on a token: `ACCEPTED`, or the code of the error."""
     try:
         drive.verify(token, **options)
     except JWKSError as error:
@@ -119,10 +119,10 @@ def verdict(drive: Any, token: object, **options: Any) -> str:
 
 
 def judged_valid(drive: Any, token: object, *entries: Mapping[str, Any]) -> str:
-    """The verdict on a token that a vector calls valid under these keys, which the client has.
+    """Return the verdict on a token that a vector calls valid under the client's keys.
 
-    A refusal must be for reasons of `Reason`; and where the payload was the only one, the signature
-    itself must hold under the client's own key.
+    A refusal must be for reasons of `Reason`; and where the payload is the only reason, the signature must be
+    valid under the client's own key.
     """
     code = verdict(drive, token)
     if code != ACCEPTED:
@@ -134,7 +134,7 @@ def judged_valid(drive: Any, token: object, *entries: Mapping[str, Any]) -> str:
 
 
 def reasons(token: object, *entries: Mapping[str, Any]) -> set[Reason]:
-    """Which of the five reasons hold of a token and the keys it goes with."""
+    """Return which of the five reasons apply to a token and its keys."""
     found = set()
     if any(entry["kty"] == "RSA" and number(entry["n"]).bit_length() < 2048 for entry in entries):
         found.add(Reason.RSA_UNDER_2048_BITS)
@@ -151,7 +151,7 @@ def reasons(token: object, *entries: Mapping[str, Any]) -> set[Reason]:
 
 
 def claims_of(token: str) -> Any:
-    """The JSON value in a token's payload, or None if there is none."""
+    """Return the JSON value in a token's payload, or None if there is none."""
     try:
         return json.loads(octets(token.split(".")[1]))
     except ValueError:
@@ -159,7 +159,7 @@ def claims_of(token: str) -> Any:
 
 
 def keys_of(drive: Any) -> KeySet | None:
-    """The client's keys, or None where it found the key set unusable."""
+    """Return the client's keys, or None where the key set is unusable."""
     try:
         return drive.keys()
     except KeysUnavailableError as error:
@@ -169,11 +169,11 @@ def keys_of(drive: Any) -> KeySet | None:
 
 
 def signature_state(keys: KeySet | None, token: object) -> str:
-    """What the library's own parts say of a signature whose payload may be anything.
+    """Return what the library's own parts say about a signature whose payload may be anything.
 
-    A client refuses a token without claims before it looks at the signature. So that a vector says
-    something nevertheless, this goes the rest of the way with the very functions that the client
-    goes it with: strict base64url, strict JSON of the header, the selection of keys, their verifiers.
+    A client refuses a token without claims before it checks the signature. To learn something from such a
+    vector, this function takes the rest of the way with the client's own functions: strict base64url,
+    strict JSON of the header, the selection of keys, their verifiers.
     """
     if not isinstance(token, str):
         return "not compact"
@@ -200,7 +200,7 @@ def signature_state(keys: KeySet | None, token: object) -> str:
 
 
 def verified(key: Key, algorithm: str, message: bytes, signature: bytes) -> bool:
-    """Whether the library's verifier of a key says yes; whatever it raises is a no, as for a client."""
+    """Return whether the library's verifier of a key accepts; an exception counts as no, as for a client."""
     try:
         return key.verifiers[algorithm](signature, message) is None
     except Exception:
@@ -213,9 +213,9 @@ COMPANION = make_key("ES256", "ours", borrower=None).jwk()
 
 
 def read_entries(drive: Any, document: Mapping[str, Any]) -> list[Key | UnusableKey]:
-    """What a client made of each entry of a key set, in the order of the document.
+    """Return what a client made of each entry of a key set, in the order of the document.
 
-    A client shows nothing of a set without a usable key; a key of ours beside them shows why.
+    A client shows nothing of a set without a usable key, so one of our keys is added to it.
     """
     drive.client(
         provider(), transport=serving({**document, "keys": [*document["keys"], COMPANION]})
@@ -229,7 +229,7 @@ def read_entries(drive: Any, document: Mapping[str, Any]) -> list[Key | Unusable
 
 
 def material(key: Key) -> tuple[object, ...]:
-    """The numbers or octets that a key of the library is made of."""
+    """Return the numbers or octets of which a key of the library is made."""
     if key.kty == "OKP":
         return (key.crv, key.key.public_bytes_raw())
     numbers = key.key.public_numbers()
@@ -237,7 +237,7 @@ def material(key: Key) -> tuple[object, ...]:
 
 
 def written_material(entry: Mapping[str, Any]) -> tuple[object, ...]:
-    """The same as an entry of a document has it written down."""
+    """Return the same as it is written in an entry of a document."""
     match entry["kty"]:
         case "RSA":
             return (number(entry["n"]), number(entry["e"]))
@@ -248,12 +248,12 @@ def written_material(entry: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def octets(text: str) -> bytes:
-    """The octets of base64 in either alphabet, padded or not; else a ValueError."""
+    """Decode base64 in either alphabet, padded or not; raise ValueError otherwise."""
     return base64.urlsafe_b64decode(
         text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4)
     )
 
 
 def number(text: str) -> int:
-    """The big-endian number in base64."""
+    """Decode the big-endian number in base64."""
     return int.from_bytes(octets(text), "big")

@@ -1,8 +1,7 @@
-"""A world in which several clients that differ only in their memory see the very same things.
+"""A world in which clients that differ only in their memory see exactly the same things.
 
-One clock, one set of fake providers, one mood of the application; every client fetches for itself, and
-draws the same jitter. What each client says of a token, whom it asks and what it tells its listeners is
-compared after every step.
+There is one clock, one set of fake providers, and one application; every client fetches for itself and
+draws the same jitter. After every step the verdicts, requests and events of each client are compared.
 """
 
 from __future__ import annotations
@@ -37,28 +36,28 @@ TENANT = "https://login.test/{tid}"
 
 
 class NoChance(random.Random):
-    """In the place of `random.SystemRandom`: every draw is the middle one."""
+    """A stand-in for `random.SystemRandom`: every draw is the middle one."""
 
     def random(self) -> float:
         return 0.5
 
 
 class AtOnce(threading.Thread):
-    """In the place of a flight's thread: it has ended when `start` returns.
+    """A stand-in for a flight's thread: it has ended when `start` returns.
 
-    Else it would be chance whether what begins behind a caller lands before that caller has ended. On
-    an event loop it is none.
+    Otherwise it would be chance whether a background fetch lands before its caller has ended. On an
+    event loop it is not chance.
     """
 
     def start(self) -> None:
         self.run()
 
     def join(self, timeout: float | None = None) -> None:
-        """It has ended."""
+        """Return at once: the flight has ended."""
 
 
 class Counted(ByHost):
-    """Fake providers behind one client, with a record of what that client asked."""
+    """Fake providers behind one client, with a record of that client's requests."""
 
     def __init__(self, providers: list[FakeProvider]) -> None:
         super().__init__(providers)
@@ -70,7 +69,7 @@ class Counted(ByHost):
 
 
 class Seen:
-    """One client, what it asked and what it told."""
+    """One client, its requests and its events."""
 
     def __init__(self, client: Any, wire: Counted, told: list[Any]) -> None:
         self.client = client
@@ -78,8 +77,8 @@ class Seen:
         self.told = told
 
     def since(self) -> tuple[list[str], list[str]]:
-        """What was asked and told since the last time; two flights may land in either order."""
-        # How long a caller waited is measured by the machine's clock, which no test stops.
+        """Return requests and events since the last time; two flights may land in either order."""
+        # The machine's clock, which no test stops, measures how long a caller waited.
         events = [
             replace(one, seconds=0.0) if isinstance(one, KeysAwaited) else one for one in self.told
         ]
@@ -105,7 +104,7 @@ class World:
         self.sizes = sizes
         self.allowed = {"a", "b", "c"}
         self.mood_now: object = None
-        self.room = 2  # for resolved tenants, so that they push each other out
+        self.room = 2  # for resolved tenants, so that they evict each other
         self.seen: list[Seen] = []
         self.names: list[str] = []
 
@@ -114,7 +113,7 @@ class World:
 
     @contextmanager
     def opened(self) -> Iterator[World]:
-        """With a driver, which closes the clients in the end."""
+        """Enter with a driver, which closes the clients in the end."""
         with driving(self.kind) as self.driver:
             yield self
 
@@ -139,7 +138,7 @@ class World:
                 )
             self.seen.append(Seen(client, wire, told))
 
-    # The application, which may change its mind.
+    # The application, which may change its answers.
 
     def allows(self, tenant: str) -> bool:
         return tenant in self.allowed
@@ -154,7 +153,7 @@ class World:
         return self.check(token)
 
     def resolve(self, issuer: str) -> Provider | None:
-        """What the application's records say; where it changes its mind, they come to say less."""
+        """Return the provider of the application's records; each change of mind removes some."""
         if isinstance(self.mood_now, Exception):
             raise self.mood_now.with_traceback(None)
         if issuer.removeprefix("https://login.test/") not in self.allowed:
@@ -169,7 +168,7 @@ class World:
     def checks(self) -> list[Any]:
         return [self.check if self.kind == "sync" else self.check_later]
 
-    # What may happen, by name; see `changes` of the test.
+    # Steps by name; see `changes` of the test.
 
     def rotate(self, place: str, overlap: bool) -> None:
         getattr(self, place).rotate(overlap=overlap)
@@ -212,10 +211,10 @@ class World:
         self.mood_now = None
         self.allowed |= {"a", "b", "c"}
 
-    # What is compared.
+    # Comparisons.
 
     def same(self, method: str, *arguments: Any, **options: Any) -> Any:
-        """Call every client, and return what the first says; they may not differ in anything."""
+        """Call every client and return the first result; the others must be equal."""
         first: Any = None
         for place, one in enumerate(self.seen):
             self.driver.current = one.client
@@ -238,7 +237,7 @@ class World:
         if not isinstance(outcome, VerifiedToken):
             return outcome
         told = {name: deepcopy(getattr(outcome, name)) for name in FACTS}
-        # Whoever holds it may do with it as he likes.
+        # A caller may do with it as it likes.
         outcome.claims["sub"] = "somebody else"
         outcome.header.clear()
         return told
@@ -260,7 +259,7 @@ def tenants(world: World, allowed: Any, **fields: Any) -> Provider:
     return provider(world.here, **{"name": "tenants", "issuer": template, **fields})
 
 
-# Each layout in which the order of candidates, or somebody's mind, could make a memory lie. Where it
+# Each layout in which the order of candidates, or a changed answer, could make a memory wrong. Where it
 # is "resolved", the application describes the tenants of https://login.test.
 LAYOUTS: dict[str, Callable[[World], list[Provider]]] = {
     "one": lambda w: [provider(w.here)],

@@ -1,4 +1,4 @@
-"""JSON that nobody thought of, as values and as text, and settings that make a run the same each time."""
+"""Generated odd JSON, as values and as text, and settings that make each run the same."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ CLOCK = FakeClock(NOW)
 
 
 def steady(examples: int, *which: object) -> Callable[[Any], Any]:
-    """So many examples, the same ones in each run, however long they take.
+    """Run so many examples, the same in each run, however long they take.
 
     Arguments:
-        which: the parameters of the test: others of them get other examples.
+        which: the parameters of the test: other parameters get other examples.
     """
     chosen = settings(max_examples=examples, derandomize=True, deadline=None, database=None)
     number = zlib.crc32(repr(which).encode())
@@ -28,7 +28,7 @@ def steady(examples: int, *which: object) -> Callable[[Any], Any]:
 
 
 def weighted(*strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """One of these, each as likely as it is there often: `st.one_of` counts equal ones once."""
+    """Return one of these, as likely as it is listed often: `st.one_of` counts equal ones once."""
     return st.sampled_from(strategies).flatmap(lambda one: one)
 
 
@@ -46,7 +46,7 @@ values = st.recursive(
 )
 objects = st.dictionaries(texts, values, max_size=4)
 
-# Texts beside what `json.dumps` writes: a value that two readers may read differently, or not at all.
+# Texts beside `json.dumps`'s own: values that readers read differently, or refuse.
 odd_texts = st.sampled_from(
     [
         *(
@@ -70,7 +70,7 @@ odd_texts = st.sampled_from(
 )
 
 
-# What a claim is likely to be made of by who got it wrong, or who tries.
+# Plausible content of a claim in a mistaken or hostile token.
 likely_texts = st.sampled_from(
     [
         *(
@@ -99,7 +99,7 @@ def as_text(value: Any) -> str:
 
 @st.composite
 def members_as_text(draw: Any, usual: dict[str, Any], also: tuple[str, ...] = ()) -> str:
-    """The text of an object: the usual members, of which few are missing, odd or there twice."""
+    """Return the text of an object with the usual members, few of them missing, odd or repeated."""
     pairs = [(name, as_text(value)) for name, value in usual.items()]
     names = st.sampled_from([*usual, *usual, *also])
     for _ in range(draw(st.sampled_from([0, 1, 1, 2]))):

@@ -1,4 +1,4 @@
-"""What one caller does to the claims and the header it was given, no other caller ever sees."""
+"""Changes by one caller to its claims and header are never seen by another caller."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REGISTERED = {*OWN, "iat", "nbf", "jti", "cnf", "scope", "scp", "scopes"}
 
 
 def spoil(value):
-    """Change all that can be changed in a value, at every depth."""
+    """Change everything that can be changed in a value, at every depth."""
     match value:
         case dict():
             for inner in value.values():
@@ -32,8 +32,8 @@ def spoil(value):
             value.append("spoilt")
 
 
-def test_nobody_can_change_what_the_next_one_is_given(drive):
-    """Claims and header, nested too: by callers, by checks, and by whoever holds a copy or a pickle."""
+def test_no_caller_can_change_another_s_claims(drive):
+    """Callers, checks and holders of a copy or a pickle may change claims and header, nested too, without effect on others."""
 
     def spoils(token):
         spoil(token.claims)
@@ -56,7 +56,7 @@ def test_nobody_can_change_what_the_next_one_is_given(drive):
         raw = IDP.sign(json.dumps(header).encode(), json.dumps(claims).encode())
         for client in clients:
             drive.current = client
-            for _ in range(3):  # the second is from the memory, where there is one
+            for _ in range(3):  # the second is from the memory, if there is one
                 token = drive.verify(raw)
                 twin = drive.verify(raw)
                 others = [twin, copy.copy(token), copy.deepcopy(token)]

@@ -1,4 +1,4 @@
-"""No damage to a good token goes unnoticed, whatever the algorithm that signed it."""
+"""Any damage to a good token is noticed, whatever the algorithm."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALGORITHMS = (
 
 @pytest.fixture(params=ALGORITHMS)
 def signed(request):
-    """A client, the algorithm, and two good tokens of one key."""
+    """Return a client, the algorithm, and two good tokens of one key."""
     idp = FakeProvider(algorithm=request.param, clock=CLOCK)
     provider = Provider(
         name="idp",
@@ -53,8 +53,8 @@ def encoded(octets):
     return base64.urlsafe_b64encode(octets).rstrip(b"=")
 
 
-def test_any_octet_changed_put_in_or_taken_out_is_refused(signed):
-    """In any of the three segments, at any place; and the token itself is none the worse for it."""
+def test_any_octet_changed_inserted_or_removed_is_refused(signed):
+    """One octet changed, inserted or removed in any segment is refused, and the token itself is still accepted."""
     client, algorithm, (good, _) = signed
 
     @steady(60, algorithm)
@@ -78,7 +78,7 @@ def test_any_octet_changed_put_in_or_taken_out_is_refused(signed):
 
 
 def test_any_bit_changed_beneath_the_encoding_is_refused(signed):
-    """Well encoded again, so that what refuses it is the parse, the signature or a claim."""
+    """A changed bit is encoded again, so parse, signature or a claim refuses the token."""
     client, algorithm, (good, _) = signed
 
     @steady(60, algorithm)
@@ -94,7 +94,7 @@ def test_any_bit_changed_beneath_the_encoding_is_refused(signed):
 
 
 def test_a_signature_of_another_length_is_refused(signed):
-    """Zeros before, behind or in the middle of it, its ends cut off, twice itself, nothing at all."""
+    """Zeros before, behind or inside a signature, a cut, doubled or empty signature: each is refused."""
     client, _, (good, _) = signed
     message, _, signature = good.rpartition(b".")
     octets = decoded(signature)
@@ -107,8 +107,8 @@ def test_a_signature_of_another_length_is_refused(signed):
         assert is_refused(client, message + b"." + encoded(other)), other
 
 
-def test_parts_of_two_good_tokens_make_no_third(signed):
-    """Each segment belongs to the others it was signed with."""
+def test_parts_of_two_good_tokens_are_refused(signed):
+    """Each segment belongs to the two with which it was signed."""
     client, _, (one, two) = signed
     header, payload, signature = one.split(b".")
     _, other_payload, other_signature = two.split(b".")

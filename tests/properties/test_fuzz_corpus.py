@@ -1,4 +1,4 @@
-"""What the fuzzer began with, and whatever it ever found, is replayed by every test run."""
+"""Each test run replays the fuzzer's first inputs and everything it found."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if not INPUTS:
 
 
 def load(target):
-    """A target, loaded by its path: fuzz/ is no package, and atheris is not needed."""
+    """Load a target by its path: fuzz/ is not a package, and atheris is not needed."""
     if target not in TARGETS:
         spec = importlib.util.spec_from_file_location(
             f"{target}_target", FUZZ / f"{target}_target.py"
@@ -28,12 +28,12 @@ def load(target):
 
 @pytest.mark.parametrize("path", INPUTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_an_input_of_the_corpus_breaks_nothing(path):
-    """Only errors of ours come of it, and what is accepted is what any JSON reader reads."""
+    """Each input is accepted as any JSON reader would read it, or raises an error of this library."""
     load(path.parent.name).check(path.read_bytes())
 
 
-def test_the_corpus_holds_a_token_that_is_accepted():
-    """Or the fuzzer would begin with nothing but refusals, and never reach what comes behind them."""
+def test_the_corpus_contains_an_accepted_token():
+    """The corpus contains an accepted token; otherwise the fuzzer would only explore refusals."""
     good = (FUZZ / "corpus" / "token" / "good").read_bytes()
     for client in load("token").CLIENTS:
         assert client.verify(good).subject == "u1"

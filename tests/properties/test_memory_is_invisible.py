@@ -1,4 +1,4 @@
-"""The verified-token memory cannot be told from its absence, whatever happens in whatever order."""
+"""The memory of verified tokens changes no result, whatever happens in whatever order."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from odd_json import steady, weighted
 
 from jwks_client import CachePolicy, TokenError
 
-SIZES = (0, 3, 1024)  # the first is none; with three, tokens push each other out
+SIZES = (0, 3, 1024)  # the first has no memory; with three, tokens evict each other
 POLICIES = [
     CachePolicy(ttl=100, stale_if_error=100, failure_backoff=(1, 5)),
     CachePolicy(ttl=100, stale_if_error=0, refresh_ahead=None),
     CachePolicy(),
 ]
 
-# A token is good in its layout, but for two oddities at most.
+# A token is good in its layout, except for at most two oddities.
 oddities = st.one_of(
     st.tuples(st.just("idp"), st.just("there")),
     st.tuples(st.just("lives"), st.sampled_from([1, 20, 90, 250, 5000, None])),
@@ -32,7 +32,7 @@ oddities = st.one_of(
 )
 tokens = st.none() | st.lists(oddities, max_size=2)
 
-# Keys live 100 seconds (or 300, or what the answer says) and are due after 80.
+# Keys live 100 seconds (or 300, or as the response says) and are due after 80.
 seconds = st.sampled_from([0.5, 1.0, 9.0, 20.0, 29.0, 31.0, 60.0, 79.0, 81.0, 310.0, 5000.0])
 places = st.sampled_from(["here", "there"])
 edges = st.tuples(
@@ -74,7 +74,7 @@ odd_calls = st.tuples(
 
 
 def steps(layout):
-    """A token is issued or none; something happens; then every token comes, and some in odd ways."""
+    """Return steps: a token is issued or not; something happens; then every token comes, some in odd ways."""
     changes = [*times * 2, *fetches, *keys]
     if layout.startswith(("moody", "tenants", "resolved")):
         changes += minds * 4
@@ -142,7 +142,7 @@ class Walk:
         self.world.clock.jump_wall(sign * seconds)
 
     def edge(self, edge):
-        """Go to where a token's verdict may turn: by waiting, or where it is past by the wall clock."""
+        """Move to a time at which a token's verdict may change: by waiting, or by the wall clock if it is past."""
         place, kind, leeway, beyond = edge
         _, claims = self.tokens[place % len(self.tokens)]
         instant = {"exp": claims.get("exp"), "nbf": claims["nbf"], "iat": claims["iat"]}
@@ -165,12 +165,12 @@ class Walk:
                 options = {"provider": self.world.names[0]}
             case "pinned last":
                 options = {"provider": self.world.names[-1]}
-        for _ in range(2):  # so that the second finds what the first left
+        for _ in range(2):  # so that the second call finds the first one's state
             self.world.same("verify", given, **options)
 
 
 CHANGED_MIND = TokenError("invalid_claim", "not today", claim="org")
-# What a memory is most likely to overlook, each in as few steps as it takes.
+# Cases that a memory is most likely to overlook, each in as few steps as possible.
 STORIES = {
     "the key is withdrawn": ("one", [(None, ("withdraw", "here", 0), []), refreshed(0)]),
     "the keys become due": ("one", [happens("time", 241)]),
@@ -231,8 +231,8 @@ STORIES = {
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize(("layout", "way"), STORIES.values(), ids=STORIES)
-def test_what_a_memory_could_overlook_it_does_not(kind, layout, way):
-    """Clients that remember 0, 3 and 1024 tokens say, ask and tell the same, step by step."""
+def test_hard_cases_do_not_reveal_the_memory(kind, layout, way):
+    """Clients that remember 0, 3 and 1024 tokens have the same results, requests and events in known hard cases."""
     with World(kind, SIZES).opened() as world:
         walk = Walk(world, layout, CachePolicy())
         for token, change, odd in way:
@@ -242,8 +242,8 @@ def test_what_a_memory_could_overlook_it_does_not(kind, layout, way):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("kind", "examples"), [("sync", 8), ("async", 3)])
-def test_no_memory_can_be_told_from_none(kind, examples, layout):
-    """Clients that remember 0, 3 and 1024 tokens say, ask and tell the same, step by step."""
+def test_no_sequence_of_steps_reveals_the_memory(kind, examples, layout):
+    """Clients that remember 0, 3 and 1024 tokens have the same results, requests and events, step by step."""
     accepted = []
 
     def walk(policy, way):
@@ -255,4 +255,4 @@ def test_no_memory_can_be_told_from_none(kind, examples, layout):
 
     ways = st.lists(steps(layout), min_size=10, max_size=25)
     steady(examples, kind, layout)(given(st.sampled_from(POLICIES), ways)(walk))()
-    assert sum(accepted) > 5 * examples  # or there was nothing to remember
+    assert sum(accepted) > 5 * examples  # or nothing could be remembered

@@ -1,4 +1,4 @@
-"""Adding a provider never changes the verdict on another's tokens."""
+"""Adding a provider never changes the verdict on another provider's tokens."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from jwks_client.testing import FakeProvider
 
 FIRST = FakeProvider("https://first.test", algorithm="ES256", clock=CLOCK)
 OTHER = FakeProvider("https://other.test", algorithm="ES256", clock=CLOCK)
-FIRST.rotate()  # a kid that the other has not, and one that both have
+FIRST.rotate()  # a kid that only this provider has, and one that both have
 BOTH = {"name": "other", "audience": "api", "algorithms": ["ES256"], "jwks_url": OTHER.jwks_url}
 SAME_KEYS = {**BOTH, "jwks_url": FIRST.jwks_url}
 ITSELF = Provider(
     **{**SAME_KEYS, "name": "first", "issuer": FIRST.issuer, "required_claims": ["org"]}
 )
-# One that does not name the first one's issuer can have no say; one that does may only accept more.
+# A provider with another issuer must have no effect; one with the same issuer may only accept more.
 STRANGERS = {
     "another issuer": Provider(**BOTH, issuer=OTHER.issuer),
     "another issuer with the same keys": Provider(**SAME_KEYS, issuer=OTHER.issuer),
@@ -48,7 +48,7 @@ RELATIVES = {
     "one that always says no": Provider(**SAME_KEYS, issuer=FIRST.issuer, checks=[lambda _: False]),
 }
 
-# A token that the first one accepts, but for two oddities at most.
+# A token that the first provider accepts, except for at most two oddities.
 oddities = [
     st.tuples(st.just("org"), st.sampled_from(["b", None])),
     st.tuples(st.just("aud"), st.sampled_from(["web", ["web", "api"], 5])),
@@ -67,7 +67,7 @@ headers = st.lists(st.one_of(odd_headers), max_size=1).map(dict)
 
 
 def outcome(driver, providers, token):
-    """The name of the provider that accepts a token, or the error."""
+    """Return the name of the provider that accepts a token, or the error."""
     driver.client(*providers, transport=ByHost([FIRST, OTHER]), clock=CLOCK)
     try:
         return driver.verify(token).provider
@@ -77,8 +77,8 @@ def outcome(driver, providers, token):
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize("added", STRANGERS | RELATIVES)
-def test_what_one_provider_accepts_it_accepts_beside_another(kind, added):
-    """Before or behind the other, which works or fails; a stranger does not even change the error."""
+def test_a_provider_s_tokens_are_accepted_beside_another_provider(kind, added):
+    """A second provider, before or after the first, working or failing, takes no token away; another issuer's does not even change the error."""
     other = {**STRANGERS, **RELATIVES}[added]
 
     accepted = []

@@ -1,4 +1,4 @@
-"""Nothing but this library's own errors comes of anything that reaches it from outside."""
+"""Input from outside raises no exceptions but this library's own."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MEMBERS += ["issuer"]
 
 
 class Text(str):
-    """A text of somebody's own."""
+    """A custom subclass of str."""
 
     __slots__ = ()
 
 
 class Octets(bytes):
-    """Octets of somebody's own."""
+    """A custom subclass of bytes."""
 
     __slots__ = ()
 
@@ -41,7 +41,7 @@ def in_hand(idp, **fields):
 
 
 def error_of(drive, method, *arguments):
-    """The error of ours that a call ends with, if any; another comes out as it is."""
+    """Return the library's error that a call raises, or None; other exceptions propagate."""
     try:
         drive.call(method, *arguments)
     except JWKSError as error:
@@ -51,7 +51,7 @@ def error_of(drive, method, *arguments):
 
 @pytest.mark.parametrize("method", ["verify", "explain", "get_signing_key_from_jwt"])
 def test_anything_may_be_given_for_a_token(drive, method):
-    """Texts with lone surrogates, octets, objects of any kind and of any type."""
+    """Texts with lone surrogates, octets, and objects of any type are accepted or refused as tokens."""
     drive.client(in_hand(SIGNERS[0]), clock=CLOCK)
     good = SIGNERS[0].issue()
     anything = (
@@ -88,7 +88,7 @@ odd_members = st.sampled_from(
 
 @st.composite
 def entries(draw):
-    """An entry of a key set: a real one in which some members are odd, or anything."""
+    """Return an entry of a key set: a real one with odd members, or any value."""
     entry = deepcopy(draw(st.sampled_from(ENTRIES)))
     for member in draw(st.lists(st.sampled_from(MEMBERS), max_size=2)):
         entry[member] = draw(weighted(values, odd_members))
@@ -112,7 +112,7 @@ octets = (
 
 
 def test_any_body_may_be_served_as_a_key_set(drive):
-    """It is read or it is a failed fetch; then a token is accepted or refused, or nobody can know."""
+    """Any body is read or is a failed fetch; then a token is accepted, refused, or 503."""
     served = FakeProvider(algorithm="RS256", clock=CLOCK)
     drive.client(served)
     tokens = [idp.issue() for idp in SIGNERS]
@@ -129,8 +129,8 @@ def test_any_body_may_be_served_as_a_key_set(drive):
     only_ours()
 
 
-def test_any_document_may_be_put_in_hand(drive):
-    """As octets, as text or as an object; what is no key set is a ConfigurationError, and loud."""
+def test_any_document_may_be_a_static_key_set(drive):
+    """A static key set may be octets, text or an object; anything but a key set is a ConfigurationError."""
     tokens = [idp.issue() for idp in SIGNERS]
 
     @steady(120, drive.kind)

@@ -1,4 +1,4 @@
-"""PyJWT is an independent judge: what `jwt.decode` refuses under a policy is refused here under it."""
+"""PyJWT is an independent judge: a token that `jwt.decode` refuses under a policy is refused here under it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jwks_client.testing import FakeProvider
 
 SIGNERS = {name: FakeProvider(algorithm=name, clock=CLOCK) for name in ("ES256", "EdDSA", "PS256")}
 ISSUER = "https://issuer.test"
-# The fields of `Provider` that `jwt.decode` has as well, and what they are called there.
+# The fields of `Provider` that `jwt.decode` has too, and their names there.
 POLICIES = {
     "usual": ({}, {}),
     "several audiences": ({"audience": ["api", "web"]}, {"audience": ["api", "web"]}),
@@ -41,8 +41,8 @@ POLICIES = {
 
 @pytest.mark.parametrize("algorithm", SIGNERS)
 @pytest.mark.parametrize("policy", POLICIES)
-def test_whatever_pyjwt_refuses_is_refused_here(policy, algorithm):
-    """Claims and headers of any kind, as text of any kind, truly signed or not."""
+def test_a_token_that_pyjwt_refuses_is_refused_here(policy, algorithm):
+    """Claims and headers of any kind, as any text, with a valid signature or not, are refused where PyJWT refuses them."""
     idp = SIGNERS[algorithm]
     ours, theirs = POLICIES[policy]
     usual = {"issuer": ISSUER, "audience": "api", "algorithms": [algorithm]}
@@ -91,7 +91,7 @@ def test_whatever_pyjwt_refuses_is_refused_here(policy, algorithm):
         except TokenError:
             return
         accepted.append(token)
-        # PyJWT cuts fractions of a second off, which only ever shortens a token's life there.
+        # PyJWT cuts off fractions of a second, which only ever shortens a token's lifetime there.
         assert isinstance(exp, float) or pyjwt_accepts(token)
 
     it_is_refused()

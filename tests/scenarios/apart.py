@@ -1,4 +1,4 @@
-"""Python processes of their own, for what can only be seen from outside of one: its end, its warnings, its forks."""
+"""Separate Python processes, for what only another process can see: their end, warnings and forks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import jwks_client
 
-PATIENCE = 30.0  # real seconds after which what works is long done
+PATIENCE = 30.0  # real seconds after which a working operation is long done
 SCRIPTS = Path(__file__).with_name("processes")
 STRICT = ("-X", "dev", "-W", "error")  # Python's development mode, and every warning an error
 
 
 class Outcome(NamedTuple):
-    """What a process left behind."""
+    """The output and exit status of a process."""
 
     status: int
     out: str
@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
 def started(
     script: str, *arguments: str, mode: tuple[str, ...] = STRICT
 ) -> Iterator[subprocess.Popen[str]]:
-    """A script of ``processes/`` in a Python of its own, which does not outlive the block."""
+    """Start a script of ``processes/`` in another Python, which does not outlive the block."""
     with subprocess.Popen(
         [sys.executable, *mode, str(SCRIPTS / f"{script}.py"), *arguments],
         stdin=subprocess.PIPE,
@@ -45,7 +45,7 @@ def started(
 
 
 def end(process: subprocess.Popen[str], word: str = "", within: float = PATIENCE) -> Outcome:
-    """Say a word to a process and wait for its end; AssertionError if it does not end."""
+    """Signal a process and wait for its end; raise AssertionError if it does not end."""
     try:
         out, err = process.communicate(word, timeout=within)
     except subprocess.TimeoutExpired:
@@ -62,7 +62,7 @@ def run(script: str, *arguments: str, mode: tuple[str, ...] = STRICT) -> Outcome
 
 
 def environment() -> dict[str, str]:
-    """This process's, with this very package on the path, and no proxy between loopback and loopback."""
+    """Return this process's environment, with this very package on the path, and without a proxy for loopback."""
     inherited = {
         name: value
         for name, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""Fixtures of the scenarios: the provider signs ES256, whose keys are made in no time."""
+"""Fixtures of the scenarios: the provider signs with ES256, whose keys are cheap to make."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from jwks_client.testing import FakeClock, FakeProvider
 
 @pytest.fixture
 def idp(clock: FakeClock) -> FakeProvider:
-    """A fake provider on ``clock``."""
+    """Return a fake provider on ``clock``."""
     return FakeProvider(algorithm="ES256", clock=clock)

@@ -1,8 +1,8 @@
-"""The scenarios whose counts are published: how often a provider is asked in each, and what callers hear.
+"""The scenarios whose counts are published: the number of requests in each, and the callers' results.
 
 Each is played once in a process and remembered, for the tests that judge its counts, for the test that compares
 them with the published ones, and for the command that publishes them (`benchmarks/life.py`). Nothing here
-depends on chance, on the wall clock or on how quick the machine is.
+depends on chance, on the wall clock or on the machine's speed.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ A_YEAR = 366 * 86_400
 
 
 def es256() -> FakeProvider:
-    """A fake provider on a clock of its own, whose keys are made in no time."""
+    """Return a fake provider on its own clock, whose keys are cheap to make."""
     return FakeProvider(algorithm="ES256", clock=FakeClock())
 
 
-# --- a flood of kids that nobody has
+# --- a flood of unknown kids
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flood:
-    """What became of 10 000 random kids in 100 seconds, with good tokens and a rotation among them."""
+    """The outcome of 10 000 random kids in 100 seconds, with good tokens and a rotation among them."""
 
     kids: int
     seconds: float
@@ -50,7 +50,7 @@ class Flood:
 
 @cache
 def flood(kind: str) -> Flood:
-    """10 000 random kids, 25 each quarter of a second, a known kid with each 25; a rotation in the middle.
+    """Play 10 000 random kids, 25 each quarter of a second, a known kid with each 25; a rotation in the middle.
 
     The provider rotates just after the flood has spent a permit, which is the worst moment. From then on a token
     of the new key comes after each kid of the flood.
@@ -94,7 +94,7 @@ def flood(kind: str) -> Flood:
 
 @dataclass(frozen=True, kw_only=True)
 class Outage:
-    """What became of 60 000 verifications in a minute in which the provider answered 503."""
+    """The outcome of 60 000 verifications in a minute in which the provider answered 503."""
 
     verifications: int
     seconds: float
@@ -108,9 +108,9 @@ class Outage:
 
 @cache
 def outage(kind: str) -> Outage:
-    """A minute of 503 at 1000 verifications a second, begun while the set is due, so its life ends in it.
+    """Play a minute of 503 at 1000 verifications a second, begun while the set is due, so its lifetime ends in it.
 
-    Every hundredth token names a kid that nobody has, another one has a signature that no key made. Then the
+    Every hundredth token names an unknown kid, another has an invalid signature. Then the
     provider recovers, and ten tokens a second go on until a new set has come.
     """
     idp = es256()
@@ -164,8 +164,8 @@ def outage(kind: str) -> Outage:
 
 
 class Recorded:
-    """A provider that publishes what a real one did, with stand-ins for its keys: those of the record have
-    no private half here.
+    """A provider that publishes a real provider's record, with stand-ins for its keys, whose private halves
+    are unknown.
 
     Each distinct JWK of the record has one ES256 key, under the recorded kid.
     """
@@ -202,7 +202,7 @@ class Recorded:
 
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """What became of tokens over the recorded months."""
+    """The outcome of tokens over the recorded months."""
 
     days: int
     changes: int
@@ -215,14 +215,14 @@ class Timeline:
 
 
 BEFORE = 100  # seconds before a change: a set from then is fresh when the change comes
-AFTER = 320  # seconds after it: a set from before the change is past its life by then
+AFTER = 320  # seconds after it: a set from before the change is past its lifetime by then
 
 
 @cache
 def timeline(kind: str, name: str, vectors: Path) -> Timeline:
-    """Every change of a recorded timeline: tokens of all published keys just before, at once, and later.
+    """Play every change of a recorded timeline: tokens of all published keys just before, at once, and later.
 
-    Just before, so that the set is fresh when the change comes, and the new keys are news to it. Later, tokens
+    Just before, so that the set is fresh when the change comes and lacks the new keys. Later, tokens
     of the keys that the change withdrew come as well.
     """
     record = json.loads((vectors / "jwks-rotation" / f"{name}.json").read_text())
@@ -231,7 +231,7 @@ def timeline(kind: str, name: str, vectors: Path) -> Timeline:
     idp = Recorded(record, FakeClock(moments[0] - 1000))
 
     def until(moment: float) -> bool:
-        """Let time pass to a moment; False if it is over already."""
+        """Let time pass to a moment; return False if it is over already."""
         left = moment - idp.clock.time()
         if left >= 0:
             idp.clock.advance(left)

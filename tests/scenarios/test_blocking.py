@@ -1,6 +1,6 @@
-"""Nothing that blocks is done on an event loop: no import, no file, no TLS context, no name look-up.
+"""The event loop's thread does nothing that blocks: no import, no file, no TLS context, no name look-up.
 
-Wall time would tell of the machine. What is done, and by which thread, tells of the library.
+Wall time would depend on the machine. The actions of each thread depend only on the library.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jwks_client.testing import FakeProvider
 
 @pytest.fixture(scope="module")
 def seen() -> dict:
-    """What a first fetch did, in a fresh process, over a real connection."""
+    """Return what a first fetch did, in a fresh process, over a real connection."""
     idp = FakeProvider(algorithm="ES256")  # on the system's clock, as that process
     with idp.serve():
         outcome = run("first_fetch", idp.jwks_url, idp.issue(expires_in=600), mode=())
@@ -30,6 +30,6 @@ def test_a_first_fetch_blocks_no_loop(seen):
     assert by_whom == {}, seen["loop"][:20]
 
 
-def test_what_blocks_is_done_elsewhere(seen):
-    """The TLS context is made for it, in another thread: the watch above sees what there is to see."""
+def test_blocking_work_is_done_in_another_thread(seen):
+    """Another thread makes the TLS context, which shows that the watch above works."""
     assert "tls" in seen["elsewhere"]

@@ -1,4 +1,4 @@
-"""Clocks that jump, and machines that sleep: ages are of the one clock, times in tokens of the other."""
+"""Clocks that jump, and machines that sleep: ages use one clock, times in tokens the other."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from virtual import OK, forged, play, with_kid
 from jwks_client import AsyncJWKSClient, JWKSClient, KeysUnavailableError, TokenError
 from jwks_client._client.clock import SystemClock
 
-PATIENCE = 10.0  # real seconds after which what works is long done
+PATIENCE = 10.0  # real seconds after which a working operation is long done
 NAME = "issuer.test"
 SIX_HOURS, A_DAY = 6 * 3600.0, 86_400.0
 
 
 @pytest.fixture(params=["sync", "async"])
 def kind(request) -> str:
-    """Which client plays the story."""
+    """Return the kind of client that plays the story."""
     return request.param
 
 
 @cache
 def trace(kind: str, jumps: tuple[float, ...], headers: str) -> list:
-    """Two hours of everything (usual days, rotation, strangers, forgeries, outages), and what was seen."""
+    """Play two hours of everything (usual days, rotation, unknown kids, forgeries, outages), and return what was seen."""
     idp = es256()
     clock = idp.clock
     idp.answer_headers = HEADERS[headers]
@@ -46,7 +46,7 @@ def trace(kind: str, jumps: tuple[float, ...], headers: str) -> list:
                     idp.recover()
                 case 50:
                     idp.swap(idp.kid)
-            good = idp.issue()  # dated by the clock as it is now
+            good = idp.issue()  # dated by the clock's current time
             for token in (good, with_kid(good, f"stranger-{step}"), forged(good, step)):
                 outcome = yield token
                 now = client.health()[NAME]
@@ -81,15 +81,15 @@ class TestWallClock:
         ],
     )
     def test_a_jump_of_six_hours_changes_nothing(self, kind, jumps, headers):
-        """Each decision, state, age, rest and fetch of two hours is the same, whatever the wall clock does."""
+        """Each decision, state, age, backoff and fetch of two hours is the same, whatever the wall clock does."""
         still = trace(kind, (), headers)
         assert trace(kind, jumps, headers) == still
-        # The hours held something of everything, or nothing was shown.
+        # The hours contained some of everything, or nothing was shown.
         assert {one[0] for one in still} == {OK, "unknown_key", "bad_signature", "fetch_failed"}
         assert {one[1] for one in still} >= {"fresh", "stale"}
 
-    def test_it_judges_the_times_of_tokens(self, drive, idp, clock):
-        """What the wall clock is for, it is still for: a remembered token is over when it says so."""
+    def test_the_wall_clock_judges_the_times_of_tokens(self, drive, idp, clock):
+        """The wall clock still decides expiry: a remembered token ends when its exp says so."""
         drive.client(idp)
         token = idp.issue(expires_in=60)
         drive.verify(token)
@@ -104,7 +104,7 @@ class TestWallClock:
 
 class TestSleep:
     def test_a_machine_that_slept_wakes_with_old_keys(self, drive, idp, clock):
-        """After a day of sleep the first token fetches; a key that was withdrawn meanwhile verifies nothing."""
+        """After a day of sleep the first token causes a fetch, and a key that was withdrawn meanwhile verifies nothing."""
         drive.client(idp)
         old = idp.issue(expires_in=A_YEAR)
         drive.verify(old)
@@ -116,8 +116,8 @@ class TestSleep:
             drive.verify(old)
         assert caught.value.code == "unknown_key"
 
-    def test_it_wakes_in_an_outage(self, drive, idp, clock):
-        """Slept past the stale window, with a provider that fails: nothing is accepted on yesterday's keys."""
+    def test_it_wakes_during_an_outage(self, drive, idp, clock):
+        """A machine that slept past the stale time, with a provider that fails, accepts nothing on yesterday's keys."""
         drive.client(idp)
         token = idp.issue(expires_in=A_YEAR)
         drive.verify(token)
@@ -126,8 +126,8 @@ class TestSleep:
         with pytest.raises(KeysUnavailableError):
             drive.verify(token)
 
-    def test_it_slept_with_a_flight_in_the_air(self, drive, idp, clock):
-        """A set that was asked for yesterday answers whom it kept waiting, and is old for everybody after."""
+    def test_it_slept_with_an_in_flight_fetch(self, drive, idp, clock):
+        """A set that was requested yesterday serves the callers that waited for it, and is old for later ones."""
         drive.client(idp)
         with idp.hold() as held:
             asleep = drive.start("verify", idp.issue(expires_in=A_YEAR))
@@ -140,7 +140,7 @@ class TestSleep:
         assert idp.fetches == 2
 
     def test_backoff_and_permits_are_over(self, drive, idp, clock):
-        """What was to wait before the sleep need not wait after it."""
+        """Backoff and permits of before the sleep are over after it."""
         drive.client(idp)
         drive.verify(idp.issue())
         for number in range(3):
@@ -158,8 +158,8 @@ class TestSleep:
         drive.verify(idp.issue())
 
     @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this system has no such clock")
-    def test_the_systems_clock_goes_on_in_sleep(self, idp):
-        """Unless told otherwise, clients age keys by the clock that counts the time asleep as well."""
+    def test_the_system_s_clock_counts_sleep(self, idp):
+        """By default clients age keys by a clock that counts the time asleep."""
         before = time.clock_gettime(time.CLOCK_BOOTTIME)
         now = SystemClock().monotonic()
         assert before <= now <= time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -172,7 +172,7 @@ class TestSleep:
 
 
 def test_a_clock_is_read_from_any_thread(idp, clock):
-    """The injected clock serves all threads of a client: what one lets pass has passed for the others."""
+    """The injected clock serves all threads of a client: time that one thread lets pass has passed for the others."""
     client = JWKSClient(idp.provider, clock=clock, http=httpx.Client(transport=idp.transport))
     client.verify(idp.issue())
     passing = threading.Thread(target=clock.advance, args=(A_DAY,))

@@ -1,4 +1,4 @@
-"""Flights belong to no caller: who waits for them, who hears of them, and what they leave behind."""
+"""Flights belong to no caller: who waits for them, who gets their events, and what they leave behind."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from jwks_client._core.keysets.fetch import Failed
 from jwks_client.events import FetchFailed, KeysAwaited, KeysFetched, KeysRotated
 from jwks_client.testing import FakeProvider
 
-PATIENCE = 10.0  # real seconds after which what works is long done
+PATIENCE = 10.0  # real seconds after which a working operation is long done
 
 
 def loops(idp: FakeProvider, **settings) -> AsyncJWKSClient:
-    """An async client whose flights are tasks."""
+    """Return an async client whose flights are tasks."""
     http = httpx.AsyncClient(transport=idp.transport)
     return AsyncJWKSClient(idp.provider, clock=idp.clock, http=http, **settings)
 
 
 class TestListeners:
-    def test_callers_do_not_wait_for_them(self, drive, idp):
+    def test_callers_do_not_wait_for_listeners(self, drive, idp):
         """A token is answered while a listener of its fetch has not returned."""
         go_on, heard = threading.Event(), []
 
@@ -55,7 +55,7 @@ class TestListeners:
         assert len(heard) == 1
 
     @pytest.mark.parametrize("method", ["refresh", "warm_up"])
-    def test_who_asks_for_a_fetch_waits_for_them(self, drive, idp, method):
+    def test_refresh_and_warm_up_wait_for_listeners(self, drive, idp, method):
         """When `refresh` or `warm_up` returns, the listeners of its fetch were called."""
         heard = []
         drive.client(idp, listeners=[heard.append])
@@ -64,7 +64,7 @@ class TestListeners:
         assert fetched.reason == {"refresh": "manual", "warm_up": "cold"}[method]
         assert (fetched.url, fetched.requests, fetched.source) == (idp.jwks_url, 1, "provider")
 
-    def test_one_may_refresh(self, idp):
+    def test_a_listener_may_refresh(self, idp):
         """A listener that calls `refresh` waits for a new flight, and never for its own."""
         heard = []
 
@@ -80,8 +80,8 @@ class TestListeners:
         assert [type(event) for event in heard] == [KeysRotated, KeysFetched]
         assert heard[0].fetch == heard[1].fetch + 1
 
-    def test_one_may_close_the_client(self, idp):
-        """A listener that closes the client does not wait for the flight that it hears of."""
+    def test_a_listener_may_close_the_client(self, idp):
+        """A listener that closes the client does not wait for the flight of its event."""
         client = idp.client(listeners=[lambda event: client.close()])
         client.refresh()
         with pytest.raises(KeysUnavailableError):
@@ -90,7 +90,7 @@ class TestListeners:
 
 class TestWaiting:
     def test_a_joiner_does_not_wait_for_long(self, idp):
-        """While the set is usable, who joins a fetch for an unknown kid is answered 503 after a while."""
+        """While the set is usable, a caller that joins a fetch for an unknown kid gets 503 after a while."""
         told = []
         client = idp.client(cache=CachePolicy(unknown_kid_wait=0.01), listeners=[told.append])
         client.verify(idp.issue())
@@ -109,8 +109,8 @@ class TestWaiting:
         client.close()
         assert {event.reason for event in told if isinstance(event, KeysAwaited)} >= {"unknown_kid"}
 
-    def test_nor_does_one_with_a_bad_signature(self, idp):
-        """There the token is at fault: `bad_signature`, never 503."""
+    def test_a_joiner_with_a_bad_signature_does_not_wait_for_long(self, idp):
+        """A caller that joins a fetch after a bad signature gets `bad_signature` after a while, never 503."""
         client = idp.client(cache=CachePolicy(unknown_kid_wait=0.01))
         client.verify(idp.issue())
         forged = FakeProvider(issuer=idp.issuer, clock=idp.clock, algorithm="ES256").issue()
@@ -133,7 +133,7 @@ class TestWaiting:
 
 class TestLoops:
     def test_six_loops_and_a_rotation(self):
-        """Six loops meet a new kid at once: one fetch, and all accept."""
+        """Six loops that need a new kid at once share one fetch, and all accept."""
         idp = FakeProvider(algorithm="ES256")
         with idp.serve():
             client = AsyncJWKSClient(idp.provider)
@@ -171,8 +171,8 @@ class TestLoops:
         idp.rotate()
         assert asyncio.run(client.verify(idp.issue())).key_id == "key-2"
 
-    def test_a_loop_that_stopped_in_mid_flight(self, idp):
-        """A loop that was stopped and not closed takes its flight along; another begins its own at once."""
+    def test_a_loop_that_stopped_during_a_flight(self, idp):
+        """A stopped loop that was not closed ends its flight, and another loop begins its own at once."""
         client = loops(idp)
         stopped = asyncio.new_event_loop()
         with idp.hold() as held:
@@ -187,7 +187,7 @@ class TestLoops:
         stopped.close()
 
     def test_its_deadline(self, idp):
-        """A task that is overdue reports its requests, and ends once."""
+        """An overdue task reports its requests, and ends once."""
         heard, wrong = [], []
 
         async def story() -> None:
@@ -262,7 +262,7 @@ class TestNothingIsLeft:
 
 
 def test_a_signal_handler_may_verify(idp):
-    """A handler that interrupts a verification in its critical section verifies, and does not hang."""
+    """A signal handler that interrupts a verification in its critical section verifies, and does not hang."""
     client = idp.client()
     client.warm_up()
     remember, verified = client._verifier.memo.remember, []
@@ -337,7 +337,7 @@ def test_a_fork_at_any_moment():
 
 
 def test_a_flight_of_another_process_is_not_waited_for(monkeypatch):
-    """As under uWSGI, which forks without telling Python: a flight belongs to the process it began in."""
+    """A flight belongs to the process in which it began, even under uWSGI, which forks without Python's hooks."""
     idp = FakeProvider(algorithm="ES256")
     with idp.serve(), idp.hold() as held:
         client = JWKSClient(idp.provider)
@@ -354,7 +354,7 @@ def test_a_flight_of_another_process_is_not_waited_for(monkeypatch):
 
 @pytest.mark.parametrize("kind", [JWKSClient, AsyncJWKSClient])
 def test_a_client_offers_what_is_documented(kind):
-    """Without an underscore a client has the documented names and no other."""
+    """A client has exactly the documented names without an underscore."""
     documented = {
         *("verify", "get_signing_key", "get_signing_key_from_jwt", "keys", "refresh", "warm_up"),
         *("health", "explain", "forget", "ready", "usage"),

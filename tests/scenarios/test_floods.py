@@ -1,4 +1,4 @@
-"""Floods of tokens that an attacker makes: the provider is asked within its budgets, good tokens never notice."""
+"""Floods of an attacker's tokens: fetches stay within their budgets, and good tokens never notice."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from virtual import OK, forged, play, same_bytes_once, with_kid
 from jwks_client import AsyncJWKSClient, CachePolicy, FetchPolicy, JWKSClient, TokenError
 from jwks_client.events import KeysFetched, KeysRotated, KeysUnchanged
 
-PATIENCE = 10.0  # real seconds after which what works is long done
+PATIENCE = 10.0  # real seconds after which a working operation is long done
 NAME = "issuer.test"
 A_YEAR = measured.A_YEAR
-# Long enough that a flight which is held never ends by itself while a test looks at it.
+# Long enough that a held flight never ends by itself while a test looks at it.
 PATIENT = FetchPolicy(connect_timeout=60, attempt_timeout=60, deadline=120, retries=0)
 
 
 @pytest.fixture(params=["sync", "async"])
 def kind(request) -> str:
-    """Which client plays the story."""
+    """Return the kind of client that plays the story."""
     return request.param
 
 
 class TestUnknownKids:
     def test_ten_thousand_random_kids(self, kind):
-        """Over t seconds they cost at most 2 + t/10 fetches; each is refused, and no known kid ever is."""
+        """Over t seconds random kids cost at most 2 + t/10 fetches; each is refused, and no known kid ever is."""
         flood = measured.flood(kind)
         assert (flood.kids, flood.seconds) == (10_000, 100)
         assert flood.fetches <= 2 + flood.seconds / 10
         assert flood.strangers == {"unknown_key": 10_000}
         assert flood.known == {OK: 400}
 
-    def test_a_rotation_inside_the_flood(self, kind):
-        """It is seen within 10 seconds, though the flood has the next permit as it has every other."""
+    def test_a_rotation_during_the_flood(self, kind):
+        """A rotation is seen within 10 seconds, although the flood takes the next permit as every other."""
         assert 0 < measured.flood(kind).rotation_seen_after <= 10
 
     def test_a_rotation_outside_a_flood(self, drive, idp):
-        """It is seen at once, twice in a row right after each other."""
+        """A rotation is seen at once, twice in a row."""
         drive.client(idp)
         drive.verify(idp.issue())
         for _ in range(2):
@@ -53,8 +53,8 @@ class TestUnknownKids:
             drive.verify(idp.issue())
         assert idp.fetches == 3
 
-    def test_known_kids_do_not_wait_for_a_strangers_flight(self, drive, idp):
-        """While the provider hangs over the fetch that strangers wait for, known kids are answered."""
+    def test_known_kids_do_not_wait_for_an_unknown_kid_s_flight(self, drive, idp):
+        """While the provider hangs over the fetch for unknown kids, known kids are served."""
         told = []
         drive.client(idp, listeners=[told.append], fetch=PATIENT)
         drive.verify(idp.issue())
@@ -67,13 +67,13 @@ class TestUnknownKids:
             held.wait()
             for number in range(200):
                 assert drive.verify(idp.issue(sub=str(number))).subject == str(number)
-            assert told == []  # the flight is in the air still, and no stranger has been answered
+            assert told == []  # the flight is still in progress, and no unknown kid has its answer
             assert not any(stranger.done() for stranger in strangers)
         for stranger in strangers:
             assert stranger.exception(PATIENCE).code == "unknown_key"
 
-    def test_nor_when_the_set_becomes_due_meanwhile(self, drive, idp, clock):
-        """While that flight hangs the set becomes due: known kids are still used, and no other flight begins."""
+    def test_known_kids_do_not_wait_when_the_set_becomes_due_meanwhile(self, drive, idp, clock):
+        """When the set becomes due while that flight hangs, known kids are still used, and no other flight begins."""
         told = []
         drive.client(idp, listeners=[told.append], fetch=PATIENT)
         drive.verify(idp.issue())
@@ -89,7 +89,7 @@ class TestUnknownKids:
         drive.settle()
 
     def test_a_flood_that_guesses_the_next_kid(self, kind, idp, clock):
-        """Tokens that name a kid before the provider publishes it do not keep it out for longer than 10 seconds."""
+        """Tokens that name a kid before the provider publishes it keep it out for at most 10 seconds."""
 
         def story(client):
             known = idp.issue(expires_in=A_YEAR)
@@ -110,7 +110,7 @@ class TestUnknownKids:
 
 class TestMemory:
     def test_a_hundred_thousand_kids(self, idp, clock):
-        """Kids that nobody has leave nothing behind: the second half of a flood holds no more memory than the first."""
+        """Unknown kids leave nothing behind: the second half of a flood holds no more memory than the first."""
         http = httpx.Client(transport=idp.transport)
         policy = CachePolicy(negative_kids=100)
         client = JWKSClient(idp.provider, clock=clock, http=http, cache=policy)
@@ -128,8 +128,8 @@ class TestMemory:
         assert held[1] - held[0] < 1000
         assert idp.fetches <= 1 + 2 + 100 / 10
 
-    def test_a_thousand_strangers_in_one_flight(self, idp, clock):
-        """Even where one fetch answers more kids than are remembered, no more than that are."""
+    def test_a_thousand_unknown_kids_in_one_flight(self, idp, clock):
+        """If one fetch serves more unknown kids than are remembered, only that many are remembered."""
 
         async def story() -> int:
             client = AsyncJWKSClient(
@@ -154,20 +154,20 @@ class TestMemory:
         assert asyncio.run(story()) == 100
 
     def test_ten_thousand_good_tokens(self, idp, clock):
-        """Verified tokens are remembered up to the size that was set, whatever their number."""
+        """Verified tokens are remembered up to the configured size, whatever their number."""
         http = httpx.Client(transport=idp.transport)
         client = JWKSClient(idp.provider, clock=clock, http=http, token_cache_size=256)
         sizes = Counter()
-        # 2000 signatures are enough beside 256 places; the memory is asked after each.
+        # 2000 signatures suffice for 256 places; the memory is checked after each.
         for number in range(2000):
             client.verify(idp.issue(jti=str(number)))
             sizes[len(client._verifier.memo)] += 1
         assert max(sizes) == 256
-        # The oldest go a few at a time, so that finding them costs nothing.
+        # The oldest go a few at a time, so finding them costs nothing.
         assert sum(sizes[size] for size in range(252, 257)) == 2000 - 251
 
     def test_nothing_is_remembered_of_a_refused_token(self, idp, clock):
-        """What does not verify leaves no trace in the token memory."""
+        """A refused token leaves no trace in the token memory."""
         http = httpx.Client(transport=idp.transport)
         client = JWKSClient(idp.provider, clock=clock, http=http)
         good = idp.issue()
@@ -180,7 +180,7 @@ class TestMemory:
 
 class TestBadSignatures:
     def test_a_flood_on_a_known_kid(self, kind, idp, clock):
-        """Ten minutes of forged signatures: one fetch a minute, and good tokens verify all along."""
+        """Ten minutes of forged signatures cost one fetch a minute, and good tokens verify all along."""
         idp.answer_headers = {"Cache-Control": "max-age=3600"}  # no routine fetch among them
 
         def story(client):
@@ -200,7 +200,7 @@ class TestBadSignatures:
         assert idp.fetches == 1 + 10
 
     def test_good_tokens_do_not_wait_for_the_fetch_of_a_bad_one(self, drive, idp):
-        """The forger waits for the fetch that it caused; known good tokens of the same kid do not."""
+        """The forger waits for the fetch that it caused; good tokens of the same kid do not."""
         told = []
         drive.client(idp, listeners=[told.append], fetch=PATIENT)
         drive.verify(idp.issue())
@@ -215,7 +215,7 @@ class TestBadSignatures:
         assert forger.exception(PATIENCE).code == "bad_signature"
 
     def test_forgers_of_one_kid_share_a_fetch(self, drive, idp):
-        """A hundred forged tokens at once: one fetch, and each is refused."""
+        """A hundred concurrent forged tokens cause one fetch, and each is refused."""
         drive.client(idp, fetch=PATIENT)
         drive.verify(idp.issue())
         token = idp.issue()
@@ -227,10 +227,10 @@ class TestBadSignatures:
 
 
 class TestBudgetsApart:
-    """Budgets that one flood has emptied are whole for everybody else."""
+    """A budget that one flood emptied does not affect other callers."""
 
     def test_a_flood_of_both_does_not_keep_the_set_from_its_refresh(self, kind, idp, clock):
-        """With both attack budgets empty for good, the routine refresh still comes when it is due, each time."""
+        """With both attack budgets empty, the routine refresh still comes each time that it is due."""
         never = CachePolicy(unknown_kid_interval=1e6, bad_signature_interval=1e6)
         told = []
 
@@ -247,11 +247,11 @@ class TestBudgetsApart:
         with same_bytes_once():
             play(kind, story, idp, cache=never, listeners=[told.append])
         came = [e for e in told if isinstance(e, (KeysFetched, KeysUnchanged, KeysRotated))]
-        # Two permits and one doubt in the first second, then a set each 240 seconds.
+        # Two permits and one bad-signature fetch in the first second, then a set each 240 seconds.
         assert len(came) == idp.fetches == 1 + 3 + (3600 - 1) // 240
 
-    def test_past_its_life_a_set_needs_no_permit(self, kind, idp, clock):
-        """After a flood that emptied the bucket for good, a set past its life is fetched for an unknown kid too."""
+    def test_past_its_lifetime_a_set_needs_no_permit(self, kind, idp, clock):
+        """After a flood that emptied the bucket, a set past its lifetime is still fetched for an unknown kid."""
         never = CachePolicy(unknown_kid_interval=1e6, refresh_ahead=None)
 
         def story(client):
@@ -269,7 +269,7 @@ class TestBudgetsApart:
         assert play(kind, story, idp, cache=never) == ("unknown_key", OK, 4)
 
     def test_routine_refreshes_leave_the_permits_whole(self, kind, idp, clock):
-        """After hours of them two rotations in one second are both seen at once."""
+        """After hours of routine refreshes two rotations in one second are both seen at once."""
 
         def story(client):
             for _ in range(90):
@@ -285,8 +285,8 @@ class TestBudgetsApart:
         assert play(kind, story, idp) == ([OK, OK], 2)
 
     @pytest.mark.parametrize("first", ["strangers", "forgers"])
-    def test_neither_flood_spends_the_others_budget(self, kind, idp, first):
-        """After a flood of one sort, what the other budget is for is still found at once."""
+    def test_neither_flood_spends_the_other_s_budget(self, kind, idp, first):
+        """After a flood of one sort, the other budget still finds its case at once."""
 
         def story(client):
             good = idp.issue(expires_in=A_YEAR)
@@ -303,8 +303,8 @@ class TestBudgetsApart:
 
         assert play(kind, story, idp) == (OK, 1)
 
-    def test_a_flood_in_an_outage_asks_no_oftener(self, kind, idp, clock):
-        """While the provider fails, floods of both sorts do not shorten its rest: the backoff holds for all."""
+    def test_a_flood_during_an_outage_causes_no_more_requests(self, kind, idp, clock):
+        """While the provider fails, floods of both sorts do not shorten the backoff."""
 
         def story(client):
             good = idp.issue(expires_in=A_YEAR)

@@ -1,4 +1,4 @@
-"""Many callers at one moment: one fetch for all of them, and nobody pays for another's end."""
+"""Many callers at one moment: one fetch for all of them, and no caller suffers from another's end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from jwks_client import AsyncJWKSClient, FetchPolicy, JWKSClient, KeysUnavailableError
 from jwks_client._client.latch import Latch
 
-PATIENCE = 10.0  # real seconds after which what works is long done
+PATIENCE = 10.0  # real seconds after which a working operation is long done
 TASKS, THREADS = 1000, 64
 
 
@@ -32,7 +32,7 @@ def tokens_of(idp, count: int) -> list[str]:
 
 
 async def herd_of_tasks(client, tokens, idp) -> list:
-    """Verify all at once; nothing is answered before every caller has asked. Outcomes in order."""
+    """Verify all at once; no caller gets its result before every caller has called. Return outcomes in order."""
     with idp.hold() as held:
         callers = [asyncio.create_task(client.verify(token)) for token in tokens]
         await held.wait_async()
@@ -42,7 +42,7 @@ async def herd_of_tasks(client, tokens, idp) -> list:
 
 
 def herd_of_threads(client, tokens, idp) -> list:
-    """The same with a thread for each caller."""
+    """Do the same with a thread for each caller."""
     outcomes: list = [None] * len(tokens)
     together = threading.Barrier(len(tokens))
 
@@ -65,7 +65,7 @@ def herd_of_threads(client, tokens, idp) -> list:
 
 
 def herd(kind: str, idp, tokens_before, prepare, **settings) -> list:
-    """Let one token warm the client, if there is one, then ``prepare``, and send what that gives at once."""
+    """Let one token warm the client, if there is one, then ``prepare``, and verify its tokens at once."""
 
     async def story() -> list:
         client = asynchronous(idp, **settings)
@@ -84,13 +84,13 @@ def herd(kind: str, idp, tokens_before, prepare, **settings) -> list:
 @pytest.mark.parametrize("kind", ["tasks", "threads"])
 class TestHerds:
     def test_cold(self, kind, idp):
-        """1000 tasks, or 64 threads, that find a cold client: one fetch, and all are answered by it."""
+        """1000 tasks, or 64 threads, with a cold client cause one fetch, and all get its result."""
         outcomes = herd(kind, idp, [], lambda count: tokens_of(idp, count))
         assert [token.subject for token in outcomes] == [str(n) for n in range(len(outcomes))]
         assert idp.fetches == 1
 
     def test_behind_a_rotation(self, kind, idp):
-        """As many with one new kid, right after a fetch: one more fetch, and nobody is refused."""
+        """As many callers with one new kid, right after a fetch, cause one more fetch, and none is refused."""
 
         def rotated(count: int) -> list[str]:
             idp.rotate()
@@ -101,7 +101,7 @@ class TestHerds:
         assert idp.fetches == 2
 
     def test_a_failure_is_shared(self, kind, idp):
-        """When that one fetch fails all hear it at once, each with an error of its own, and nobody asks on."""
+        """When that one fetch fails, all callers get an error of their own at once, and none fetches again."""
         idp.fail(500)
         outcomes = herd(
             kind, idp, [], lambda count: tokens_of(idp, count), fetch=FetchPolicy(retries=0)
@@ -111,8 +111,8 @@ class TestHerds:
         assert len({id(error) for error in outcomes}) == len(outcomes)
         assert idp.fetches == 1
 
-    def test_a_herd_of_strangers(self, kind, idp):
-        """As many kids that nobody has, at once: the flight they find, one that began after they asked, no more."""
+    def test_a_herd_of_unknown_kids(self, kind, idp):
+        """As many unknown kids at once cause the flight that they join, one that begins later, and no more."""
 
         def strangers(count: int) -> list[str]:
             return [idp.issue(headers={"kid": f"stranger-{number}"}) for number in range(count)]
@@ -124,7 +124,7 @@ class TestHerds:
 
 class TestOverTheWire:
     def test_a_cold_herd(self, idp):
-        """On real connections likewise: 1000 tasks, one request."""
+        """1000 tasks on real connections cause one request."""
 
         async def story() -> list:
             async with AsyncJWKSClient(idp.provider, clock=idp.clock) as client:
@@ -136,7 +136,7 @@ class TestOverTheWire:
         assert len(idp.requests) == 1
 
     def test_cold_threads(self, idp):
-        """And 64 threads."""
+        """64 threads on real connections cause one request."""
         with idp.serve(), JWKSClient(idp.provider, clock=idp.clock) as client:
             outcomes = herd_of_threads(client, tokens_of(idp, THREADS), idp)
         assert [token.subject for token in outcomes] == [str(n) for n in range(THREADS)]
@@ -145,7 +145,7 @@ class TestOverTheWire:
 
 class TestEndsOfCallers:
     def test_a_cancelled_leader(self, idp):
-        """The caller who began the flight is cancelled: none of the 999 behind it fails, and none asks again."""
+        """If the caller that began the flight is cancelled, none of the 999 behind it fails or fetches again."""
 
         async def story() -> list:
             client = asynchronous(idp)
@@ -167,8 +167,8 @@ class TestEndsOfCallers:
         ]
         assert idp.fetches == 1
 
-    def test_everybody_is_cancelled(self, idp):
-        """All who wait are cancelled: the flight flies on, and the next caller finds its keys."""
+    def test_all_callers_are_cancelled(self, idp):
+        """If all waiting callers are cancelled, the flight goes on, and the next caller finds its keys."""
 
         async def story() -> None:
             client = asynchronous(idp)
@@ -187,7 +187,7 @@ class TestEndsOfCallers:
         assert idp.fetches == 1
 
     def test_each_caller_has_a_limit_of_its_own(self, idp):
-        """A caller who waits no longer than it likes ends its own wait, and nobody else's."""
+        """A caller with its own time limit ends its own wait, and no other."""
 
         async def story() -> None:
             client = asynchronous(idp)
@@ -203,10 +203,10 @@ class TestEndsOfCallers:
         assert idp.fetches == 1
 
     def test_a_failing_leader_of_threads(self, idp, monkeypatch):
-        """In threads too the flight is nobody's: a caller that dies of its own error leaves the others whole."""
+        """A caller in a thread that dies of its own error does not affect the others."""
 
         class Unlucky(Exception):
-            """What the leader dies of while it waits."""
+            """The error of which the leader dies while it waits."""
 
         client = synchronous(idp)
         real_wait = Latch.wait
@@ -260,34 +260,34 @@ class Elsewhere:
         self._loop.close()
 
     def block(self) -> None:
-        """Keep the loop from answering anybody."""
+        """Block the loop."""
         blocked = threading.Event()
         self._loop.call_soon_threadsafe(lambda: (blocked.set(), self._go_on.wait(PATIENCE)))
         assert blocked.wait(PATIENCE)
 
     def release(self) -> None:
-        """Let it go on, to its end."""
+        """Release the loop, which then ends."""
         self._go_on.set()
         self._thread.join(PATIENCE)
 
 
 class TestOrderOfAnswers:
-    def test_an_older_answer_never_overwrites_a_newer(self, idp):
-        """The flight of a loop that blocked lands last, with the older set: the newer one stays."""
+    def test_an_older_response_never_overwrites_a_newer(self, idp):
+        """The flight of a blocked loop lands last, with an older set, and the newer set stays."""
         client = asynchronous(idp)
         with idp.hold() as held:
             early = Elsewhere(client.refresh)
             held.wait()
             early.block()
-        idp.revoke("key-1")  # what the early answer says is old from now on
+        idp.revoke("key-1")  # from now on the early response is outdated
         asyncio.run(client.refresh())
         assert [key.kid for key in asyncio.run(client.keys())] == ["key-2"]
         early.release()
         assert [key.kid for key in asyncio.run(client.keys())] == ["key-2"]
         assert idp.fetches == 2
 
-    def test_an_older_failure_is_no_news(self, idp):
-        """Nor does a flight that fails late put a set in doubt that came after it began."""
+    def test_an_older_failure_changes_nothing(self, idp):
+        """A flight that fails late does not put a set in doubt that was loaded after it began."""
         client = asynchronous(idp, fetch=FetchPolicy(retries=0))
         idp.fail(500)
         with idp.hold() as held:
@@ -307,11 +307,11 @@ async def _swallow(awaitable) -> None:
 
 
 class TestALateEnd:
-    """A flight past its deadline whose end, on a busy machine, has not been noted yet."""
+    """A flight past its deadline whose end, on a busy machine, has not been recorded yet."""
 
     @pytest.fixture
     def flight(self, drive, idp):
-        """One that is in the air, held by the provider; the client is ``drive.current``."""
+        """Return an in-flight fetch that the provider holds; the client is ``drive.current``."""
         client = drive.client(idp, fetch=FetchPolicy(deadline=60))
         with idp.hold() as held:
             drive.start("verify", idp.issue())
@@ -319,16 +319,16 @@ class TestALateEnd:
             yield next(iter(client._flights._flying))
 
     def current(self, drive):
-        """The flight that a newcomer would wait for."""
+        """Return the flight that a new caller would wait for."""
         (source,) = drive.current._sources.values()
         return source.last_flight if source.last_flight.in_progress else None
 
-    def test_nobody_begins_another_beside_it(self, drive, flight):
-        """Who comes just then waits for that end too: an outage sees no second request for it."""
+    def test_no_caller_begins_another_flight_beside_it(self, drive, flight):
+        """A new caller waits for that end too, so an outage sees no second request for it."""
         flight.overdue_at = time.monotonic() - 0.001
         assert self.current(drive) is flight
 
-    def test_one_whose_end_never_came_is_lost(self, drive, flight):
-        """A second later it is no flight any more (the machine slept), and the next caller begins one."""
+    def test_a_flight_that_never_ends_is_lost(self, drive, flight):
+        """A second later the flight no longer counts (the machine slept), and the next caller begins one."""
         flight.overdue_at = time.monotonic() - 1.001
         assert self.current(drive) is None

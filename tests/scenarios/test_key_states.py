@@ -1,4 +1,4 @@
-"""docs/how-keys-live.md says what the code does: its table is the code's own, its counts are those of the tests."""
+"""docs/how-keys-live.md matches the code: its table is the code's own, its counts are those of the tests."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def load(path: Path) -> ModuleType:
     return module
 
 
-def test_the_drawing_is_of_the_real_table():
-    """The committed tables and diagram are what the script draws; if not: ``python docs/diagrams/draw_states.py``."""
+def test_the_diagram_is_of_the_real_table():
+    """The committed tables and diagram are the script's output; if not: ``python docs/diagrams/draw_states.py``."""
     draw = load(ROOT / "docs" / "diagrams" / "draw_states.py")
     text = PAGE.read_text(encoding="utf-8")
     assert draw.page(text) == text
 
 
-def test_the_drawing_changes_with_the_table(monkeypatch):
-    """A rule that changed would be seen in it."""
+def test_the_diagram_changes_with_the_table(monkeypatch):
+    """A changed rule changes the diagram."""
     draw = load(ROOT / "docs" / "diagrams" / "draw_states.py")
     before = draw.drawn()
     monkeypatch.setattr(draw.KeyCache, "in_backoff", lambda self, now: False)
@@ -39,7 +39,7 @@ def test_the_drawing_changes_with_the_table(monkeypatch):
 @pytest.mark.extended
 @pytest.mark.collection("jwks-rotation")
 def test_the_counts_are_those_of_the_tests(vectors, monkeypatch):
-    """The committed figures are what the scenarios count; if not: ``python -m benchmarks.life``."""
+    """The committed figures are the counts of the scenarios; if not: ``python -m benchmarks.life``."""
     monkeypatch.syspath_prepend(str(ROOT))
     life = load(ROOT / "benchmarks" / "life.py")
     text = PAGE.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A provider that fails, hangs or answers nonsense: known kids live on within bounds, and it is left in peace."""
+"""A provider that fails, hangs or answers nonsense: known kids still verify within bounds, with few requests."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from virtual import OK, play, with_kid
 from jwks_client import CachePolicy, FetchPolicy, KeysUnavailableError
 from jwks_client.events import FetchFailed, KeysUnchanged, ServingStale
 
-PATIENCE = 10.0  # real seconds after which what works is long done
+PATIENCE = 10.0  # real seconds after which a working operation is long done
 NAME = "issuer.test"
 A_YEAR = measured.A_YEAR
 CALLERS = 200
 EVERYBODY = [str(number) for number in range(CALLERS)]
-# Long enough that a flight which hangs never ends by itself while a test looks at it.
+# Long enough that a hanging flight never ends by itself while a test looks at it.
 PATIENT = FetchPolicy(connect_timeout=60, attempt_timeout=60, deadline=120, retries=0)
-# Short enough that a test can see one end by itself, and long enough for a busy machine to fetch in.
+# Short enough that a test can see a flight end by itself, and long enough for a busy machine to fetch.
 HASTY = FetchPolicy(connect_timeout=1, attempt_timeout=1, deadline=1.5, retries=0)
 
 
 @pytest.fixture(params=["sync", "async"])
 def kind(request) -> str:
-    """Which client plays the story."""
+    """Return the kind of client that plays the story."""
     return request.param
 
 
 class TestAMinute:
     def test_at_a_thousand_verifications_a_second(self, kind):
-        """Sixty seconds of 503: at most 12 GETs, and no known kid is refused, though the life ends in it."""
+        """Sixty seconds of 503 cost at most 12 GETs, and no known kid is refused, although the lifetime ends in them."""
         outage = measured.outage(kind)
         assert (outage.verifications, outage.seconds) == (60_000, 60)
         assert outage.states == {"due", "stale"}
         assert outage.fetches <= 12
         assert set(outage.known) == {OK}
 
-    def test_what_nobody_can_know_is_no_refusal(self, kind):
-        """Unknown kids are 503 throughout, never 401; a forged signature is the token's own fault throughout."""
+    def test_an_unknown_kid_is_503_and_not_a_refusal(self, kind):
+        """Unknown kids are 503 throughout, never 401; a forged signature is a 401 throughout."""
         outage = measured.outage(kind)
         assert outage.strangers == {"fetch_failed": 600}
         assert outage.forgeries == {"bad_signature": 600}
 
     def test_its_end_is_noticed(self, kind):
-        """Once the provider answers again a new set is there within the longest wait of the backoff."""
+        """Once the provider responds again, a new set is loaded within the longest backoff."""
         assert measured.outage(kind).noticed_after <= 30
 
     @pytest.mark.parametrize(
         "failure", [500, 302, httpx.ConnectError("no"), httpx.ReadTimeout("slow"), "empty", "html"]
     )
     @pytest.mark.parametrize("age", [0, 299, 300])
-    def test_whatever_the_failure_and_whenever_it_begins(self, kind, idp, clock, failure, age):
-        """The same holds for every sort of failure and every age of the set at which it begins."""
+    def test_every_failure_at_every_age(self, kind, idp, clock, failure, age):
+        """The bounds are the same for every sort of failure and every age of the set at its beginning."""
 
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
@@ -72,7 +72,7 @@ class TestAMinute:
         assert fetches <= 12
 
     def test_a_cold_client(self, kind, idp, clock):
-        """A client that starts in the outage asks no oftener, says 503, and recovers with the provider."""
+        """A client that starts during the outage fetches no more often, answers 503, and recovers with the provider."""
 
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
@@ -94,8 +94,8 @@ class TestAMinute:
 
 
 class TestTenMinutes:
-    def test_rests_grow_to_the_longest(self, kind, idp, clock):
-        """In a long outage the provider is asked once in each longest wait, and recovery is noticed within one."""
+    def test_backoff_grows_to_the_longest(self, kind, idp, clock):
+        """In a long outage there is one request per longest backoff, and recovery is noticed within one."""
 
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
@@ -116,7 +116,7 @@ class TestTenMinutes:
         assert set(rests[5:]) == {15}
 
     def test_retry_after_is_obeyed(self, kind, idp, clock):
-        """A provider that asks to be left alone for two minutes is left alone for two minutes."""
+        """A provider whose Retry-After is two minutes gets no request for two minutes."""
 
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
@@ -134,7 +134,7 @@ class TestTenMinutes:
 
 
 class TestTwoHundredCallers:
-    """Real callers on real connections, all at once, while the provider accepts and never answers."""
+    """Real callers on real connections, all at once, while the provider accepts connections and never responds."""
 
     def call(self, drive, idp) -> list:
         return [drive.start("verify", idp.issue(sub=str(number))) for number in range(CALLERS)]
@@ -142,8 +142,8 @@ class TestTwoHundredCallers:
     def answers(self, calls) -> list[str]:
         return [call.result(PATIENCE).subject for call in calls]
 
-    def test_while_the_keys_live(self, drive, idp, clock):
-        """Keys that are not past their life answer everybody at once; the flight behind them hangs on alone."""
+    def test_within_the_lifetime_of_the_keys(self, drive, idp, clock):
+        """Keys within their lifetime serve every caller at once; only the background flight hangs."""
         told = []
         with idp.serve():
             drive.client(idp, listeners=[told.append], fetch=PATIENT)
@@ -162,7 +162,7 @@ class TestTwoHundredCallers:
         assert idp.fetches == 2
 
     def test_once_one_attempt_has_failed(self, drive, idp, clock):
-        """Past the life of the keys, after one failure, everybody is answered at once while the next flight hangs."""
+        """Past the lifetime of the keys, after one failure, every caller is served at once while the next flight hangs."""
         told = []
         with idp.serve():
             drive.client(idp, listeners=[told.append], fetch=PATIENT)
@@ -183,7 +183,7 @@ class TestTwoHundredCallers:
         assert idp.fetches == 3
 
     def test_the_first_failure_is_waited_for_together(self, drive, idp, clock):
-        """Past the life of the keys with nothing failed yet all wait for one flight, and then use what they have."""
+        """Past the lifetime of the keys, before any failure, all callers wait for one flight, and then use the stale keys."""
         told = []
         with idp.serve():
             drive.client(idp, listeners=[told.append], fetch=PATIENT)
@@ -201,7 +201,7 @@ class TestTwoHundredCallers:
         assert idp.fetches == 2
 
     def test_a_flight_that_hangs_ends_by_itself(self, drive, idp, clock):
-        """With nobody to end it the flight ends at its limit, as a timeout, and everybody is answered then."""
+        """A hanging flight ends at its limit as a timeout, and every caller is served then."""
         with idp.serve():
             drive.client(idp, fetch=HASTY)
             drive.verify(idp.issue())
@@ -213,7 +213,7 @@ class TestTwoHundredCallers:
         assert idp.fetches == 2
 
     def test_unknown_kids_are_answered_by_the_same_flight(self, drive, idp, clock):
-        """Those who name a kid that is not there wait for that one flight too, and hear 503 when it fails."""
+        """Callers with an unknown kid wait for the same flight, and get 503 when it fails."""
         with idp.serve():
             drive.client(idp, fetch=PATIENT)
             drive.verify(idp.issue())
@@ -235,8 +235,8 @@ class TestTwoHundredCallers:
 
 
 class TestOtherPolicies:
-    def test_without_background_work_callers_carry_the_fetch(self, drive, idp, clock):
-        """``refresh_ahead=None``: after a failure, outside backoff, callers join a flight, then use what they have."""
+    def test_without_background_work_callers_fetch(self, drive, idp, clock):
+        """With ``refresh_ahead=None``, after a failure and outside backoff, callers join a flight, then use the stale keys."""
         told = []
         policy = CachePolicy(refresh_ahead=None)
         drive.client(idp, cache=policy, fetch=PATIENT, listeners=[told.append])
@@ -247,7 +247,7 @@ class TestOtherPolicies:
         idp.fail(500)
         clock.advance(1)
         drive.verify(idp.issue())
-        drive.verify(idp.issue())  # inside backoff: nobody asks, nobody waits
+        drive.verify(idp.issue())  # inside backoff: no caller fetches or waits
         assert idp.fetches == 2
         clock.advance(1)
         with idp.hold() as held:
@@ -263,7 +263,7 @@ class TestOtherPolicies:
         assert drive.health(NAME).state == "fresh"
 
     def test_without_background_work_a_minute_of_outage(self, kind, idp, clock):
-        """There too: at most 12 GETs in a minute of 503, and no known kid is refused."""
+        """Without background work, too, a minute of 503 costs at most 12 GETs, and no known kid is refused."""
 
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
@@ -281,7 +281,7 @@ class TestOtherPolicies:
         assert fetches <= 12
 
     def test_fail_closed(self, kind, idp, clock):
-        """``stale_if_error=0``: the moment the life ends nothing is accepted, known or not, until a new set comes."""
+        """With ``stale_if_error=0`` no token is accepted from the end of the lifetime until a new set comes."""
 
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
@@ -302,8 +302,8 @@ class TestOtherPolicies:
         assert heard[True] == {"fetch_failed": 400}
         assert after == OK
 
-    def test_the_stale_window_ends(self, kind, idp, clock):
-        """However long the outage: past life and window no key is used, and the one that comes back counts."""
+    def test_the_stale_time_ends(self, kind, idp, clock):
+        """However long the outage, no key is used past lifetime and stale time, and a new set counts."""
 
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
@@ -322,8 +322,8 @@ class TestOtherPolicies:
         assert set(heard[True]) == {"fetch_failed"}
         assert after == OK
 
-    def test_a_short_window_wished_by_the_answer(self, kind, idp, clock):
-        """A smaller ``stale-if-error`` of the provider's own ends the window sooner."""
+    def test_a_shorter_stale_time_in_the_response(self, kind, idp, clock):
+        """A smaller ``stale-if-error`` in the provider's response ends the stale time sooner."""
         idp.answer_headers = {"Cache-Control": "max-age=300, stale-if-error=60"}
 
         def story(client):
@@ -341,8 +341,8 @@ class TestOtherPolicies:
 
 
 class TestRecovery:
-    def test_it_is_noticed_behind_the_callers(self, drive, idp, clock):
-        """After an outage the good set comes back by a flight that nobody waits for, and everything is as before."""
+    def test_recovery_is_noticed_in_the_background(self, drive, idp, clock):
+        """After an outage a background flight that no caller waits for loads the good set, and everything is as before."""
         told = []
         drive.client(idp, fetch=PATIENT, listeners=[told.append])
         drive.verify(idp.issue())
@@ -362,8 +362,8 @@ class TestRecovery:
         health = drive.health(NAME)
         assert (health.state, health.last_error, health.next_attempt) == ("fresh", None, None)
 
-    def test_keys_that_came_in_the_outage_are_there_at_once(self, drive, idp, clock):
-        """A provider that rotated while it was down: its new key is accepted with the first answer after."""
+    def test_keys_rotated_during_the_outage_are_found_at_once(self, drive, idp, clock):
+        """The new key of a provider that rotated during its outage is accepted with the first good response."""
         drive.client(idp, fetch=PATIENT)
         drive.verify(idp.issue())
         idp.fail(500)

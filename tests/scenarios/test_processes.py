@@ -1,4 +1,4 @@
-"""Threads, event loops, forks and the ends of processes: nothing hangs, nothing leaks, nothing warns."""
+"""Threads, event loops, forks and the ends of processes cause no hang, no leak and no warning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from apart import STRICT, end, environment, run, started
 from jwks_client import AsyncJWKSClient, JWKSClient
 from jwks_client.testing import FakeProvider
 
-PATIENCE = 10.0  # real seconds after which what works is long done
+PATIENCE = 10.0  # real seconds after which a working operation is long done
 PLAIN = ()
 
 
@@ -32,9 +32,9 @@ class TestFork:
         ("kind", "mode"), [("sync", STRICT), ("async", STRICT), ("sync", PLAIN)]
     )
     def test_after_use(self, kind, mode):
-        """Forked with a flight in the air and every lock taken, the child verifies, and fetches for itself.
+        """Forked with an in-flight fetch and every lock held, the child verifies, and fetches for itself.
 
-        The parent's flight lands in the parent. The child has a jitter of its own, so that workers do not ask
+        The parent's flight lands in the parent. The child has its own jitter, so that workers do not fetch
         in step.
         """
         told = self.told(kind, "plain", mode)
@@ -43,7 +43,7 @@ class TestFork:
         assert (child["known"], child["newest"], child["remembered"]) == ("key-1", "key-2", "key-2")
         assert child["state"] == "fresh"
         assert (parent["newest"], parent["flew"]) == ("key-2", True)
-        # The first fetch, the flight that was in the air, and the child's own.
+        # The first fetch, the in-flight one, and the child's own.
         assert parent["fetches"] == 3
         assert child["due_share"] != parent["due_share"]
 
@@ -57,7 +57,7 @@ class TestFork:
 
 @pytest.fixture
 def idp() -> FakeProvider:
-    """A fake provider on the system's clock, which processes of their own have too."""
+    """Return a fake provider on the system's clock, which the child processes have too."""
     return FakeProvider(algorithm="ES256")
 
 
@@ -76,8 +76,8 @@ class TestEndOfTheProcess:
             ("background_loop", PLAIN),
         ],
     )
-    def test_with_a_flight_in_the_air(self, idp, way, mode):
-        """It ends at once, with status 0 and without a word, while the provider keeps it waiting."""
+    def test_with_an_in_flight_fetch(self, idp, way, mode):
+        """The process ends at once, with status 0 and without output, while the provider keeps it waiting."""
         with idp.serve():
             token = idp.issue(expires_in=600)
             idp.fail("hang")
@@ -89,7 +89,7 @@ class TestEndOfTheProcess:
 
 
 class TestLeaks:
-    """In development mode, every warning an error: what is open and alive afterwards was so before."""
+    """Leaks, checked in development mode with every warning an error."""
 
     nothing: ClassVar = {"threads": 0, "files": 0, "tasks": 0, "loops": 0}
 
@@ -104,16 +104,16 @@ class TestLeaks:
             ("injected", 5),
         ],
     )
-    def test_again_and_again(self, idp, story, times):
-        """Many times the same leaves no thread, no task, no event loop, no socket and no file."""
+    def test_repetitions_leave_nothing_behind(self, idp, story, times):
+        """Many repetitions leave no thread, task, event loop, socket or file."""
         with idp.serve():
             outcome = run("leaks", story, str(times), idp.jwks_url, idp.issue(expires_in=600))
         assert (outcome.status, outcome.err) == (0, "")
         assert json.loads(outcome.out) == {"more": self.nothing, "heard": []}
 
     @pytest.mark.parametrize("story", ["closed_in_mid_flight", "aclosed_in_mid_flight"])
-    def test_closed_in_mid_flight(self, idp, story):
-        """Closed while the provider hangs, a client answers who waits with 503, asks no more, and leaves nothing."""
+    def test_a_client_closed_during_a_flight_leaves_nothing_behind(self, idp, story):
+        """A client that is closed while the provider hangs answers waiting callers with 503, fetches no more, and leaves nothing."""
         times = 5
         with idp.serve():
             token = idp.issue(expires_in=600)
@@ -130,14 +130,14 @@ class TestLeaks:
         assert (outcome.status, outcome.err) == (0, "")
         told = json.loads(outcome.out)
         assert told["more"] == self.nothing
-        # Three who waited when it was closed, and one who came afterwards, each time.
+        # Three that waited when it was closed, and one that came afterwards, each time.
         assert told["heard"] == ["fetch_failed"] * 4 * times
         assert idp.fetches == times
 
 
 class TestManyLoops:
     def test_on_one_client(self, idp):
-        """Eight loops in eight threads at once on one client: they share one flight, and all verify."""
+        """Eight loops in eight threads share one flight of one client, and all verify."""
         outcomes: list[str | None] = []
 
         async def story(number: int) -> None:
@@ -160,7 +160,7 @@ class TestManyLoops:
         assert idp.fetches == 1
 
     def test_a_loop_that_ends_does_not_end_anothers_flight(self, idp):
-        """One loop is left in mid-flight; the flight that the other one shares lands."""
+        """One loop ends during a flight; the flight that the other one shares lands."""
         with idp.serve(), idp.hold() as held:
             client = AsyncJWKSClient(idp.provider)
             outcomes: list[str | None] = []
@@ -183,7 +183,7 @@ class TestManyLoops:
         assert outcomes == ["stays"]
 
     def test_closed_from_another_loop(self, idp):
-        """``aclose()`` on one loop ends the flights of the others too, and their callers hear of it."""
+        """``aclose()`` on one loop ends the flights of the others too, and their callers get an error."""
         with idp.serve(), idp.hold() as held:
             client = AsyncJWKSClient(idp.provider)
             outcomes: list[object] = []
@@ -201,7 +201,7 @@ class TestManyLoops:
         assert [one.code for one in outcomes] == ["fetch_failed"]
 
     def test_threads_that_come_and_go(self, idp):
-        """A hundred short threads on one client, with a rotation among them: all verify, each fetch is shared."""
+        """A hundred short threads on one client, with a rotation among them, all verify, and each fetch is shared."""
         with idp.serve(), JWKSClient(idp.provider) as client:
             outcomes: list[str | None] = []
             for number in range(100):
@@ -218,7 +218,7 @@ class TestManyLoops:
 
 
 def test_under_development_mode():
-    """The stories of real concurrency hold with Python's development mode and every warning an error."""
+    """The stories of real concurrency pass in Python's development mode with every warning an error."""
     here = Path(__file__).parent
     stories = [
         "test_herds.py::TestOverTheWire::test_cold_threads",

@@ -1,4 +1,4 @@
-"""Keys that are withdrawn or swapped stop working within their bound, remembered tokens included."""
+"""Withdrawn or replaced keys stop working within their bound, remembered tokens included."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIFE, STALE = 300, 3600
 
 @pytest.fixture(params=["sync", "async"])
 def kind(request) -> str:
-    """Which client plays the story."""
+    """Return the kind of client that plays the story."""
     return request.param
 
 
@@ -30,7 +30,7 @@ def refused(drive, token) -> str:
 
 @pytest.fixture
 def checked(monkeypatch) -> list[str]:
-    """Every token whose signature is checked, as it happens: what comes from the memory is not among them."""
+    """Return every token whose signature is checked, as it happens; remembered tokens are not among them."""
     tokens: list[str] = []
     find = _attempt.find_signing_key
 
@@ -43,14 +43,14 @@ def checked(monkeypatch) -> list[str]:
 
 
 def recalled(client, token):
-    """What the memory says of a token at this moment, if it counts."""
+    """Return the memory's entry for a token, if it counts at this moment."""
     found = client._verifier.memo.entries.get(token)
     counts = found is not None and found.counts(client._clock.time(), client._clock.monotonic())
     return found if counts else None
 
 
 def until_refused(token, clock, step: float):
-    """Send a token again and again, ``step`` seconds apart, until it is refused; gives the code."""
+    """Send a token ``step`` seconds apart until it is refused; return the code."""
     while (outcome := (yield token)) == OK:
         assert clock.monotonic() < 2 * (LIFE + STALE), "it is never refused"
         clock.advance(step)
@@ -58,8 +58,8 @@ def until_refused(token, clock, step: float):
 
 
 class TestWithdrawn:
-    def test_within_its_life_and_one_fetch(self, kind, idp, clock, checked):
-        """A token that comes each second, from the memory, still brings the refresh in time that refuses it."""
+    def test_within_its_lifetime_and_one_fetch(self, kind, idp, clock, checked):
+        """A token that comes each second, from the memory, still causes the refresh in time that refuses it."""
 
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
@@ -71,13 +71,13 @@ class TestWithdrawn:
         outcome, age = play(kind, story, idp)
         assert outcome == "unknown_key"
         assert age <= LIFE
-        # All this was the memory's work, but for the first second and for those of the refresh.
+        # All this came from the memory, except for the first second and those of the refresh.
         assert 1 <= len(checked) <= 3
-        # One fetch brought the set without it; the kid that is not there then cost one more.
+        # One fetch brought the set without the key; the unknown kid then cost one more.
         assert idp.fetches == 3
 
     def test_without_refresh_ahead(self, kind, idp, clock, checked):
-        """With no background work the caller at the end of the life carries the fetch, and is refused by it."""
+        """Without background work the caller at the end of the lifetime fetches, and its token is refused."""
 
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
@@ -91,8 +91,8 @@ class TestWithdrawn:
         assert len(checked) == 1
         assert idp.fetches == 2
 
-    def test_at_a_long_life(self, kind, idp, clock):
-        """The bound is the life that the provider's own answer gave, where that is longer."""
+    def test_with_a_long_lifetime(self, kind, idp, clock):
+        """The bound is the lifetime of the provider's own response, where that is longer."""
         idp.answer_headers = {"Cache-Control": "max-age=3600"}
 
         def story(client):
@@ -104,8 +104,8 @@ class TestWithdrawn:
 
         assert 0.8 * 3600 <= play(kind, story, idp) <= 3600
 
-    def test_in_an_outage(self, kind, idp, clock):
-        """While nobody can hear of it a withdrawn key works on for life and stale window, and no longer."""
+    def test_during_an_outage(self, kind, idp, clock):
+        """During an outage a withdrawn key still works for lifetime and stale time, and no longer."""
 
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
@@ -117,8 +117,8 @@ class TestWithdrawn:
 
         assert play(kind, story, idp) == ("fetch_failed", LIFE + STALE)
 
-    def test_with_the_end_of_an_outage(self, kind, idp, clock):
-        """The first good answer after it takes the key away at once, not at the end of any window."""
+    def test_at_the_end_of_an_outage(self, kind, idp, clock):
+        """The first good response after an outage removes the key at once."""
 
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
@@ -137,8 +137,8 @@ class TestWithdrawn:
         assert outcome == "unknown_key"
         assert after <= 30.25
 
-    def test_fail_closed_in_an_outage(self, kind, idp, clock):
-        """With ``stale_if_error=0`` the life alone is the bound, whatever the provider does."""
+    def test_fail_closed_during_an_outage(self, kind, idp, clock):
+        """With ``stale_if_error=0`` only the lifetime is the bound, whatever the provider does."""
 
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
@@ -152,7 +152,7 @@ class TestWithdrawn:
         assert play(kind, story, idp, cache=policy) == ("fetch_failed", 60)
 
     def test_one_among_several(self, drive, idp):
-        """Withdrawing one key takes its tokens, and nobody else's."""
+        """Withdrawing one key removes its tokens, and no others."""
         drive.client(idp)
         old = idp.issue()
         drive.verify(old)
@@ -165,7 +165,7 @@ class TestWithdrawn:
         drive.verify(new)
 
     def test_a_key_that_comes_back(self, drive, idp, clock):
-        """A withdrawn key that is published again counts again, with the set that holds it."""
+        """A withdrawn key that is published again counts again, from the set that has it."""
         drive.client(idp)
         token = idp.issue(expires_in=A_YEAR)
         drive.verify(token)
@@ -173,14 +173,14 @@ class TestWithdrawn:
         idp.rotate()
         drive.refresh()
         assert refused(drive, token) == "unknown_key"
-        clock.advance(10)  # past the memory of kids that are not there
+        clock.advance(10)  # past the memory of missing kids
         idp._keys.published["key-1"] = withdrawn
         drive.verify(token)
 
 
 class TestSwapped:
     def test_other_material_under_the_same_kid(self, drive, idp, checked):
-        """With the set that holds it the old material verifies nothing, remembered tokens included."""
+        """Once the new set is loaded, the old material verifies nothing, remembered tokens included."""
         drive.client(idp)
         old = idp.issue()
         drive.verify(old)
@@ -191,8 +191,8 @@ class TestSwapped:
         assert refused(drive, old) == "bad_signature"
         drive.verify(idp.issue())
 
-    def test_without_a_refresh_by_hand(self, kind, idp, clock):
-        """A swapped key is refused within its life plus one fetch, as a withdrawn one is."""
+    def test_without_a_manual_refresh(self, kind, idp, clock):
+        """A replaced key is refused within its lifetime plus one fetch, as a withdrawn one is."""
 
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
@@ -206,7 +206,7 @@ class TestSwapped:
         assert age <= LIFE
 
     def test_the_new_material_is_found_by_its_first_token(self, drive, idp):
-        """One token of the new material, refused by the old, brings it at once; the old is over with that."""
+        """One token of the new material, refused by the old, fetches it at once and ends the old material."""
         drive.client(idp)
         old = idp.issue()
         drive.verify(old)
@@ -218,7 +218,7 @@ class TestSwapped:
 
 class TestMemory:
     def test_adding_a_key_flushes_nothing(self, drive, idp, checked):
-        """Tokens that were remembered are remembered on when a rotation brings another key."""
+        """Remembered tokens stay remembered when a rotation adds a key."""
         drive.client(idp)
         token = idp.issue()
         drive.verify(token)
@@ -228,11 +228,11 @@ class TestMemory:
         assert checked == [token]
 
     def test_it_never_outlives_the_key(self, drive, idp, checked):
-        """At the very instant at which the set without a key is visible its tokens are out of the memory."""
+        """At the very moment at which a set without a key is visible, its tokens are out of the memory."""
         seen = []
 
         def listen(event):
-            # Called as soon as the new set is visible, and before anybody is told that the flight ended.
+            # Called as soon as the new set is visible, before any caller learns that the flight ended.
             if seen:
                 seen.append(recalled(drive.current, token))
 
@@ -246,7 +246,7 @@ class TestMemory:
         assert seen[1:] == [None]
 
     def test_it_counts_only_while_the_set_is_fresh(self, drive, idp, clock, checked):
-        """From the moment the set is due a remembered token takes the whole way, and so brings the refresh."""
+        """From the moment the set is due a remembered token takes the whole path, and so causes the refresh."""
         drive.client(idp)
         token = idp.issue(expires_in=A_YEAR)
         drive.verify(token)

@@ -1,4 +1,4 @@
-"""Tenants through whole clients: what many of them, forged ones and a bad resolver can and cannot cause."""
+"""Tenants through whole clients: the effects of many of them, of forged ones and of a bad resolver."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def name(number: int) -> str:
 
 
 def ours(issuer: str, keys_at: str | None = None, audience: str = "api") -> Provider:
-    """A tenant, whose keys are at its own host unless they are said to be at another."""
+    """Return a tenant, whose keys are at its own host unless another is given."""
     return Provider(
         name="ours",
         issuer=issuer,
@@ -41,12 +41,12 @@ def ours(issuer: str, keys_at: str | None = None, audience: str = "api") -> Prov
 
 
 def hosts(fake: FakeProvider) -> list[str]:
-    """At which hosts a provider was asked: all tenants that share one have the keys of it."""
+    """Return the hosts of the provider's requests; tenants that share a host share its keys."""
     return [request.headers["host"] for request in fake.requests]
 
 
 class Records:
-    """An application's own records of its tenants; each question is counted."""
+    """An application's own records of its tenants, which count each question."""
 
     def __init__(self, *numbers: int) -> None:
         self.tenants = {name(number) for number in numbers}
@@ -83,7 +83,7 @@ def code(call, *arguments, **options):
 
 
 def forged(issuer: str, clock: FakeClock) -> str:
-    """A token that nobody signed; it costs nothing to make."""
+    """Return a token with an invalid signature; it costs nothing to make."""
     now = int(clock.time())
     parts = (
         {"alg": "ES256", "kid": "key-1"},
@@ -94,8 +94,8 @@ def forged(issuer: str, clock: FakeClock) -> str:
 
 
 class TestOne:
-    def test_it_is_known_by_its_issuer(self, drive, shared):
-        """In the token, in health(), in keys() and provider=; and it is asked about once."""
+    def test_a_tenant_is_known_by_its_issuer(self, drive, shared):
+        """A tenant is known by its issuer in the token, in health(), in keys() and provider=, and is resolved once."""
         records = Records(1, 2)
         client = open_client(drive, records, shared)
         token = drive.verify(shared.issue(iss=name(1)))
@@ -108,13 +108,13 @@ class TestOne:
         assert drive.explain(shared.issue(iss=name(1))).accepted
         drive.refresh(name(1))
         assert records.asked == [name(1)]
-        # By name alone, before any token came.
+        # By name only, before any token came.
         assert [key.kid for key in drive.keys(name(2))] == ["key-1"]
         assert records.asked == [name(1), name(2)]
         assert "resolved tenants" in repr(client)
 
-    def test_a_name_that_is_none_is_a_mistake_of_the_caller(self, drive, shared):
-        """ValueError, as with configured providers."""
+    def test_an_unknown_name_is_a_bug_of_the_caller(self, drive, shared):
+        """An unknown name is a ValueError, as with configured providers."""
         open_client(drive, Records(), shared)
         with pytest.raises(ValueError, match="provider"):
             drive.verify(shared.issue(iss=name(1)), provider=name(1))
@@ -123,8 +123,8 @@ class TestOne:
         with pytest.raises(ValueError, match="provider"):
             drive.verify(shared.issue(iss=name(1)), provider="\n")
 
-    def test_who_is_pinned_is_not_somebody_else(self, drive, shared):
-        """A token of one tenant is none of another's, with the same kid and even the same key."""
+    def test_a_pinned_tenant_accepts_no_other_tenant_s_token(self, drive, shared):
+        """A token of one tenant is refused for another, even with the same kid and the same key."""
         open_client(drive, Records(1, 2), shared)
         with pytest.raises(TokenError) as caught:
             drive.verify(shared.issue(iss=name(1)), provider=name(2))
@@ -142,23 +142,25 @@ class TestOne:
             ({"iss": ""}, "unknown_issuer"),
         ],
     )
-    def test_what_condemns_a_token_already_asks_nobody(self, drive, shared, claims, expected):
-        """Shape, algorithm and expiry come first; and an issuer is a short, printable text."""
+    def test_a_token_that_is_refused_anyway_causes_no_call(self, drive, shared, claims, expected):
+        """Shape, algorithm and expiry are checked first, and an issuer must be a short, printable text."""
         records = Records(1)
         open_client(drive, records, shared)
         assert code(drive.verify, shared.issue(**{"iss": name(1), **claims})) == expected
         assert (records.asked, hosts(shared)) == ([], [])
 
-    def test_configured_providers_come_first_and_are_never_asked_about(self, drive, idp, clock):
-        """The resolver hears of issuers only that no configured provider names."""
+    def test_configured_providers_come_first_and_are_never_resolved(self, drive, idp, clock):
+        """The resolver is called only for issuers that no configured provider names."""
         records, tenant = Records(1), FakeProvider(name(1), algorithm="ES256", clock=clock)
         drive.client(idp, transport=ByHost([idp, tenant]), resolve=records)
         assert drive.verify(idp.issue()).provider == idp.provider.name
         assert drive.verify(tenant.issue()).provider == name(1)
         assert records.asked == [name(1)]
 
-    def test_a_provider_without_issuer_still_has_its_say(self, drive, idp, shared, clock):
-        """If the resolver does not know an issuer, or fails, who checks none may accept the token; nothing of that is remembered."""
+    def test_a_provider_without_an_issuer_check_is_still_a_candidate(
+        self, drive, idp, shared, clock
+    ):
+        """If the resolver does not know an issuer, or fails, a provider without an issuer check may accept the token; nothing of that is remembered."""
         records = Records()
         loose = Provider(
             name="loose", issuer=providers.UNCHECKED, audience="api", jwks=shared.jwks()
@@ -168,7 +170,7 @@ class TestOne:
         assert drive.verify(token).provider == "loose"
         records.tenants.add(name(1))
         clock.advance(11)
-        assert drive.verify(token).provider == "loose"  # keys at hand come before any fetch
+        assert drive.verify(token).provider == "loose"  # cached keys come before any fetch
         assert drive.keys(name(1))
         assert drive.verify(token).provider == name(1)
 
@@ -180,7 +182,7 @@ class TestOne:
         assert code(drive.verify, idp.issue(iss=name(3))) == "resolver_failed"
 
     def test_tenants_share_no_key_set(self, drive, shared):
-        """Not even where their keys come from one URL: what one causes is its own, and so is its end."""
+        """Even with one key URL, each tenant has its own fetches, budget and end."""
         records = Records(1, 2)
         records.answer = lambda issuer: ours(issuer, "https://keys.test")
         open_client(drive, records, shared)
@@ -192,7 +194,7 @@ class TestOne:
         assert [code(drive.verify, token) for token in tokens] == ["unknown_issuer", "ok"]
 
     def test_an_issuer_of_512_characters_can_be_a_tenant(self, drive, shared):
-        """Its name is its issuer, however long that is."""
+        """A tenant's name is its issuer, however long that is."""
         records = Records(1)
         long = "https://tenant-1.test/" + "x" * 490
         records.answer = lambda issuer: ours(issuer, "https://keys.test")
@@ -202,7 +204,7 @@ class TestOne:
 
 class TestGone:
     def test_a_forgotten_tenant_is_refused_at_once(self, drive, shared):
-        """Its remembered tokens with it, and nothing of them stays in memory."""
+        """A forgotten tenant's remembered tokens are refused and leave the memory."""
         records, events = Records(1, 2), []
         client = open_client(drive, records, shared, listeners=[events.append])
         tokens = [shared.issue(iss=name(number), expires_in=600) for number in (1, 2)]
@@ -214,7 +216,7 @@ class TestGone:
         assert len(client._verifier.memo) == 1
         assert [code(drive.verify, token) for token in tokens] == ["unknown_issuer", "ok"]
         assert set(drive.health()) == {name(2)}
-        drive.forget(name(1))  # one that is not loaded is no error
+        drive.forget(name(1))  # a tenant that is not loaded is not an error
         drive.forget("https://nobody.test")
         assert [one for one in events if isinstance(one, TenantDropped)] == [
             TenantDropped(provider=name(1), reason="forgotten")
@@ -224,8 +226,8 @@ class TestGone:
             name(2),
         ]
 
-    def test_its_keys_are_gone_too(self, drive, shared):
-        """The next token of a forgotten tenant asks the application, and fetches anew."""
+    def test_a_forgotten_tenant_s_keys_are_gone_too(self, drive, shared):
+        """The next token of a forgotten tenant calls the resolver, and fetches anew."""
         records = Records(1)
         open_client(drive, records, shared)
         for _ in range(2):
@@ -235,7 +237,7 @@ class TestGone:
         assert records.asked == [name(1)] * 2
 
     def test_a_removed_tenant_is_refused_within_resolve_ttl(self, drive, shared, clock):
-        """Also for a token that is remembered: an entry never outlives the answer that it rests on."""
+        """A remembered token of a removed tenant is refused too: an entry never outlives the resolver's answer."""
         records = Records(1)
         client = open_client(drive, records, shared, resolve_ttl=100)
         token = shared.issue(iss=name(1), expires_in=10_000)
@@ -247,8 +249,8 @@ class TestGone:
         assert code(drive.verify, token) == "unknown_issuer"
         assert len(client._verifier.memo) == 0
 
-    def test_it_is_noticed_in_the_background_before_that(self, drive, shared, clock):
-        """From 0.8 of resolve_ttl the next token asks, and does not wait."""
+    def test_a_removal_is_noticed_in_the_background_before_that(self, drive, shared, clock):
+        """From 0.8 of resolve_ttl the next token calls the resolver, and does not wait."""
         records = Records(1)
         open_client(drive, records, shared, resolve_ttl=100)
         token = shared.issue(iss=name(1), expires_in=10_000)
@@ -259,10 +261,10 @@ class TestGone:
         drive.settle()
         assert code(drive.verify, token) == "unknown_issuer"
 
-    def test_while_the_resolver_fails_a_tenant_is_kept_so_long_and_no_longer(
+    def test_while_the_resolver_fails_a_tenant_is_kept_for_a_limited_time(
         self, drive, shared, clock
     ):
-        """stale_if_error beyond resolve_ttl; then nobody can know."""
+        """While the resolver fails, a tenant is kept for stale_if_error beyond resolve_ttl; then its tokens are 503."""
         records = Records(1)
         open_client(
             drive,
@@ -300,7 +302,7 @@ class TestMany:
     def test_ten_thousand_allowed_tenants_under_forged_tokens_that_name_all_of_them(
         self, shared, clock
     ):
-        """256 slots: at most 20 + 5 t first fetches; no refusal and no wait for the 200 in use; memory flat."""
+        """With 256 slots there are at most 20 + 5 t first fetches, no refusal and no wait for the 200 in use, and flat memory."""
         records = Records(*range(10_000))
         with JWKSClient(
             resolve=records,
@@ -328,7 +330,7 @@ class TestMany:
             asked = hosts(shared)[loaded:]
             fresh = [host for host in asked if int(host.split(".")[0].split("-")[1]) >= 200]
             assert 20 <= len(fresh) <= 20 + 5 * took
-            assert len(asked) == len(fresh)  # nobody in use was fetched again
+            assert len(asked) == len(fresh)  # no tenant in use was fetched again
             assert len(client.health()) <= 256
             assert {name(number) for number in range(200)} <= set(client.health())
 
@@ -336,7 +338,7 @@ class TestMany:
     def test_a_tenant_whose_keys_a_forger_had_fetched_outlasts_others_once_it_verifies(
         self, drive, shared, clock, token_cache_size
     ):
-        """Whoever brought it in, and whether tokens are remembered or not: from its first good token on."""
+        """From its first good token on a tenant stays, whoever caused its load, and whether tokens are remembered or not."""
         open_client(
             drive, Records(1, 2, 3), shared, max_resolved=2, token_cache_size=token_cache_size
         )
@@ -346,8 +348,8 @@ class TestMany:
         assert code(drive.verify, forged(name(3), clock)) == "bad_signature"
         assert set(drive.health()) == {name(1), name(2)}
 
-    def test_same_kid_other_keys_never_one_wrong_verdict(self):
-        """Two tenants whose keys have the same names, interleaved from 16 threads."""
+    def test_tenants_with_the_same_kids_never_get_a_wrong_verdict(self):
+        """Two tenants whose keys share kids never verify for each other, interleaved from 16 threads."""
         fakes = {name(number): FakeProvider(name(number), algorithm="ES256") for number in range(2)}
         records = Records(0, 1)
         with JWKSClient(
@@ -385,8 +387,8 @@ class TestMany:
             assert not any(one.is_alive() for one in threads)
             assert wrong == []
 
-    def test_a_herd_of_one_new_tenant_asks_and_fetches_once(self, drive, shared):
-        """Everybody who comes meanwhile waits for the same call and the same flight."""
+    def test_a_herd_of_one_new_tenant_calls_and_fetches_once(self, drive, shared):
+        """All concurrent callers wait for the same call and the same flight."""
         records, gate, here = Records(1), threading.Event(), threading.Event()
 
         def slow(issuer):
@@ -405,7 +407,7 @@ class TestMany:
         assert hosts(shared) == ["tenant-1.test"]
 
     def test_a_resolver_that_hangs_harms_only_the_token_that_asked(self, drive, shared):
-        """Loaded tenants are served while it hangs, and the token that waits gets a 503 in the end."""
+        """Loaded tenants are served while the resolver hangs, and the token that waits gets a 503 in the end."""
         records, gate, here = Records(1, 2), threading.Event(), threading.Event()
         client = open_client(drive, records, shared)
         drive.verify(shared.issue(iss=name(1)))
@@ -416,7 +418,7 @@ class TestMany:
             return records.look_up(issuer)
 
         records.answer = hanging
-        client._tenants._patience = 0.2  # real seconds, in place of two
+        client._tenants._patience = 0.2  # real seconds, instead of two
         waiting = drive.start("verify", shared.issue(iss=name(2)))
         assert here.wait(PATIENCE)
         assert drive.verify(shared.issue(iss=name(1), sub="u2")).subject == "u2"
@@ -429,7 +431,7 @@ class TestMany:
 
 class TestWhatTheResolverSays:
     def test_a_tenant_has_its_own_static_keys(self, drive):
-        """A configured provider that is named like a tenant's issuer does not verify its tokens."""
+        """A configured provider whose name is a tenant's issuer does not verify its tokens."""
         main, tenant = FakeProvider(issuer="https://main.test"), FakeProvider(issuer=name(1))
         configured = Provider(
             name=name(1), issuer="https://main.test", audience="api", jwks=main.jwks()
@@ -441,7 +443,7 @@ class TestWhatTheResolverSays:
             drive.verify(main.issue(iss=name(1), aud="api"))
         assert caught.value.code == "bad_signature"
 
-    def test_the_newest_rule_counts_although_python_calls_both_equal(self, drive):
+    def test_the_newest_rule_counts_although_python_calls_them_equal(self, drive):
         """``{"adm": 1}`` that becomes ``{"adm": True}`` is another rule."""
         clock, rule = FakeClock(NOW), [1]
         idp = FakeProvider(issuer=name(1), clock=clock)

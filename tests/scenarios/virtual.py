@@ -1,9 +1,9 @@
-"""Stories on a virtual clock, told once and played with either client, one token after the other.
+"""Stories on a virtual clock, written once and played with either client, one token after the other.
 
-A story is a generator: it yields a token, is sent what became of it (`OK`, or the code of the error), and
-moves the clock itself. Flights that a token began have landed before the story goes on, and chance is taken
-out (`steady`), so an instant of the virtual clock means the same in every run, and what a story counts is
-the same in every run too.
+A story is a generator: it yields a token, receives its outcome (`OK`, or the code of the error), and
+moves the clock itself. Flights that a token began have landed before the story goes on, and chance is
+removed (`steady`), so an instant of the virtual clock means the same in every run, and the counts of a
+story are the same in every run too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ OK = "ok"
 
 
 def play(kind: str, story: Story[T], idp: Any, **settings: Any) -> T:
-    """Play a story with a client of a kind, ``"sync"`` or ``"async"``, and return what it returns.
+    """Play a story with a client of a kind, ``"sync"`` or ``"async"``, and return its result.
 
     ``idp`` is a `FakeProvider` or anything with its ``provider``, ``transport`` and ``clock``.
     """
@@ -84,9 +84,9 @@ async def _play_in_a_loop(story: Story[T], idp: Any, settings: Any) -> T:
 
 
 def steady(client: Client) -> Client:
-    """Take chance out of a client: no jitter, and after a failure the shortest wait that may be drawn.
+    """Remove chance from a client: no jitter, and after a failure the shortest backoff that may be drawn.
 
-    With the shortest waits a client asks as often as it ever may, which is what upper bounds are about.
+    With the shortest backoffs a client fetches as often as it ever may, which is what upper bounds need.
     """
     for source in client._sources.values():
         source._draw = lambda: 0.0
@@ -99,7 +99,7 @@ def steady(client: Client) -> Client:
 def same_bytes_once() -> Iterator[None]:
     """Parse the same bytes once, and check a signature with the same key once: for stories of many tokens.
 
-    Both are pure functions. All else of a verification, each decision among it, is done each time.
+    Both are pure functions. Everything else of a verification, each decision included, is done each time.
     """
     sign, read = _attempt.find_signing_key, token_verifier.parse
     signers: dict[tuple[str, tuple[str, ...]], Any] = {}
@@ -126,7 +126,7 @@ def same_bytes_once() -> Iterator[None]:
 
 
 def with_kid(token: str, kid: str) -> str:
-    """The token with another kid in its header; its signature holds no more, so it costs nothing to make."""
+    """Return the token with another kid in its header; its signature is not valid any more, so it costs nothing to make."""
     header, payload, signature = token.split(".")
     members = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
     octets = json.dumps({**members, "kid": kid}).encode()
@@ -134,7 +134,7 @@ def with_kid(token: str, kid: str) -> str:
 
 
 def forged(token: str, number: int = 0) -> str:
-    """The token with a signature that no key made, another one for each number."""
+    """Return the token with an invalid signature, a different one for each number."""
     head = token.rpartition(".")[0]
     octets = number.to_bytes(64, "big")
     return f"{head}.{base64.urlsafe_b64encode(octets).rstrip(b'=').decode()}"

@@ -31,7 +31,7 @@ WITH_CLOCK = KINDS[:6]
 
 @pytest.fixture(params=KINDS)
 def open_store(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Callable[[], Any]]:
-    """Opens a store of each kind; all that one test opens share one place of their own."""
+    """Return a function that opens a store of each kind; all stores of one test share their data."""
     with opening(request, request.param, tmp_path) as make:
         yield make
 
@@ -40,14 +40,14 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Callab
 def open_clocked_store(
     request: pytest.FixtureRequest, tmp_path: Any
 ) -> Iterator[Callable[[], Any]]:
-    """The same, for the kinds whose stores have a clock."""
+    """Return the same, for the kinds whose stores have a clock."""
     with opening(request, request.param, tmp_path) as make:
         yield make
 
 
 @contextlib.contextmanager
 def opening(request: Any, kind: str, folder: Any) -> Iterator[Callable[[], Any]]:
-    """A callable that makes stores of a kind in one place that no other test uses."""
+    """Return a callable that makes stores of a kind on data that no other test uses."""
     prefix = f"test-{os.getpid()}-{next(_numbers)}:"
     with contextlib.ExitStack() as stack:
 
@@ -94,7 +94,7 @@ def memcached_cache(kind: str, address: str, stack: contextlib.ExitStack) -> Any
 
 
 def flask_cache(config: dict[str, Any]) -> Any:
-    """The backend of Flask-Caching, by way of an application."""
+    """Return the backend of Flask-Caching, made through an application."""
     app = flask.Flask("test")
     cache = flask_caching.Cache(app, config=config)
     with app.app_context():

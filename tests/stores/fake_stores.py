@@ -1,4 +1,4 @@
-"""Stores that fail as told, on a clock that stands still until something waits."""
+"""Stores that fail on command, on a clock that moves only when something waits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from jwks_client.protocols import Stored
 
 
 class FakePace:
-    """A clock that a wait advances, and that waits for no store that hangs."""
+    """A clock that a wait advances, and that does not wait for a hanging store."""
 
     def __init__(self) -> None:
         self.now = 1000.0
         self.waits: list[float] = []
-        self.hanging = threading.Event()  # set by a store that will not answer
+        self.hanging = threading.Event()  # set by a store that never answers
         self.on_wait = lambda: None
 
     def monotonic(self) -> float:
@@ -34,7 +34,7 @@ class FakePace:
 
 
 class Stopped:
-    """A flight that is not stopped unless told."""
+    """A flight that is stopped only on command."""
 
     is_set = False
 

@@ -1,4 +1,4 @@
-"""Run as a program: forks processes that share a store, and prints what came of each as one JSON line.
+"""Run as a program: fork processes that share a store, and print the outcome of each as one JSON line.
 
 Arguments: a JSON object with ``store`` (kind and address), ``provider`` (key-set URL and issuer), ``count``,
 ``tokens`` (each process verifies all of them) and ``rounds`` (how often).
@@ -20,7 +20,7 @@ SECRET = "0123456789abcdef0123456789abcdef"
 
 
 def store_of(kind: str, address: str) -> Any:
-    """A store as each process makes it."""
+    """Return a store as each process makes it."""
     if kind == "none":
         return None
     if kind == "file":
@@ -33,7 +33,7 @@ def store_of(kind: str, address: str) -> Any:
 
 
 def one_process(what: dict[str, Any], ready: Callable[[], object]) -> dict[str, Any]:
-    """Make a client, be ready, verify every token so many times; count outcomes, measure the first call."""
+    """Make a client, signal readiness, verify every token so many times; count outcomes, measure the first call."""
     provider = providers.generic(what["jwks_url"], issuer=what["issuer"], audience="api")
     outcomes: dict[str, int] = {}
     with JWKSClient(
@@ -66,7 +66,7 @@ def main() -> None:
 
     def ready() -> None:
         os.write(made_write, b".")
-        os.read(go_read, 1)  # ends when the parent lets go of it
+        os.read(go_read, 1)  # ends when the parent releases it
 
     for _ in range(what["count"]):
         read, write = os.pipe()

@@ -22,7 +22,7 @@ from jwks_client.testing import FakeProvider
 
 
 class Counting:
-    """A store that counts the calls of another one, and fails as told."""
+    """A store that counts the calls of another store, and fails on command."""
 
     def __init__(self, store):
         self.store = store
@@ -61,7 +61,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def start(drive, idp, store):
-    """Starts a process: a client with a memory of its own, on the common store."""
+    """Start a process: a client with its own memory, on the common store."""
 
     def begin(*, given=store, **settings):
         provider = replace(idp.provider, store_scope="test")
@@ -77,7 +77,7 @@ def start(drive, idp, store):
 
 @pytest.fixture
 def as_process(drive):
-    """Makes a client the current one."""
+    """Make a client the current one."""
 
     def switch(client):
         drive.current = client
@@ -100,7 +100,7 @@ def test_the_second_process_does_not_fetch(start, as_process, idp):
 
 
 def test_the_hot_path_calls_no_store(start, as_process, idp, store):
-    """A thousand verifications call no store: only a flight does."""
+    """A thousand verifications make no store call: only a flight does."""
     drive = as_process(start())
     drive.verify(idp.issue())
     store.calls.clear()
@@ -111,7 +111,7 @@ def test_the_hot_path_calls_no_store(start, as_process, idp, store):
 
 
 def test_a_restart_in_an_outage(start, as_process, idp, clock):
-    """A restart while the provider is down goes on with stored keys until stale_if_error is over."""
+    """A restart during an outage continues with stored keys until stale_if_error is over."""
     as_process(start()).verify(idp.issue())
     idp.fail(503)
     clock.advance(100)
@@ -126,7 +126,7 @@ def test_a_restart_in_an_outage(start, as_process, idp, clock):
 
 
 def test_a_rotation_reaches_the_others(start, as_process, idp, clock):
-    """A new key that one process saw is found by the others without a request to the provider."""
+    """A new key that one process fetched is found by the others without a request to the provider."""
     processes = [start() for _ in range(4)]
     for one in processes:
         as_process(one).verify(idp.issue())
@@ -137,8 +137,8 @@ def test_a_rotation_reaches_the_others(start, as_process, idp, clock):
     assert idp.fetches == 2
 
 
-def test_a_record_from_before_the_rotation_makes_no_401(start, as_process, idp, clock):
-    """A cold process that lands a record from half a second before the rotation asks the provider."""
+def test_a_record_from_before_the_rotation_causes_no_401(start, as_process, idp, clock):
+    """A cold process that gets a record from half a second before the rotation fetches."""
     as_process(start()).verify(idp.issue())
     idp.rotate()
     clock.advance(0.5)
@@ -146,8 +146,8 @@ def test_a_record_from_before_the_rotation_makes_no_401(start, as_process, idp, 
     assert idp.fetches == 2
 
 
-def test_a_kid_that_nobody_knows_is_refused_by_the_provider_alone(start, as_process, idp, clock):
-    """An unknown kid is refused after a fetch of this process, never on the word of a record."""
+def test_only_the_provider_makes_a_kid_unknown(start, as_process, idp, clock):
+    """An unknown kid is refused after a fetch of this process, never because of a record."""
     as_process(start()).verify(idp.issue())
     two = start()
     stranger = FakeProvider(clock=clock, algorithm="ES256", issuer=idp.issuer)
@@ -158,7 +158,7 @@ def test_a_kid_that_nobody_knows_is_refused_by_the_provider_alone(start, as_proc
 
 
 def test_a_withdrawal_removes_remembered_tokens(start, as_process, idp, clock):
-    """A withdrawal that the store delivers is one: remembered tokens of the key are refused."""
+    """Tokens of a key that a stored set withdraws are refused, remembered ones included."""
     one, two = start(), start()
     token = idp.issue(expires_in=3600)
     for process in (one, two):
@@ -195,7 +195,7 @@ def test_warm_up_uses_the_store(start, as_process, idp):
 
 
 def test_the_first_load_after_forget_asks_the_provider(drive, idp, store, clock):
-    """After `forget`, the tenant's first load skips what the store holds."""
+    """After `forget`, the tenant's first load skips the stored record."""
     provider = replace(idp.provider, store_scope="test")
     drive.client(resolve=lambda issuer: provider, transport=idp.transport, clock=clock, store=store)
     drive.verify(idp.issue())
@@ -206,7 +206,7 @@ def test_the_first_load_after_forget_asks_the_provider(drive, idp, store, clock)
 
 @pytest.mark.parametrize("error", [OSError("no"), ValueError("odd"), TimeoutError()], ids=repr)
 def test_a_store_that_fails_changes_nothing(start, as_process, idp, store, error):
-    """With a store that fails, every verdict is as without one; health and one event say so."""
+    """With a failing store every verdict is as without one; health and one event report it."""
     store.error = error
     client = start()
     drive = as_process(client)
@@ -220,20 +220,20 @@ def test_a_store_that_fails_changes_nothing(start, as_process, idp, store, error
     assert [one.store for one in drive.health().values()] == ["down"]
 
 
-def test_health_says_how_the_store_is(start, as_process, idp, drive):
-    """`health()` says whether the store works, and None where none is used; it calls none."""
+def test_health_reports_the_store(start, as_process, idp, drive):
+    """`health()` says whether the store works, or None without a store, without calling it."""
     client = start()
     as_process(client).verify(idp.issue())
     assert [one.store for one in drive.health().values()] == ["up"]
     drive.client(idp)
     assert [one.store for one in drive.health().values()] == [None]
-    drive.client(idp, store=client._store.store)  # a caller's HTTP client without a scope
+    drive.client(idp, store=client._store.store)  # a caller-supplied HTTP client without a scope
     drive.verify(idp.issue())
     assert [one.store for one in drive.health().values()] == [None]
 
 
-def test_without_a_scope_a_callers_client_shares_nothing(drive, idp, store):
-    """What is fetched with a caller's own HTTP client uses the store only under a scope."""
+def test_without_a_scope_a_caller_supplied_client_shares_nothing(drive, idp, store):
+    """A key set fetched with a caller-supplied HTTP client uses the store only under a scope."""
     drive.client(idp, store=store)
     drive.verify(idp.issue())
     assert not store.calls
@@ -248,8 +248,8 @@ def test_two_scopes_are_two_key_sets(idp, store, drive, clock):
     assert idp.fetches == 2
 
 
-def test_a_flood_over_the_fleet_is_put_off(start, as_process, idp, clock):
-    """When the fleet's permits are spent, an unknown kid is 503 with Retry-After, never 401; known kids go on."""
+def test_a_flood_over_the_fleet_is_delayed(start, as_process, idp, clock):
+    """When the fleet's permits are spent, an unknown kid is 503 with Retry-After, never 401; known kids still verify."""
     one, two = start(), start()
     for process in (one, two):
         as_process(process).verify(idp.issue())
@@ -297,7 +297,7 @@ class _Wrong(_Plain):
     ["redis://h", {}, _Plain, _Awaited(), _Weak(), _Wrong(), object()],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_no_store_is_refused(drive, idp, given):
+def test_anything_but_a_store_is_refused(drive, idp, given):
     """A store must have four plain methods and secrets of 32 bytes."""
     with pytest.raises(ConfigurationError) as caught:
         drive.client(idp, store=given)
@@ -305,7 +305,7 @@ def test_what_is_no_store_is_refused(drive, idp, given):
 
 
 def test_a_custom_store_needs_nothing_of_this_library(drive, idp):
-    """Any object with the four methods is a store; a plain tuple is an answer."""
+    """Any object with the four methods is a store, and may answer with a plain tuple."""
     values, fetches = {}, []
 
     class Custom(_Plain):
@@ -338,7 +338,7 @@ def test_a_flight_without_http_uses_the_store(store, clock):
 
 
 def test_a_hanging_store_delays_once(start, as_process, idp, store):
-    """A store that hangs delays the first flight by a quarter of a second, and no later one."""
+    """A hanging store delays the first flight by a quarter of a second, and no later one."""
     let_go = threading.Event()
     store.store.read = lambda name, limit: let_go.wait()
     try:
@@ -353,7 +353,7 @@ def test_a_hanging_store_delays_once(start, as_process, idp, store):
 
 
 def test_close_ends_a_wait_for_a_lease(start, as_process, idp, store):
-    """A client that is closed while it waits for another's record ends at once."""
+    """A closed client stops at once to wait for another process's record."""
     claimed = threading.Event()
 
     def claim(name, seconds):
@@ -370,6 +370,6 @@ def test_close_ends_a_wait_for_a_lease(start, as_process, idp, store):
 
 
 def test_a_repr_and_a_client_show_no_secret(store, idp):
-    """Nothing of a store's secret is in the client's repr."""
+    """A client's repr shows no secret of its store."""
     with JWKSClient(idp.provider, store=store) as client:
         assert "secret" not in repr(client)

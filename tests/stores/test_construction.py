@@ -1,4 +1,4 @@
-"""What the constructors of stores refuse, at once and by name."""
+"""Wrong arguments of store constructors are refused at once, by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ URL = "redis://127.0.0.1:1/0"
 
 
 class Cache:
-    """A cache of the application's own."""
+    """A custom cache of the application."""
 
     def add(self, key, value, seconds): ...
     def get(self, key): ...
@@ -44,13 +44,13 @@ def refused(field: str, make, *arguments, **options) -> str:
     ids=str,
 )
 def test_a_short_secret_is_refused(secret, tmp_path):
-    """Every store refuses a secret of less than 32 bytes, and what is no secret, without showing it."""
+    """Every store refuses a secret under 32 bytes, or one of another type, without showing it."""
     for make, first in ((RedisStore, URL), (FileStore, tmp_path), (CacheStore, Cache())):
         assert "short" not in refused("secret", make, first, secret=secret)
 
 
 def test_a_network_service_needs_a_secret():
-    """A store that others can reach needs a secret: an environment variable that is not set is an error."""
+    """A store that other machines can reach requires a secret, so an unset environment variable is an error."""
     refused("secret", RedisStore, URL, secret=None)
     refused("secret", RedisStore, URL)
     refused("secret", CacheStore, Cache(), secret=None)
@@ -58,7 +58,7 @@ def test_a_network_service_needs_a_secret():
 
 
 def test_secrets_are_bytes_in_order(tmp_path):
-    """Several secrets keep their order; a str counts in UTF-8."""
+    """Several secrets keep their order; a str is encoded as UTF-8."""
     store = FileStore(tmp_path / "a", secret=["é" * 16, b"x" * 32])
     assert store.secrets == (("é" * 16).encode(), b"x" * 32)
     assert FileStore(tmp_path / "b").secrets == ()
@@ -70,7 +70,7 @@ def test_secrets_are_bytes_in_order(tmp_path):
     ["", "http://127.0.0.1", "127.0.0.1:6379", "memcached://h", "redis://h:x", "redis://h?db=x"],
 )
 def test_a_url_that_is_not_redis_is_refused(url):
-    """A URL of another kind is refused, and not shown: it may hold a password."""
+    """A URL of another kind is refused and not shown, because it may hold a password."""
     assert "127.0.0.1" not in refused("redis", RedisStore, url, secret=SECRET)
 
 
@@ -79,20 +79,20 @@ def test_a_url_that_is_not_redis_is_refused(url):
     [None, 7, object(), redis.asyncio.Redis(), redis.Redis],
     ids=["None", "a number", "an object", "redis.asyncio", "the class"],
 )
-def test_what_is_no_redis_client_is_refused(client):
-    """A client must be one whose calls block; one of asyncio is refused with that reason."""
+def test_anything_but_a_redis_client_is_refused(client):
+    """A client's calls must block; an asyncio client is refused with that reason."""
     refused("redis", RedisStore, client, secret=SECRET)
 
 
 @pytest.mark.parametrize("prefix", [None, 7, "a b", "x" * 41, "ü", "a\n"])
 def test_a_prefix_is_short_and_plain(prefix):
-    """A prefix is at most 40 characters that every server accepts."""
+    """A prefix has at most 40 characters that every server accepts."""
     refused("prefix", RedisStore, URL, secret=SECRET, prefix=prefix)
     refused("prefix", CacheStore, Cache(), secret=SECRET, prefix=prefix)
 
 
 def test_caches_of_one_process_are_refused():
-    """Caches that processes do not share are refused, behind a proxy too."""
+    """Caches that processes do not share are refused, behind a proxy object too."""
     from django.core.cache import caches
     from django.utils.connection import ConnectionProxy
 
@@ -110,7 +110,7 @@ def test_caches_of_one_process_are_refused():
 
 
 def test_a_cache_must_have_the_four_calls():
-    """What has not add, get, set and delete is refused; so is Flask-Caching before init_app."""
+    """A cache without add, get, set and delete is refused; so is Flask-Caching before init_app."""
     refused("cache", CacheStore, object(), secret=SECRET)
     refused("cache", CacheStore, {}, secret=SECRET)
     assert "init_app" in refused("cache", CacheStore, flask_caching.Cache(), secret=SECRET)
@@ -144,8 +144,8 @@ def test_a_link_is_refused(tmp_path):
         refused("directory", FileStore, path)
 
 
-def test_a_missing_directory_is_made(tmp_path):
-    """A directory that is missing is made for this user alone."""
+def test_a_missing_directory_is_created(tmp_path):
+    """A missing directory is created for this user only."""
     FileStore(tmp_path / "new")
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
 

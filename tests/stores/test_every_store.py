@@ -1,4 +1,4 @@
-"""What every store does, on real servers and a real directory."""
+"""The behaviour of every store, on real servers and a real directory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ VALUE = b"jwks_client/1 sealed 00\n{}\n" + b"QUJD" * 100
 
 
 def test_a_value_is_read_by_another(open_store):
-    """What one process writes, another reads, byte for byte; what is not there is None."""
+    """One process reads byte for byte what another wrote; a missing value is None."""
     one, other = open_store(), open_store()
     assert other.read(NAME, 4096) is None
     one.write(NAME, VALUE, 60)
@@ -19,21 +19,21 @@ def test_a_value_is_read_by_another(open_store):
     assert other.read(NAME, 4096).value == b"second"
 
 
-def test_a_store_with_a_clock_tells_ages(open_clocked_store):
-    """Redis and a directory say how long ago a value was written."""
+def test_a_store_with_a_clock_reports_ages(open_clocked_store):
+    """Redis and a directory report how long ago a value was written."""
     store = open_clocked_store()
     store.write(NAME, VALUE, 60)
     assert 0 <= store.read(NAME, 4096).age < 30
 
 
-def test_a_long_value_is_cut(open_store):
-    """A value longer than the limit is seen to be so, and is not transferred whole."""
+def test_a_long_value_is_truncated(open_store):
+    """A value longer than the limit is recognized, and is not transferred whole."""
     store = open_store()
     store.write(NAME, b"x" * 100_000, 60)
     assert 100 < len(store.read(NAME, 100).value) < 200
 
 
-def test_names_are_apart(open_store):
+def test_names_are_separate(open_store):
     """Records and leases of other names are other values."""
     store = open_store()
     store.write(NAME, VALUE, 60)
@@ -43,7 +43,7 @@ def test_names_are_apart(open_store):
 
 
 def test_one_of_many_gets_the_lease(open_store):
-    """Of eight that claim a lease at once, one gets it at most; and one gets it in the end."""
+    """Of eight claims of a lease at once, at most one succeeds, and one succeeds in the end."""
     stores = [open_store() for _ in range(8)]
     start, won = threading.Barrier(8), []
 
@@ -60,8 +60,8 @@ def test_one_of_many_gets_the_lease(open_store):
     assert not any(store.claim(NAME, 60) for store in stores)
 
 
-def test_a_lease_is_given_back_by_its_holder_alone(open_store):
-    """A lease that was given back is free; giving back what another holds changes nothing."""
+def test_only_its_holder_can_release_a_lease(open_store):
+    """A released lease is free; releasing another holder's lease changes nothing."""
     one, other = open_store(), open_store()
     assert one.claim(NAME, 60)
     other.release(NAME)

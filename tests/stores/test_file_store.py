@@ -1,4 +1,4 @@
-"""`FileStore`: whose directory it is, at every access; links, pipes, clocks, leftovers."""
+"""`FileStore`: the checks of its directory at every access; links, pipes, clocks, leftovers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def every_call(store):
 
 
 def test_the_directory_is_checked_at_every_access(store, folder):
-    """A directory that others may write to since the store was made is used no more."""
+    """A directory that became writable for others after the store was made is not used any more."""
     store.write(NAME, b"x", 60)
     folder.chmod(0o777)
     for call in every_call(store):
@@ -56,7 +56,7 @@ def test_a_directory_that_became_a_link_is_not_followed(store, folder, tmp_path)
 
 
 def test_a_link_as_a_record_is_not_followed(store, folder, tmp_path):
-    """A link, a pipe or a directory in a record's place is not read, and nothing waits."""
+    """A link, a pipe or a directory in a record's place is not read, and no call waits for it."""
     (tmp_path / "elsewhere").write_bytes(b"60000 planted")
     (folder / NAME).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError):
@@ -79,8 +79,8 @@ def test_a_record_that_others_may_write_to_is_not_read(store, folder):
         store.read(NAME, 100)
 
 
-def test_files_are_this_users_alone(store, folder):
-    """What is written can be read and written by this user alone, whatever the umask."""
+def test_files_belong_to_this_user_only(store, folder):
+    """Only this user can read and write the files, whatever the umask."""
     before = os.umask(0)
     try:
         store.write(NAME, b"x", 60)
@@ -91,8 +91,8 @@ def test_files_are_this_users_alone(store, folder):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_replaced_link_stays_what_it_points_to(store, folder, tmp_path):
-    """Writing over a link replaces the link, and never what it points to."""
+def test_a_replaced_link_leaves_its_target_unchanged(store, folder, tmp_path):
+    """Writing over a link replaces the link, and never its target."""
     (tmp_path / "precious").write_bytes(b"precious")
     (folder / NAME).symlink_to(tmp_path / "precious")
     store.write(NAME, b"x", 60)
@@ -101,7 +101,7 @@ def test_a_replaced_link_stays_what_it_points_to(store, folder, tmp_path):
 
 
 def test_ages_go_by_the_clock_of_the_file_system(store, folder):
-    """A value's age is the difference of two times of files."""
+    """A value's age is the difference of two file times."""
     store.write(NAME, b"x", 60)
     age(folder / NAME, 10)
     assert 10 <= store.read(NAME, 100).age < 40
@@ -117,7 +117,7 @@ def test_a_file_from_the_future_has_no_age(store, folder):
 
 
 def test_a_lease_expires_by_itself(store, folder):
-    """A lease whose holder was killed is free after its time, also where the clock was set back."""
+    """A lease whose holder was killed is free after its time, even if the clock was set back."""
     assert store.claim(NAME, 60)
     assert not FileStore(folder).claim(NAME, 60)
     age(folder / NAME, 61)
@@ -126,17 +126,17 @@ def test_a_lease_expires_by_itself(store, folder):
     assert FileStore(folder).claim(NAME, 60)
 
 
-def test_a_foreign_file_is_no_record(store, folder):
-    """A file that this class did not write is returned without an age, for the reader to refuse."""
+def test_a_foreign_file_is_not_a_record(store, folder):
+    """A file that this class did not write is returned without an age, and the reader refuses it."""
     for octets in (b"", b"garbage", b"-1 x", b"9" * 20 + b" x"):
         (folder / NAME).write_bytes(octets)
         (folder / NAME).chmod(0o600)
         assert store.read(NAME, 100).age is None
-        assert store.claim(NAME, 60)  # nor a lease
+        assert store.claim(NAME, 60)  # nor is it a lease
 
 
-def test_what_a_killed_writer_left_is_removed(store, folder):
-    """Temporary files of writers that were killed are removed after a minute, and nothing else is."""
+def test_leftovers_of_a_killed_writer_are_removed(store, folder):
+    """Temporary files of killed writers are removed after a minute, and no other file is."""
     for name, seconds in ((".tmp-old", 61), (".tmp-new", 1), ("other", 1000)):
         (folder / name).touch(mode=0o600)
         age(folder / name, seconds)
@@ -145,7 +145,7 @@ def test_what_a_killed_writer_left_is_removed(store, folder):
 
 
 def test_a_failed_write_leaves_nothing(store, folder):
-    """A write that fails leaves the old value and no temporary file."""
+    """A failed write leaves the old value and no temporary file."""
     store.write(NAME, b"old", 60)
     (folder / "taken").mkdir()
     with pytest.raises(OSError):
@@ -155,7 +155,7 @@ def test_a_failed_write_leaves_nothing(store, folder):
 
 
 def test_a_forked_child_holds_no_lease_of_its_parent(store, folder):
-    """A child does not give back its parent's lease."""
+    """A child does not release its parent's lease."""
     assert store.claim(NAME, 60)
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""Real processes on real stores: how often a fleet asks its provider, and what it survives."""
+"""Real processes on real stores: how often a fleet fetches, and which failures it survives."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def idp():
 
 @contextmanager
 def fleet(idp, store, tokens, count=8, **more):
-    """Processes that are made and wait; ``run`` lets them go and returns what came of each."""
+    """Return processes that wait; ``run`` releases them and returns the outcome of each."""
     what = {"store": store, "jwks_url": idp.jwks_url, "issuer": idp.issuer, "tokens": tokens}
     with child(
         [sys.executable, str(FLEET), json.dumps({**what, "count": count, **more})],
@@ -49,8 +49,8 @@ def fleet(idp, store, tokens, count=8, **more):
         yield run
 
 
-def on_its_own(kind, redis_url, memcached_address, tmp_path):
-    """A store of a kind that is empty."""
+def empty_store(kind, redis_url, memcached_address, tmp_path):
+    """Return an empty store of a kind."""
     if kind == "redis":
         with redis.Redis.from_url(redis_url) as client:
             client.flushdb()
@@ -68,7 +68,7 @@ def on_its_own(kind, redis_url, memcached_address, tmp_path):
 
 @pytest.fixture
 def place(redis_url, memcached_address, tmp_path):
-    return lambda kind: on_its_own(kind, redis_url, memcached_address, tmp_path)
+    return lambda kind: empty_store(kind, redis_url, memcached_address, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def place(redis_url, memcached_address, tmp_path):
     ],
 )
 def test_eight_cold_processes_fetch_twice_at_most(idp, place, kind, delay):
-    """Eight processes that start at once make two fetches at most, however slow the provider is."""
+    """Eight processes that start at once make at most two fetches, however slow the provider is."""
     idp.delay(delay)
     with idp.serve(), fleet(idp, place(kind), [idp.issue()]) as run:
         results = run()
@@ -92,7 +92,7 @@ def test_eight_cold_processes_fetch_twice_at_most(idp, place, kind, delay):
 
 
 def test_eight_processes_without_a_store_fetch_eight_times(idp):
-    """Without a store each process fetches for itself: what the tests beside this one compare with."""
+    """Without a store each process fetches for itself: the baseline for the other tests."""
     with idp.serve(), fleet(idp, ("none", ""), [idp.issue()]) as run:
         run()
     assert idp.fetches == 8
@@ -100,7 +100,7 @@ def test_eight_processes_without_a_store_fetch_eight_times(idp):
 
 @pytest.mark.parametrize("kind", ["redis", "file"])
 def test_later_processes_do_not_fetch(idp, place, kind):
-    """Processes that start after one has fetched make no request."""
+    """Processes that start after the first fetch make no request."""
     store = place(kind)
     with idp.serve():
         for count in (1, 4):
@@ -110,8 +110,8 @@ def test_later_processes_do_not_fetch(idp, place, kind):
 
 
 @pytest.mark.parametrize("kind", ["redis", "file", "memcached"])
-def test_a_restart_in_an_outage_goes_on(idp, place, kind):
-    """Processes that start while the provider is down verify with stored keys."""
+def test_a_restart_during_an_outage_uses_stored_keys(idp, place, kind):
+    """Processes that start during an outage verify with stored keys."""
     store = place(kind)
     with idp.serve():
         with fleet(idp, store, [idp.issue()], count=1) as run:
@@ -135,7 +135,7 @@ def test_a_flood_over_four_processes(idp, place, kind):
 
 
 def test_a_leader_that_is_killed_costs_a_second(idp, place):
-    """A process that is killed in the middle of its fetch leaves a lease, and the next fetches after a second."""
+    """A process killed during its fetch leaves a lease, and another process fetches after a second."""
     store = place("redis")
     with idp.serve():
         with idp.hold() as held:
@@ -153,7 +153,7 @@ def test_a_leader_that_is_killed_costs_a_second(idp, place):
     assert idp.fetches <= 3
 
 
-# --- a server in trouble
+# --- a failing server
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def provider(idp):
 
 
 def verdicts(client, idp):
-    """A good token and two bad ones; how long the first call took."""
+    """Return the verdicts on a good token and two bad ones, and the duration of the first call."""
     began = time.monotonic()
     assert client.verify(idp.issue())
     took = time.monotonic() - began
@@ -188,8 +188,8 @@ def test_a_server_that_stops_answering(idp, provider, tmp_path, record_property)
         store._client.close()
 
 
-def test_a_server_that_is_not_there(idp, provider):
-    """A refused connection costs nothing but one event."""
+def test_a_missing_server(idp, provider):
+    """A refused connection costs one event and nothing else."""
     seen = []
     store = RedisStore(f"redis://127.0.0.1:{free_port()}", secret=SECRET)
     with JWKSClient(provider, store=store, listeners=[seen.append]) as client:
@@ -200,7 +200,7 @@ def test_a_server_that_is_not_there(idp, provider):
 
 
 def test_a_wrong_password_and_a_full_server(idp, provider, tmp_path):
-    """A server that refuses this process, or has no room, costs one event each and shows no password."""
+    """A server that refuses this process, or is full, costs one event each and shows no password."""
     with redis_server(tmp_path, "--requirepass", "hush-hush", "--maxmemory", "1") as (url, _):
         for password in ("wrong-word", "hush-hush"):
             seen = []
@@ -213,7 +213,7 @@ def test_a_wrong_password_and_a_full_server(idp, provider, tmp_path):
             store._client.close()
 
 
-def test_known_kids_are_not_slower_in_a_flood(idp, provider, place):
+def test_known_kids_are_not_slower_during_a_flood(idp, provider, place):
     """While unknown kids wait for a store, tokens of known kids are verified at once."""
     _, url = place("redis")
     store = RedisStore(url, secret=SECRET)

@@ -1,4 +1,4 @@
-"""`RedisStore`: which commands it sends, and what it makes of a server in another state than expected."""
+"""`RedisStore`: the commands it sends, and its behaviour with a server in an unexpected state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def store(client):
 
 
 def test_only_four_commands_are_sent(client, store):
-    """GETRANGE, PTTL, SET and DEL suffice, each with one key: an ACL can be narrow, a cluster works."""
+    """GETRANGE, PTTL, SET and DEL suffice, each with one key, so an ACL can be narrow and a cluster works."""
     client.execute_command(
         "ACL", "SETUSER", "narrow", "on", ">pass", "~p:*", "+getrange", "+pttl", "+set", "+del"
     )
@@ -44,7 +44,7 @@ def test_only_four_commands_are_sent(client, store):
 
 
 def test_everything_expires(client, store):
-    """Whatever is written expires by itself."""
+    """Every value expires by itself."""
     store.write(NAME, b"x", 60)
     store.claim(NAME + ":lease", 6)
     assert 0 < client.pttl("p:" + NAME) <= 60_000
@@ -52,7 +52,7 @@ def test_everything_expires(client, store):
 
 
 def test_ages_go_by_the_servers_clock(client, store):
-    """A value's age is what passed of its lifetime on the server."""
+    """A value's age is the elapsed part of its lifetime on the server."""
     store.write(NAME, b"x", 60)
     client.pexpire("p:" + NAME, 50_000)
     assert 10 <= store.read(NAME, 10).age < 40
@@ -60,13 +60,13 @@ def test_ages_go_by_the_servers_clock(client, store):
 
 @pytest.mark.parametrize("raw", [b"garbage", b"x y", b"-5 x", b"9" * 20 + b" x"])
 def test_a_foreign_value_has_no_age(client, store, raw):
-    """A value that this class did not write is returned without an age, for the reader to refuse."""
+    """A value that this class did not write is returned without an age, and the reader refuses it."""
     client.set("p:" + NAME, raw, px=60_000)
     assert store.read(NAME, 100).age is None
 
 
-def test_a_value_without_an_end_has_no_age(client, store):
-    """A value that was made to stay for ever, or longer than it was written for, has no age."""
+def test_a_value_without_an_expiry_has_no_age(client, store):
+    """A value without an expiry, or with a longer one than it was written with, has no age."""
     store.write(NAME, b"x", 60)
     client.persist("p:" + NAME)
     assert store.read(NAME, 10) == (b"x", None)
@@ -82,7 +82,7 @@ def test_a_value_of_another_type_is_an_error(client, store):
 
 
 def test_a_restarted_server_costs_no_failure(tmp_path):
-    """After a restart of the server the first call connects anew."""
+    """After a restart of the server the first call reconnects."""
     with redis_server(tmp_path) as (url, _):
         store = RedisStore(url, secret=SECRET)
         store.write(NAME, b"x", 60)
@@ -92,8 +92,8 @@ def test_a_restarted_server_costs_no_failure(tmp_path):
         store._client.close()
 
 
-def test_a_silent_server_is_left_soon():
-    """A server that is not there raises at once; of a URL's client every call has a time limit."""
+def test_a_silent_server_is_abandoned_soon():
+    """A missing server raises at once, and every call of a client made from a URL has a time limit."""
     store = RedisStore(f"redis://127.0.0.1:{free_port()}", secret=SECRET)
     with pytest.raises(redis.ConnectionError):
         store.read(NAME, 10)
@@ -102,7 +102,7 @@ def test_a_silent_server_is_left_soon():
 
 
 def test_a_forked_child_connects_for_itself(redis_url):
-    """A child of a fork has a client of its own, and holds no lease of its parent."""
+    """A forked child has its own client, and holds no lease of its parent."""
     store = RedisStore(redis_url, secret=SECRET, prefix=f"fork-{os.getpid()}:")
     assert store.claim(NAME, 60)
     mine = store._client

@@ -1,4 +1,4 @@
-"""What a flight does with a store: seeds, leases, limits. On fake stores and a clock that stands still."""
+"""A flight's use of a store: seeds, leases, limits. On fake stores and a clock that stands still."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Purpose:
 
 
 class Process:
-    """One process: its cache, its clock that may differ, and its dealings with the store."""
+    """One process: its cache, its clock that may differ, and its use of the store."""
 
     def __init__(self, store: Any, pace: FakePace, *, skew: float = 0.0, **settings: Any) -> None:
         self.pace, self.skew, self.events = pace, skew, []
@@ -71,7 +71,7 @@ class Process:
     def fly(
         self, sends: Any = ("k1",), stopped: Any = None, takes: float = 0.1, **purpose: Any
     ) -> Any:
-        """One flight: ``sends`` are the provider's kids, or 304, or None for an outage."""
+        """Run one flight: ``sends`` are the provider's kids, or 304, or None for an outage."""
         why = Purpose(began_at=self.pace.now, **purpose)
         visit = Visit()
         landed = self.shared.before(visit, why, self.cache, stopped or Stopped())
@@ -103,7 +103,7 @@ class Process:
 
 
 def begun(process: Process, why: Purpose) -> Visit:
-    """A visit that has the lease, of a flight that has not ended."""
+    """Return a visit that has the lease, of a flight that has not ended."""
     visit = Visit()
     process.shared.before(visit, why, process.cache, Stopped())
     return visit
@@ -156,7 +156,7 @@ def seed_store(pace):
     store.let_go.set()
 
 
-def test_a_second_process_uses_what_the_first_fetched(store, pace):
+def test_a_second_process_uses_the_first_one_s_fetch(store, pace):
     """Once one process has fetched, another uses the result, with its true age."""
     one, two = Process(store, pace), Process(store, pace)
     one.fly()
@@ -167,7 +167,7 @@ def test_a_second_process_uses_what_the_first_fetched(store, pace):
 
 
 def test_a_store_without_a_clock_is_a_seed(seed_store, pace):
-    """Where the store tells no age, a later process asks the provider, conditionally."""
+    """Where the store has no clock, a later process sends the provider a conditional request."""
     one, two = Process(seed_store, pace), Process(seed_store, pace)
     one.fly()
     pace.now += 50
@@ -177,7 +177,7 @@ def test_a_store_without_a_clock_is_a_seed(seed_store, pace):
 
 
 def test_a_304_renews_the_record(any_store, pace):
-    """A 304 counts as a fetch: the record is written anew with its body, for others to use."""
+    """A 304 counts as a fetch: the record is rewritten with its body, and other processes can use it."""
     one = Process(any_store, pace)
     one.fly()
     pace.now += 290
@@ -189,8 +189,8 @@ def test_a_304_renews_the_record(any_store, pace):
     assert two.fetches == (0 if any_store.clocked else 1)
 
 
-def test_after_a_304_to_a_seed_the_record_is_whole(seed_store, pace):
-    """A process that never saw the body itself writes a record that others can use."""
+def test_after_a_304_to_a_seed_the_record_is_complete(seed_store, pace):
+    """A process that never saw the body itself writes a complete record."""
     Process(seed_store, pace).fly()
     pace.now += 10
     Process(seed_store, pace).fly(304)
@@ -201,7 +201,7 @@ def test_after_a_304_to_a_seed_the_record_is_whole(seed_store, pace):
 
 
 def test_a_304_without_its_body_writes_nothing(store, pace):
-    """After a 304 to a set whose body this process no longer has, the record stays as it is."""
+    """After a 304 to a set whose body this process no longer has, the record stays unchanged."""
     one = Process(store, pace)
     one.fly()
     one.shared._held = None
@@ -211,8 +211,8 @@ def test_a_304_without_its_body_writes_nothing(store, pace):
     assert store.values == {}
 
 
-def test_those_without_the_lease_wait_for_the_record(any_store, pace):
-    """While another process fetches, this one waits, and lands what appears; no fetch of its own."""
+def test_processes_without_the_lease_wait_for_the_record(any_store, pace):
+    """While another process fetches, this one waits and adopts the new record without a fetch."""
     one, two = Process(any_store, pace), Process(any_store, pace)
     why = Purpose(began_at=pace.now)
     visit = begun(one, why)
@@ -229,7 +229,7 @@ def test_those_without_the_lease_wait_for_the_record(any_store, pace):
     assert two.monotonic() - two.cache.asked_at < 1
 
 
-def test_a_replay_while_waiting_is_as_old_as_it_is(seed_store, pace):
+def test_a_replayed_record_keeps_its_age(seed_store, pace):
     """A record that is put back while this process waits counts by its own time, not by the wait."""
     Process(seed_store, pace).fly()
     [(name, (value, _))] = seed_store.values.items()
@@ -243,7 +243,7 @@ def test_a_replay_while_waiting_is_as_old_as_it_is(seed_store, pace):
 
 
 def test_a_leader_that_was_killed_costs_a_second(store, pace):
-    """A lease whose holder is gone: after 1 s one more process fetches, after 2 s each does."""
+    """If a lease's holder is gone, one more process fetches after 1 s, and each process after 2 s."""
     dead = Process(store, pace)
     begun(dead, Purpose(began_at=pace.now))
     began = pace.now
@@ -258,7 +258,7 @@ def test_a_leader_that_was_killed_costs_a_second(store, pace):
 
 
 def test_an_endless_lease_costs_its_wait_once(store, pace):
-    """A lease that never ends is not waited for again, for half a minute."""
+    """A lease that never ends is not waited for again for half a minute."""
     store.answers["claim"] = False
     one = Process(store, pace)
     one.fly(takes=0)
@@ -279,8 +279,8 @@ def test_a_short_deadline_shortens_the_wait(store, pace):
     assert sum(pace.waits) <= 0.5
 
 
-def test_the_winner_looks_again(store, pace):
-    """Whoever gets the lease looks again, as the record may have come in between."""
+def test_the_lease_holder_reads_again(store, pace):
+    """A process that gets the lease reads again, as the record may have appeared in between."""
     one, two = Process(store, pace), Process(store, pace)
     claim = store.claim
 
@@ -295,8 +295,8 @@ def test_the_winner_looks_again(store, pace):
     assert store.leases == {}
 
 
-def test_leases_are_given_back(store, pace):
-    """After a fetch, good or bad, no lease is left."""
+def test_leases_are_released(store, pace):
+    """No lease is left after a fetch, good or bad."""
     Process(store, pace).fly()
     assert store.leases == {}
     store.values.clear()
@@ -305,7 +305,7 @@ def test_leases_are_given_back(store, pace):
 
 
 def test_failures_are_not_shared(store, pace):
-    """One process with a broken network does not silence the others."""
+    """One process with a broken network does not stop the others."""
     broken, good = Process(store, pace), Process(store, pace)
     broken.fly(None)
     good.fly()
@@ -313,7 +313,7 @@ def test_failures_are_not_shared(store, pace):
 
 
 def test_a_restart_in_an_outage(any_store, pace):
-    """A new process goes on with stored keys while the provider is down, and not for ever."""
+    """A new process continues with stored keys during an outage, for a limited time."""
     Process(any_store, pace).fly()
     pace.now += 100
     fresh = Process(any_store, pace)
@@ -329,8 +329,8 @@ def test_a_restart_in_an_outage(any_store, pace):
     assert (beyond.kids, beyond.state) == ([], "cold")
 
 
-def test_rotation_seen_by_one_reaches_the_others(store, pace):
-    """An unknown kid is looked for in the store before the provider is asked."""
+def test_a_rotation_seen_by_one_process_reaches_the_others(store, pace):
+    """A process looks for an unknown kid in the store before it fetches."""
     one, two = Process(store, pace), Process(store, pace)
     one.fly()
     two.fly()
@@ -341,7 +341,7 @@ def test_rotation_seen_by_one_reaches_the_others(store, pace):
 
 
 def test_a_record_that_lacks_the_kid_proves_nothing(store, pace):
-    """A record from before a rotation does not answer for the new kid: the provider is asked."""
+    """A record from before a rotation does not decide about the new kid: the process fetches."""
     one, two = Process(store, pace), Process(store, pace)
     one.fly()
     pace.now += 0.5
@@ -350,7 +350,7 @@ def test_a_record_that_lacks_the_kid_proves_nothing(store, pace):
 
 
 def test_a_withdrawal_reaches_the_others(store, pace):
-    """A process whose keys are due lands the set without the withdrawn key."""
+    """A process whose keys are due adopts the set without the withdrawn key."""
     one, two = Process(store, pace), Process(store, pace)
     one.fly(("k1", "k2"))
     two.fly()
@@ -372,7 +372,7 @@ def test_clocks_that_differ_make_nothing_younger(any_store, pace, skew):
 
 
 def test_an_older_record_is_not_adopted(store, pace):
-    """What a process has is not replaced by a record of an earlier fetch."""
+    """A record of an earlier fetch does not replace a process's own set."""
     one, two = Process(store, pace), Process(store, pace)
     one.fly(("k1",))
     old = dict(store.values)
@@ -385,7 +385,7 @@ def test_an_older_record_is_not_adopted(store, pace):
 
 
 def test_a_manual_refresh_asks_the_provider(store, pace):
-    """`refresh` and the first load after `forget` use no record and wait for no lease; they write theirs."""
+    """`refresh` and the first load after `forget` use no record and wait for no lease, but write a record."""
     one, two = Process(store, pace), Process(store, pace)
     one.fly(("k1",))
     store.calls.clear()
@@ -397,8 +397,8 @@ def test_a_manual_refresh_asks_the_provider(store, pace):
     assert three.kids == ["k1", "k2"]
 
 
-def test_the_write_comes_before_the_landing(store, pace):
-    """A process that ends as soon as it has its keys leaves a record, and no lease."""
+def test_the_record_is_written_before_the_set_lands(store, pace):
+    """A process that ends as soon as it has its keys leaves a record and no lease."""
     one = Process(store, pace)
     why = Purpose(began_at=pace.now)
     visit = begun(one, why)
@@ -407,8 +407,8 @@ def test_the_write_comes_before_the_landing(store, pace):
     assert store.leases == {}
 
 
-def test_without_scope_a_callers_client_uses_no_store(store, pace):
-    """What nothing here describes is fetched as without a store, unless a scope names it."""
+def test_without_a_scope_a_caller_supplied_client_uses_no_store(store, pace):
+    """A set whose configuration is not fully known is fetched as without a store, unless a scope names it."""
     Process(store, pace, own_http=True).fly()
     Process(store, pace, provider={"headers": dict}).fly()
     assert not store.calls
@@ -418,7 +418,7 @@ def test_without_scope_a_callers_client_uses_no_store(store, pace):
 
 
 def test_a_changed_ca_file_is_another_configuration(store, pace, tmp_path):
-    """Records are bound to the contents of ca_file, read again when they change; unreadable, no store is used."""
+    """Records are bound to the contents of ca_file, which is read again when it changes; if unreadable, no store is used."""
     path = tmp_path / "ca.pem"
     path.write_text("one")
     one = Process(store, pace, fetch=FetchPolicy(ca_file=str(path)))
@@ -434,7 +434,7 @@ def test_a_changed_ca_file_is_another_configuration(store, pace, tmp_path):
 
 @pytest.mark.parametrize("action", ["read", "write", "claim", "release"])
 def test_a_store_that_fails_changes_no_verdict(any_store, pace, action):
-    """Whichever call fails, the process fetches for itself, at once, and says so once per backoff."""
+    """Whichever call fails, the process fetches for itself at once, and reports the failure once per backoff."""
     any_store.fail = {action}
     one = Process(any_store, pace)
     began = pace.now
@@ -447,7 +447,7 @@ def test_a_store_that_fails_changes_no_verdict(any_store, pace, action):
 
 @pytest.mark.parametrize("action", ["read", "write", "claim", "release"])
 def test_a_store_that_hangs_delays_once(any_store, pace, action):
-    """Whichever call hangs, the delay is within 0.3 s, and the next flights do not wait."""
+    """Whichever call hangs, the delay is at most 0.3 s, and the next flights do not wait."""
     any_store.hang = {action}
     one = Process(any_store, pace)
     began = pace.now
@@ -460,10 +460,10 @@ def test_a_store_that_hangs_delays_once(any_store, pace, action):
 
 
 def test_a_store_that_is_always_slow_delays_within_limits(any_store, pace):
-    """Calls that each take just under the limit do not add up beyond 0.3 s in one flight."""
+    """Calls that each take just under the limit add up to at most 0.3 s in one flight."""
     any_store.slow = dict.fromkeys(("read", "claim", "write"), 0.2)
     Process(any_store, pace).fly(takes=0)
-    # After the first call the time is over. The write is begun, and hardly waited for.
+    # After the first call the time is over. The write begins, and is hardly waited for.
     assert any_store.calls == {"read": 1, "write": 1}
 
 
@@ -483,7 +483,7 @@ def test_a_store_that_is_always_slow_delays_within_limits(any_store, pace):
     ids=lambda value: str(value)[:30],
 )
 def test_a_hostile_record_plants_nothing(store, pace, planted, code):
-    """Whatever stands in the store, the provider's keys are used; it is reported once and overwritten."""
+    """Whatever the store contains, the provider's keys are used; the record is reported once and overwritten."""
     honest = Process(store, pace)
     honest.fly()
     [name] = store.values
@@ -516,7 +516,7 @@ def test_a_hostile_record_plants_nothing(store, pace, planted, code):
 
 
 def test_a_rotation_of_the_secret_loses_no_record(store, pace):
-    """With the new secret first and the old one still there, records of the old one are used."""
+    """With the new secret first and the old one still listed, records of the old one are used."""
     Process(store, pace).fly()
     store.secrets = (b"n" * 32, b"s" * 32)
     two = Process(store, pace)
@@ -524,8 +524,8 @@ def test_a_rotation_of_the_secret_loses_no_record(store, pace):
     assert two.fetches == 0
 
 
-def test_a_closed_client_does_not_wait_on(store, pace):
-    """A flight that is stopped while it waits for a lease goes no further with the store."""
+def test_a_closed_client_stops_waiting(store, pace):
+    """A flight that is stopped while it waits for a lease makes no further store call."""
     store.answers["claim"] = False
     stopped = Stopped()
     stopped.is_set = True
@@ -534,7 +534,7 @@ def test_a_closed_client_does_not_wait_on(store, pace):
     assert len(pace.waits) == 1
 
 
-def test_a_flood_costs_the_fleet_what_it_costs_one(store, pace):
+def test_a_flood_costs_the_fleet_as_much_as_one_process(store, pace):
     """Unknown kids at four processes cost the provider at most 3 + t/10 fetches."""
     fleet = [Process(store, pace) for _ in range(4)]
     for one in fleet:
@@ -548,8 +548,8 @@ def test_a_flood_costs_the_fleet_what_it_costs_one(store, pace):
     assert 12 <= fetches <= 3 + (pace.now - began) / 10
 
 
-def test_a_refused_permit_tells_when_the_next_is_due(store, pace):
-    """While the others' fetches are recent, an unknown kid is put off until the next permit."""
+def test_a_refused_permit_says_when_the_next_is_due(store, pace):
+    """While other processes' fetches are recent, an unknown kid is delayed until the next permit."""
     one, two = Process(store, pace), Process(store, pace)
     for _ in range(2):
         one.fly(budget=Budget.UNKNOWN_KID, kid="a")
@@ -562,7 +562,7 @@ def test_a_refused_permit_tells_when_the_next_is_due(store, pace):
 
 
 def test_a_refusal_without_proof_does_not_count(seed_store, pace):
-    """Where no sealed record proves a recent fetch, each process pays from its own bucket."""
+    """If no sealed record proves a recent fetch, each process pays from its own bucket."""
     seed_store.answers["claim"] = False
     one = Process(seed_store, pace)
     one.cache = one.cache.fetched(1, answer(("k1",)), pace.now)
@@ -574,8 +574,8 @@ def test_a_refusal_without_proof_does_not_count(seed_store, pace):
     assert waited <= 2.2
 
 
-def test_a_permit_that_was_not_needed_is_given_back(store, pace):
-    """A kid that another process found meanwhile costs no permit."""
+def test_an_unused_permit_is_returned(store, pace):
+    """A kid that another process found in the meantime costs no permit."""
     one, two = Process(store, pace), Process(store, pace)
     two.fly()
     pace.now += 100

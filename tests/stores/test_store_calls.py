@@ -38,7 +38,7 @@ def trouble(call, *arguments):
 
 
 def test_answers_pass(calls, store):
-    """A store that works is read, written, claimed and released."""
+    """A working store is read, written, claimed and released."""
     assert calls.read("n", 10, LONG) is None
     calls.write("n", b"v", 60, LONG)
     assert calls.read("n", 10, LONG) == (b"v", 0.0)
@@ -50,7 +50,7 @@ def test_answers_pass(calls, store):
 
 
 def test_a_failure_begins_a_backoff(calls, store, pace):
-    """After a failure the store is left alone: 1 s, 2 s, … 30 s; one report each, and then it is used again."""
+    """After a failure the store gets no call for 1 s, 2 s, … 30 s, with one report each; then it is used again."""
     store.fail = {"read"}
     waits = []
     for _ in range(7):
@@ -69,8 +69,8 @@ def test_a_failure_begins_a_backoff(calls, store, pace):
     assert trouble(calls.read, "n", 10, LONG).retry_in == 1
 
 
-def test_one_slow_call_is_no_outage(calls, store, pace):
-    """The first timeout is not reported and begins no backoff; the second in a row does."""
+def test_one_slow_call_is_not_an_outage(calls, store, pace):
+    """The first timeout is not reported and begins no backoff; the second in a row does both."""
     store.hang = {"read"}
     assert trouble(calls.read, "n", 10, LONG) is None
     assert calls.is_down  # while it hangs
@@ -87,7 +87,7 @@ def test_one_slow_call_is_no_outage(calls, store, pace):
 
 
 def test_a_timeout_of_the_store_itself_counts_as_one(calls, store):
-    """A store that raises a TimeoutError of whatever library was slow, not wrong."""
+    """A TimeoutError of any library means that the store was slow, not wrong."""
 
     class TimeoutError(Exception):  # noqa: A001
         pass
@@ -102,7 +102,7 @@ def test_a_timeout_of_the_store_itself_counts_as_one(calls, store):
 
 
 def test_no_thread_is_started_while_a_call_hangs(calls, store):
-    """However often a store that hangs is needed, one thread waits for it."""
+    """However often a hanging store is needed, one thread waits for it."""
     store.hang = {"read"}
     trouble(calls.read, "n", 10, LONG)
     before = threading.active_count()
@@ -146,15 +146,15 @@ def test_answers_are_checked(calls, store, action, answer):
 
 
 def test_a_refused_record_is_reported_once_per_backoff(calls, pace):
-    """A record that cannot be used is reported, and again after half a minute."""
+    """An unusable record is reported, and again after half a minute."""
     assert calls.refuse("seal_wrong").code == "seal_wrong"
     assert calls.refuse("seal_wrong") is None
     pace.now += 30
     assert calls.refuse("seal_wrong") is not None
 
 
-def test_the_text_of_a_custom_store_is_not_told(calls, store):
-    """What a custom store raises may hold a secret: its type is told, and its text is not."""
+def test_the_text_of_a_custom_store_s_exception_is_not_reported(calls, store):
+    """An exception of a custom store may hold a secret: its type is reported, and its text is not."""
     store.fail = {"write"}
     assert trouble(calls.write, "n", b"", 1, LONG).cause == "OSError"
     del store.fail
@@ -168,14 +168,14 @@ def test_the_text_of_a_custom_store_is_not_told(calls, store):
 
 
 def test_clients_of_a_process_share_the_calls_of_a_store(store):
-    """One store is one backoff and one outstanding call, however many clients use it."""
+    """One store has one backoff and one outstanding call, however many clients use it."""
     one = calls_of(store, lambda: 0.0)
     assert calls_of(store, lambda: 0.0) is one
     assert calls_of(FakeStore(store.pace), lambda: 0.0) is not one
 
 
 def test_a_real_fork_leaves_no_lock_behind(store):
-    """A child that is forked in the middle of a call can use the store."""
+    """A child forked during a call can use the store."""
     calls = calls_of(store, lambda: 0.0)
     calls._turn.acquire()
     child = os.fork()

@@ -1,4 +1,4 @@
-"""The driver of the tests themselves: the same story for both clients, and the kit with real clients."""
+"""The tests' own driver: the same story for both clients, and the kit with real clients."""
 
 import threading
 
@@ -10,7 +10,7 @@ from jwks_client.testing import FakeProvider
 
 
 def test_a_story_runs_with_both_clients(drive, idp):
-    """The driver makes the client of its kind on the provider's clock, and calls it plainly."""
+    """The driver makes the client of its kind on the provider's clock, and calls it without await."""
     client = drive.client(idp)
     assert type(client) is {"sync": JWKSClient, "async": AsyncJWKSClient}[drive.kind]
     assert client._clock is idp.clock
@@ -31,8 +31,8 @@ def test_a_story_runs_with_both_clients(drive, idp):
         drive.verify(idp.issue())
 
 
-def test_calls_can_be_held_in_the_air(drive, idp):
-    """A herd is started, seen to have arrived as one request, and let go."""
+def test_calls_can_be_held_in_flight(drive, idp):
+    """A test can start many calls, see one request arrive, and release it."""
     drive.client(idp)
     token = idp.issue()
     with idp.hold() as held:
@@ -46,10 +46,10 @@ def test_calls_can_be_held_in_the_air(drive, idp):
 
 
 def test_settle_waits_for_flights(drive, idp):
-    """A flight in the background ends before `settle` does."""
+    """A background flight ends before `settle` does."""
     drive.client(idp)
     drive.warm_up()
-    idp.clock.advance(299)  # due, and not past its life
+    idp.clock.advance(299)  # due, and within its lifetime
     with idp.hold() as held:
         assert drive.verify(idp.issue()).subject == "u1"
         held.wait()
@@ -62,7 +62,7 @@ def test_settle_waits_for_flights(drive, idp):
 
 
 def test_several_providers_are_each_at_their_host(drive, clock):
-    """Fake providers of one client do not answer for each other, and nobody answers for others."""
+    """Fake providers of one client do not answer for each other, and unknown hosts get no answer."""
     idps = [FakeProvider(f"https://{name}.test", algorithm="ES256", clock=clock) for name in "ab"]
     drive.client(*idps)
     assert [drive.verify(idp.issue()).provider for idp in idps] == ["a.test", "b.test"]
@@ -90,7 +90,7 @@ def test_a_transport_can_be_given(drive, idp):
 
 
 def test_a_failure_comes_back_through_start(drive, idp):
-    """What a call in the background raises is raised by its result."""
+    """The result of a background call raises the call's exception."""
     drive.client(idp)
     call = drive.start("verify", "nonsense")
     with pytest.raises(TokenError):
@@ -98,8 +98,8 @@ def test_a_failure_comes_back_through_start(drive, idp):
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_the_end_of_a_driver_leaves_nothing(kind, idp):
-    """Even with a flight that hangs, no thread is left and the loop is closed."""
+def test_the_end_of_a_driver_leaves_nothing_behind(kind, idp):
+    """Even with a hanging flight, no thread is left and the loop is closed."""
     before = set(threading.enumerate())
     with driving(kind) as drive:
         drive.client(idp)

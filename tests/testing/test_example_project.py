@@ -30,7 +30,7 @@ def run(folder):
 
 @pytest.fixture
 def project(tmp_path):
-    """A copy of the project, away from this repository and its settings."""
+    """Return a copy of the project, away from this repository and its settings."""
     pytest.importorskip("starlette")
     copy = tmp_path / "testing-your-api"
     shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("__pycache__"))
@@ -38,7 +38,7 @@ def project(tmp_path):
 
 
 def test_the_project_stands_alone(project):
-    """Its tests pass outside this repository, with what its pyproject names, warnings being errors."""
+    """Its tests pass outside this repository, with the packages of its pyproject, with warnings as errors."""
     status, said = run(project)
     assert status == 0, said
     assert int(re.search(r"(\d+) passed", said)[1]) > 45
@@ -56,8 +56,8 @@ def test_the_project_stands_alone(project):
         ),
     ],
 )
-def test_the_project_finds_what_is_broken(project, good, bad, broken):
-    """An API that forgets a scope or a path fails its tests; the kit follows its settings."""
+def test_the_project_finds_faults(project, good, bad, broken):
+    """An API that forgets a scope or a path fails its tests, and the kit follows its settings."""
     source = project / "orders_api.py"
     text = source.read_text()
     assert good in text
@@ -66,13 +66,13 @@ def test_the_project_finds_what_is_broken(project, good, bad, broken):
     if broken:
         assert status == 1, said
         assert re.search(rf"FAILED .*{broken}", said), said
-    else:  # what the API knowingly does not check is not forged
+    else:  # what the API deliberately does not check is not forged
         assert status == 0, said
         assert "wrong_audience" not in said
 
 
 def test_the_page_quotes_the_project():
-    """What docs/testing.md shows without running it (``py``) stands in the project, to the line."""
+    """Code that docs/testing.md shows without running it (``py``) is in the project, to the line."""
     sources = [path.read_text() for path in PROJECT.rglob("*.py")]
     quoted = re.findall(r"^```py\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     assert quoted
@@ -82,7 +82,7 @@ def test_the_page_quotes_the_project():
 
 
 def test_the_page_names_every_trick():
-    """The table of hostile tokens is that of the forge."""
+    """The page's table of hostile tokens lists the tricks of the forge."""
     from jwks_client.testing import FakeProvider
 
     idp = FakeProvider(algorithm="RS256")

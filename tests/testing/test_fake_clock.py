@@ -1,4 +1,4 @@
-"""`FakeClock`: it stands still until told."""
+"""`FakeClock`: it moves only when a test moves it."""
 
 import math
 import threading
@@ -8,8 +8,8 @@ import pytest
 from jwks_client.testing import FakeClock
 
 
-def test_it_starts_where_told():
-    """A clock shows the time it was given, and 1 700 000 000 if none was."""
+def test_it_starts_at_the_given_time():
+    """A clock starts at the given time, or at 1 700 000 000."""
     assert FakeClock().time() == 1_700_000_000
     assert FakeClock(5).time() == 5
     assert FakeClock(time=5.5).time() == 5.5
@@ -22,7 +22,7 @@ def test_it_stands_still():
 
 
 def test_advance_moves_both_clocks():
-    """Time that passes, passes on the wall and on the monotonic clock."""
+    """`advance` moves the wall clock and the monotonic clock."""
     clock = FakeClock(100)
     before = clock.monotonic()
     clock.advance(2.5)
@@ -32,8 +32,8 @@ def test_advance_moves_both_clocks():
 
 
 @pytest.mark.parametrize("seconds", [21_600, -21_600])
-def test_jump_wall_moves_the_wall_clock_alone(seconds):
-    """A wall clock that is set, forward or back, ages nothing."""
+def test_jump_wall_moves_only_the_wall_clock(seconds):
+    """A wall clock that is set forward or back ages nothing."""
     clock = FakeClock()
     before = clock.monotonic()
     clock.jump_wall(seconds)
@@ -50,8 +50,8 @@ def test_time_does_not_run_backwards():
 
 
 @pytest.mark.parametrize("seconds", [math.nan, math.inf, -math.inf])
-def test_only_finite_seconds_are_taken(seconds):
-    """NaN and Infinity would make every later comparison lie, so they are refused."""
+def test_only_finite_seconds_are_accepted(seconds):
+    """NaN and Infinity would make every later comparison wrong, so they are refused."""
     clock = FakeClock()
     for call in (FakeClock, clock.advance, clock.jump_wall):
         with pytest.raises(ValueError, match="finite"):
@@ -60,7 +60,7 @@ def test_only_finite_seconds_are_taken(seconds):
 
 
 def test_threads_may_move_it_together():
-    """No advance of any thread is lost."""
+    """Concurrent advances are all kept."""
     clock = FakeClock(0)
     start = threading.Barrier(8)
 
@@ -77,6 +77,6 @@ def test_threads_may_move_it_together():
     assert clock.time() == clock.monotonic() == 4000
 
 
-def test_its_repr_tells_the_time():
-    """A failed assertion shows where the clock stood."""
+def test_its_repr_shows_the_time():
+    """A failed assertion shows the clock's time."""
     assert repr(FakeClock(5)) == "FakeClock(time=5.0, monotonic=0.0)"

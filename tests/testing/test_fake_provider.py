@@ -39,8 +39,8 @@ def header_of(token):
     return json.loads(decode(token.split(".")[0]))
 
 
-def holds(token, jwk):
-    """Whether the signature of a token holds under a published key: PyJWT's word, or cryptography's."""
+def is_signed_by(token, jwk):
+    """Return whether the signature of a token is valid under a published key, by PyJWT or cryptography."""
     message, _, signature = token.rpartition(".")
     if jwk["kty"] == "AKP":
         key = ML_DSA[jwk["alg"]].from_public_bytes(decode(jwk["pub"]))
@@ -59,20 +59,20 @@ def modulus(idp):
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_every_algorithm_signs_what_its_published_key_verifies(algorithm):
-    """A token of each supported algorithm holds under the key published for it, and no other."""
+def test_every_algorithm_signs_for_its_published_key(algorithm):
+    """A token of each supported algorithm is valid under the key published for it, and under no other."""
     idp, other = (FakeProvider(algorithm=algorithm) for _ in range(2))
     token = idp.issue()
     [jwk] = idp.jwks()["keys"]
     assert header_of(token) == {"alg": algorithm, "kid": idp.kid, "typ": "JWT"}
     assert (jwk["alg"], jwk["kid"], jwk["use"]) == (algorithm, idp.kid, "sig")
-    assert holds(token, jwk)
-    assert not holds(token, other.jwks()["keys"][0])
+    assert is_signed_by(token, jwk)
+    assert not is_signed_by(token, other.jwks()["keys"][0])
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_key_set_shows_nothing_private(algorithm):
-    """What is published has the public members of its type only."""
+    """A published key has only the public members of its type."""
     members = {"RSA": "n e", "EC": "crv x y", "OKP": "crv x", "AKP": "pub"}
     [jwk] = FakeProvider(algorithm=algorithm).jwks()["keys"]
     assert set(jwk) == {"kty", "kid", "use", "alg", *members[jwk["kty"]].split()}
@@ -89,8 +89,8 @@ def test_coordinates_and_signatures_have_their_full_width(algorithm, width):
     assert {len(decode(idp.issue().split(".")[2])) for _ in range(300)} == {2 * width}
 
 
-def test_an_algorithm_it_does_not_know_is_refused():
-    """A mistaken algorithm is an error at once that names those there are."""
+def test_an_unknown_algorithm_is_refused():
+    """An unknown algorithm is an error at once that names the known ones."""
     for algorithm in ("HS256", "none", "rs256", ""):
         with pytest.raises(ValueError, match=r"RS256.*ML-DSA-87"):
             FakeProvider(algorithm=algorithm)
@@ -107,7 +107,7 @@ def test_the_usual_claims(clock):
 
 
 def test_a_claim_given_wins_and_none_leaves_it_out(idp):
-    """Any claim can be set to anything, or be missing."""
+    """Any claim can be set to anything, or be left out."""
     claims = claims_of(
         idp.issue(iss="x", aud=["a", "b"], exp=1, iat=2, nbf=3, scope=None, sub=None, roles=["r"])
     )
@@ -124,28 +124,28 @@ def test_a_claim_given_wins_and_none_leaves_it_out(idp):
 
 
 def test_headers_given_win_and_none_leaves_them_out(idp):
-    """A header can be made to say anything; the signature stays that of the current key."""
+    """Any header member can be set; the signature stays that of the current key."""
     token = idp.issue(headers={"kid": None, "alg": "none", "typ": "at+jwt", "crit": ["x"]})
     assert header_of(token) == {"alg": "none", "typ": "at+jwt", "crit": ["x"]}
-    assert holds(token, idp.jwks()["keys"][0])
+    assert is_signed_by(token, idp.jwks()["keys"][0])
 
 
-def test_octets_are_signed_as_they_are(idp):
-    """What no JSON writer would write can be signed too."""
+def test_octets_are_signed_unchanged(idp):
+    """Text that no JSON writer would write can be signed too."""
     token = idp.sign(b'{"alg": "RS256", "alg": "none"}', b"\xff\x00")
     header, payload, _ = token.split(".")
     assert (decode(header), decode(payload)) == (b'{"alg": "RS256", "alg": "none"}', b"\xff\x00")
-    assert holds(token, idp.jwks()["keys"][0])
+    assert is_signed_by(token, idp.jwks()["keys"][0])
 
 
 def test_the_audience_of_its_tokens():
-    """Several audiences are a list in the token; UNCHECKED is a token without."""
+    """Several audiences are a list in the token; with UNCHECKED the token has none."""
     assert claims_of(FakeProvider(audience=("a", "b")).issue())["aud"] == ["a", "b"]
     assert "aud" not in claims_of(FakeProvider(audience=providers.UNCHECKED).issue())
 
 
-def test_without_a_clock_it_lives_now():
-    """A token of a provider without a clock is good to a verifier that reads the system's."""
+def test_without_a_clock_the_system_s_clock_counts():
+    """A token of a provider without a clock is valid by the system's clock."""
     idp = FakeProvider()
     key = jwt.PyJWK(idp.jwks()["keys"][0])
     options = {"require": ["exp", "iat", "sub"]}
@@ -155,47 +155,47 @@ def test_without_a_clock_it_lives_now():
         jwt.decode(idp.issue(expires_in=-1), key, audience="api")
 
 
-def test_rotate_adds_a_key_that_signs(idp):
-    """After a rotation the new key signs, and tokens of the old one still hold."""
+def test_rotate_adds_a_signing_key(idp):
+    """After a rotation the new key signs, and tokens of the old one are still valid."""
     old, before = idp.kid, idp.issue()
     new = idp.rotate()
     assert new != old
     assert idp.kid == new
     assert [key["kid"] for key in idp.jwks()["keys"]] == [old, new]
     assert header_of(idp.issue())["kid"] == new
-    assert holds(before, idp.jwks()["keys"][0])
-    assert holds(idp.issue(), idp.jwks()["keys"][1])
+    assert is_signed_by(before, idp.jwks()["keys"][0])
+    assert is_signed_by(idp.issue(), idp.jwks()["keys"][1])
 
 
 def test_revoke_withdraws_a_key(idp):
-    """A revoked key is published no more; the one that signs stays."""
+    """A revoked key is no longer published; the signing key stays."""
     old, new = idp.kid, idp.rotate()
     idp.revoke(old)
     assert [key["kid"] for key in idp.jwks()["keys"]] == [new]
     assert idp.kid == new
 
 
-def test_revoking_the_key_that_signs_makes_another(idp):
-    """A provider always has a published key that signs."""
+def test_revoking_the_signing_key_makes_another(idp):
+    """A provider always has a published signing key."""
     old = idp.kid
     idp.revoke(old)
     [jwk] = idp.jwks()["keys"]
     assert jwk["kid"] == idp.kid != old
-    assert holds(idp.issue(), jwk)
+    assert is_signed_by(idp.issue(), jwk)
 
 
 def test_swap_keeps_the_kid_and_changes_the_material(idp):
-    """A kid that is used again: the old tokens hold no more, the new ones do."""
+    """A reused kid: tokens of the old material are no longer valid, and tokens of the new are."""
     before, kid, old = idp.issue(), idp.kid, modulus(idp)
     idp.swap(kid)
     [jwk] = idp.jwks()["keys"]
     assert (jwk["kid"], idp.kid) == (kid, kid)
     assert modulus(idp) != old
-    assert not holds(before, jwk)
-    assert holds(idp.issue(), jwk)
+    assert not is_signed_by(before, jwk)
+    assert is_signed_by(idp.issue(), jwk)
 
 
-def test_swapping_another_key_leaves_the_one_that_signs(idp):
+def test_swapping_another_key_leaves_the_signing_key(idp):
     """Swapping a key that no longer signs changes nothing for new tokens."""
     old, new = idp.kid, idp.rotate()
     kept = modulus(idp)[1]
@@ -203,11 +203,11 @@ def test_swapping_another_key_leaves_the_one_that_signs(idp):
     assert [key["kid"] for key in idp.jwks()["keys"]] == [old, new]
     assert modulus(idp)[1] == kept
     assert header_of(idp.issue())["kid"] == new
-    assert holds(idp.issue(), idp.jwks()["keys"][1])
+    assert is_signed_by(idp.issue(), idp.jwks()["keys"][1])
 
 
 def test_a_kid_that_is_not_published_is_refused(idp):
-    """A mistyped kid is an error that names those there are, and changes nothing."""
+    """An unknown kid is an error that names the published ones, and changes nothing."""
     before = idp.jwks()
     for change in (idp.revoke, idp.swap):
         with pytest.raises(ValueError, match=r"key-1.*'gone'"):
@@ -226,9 +226,9 @@ def test_no_two_live_providers_share_a_key():
     assert len(set(material)) == len(material)
 
 
-def test_rsa_keys_are_lent_again_when_their_provider_is_gone(monkeypatch):
-    """Tests stay fast: once the pool is full, a new provider makes no new RSA key."""
-    # A pool of its own: what other tests left behind may be given back at any time.
+def test_rsa_keys_are_reused_when_their_provider_is_gone(monkeypatch):
+    """Once the pool is full, a new provider makes no new RSA key, so tests stay fast."""
+    # A separate pool: leftovers of other tests may be returned at any time.
     monkeypatch.setattr(_keys, "_made", deque(maxlen=_keys.POOL_SIZE))
     monkeypatch.setattr(_keys, "_returned", deque(maxlen=_keys.POOL_SIZE))
     idp = FakeProvider()
@@ -247,8 +247,8 @@ def test_rsa_keys_are_lent_again_when_their_provider_is_gone(monkeypatch):
     assert len(set(modulus(again)) & known) == 2
 
 
-def test_the_pool_is_filled_before_a_key_is_lent_again(monkeypatch):
-    """The key of a provider just gone is not the key of the next; the longest free is lent first."""
+def test_the_pool_is_filled_before_a_key_is_reused(monkeypatch):
+    """A provider does not get the key of the provider that just ended; the key that was free the longest is reused first."""
     monkeypatch.setattr(_keys, "_made", deque(maxlen=_keys.POOL_SIZE))
     monkeypatch.setattr(_keys, "_returned", deque(maxlen=_keys.POOL_SIZE))
     fresh = iter("abcdefghijkl")
@@ -261,11 +261,11 @@ def test_the_pool_is_filled_before_a_key_is_lent_again(monkeypatch):
     assert lent == [*"abcdef", "a", "b"]
 
 
-def test_a_second_provider_forges_under_the_same_kid(idp):
-    """Who imitates a provider names its kid, and the key of that kid refuses."""
+def test_a_second_provider_cannot_forge_under_the_same_kid(idp):
+    """An imitation under the same kid is refused by the real provider's key."""
     forged = FakeProvider(clock=idp.clock).issue()
     assert header_of(forged)["kid"] == idp.kid
-    assert not holds(forged, idp.jwks()["keys"][0])
+    assert not is_signed_by(forged, idp.jwks()["keys"][0])
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_a_second_provider_forges_under_the_same_kid(idp):
     ],
 )
 def test_the_provider_for_a_client(issuer, name, url):
-    """`provider` is what a client under test takes: this issuer, audience, key set and algorithm."""
+    """`provider` has the fake's issuer, audience, key set and algorithm."""
     idp = FakeProvider(issuer=issuer, audience=("a", "b"), algorithm="ES256")
     provider = idp.provider
     assert provider.issuer == claims_of(idp.issue())["iss"] == (issuer or "https://issuer.test")
@@ -289,14 +289,14 @@ def test_the_provider_for_a_client(issuer, name, url):
     assert idp.provider == provider
 
 
-def test_what_no_provider_can_have_is_refused():
+def test_a_wrong_field_is_refused():
     """A bad audience is the same error as with a real provider."""
     with pytest.raises(ConfigurationError, match="audience"):
         _ = FakeProvider(audience="").provider
 
 
 def test_threads_may_rotate_together(idp):
-    """No rotation of any thread is lost, and every kid is another."""
+    """Concurrent rotations are all kept, and every kid differs."""
     start = threading.Barrier(4)
     idp = FakeProvider(algorithm="ES256", clock=FakeClock())
     kids = []
@@ -315,7 +315,7 @@ def test_threads_may_rotate_together(idp):
     assert idp.kid in kids
 
 
-def test_its_repr_shows_who_it_is():
+def test_its_repr_names_the_provider():
     """A failed assertion shows which provider it was, and no key."""
     idp = FakeProvider(issuer="https://a.test", algorithm="ES256")
     assert repr(idp) == "FakeProvider(issuer='https://a.test', algorithm='ES256')"

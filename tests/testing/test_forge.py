@@ -24,7 +24,7 @@ IDP = FakeProvider()  # made while tests are collected, as users do
 
 
 def code_of(client, token):
-    """The code with which a client refuses a token."""
+    """Return the code with which a client refuses a token."""
     try:
         client.verify(token)
     except JWKSError as error:
@@ -38,7 +38,7 @@ def decode(segment):
 
 @pytest.mark.parametrize("token", IDP.forge.all())
 def test_a_forged_token_is_refused_with_the_code_it_states(token):
-    """What users write: one test, every hostile token, its name as the id."""
+    """A user writes one test for every hostile token, with its name as the id."""
     with pytest.raises(TokenError) as caught:
         IDP.client().verify(token)
     assert caught.value.code == token.code
@@ -46,7 +46,7 @@ def test_a_forged_token_is_refused_with_the_code_it_states(token):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_algorithm_has_its_hostile_tokens(algorithm, clock):
-    """Whatever a provider signs with, its forged tokens are refused as they state, by both clients."""
+    """Whatever algorithm a provider uses, both clients refuse its forged tokens with the stated codes."""
     idp = FakeProvider(algorithm=algorithm, clock=clock)
     tokens = idp.forge.all()
     sync_client, async_client = idp.client(), idp.async_client()
@@ -85,7 +85,7 @@ print(len(told["tokens"]))
 """
 
 
-def test_they_are_refused_where_the_kit_is_not():
+def test_they_are_refused_without_the_kit():
     """A client in another process, on the real clock and without this kit, refuses them all alike."""
     idp = FakeProvider()
     tokens = idp.forge.all()
@@ -107,8 +107,8 @@ def test_they_are_refused_where_the_kit_is_not():
     assert (done.stderr, done.stdout.strip()) == ("", str(len(tokens)))
 
 
-def test_a_good_token_of_the_forge_would_be_accepted(clock):
-    """Only the trick is wrong with them: without it the same arguments make a token that is good."""
+def test_a_forged_token_without_its_trick_is_accepted(clock):
+    """Only the trick is wrong: without it the same arguments make a good token."""
     idp = FakeProvider(clock=clock)
     good = idp.issue(sub="u7", scope="a b", expires_in=24 * 3600, roles=["r"])
     assert idp.client().verify(good).subject == "u7"
@@ -117,8 +117,8 @@ def test_a_good_token_of_the_forge_would_be_accepted(clock):
     assert {name for name in theirs if theirs[name] != ours[name]} == {"aud"}
 
 
-def test_each_takes_what_issue_takes(clock):
-    """Subject, scope, life, headers and claims are those that were asked for."""
+def test_each_trick_accepts_the_arguments_of_issue(clock):
+    """Subject, scope, lifetime, headers and claims are those of the arguments."""
     idp = FakeProvider(clock=clock)
     token = idp.forge.unknown_kid("u9", "a b", 5, headers={"x": 1}, org="o1")
     header, payload, _ = token.split(".")
@@ -147,7 +147,7 @@ def test_forged_tokens_live_long_enough_to_be_made_at_import():
 
 
 def test_a_forged_token_is_a_string_with_a_name_and_a_code():
-    """It goes wherever a token goes; what shows it shows its name, and never the token."""
+    """A forged token works wherever a token does, and its repr shows its name, never the token."""
     token = IDP.forge.unsigned()
     assert isinstance(token, str)
     assert token.split(".")[2] == ""
@@ -163,7 +163,7 @@ def test_a_forged_token_is_a_string_with_a_name_and_a_code():
 
 
 def test_all_has_every_trick_once():
-    """Nothing is forged twice under one name, and no trick is left out."""
+    """`all` has every trick exactly once, under its own name."""
     names = [one.name for one in IDP.forge.all()]
     assert len(set(names)) == len(names)
     tricks = {
@@ -174,8 +174,8 @@ def test_all_has_every_trick_once():
     assert all(getattr(Forge, name).forge.__doc__ for name in tricks)
 
 
-def test_every_code_of_a_token_can_be_forged():
-    """What a client can refuse a token for can be made, but for what needs a rule or several keys."""
+def test_every_code_can_be_forged():
+    """Every refusal can be forged, except those that need a rule or several keys."""
     idp = FakeProvider().as_provider(
         providers.stytch("project-test-1", max_age=60, claim_values={"plan": "pro"})
     )
@@ -198,8 +198,8 @@ def test_every_code_of_a_token_can_be_forged():
         ({"bound_tokens": "checked_elsewhere"}, {"bound_to_a_key"}),
     ],
 )
-def test_what_a_provider_does_not_check_is_not_forged(change, left_out):
-    """`all` has only what is refused; asked for by name, the rest is an error that says so."""
+def test_a_claim_that_a_provider_does_not_check_is_not_forged(change, left_out):
+    """`all` has only refused tokens; naming another trick is an error that says why."""
     settings = {"name": "p", "issuer": "i", "audience": "a", "jwks_url": "https://i.test/k"}
     idp = FakeProvider().as_provider(Provider(**{**settings, **change}))
     whole = FakeProvider().as_provider(Provider(**settings))
@@ -216,8 +216,8 @@ def test_what_a_provider_does_not_check_is_not_forged(change, left_out):
                 getattr(idp.forge, name)()
 
 
-def test_what_a_provider_demands_is_left_out_in_turn():
-    """A token lacks each demanded claim once, has another value for it, or what is forbidden."""
+def test_each_requirement_of_a_provider_is_violated_in_turn():
+    """In turn each required claim is missing, has another value, or a forbidden claim is present."""
     provider = providers.generic(
         "https://i.test/k",
         issuer="i",
@@ -243,8 +243,8 @@ def test_what_a_provider_demands_is_left_out_in_turn():
     assert client.verify(idp.issue()).claims["plan"] == "pro"
 
 
-def test_the_signature_of_tokens_refused_for_their_claims_holds():
-    """They test the check they name, not the signature: PyJWT, told to look at nothing else, agrees."""
+def test_tokens_refused_for_their_claims_have_a_valid_signature():
+    """The tokens test the named check and not the signature: PyJWT without claim checks accepts them."""
     key = jwt.PyJWK(IDP.jwks()["keys"][0])
     off = dict.fromkeys(("exp", "nbf", "iat", "aud", "iss", "sub", "jti"), False)
     for token in IDP.forge.all():
@@ -256,8 +256,8 @@ def test_the_signature_of_tokens_refused_for_their_claims_holds():
                 jwt.decode(token, key, options=verify)
 
 
-def test_a_client_that_believes_the_token_would_be_fooled():
-    """The attacks are real: whoever takes the key or the algorithm from the token accepts them."""
+def test_a_client_that_trusts_the_token_would_be_fooled():
+    """The attacks are real: a client that takes the key or the algorithm from the token accepts them."""
     embedded = IDP.forge.embedded_jwk(sub="admin")
     own = jwt.PyJWK(jwt.get_unverified_header(embedded)["jwk"])
     assert jwt.decode(embedded, own, audience="api")["sub"] == "admin"
@@ -272,7 +272,7 @@ def test_a_client_that_believes_the_token_would_be_fooled():
     assert hs256.verify(message.encode(), pem, raw)
     bits = IDP.forge.stray_bits()
     lenient = base64.urlsafe_b64decode(bits.split(".")[1] + "==")
-    assert json.loads(lenient)["aud"] == "api"  # base64 of the standard library reads it
+    assert json.loads(lenient)["aud"] == "api"  # the standard library's base64 reads it
 
 
 def test_a_flood_of_forged_tokens_costs_few_fetches(idp):
@@ -286,8 +286,8 @@ def test_a_flood_of_forged_tokens_costs_few_fetches(idp):
     assert not any("attacker" in request.path for request in idp.requests)
 
 
-def test_a_client_made_by_hand_refuses_them_too(idp):
-    """Without `client`: a provider and its key set in hand, and nothing of the kit but the tokens."""
+def test_a_client_made_without_the_kit_refuses_them_too(idp):
+    """A client made of a provider with a static key set, without the kit, refuses them too."""
     provider = Provider(
         name="by hand", issuer=idp.issuer, audience="api", jwks=idp.jwks(), algorithms=["RS256"]
     )

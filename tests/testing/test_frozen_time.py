@@ -1,4 +1,4 @@
-"""Tests that freeze time: tokens are issued and judged by the frozen clock, whichever library freezes."""
+"""Frozen time: tokens are issued and judged by the frozen clock, whichever library freezes it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def by_time_machine(day: str) -> AbstractContextManager[Any]:
 
 @pytest.fixture(params=[by_freezegun, by_time_machine])
 def frozen(request: pytest.FixtureRequest) -> Freeze:
-    """Freezes time at a day, by one library or the other."""
+    """Freeze time at a day, by one library or the other."""
     return request.param
 
 
@@ -39,7 +39,7 @@ def frozen(request: pytest.FixtureRequest) -> Freeze:
 def test_a_token_is_good_on_its_frozen_day_and_expired_a_day_later(
     drive: Driver, frozen: Freeze, year: int
 ) -> None:
-    """The client and the fake provider go by the same frozen clock, past or future."""
+    """The client and the fake provider use the same frozen clock, past or future."""
     idp = FakeProvider()
     drive.client(idp)
     with frozen(f"{year}-01-01"):
@@ -51,7 +51,7 @@ def test_a_token_is_good_on_its_frozen_day_and_expired_a_day_later(
 
 
 def test_keys_are_fetched_over_the_wire_while_time_is_frozen(frozen: Freeze) -> None:
-    """Deadlines go by a clock that nobody freezes, so a fetch ends."""
+    """Deadlines use a clock that no library freezes, so a fetch ends."""
     idp = FakeProvider()
     with idp.serve(), frozen("2030-01-01"):
         assert JWKSClient(idp.provider).verify(idp.issue()).subject

@@ -1,4 +1,4 @@
-"""The kit as it is installed: fixtures for pytest, and what importing it costs."""
+"""The installed kit: fixtures for pytest, and the cost of importing it."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ def run(*arguments, **environment):
 
 
 def test_the_fixtures_of_the_plugin(tmp_path):
-    """`jwks_clock` starts at the real time, `jwks_provider` lives on it; both are new in each test."""
+    """`jwks_clock` starts at the real time, `jwks_provider` uses it; both are new in each test."""
     (tmp_path / "test_app.py").write_text(SUITE)
     options = ["-p", "jwks_client.testing.pytest_plugin", "-p", "no:cacheprovider", "-W", "error"]
     done = run(
@@ -52,7 +52,7 @@ def test_the_fixtures_of_the_plugin(tmp_path):
 
 
 @pytest.mark.parametrize("module", ["jwks_client.testing", "jwks_client.testing.pytest_plugin"])
-def test_an_import_costs_next_to_nothing(module):
+def test_an_import_is_cheap(module):
     """Neither the kit nor its plugin imports httpx, PyJWT, cryptography or a server until used."""
     heavy = ("httpx", "jwt", "cryptography", "http.server")
     code = f"import sys, {module}; print([one for one in {heavy} if one in sys.modules])"
@@ -60,8 +60,8 @@ def test_an_import_costs_next_to_nothing(module):
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stdout + done.stderr
 
 
-def test_a_provider_costs_no_httpx():
-    """Issuing tokens and serving them need neither httpx nor PyJWT."""
+def test_a_provider_needs_no_httpx():
+    """Issuing and serving tokens needs neither httpx nor PyJWT."""
     code = (
         "import sys; from jwks_client.testing import FakeProvider; idp = FakeProvider(); idp.issue()\n"
         "with idp.serve(): print([one for one in ('httpx', 'jwt') if one in sys.modules])"

@@ -31,8 +31,8 @@ def test_a_client_is_wired_to_the_provider(idp):
     assert idp.fetches == 1
 
 
-def test_the_async_client_likewise(idp):
-    """The same for event loops; it is made without one."""
+def test_the_async_client_is_wired_too(idp):
+    """The async client is made the same way, without a running event loop."""
     client = idp.async_client()
     assert type(client) is AsyncJWKSClient
 
@@ -45,7 +45,7 @@ def test_the_async_client_likewise(idp):
 
 @pytest.mark.parametrize("make", ["client", "async_client"])
 def test_settings_and_providers_can_be_given(idp, make):
-    """Any setting of the client counts, the clock too; more providers stand beside this one."""
+    """Any setting of the client may be given, the clock too, and more providers beside this one."""
     clock, seen = FakeClock(), []
     other = providers.stytch("project-test-1")
     client = getattr(idp, make)(
@@ -59,7 +59,7 @@ def test_settings_and_providers_can_be_given(idp, make):
         getattr(idp, make)(ttl=60)
 
 
-def test_a_http_client_of_ones_own_is_used(idp):
+def test_a_custom_http_client_is_used(idp):
     """`http=` wins over the transport."""
     http = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(500)))
     with pytest.raises(KeysUnavailableError):
@@ -67,8 +67,8 @@ def test_a_http_client_of_ones_own_is_used(idp):
     assert idp.fetches == 0
 
 
-def test_the_fake_clock_is_all_the_time_there_is(idp):
-    """Keys age and tokens expire by `advance`; a wall clock that jumps moves no cache."""
+def test_the_fake_clock_is_the_only_clock(idp):
+    """Keys age and tokens expire by `advance`; a wall clock that jumps affects no cache."""
     client = idp.client()
     token = idp.issue(expires_in=60)
     client.verify(token)
@@ -84,7 +84,7 @@ def test_the_fake_clock_is_all_the_time_there_is(idp):
     assert idp.fetches == 1
 
 
-def test_a_block_gives_what_the_fixtures_give():
+def test_a_block_gives_the_same_as_the_fixtures():
     """`provider` makes a provider on a clock that starts now, and closes its clients at the end."""
     with provider() as idp:
         assert isinstance(idp.clock, FakeClock)
@@ -96,8 +96,8 @@ def test_a_block_gives_what_the_fixtures_give():
         client.verify(idp.issue())
 
 
-def test_a_block_takes_what_a_provider_takes(clock):
-    """Issuer, audience and algorithm; or a real provider's shape with its factory's arguments."""
+def test_a_block_accepts_the_provider_s_arguments(clock):
+    """A block accepts issuer, audience and algorithm, or a real provider's shape with its factory's arguments."""
     with provider(issuer="https://a.test", audience="b", algorithm="ES256", clock=clock) as idp:
         assert (idp.issuer, idp.audience, idp.algorithm) == ("https://a.test", "b", "ES256")
         assert idp.clock is clock
@@ -110,8 +110,8 @@ def test_a_block_takes_what_a_provider_takes(clock):
         assert idp.provider == mine
 
 
-def test_the_end_of_a_block_ends_what_hangs():
-    """A request that hangs keeps no test from ending."""
+def test_the_end_of_a_block_ends_hanging_requests():
+    """A hanging request does not keep a test from ending."""
     ended = threading.Event()
 
     def ask(idp):
@@ -129,7 +129,7 @@ def test_the_end_of_a_block_ends_what_hangs():
 
 
 class AsUnittestHasIt(unittest.TestCase):
-    """What users of unittest write."""
+    """A TestCase as users of unittest write it."""
 
     def setUp(self):
         self.idp = self.enterContext(jwks_client.testing.provider(audience="shop"))
@@ -142,8 +142,8 @@ class AsUnittestHasIt(unittest.TestCase):
                 self.client.verify(token)
 
 
-def test_unittest_has_the_same():
-    """A TestCase enters the block in setUp, and has all there is."""
+def test_unittest_works_too():
+    """A TestCase enters the block in setUp, and has everything."""
     result = unittest.TestResult()
     AsUnittestHasIt().run(result)
     assert (result.testsRun, result.errors, result.failures) == (1, [], [])
@@ -161,7 +161,7 @@ def test_a_rotation_with_overlap_keeps_old_tokens_good(idp):
 
 
 def test_a_rotation_without_overlap_withdraws_the_rest(idp):
-    """Without it old tokens are refused as soon as the new set is fetched."""
+    """Without overlap old tokens are refused as soon as the new set is fetched."""
     client, before = idp.client(), idp.issue()
     client.verify(before)
     idp.rotate()
@@ -177,7 +177,7 @@ def test_a_rotation_without_overlap_withdraws_the_rest(idp):
 
 
 def test_code_that_opens_its_own_connections_is_answered():
-    """An application's own client, untouched, meets the fake on respx's router, and nothing else."""
+    """An application's own client meets the fake on respx's router, and nothing else."""
     configured = providers.stytch("project-test-1")
     with respx.mock(assert_all_mocked=True) as router:
         idp = FakeProvider().as_provider(configured)
@@ -195,7 +195,7 @@ def test_code_that_opens_its_own_connections_is_answered():
 
 
 def test_respx_and_the_async_client():
-    """The same for coroutines; a held answer holds up nobody else."""
+    """Coroutines work too, and a held response delays no other."""
     configured = providers.oidc("https://id.acme.com/a", audience="x")
 
     async def story(idp):
@@ -214,8 +214,8 @@ def test_respx_and_the_async_client():
     assert paths == ["/a/.well-known/openid-configuration", "/.well-known/jwks.json"]
 
 
-def test_respx_routes_answer_for_this_provider_alone():
-    """At another host, or another path of this one, respx's own rules hold."""
+def test_respx_routes_serve_this_provider_only():
+    """At another host, or another path of this one, respx's own rules apply."""
     with respx.mock(assert_all_called=False) as router:
         FakeProvider(algorithm="ES256").mock(router)
         for url in ("https://other.test/.well-known/jwks.json", "https://issuer.test/else"):

@@ -1,4 +1,4 @@
-"""The pytest plugin in runs of its own: fixtures, marker, ids; under each plugin for coroutines."""
+"""The pytest plugin in separate runs: fixtures, marker, ids; under each plugin for coroutines."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ ASYNCIO = ("-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_sc
 
 
 def run(folder, suite, *options, conftest=""):
-    """Run pytest in a process and a folder of its own, with no plugin but those named."""
+    """Run pytest in a new process and folder, with only the named plugins."""
     (folder / "test_app.py").write_text(suite)
     (folder / "conftest.py").write_text(conftest)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", *options]
@@ -137,19 +137,19 @@ def test_the_fixtures(tmp_path):
 
 
 def test_the_marker(tmp_path):
-    """`@pytest.mark.jwks` says whose shape the provider has; it is registered, and the nearest wins."""
+    """`@pytest.mark.jwks` selects the provider's shape; it is registered, and the nearest one wins."""
     passed(run(tmp_path, MARKED, *PLUGIN), 5)
 
 
 def test_the_marker_is_listed(tmp_path):
-    """`pytest --markers` tells of it."""
+    """`pytest --markers` lists the marker."""
     status, said = run(tmp_path, "", *PLUGIN, "--markers")
     assert status == 0, said
     assert "@pytest.mark.jwks(provider=None, *arguments, algorithm=..., **options)" in said
 
 
 def test_a_wrong_marker_is_an_error_of_the_test(tmp_path):
-    """A provider that is not there is named, with those there are."""
+    """An unknown provider is named, with the known ones."""
     suite = (
         "import pytest\n@pytest.mark.jwks('stych')\ndef test_it(jwks_provider):\n    assert False\n"
     )
@@ -159,8 +159,8 @@ def test_a_wrong_marker_is_an_error_of_the_test(tmp_path):
     assert "1 error" in said
 
 
-def test_forged_tokens_are_named_after_what_is_wrong(tmp_path):
-    """The ids of a parametrized test are words; no token stands in a report."""
+def test_forged_tokens_are_named_after_their_fault(tmp_path):
+    """The ids of a parametrized test are words, so no token appears in a report."""
     status, said = run(tmp_path, HOSTILE, *PLUGIN, "--collect-only", "-q")
     assert status == 0, said
     names = [line.partition("::")[2] for line in said.splitlines() if "::" in line]
@@ -173,7 +173,7 @@ def test_forged_tokens_are_named_after_what_is_wrong(tmp_path):
 
 
 def test_under_xdist(tmp_path):
-    """Workers collect the same tests though each has keys of its own, and all pass."""
+    """Workers collect the same tests although each has its own keys, and all pass."""
     status, said = run(tmp_path, HOSTILE + FIXTURES, *PLUGIN, "-p", "xdist.plugin", "-n", "2")
     assert status == 0, said
     assert "Different tests were collected" not in said
@@ -189,7 +189,7 @@ def test_under_xdist(tmp_path):
     ids=["strict", "auto", "anyio"],
 )
 def test_under_each_plugin_for_coroutines(tmp_path, mark, options):
-    """The async client works in whatever runs the coroutine, and leaves nothing behind."""
+    """The async client works with whatever runs the coroutine, and leaves nothing behind."""
     conftest = ""
     if "anyio" in mark:
         conftest = "import pytest\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n"
@@ -197,8 +197,8 @@ def test_under_each_plugin_for_coroutines(tmp_path, mark, options):
     passed(run(tmp_path, suite, *PLUGIN, *options, conftest=conftest), 3)
 
 
-def test_a_run_that_uses_nothing_of_it_pays_nothing(tmp_path):
-    """With the plugin loaded, no test asking for it, neither httpx nor PyJWT nor cryptography is."""
+def test_a_run_that_does_not_use_the_plugin_imports_nothing(tmp_path):
+    """With the plugin loaded but unused, neither httpx nor PyJWT nor cryptography is imported."""
     suite = """
 import sys
 import pytest
@@ -212,7 +212,7 @@ def test_that_nothing_heavy_was_imported(word):
 
 
 def test_the_entry_point_loads_it(tmp_path):
-    """Installed is enough: pytest finds the plugin by itself."""
+    """pytest finds the plugin of an installed package by itself."""
     from importlib.metadata import entry_points
 
     [found] = entry_points(group="pytest11", name="jwks_client")
@@ -220,7 +220,7 @@ def test_the_entry_point_loads_it(tmp_path):
 
 
 def test_it_imports_next_to_nothing_until_a_fixture_is_used():
-    """Every test run of every project that has this library installed imports the plugin."""
+    """Every test run of every project with this library installed imports the plugin, so the import must be cheap."""
     code = (
         "import sys, pytest\n"
         "before = set(sys.modules)\n"

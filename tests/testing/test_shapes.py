@@ -37,14 +37,14 @@ def header_of(token):
 
 
 def document_of(idp):
-    """The key set as it is served."""
+    """Return the key set as it is served."""
     with httpx.Client(transport=idp.transport) as client:
         return client.get(idp.jwks_url).raise_for_status().json()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_preset_accepts_its_shape_and_refuses_its_forgeries(name, clock):
-    """By name alone: the factory's own provider, its own URL, tokens accepted and forged ones not."""
+    """By name, the fake has the factory's own provider and URL; its tokens are accepted and forged ones are not."""
     idp = FakeProvider(clock=clock).as_provider(name)
     assert idp.provider.name == name
     http = httpx.Client(transport=idp.transport)
@@ -64,7 +64,7 @@ def test_every_preset_accepts_its_shape_and_refuses_its_forgeries(name, clock):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shape_can_be_served(name):
-    """Over real HTTP `provider` is the same, but for the URL; so is discovery where it is used."""
+    """Over real HTTP `provider` is the same, except for the URL; so is discovery where it is used."""
     idp = FakeProvider().as_provider(name)
     before = idp.provider
     with idp.serve() as base_url:
@@ -80,8 +80,8 @@ def test_a_shape_can_be_served(name):
     assert idp.provider == before
 
 
-def test_the_providers_of_the_application_are_taken_as_they_are(clock):
-    """What the application configured is what the fake becomes: nothing is said twice."""
+def test_an_application_s_provider_is_used_unchanged(clock):
+    """The fake takes the application's own provider, so no setting is repeated."""
     configured = providers.stytch("project-live-9z", max_age=30, leeway=0, claim_values={"v": 2})
     idp = FakeProvider(clock=clock).as_provider(configured)
     assert idp.provider == configured
@@ -91,7 +91,7 @@ def test_the_providers_of_the_application_are_taken_as_they_are(clock):
 
 
 def test_arguments_are_those_of_the_factory():
-    """By position or by name; what is left out is made up, in the right form."""
+    """Arguments may be positional or named; missing ones are invented in the right form."""
     by_position = FakeProvider().as_provider("auth0", "acme.us.auth0.com", audience="x")
     by_name = FakeProvider().as_provider("auth0", domain="acme.us.auth0.com", audience="x")
     expected = providers.auth0("acme.us.auth0.com", audience="x")
@@ -104,7 +104,7 @@ def test_arguments_are_those_of_the_factory():
     )
 
 
-def test_mistakes_are_loud():
+def test_wrong_arguments_are_refused():
     """An unknown name lists the known ones; a wrong option is the factory's own error."""
     with pytest.raises(ValueError, match=r"stytch.*zitadel.*got 'stych'"):
         FakeProvider().as_provider("stych")
@@ -116,8 +116,8 @@ def test_mistakes_are_loud():
         FakeProvider().as_provider(providers.stytch("project-test-1"), leeway=5)
 
 
-def test_the_algorithm_is_the_providers_own_or_the_one_asked_for():
-    """Supabase signs with ES256 by default; whoever asks for another gets it, in `provider` too."""
+def test_the_algorithm_is_the_provider_s_own_or_the_given_one():
+    """Supabase signs with ES256 by default; another algorithm changes `provider` too."""
     assert FakeProvider().as_provider("supabase").algorithm == "ES256"
     assert FakeProvider().as_provider("prelude").algorithm == "EdDSA"
     assert FakeProvider().as_provider("logto").algorithm == "ES384"
@@ -135,7 +135,7 @@ def test_the_algorithm_is_the_providers_own_or_the_one_asked_for():
 
 
 def test_hanko_keys_and_sessions():
-    """UUIDv4 kids, no further members, no iss; an e-mail that is an object; a day of ten minutes."""
+    """Hanko keys have UUIDv4 kids; sessions have no iss and an e-mail object; keys are fresh for ten minutes."""
     idp = FakeProvider().as_provider("hanko")
     assert uuid.UUID(idp.kid).version == 4
     [key] = document_of(idp)["keys"]
@@ -159,8 +159,8 @@ def test_hanko_keys_and_sessions():
     assert caught.value.code in {"missing_claim", "forbidden_claim"}
 
 
-def test_stytch_key_sets_are_as_odd_as_they_are():
-    """x5tS256 for x5t#S256, key_ops, and members beside `keys`; no scheme in the issuer."""
+def test_stytch_key_sets_have_their_oddities():
+    """Stytch key sets have x5tS256 for x5t#S256, key_ops, and members beside `keys`; the issuer has no scheme."""
     idp = FakeProvider().as_provider("stytch")
     assert re.fullmatch(r"jwk-test-[0-9a-f-]{36}", idp.kid)
     document = document_of(idp)
@@ -181,8 +181,8 @@ def test_stytch_key_sets_are_as_odd_as_they_are():
     assert claims_of(idp.issue(sub="user-9"))["sub"] == "user-9"
 
 
-def test_kinds_of_one_provider_are_told_apart():
-    """A machine's token is no session: the neighbour's shape is refused, as in production."""
+def test_kinds_of_token_of_one_provider_are_distinguished():
+    """A machine's token is refused as a session, as in production."""
     session = FakeProvider().as_provider("stytch")
     machine = session.issue_for(providers.stytch_m2m("project-test-0a1b2c3d"), scope="read:users")
     assert claims_of(machine)["sub"] == "m2m-client-u1"
@@ -192,7 +192,7 @@ def test_kinds_of_one_provider_are_told_apart():
 
 
 def test_wso2_access_tokens():
-    """typ at+jwt, kids of hex in base64 with the algorithm behind, client_id and azp the audience."""
+    """WSO2 access tokens have typ at+jwt, kids of hex in base64 with the algorithm behind, and client_id and azp as audience."""
     idp = FakeProvider().as_provider("wso2", audience="my-app")
     head, _, algorithm = idp.kid.rpartition("_")
     assert algorithm == "RS256"
@@ -207,8 +207,8 @@ def test_wso2_access_tokens():
     )
 
 
-def test_entra_keys_have_no_alg_and_say_their_issuer():
-    """Entra's keys lack `alg` and name an issuer template; another tenant's tokens are refused."""
+def test_entra_keys_have_no_alg_and_name_their_issuer():
+    """Entra's keys lack `alg` and name an issuer template, and another tenant's tokens are refused."""
     idp = FakeProvider().as_provider("entra_multi_tenant", allowed_tenants=[TENANT, OTHER])
     [key] = document_of(idp)["keys"]
     assert "alg" not in key
@@ -220,8 +220,8 @@ def test_entra_keys_have_no_alg_and_say_their_issuer():
     assert idp.issuer == f"https://login.microsoftonline.com/{TENANT}/v2.0"
 
 
-def test_tenants_that_a_callable_allows_are_the_callers_to_name():
-    """Which tenant is meant nobody can guess: the error names the claim that says it."""
+def test_tenants_allowed_by_a_callable_must_be_named():
+    """With a callable in `allowed` the caller must name the tenant, and the error names its claim."""
     idp = FakeProvider().as_provider("entra_multi_tenant", allowed_tenants=lambda one: one == OTHER)
     with pytest.raises(ValueError, match=r"tid=…"):
         idp.issue()
@@ -229,8 +229,8 @@ def test_tenants_that_a_callable_allows_are_the_callers_to_name():
     assert idp.issuer == "https://login.microsoftonline.com/{tid}/v2.0"
 
 
-def test_keycloak_publishes_a_key_that_signs_nothing():
-    """The set holds a key for encryption too, which a client leaves alone."""
+def test_keycloak_publishes_an_encryption_key():
+    """Keycloak's set also has an encryption key, which a client ignores."""
     idp = FakeProvider().as_provider("keycloak")
     assert [key["use"] for key in document_of(idp)["keys"]] == ["sig", "enc"]
     assert document_of(idp) == document_of(idp)
@@ -239,16 +239,16 @@ def test_keycloak_publishes_a_key_that_signs_nothing():
 
 
 @pytest.mark.parametrize("name", ["okta", "kinde", "ory_hydra"])
-def test_scopes_stand_where_the_provider_puts_them(name):
-    """`scope=` is the same for every shape; in these tokens it is a list called scp."""
+def test_scopes_are_where_the_provider_puts_them(name):
+    """`scope=` is the same for every shape; in these tokens it becomes a list called scp."""
     idp = FakeProvider().as_provider(name)
     claims = claims_of(idp.issue(scope="a b"))
     assert claims["scp"] == ["a", "b"]
     assert "scope" not in claims
 
 
-def test_headers_stand_where_the_provider_puts_them(idp):
-    """`auth_headers` is ready for a request: Bearer, or the provider's own header or cookie."""
+def test_auth_headers_are_those_of_the_provider(idp):
+    """`auth_headers` has a Bearer token, or the provider's own header or cookie."""
     assert set(idp.auth_headers()) == {"Authorization"}
     scheme, token = idp.auth_headers(sub="u5", scope="a", org="o")["Authorization"].split()
     assert scheme == "Bearer"
@@ -267,7 +267,7 @@ def test_headers_stand_where_the_provider_puts_them(idp):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_token_for_any_provider(name, clock):
-    """`issue_for` needs nothing but the Provider: a client whose keys are these accepts it."""
+    """`issue_for` needs only the Provider: a client with these keys accepts its tokens."""
     shaped = FakeProvider(clock=clock).as_provider(name).provider
     idp = FakeProvider(clock=clock, algorithm=next(iter(shaped.algorithms)))
     pointed = dataclasses.replace(shaped, jwks_url=None, discovery_url=None, jwks=idp.jwks())
@@ -293,7 +293,7 @@ def test_a_token_for_any_provider(name, clock):
     ],
 )
 def test_any_rules_are_met(rules, clock):
-    """Issuer, audience, typ, claims that must be there and values they must have: all are right."""
+    """Issuer, audience, typ, required claims and required values are all right."""
     settings = {"name": "p", "issuer": "i", "audience": "a", "jwks_url": "https://i.test/k"}
     provider = Provider(**{**settings, **rules})
     idp = FakeProvider(clock=clock)
@@ -304,8 +304,8 @@ def test_any_rules_are_met(rules, clock):
     assert shaped.client().verify(shaped.issue(scope="a b")).scopes == {"a", "b"}
 
 
-def test_what_the_application_forbids_is_left_out_of_a_shape():
-    """Claims that a provider usually has give way to the application's own rules."""
+def test_a_shape_leaves_out_forbidden_claims():
+    """Claims that a provider usually has are left out where the application forbids them."""
     strict = providers.hanko(
         "https://a.hanko.io",
         audience="https://a.test",
@@ -321,14 +321,14 @@ def test_what_the_application_forbids_is_left_out_of_a_shape():
 
 
 def test_a_provider_of_another_algorithm_is_refused(idp):
-    """These keys cannot sign for it, and the error says what to do."""
+    """These keys cannot sign for another algorithm, and the error says what to do."""
     provider = providers.generic("https://i/k", issuer="i", audience="a", algorithms=["ES256"])
     with pytest.raises(ValueError, match=r"ES256.*RS256.*FakeProvider\(algorithm="):
         idp.issue_for(provider)
 
 
-def test_a_key_set_in_hand_is_fetched_from_the_fake(clock):
-    """A provider whose keys were in hand gets a URL, so that rotation can be tested."""
+def test_a_static_key_set_is_fetched_from_the_fake(clock):
+    """A provider with a static key set gets a URL, so that rotation can be tested."""
     provider = Provider(name="p", issuer="i", audience="a", jwks={"keys": []})
     idp = FakeProvider(clock=clock).as_provider(provider)
     client = idp.client()
@@ -338,7 +338,7 @@ def test_a_key_set_in_hand_is_fetched_from_the_fake(clock):
 
 
 def test_discovery_names_the_key_set_of_the_shape():
-    """With `oidc` the fake answers at the issuer's discovery URL, and there only."""
+    """With `oidc` the fake answers at the issuer's discovery URL, and only there."""
     idp = FakeProvider().as_provider("oidc", "https://id.acme.com/realms/a", audience="x")
     client = idp.client()
     assert client.verify(idp.issue()).issuer == "https://id.acme.com/realms/a"
@@ -349,15 +349,15 @@ def test_discovery_names_the_key_set_of_the_shape():
 
 
 def test_other_paths_are_not_found_in_a_shape():
-    """A wrong URL in the application's settings is seen: the key set is at one place alone."""
+    """The key set is at one place only, so a wrong URL in the application's settings is noticed."""
     idp = FakeProvider().as_provider("stytch")
     with httpx.Client(transport=idp.transport, base_url=idp.base_url) as client:
         for path in ("/.well-known/jwks.json", "/v1/sessions/jwks/project-test-other"):
             assert client.get(path).status_code == 404
 
 
-def test_a_second_fake_in_the_same_shape_is_a_forger():
-    """Names of keys are the same each time, so that a forger's kid is known, and refused."""
+def test_a_second_fake_in_the_same_shape_is_refused_as_a_forger():
+    """Kids are the same each time, so a forger's kid is known, and its token is refused."""
     idp, forger = (FakeProvider(clock=FakeClock()).as_provider("hanko") for _ in range(2))
     assert idp.kid == forger.kid
     with pytest.raises(TokenError) as caught:
@@ -370,7 +370,7 @@ async def verified(client, token):
 
 
 def test_a_shape_is_the_same_to_both_clients():
-    """The async client accepts what the sync one does."""
+    """The async client accepts the same tokens as the sync client."""
     import asyncio
 
     idp = FakeProvider().as_provider("auth0")

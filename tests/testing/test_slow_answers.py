@@ -1,4 +1,4 @@
-"""Answers that are late or come in small pieces, on each way to a `FakeProvider`, and their end."""
+"""Responses that are late or come in small pieces, on each way to a `FakeProvider`, and their end."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ import pytest
 from jwks_client import FetchPolicy, JWKSClient, KeysUnavailableError
 from jwks_client.testing import FakeProvider
 
-LONG = 3600.0  # seconds that no test waits: what ends is ended by the test
+LONG = 3600.0  # seconds that no test waits: the tests end what they began
 
 
 def over_http(idp, timeout=10.0):
@@ -40,7 +40,7 @@ WAYS = {
 
 @pytest.fixture(params=WAYS)
 def ask(request, idp):
-    """Asks for the key set of ``idp`` in each way."""
+    """Return functions that request the key set of ``idp`` in each way."""
     if request.param == "served":
         with idp.serve():
             yield lambda **options: WAYS["served"](idp, **options)
@@ -49,7 +49,7 @@ def ask(request, idp):
 
 
 class Asking(threading.Thread):
-    """One question in a thread of its own."""
+    """A request in its own thread."""
 
     def __init__(self, ask):
         super().__init__(daemon=True)
@@ -74,16 +74,16 @@ def arrived(idp):
     raise AssertionError("no request arrived")
 
 
-def test_a_late_answer_is_whole(ask, idp):
-    """A short delay changes nothing but the time."""
+def test_a_late_response_is_complete(ask, idp):
+    """A short delay changes only the time."""
     idp.delay(0.02)
     assert ask().json() == idp.jwks()
     idp.delay(0)
     assert ask().json() == idp.jwks()
 
 
-def test_recover_ends_a_delay_that_is_under_way(ask, idp):
-    """A request that waits for an hour is answered at once when the provider recovers."""
+def test_recover_ends_a_delay_in_progress(ask, idp):
+    """A request that waits for an hour gets its response at once when the provider recovers."""
     idp.delay(LONG)
     asking = Asking(ask)
     asking.start()
@@ -96,12 +96,12 @@ def test_recover_ends_a_delay_that_is_under_way(ask, idp):
 
 
 def test_a_body_comes_in_pieces(ask, idp):
-    """A drip is the same body in the end."""
+    """A dripping body is complete in the end."""
     idp.drip(octets=100, every=0.001)
     assert ask().json() == idp.jwks()
 
 
-def test_recover_ends_a_drip_that_is_under_way(ask, idp):
+def test_recover_ends_a_drip_in_progress(ask, idp):
     """The rest of a dripping body comes at once when the provider recovers."""
     idp.drip(octets=10, every=LONG)
     asking = Asking(lambda: ask(timeout=None))
@@ -115,8 +115,8 @@ def test_recover_ends_a_drip_that_is_under_way(ask, idp):
 
 @pytest.mark.parametrize("slowness", ["delay", "drip"])
 @pytest.mark.parametrize("way", ["transport", "async transport", "served"])
-def test_a_read_timeout_is_shorter_than_what_is_slow(way, slowness, idp):
-    """A client that gives up gets its read timeout, without sockets as with them."""
+def test_a_read_timeout_ends_a_slow_response(way, slowness, idp):
+    """An impatient client gets its read timeout, without sockets as with them."""
     if slowness == "delay":
         idp.delay(LONG)
     else:
@@ -127,7 +127,7 @@ def test_a_read_timeout_is_shorter_than_what_is_slow(way, slowness, idp):
 
 
 def test_it_can_be_slow_again_after_it_recovered(idp):
-    """Recovery ends what was slow, and nothing that is told later."""
+    """Recovery ends a slow response, and no later one."""
     idp.delay(LONG)
     idp.recover()
     assert over_transport(idp, timeout=0.05).status_code == 200
@@ -137,14 +137,14 @@ def test_it_can_be_slow_again_after_it_recovered(idp):
 
 
 def test_failures_are_slow_too(ask, idp):
-    """What fails may fail late."""
+    """A failure may be late too."""
     idp.fail(503)
     idp.delay(0.02)
     assert ask().status_code == 503
 
 
-def test_the_app_notices_who_leaves_while_it_delays(idp):
-    """A server that tells the app of a lost connection ends its wait."""
+def test_the_app_notices_a_disconnect_during_a_delay(idp):
+    """A server that reports a lost connection ends the app's wait."""
     idp.delay(LONG)
 
     async def leave():
@@ -160,8 +160,8 @@ def test_the_app_notices_who_leaves_while_it_delays(idp):
     asyncio.run(leave())
 
 
-def test_the_end_of_serving_ends_what_is_slow(idp):
-    """No thread is left behind by an answer that would take an hour."""
+def test_the_end_of_serving_ends_slow_responses(idp):
+    """A response that would take an hour leaves no thread behind."""
     idp.delay(LONG)
     with idp.serve() as base_url:
         with httpx.Client(trust_env=False, timeout=0.05) as client:
@@ -172,7 +172,7 @@ def test_the_end_of_serving_ends_what_is_slow(idp):
 
 
 def test_the_deadline_of_a_client_ends_a_drip(idp):
-    """What the drip is for: the client's total deadline holds, whatever trickles in."""
+    """The client's total deadline counts, whatever trickles in."""
     idp.drip(octets=1, every=0.05)
     with idp.serve():
         policy = FetchPolicy(deadline=1.5, attempt_timeout=1, connect_timeout=1, retries=0)
@@ -193,7 +193,7 @@ def test_the_deadline_of_a_client_ends_a_drip(idp):
         lambda idp: idp.drip(every=float("nan")),
     ],
 )
-def test_what_is_no_pace_is_refused(mistake):
+def test_a_wrong_pace_is_refused(mistake):
     """A negative or endless pace is an error, and changes nothing."""
     idp = FakeProvider(algorithm="ES256")
     with pytest.raises(ValueError, match="must be"):

@@ -1,4 +1,4 @@
-"""`serve(tls=True)`: https on loopback, by an authority that a client must be told of."""
+"""`serve(tls=True)`: https on loopback, by an authority that a client must be given."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ def trusting(idp):
 
 
 def test_the_strictest_check_of_certificates_passes(idp):
-    """Chain, names and extensions satisfy OpenSSL's strict mode, by file as by text."""
+    """Chain, names and extensions satisfy OpenSSL's strict mode, by file and by text."""
     with idp.serve(tls=True) as base_url:
         assert base_url.startswith("https://127.0.0.1:")
         by_text = ssl.create_default_context(cadata=idp.ca_pem)
@@ -36,7 +36,7 @@ def test_the_strictest_check_of_certificates_passes(idp):
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "::1"])
 def test_the_certificate_is_for_loopback_by_any_name(idp, name):
-    """Whichever way loopback is spelled, the name is checked and right."""
+    """The certificate is valid for every spelling of loopback."""
     with idp.serve(tls=True) as base_url:
         port = int(base_url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
@@ -44,8 +44,8 @@ def test_the_certificate_is_for_loopback_by_any_name(idp, name):
                 assert connection.version() in {"TLSv1.2", "TLSv1.3"}
 
 
-def test_a_client_is_told_of_the_authority_by_ca_file(idp):
-    """`FetchPolicy(ca_file=…)` is all it takes; discovery and keys are https."""
+def test_a_client_gets_the_authority_by_ca_file(idp):
+    """`FetchPolicy(ca_file=…)` suffices; discovery and keys use https."""
     with idp.serve(tls=True):
         assert idp.jwks_url.startswith("https://")
         with JWKSClient(
@@ -54,8 +54,8 @@ def test_a_client_is_told_of_the_authority_by_ca_file(idp):
             assert client.verify(idp.issue()).subject == "u1"
 
 
-def test_who_trusts_nobody_is_not_served(idp):
-    """Without it the certificate is refused, as any private one, and the server lives on."""
+def test_a_client_without_the_authority_refuses_the_certificate(idp):
+    """Without the authority the certificate is refused as any private one, and the server goes on."""
     with idp.serve(tls=True):
         with JWKSClient(idp.provider, clock=idp.clock) as client:
             with pytest.raises(KeysUnavailableError):
@@ -65,8 +65,8 @@ def test_who_trusts_nobody_is_not_served(idp):
             assert client.get(idp.jwks_url).status_code == 200
 
 
-def test_silence_in_a_handshake_holds_nobody_up(idp):
-    """A connection that never begins its handshake keeps no other from being answered."""
+def test_a_silent_handshake_delays_no_other(idp):
+    """A connection that never begins its handshake does not delay any other."""
     with idp.serve(tls=True) as base_url:
         port = int(base_url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), timeout=10):
@@ -91,8 +91,8 @@ def test_failures_are_the_same_over_tls(idp):
             assert client.get(idp.jwks_url).status_code == 200
 
 
-def test_one_authority_serves_the_process():
-    """Several providers are trusted by one file, so that tests make no certificates by the dozen."""
+def test_one_authority_serves_the_whole_process():
+    """One file makes several providers trusted, so tests make few certificates."""
     one, other = (FakeProvider(algorithm="ES256") for _ in range(2))
     assert (one.ca_file, one.ca_pem) == (other.ca_file, other.ca_pem)
     assert Path(one.ca_file).read_text() == one.ca_pem
@@ -101,8 +101,8 @@ def test_one_authority_serves_the_process():
             assert client.get(other.jwks_url).json() == other.jwks()
 
 
-def test_the_file_is_gone_with_the_process():
-    """Nothing is left on disk, no key was readable there, and a fork takes nothing along."""
+def test_the_file_is_removed_at_the_process_s_end():
+    """No file is left on disk, no private key was readable there, and a fork removes nothing."""
     code = (
         "import os, pathlib\n"
         "from jwks_client.testing import FakeProvider\n"

@@ -1,4 +1,4 @@
-"""The three ways to a `FakeProvider`: httpx transport, ASGI app, loopback HTTP; one behaviour."""
+"""The three ways to a `FakeProvider` behave alike: httpx transport, ASGI app, loopback HTTP."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ RFC_8414 = "/.well-known/oauth-authorization-server"
 
 
 class Wire:
-    """Asks a provider over one of its wires."""
+    """A way to send requests to a provider."""
 
     def __init__(self, kind, idp):
         self.kind = kind
@@ -44,7 +44,7 @@ class Wire:
 
 @pytest.fixture(params=["transport", "async transport", "app", "served"])
 def wire(request, idp):
-    """Each way to reach ``idp``."""
+    """Return each way to reach ``idp``."""
     if request.param == "served":
         with idp.serve():
             yield Wire(request.param, idp)
@@ -68,7 +68,7 @@ class Asked:
             self.outcomes.append(error)
 
     def wait_on(self):
-        """Whether all are still without an outcome, a moment later."""
+        """Return whether all are still without an outcome, a moment later."""
         self._threads[0].join(0.05)
         return all(thread.is_alive() for thread in self._threads)
 
@@ -83,11 +83,11 @@ def threads_of_servers():
     return [one.name for one in threading.enumerate() if one.name.startswith("fake-provider")]
 
 
-# What is served.
+# Served documents.
 
 
 def test_the_key_set_is_served(wire):
-    """The key set is there, under its own media type, with its length, and is the one published."""
+    """The published key set is served under its own media type, with its length."""
     answer = wire.ask(KEYS)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/jwk-set+json"
@@ -110,14 +110,14 @@ def test_the_metadata_name_the_key_set(wire, path):
 
 @pytest.mark.parametrize("path", ["/", "/jwks.json", "/.well-known", KEYS + "/", "/x" + KEYS])
 def test_other_paths_are_not_found(wire, path):
-    """A wrong path is 404, so that a wrong URL is seen."""
+    """A wrong path is 404, so a wrong URL is noticed."""
     assert wire.ask(path).status_code == 404
     assert wire.idp.fetches == 0
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "HEAD", "DELETE"])
 def test_only_get_is_answered(wire, method):
-    """Another method is 405, and no fetch."""
+    """Another method is 405, and does not count as a fetch."""
     answer = wire.ask(KEYS, method)
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET"
@@ -125,13 +125,13 @@ def test_only_get_is_answered(wire, method):
 
 
 def test_a_query_changes_nothing(wire):
-    """The path decides, whatever the query says."""
+    """The path decides, whatever the query is."""
     assert wire.ask(KEYS + "?fresh=1").status_code == 200
     assert wire.idp.requests[0].path == KEYS
 
 
-def test_documents_stand_under_the_path_of_the_issuer():
-    """An issuer with a path has its documents where OpenID Connect and RFC 8414 place them."""
+def test_documents_are_under_the_path_of_the_issuer():
+    """The documents of an issuer with a path are where OpenID Connect and RFC 8414 place them."""
     idp = FakeProvider(issuer="https://issuer.test/t/1/", algorithm="ES256")
     wire = Wire("transport", idp)
     for path in ("/t/1" + KEYS, "/t/1" + OIDC, RFC_8414 + "/t/1"):
@@ -141,7 +141,7 @@ def test_documents_stand_under_the_path_of_the_issuer():
 
 
 def test_requests_are_recorded_and_counted(wire):
-    """What was asked can be looked at, header names in lower case; a fetch is a GET of the key set."""
+    """Requests can be inspected, with header names in lower case; a fetch is a GET of the key set."""
     wire.ask(OIDC)
     wire.ask(KEYS, X_Trace="t1")
     wire.ask("/nowhere")
@@ -155,7 +155,7 @@ def test_requests_are_recorded_and_counted(wire):
 
 
 def test_a_record_cannot_be_changed(idp):
-    """What is handed out is a copy, and its entries are frozen."""
+    """A returned record is a copy with frozen entries."""
     Wire("transport", idp).ask(KEYS)
     idp.requests.clear()
     [record] = idp.requests
@@ -163,8 +163,8 @@ def test_a_record_cannot_be_changed(idp):
         record.path = "/"
 
 
-def test_the_answer_may_have_headers_of_the_test(wire):
-    """`answer_headers` come with the key set, over the usual ones, and with nothing else."""
+def test_the_answer_may_have_custom_headers(wire):
+    """`answer_headers` are sent with the key set, over the usual ones, and with no other document."""
     wire.idp.answer_headers = {"Cache-Control": "max-age=60"}
     wire.idp.answer_headers["Content-Type"] = "text/plain"
     answer = wire.ask(KEYS)
@@ -189,7 +189,7 @@ def test_the_answer_may_have_headers_of_the_test(wire):
     ],
 )
 def test_an_etag_is_compared(wire, etag, asked, status):
-    """A request that names the ETag is answered 304 without a body (RFC 9110, section 13.1.2)."""
+    """A request that names the ETag gets 304 without a body (RFC 9110, section 13.1.2)."""
     wire.idp.answer_headers = {"ETag": etag, "Cache-Control": "max-age=60"}
     answer = wire.ask(KEYS, If_None_Match=asked)
     assert answer.status_code == status
@@ -198,7 +198,7 @@ def test_an_etag_is_compared(wire, etag, asked, status):
 
 
 def test_a_date_is_compared():
-    """Last-Modified works likewise, but not where an ETag is asked for (RFC 9110, section 13.1.3)."""
+    """Last-Modified works likewise, unless an ETag is sent (RFC 9110, section 13.1.3)."""
     idp = FakeProvider(algorithm="ES256")
     wire = Wire("transport", idp)
     then, later = "Tue, 14 Nov 2023 22:13:20 GMT", "Tue, 14 Nov 2023 22:13:21 GMT"
@@ -216,7 +216,7 @@ def test_a_date_is_compared():
 @pytest.mark.parametrize("path", [KEYS, OIDC])
 @pytest.mark.parametrize("status", [200, 301, 404, 410, 429, 500, 503])
 def test_fail_with_a_status(wire, path, status):
-    """A status is answered with a small JSON body, for key set and metadata alike, until recover."""
+    """Key set and metadata are answered with the status and a small JSON body, until recover."""
     wire.idp.fail(status, headers={"Retry-After": "7"})
     answer = wire.ask(path)
     assert answer.status_code == status
@@ -247,7 +247,7 @@ def test_a_status_without_a_body_has_none(wire):
     ],
 )
 def test_fail_with_a_body(wire, how, content_type, body):
-    """200 with something that is no key set: no keys, a page, any bytes."""
+    """Key set and metadata are answered 200 with another body: no keys, a page, any bytes."""
     wire.idp.fail(how)
     answer = wire.ask(KEYS)
     assert answer.status_code == 200
@@ -257,7 +257,7 @@ def test_fail_with_a_body(wire, how, content_type, body):
 
 @pytest.mark.parametrize("how", [httpx.ConnectError, OSError, ValueError("mine")])
 def test_fail_with_an_exception(wire, how):
-    """An exception comes out of transport and app; served, the connection ends without an answer."""
+    """An exception comes out of transport and app; the server ends the connection without a response."""
     wire.idp.fail(how)
     kind = how if isinstance(how, type) else type(how)
     kind = httpx.RemoteProtocolError if wire.kind == "served" else kind
@@ -269,7 +269,7 @@ def test_fail_with_an_exception(wire, how):
 
 
 def test_fail_for_one_document(wire):
-    """`only` leaves the other documents well."""
+    """`only` leaves the other documents unaffected."""
     wire.idp.fail(404, only="openid-configuration")
     assert wire.ask(OIDC).status_code == 404
     assert wire.ask(RFC_8414).status_code == wire.ask(KEYS).status_code == 200
@@ -279,15 +279,15 @@ def test_fail_for_one_document(wire):
 
 
 @pytest.mark.parametrize("how", ["down", 99, 600, None, KeyboardInterrupt, 5.0, object])
-def test_a_failure_it_does_not_know_is_refused(idp, how):
-    """A mistaken failure is an error at once, and nothing fails."""
+def test_an_unknown_failure_is_refused(idp, how):
+    """A wrong failure is an error at once, and the provider does not fail."""
     with pytest.raises(ValueError, match="how must be"):
         idp.fail(how)
     assert Wire("transport", idp).ask(KEYS).status_code == 200
 
 
-def test_a_document_it_does_not_know_is_refused(idp):
-    """A mistaken document is an error at once that names those there are."""
+def test_an_unknown_document_is_refused(idp):
+    """A wrong document is an error at once that names the existing ones."""
     with pytest.raises(ValueError, match=r"jwks\.json"):
         idp.fail(503, only="keys")
     with pytest.raises(ValueError, match=r"jwks\.json"), idp.hold(only=KEYS):
@@ -298,12 +298,12 @@ def test_a_document_it_does_not_know_is_refused(idp):
 
 
 def test_a_hanging_request_ends_with_recover(wire):
-    """A request that hangs is a fetch, gets no answer, and ends when the provider recovers."""
+    """A hanging request counts as a fetch, gets no response, and ends when the provider recovers."""
     wire.idp.fail("hang")
     with wire.idp.hold() as held:
         asked = Asked(lambda: wire.ask(KEYS))
         held.wait()
-    assert asked.wait_on()  # the end of the hold is not what it waits for
+    assert asked.wait_on()  # it does not wait for the end of the hold
     assert wire.idp.fetches == 1
     wire.idp.recover()
     [error] = asked.ended()
@@ -313,7 +313,7 @@ def test_a_hanging_request_ends_with_recover(wire):
 
 
 def test_a_hanging_request_outlives_another_failure(idp):
-    """What hangs is ended by recover alone, even if the provider fails otherwise by then."""
+    """Only recover ends a hanging request, even if the provider fails otherwise by then."""
     wire = Wire("transport", idp)
     idp.fail("hang")
     with idp.hold() as held:
@@ -327,8 +327,8 @@ def test_a_hanging_request_outlives_another_failure(idp):
 
 
 @pytest.mark.parametrize("how", ["hang", "hold"])
-def test_a_transport_waits_as_long_as_the_requests_read_timeout(idp, how):
-    """Nothing is advanced or released: the request's own timeout ends it, as on the wire."""
+def test_a_transport_waits_as_long_as_the_request_s_read_timeout(idp, how):
+    """The request's own timeout ends it, as on the wire, without a test's help."""
     timeout = httpx.Timeout(10, read=0.02)
 
     async def ask():
@@ -350,7 +350,7 @@ def test_a_transport_waits_as_long_as_the_requests_read_timeout(idp, how):
 
 
 def test_the_loop_runs_on_while_requests_hang(idp):
-    """Hanging requests of asyncio hold no loop and no thread, and can be cancelled."""
+    """Hanging asyncio requests block no loop and no thread, and can be cancelled."""
     idp.fail("hang")
 
     async def story():
@@ -372,8 +372,8 @@ def test_the_loop_runs_on_while_requests_hang(idp):
     assert [type(one) for one in outcomes] == [httpx.ReadTimeout] * 49
 
 
-def test_a_loop_that_was_closed_is_no_trouble(idp):
-    """A request of a loop that is gone does not disturb those who come later."""
+def test_a_closed_loop_disturbs_no_other(idp):
+    """A request of a closed loop does not disturb later ones."""
     loop = asyncio.new_event_loop()
     request = httpx.Request("GET", idp.jwks_url)
     with idp.hold() as held:
@@ -388,11 +388,11 @@ def test_a_loop_that_was_closed_is_no_trouble(idp):
     task._log_destroy_pending = False
 
 
-# Holding.
+# Held requests.
 
 
 def test_a_held_request_is_answered_when_released(wire):
-    """A test can know that a request is there, and let its answer go when it likes."""
+    """A test can wait for a request's arrival, and release its response at any time."""
     with wire.idp.hold() as held:
         assert (held.arrived, repr(held)) == (0, "<Hold holding, 0 arrived>")
         asked = Asked(lambda: wire.ask(KEYS))
@@ -405,8 +405,8 @@ def test_a_held_request_is_answered_when_released(wire):
     assert repr(held) == "<Hold released, 1 arrived>"
 
 
-def test_a_held_answer_is_that_of_the_moment_of_arrival(wire):
-    """What happens while an answer is held does not change it, as on a slow network."""
+def test_a_held_response_is_that_of_the_moment_of_arrival(wire):
+    """A change after the arrival does not affect a held response, as on a slow network."""
     before = wire.idp.jwks()
     with wire.idp.hold() as held:
         asked = Asked(lambda: wire.ask(KEYS))
@@ -420,7 +420,7 @@ def test_a_held_answer_is_that_of_the_moment_of_arrival(wire):
 
 
 def test_a_failure_can_be_held(wire):
-    """A failure of the moment of arrival is held too, whatever recovers meanwhile."""
+    """A failure at the moment of arrival is held too, even if the provider recovers meanwhile."""
     wire.idp.fail(503)
     with wire.idp.hold() as held:
         asked = Asked(lambda: wire.ask(KEYS))
@@ -441,7 +441,7 @@ def test_an_exception_can_be_held(idp):
 
 
 def test_the_end_of_the_block_releases(wire):
-    """A test that fails while it holds leaves nobody waiting."""
+    """A test that fails while it holds leaves no request waiting."""
     asked = None
     with pytest.raises(KeyError), wire.idp.hold() as held:
         asked = Asked(lambda: wire.ask(KEYS))
@@ -451,8 +451,8 @@ def test_the_end_of_the_block_releases(wire):
     assert wire.ask(KEYS).status_code == 200
 
 
-def test_what_comes_after_a_release_is_not_held(idp):
-    """A hold ends with its release, within its block too, and counts no more."""
+def test_requests_after_a_release_are_not_held(idp):
+    """A hold ends with its release, within its block too, and counts no more requests."""
     with idp.hold() as held:
         held.release()
         assert Wire("transport", idp).ask(KEYS).status_code == 200
@@ -460,7 +460,7 @@ def test_what_comes_after_a_release_is_not_held(idp):
 
 
 def test_several_can_be_waited_for(idp):
-    """A test can wait for a herd, and for those who are there already."""
+    """A test can wait for many requests, those that have already arrived included."""
     wire = Wire("transport", idp)
     with idp.hold() as held:
         asked = Asked(*[lambda: wire.ask(KEYS)] * 5)
@@ -470,8 +470,8 @@ def test_several_can_be_waited_for(idp):
     assert [one.status_code for one in asked.ended()] == [200] * 5
 
 
-def test_waiting_for_what_does_not_come_fails_the_test(idp):
-    """A test that waits in vain is red and says how many came, in threads and in asyncio."""
+def test_waiting_in_vain_fails_the_test(idp):
+    """A test that waits in vain fails and gives the number of arrivals, in threads and in asyncio."""
     with idp.hold() as held:
         asked = Asked(lambda: Wire("transport", idp).ask(KEYS))
         held.wait()
@@ -483,7 +483,7 @@ def test_waiting_for_what_does_not_come_fails_the_test(idp):
 
 
 def test_holds_can_be_nested(idp):
-    """Of two requests, the younger can be answered before the older one."""
+    """Of two requests, the younger can be released before the older one."""
     wire = Wire("transport", idp)
     with idp.hold() as first:
         older = Asked(lambda: wire.ask(KEYS))
@@ -503,7 +503,7 @@ def test_holds_can_be_nested(idp):
 
 
 def test_one_document_can_be_held(idp):
-    """`only` lets the other documents pass, and does not count them."""
+    """`only` lets the requests for other documents pass, and does not count them."""
     wire = Wire("transport", idp)
     with idp.hold(only="jwks.json") as held:
         asked = Asked(lambda: wire.ask(KEYS))
@@ -514,7 +514,7 @@ def test_one_document_can_be_held(idp):
 
 
 def test_tasks_can_be_held(idp):
-    """In asyncio a test awaits the arrival, on the loop that asks."""
+    """In asyncio a test awaits the arrival, on the loop of the request."""
 
     async def story():
         async with httpx.AsyncClient(transport=idp.transport) as client:
@@ -532,7 +532,7 @@ def test_tasks_can_be_held(idp):
 
 
 def test_the_transport_answers_for_any_host(idp):
-    """The path decides: a client may be given the URL of a real provider."""
+    """The path decides, so a client may have the URL of a real provider."""
     answer = Wire("transport", idp).ask(KEYS, base="https://login.example.com")
     assert answer.json() == idp.jwks()
 
@@ -562,7 +562,7 @@ def test_the_body_is_streamed(idp):
 
 @pytest.mark.parametrize("kind", ["transport", "served"])
 def test_fetches_are_counted_exactly(idp, kind):
-    """64 threads that ask at once are 64 fetches."""
+    """64 concurrent requests of threads count as 64 fetches."""
     start = threading.Barrier(64)
 
     def ask():
@@ -577,8 +577,8 @@ def test_fetches_are_counted_exactly(idp, kind):
 # The server alone.
 
 
-def test_inside_serve_it_says_where_it_is():
-    """Provider, key-set URL and metadata name the served URL inside the block, and not after."""
+def test_inside_serve_the_provider_names_the_served_url():
+    """Provider, key-set URL and metadata name the served URL inside the block, and not afterwards."""
     idp = FakeProvider(algorithm="ES256")
     before = idp.provider
     with idp.serve() as base_url:
@@ -592,8 +592,8 @@ def test_inside_serve_it_says_where_it_is():
     assert idp.provider == before
 
 
-def test_without_an_issuer_it_is_its_own_url():
-    """`issuer=None` makes the base URL the issuer: of tokens, provider and metadata."""
+def test_without_an_issuer_the_base_url_is_the_issuer():
+    """`issuer=None` makes the base URL the issuer of tokens, provider and metadata."""
     idp = FakeProvider(issuer=None, algorithm="ES256")
     with idp.serve() as base_url:
         assert idp.issuer == idp.provider.issuer == base_url
@@ -603,7 +603,7 @@ def test_without_an_issuer_it_is_its_own_url():
 
 
 def test_an_issuer_with_a_path_is_served_at_the_root():
-    """The served base URL has no path; a client made before still asks under the issuer's."""
+    """The served base URL has no path; a client made before still requests the issuer's path."""
     idp = FakeProvider(issuer="https://issuer.test/t/1", algorithm="ES256")
     with idp.serve():
         for path in (KEYS, OIDC, RFC_8414, "/t/1" + KEYS):
@@ -611,7 +611,7 @@ def test_an_issuer_with_a_path_is_served_at_the_root():
 
 
 def test_a_connection_is_kept(idp):
-    """One connection serves several requests, good and failing ones, until an answer is withheld."""
+    """One connection serves several requests, good and failing ones, until a response is withheld."""
     with idp.serve() as base_url:
         connection = http.client.HTTPConnection(base_url.removeprefix("http://"), timeout=10)
         for status in (200, 503, 304, 200):
@@ -631,8 +631,8 @@ def test_a_connection_is_kept(idp):
 
 
 @pytest.mark.parametrize("how", ["hang", "hold", "idle", "half a request"])
-def test_nothing_is_left_of_a_server(idp, how):
-    """When the block ends, connections are shut and threads gone, whatever they were waiting for."""
+def test_a_server_leaves_nothing_behind(idp, how):
+    """When the block ends, connections are shut and threads have ended, whatever they waited for."""
     with idp.hold(only="jwks.json") as held:
         with idp.serve() as base_url:
             host, _, port = base_url.removeprefix("http://").partition(":")
@@ -659,7 +659,7 @@ def test_nothing_is_left_of_a_server(idp, how):
 
 @pytest.mark.parametrize("method", ["HEAD", "POST"])
 def test_a_refused_method_ends_the_connection(idp, method):
-    """A body that nobody reads is not taken for the next request, and HEAD is answered without one."""
+    """An unread body is not taken for the next request, and HEAD gets no body."""
     with idp.serve() as base_url:
         host, _, port = base_url.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port)), timeout=10) as line:
@@ -672,8 +672,8 @@ def test_a_refused_method_ends_the_connection(idp, method):
     assert answer.endswith(b"\r\n\r\n" if method == "HEAD" else b"}")
 
 
-def test_who_hangs_up_is_forgotten(idp, capfd):
-    """A client that goes away before its answer is no noise, and ends its thread."""
+def test_a_client_that_disconnects_is_forgotten(idp, capfd):
+    """A client that disconnects before its response causes no log noise, and its thread ends."""
     with idp.serve() as base_url:
         host, _, port = base_url.removeprefix("http://").partition(":")
         with idp.hold() as held:
@@ -687,7 +687,7 @@ def test_who_hangs_up_is_forgotten(idp, capfd):
 
 
 def test_a_port_can_be_chosen(idp):
-    """`port` is where it is served; a port that is taken is an OSError, and nothing is served."""
+    """`port` is where it is served; a port in use is an OSError, and nothing is served."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match="in use"), idp.serve(port):
@@ -701,7 +701,7 @@ def test_a_port_can_be_chosen(idp):
 
 
 def test_a_provider_is_served_once_at_a_time(idp):
-    """It can be in one place only; the mistake leaves the first server as it is."""
+    """A provider can be served once at a time; a second attempt leaves the first server unaffected."""
     with idp.serve() as base_url:
         with pytest.raises(RuntimeError, match=base_url), idp.serve():
             pass
@@ -724,8 +724,8 @@ def test_the_app_can_be_mounted(idp):
     assert asyncio.run(ask()).json() == idp.jwks()
 
 
-def test_the_app_lives_under_a_server(idp):
-    """The lifespan of a server is answered, so that it starts and stops."""
+def test_the_app_runs_under_a_server(idp):
+    """The app answers a server's lifespan, so the server starts and stops."""
     sent = []
     messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
 
@@ -740,14 +740,14 @@ def test_the_app_lives_under_a_server(idp):
 
 
 def test_the_app_speaks_http_only(idp):
-    """A WebSocket is no way to a key set."""
+    """The app refuses a WebSocket."""
     with pytest.raises(NotImplementedError, match="websocket"):
         asyncio.run(idp.app({"type": "websocket"}, None, None))
 
 
 @pytest.mark.parametrize("how", ["hang", "hold"])
-def test_the_app_notices_that_the_other_side_is_gone(idp, how):
-    """A request that waits ends when its client disconnects; nothing is sent."""
+def test_the_app_notices_a_disconnect(idp, how):
+    """A waiting request ends when its client disconnects, and nothing is sent."""
     scope = {"type": "http", "method": "GET", "path": KEYS, "headers": [], "root_path": ""}
 
     async def story():

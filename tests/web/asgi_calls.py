@@ -1,4 +1,4 @@
-"""ASGI apps called without a server, and a client that is none."""
+"""ASGI apps called without a server, and a custom client."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import httpx
 from jwks_client import AsyncJWKSClient, events
 from jwks_client.testing import FakeProvider
 
-PATIENCE = 20.0  # real seconds after which what works is long done
+PATIENCE = 20.0  # real seconds after which a working operation is long done
 
 
 def client_of(idp: FakeProvider, **settings: Any) -> AsyncJWKSClient:
-    """A client of a fake provider, without sockets."""
+    """Return a client of a fake provider, without sockets."""
     http = httpx.AsyncClient(transport=idp.transport)
     return AsyncJWKSClient(idp.provider, http=http, clock=idp.clock, **settings)
 
 
 def http_scope(token: str | None = None, path: str = "/", **members: Any) -> dict[str, Any]:
-    """The scope of a GET with a token."""
+    """Return the scope of a GET with a token."""
     headers = [(b"host", b"api.test")]
     if token is not None:
         headers.append((b"authorization", f"Bearer {token}".encode()))
@@ -44,24 +44,24 @@ def http_scope(token: str | None = None, path: str = "/", **members: Any) -> dic
 
 
 def ws_scope(token: str | None = None, path: str = "/", **members: Any) -> dict[str, Any]:
-    """The scope of a handshake with a token, at a server that can send denials."""
+    """Return the scope of a handshake with a token, at a server that can send denials."""
     scope = http_scope(token, path, type="websocket", subprotocols=[], scheme="ws")
     del scope["method"]
     return scope | {"extensions": {"websocket.http.response": {}}} | members
 
 
 class Call:
-    """What an app sent to the server in one call; the server says what ``received`` holds."""
+    """One call of an app: the messages it sent; the server gives those of ``received``."""
 
     def __init__(self, *received: dict[str, Any]) -> None:
         self.sent: list[dict[str, Any]] = []
         self._received = list(received)
 
     async def receive(self) -> dict[str, Any]:
-        await asyncio.sleep(0)  # as a server would, so that other tasks have their turn
+        await asyncio.sleep(0)  # as a server would, so that other tasks run
         if self._received:
             return self._received.pop(0)
-        await asyncio.get_running_loop().create_future()  # the server has nothing to say
+        await asyncio.get_running_loop().create_future()  # the server has nothing to send
         raise AssertionError
 
     async def send(self, message: dict[str, Any]) -> None:
@@ -90,12 +90,12 @@ class Call:
 
 
 def call(app: Any, scope: dict[str, Any], *received: dict[str, Any]) -> Call:
-    """Call an app in an event loop of its own."""
+    """Call an app in a new event loop."""
     return asyncio.run(Call(*received).to(app, scope))
 
 
 async def fine(scope: Any, receive: Any, send: Any) -> None:
-    """An app that answers 200 ``fine`` to whatever reaches it."""
+    """Answer 200 ``fine`` to every request."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.accept"})
         return
@@ -104,7 +104,7 @@ async def fine(scope: Any, receive: Any, send: Any) -> None:
 
 
 def raising(error: BaseException, *before: dict[str, Any]) -> Callable[..., Any]:
-    """An app that sends some messages and then raises."""
+    """Return an app that sends some messages and then raises."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         for message in before:
@@ -115,7 +115,7 @@ def raising(error: BaseException, *before: dict[str, Any]) -> Callable[..., Any]
 
 
 class StandIn:
-    """A client that is none: says what it was asked for, and does what it is told."""
+    """A custom client that records its calls and does what a test says."""
 
     def __init__(self, *, warm_up: BaseException | None = None, close: BaseException | None = None):
         self.asked: list[str] = []

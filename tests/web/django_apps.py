@@ -26,7 +26,7 @@ WATCH = f"{__name__}.Watch"
 
 
 def __getattr__(name: str) -> Any:
-    """The client that ``JWKS_CLIENT`` names."""
+    """Return the client that ``JWKS_CLIENT`` names."""
     try:
         return clients[name]
     except KeyError:

@@ -1,4 +1,4 @@
-"""The one configuration of Django in this process; tests override what they need."""
+"""The one Django configuration of this process; tests override its settings."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def ask(port: int, row: Row, tokens: Mapping[str, str]) -> Reply:
 
 
 class Reply:
-    """What came back: a plain answer, or the first message of a WebSocket."""
+    """A response: a plain one, or the first message of a WebSocket."""
 
     def __init__(self, connection: socket.socket, row: Row) -> None:
         response = http.client.HTTPResponse(connection, method=row.method)
@@ -66,7 +66,7 @@ class Reply:
 
 
 def _read_message(stream: Any) -> bytes:
-    """The payload of a short text frame, as a server sends it: unmasked (RFC 6455, section 5.2)."""
+    """Return the payload of a short text frame, as a server sends it: unmasked (RFC 6455, section 5.2)."""
     first, length = stream.read(2)
     assert first == 0x81
     if length == 126:
@@ -76,14 +76,14 @@ def _read_message(stream: Any) -> bytes:
 
 @contextmanager
 def serving(app: Any, server: str, root_path: str = "") -> Iterator[int]:
-    """Serve an app on loopback in a thread until the block ends; gives the port."""
+    """Serve an app on loopback in a thread until the block ends; yield the port."""
     run = {"uvicorn": _uvicorn, "hypercorn": _hypercorn, "wsgiref": _wsgiref}[server]
     with run(app, root_path) as port:
         yield port
 
 
 def _listen() -> socket.socket:
-    # The protocol named, so that asyncio turns Nagle's algorithm off.
+    # The protocol is named, so that asyncio turns Nagle's algorithm off.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(64)
@@ -157,7 +157,7 @@ class _ThreadingServer(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     request_queue_size = 64  # of five, a sixth caller at once tries again after a second
 
-    def server_bind(self) -> None:  # its parents ask the name service for this machine's name
+    def server_bind(self) -> None:  # its base class looks up this machine's name
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = self.server_address[:2]

@@ -30,7 +30,7 @@ SERVERS = ("grpc", "grpc.aio", "grpc.aio, in threads")
 
 
 class Outcome(NamedTuple):
-    """What a caller sees of a call."""
+    """The result of a call, as its caller sees it."""
 
     code: grpc.StatusCode
     details: str
@@ -83,7 +83,7 @@ CODES = {
 
 
 def in_threads(kind: str, name: str, work: Callable[[], bytes]) -> Any:
-    """A method as the sync server has it."""
+    """Return a method for the sync server."""
     if kind.endswith("_unary"):
 
         def method(request: Any, context: Any) -> Any:
@@ -98,7 +98,7 @@ def in_threads(kind: str, name: str, work: Callable[[], bytes]) -> Any:
 
 
 def in_tasks(kind: str, name: str, work: Callable[[], bytes]) -> Any:
-    """A method as grpc.aio has it: one kind of stream yields, the other writes."""
+    """Return a method for grpc.aio: one kind of stream yields, the other writes."""
     if kind.endswith("_unary"):
 
         async def method(request: Any, context: Any) -> Any:
@@ -132,7 +132,7 @@ def services(write: Any) -> list[Any]:
 
 @contextmanager
 def running_interceptor(interceptor: AuthInterceptor) -> Generator[int]:
-    """Serve in threads until the block ends; gives the port."""
+    """Serve in threads until the block ends; yield the port."""
     pool = ThreadPoolExecutor(8)
     running = grpc.server(pool, handlers=services(in_threads), interceptors=[interceptor])
     port = running.add_insecure_port("127.0.0.1:0")
@@ -146,7 +146,7 @@ def running_interceptor(interceptor: AuthInterceptor) -> Generator[int]:
 
 @contextmanager
 def serving_grpc(server: str, client: Any, **settings: Any) -> Generator[int]:
-    """Serve in threads or on a loop of its own until the block ends; gives the port."""
+    """Serve in threads or on an event loop until the block ends; yield the port."""
     if server == "grpc":
         with running_interceptor(AuthInterceptor(client, **settings)) as port:
             yield port
@@ -180,7 +180,7 @@ def serving_grpc(server: str, client: Any, **settings: Any) -> Generator[int]:
 
 
 def call(port: int, kind: str, method: str, *metadata: tuple[str, str]) -> Outcome:
-    """Call one method with this metadata, over a channel of its own."""
+    """Call one method with this metadata, over a channel for this call."""
     asked, answered = kind.split("_")
     request: Any = b"request" if asked == "unary" else iter([b"one", b"two"])
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -31,7 +31,7 @@ def whoami(path: str) -> str:
 
 
 def server_of(verifier: Any, scopes: list[str]) -> Any:
-    """The SDK's server as an ASGI app: each POST is answered with JSON, without a session."""
+    """Return the SDK's server as an ASGI app: each POST is answered with JSON, without a session."""
     auth = AuthSettings(
         issuer_url="https://issuer.test",
         resource_server_url=RESOURCE,

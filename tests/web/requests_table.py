@@ -20,7 +20,7 @@ BEARER = Header("Authorization", scheme="Bearer")
 EXCLUDED = ("/open", "/docs/*", "GET /prices")
 METADATA = "https://api.test/.well-known/oauth-protected-resource"
 
-#: Settings by name. ``cold``'s client has no keys, and its provider fails.
+#: Settings by name. The client of ``cold`` has no keys, and its provider fails.
 SETUPS: dict[str, dict[str, Any]] = {
     "plain": {"exclude": EXCLUDED},
     "optional": {"optional": True},
@@ -165,7 +165,7 @@ APP_ROWS = [
         status=500,
         sees=USER,
     ),
-    # Keys that are not to be had.
+    # Unavailable keys.
     Row(
         name="cold start, provider away",
         setup="cold",
@@ -185,7 +185,7 @@ APP_ROWS = [
         **refused("token_expired"),
     ),
     Row(name="optional, scope wanted of nobody", setup="optional", path="/orders", **MISSING),
-    # What a challenge says of the API.
+    # The API's description in a challenge.
     Row(
         name="realm and metadata",
         setup="named",

@@ -15,13 +15,13 @@ ran_in_django: list[str] = []
 
 
 def view(request: Any, **_: str) -> HttpResponse:
-    """Notes its path and answers with it."""
+    """Record the path and answer with it."""
     ran_in_django.append(request.path_info)
     return HttpResponse(request.path_info)
 
 
 def answer(text: str) -> Any:
-    """Return a view that says a text."""
+    """Return a view that answers with a text."""
     return lambda request, **_: HttpResponse(text)
 
 

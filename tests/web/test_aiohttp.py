@@ -1,4 +1,4 @@
-"""aiohttp: WebSockets, streams, paths, start and end, and settings that are refused."""
+"""aiohttp: WebSockets, streams, paths, start and end, and wrong settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def serve(app: web.Application) -> TestClient:
-    """Serve an app by aiohttp's own server, and ask it."""
+    """Serve an app with aiohttp's own server, and send it requests."""
     return TestClient(TestServer(app, access_log=None))
 
 
@@ -36,7 +36,7 @@ def app_of(idp: FakeProvider, handler: Any, path: str = "/{rest:.*}", **settings
 
 @pytest.mark.asyncio
 async def test_a_refusal_before_a_websocket_is_accepted_denies_the_handshake(idp):
-    """A handler that asks for a scope before it accepts: 403 with the challenge."""
+    """A handler that requires a scope before it accepts denies the handshake: 403 with the challenge."""
 
     async def handler(request):
         get_token(request).require("live")
@@ -51,7 +51,7 @@ async def test_a_refusal_before_a_websocket_is_accepted_denies_the_handshake(idp
 
 @pytest.mark.asyncio
 async def test_a_refusal_after_a_websocket_was_accepted_closes_it_with_1008(idp):
-    """The close code says that it was the policy; the refusal is reported once."""
+    """A refusal after the accept closes with 1008 (policy violation) and is reported once."""
     refusals = []
 
     def listen(event):
@@ -75,8 +75,8 @@ async def test_a_refusal_after_a_websocket_was_accepted_closes_it_with_1008(idp)
 
 
 @pytest.mark.asyncio
-async def test_the_subprotocol_that_the_handler_names_wins(idp):
-    """A token among the subprotocols: the handler negotiates its own, else the marker is echoed."""
+async def test_the_handler_s_subprotocol_wins(idp):
+    """The handler negotiates its own subprotocol beside a token; otherwise the marker is echoed."""
     offers = []
 
     async def handler(request):
@@ -96,8 +96,8 @@ async def test_the_subprotocol_that_the_handler_names_wins(idp):
 
 
 @pytest.mark.asyncio
-async def test_what_streams_is_passed_on_as_it_comes(idp):
-    """The client reads the first chunk while the handler waits; a refusal later changes nothing."""
+async def test_a_stream_is_not_held_back(idp):
+    """The client reads the first chunk while the handler waits, and a later refusal changes nothing."""
     go_on = asyncio.Event()
 
     async def handler(request):
@@ -134,7 +134,7 @@ async def test_an_escaped_slash_does_not_reach_below_an_excluded_path(idp):
 
 @pytest.mark.asyncio
 async def test_a_sub_application_is_protected_and_compared_by_its_whole_path(idp):
-    """Middleware of the parent covers sub-applications; exclude names the whole path."""
+    """Middleware of the parent covers sub-applications, and exclude names the whole path."""
 
     async def handler(request):
         return web.json_response(get_token(request) and get_token(request).subject)
@@ -157,7 +157,7 @@ async def test_a_sub_application_is_protected_and_compared_by_its_whole_path(idp
 
 @pytest.mark.asyncio
 async def test_setup_loads_the_keys_at_the_start_and_closes_the_client_at_the_end(idp):
-    """Required keys are there before the first request; close_client ends the client with the app."""
+    """Required keys are loaded before the first request, and close_client ends the client with the app."""
     client = idp.async_client()
     app = web.Application()
     setup(app, client, warm_up="required", close_client=True)
@@ -172,7 +172,7 @@ async def test_setup_loads_the_keys_at_the_start_and_closes_the_client_at_the_en
 
 @pytest.mark.asyncio
 async def test_a_start_that_requires_keys_fails_without_them(idp):
-    """warm_up="required" and a provider that is away: the app does not start, and the log says why."""
+    """With warm_up="required" and a provider that is down, the app does not start, and the log says why."""
     idp.fail(503)
     app = web.Application()
     setup(app, idp.async_client(), warm_up="required")
@@ -184,7 +184,7 @@ async def test_a_start_that_requires_keys_fails_without_them(idp):
     "protect", [middleware, lambda client, **rest: setup(web.Application(), client, **rest)]
 )
 def test_wrong_settings_fail_at_the_start(idp, protect):
-    """The client of the other kind, a class, an unknown setting: each error names it."""
+    """A client of the other kind, a class, or an unknown setting is refused by name."""
     with pytest.raises(ConfigurationError, match="AsyncJWKSClient"):
         protect(idp.client())
     with pytest.raises(ConfigurationError, match="AsyncJWKSClient"):
@@ -193,8 +193,8 @@ def test_wrong_settings_fail_at_the_start(idp, protect):
         protect(idp.async_client(), exclud=["/health"])
 
 
-def test_setup_and_get_token_name_what_they_were_given(idp):
-    """setup without an application, get_token without a request: the error names the type."""
+def test_setup_and_get_token_name_the_wrong_type(idp):
+    """setup without an application, and get_token without a request, raise errors that name the type."""
     with pytest.raises(ConfigurationError, match=r"web.Application, got dict"):
         setup({}, idp.async_client())
     with pytest.raises(TypeError, match="got dict"):
@@ -202,7 +202,7 @@ def test_setup_and_get_token_name_what_they_were_given(idp):
 
 
 def test_without_aiohttp_the_error_names_the_extra():
-    """Importing the integration without aiohttp says what to install."""
+    """Importing the integration without aiohttp raises an error that names the extra."""
     code = "import sys; sys.modules['aiohttp'] = None; import jwks_client.integrations.aiohttp"
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False

@@ -39,7 +39,7 @@ BODY = {"type": "http.response.body", "body": b"oops"}
 
 
 def seeing(app_sees: list[Any]) -> Any:
-    """An app that notes the scope it is called with."""
+    """Return an app that records the scope it is called with."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         app_sees.append((scope, receive, send))
@@ -48,11 +48,11 @@ def seeing(app_sees: list[Any]) -> Any:
     return app
 
 
-# What passes, and what is left of it.
+# Scopes and messages that pass through.
 
 
-def test_what_is_neither_request_nor_handshake_nor_lifespan_passes(idp):
-    """A scope of another kind reaches the app as it is: the very objects."""
+def test_other_scopes_pass_through(idp):
+    """A scope of another kind reaches the app unchanged, as the same objects."""
     seen: list[Any] = []
     app = JWKSMiddleware(seeing(seen), client_of(idp))
     scope = {"type": "webtransport", "status": 0}
@@ -62,8 +62,8 @@ def test_what_is_neither_request_nor_handshake_nor_lifespan_passes(idp):
     assert seen[0][1:] == (one.receive, one.send)
 
 
-def test_the_body_and_the_servers_scope_are_not_touched(idp):
-    """The app is handed the server's own receive; the server's scope stays as it was."""
+def test_the_body_and_the_server_s_scope_are_not_touched(idp):
+    """The app gets the server's own receive, and the server's scope is not changed."""
     seen: list[Any] = []
     app = JWKSMiddleware(seeing(seen), client_of(idp))
     scope = http_scope(idp.issue())
@@ -77,7 +77,7 @@ def test_the_body_and_the_servers_scope_are_not_touched(idp):
 
 
 def test_no_task_is_started_for_a_request(idp):
-    """With keys at hand a request is served by the task that the server called with."""
+    """With keys cached, a request is served in the task in which the server called."""
     counted: list[int] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -96,7 +96,7 @@ def test_no_task_is_started_for_a_request(idp):
 
 
 def test_the_app_finds_token_user_and_permissions(idp):
-    """get_token, scope["user"] and scope["auth"] say who it is, as Starlette's own would."""
+    """get_token, scope["user"] and scope["auth"] identify the caller, as Starlette's own middleware would."""
     seen: list[Any] = []
     app = JWKSMiddleware(seeing(seen), client_of(idp))
     call(app, http_scope(idp.issue(sub="u7", scope="b a", name="Ada")))
@@ -115,8 +115,8 @@ def test_the_app_finds_token_user_and_permissions(idp):
     assert seen[2][0]["user"].display_name == "u7"
 
 
-def test_an_anonymous_request_has_a_user_who_is_nobody(idp):
-    """Where credentials are optional or not needed, the same names are there and say no."""
+def test_an_anonymous_request_has_an_anonymous_user(idp):
+    """Where credentials are optional or not needed, the same names exist and describe an anonymous user."""
     seen: list[Any] = []
     client = client_of(idp)
     call(JWKSMiddleware(seeing(seen), client, optional=True), http_scope())
@@ -129,8 +129,8 @@ def test_an_anonymous_request_has_a_user_who_is_nobody(idp):
         assert (user.is_authenticated, user.identity, user.display_name) == (False, "", "")
 
 
-def test_starlettes_own_requires_works_under_the_middleware(idp):
-    """A handler that is decorated with starlette.authentication.requires is let in by its scopes."""
+def test_starlette_s_own_requires_works_under_the_middleware(idp):
+    """A handler with starlette.authentication.requires is called for a token with the scopes."""
     applications = pytest.importorskip("starlette.applications")
     from starlette.authentication import requires
     from starlette.responses import PlainTextResponse
@@ -147,8 +147,8 @@ def test_starlettes_own_requires_works_under_the_middleware(idp):
     assert call(app, http_scope()).status == 403
 
 
-def test_get_token_takes_a_scope_or_what_has_one(idp):
-    """A mapping or an object with one; anything else is a mistake that is told."""
+def test_get_token_accepts_a_scope_or_an_object_with_one(idp):
+    """get_token accepts a scope or an object that has one; anything else is a TypeError."""
 
     class Request:
         def __init__(self, scope: Any) -> None:
@@ -165,8 +165,8 @@ def test_get_token_takes_a_scope_or_what_has_one(idp):
             get_token(wrong)
 
 
-def test_the_current_token_is_this_requests_in_threads_too(idp):
-    """current_token() is right in the handler, in its threads and tasks, and gone after it."""
+def test_the_current_token_is_the_request_s_in_threads_too(idp):
+    """current_token() is right in the handler, in its threads and tasks, and gone afterwards."""
     found: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -185,7 +185,7 @@ def test_the_current_token_is_this_requests_in_threads_too(idp):
     async def story() -> None:
         protected = JWKSMiddleware(app, client_of(idp))
         for sub in ("u1", "u2"):
-            # No task of its own: what is left behind would be seen here.
+            # Not a new task: a token left behind would be visible here.
             await protected(http_scope(idp.issue(sub=sub)), Call().receive, Call().send)
             assert current_token() is None
         failing = JWKSMiddleware(raising(ValueError()), client_of(idp))
@@ -197,8 +197,8 @@ def test_the_current_token_is_this_requests_in_threads_too(idp):
     assert [token.subject for token in found] == ["u1"] * 3 + ["u2"] * 3
 
 
-def test_requests_side_by_side_have_their_own_current_token(idp):
-    """Two requests that are served at once do not see each other's."""
+def test_concurrent_requests_have_their_own_current_token(idp):
+    """Two concurrent requests do not see each other's token."""
     found: dict[str, str] = {}
 
     async def story() -> None:
@@ -219,8 +219,8 @@ def test_requests_side_by_side_have_their_own_current_token(idp):
     assert found == {"/a": "a", "/b": "b"}
 
 
-def test_one_middleware_may_serve_in_one_loop_after_another(idp):
-    """Two loops, as async_to_sync makes one a call: keys fetched in the first serve in the second."""
+def test_a_middleware_may_serve_in_several_loops_in_turn(idp):
+    """Keys fetched in one loop are used in the next, as async_to_sync creates a loop per call."""
     app = JWKSMiddleware(fine, client_of(idp))
     assert call(app, http_scope(idp.issue())).status == 200
     assert call(app, http_scope(idp.issue())).status == 200
@@ -229,8 +229,8 @@ def test_one_middleware_may_serve_in_one_loop_after_another(idp):
     assert call(app, http_scope(idp.issue())).status == 200
 
 
-def test_what_an_outer_middleware_found_out_stands_where_nothing_is_asked(idp):
-    """On an excluded path the token of a middleware around this one is still there."""
+def test_an_outer_middleware_s_token_stays_where_none_is_required(idp):
+    """On an excluded path the token of an outer middleware is still there."""
     seen: list[Any] = []
     inner = JWKSMiddleware(seeing(seen), client_of(idp), exclude=["/"])
     call(JWKSMiddleware(inner, client_of(idp)), http_scope(idp.issue()))
@@ -240,8 +240,8 @@ def test_what_an_outer_middleware_found_out_stands_where_nothing_is_asked(idp):
     assert get_token(seen[1][0]) is not None
 
 
-def test_the_innermost_middleware_says_who_it_is(idp):
-    """What one around it found out is no answer to its own question."""
+def test_the_innermost_middleware_decides_the_token(idp):
+    """An outer middleware's token does not count for an inner middleware."""
     seen: list[Any] = []
     inner = JWKSMiddleware(
         seeing(seen), client_of(idp), optional=True, locations=[Cookie("session")]
@@ -266,15 +266,15 @@ def test_the_innermost_middleware_says_who_it_is(idp):
         ("/api/api/health", "/api", False),
     ],
 )
-def test_excluded_is_what_the_app_routes_by(idp, path, root_path, is_open):
-    """Where an app is mounted is not part of the path, whether or not the server leaves it in."""
+def test_exclude_compares_the_path_that_the_app_routes_by(idp, path, root_path, is_open):
+    """An app's mount point is not part of the compared path, whether or not the server leaves it in."""
     app = JWKSMiddleware(fine, client_of(idp), exclude=["/health", re.compile("health")])
     scope = http_scope(None, path, root_path=root_path)
     assert call(app, scope).status == (200 if is_open else 401)
 
 
 def test_a_mounted_app_excludes_its_own_paths(idp):
-    """Under Starlette's Mount the path is the one that the mounted app itself routes by."""
+    """Under Starlette's Mount the compared path is the mounted app's own."""
     applications = pytest.importorskip("starlette.applications")
     from starlette.routing import Mount
 
@@ -285,16 +285,16 @@ def test_a_mounted_app_excludes_its_own_paths(idp):
     assert call(app, http_scope(None, "/api/api/health")).status == 401
 
 
-def test_a_handshake_is_excluded_by_its_path_and_not_by_a_method(idp):
-    """A WebSocket is no GET of a page."""
+def test_a_handshake_is_excluded_by_its_path_and_never_by_a_method(idp):
+    """A pattern for GET does not exclude a WebSocket handshake."""
     app = JWKSMiddleware(fine, client_of(idp), exclude=["/open", "GET /feed"])
     assert call(app, ws_scope(None, "/open")).sent == [{"type": "websocket.accept"}]
     assert call(app, ws_scope(None, "/feed")).status == 401
     assert call(app, http_scope(None, "/feed")).status == 200
 
 
-def test_an_excluded_handshake_keeps_its_token_from_the_app(idp):
-    """A page that offers its token everywhere shows it to no app that did not ask, nor to its log."""
+def test_an_excluded_handshake_hides_its_token_from_the_app(idp):
+    """A page that offers its token everywhere does not show it to an open path's app or its log."""
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -326,20 +326,20 @@ def test_an_excluded_handshake_keeps_its_token_from_the_app(idp):
 
 @pytest.mark.parametrize("excluded", [True, False])
 def test_nested_middlewares_each_judge_a_handshake(idp, excluded):
-    """The outer one keeps the token for itself, excluded path or not, so the inner one finds none."""
+    """The outer middleware removes the token, excluded path or not, so the inner one finds none."""
     places = [Subprotocol("bearer")]
     inner = JWKSMiddleware(fine, client_of(idp), locations=places)
     outer = JWKSMiddleware(
         inner, client_of(idp), locations=places, exclude=["/"] if excluded else []
     )
     offered = ws_scope(None, subprotocols=["bearer", idp.issue()])
-    # What is left is a marker without a token.
+    # A marker without a token is left.
     assert call(outer, offered).code == "invalid_request"
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_cookie_behind_tls_counts_for_pages_of_its_own_origin(idp, scheme):
-    """Where a proxy ends TLS the server says http, and pages say https; a downgrade is foreign."""
+def test_a_cookie_behind_tls_counts_for_its_own_origin(idp, scheme):
+    """Where a proxy ends TLS, the server sees http while the page's Origin is https; a downgrade is foreign."""
     app = JWKSMiddleware(fine, client_of(idp), locations=[Cookie("session")])
     for origin, status in ((b"https://api.test", 200), (b"http://api.test", None)):
         headers = [
@@ -352,8 +352,8 @@ def test_a_cookie_behind_tls_counts_for_pages_of_its_own_origin(idp, scheme):
         assert call(app, asked).status == expected
 
 
-def test_the_record_of_a_cross_site_cookie_says_what_to_set(idp, caplog):
-    """Behind a proxy the likely cause is a setting: ``trusted_origins``, or the server's own."""
+def test_the_record_of_a_cross_site_cookie_names_the_settings(idp, caplog):
+    """The log record names ``trusted_origins`` and the server's forwarded-headers setting, the likely causes behind a proxy."""
     caplog.set_level(logging.INFO, logger="jwks_client.requests")
     app = JWKSMiddleware(fine, client_of(idp), locations=[Cookie("session")])
     headers = [
@@ -376,8 +376,8 @@ OPEN = {
 
 
 @pytest.mark.parametrize("kind", OPEN)
-def test_a_handler_may_ask_for_more_than_an_open_path_does(idp, kind):
-    """What it raises is answered as anywhere else: nobody gets a 500 for coming without credentials."""
+def test_a_handler_may_require_more_than_an_open_path(idp, kind):
+    """A handler's requirement on an open path is answered with a refusal and not with a 500."""
     told: list[Any] = []
     client = client_of(idp, listeners=[told.append])
     handler = requires("orders:read")(fine)
@@ -391,7 +391,7 @@ def test_a_handler_may_ask_for_more_than_an_open_path_does(idp, kind):
     assert current_token() is None
 
 
-# Errors of ours from inside the app.
+# Errors of this library from inside the app.
 
 OURS = [
     (TokenError("token_expired", "m"), 401),
@@ -404,8 +404,8 @@ OURS = [
 
 @pytest.mark.parametrize(("error", "status"), OURS)
 @pytest.mark.parametrize("before", [(), (FAILED, BODY), (FAILED,)])
-def test_an_error_of_ours_from_inside_is_answered(idp, error, status, before):
-    """So is one for which a framework sends its plain 500 before raising it on."""
+def test_an_error_from_inside_the_app_is_answered(idp, error, status, before):
+    """An error that an app raises is answered, even if a framework sends its plain 500 before raising it on."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -421,8 +421,8 @@ def test_an_error_of_ours_from_inside_is_answered(idp, error, status, before):
 
 
 @pytest.mark.parametrize(("error", "status"), OURS)
-def test_an_error_of_ours_under_starlette_is_answered(idp, error, status):
-    """Starlette's outermost layer answers 500 and raises on; the error's own answer is sent."""
+def test_an_error_from_inside_starlette_is_answered(idp, error, status):
+    """Starlette's outermost layer answers 500 and raises on; the error's own answer is sent instead."""
     applications = pytest.importorskip("starlette.applications")
     from starlette.routing import Route
 
@@ -435,8 +435,8 @@ def test_an_error_of_ours_under_starlette_is_answered(idp, error, status):
 
 
 @pytest.mark.parametrize("begun", [(START,), (START, BODY), ({**FAILED, "status": 501},)])
-def test_an_error_of_ours_after_the_answer_has_begun_is_raised(idp, begun):
-    """Two answers to one request would be worse than none: the server sees the error."""
+def test_an_error_after_the_response_began_is_raised(idp, begun):
+    """An error after the response began goes on to the server, because a request has one response."""
     error = TokenError("token_expired", "m")
     one = Call()
     with pytest.raises(TokenError):
@@ -450,8 +450,8 @@ def test_an_error_of_ours_after_the_answer_has_begun_is_raised(idp, begun):
     "error", [ConfigurationError("x", "m"), ValueError("theirs"), JWKSError("x", "m")]
 )
 @pytest.mark.parametrize("before", [(), (FAILED, BODY), (START,)])
-def test_what_is_not_about_the_request_is_the_servers_to_handle(idp, error, before):
-    """A ConfigurationError is a bug of the app's, and its own errors are its own; the 500 is sent."""
+def test_other_errors_are_left_to_the_server(idp, error, before):
+    """A ConfigurationError and the app's own errors go on to the server, with the 500 sent."""
     one = Call()
     with pytest.raises(type(error)):
         asyncio.run(
@@ -460,8 +460,8 @@ def test_what_is_not_about_the_request_is_the_servers_to_handle(idp, error, befo
     assert one.sent == list(before)
 
 
-def test_an_answer_500_of_the_apps_own_is_sent(idp):
-    """It is sent as the app sends it, whole or in pieces."""
+def test_a_500_of_the_app_s_own_is_sent(idp):
+    """A 500 of the app's own is sent unchanged, whole or in pieces."""
 
     def sending(*messages: Any) -> Any:
         async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -476,8 +476,8 @@ def test_an_answer_500_of_the_apps_own_is_sent(idp):
         assert call(app, http_scope(idp.issue())).sent == list(messages)
 
 
-def test_a_streamed_answer_500_is_not_held_back(idp):
-    """Each message is sent when the app sends it, and an error after that goes on."""
+def test_a_streamed_500_is_not_held_back(idp):
+    """Each message of a streamed 500 is sent at once, and an error after it goes on."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(FAILED)
@@ -491,8 +491,8 @@ def test_a_streamed_answer_500_is_not_held_back(idp):
         asyncio.run(one.to(JWKSMiddleware(app, client_of(idp)), http_scope(idp.issue())))
 
 
-def test_what_precedes_an_answer_is_no_answer(idp):
-    """An early hint or a note for tests does not keep an error from being answered."""
+def test_messages_before_a_response_do_not_begin_it(idp):
+    """An early hint, or a message for tests, does not prevent the answer to an error."""
     hint = {"type": "http.response.early_hint", "links": []}
     debug = {"type": "http.response.debug", "info": {}}
     app = JWKSMiddleware(raising(InsufficientScopeError("a"), debug, hint), client_of(idp))
@@ -504,7 +504,7 @@ def test_what_precedes_an_answer_is_no_answer(idp):
 # WebSockets.
 
 
-def test_a_handshake_is_denied_with_the_answer_where_the_server_can_send_one(idp):
+def test_a_handshake_is_denied_with_a_response_where_the_server_can_send_it(idp):
     """The ASGI denial response carries status, challenge and problem."""
     denied = call(JWKSMiddleware(fine, client_of(idp)), ws_scope())
     assert [message["type"] for message in denied.sent] == [
@@ -516,8 +516,8 @@ def test_a_handshake_is_denied_with_the_answer_where_the_server_can_send_one(idp
 
 
 @pytest.mark.parametrize("extensions", [{}, None, {"websocket.http.responses": {}}])
-def test_a_handshake_is_closed_with_1008_where_it_cannot(idp, extensions):
-    """Older servers answer a close before the accept with 403."""
+def test_a_handshake_is_closed_with_1008_elsewhere(idp, extensions):
+    """A server without denial responses gets a close before the accept, which it answers with 403."""
     denied = call(JWKSMiddleware(fine, client_of(idp)), ws_scope(extensions=extensions))
     assert denied.sent == [{"type": "websocket.close", "code": 1008}]
     scope = ws_scope()
@@ -525,8 +525,8 @@ def test_a_handshake_is_closed_with_1008_where_it_cannot(idp, extensions):
     assert call(JWKSMiddleware(fine, client_of(idp)), scope).sent == denied.sent
 
 
-def test_an_error_of_ours_before_the_accept_denies(idp):
-    """And after it, the connection is closed with 1008, a policy violation."""
+def test_an_error_before_the_accept_denies_the_handshake(idp):
+    """Before the accept an error denies the handshake; after it the connection is closed with 1008."""
     error = InsufficientScopeError("a")
     accept = {"type": "websocket.accept"}
     denied = call(JWKSMiddleware(raising(error), client_of(idp)), ws_scope(idp.issue()))
@@ -538,7 +538,7 @@ def test_an_error_of_ours_before_the_accept_denies(idp):
 @pytest.mark.parametrize("as_header", [True, False])
 @pytest.mark.parametrize(("chosen", "accepted"), [(None, "bearer"), ("chat", "chat")])
 def test_the_marker_is_echoed_unless_the_app_chooses(idp, as_header, chosen, accepted):
-    """A browser gives up where nothing it offered comes back; the token itself is never seen."""
+    """A browser fails if no offered subprotocol comes back, so the marker is echoed; the token is never shown."""
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -559,11 +559,11 @@ def test_the_marker_is_echoed_unless_the_app_chooses(idp, as_header, chosen, acc
     assert token in scope["subprotocols"], "the server's own scope is left alone"
 
 
-# Fetches that take their time.
+# Fetches that take time.
 
 
-def test_a_request_that_is_cancelled_in_a_fetch_cancels_nothing_else(idp):
-    """Cancellation passes through, nothing is sent, and the fetch ends for those who come after."""
+def test_a_request_cancelled_during_a_fetch_cancels_nothing_else(idp):
+    """A request cancelled during a fetch sends nothing, and the fetch ends for later requests."""
 
     async def story() -> None:
         app = JWKSMiddleware(fine, client_of(idp))
@@ -585,8 +585,8 @@ def test_a_request_that_is_cancelled_in_a_fetch_cancels_nothing_else(idp):
 # Settings.
 
 
-def test_the_wrong_client_is_told_at_once(idp):
-    """A sync client would block the event loop: it is refused when the middleware is made."""
+def test_the_sync_client_is_refused_at_once(idp):
+    """A sync client would block the event loop, so it is refused when the middleware is made."""
     for wrong in (JWKSClient(idp.provider), object(), None, "client", AsyncNothing):
         with pytest.raises(ConfigurationError) as caught:
             JWKSMiddleware(fine, wrong)
@@ -616,7 +616,7 @@ class AsyncNothing:
         ("close_client", None),
     ],
 )
-def test_settings_are_checked_when_they_are_given(idp, setting, value):
+def test_settings_are_checked_when_the_middleware_is_made(idp, setting, value):
     """Each wrong value is a ConfigurationError that names the setting."""
     with pytest.raises(ConfigurationError) as caught:
         JWKSMiddleware(fine, client_of(idp), **{setting: value})

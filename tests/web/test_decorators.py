@@ -1,4 +1,4 @@
-"""`requires`: what it asks, on whatever can be called, and where it finds the token."""
+"""`requires`: what it checks, on every kind of callable, and where it finds the token."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from jwks_client.testing import FakeProvider
 
 
 def sync_client_of(idp: FakeProvider) -> JWKSClient:
-    """A client for threads, without sockets."""
+    """Return a client for threads, without sockets."""
     return JWKSClient(idp.provider, http=httpx.Client(transport=idp.transport), clock=idp.clock)
 
 
 class Given:
-    """What a decorator leaves to be seen of one call: the result, or our error."""
+    """The outcome of one decorated call: its result, or an error of this library."""
 
     def __init__(self, idp: FakeProvider, kind: str) -> None:
         self.idp = idp
         self.kind = kind
 
     def decorated(self, decorator: Any) -> Any:
-        """A function that tells whose token it is called for."""
+        """Return a function that returns the subject of its token."""
 
         async def handle_async(word: str = "hello") -> str:
             return f"{word} {current_token().subject}"
@@ -49,7 +49,7 @@ class Given:
         return decorator({"async": handle_async, "sync": handle}[self.kind])
 
     def call(self, decorator: Any, **claims: Any) -> Any:
-        """Call it as the middleware would, for a token of these claims; None: anonymous."""
+        """Call the function as the middleware would, with a token of these claims; None is anonymous."""
         verified = sync_client_of(self.idp).verify(self.idp.issue(**claims))
         return self.call_for(verified, decorator)
 
@@ -62,11 +62,11 @@ class Given:
 
 @pytest.fixture(params=["async", "sync"])
 def given(request: pytest.FixtureRequest, idp: FakeProvider) -> Given:
-    """A decorated coroutine function, then a decorated function."""
+    """Return a decorated coroutine function, then a decorated function."""
     return Given(idp, request.param)
 
 
-# What is asked.
+# Requirements.
 
 GOOD = {"sub": "u1", "scope": "a b", "org_id": "o1", "level": 1}
 
@@ -85,8 +85,8 @@ GOOD = {"sub": "u1", "scope": "a b", "org_id": "o1", "level": 1}
         requires(provider="issuer.test"),
     ],
 )
-def test_a_token_with_all_that_is_asked_is_let_in(given, decorator):
-    """Scopes, one of several, claims by value or by function, and a provider: each lets in."""
+def test_a_token_that_meets_the_requirements_is_accepted(given, decorator):
+    """Scopes, one of several scopes, claims by value or by function, and a provider can each be required."""
     assert given.call(decorator, **GOOD) == "hello u1"
 
 
@@ -107,16 +107,16 @@ def test_a_token_with_all_that_is_asked_is_let_in(given, decorator):
         ({"provider": "another"}, "insufficient_claims"),
     ],
 )
-def test_a_token_that_lacks_something_is_refused(given, asked, code):
-    """What is lacking is told by its code, and the function is not called."""
+def test_a_token_that_misses_a_requirement_is_refused(given, asked, code):
+    """The refusal has the code of what is missing, and the function is not called."""
     with pytest.raises(JWKSError) as caught:
         rest = {name: value for name, value in asked.items() if name != "scopes"}
         given.call(requires(*asked.get("scopes", ()), **rest), **GOOD)
     assert caught.value.code == code
 
 
-def test_what_a_function_of_claims_raises_is_a_refusal(given):
-    """A failure in claims= lets nobody in, and is told as the cause."""
+def test_an_exception_of_a_claims_function_is_a_refusal(given):
+    """A claims= function that raises refuses the token, and its exception is the cause."""
 
     def fails(token: Any) -> bool:
         return token.claims["no such claim"]
@@ -127,8 +127,8 @@ def test_what_a_function_of_claims_raises_is_a_refusal(given):
     assert isinstance(caught.value.__cause__, KeyError)
 
 
-def test_an_error_of_ours_from_a_function_of_claims_passes(given):
-    """claims= may say itself what is wrong, as a provider's checks may."""
+def test_an_error_of_this_library_from_a_claims_function_passes(given):
+    """A claims= function may raise an error of this library, as a provider's checks may."""
 
     def suspended(token: Any) -> bool:
         raise TokenError("forbidden_claim", "suspended", claim="org_id")
@@ -138,8 +138,8 @@ def test_an_error_of_ours_from_a_function_of_claims_passes(given):
     assert caught.value.code == "forbidden_claim"
 
 
-def test_claims_are_those_that_were_signed(given):
-    """What the application writes into token.claims never lets anybody in."""
+def test_requirements_check_the_signed_claims(given):
+    """Changes of the application to token.claims never satisfy a requirement."""
     token = sync_client_of(given.idp).verify(given.idp.issue(sub="u1"))
     token.claims["org_id"] = "o1"
     with pytest.raises(InsufficientScopeError) as caught:
@@ -147,15 +147,15 @@ def test_claims_are_those_that_were_signed(given):
     assert (caught.value.code, caught.value.claim) == ("insufficient_claims", "org_id")
 
 
-def test_nobody_is_let_in_without_a_token(given):
-    """Anonymous under optional=True, or no middleware at all: 401 missing_credentials."""
+def test_a_call_without_a_token_is_refused(given):
+    """An anonymous request, or one without a middleware, is 401 missing_credentials."""
     with pytest.raises(CredentialsError) as caught:
         given.call_for(None, requires("a"))
     assert (caught.value.code, caught.value.http_status) == ("missing_credentials", 401)
 
 
-def test_a_middleware_that_was_forgotten_is_told_of():
-    """Without one a good token is not found: the message says so, where an anonymous request's does not."""
+def test_a_missing_middleware_is_named():
+    """Without a middleware a good token is not found: the message says so, and an anonymous request's does not."""
     handler = requires("a")(lambda: None)
     with pytest.raises(
         CredentialsError, match="the app is not wrapped in JWKSMiddleware"
@@ -168,7 +168,7 @@ def test_a_middleware_that_was_forgotten_is_told_of():
 
 
 def plain(request: Any) -> None:
-    """A function."""
+    """A plain function."""
 
 
 async def awaited(request: Any) -> None:
@@ -215,8 +215,8 @@ async def streamed(request: Any) -> Any:
         ({}, "orders:read", "requires"),
     ],
 )
-def test_a_wrong_setting_is_told_where_it_is_written(idp, settings, handler, field):
-    """Nothing waits for the first request: it is a ConfigurationError that names the setting."""
+def test_a_wrong_setting_is_refused_at_decoration(idp, settings, handler, field):
+    """A wrong setting is a ConfigurationError at decoration, with the setting's name."""
     clients = {"sync": sync_client_of(idp), "async": client_of(idp)}
     named = {name: value for name, value in settings.items() if name != "scopes"}
     if "client" in named:
@@ -226,11 +226,11 @@ def test_a_wrong_setting_is_told_where_it_is_written(idp, settings, handler, fie
     assert caught.value.field == field
 
 
-# What can be decorated.
+# Callables that can be decorated.
 
 
-def test_a_decorated_function_looks_as_before():
-    """Name, signature, documentation and kind stay, as frameworks read them."""
+def test_a_decorated_function_keeps_its_signature():
+    """Name, signature, documentation and kind of a function stay, as frameworks read them."""
 
     async def orders(request: object, *, limit: int = 10) -> list[str]:
         """All orders."""
@@ -245,7 +245,7 @@ def test_a_decorated_function_looks_as_before():
 
 
 class Service:
-    """Methods of each kind."""
+    """A class with methods of each kind."""
 
     name = "service"
 
@@ -301,8 +301,8 @@ CALLABLES = {
 
 
 @pytest.mark.parametrize("name", CALLABLES)
-def test_whatever_is_called_is_protected(idp, name):
-    """Methods, static and class methods, partials, objects and generators: none gets past."""
+def test_every_kind_of_callable_is_protected(idp, name):
+    """Methods, static and class methods, partials, objects and generators are all protected."""
 
     def run(scope: str) -> Any:
         with serving(sync_client_of(idp).verify(idp.issue(scope=scope))):
@@ -314,11 +314,11 @@ def test_whatever_is_called_is_protected(idp, name):
         run("b")
 
 
-# Where the token is: token= finds it.
+# Finding the token with token=.
 
 
-def test_a_consumer_is_called_with_a_token_that_its_message_holds(idp):
-    """token= is given all arguments; the token is the current one inside, and only there."""
+def test_a_consumer_is_called_with_the_token_of_its_message(idp):
+    """token= gets all arguments; the token is current inside the call, and only there."""
 
     @requires("orders:write", client=client_of(idp), token=lambda message, *, tag: message["token"])
     async def consume(message: dict[str, str], *, tag: str) -> str:
@@ -334,8 +334,8 @@ def test_a_consumer_is_called_with_a_token_that_its_message_holds(idp):
         asyncio.run(consume({"token": idp.issue()}, tag="t"))
 
 
-def test_a_sync_consumer_is_the_same(idp):
-    """With a JWKSClient and a plain function; bytes are a token too."""
+def test_a_sync_consumer_works_the_same(idp):
+    """A plain function with a JWKSClient works the same; the token may be bytes."""
 
     @requires("w", client=sync_client_of(idp), token=lambda event, _: event.get("token"))
     def handle(event: dict[str, Any], context: object) -> str:
@@ -356,8 +356,8 @@ def test_a_sync_consumer_is_the_same(idp):
     assert isinstance(caught.value.__cause__, AttributeError)
 
 
-def test_an_error_of_ours_from_token_passes(idp):
-    """token= may say itself that credentials cannot be read."""
+def test_an_error_of_this_library_from_token_passes(idp):
+    """token= may raise an error that says that credentials are malformed."""
 
     def find(message: object) -> str:
         raise CredentialsError("invalid_request", "two tokens")
@@ -367,8 +367,8 @@ def test_an_error_of_ours_from_token_passes(idp):
     assert caught.value.http_status == 400
 
 
-def test_keys_that_are_not_to_be_had_are_told_to_a_consumer(idp):
-    """The consumer can requeue: it is KeysUnavailableError, with its time."""
+def test_a_consumer_gets_unavailable_keys_as_an_error(idp):
+    """A consumer gets KeysUnavailableError with its Retry-After, and can requeue."""
     idp.fail(503, headers={"Retry-After": "9"})
     consume = requires(client=client_of(idp), token=lambda message: message)(awaited)
     with pytest.raises(KeysUnavailableError) as caught:
@@ -376,18 +376,18 @@ def test_keys_that_are_not_to_be_had_are_told_to_a_consumer(idp):
     assert caught.value.retry_after > 1
 
 
-# Where the token is: in a connection among the arguments.
+# Finding the token in a connection among the arguments.
 
 
 async def tell(scope: Any, receive: Any, send: Any) -> None:
-    """An ASGI app that answers with the subject."""
+    """Answer with the subject, as an ASGI app."""
     assert current_token() == get_token(scope)
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": get_token(scope).subject.encode()})
 
 
-def test_an_asgi_app_is_called_with_the_token_in_its_scope(idp):
-    """The scope that it sees has the token, the server's own is as it was."""
+def test_an_asgi_app_gets_the_token_in_its_scope(idp):
+    """The app sees the token in its scope, and the server's own scope is unchanged."""
     app = requires("a", client=client_of(idp))(tell)
     scope = http_scope(idp.issue(sub="u1", scope="a"))
     before = dict(scope)
@@ -397,10 +397,10 @@ def test_an_asgi_app_is_called_with_the_token_in_its_scope(idp):
     assert call(app, http_scope(idp.issue())).code == "insufficient_scope"
 
 
-def test_nothing_of_a_caller_is_left_behind(idp):
-    """After a call in the same task the token is current no more."""
+def test_no_token_is_left_after_a_call(idp):
+    """After a call in the same task the token is no longer current."""
 
-    # Not by `Call.to`, which makes a task of its own, whose context ends with it.
+    # `Call.to` would make a new task, whose context ends with it.
     async def in_this_task() -> None:
         app = requires(client=client_of(idp))(tell)
         one = Call()
@@ -413,8 +413,8 @@ def test_nothing_of_a_caller_is_left_behind(idp):
     asyncio.run(in_this_task())
 
 
-def test_an_object_with_a_call_of_its_own_is_awaited_where_it_has_to_be(idp):
-    """Also in a partial: the client must be the one that fits."""
+def test_a_callable_object_is_awaited_where_necessary(idp):
+    """A callable object with an async call is awaited, in a partial too, and needs the matching client."""
 
     class Endpoint:
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -428,8 +428,8 @@ def test_an_object_with_a_call_of_its_own_is_awaited_where_it_has_to_be(idp):
             requires(client=sync_client_of(idp))(app)
 
 
-def test_a_method_that_is_an_asgi_app_is_found_out(idp):
-    """Its scope is not the first argument."""
+def test_a_method_may_be_an_asgi_app(idp):
+    """A method may be an ASGI app, although its scope is not the first argument."""
 
     class Endpoint:
         @requires(client=client_of(idp))
@@ -440,8 +440,8 @@ def test_a_method_that_is_an_asgi_app_is_found_out(idp):
     assert call(Endpoint(), http_scope()).code == "missing_credentials"
 
 
-def test_what_is_no_request_reaches_a_decorated_asgi_app(idp):
-    """Lifespan passes, as it does the middleware."""
+def test_lifespan_reaches_a_decorated_asgi_app(idp):
+    """Lifespan passes through a decorated app, as through the middleware."""
     seen: list[str] = []
 
     @requires(client=client_of(idp))
@@ -456,8 +456,8 @@ FAILED = {"type": "http.response.start", "status": 500, "headers": []}
 BODY = {"type": "http.response.body", "body": b"oops"}
 
 
-def test_an_answer_500_of_an_asgi_app_gives_way_to_ours(idp):
-    """Frameworks send it for any error, and raise that on; for others' errors it stays."""
+def test_a_refusal_replaces_the_500_of_an_asgi_app(idp):
+    """Frameworks send 500 for any error and raise it on; a refusal replaces that 500, another error does not."""
 
     async def ours(scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -483,30 +483,30 @@ def test_an_answer_500_of_an_asgi_app_gives_way_to_ours(idp):
     assert call(quiet, http_scope(idp.issue())).sent == [FAILED, BODY]
 
 
-def test_no_second_answer_is_begun(idp):
-    """An error of ours after an answer began is raised."""
+def test_no_second_response_is_begun(idp):
+    """An error after the response began is raised."""
     began = {"type": "http.response.start", "status": 200, "headers": []}
     app = requires(client=client_of(idp))(raising(InsufficientScopeError(["x"]), began))
     with pytest.raises(InsufficientScopeError):
         call(app, http_scope(idp.issue()))
 
 
-def test_a_setting_that_is_wrong_is_no_answer(idp):
-    """A ConfigurationError that an app raises is a mistake of the app, and raised."""
+def test_a_configuration_error_is_not_answered(idp):
+    """A ConfigurationError that an app raises is a bug of the app, and is raised."""
     app = requires(client=client_of(idp))(raising(ConfigurationError("x", "y")))
     with pytest.raises(ConfigurationError):
         call(app, http_scope(idp.issue()))
 
 
 def test_a_handshake_is_closed_where_the_server_cannot_deny_it(idp):
-    """Without the extension for denials it is close 1008."""
+    """A server without denial responses gets close 1008."""
     app = requires(client=client_of(idp))(tell)
     assert call(app, ws_scope(extensions={})).sent == [{"type": "websocket.close", "code": 1008}]
 
 
 @pytest.mark.parametrize("arguments", [(), (1, "a"), ({"type": "http"},), ({"type": "x"}, 1, 2)])
-def test_a_function_that_is_handed_no_connection_is_not_called(idp, arguments):
-    """What has no scope to read from fails closed, loudly."""
+def test_a_function_without_a_connection_is_not_called(idp, arguments):
+    """Without a connection among the arguments the function is not called, and an error says so."""
     called: list[Any] = []
 
     async def handle(*args: Any) -> None:
@@ -523,7 +523,7 @@ def test_a_function_that_is_handed_no_connection_is_not_called(idp, arguments):
 
 
 def test_the_scope_of_the_request_counts_before_the_context(idp):
-    """A function that is handed a request is judged by that request's token."""
+    """A function that is given a request is judged by that request's token, not by the context."""
     client = sync_client_of(idp)
     rich, poor = client.verify(idp.issue(scope="a")), client.verify(idp.issue())
     seen: list[Any] = []
@@ -535,12 +535,14 @@ def test_the_scope_of_the_request_counts_before_the_context(idp):
     with pytest.raises(InsufficientScopeError):
         asyncio.run(inner({"type": "http", "jwks_client.token": poor}, call, call))
     assert seen == []
-    asyncio.run(inner({"type": "http"}, call, call))  # it says nothing: the context does
+    asyncio.run(
+        inner({"type": "http"}, call, call)
+    )  # without a token of its own: the context counts
     assert seen == ["let in"]
 
 
 def test_a_function_deep_inside_needs_no_argument(idp):
-    """Under the middleware the token is found by the context, in a thread as well."""
+    """Under the middleware the token is found in the context, in a thread as well."""
 
     @requires("deep")
     def deep() -> str:
@@ -557,8 +559,8 @@ def test_a_function_deep_inside_needs_no_argument(idp):
     assert (refused.status, refused.code) == (403, "insufficient_scope")
 
 
-def test_under_the_wsgi_middleware_it_is_the_same(idp):
-    """`requires` needs to know nothing of WSGI."""
+def test_requires_works_under_the_wsgi_middleware(idp):
+    """`requires` works under the WSGI middleware without knowing WSGI."""
 
     @requires("a")
     def orders() -> list[bytes]:
@@ -581,8 +583,8 @@ def test_under_the_wsgi_middleware_it_is_the_same(idp):
     assert statuses == ["200 OK", "403 Forbidden"]
 
 
-def test_one_client_serves_one_event_loop_after_another():
-    """As async_to_sync does: a fetch in each of two loops, and none waits for the other's."""
+def test_a_client_serves_event_loops_in_turn():
+    """The client fetches in each of two loops, as async_to_sync makes them, and no call waits for the other loop."""
     idp = FakeProvider(issuer=None)
     with idp.serve():
         client = AsyncJWKSClient(idp.provider)
@@ -594,7 +596,7 @@ def test_one_client_serves_one_event_loop_after_another():
 
 
 def test_tasks_and_threads_keep_their_callers_apart(idp):
-    """Two calls at once, in tasks and in threads, each see their own token."""
+    """Two concurrent calls, in tasks and in threads, each see their own token."""
 
     @requires(client=client_of(idp), token=lambda raw, _: raw)
     async def in_task(raw: str, other: asyncio.Barrier) -> str:
@@ -618,8 +620,8 @@ def test_tasks_and_threads_keep_their_callers_apart(idp):
     assert asyncio.run(tasks()) == asyncio.run(threads()) == ["a", "b"]
 
 
-def test_the_accessors_are_the_ones_of_the_middleware():
-    """One name each, wherever an integration takes it from."""
+def test_the_accessors_are_those_of_the_middleware():
+    """Each accessor is the same object, whichever integration it is imported from."""
     from jwks_client import integrations
 
     assert integrations.current_token is asgi.current_token is wsgi.current_token

@@ -1,4 +1,4 @@
-"""Callers who go away while their request waits for a fetch, under real servers."""
+"""Callers that disconnect while their request waits for a fetch, under real servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jwks_client.asgi import JWKSMiddleware
 
 
 def send_request(port: int, token: str) -> socket.socket:
-    """A connection on which a request has been sent."""
+    """Return a connection on which a request has been sent."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
     head = f"GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\n\r\n"
     connection.sendall(head.encode())
@@ -24,8 +24,8 @@ def send_request(port: int, token: str) -> socket.socket:
 
 
 @pytest.mark.parametrize("server", ASGI_SERVERS)
-def test_a_caller_who_goes_away_in_a_fetch_harms_nobody(idp, server, caplog):
-    """The fetch goes on and serves those who wait beside, and nothing is logged as an error."""
+def test_a_caller_that_disconnects_during_a_fetch_harms_no_other(idp, server, caplog):
+    """The fetch goes on and serves the other waiting requests, and nothing is logged as an error."""
     caplog.set_level(logging.WARNING)
     ended = threading.Event()
 
@@ -57,8 +57,8 @@ def test_a_caller_who_goes_away_in_a_fetch_harms_nobody(idp, server, caplog):
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-def test_a_server_that_raises_on_sending_to_nobody_is_heard(idp):
-    """Newer servers raise OSError from send: it is theirs, and is not taken for an answer."""
+def test_an_error_of_the_server_s_send_is_raised(idp):
+    """An OSError of the server's send goes on to the server, and is not answered."""
 
     async def send(message: Any) -> None:
         raise OSError("the client is gone")

@@ -1,4 +1,4 @@
-"""Django's native middleware beyond the table: settings that are wrong, and what a site can meet."""
+"""Django's native middleware beyond the table: wrong settings, and requests that a site may get."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def sync_only(get_response: Any) -> Any:
 
 @sync_only_middleware
 def requiring(get_response: Any) -> Any:
-    """Middleware that refuses, and not a view."""
+    """Middleware that refuses, instead of a view."""
 
     def middleware(request: Any) -> Any:
         request.token.require("deep")
@@ -91,7 +91,7 @@ async def awaited(method: Any, *args: Any, **more: Any) -> Any:
 )
 @pytest.mark.parametrize("application", [get_wsgi_application, get_asgi_application])
 def test_a_wrong_setting_fails_the_start_and_is_named(idp, application, settings, field, says):
-    """The server does not start, and the error says which setting and what it must be."""
+    """The server does not start, and the error names the setting and what it must be."""
     with project(idp.client(), **settings), pytest.raises(ConfigurationError, match=says) as caught:
         application()
     assert caught.value.field == field
@@ -99,7 +99,7 @@ def test_a_wrong_setting_fails_the_start_and_is_named(idp, application, settings
 
 @pytest.mark.parametrize("middleware", [[MIDDLEWARE], [MIDDLEWARE, "test_django.sync_only"]])
 def test_an_async_client_in_a_sync_stack_fails_the_start(idp, middleware):
-    """Under WSGI, and under ASGI behind sync-only middleware, the error says to use JWKSClient."""
+    """Under WSGI, and under ASGI behind sync-only middleware, the error recommends JWKSClient."""
     application = get_wsgi_application if len(middleware) == 1 else get_asgi_application
     with (
         project(idp.async_client(), MIDDLEWARE=middleware),
@@ -109,8 +109,8 @@ def test_an_async_client_in_a_sync_stack_fails_the_start(idp, middleware):
     assert caught.value.field == "JWKS_CLIENT"
 
 
-def test_keys_that_are_required_fail_the_start():
-    """warm_up="required" with either client: no server without keys."""
+def test_missing_required_keys_fail_the_start():
+    """With warm_up="required" no server starts without keys, with either client."""
     idp = FakeProvider()
     idp.fail(503)
     for client, application in (
@@ -126,7 +126,7 @@ def test_keys_that_are_required_fail_the_start():
 
 
 def test_nothing_is_begun_before_the_first_request():
-    """A server may fork after Django made the middleware; the first request begins to load keys."""
+    """A server may fork after Django made the middleware: the first request begins to load keys."""
     idp = FakeProvider()
     client = idp.client()
     with project(client):
@@ -148,7 +148,7 @@ def test_keys_are_loaded_by_the_start():
 
 
 def test_without_django_the_error_names_the_extra():
-    """An import that fails says what to install."""
+    """A failing import names the extra to install."""
     code = "import sys; sys.modules['asgiref'] = None; import jwks_client.integrations.django"
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
@@ -160,7 +160,7 @@ def test_without_django_the_error_names_the_extra():
 
 
 def test_get_token_and_other_decorators_find_the_token(idp):
-    """get_token of both middlewares takes Django's requests."""
+    """get_token of both middlewares accepts Django's requests."""
     factory = RequestFactory()
     request = factory.get("/", headers={"Authorization": f"Bearer {idp.issue(sub='u7')}"})
     from jwks_client.integrations.django import JWKSMiddleware
@@ -172,7 +172,7 @@ def test_get_token_and_other_decorators_find_the_token(idp):
 
 
 def test_the_async_test_client_is_served(idp):
-    """AsyncClient makes ASGI requests; both clients serve it."""
+    """AsyncClient makes ASGI requests, and both clients serve it."""
     for client in (idp.client(), idp.async_client()):
         with project(client):
             good = {"Authorization": f"Bearer {idp.issue(sub='u7', scope='orders:read')}"}
@@ -187,7 +187,7 @@ def test_the_async_test_client_is_served(idp):
 
 
 def test_a_refusal_of_other_middleware_is_answered(idp):
-    """Django turns what middleware raises into a 500; a refusal is answered as one."""
+    """Django turns an exception of middleware into a 500, but a refusal is answered as such."""
     with project(idp.client(), MIDDLEWARE=[MIDDLEWARE, "test_django.requiring"]):
         client = Client(raise_request_exception=False)
         answer = client.get("/whoami", headers={"Authorization": f"Bearer {idp.issue()}"})
@@ -195,14 +195,14 @@ def test_a_refusal_of_other_middleware_is_answered(idp):
 
 
 def test_head_has_no_body(idp):
-    """A refusal of HEAD says how long its body would be, and sends none."""
+    """A refusal of HEAD gives the length of its body, and sends none."""
     with project(idp.client()):
         answer = Client().head("/whoami")
     assert (answer.status_code, answer.content) == (401, b"")
 
 
-def test_metadata_is_served_to_everyone(idp):
-    """The document of RFC 9728, whose URL is in each challenge."""
+def test_metadata_needs_no_token(idp):
+    """The document of RFC 9728, whose URL is in each challenge, needs no token."""
     with project(idp.client(), JWKS_OPTIONS={"resource_metadata": resource}):
         assert Client().get(resource.path).json()["resource"] == "https://api.test/orders"
         assert resource.url in Client().get("/whoami")["WWW-Authenticate"]
@@ -211,8 +211,8 @@ def test_metadata_is_served_to_everyone(idp):
         assert answer.json()["resource"] == "https://api.test/orders"
 
 
-def test_preflights_pass_without_credentials_where_the_site_says_so(idp):
-    """What a view sees of a preflight that passes has no cookie and no token."""
+def test_preflights_pass_without_credentials_where_configured(idp):
+    """With preflight="pass" a view sees a preflight without cookie and token."""
     asked = {"Origin": "https://a.test", "Access-Control-Request-Method": "GET", "Cookie": "a=b"}
     client = idp.client()
     # The AsyncClient of Django 4.2 sends a header's hyphens as underscores.
@@ -283,8 +283,8 @@ def test_a_wrong_requirement_is_refused_when_the_view_is_decorated(wrong):
         requires(**wrong)
 
 
-def test_requires_stands_under_the_wsgi_middleware_too(idp):
-    """A site that is protected from outside can use the same decorator."""
+def test_requires_works_under_the_wsgi_middleware_too(idp):
+    """The decorator works on a site that the WSGI middleware protects from outside."""
     with override_settings(ROOT_URLCONF="django_apps", MIDDLEWARE=[]):
         app = wsgi.JWKSMiddleware(get_wsgi_application(), idp.client(), exclude=["/open"])
         environ: dict[str, Any] = {"PATH_INFO": "/orders"}

@@ -1,4 +1,4 @@
-"""Django REST framework beyond the table: users, throttles, permissions, the document, bad settings."""
+"""Django REST framework beyond the table: users, throttles, permissions, the document, wrong settings."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ def ask(name: str, token: str | None = None, **more: Any) -> Any:
     return APIClient(**more).get(f"/{name}", headers=headers)
 
 
-def test_throttles_count_each_caller_apart(idp):
-    """A throttle by user limits one subject and not another; equal subjects of two issuers differ."""
+def test_throttles_count_each_caller_separately(idp):
+    """A throttle by user limits each subject alone, and equal subjects of two issuers are different users."""
     with site(idp.client()):
         one, two = idp.issue(sub="throttled one"), idp.issue(sub="throttled two")
         assert [ask("throttled", one).status_code for _ in range(3)] == [200, 200, 429]
@@ -120,7 +120,7 @@ def test_throttles_count_each_caller_apart(idp):
 
 
 def test_a_token_user_has_no_rights_in_the_database(idp):
-    """Neither permissions nor the admin are reached by a token."""
+    """A token gives neither database permissions nor access to the admin."""
     user = TokenUser(idp.client().verify(idp.issue(sub="u1")))
     assert (str(user), user.get_username(), user.is_authenticated) == ("u1", "u1", True)
     assert not user.is_superuser
@@ -128,23 +128,23 @@ def test_a_token_user_has_no_rights_in_the_database(idp):
     assert not any([user.has_perm("x"), user.has_perms(["x"]), user.has_module_perms("x")])
 
 
-def test_admins_are_whom_the_site_says(idp):
-    """IsAdminUser asks is_staff of the user that user_of returns."""
+def test_the_site_decides_who_is_an_admin(idp):
+    """IsAdminUser reads is_staff of the user that user_of returns."""
     with site(idp.client()):
         assert ask("staff", idp.issue(scope="admin")).status_code == 200
         assert ask("staff", idp.issue()).status_code == 403
 
 
-def test_a_permission_may_be_one_of_several(idp):
-    """HasScopes composes with other permissions; either is enough."""
+def test_either_of_two_permissions_suffices(idp):
+    """HasScopes composes with other permissions by OR."""
     with site(idp.client()):
         assert ask("either", idp.issue(scope="reports:read")).status_code == 200
         assert ask("either", idp.issue(scope="admin")).status_code == 200
         assert ask("either", idp.issue()).status_code == 403
 
 
-def test_what_a_view_requires_itself_is_answered(idp):
-    """token.require in a view, and @requires on its method: 403 with the scope."""
+def test_a_requirement_inside_a_view_is_answered(idp):
+    """token.require in a view, and @requires on its method, are answered with 403 and the scope."""
     with site(idp.client()):
         for name, scope in [("deep", "deep"), ("decorated", "orders:read")]:
             answer = ask(name, idp.issue())
@@ -153,8 +153,8 @@ def test_what_a_view_requires_itself_is_answered(idp):
         assert ask("decorated", idp.issue(scope="orders:read")).status_code == 200
 
 
-def test_errors_that_are_not_ours_are_the_frameworks(idp):
-    """Another authentication class's failure, a throttle: the framework's own answers."""
+def test_foreign_errors_keep_the_framework_s_answer(idp):
+    """Failures of another authentication class and of a throttle keep the framework's own answers."""
     with site(idp.client()):
         answer = ask("foreign")
         assert (answer.status_code, "code" in answer.json()) == (403, False)
@@ -176,7 +176,7 @@ def test_without_the_exception_handler_the_status_is_right(idp):
 
 
 def test_a_refusal_is_reported_once(idp):
-    """One event and one log record for each refusal, with the path."""
+    """Each refusal has one event and one log record, with the path."""
     events: list[Any] = []
     with site(idp.client(listeners=[events.append])):
         ask("whoami", "junk")
@@ -189,7 +189,7 @@ def test_a_refusal_is_reported_once(idp):
 
 
 def test_an_async_client_is_refused_with_the_fix(idp):
-    """The framework does not await, and the error says so."""
+    """The framework does not await, so an async client is refused with an error that says so."""
     with (
         site(idp.async_client()),
         pytest.raises(ConfigurationError, match="does not await") as caught,
@@ -198,8 +198,8 @@ def test_an_async_client_is_refused_with_the_fix(idp):
     assert caught.value.field == "JWKS_CLIENT"
 
 
-def test_the_document_names_the_places_of_tokens(idp):
-    """drf-spectacular finds a scheme for each header and cookie, and no warning is given."""
+def test_the_document_names_the_locations_of_tokens(idp):
+    """drf-spectacular finds a scheme for each header and cookie, without a warning."""
     from drf_spectacular.generators import SchemaGenerator
     from drf_spectacular.openapi import AutoSchema
 
@@ -227,7 +227,7 @@ def test_the_document_names_the_places_of_tokens(idp):
 
 
 def test_settings_may_name_this_module(idp):
-    """The framework reads these settings while it is imported, and nothing goes round in a circle."""
+    """The framework reads these settings while it is imported, without a circular import."""
     code = """
         from django.conf import settings
         settings.configure(
@@ -254,7 +254,7 @@ def test_settings_may_name_this_module(idp):
 
 
 def test_without_the_framework_the_error_names_the_extra():
-    """An import that fails says what to install."""
+    """A failing import names the extra to install."""
     code = "import sys; sys.modules['rest_framework'] = None; import jwks_client.integrations.drf"
     run = [sys.executable, "-c", code]
     ended = subprocess.run(run, capture_output=True, text=True, check=False)

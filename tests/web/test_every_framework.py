@@ -1,4 +1,4 @@
-"""The one table, in every framework: what an app protected by its integration answers."""
+"""One table of answers, in every framework, for an app protected by its integration."""
 
 from __future__ import annotations
 
@@ -229,8 +229,8 @@ def test_callers_are_kept_apart(table):
         list(pool.map(ask, mixed))
 
 
-def test_nothing_of_a_token_is_logged(table, caplog):
-    """Neither an accepted token nor a refused one appears in any record, at any level."""
+def test_no_token_is_logged(table, caplog):
+    """Neither an accepted nor a refused token appears in any log record, at any level."""
     caplog.set_level(logging.DEBUG)
     with table.during("plain"):
         for token in ("{good}", "{expired}", "{poor}"):

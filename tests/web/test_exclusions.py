@@ -1,4 +1,4 @@
-"""What needs no credentials: which requests a pattern opens, and which it never does."""
+"""Excluded paths: which requests a pattern opens, and which it never opens."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def is_open(path: str, *exclude: str | re.Pattern[str], method: str = "GET") -> 
 @pytest.mark.parametrize(
     "path", ["/health/", "/Health", "/health/x", "/", "", "health", "//health"]
 )
-def test_an_exact_path_opens_itself_alone(path):
-    """No slash more or less, no other case, nothing below."""
+def test_an_exact_path_opens_only_itself(path):
+    """An exact path does not open a path with another slash or case, nor a path below it."""
     assert is_open("/health", "/health")
     assert not is_open(path, "/health")
 
 
-def test_a_prefix_opens_what_is_below_it():
-    """Neither the folder, with or without its slash, nor a neighbour whose name begins alike."""
+def test_a_prefix_opens_everything_below_it():
+    """A prefix opens neither the folder, with or without its slash, nor a neighbour with a similar name."""
     for path in (
         "/docs/a",
         "/docs/a/b",
@@ -56,10 +56,10 @@ AMBIGUOUS = [
 
 
 @pytest.mark.parametrize("path", AMBIGUOUS)
-def test_a_path_that_may_be_read_in_another_way_is_never_opened(path):
-    """An app or proxy that resolves dots or escapes would end up elsewhere: credentials are needed.
+def test_an_ambiguous_path_is_never_opened(path):
+    """A path with dots or escapes needs credentials, because an app or proxy may resolve it to another path.
 
-    Also where the setting spells the path out: an app may resolve it all the same.
+    This is true even where the setting spells the path out.
     """
     assert not is_open(path, "/docs/*")
     assert not is_open(path, "/*")
@@ -67,8 +67,8 @@ def test_a_path_that_may_be_read_in_another_way_is_never_opened(path):
     assert not is_open(path, path)
 
 
-def test_a_method_opens_one_method():
-    """HEAD is another, as is a WebSocket handshake."""
+def test_a_pattern_with_a_method_opens_that_method_only():
+    """A pattern for GET does not open HEAD or a WebSocket handshake."""
     assert is_open("/prices", "GET /prices")
     assert is_open("/prices/1", "GET /prices/*")
     for method in ("HEAD", "POST", "get", "WEBSOCKET", ""):
@@ -78,8 +78,8 @@ def test_a_method_opens_one_method():
     assert is_open("/prices", "/prices", method="POST")
 
 
-def test_a_pattern_opens_what_it_matches_whole():
-    """From the first character to the last, as fullmatch has it."""
+def test_a_compiled_pattern_opens_what_it_matches_whole():
+    """A compiled pattern must match the whole path, as fullmatch does."""
     pattern = re.compile(r"/v\d+/open|/status")
     for path in ("/v1/open", "/v22/open", "/status"):
         assert is_open(path, pattern)
@@ -88,17 +88,17 @@ def test_a_pattern_opens_what_it_matches_whole():
 
 
 ROOT_PATHS = [
-    # Nothing is mounted, or somebody on the way removed the place already.
+    # The app is not mounted, or a server or proxy already removed the mount point.
     ("/docs/a", "", "/docs/a"),
     ("/docs/a", "/api", "/docs/a"),
     ("/docs/a", "/api/v1", "/docs/a"),
-    # The place leads the path as whole segments.
+    # The mount point leads the path as whole segments.
     ("/api/docs/a", "/api", "/docs/a"),
     ("/api/v1/docs/a", "/api/v1", "/docs/a"),
     ("/api/apix", "/api", "/apix"),
     ("/api/docs/api/a", "/api", "/docs/api/a"),
     ("/api/", "/api", "/"),
-    # Anything else.
+    # All other cases.
     ("/api/api/docs/a", "/api", None),
     ("/api/api", "/api", None),
     ("/api", "/api", None),
@@ -112,14 +112,14 @@ ROOT_PATHS = [
 
 
 @pytest.mark.parametrize(("path", "root_path", "routed"), ROOT_PATHS)
-def test_the_place_of_a_mounted_app_is_removed_only_where_that_is_certain(path, root_path, routed):
-    """What frameworks may route in two ways is never excluded, whatever a pattern says."""
+def test_the_mount_point_is_removed_only_where_that_is_certain(path, root_path, routed):
+    """A path that frameworks could route in two ways is never excluded, whatever a pattern says."""
     assert route_path(path, root_path) == routed
     assert not Exclusions([re.compile("(?s).*"), "/*"]).match("GET", None)
 
 
 def test_nothing_is_open_by_default():
-    """Without patterns every path needs credentials, and that is known without a look."""
+    """Without patterns every path needs credentials, and no path is compared."""
     assert not Exclusions().any
     assert not Exclusions().match("GET", "/health")
     assert Exclusions(iter(["/a"])).any
@@ -149,7 +149,7 @@ def test_nothing_is_open_by_default():
         [re.compile(b"/health")],
     ],
 )
-def test_what_is_no_pattern_is_told(exclude):
+def test_a_wrong_pattern_is_refused(exclude):
     """A pattern that would open nothing, or more than it seems to, is a ConfigurationError."""
     with pytest.raises(ConfigurationError) as caught:
         Exclusions(exclude)

@@ -1,4 +1,4 @@
-"""`JWKSAuth`: what FastAPI makes of it, beyond what the table of requests says."""
+"""`JWKSAuth` in FastAPI, beyond the table of requests."""
 
 import json
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ CONNECT = {"type": "websocket.connect"}
 
 
 def subject_of(token: VerifiedToken | None) -> str | None:
-    """What the routes here answer with."""
+    """Answer with the subject."""
     return None if token is None else token.subject
 
 
 def body_of(app: Any, scope: Any) -> Any:
-    """The JSON that an app answers with."""
+    """Return the JSON of an app's answer."""
     answer = call(app, scope, {"type": "http.request"})
     assert answer.status == 200, answer.body
     return json.loads(answer.body)
@@ -37,7 +37,7 @@ def body_of(app: Any, scope: Any) -> Any:
 
 
 def document_of(auth: JWKSAuth) -> dict[str, Any]:
-    """The OpenAPI document of an app whose routes ask for a token in every way there is."""
+    """Return the OpenAPI document of an app whose routes require a token in every possible way."""
     app = FastAPI(dependencies=[Depends(auth)])
     router = APIRouter(dependencies=[Security(auth, scopes=["router"])])
 
@@ -67,14 +67,14 @@ def document_of(auth: JWKSAuth) -> dict[str, Any]:
 
 @dataclass
 class Claims:
-    """Claims of one's own."""
+    """Custom claims."""
 
     sub: str
     org_id: str
 
 
-def test_the_document_names_no_parameter_of_ours(idp):
-    """Connection, scopes, schemes, policies: none is taken for a parameter of the request."""
+def test_the_document_names_none_of_the_library_s_parameters(idp):
+    """Connection, scopes, schemes and policies do not appear as parameters of the request."""
     document = document_of(JWKSAuth(client_of(idp)))
     named = {
         (path, parameter["name"])
@@ -88,8 +88,8 @@ def test_the_document_names_no_parameter_of_ours(idp):
     )
 
 
-def test_the_document_says_where_the_token_goes(idp):
-    """Each place is a scheme, which the page's Authorize button knows; any of them will do."""
+def test_the_document_names_the_locations_of_tokens(idp):
+    """Each location is a scheme that the page's Authorize button knows, and any of them suffices."""
     auth = JWKSAuth(
         client_of(idp),
         locations=[
@@ -117,8 +117,8 @@ def test_the_document_says_where_the_token_goes(idp):
         assert names == set(document["components"]["securitySchemes"]), path
 
 
-def test_several_providers_have_schemes_of_their_own(idp):
-    """scheme_name keeps them apart; without a client the place is told all the same."""
+def test_several_providers_have_their_own_schemes(idp):
+    """scheme_name keeps the schemes apart, and without a client the location is still documented."""
     app = FastAPI()
     for name in ("people", "machines"):
         auth = JWKSAuth(scheme_name=f"{name}-", locations=[Cookie(name)])
@@ -145,16 +145,16 @@ def test_several_providers_have_schemes_of_their_own(idp):
         ("async", {"trusted_origins": ["app.test"]}, "trusted_origins"),
     ],
 )
-def test_a_wrong_setting_is_told_where_it_is_written(idp, client, settings, field):
-    """Nothing waits for the first request: it is a ConfigurationError that names the setting."""
+def test_a_wrong_setting_is_refused_at_once(idp, client, settings, field):
+    """A wrong setting is a ConfigurationError at once, with the setting's name."""
     made = {None: None, "sync": JWKSClient(idp.provider), "async": client_of(idp)}[client]
     with pytest.raises(ConfigurationError) as caught:
         JWKSAuth(made, **settings)
     assert caught.value.field == field
 
 
-def test_a_wrong_requirement_is_told_where_it_is_written(idp):
-    """auth.requires checks what it is given as the decorator does."""
+def test_a_wrong_requirement_is_refused_at_once(idp):
+    """auth.requires checks its arguments as the decorator does."""
     with pytest.raises(ConfigurationError) as caught:
         JWKSAuth().requires("a b")
     assert caught.value.field == "scopes"
@@ -164,7 +164,7 @@ def test_a_wrong_requirement_is_told_where_it_is_written(idp):
 
 
 def test_requirements_are_dependencies(idp):
-    """auth.requires takes scopes, one of several, claims and a provider, as the decorator does."""
+    """auth.requires accepts scopes, one of several, claims and a provider, as the decorator does."""
     auth = JWKSAuth(client_of(idp))
     app = FastAPI()
     admin = auth.requires(any_of=("admin", "owner"), claims={"org_id": "o1"})
@@ -183,15 +183,15 @@ def test_requirements_are_dependencies(idp):
 
 
 class Model(BaseModel):
-    """Claims as FastAPI's users have them."""
+    """A pydantic model of claims."""
 
     sub: str
     org_id: str
 
 
 @pytest.mark.parametrize("kind", [Claims, Model])
-def test_claims_come_as_a_type_of_ones_own(idp, kind):
-    """With scopes too; claims that do not fit the type are a 403 that names none of them."""
+def test_claims_can_be_a_custom_type(idp, kind):
+    """Claims that do not fit the type are a 403 that names none of them; scopes may be required too."""
     auth = JWKSAuth(client_of(idp), optional=True)
     app = FastAPI()
 
@@ -217,7 +217,7 @@ def test_claims_come_as_a_type_of_ones_own(idp, kind):
 
 
 class Counting(StandIn):
-    """A client that notes what it verifies."""
+    """A client that counts its verifications."""
 
     def __init__(self, client: Any) -> None:
         super().__init__()
@@ -230,7 +230,7 @@ class Counting(StandIn):
 
 
 def asking_often(app: FastAPI, auth: JWKSAuth) -> FastAPI:
-    """A route with four dependencies on one token."""
+    """Return a route with four dependencies on one token."""
 
     @app.get("/", dependencies=[Depends(auth), Security(auth, scopes=["a"])])
     def route(
@@ -244,8 +244,8 @@ def asking_often(app: FastAPI, auth: JWKSAuth) -> FastAPI:
     return app
 
 
-def test_a_token_is_verified_once_a_request(idp):
-    """However many dependencies ask for it."""
+def test_a_token_is_verified_once_per_request(idp):
+    """A token is verified once, however many dependencies use it."""
     client = Counting(client_of(idp))
     app = asking_often(FastAPI(), JWKSAuth(client))
     token = idp.issue(sub="u1", scope="a b")
@@ -255,8 +255,8 @@ def test_a_token_is_verified_once_a_request(idp):
     assert len(client.verified) == 2
 
 
-def test_under_the_middleware_nothing_is_verified_again(idp):
-    """JWKSAuth() takes what JWKSMiddleware found, and asks for scopes as always."""
+def test_under_the_middleware_a_token_is_not_verified_again(idp):
+    """JWKSAuth() uses the middleware's token, and checks scopes as always."""
     client = Counting(client_of(idp))
     app = asking_often(FastAPI(), JWKSAuth())
     app.add_middleware(JWKSMiddleware, client=client, warm_up=None)
@@ -266,8 +266,8 @@ def test_under_the_middleware_nothing_is_verified_again(idp):
     assert call(app, http_scope(idp.issue(scope="a"))).code == "insufficient_scope"
 
 
-def test_the_same_client_in_the_middleware_and_in_a_dependency_is_no_harm(idp):
-    """JWKSAuth(client) verifies itself, by the client's memory; a token is let in by both."""
+def test_middleware_and_dependency_may_share_a_client(idp):
+    """JWKSAuth(client) verifies by itself, from the client's memory, and accepts the same token."""
     client = client_of(idp)
     app = asking_often(FastAPI(), JWKSAuth(client))
     app.add_middleware(JWKSMiddleware, client=client, warm_up=None)
@@ -275,16 +275,16 @@ def test_the_same_client_in_the_middleware_and_in_a_dependency_is_no_harm(idp):
     assert call(app, http_scope()).code == "missing_credentials"
 
 
-def test_without_the_middleware_nobody_is_let_in_by_what_it_found(idp):
-    """JWKSAuth() in an app that has no middleware around it: no token, so no entry."""
+def test_without_the_middleware_every_request_is_denied(idp):
+    """JWKSAuth() in an app without a middleware has no token, so it denies every request."""
     app = asking_often(FastAPI(), JWKSAuth())
     with pytest.raises(JWKSError) as caught:
         call(app, http_scope(idp.issue(scope="a b")))
     assert caught.value.code == "missing_credentials"
 
 
-def test_two_providers_on_one_route_are_not_mixed_up(clock):
-    """Each dependency gives the token of its own client and place, or none, asked again or not."""
+def test_two_providers_on_one_route_are_kept_apart(clock):
+    """Each dependency gives the token of its own client and location, or none, however often it is used."""
     people, machines = (
         FakeProvider(issuer=f"https://{name}.test", clock=clock) for name in ("people", "machines")
     )
@@ -314,8 +314,8 @@ def test_two_providers_on_one_route_are_not_mixed_up(clock):
     assert call(app, scope).code == "bad_signature"
 
 
-def test_what_another_middleware_found_stands(clock):
-    """An anonymous caller of one client is no anonymous caller of another; and no other's caller."""
+def test_another_middleware_s_token_stays(clock):
+    """An anonymous request of one client's optional dependency keeps another middleware's token, without using it."""
     people, machines = (
         FakeProvider(issuer=f"https://{name}.test", clock=clock) for name in ("people", "machines")
     )
@@ -338,7 +338,7 @@ def test_what_another_middleware_found_stands(clock):
     assert body_of(app, scope) == ["m1", "u1", "m1", "m1"]
 
 
-def test_a_dependency_is_overridden_as_fastapi_does_it(idp):
+def test_a_dependency_is_overridden_the_fastapi_way(idp):
     """app.dependency_overrides[auth] gives tests a token without a request that has one."""
     auth = JWKSAuth(client_of(idp))
     app = FastAPI()
@@ -360,11 +360,11 @@ def _http(idp: FakeProvider) -> Any:
     return httpx.Client(transport=idp.transport)
 
 
-# Errors, answered where nothing was installed.
+# Errors are answered without any installed handler.
 
 
 def test_errors_in_a_mounted_app_are_answered_there(idp):
-    """A sub-application has handlers of its own, and nothing is to be installed in it."""
+    """A mounted app has its own handlers, and needs nothing installed in it."""
     auth = JWKSAuth(client_of(idp), realm="sub")
     app, sub = FastAPI(), FastAPI()
 
@@ -378,8 +378,8 @@ def test_errors_in_a_mounted_app_are_answered_there(idp):
     assert call(app, http_scope(idp.issue(), "/sub/x")).code == "insufficient_scope"
 
 
-def test_an_apps_own_handler_comes_first(idp):
-    """Who handles JWKSError, or one of its kinds, is asked instead of us."""
+def test_an_app_s_own_handler_comes_first(idp):
+    """An app's handler for JWKSError, or for one of its subclasses, is used first."""
     auth = JWKSAuth(client_of(idp))
     app = FastAPI()
 
@@ -394,8 +394,8 @@ def test_an_apps_own_handler_comes_first(idp):
     assert (refused.status, json.loads(refused.body)) == (401, {"mine": "missing_credentials"})
 
 
-def test_on_error_renders_answers_of_ones_own(idp):
-    """As with the middleware: the body is the app's, the challenge stays."""
+def test_on_error_renders_custom_answers(idp):
+    """As with the middleware, on_error sets the body, and the challenge stays."""
     auth = JWKSAuth(client_of(idp), on_error=lambda refusal: refusal.answer.with_body(b'"go away"'))
     app = FastAPI(dependencies=[Depends(auth)])
     app.get("/")(lambda: None)
@@ -404,8 +404,8 @@ def test_on_error_renders_answers_of_ones_own(idp):
     assert refused.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
 
-def test_what_unprotected_routes_raise_is_never_answered(idp):
-    """Before and after a protected route was asked: an error of ours elsewhere is the app's own."""
+def test_errors_of_unprotected_routes_are_never_answered(idp):
+    """An error of this library from an unprotected route is the app's own, before and after a protected route was used."""
     auth = JWKSAuth(client_of(idp))
     app = FastAPI()
 
@@ -420,8 +420,8 @@ def test_what_unprotected_routes_raise_is_never_answered(idp):
         assert call(app, http_scope()).code == "missing_credentials"
 
 
-def test_an_accepted_websocket_gets_no_second_answer(idp):
-    """A refusal after the accept closes it with 1008."""
+def test_an_accepted_websocket_gets_no_second_response(idp):
+    """A refusal after the accept closes the WebSocket with 1008."""
     auth = JWKSAuth(client_of(idp))
     app = FastAPI()
 
@@ -439,7 +439,7 @@ def test_an_accepted_websocket_gets_no_second_answer(idp):
 
 
 def test_a_framework_that_keeps_its_handlers_elsewhere_still_refuses(idp):
-    """Where the place of the handlers is not known, the error is raised, and nobody let in."""
+    """If the handlers cannot be found, the error is raised and the request still denied."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         from fastapi.security import SecurityScopes
@@ -456,7 +456,7 @@ def test_a_framework_that_keeps_its_handlers_elsewhere_still_refuses(idp):
 
 
 def test_the_decorator_answers_in_a_fastapi_route(idp):
-    """With a client and a request among the parameters; the route's own model stays."""
+    """The decorator works with a client and a request among the parameters, and the route's own model stays."""
     app = FastAPI()
 
     @app.get("/", response_model=Model)
@@ -474,7 +474,7 @@ def test_the_decorator_answers_in_a_fastapi_route(idp):
     assert refused.headers["content-type"] == "application/problem+json"
 
 
-def test_the_decorator_finds_what_the_dependency_found(idp):
+def test_the_decorator_uses_the_dependency_s_token(idp):
     """Under a router's JWKSAuth `requires` needs no client, and its error is answered."""
     app = FastAPI(dependencies=[Depends(JWKSAuth(client_of(idp)))])
 
@@ -487,8 +487,8 @@ def test_the_decorator_finds_what_the_dependency_found(idp):
     assert call(app, http_scope(idp.issue())).code == "insufficient_scope"
 
 
-def test_an_app_serves_one_event_loop_after_another():
-    """As async_to_sync does: one client, a fetch in each of two loops."""
+def test_an_app_serves_event_loops_in_turn():
+    """One client fetches in each of two loops, as async_to_sync makes them."""
     idp = FakeProvider(issuer=None)
     with idp.serve():
         auth = JWKSAuth(AsyncJWKSClient(idp.provider))

@@ -35,8 +35,8 @@ def test_a_decorated_method_is_protected_and_an_unknown_one_is_unimplemented(idp
             assert call(port, kind, "Nothing", rich).code == grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_scopes_of_a_service_hold_for_its_other_methods(idp):
-    """A service's name and /* stand for its methods that are not named themselves."""
+def test_scopes_of_a_service_apply_to_its_other_methods(idp):
+    """The requirement of a service, or of /*, applies to its methods that are not named themselves."""
     scopes = {"/test.unary_unary/*": ["orders:admin"], "/test.unary_unary/Orders": "orders:read"}
     with running_interceptor(AuthInterceptor(idp.client(), scopes=scopes)) as port:
         reader = ("authorization", f"Bearer {idp.issue(scope='orders:read')}")
@@ -46,7 +46,7 @@ def test_scopes_of_a_service_hold_for_its_other_methods(idp):
 
 
 def test_a_token_in_another_header_is_found(idp):
-    """locations names the metadata key; cookies have no place in gRPC."""
+    """locations names the metadata key; gRPC has no cookies."""
     interceptor = AuthInterceptor(idp.client(), locations=[Header("X-Token")])
     with running_interceptor(interceptor) as port:
         answer = call(port, "unary_unary", "Who", ("x-token", idp.issue(sub="u7")))
@@ -78,7 +78,7 @@ def test_wrong_settings_fail_at_the_start(idp, settings, message):
 
 
 def test_the_client_of_the_other_kind_fails_at_the_start(idp):
-    """grpc.aio needs an AsyncJWKSClient, grpc a JWKSClient."""
+    """grpc.aio requires an AsyncJWKSClient, grpc a JWKSClient."""
     with pytest.raises(ConfigurationError, match=r"an AsyncJWKSClient.* JWKSClient"):
         AsyncAuthInterceptor(idp.client())
     with pytest.raises(ConfigurationError, match=r"a JWKSClient.*AsyncJWKSClient"):
@@ -86,7 +86,7 @@ def test_the_client_of_the_other_kind_fails_at_the_start(idp):
 
 
 def test_without_grpc_the_error_names_the_extra():
-    """Importing the integration without grpcio says what to install."""
+    """Importing the integration without grpcio raises an error that names the extra."""
     code = "import sys; sys.modules['grpc'] = None; import jwks_client.integrations.grpc"
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False

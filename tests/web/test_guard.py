@@ -1,4 +1,4 @@
-"""The public parts that an integration is made of."""
+"""The public parts for a custom integration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jwks_client.testing import FakeProvider
 
 
 def test_an_integration_needs_four_names():
-    """Guard, Requirement, UnverifiedRequest and Answer read, verify, check and refuse."""
+    """Guard, Requirement, UnverifiedRequest and Answer suffice to read, verify, check and refuse."""
     idp = FakeProvider()
     guard = Guard(idp.client(), asynchronous=False)
     request = UnverifiedRequest.from_pairs("GET", [("Authorization", f"Bearer {idp.issue()}")])
@@ -44,8 +44,8 @@ def test_claims_that_a_check_refuses_are_a_refused_token():
     assert guard.refuse(caught.value, UnverifiedRequest.from_pairs("GET", []), "/").status == 401
 
 
-def test_an_error_that_is_not_a_refusal_is_raised_not_answered():
-    """A wrong setting never looks like a refused request."""
+def test_an_error_that_is_not_a_refusal_is_raised():
+    """A ConfigurationError never becomes a denied request."""
     guard = Guard(FakeProvider().client(), asynchronous=False)
     wrong = ConfigurationError("audience", "must be a str")
     with pytest.raises(ConfigurationError) as caught:

@@ -18,7 +18,7 @@ from jwks_client.decorators import requires
 
 
 def test_the_innermost_middleware_answers(idp):
-    """Two middlewares around one app: one answer, by the inner one's settings, reported once."""
+    """Two middlewares around one app give one answer, by the inner one's settings, reported once."""
     told: list[Any] = []
 
     async def deep(request: Any) -> Any:
@@ -34,7 +34,7 @@ def test_the_innermost_middleware_answers(idp):
 
 
 def test_a_500_of_the_app_does_not_wait_for_its_background_task(idp):
-    """The response is sent while the task still waits."""
+    """The response is sent while the background task still waits."""
 
     async def story() -> None:
         one, free = Call({"type": "http.request"}), asyncio.Event()
@@ -55,7 +55,7 @@ def test_a_500_of_the_app_does_not_wait_for_its_background_task(idp):
 
 
 def test_answer_for_reports_a_refusal_once(idp):
-    """A framework that asks twice, and raises as well, has one answer and one report."""
+    """A framework that asks twice, and raises as well, gets one answer and one report."""
     told: list[Any] = []
     answers: list[Any] = []
 
@@ -77,8 +77,8 @@ def test_answer_for_reports_a_refusal_once(idp):
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), ConfigurationError("x", "y")])
-def test_answer_for_takes_refusals_alone(idp, error):
-    """Anything else is a bug in the caller."""
+def test_answer_for_accepts_refusals_only(idp, error):
+    """Any other error is a TypeError: a bug in the caller."""
     protected = JWKSMiddleware(Starlette(), client_of(idp))
     with pytest.raises(TypeError, match="error must be a refusal"):
         protected.answer_for(error, http_scope())

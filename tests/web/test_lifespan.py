@@ -1,4 +1,4 @@
-"""Start and end: keys are loaded, the client is closed, whoever takes part in lifespan or does not."""
+"""Start and end: keys are loaded and the client is closed, whether or not the app supports lifespan."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AWAY = KeysUnavailableError("fetch_timeout", "not all key sets came in time for 
 
 
 def living(notes: list[str], *, started: Any = STARTED, ended: Any = ENDED) -> Any:
-    """An app that takes part, and notes what it is told."""
+    """Return an app that supports lifespan, and records its messages."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         notes.append((await receive())["type"])
@@ -37,17 +37,17 @@ def living(notes: list[str], *, started: Any = STARTED, ended: Any = ENDED) -> A
 
 
 async def only_http(scope: Any, receive: Any, send: Any) -> None:
-    """An app that does not know lifespan, and says so as the specification asks."""
+    """Raise for any scope but http, as the specification asks of an app without lifespan."""
     assert scope["type"] == "http"
     await fine(scope, receive, send)
 
 
 async def silent(scope: Any, receive: Any, send: Any) -> None:
-    """An app that does not know it, and returns."""
+    """Return at once for lifespan, as an app that ignores it does."""
 
 
 def live(app: Any, client: Any, **settings: Any) -> list[dict[str, Any]]:
-    """What the server is sent in one life."""
+    """Return the messages that the server gets in one lifespan."""
     one = Call(STARTUP, SHUTDOWN)
     asyncio.run(one.to(JWKSMiddleware(app, client, **settings), dict(SCOPE)))
     return one.sent
@@ -55,8 +55,8 @@ def live(app: Any, client: Any, **settings: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("how", ["background", "required", None])
 @pytest.mark.parametrize("closes", [True, False])
-def test_the_app_lives_as_ever_with_the_clients_part_beside_it(how, closes):
-    """Keys are loaded as asked, the client closed only if asked; the app sees both messages."""
+def test_the_app_s_own_lifespan_still_runs(how, closes):
+    """Keys are loaded as configured, the client is closed only if configured, and the app sees both messages."""
     notes: list[str] = []
     client = StandIn()
     sent = live(living(notes), client, warm_up=how, close_client=closes)
@@ -68,15 +68,15 @@ def test_the_app_lives_as_ever_with_the_clients_part_beside_it(how, closes):
 
 @pytest.mark.parametrize("app", [only_http, silent, fine])
 @pytest.mark.parametrize("how", ["background", "required"])
-def test_an_app_that_takes_no_part_is_answered_for(app, how):
-    """The server hears of a start and an end all the same, and the client has its part of both."""
+def test_an_app_without_lifespan_is_answered_for(app, how):
+    """An app without lifespan still has its keys loaded and its client closed, and the server gets a start and an end."""
     client = StandIn()
     assert live(app, client, warm_up=how, close_client=True) == [STARTED, ENDED]
     assert client.asked == ["warm_up 10", "aclose"]
 
 
-def test_an_app_that_takes_no_part_is_left_alone_where_there_is_nothing_to_do():
-    """Without warm-up and close the server is told by the app itself."""
+def test_an_app_without_lifespan_is_left_alone_where_there_is_nothing_to_do():
+    """Without warm-up and close_client the app's own reaction to lifespan reaches the server."""
     with pytest.raises(AssertionError):
         live(only_http, StandIn(), warm_up=None)
     assert live(silent, StandIn(), warm_up=None) == []
@@ -84,7 +84,7 @@ def test_an_app_that_takes_no_part_is_left_alone_where_there_is_nothing_to_do():
 
 @pytest.mark.parametrize("error", [AWAY, RuntimeError("a stand-in's")])
 def test_a_required_warm_up_that_fails_fails_the_start(error):
-    """The app is not even begun, the server is told why, and the client is closed if it is to be."""
+    """The app is not started, the server gets the reason, and the client is closed if configured."""
     notes: list[str] = []
     client = StandIn(warm_up=error)
     (sent,) = live(living(notes), client, warm_up="required", close_client=True)
@@ -95,8 +95,8 @@ def test_a_required_warm_up_that_fails_fails_the_start(error):
 
 
 @pytest.mark.parametrize("error", [AWAY, RuntimeError("a stand-in's")])
-def test_a_background_warm_up_that_fails_is_logged_and_no_more(error, caplog):
-    """The first request tries again."""
+def test_a_failed_background_warm_up_is_only_logged(error, caplog):
+    """A background warm-up that fails is logged, and the first request tries again."""
     told: list[asyncio.Event] = []
 
     class Told(logging.Handler):
@@ -121,8 +121,8 @@ def test_a_background_warm_up_that_fails_is_logged_and_no_more(error, caplog):
 
 
 @pytest.mark.parametrize("closes", [True, False])
-def test_the_background_warm_up_keeps_nobody_waiting(idp, closes):
-    """The start is complete while the keys are still on their way, and the end does not wait either."""
+def test_the_background_warm_up_delays_neither_start_nor_end(idp, closes):
+    """The start completes while the keys are still being loaded, and the end does not wait either."""
     held_back: list[Any] = []
 
     async def story() -> None:
@@ -131,7 +131,7 @@ def test_the_background_warm_up_keeps_nobody_waiting(idp, closes):
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await receive()
             await send(STARTED)
-            await held.wait_async()  # the fetch is in the air
+            await held.wait_async()  # the fetch is in flight
             held_back.append(client.health()["issuer.test"].state)
             await receive()
             await send(ENDED)
@@ -147,8 +147,8 @@ def test_the_background_warm_up_keeps_nobody_waiting(idp, closes):
     assert held_back == ["cold"]
 
 
-def test_the_required_warm_up_is_done_before_the_app_starts(idp):
-    """The app finds the keys loaded."""
+def test_the_required_warm_up_ends_before_the_app_starts(idp):
+    """With warm_up="required" the app starts with its keys loaded."""
     states: list[str] = []
 
     async def story() -> None:
@@ -166,8 +166,8 @@ def test_the_required_warm_up_is_done_before_the_app_starts(idp):
     assert states == ["fresh"]
 
 
-def test_the_app_may_use_the_client_to_its_last(idp):
-    """The client is closed when the app has ended, before the server is told."""
+def test_the_app_may_use_the_client_until_its_end(idp):
+    """The client is closed after the app has ended, before the server gets the message."""
     client = StandIn()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -182,15 +182,15 @@ def test_the_app_may_use_the_client_to_its_last(idp):
     assert client.asked == ["warm_up 10", "the app's last", "aclose", "told"]
 
 
-def test_a_client_that_cannot_be_closed_does_not_keep_the_server(caplog):
-    """The end is told all the same, and the failure logged."""
+def test_a_client_that_cannot_be_closed_does_not_stop_the_server(caplog):
+    """A failure to close the client is logged, and the server still gets the end."""
     client = StandIn(close=RuntimeError("stuck"))
     assert live(living([]), client, close_client=True) == [STARTED, ENDED]
     assert "could not be closed" in caplog.text
 
 
 def test_an_app_that_fails_its_start_fails_it():
-    """Its message reaches the server, and the client's part ends with it."""
+    """The app's own failure message reaches the server, and the client's part ends with it."""
     failed = {"type": "lifespan.startup.failed", "message": "no database"}
     client = StandIn()
     sent = live(living([], started=failed), client, warm_up="required", close_client=True)
@@ -199,10 +199,10 @@ def test_an_app_that_fails_its_start_fails_it():
 
 
 @pytest.mark.parametrize("how", ["background", "required"])
-def test_an_app_that_raises_over_its_start_fails_it(idp, how):
-    """Its error is the server's, which ends or goes on as without the middleware; nothing is answered.
+def test_an_app_that_raises_at_its_start_fails_the_start(idp, how):
+    """An exception of the app at its start goes on to the server, which ends or goes on as without the middleware.
 
-    A server that goes on does so with an open client, and without a warm-up that nothing would end.
+    A server that goes on has an open client, and no warm-up that nothing would end.
     """
     one, asked = Call(STARTUP, SHUTDOWN), StandIn()
     left: set[str] = set()
@@ -226,7 +226,7 @@ def test_an_app_that_raises_over_its_start_fails_it(idp, how):
 
 
 def test_an_app_that_receives_its_start_and_returns_is_answered_for():
-    """It raised nothing, so nothing failed: the client lives until the server's end."""
+    """An app that receives its start and returns raised nothing, so the client lives until the server's end."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
@@ -255,8 +255,8 @@ def test_a_server_refuses_to_start_an_app_that_fails_its_start(idp, protect):
     assert not server.started
 
 
-def test_an_app_that_raises_in_mid_life_is_heard():
-    """What it raises after its start is the server's, and the client is closed."""
+def test_an_exception_after_the_start_is_raised():
+    """An exception after the start goes on to the server, and the client is closed."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
@@ -270,7 +270,7 @@ def test_an_app_that_raises_in_mid_life_is_heard():
 
 
 def test_a_server_that_is_cancelled_while_it_starts_closes_the_client():
-    """Cancellation in the app's life passes through, and nothing of the client's is left."""
+    """Cancellation during the app's life passes through, and leaves no background work of the client."""
     client = StandIn()
 
     async def story() -> None:
@@ -298,7 +298,7 @@ def test_a_server_that_is_cancelled_while_it_starts_closes_the_client():
 
 
 def ask(port: int, token: str) -> int:
-    """The status of a request."""
+    """Return the status of a request."""
     answer = httpx.get(
         f"http://127.0.0.1:{port}/", headers={"Authorization": f"Bearer {token}"}, trust_env=False
     )
@@ -307,8 +307,8 @@ def ask(port: int, token: str) -> int:
 
 @pytest.mark.parametrize("server", ASGI_SERVERS)
 @pytest.mark.parametrize("app", [only_http, fine, silent])
-def test_servers_run_an_app_that_takes_no_part(idp, server, app, caplog):
-    """The keys are loaded at the start and the client closed at the end, whatever the app knows."""
+def test_servers_run_an_app_without_lifespan(idp, server, app, caplog):
+    """The keys are loaded at the start and the client is closed at the end, whatever the app supports."""
     caplog.set_level(logging.WARNING)
     client = client_of(idp)
     protected = JWKSMiddleware(app, client, warm_up="required", close_client=True)
@@ -325,14 +325,14 @@ def test_servers_run_an_app_that_takes_no_part(idp, server, app, caplog):
 
 
 def test_without_lifespan_the_first_request_loads_the_keys(idp):
-    """A server that calls nothing at its start (uvicorn --lifespan off, many a test client)."""
+    """A server may call nothing at its start (uvicorn --lifespan off, many a test client)."""
     one = Call()
     asyncio.run(one.to(JWKSMiddleware(fine, client_of(idp)), http_scope(idp.issue())))
     assert (one.status, idp.fetches) == (200, 1)
 
 
-def test_a_required_warm_up_within_its_time_limit_only(idp, monkeypatch):
-    """A provider that never answers fails the start when the client's limit is over."""
+def test_a_required_warm_up_is_limited_in_time(idp, monkeypatch):
+    """A provider that never responds fails the start at the end of the client's time limit."""
     client = client_of(idp)
     real = client.warm_up
 
@@ -346,8 +346,8 @@ def test_a_required_warm_up_within_its_time_limit_only(idp, monkeypatch):
     assert "fetch_timeout" in sent["message"]
 
 
-def test_a_server_does_not_start_without_the_keys_it_requires(idp):
-    """uvicorn ends with its start failed, and never listens to a request."""
+def test_a_server_does_not_start_without_required_keys(idp):
+    """uvicorn's start fails, and it never listens."""
     uvicorn = pytest.importorskip("uvicorn")
     idp.fail(503)
     client: AsyncJWKSClient = client_of(idp)
@@ -361,5 +361,5 @@ def test_a_server_does_not_start_without_the_keys_it_requires(idp):
 
 
 def _run(server: Any) -> None:
-    with contextlib.suppress(SystemExit):  # some releases leave by it
+    with contextlib.suppress(SystemExit):  # some releases exit with it
         server.run()

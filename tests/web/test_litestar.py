@@ -44,7 +44,7 @@ def app_of(client: Any, *handlers: Any, **settings: Any) -> Litestar:
 
 
 def test_a_request_has_its_user_and_token(idp):
-    """request.auth is the VerifiedToken, request.user says who that is."""
+    """request.auth is the VerifiedToken, and request.user identifies the caller."""
     with TestClient(app_of(idp.async_client())) as http:
         answer = http.get("/me", headers=bearer(idp.issue(sub="u7", name="Una")))
         assert answer.json() == {"sub": "u7", "name": "Una"}
@@ -52,14 +52,14 @@ def test_a_request_has_its_user_and_token(idp):
 
 
 def test_a_route_with_exclude_from_auth_needs_no_token(idp):
-    """Credentials that it is sent are not looked at."""
+    """Credentials on an open route are not checked."""
     with TestClient(app_of(idp.async_client())) as http:
         assert http.get("/open").json() == {"anonymous": True}
         assert http.get("/open", headers=bearer("junk")).json() == {"anonymous": True}
 
 
 def test_a_guard_covers_a_controller_and_reports_once(idp):
-    """A controller's guard: 403 with the scope and one event; claims without a challenge."""
+    """A controller's guard answers 403 with the scope and one event; missing claims have no challenge."""
     refusals = []
 
     def listen(event: Any) -> None:
@@ -91,7 +91,7 @@ def test_a_guard_covers_a_controller_and_reports_once(idp):
 
 
 def test_a_guard_refuses_anonymous_requests_with_401(idp):
-    """Under optional=True a guard is what requires a token."""
+    """Under optional=True a guard still requires a token."""
 
     @get("/orders", guards=[requires()])
     async def orders() -> str:
@@ -102,7 +102,7 @@ def test_a_guard_refuses_anonymous_requests_with_401(idp):
 
 
 def test_refusals_of_websockets(idp):
-    """A guard denies the handshake; a refusal after the accept closes with 1008."""
+    """A guard denies the handshake, and a refusal after the accept closes with 1008."""
     from litestar.exceptions import WebSocketDisconnect
 
     @websocket("/guarded", guards=[requires("live")])
@@ -123,7 +123,7 @@ def test_refusals_of_websockets(idp):
 
 
 def test_a_stream_is_passed_on(idp):
-    """The handler's chunks arrive as they are."""
+    """The handler's chunks arrive unchanged."""
 
     @get("/stream")
     async def stream() -> Stream:
@@ -138,7 +138,7 @@ def test_a_stream_is_passed_on(idp):
 
 
 def test_the_document_names_the_schemes_and_the_default_config_stays_as_it_was(idp):
-    """Each app has its own document: two plugins, and an app without one, do not mix."""
+    """Each app has its own document: two plugins, and an app without a plugin, do not mix."""
     from litestar.app import DEFAULT_OPENAPI_CONFIG
 
     before = repr(DEFAULT_OPENAPI_CONFIG)
@@ -158,8 +158,8 @@ def test_the_document_names_the_schemes_and_the_default_config_stays_as_it_was(i
     assert "security" not in Litestar([me]).openapi_schema.to_schema()
 
 
-def test_the_apps_own_document_keeps_its_components(idp):
-    """The schemes are added to what the app configures itself."""
+def test_the_app_s_own_document_keeps_its_components(idp):
+    """The schemes are added to the components that the app configures."""
     own = Components(security_schemes={"own": SecurityScheme(type="http", scheme="basic")})
     config = OpenAPIConfig(title="Shop", version="1", components=own, security=[{"own": []}])
     app = app_of(idp.async_client(), openapi_config=config)
@@ -170,7 +170,7 @@ def test_the_apps_own_document_keeps_its_components(idp):
 
 
 def test_required_keys_are_loaded_at_the_start(idp):
-    """warm_up="required": the keys are there before a request, or the app does not start."""
+    """With warm_up="required" the keys are loaded before a request, or the app does not start."""
     with TestClient(app_of(idp.async_client(), warm_up="required", close_client=True)):
         assert idp.fetches == 1
     idp.fail(503)
@@ -181,7 +181,7 @@ def test_required_keys_are_loaded_at_the_start(idp):
 
 
 def test_wrong_settings_fail_at_the_start(idp):
-    """The client of the other kind, and an unknown setting: each error names it."""
+    """A client of the other kind, or an unknown setting, is refused by name."""
     with pytest.raises(ConfigurationError, match="AsyncJWKSClient"):
         JWKSAuth(idp.client())
     with pytest.raises(ConfigurationError, match=r"exclud: is not.*the settings are.*exclude"):
@@ -191,7 +191,7 @@ def test_wrong_settings_fail_at_the_start(idp):
 
 
 def test_without_litestar_the_error_names_the_extra():
-    """Importing the integration without Litestar says what to install."""
+    """Importing the integration without Litestar raises an error that names the extra."""
     code = "import sys; sys.modules['litestar'] = None; import jwks_client.integrations.litestar"
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
@@ -199,8 +199,8 @@ def test_without_litestar_the_error_names_the_extra():
     assert 'pip install "jwks-client-sdk[litestar]"' in ended.stderr
 
 
-def test_preflights_are_answered_by_litestars_own_cors(idp):
-    """cors_config stands outside the plugin: a preflight has its answer, the request needs a token."""
+def test_preflights_are_answered_by_litestar_s_own_cors(idp):
+    """cors_config is outside the plugin: a preflight is answered, and the request needs a token."""
     auth = JWKSAuth(idp.async_client())
     cors = CORSConfig(allow_origins=["https://app.test"])
     app = Litestar([me], plugins=[auth], cors_config=cors, openapi_config=None)
@@ -214,7 +214,7 @@ def test_preflights_are_answered_by_litestars_own_cors(idp):
 
 
 def test_an_open_route_can_be_marked_in_the_document(idp):
-    """security=[{}] on a route takes the place of the document's."""
+    """security=[{}] on a route replaces the document's default."""
 
     @get("/marked", exclude_from_auth=True, security=[{}])
     async def marked() -> None: ...

@@ -32,8 +32,8 @@ def test_a_verifier_alone_refuses_with_401_and_never_in_an_outage(idp):
         assert ask(idp.issue()).status_code == 500
 
 
-def test_what_the_sdk_keeps_of_a_token(idp):
-    """Client, scopes, expiry and the resource; None for a token that is refused."""
+def test_the_attributes_that_the_sdk_keeps_of_a_token(idp):
+    """The SDK keeps client, scopes, expiry and the resource, and None for a refused token."""
     verifier = JWKSTokenVerifier(idp.async_client(), resource=RESOURCE, required_scopes=["a"])
     raw = idp.issue(sub="u7", scope="b a", azp="c1")
     kept = asyncio.run(verifier.verify_token(raw))
@@ -49,7 +49,7 @@ def test_what_the_sdk_keeps_of_a_token(idp):
 
 
 def test_a_client_that_accepts_any_audience_is_refused(idp):
-    """Tokens that were issued for other APIs must not open an MCP server."""
+    """A client with an unchecked audience is refused, because tokens for other APIs must not open an MCP server."""
     provider = replace(idp.provider, audience=UNCHECKED)
     with pytest.raises(ConfigurationError) as caught:
         JWKSTokenVerifier(AsyncJWKSClient(provider), resource=RESOURCE)
@@ -57,7 +57,7 @@ def test_a_client_that_accepts_any_audience_is_refused(idp):
 
 
 def test_wrong_settings_are_refused_with_the_fix(idp):
-    """A sync client, a class, a resource that is not a URL."""
+    """A sync client, a class, and a resource that is not a URL are refused with the fix."""
     for client in (idp.client(), JWKSTokenVerifier, object()):
         with pytest.raises(ConfigurationError, match="AsyncJWKSClient") as caught:
             JWKSTokenVerifier(client, resource=RESOURCE)
@@ -69,7 +69,7 @@ def test_wrong_settings_are_refused_with_the_fix(idp):
 
 
 def test_without_the_sdk_the_error_names_the_extra():
-    """An import that fails says what to install."""
+    """A failing import names the extra to install."""
     code = "import sys; sys.modules['mcp'] = None; import jwks_client.integrations.mcp"
     run = [sys.executable, "-c", code]
     ended = subprocess.run(run, capture_output=True, text=True, check=False)

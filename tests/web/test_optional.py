@@ -21,8 +21,8 @@ PATHS = ["/", "/articles/*", "GET /prices", re.compile(r"/v\d+/open")]
 
 
 @pytest.mark.parametrize("path", ["/", "/articles/7", "/prices", "/v1/open"])
-def test_paths_may_be_anonymous_by_themselves(idp, path):
-    """Without credentials nobody, with a token its user, with a bad one a refusal that says why."""
+def test_single_paths_may_be_optional(idp, path):
+    """On an optional path a request without credentials is anonymous, and a bad token is refused with its reason."""
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -52,7 +52,7 @@ def test_paths_may_be_anonymous_by_themselves(idp, path):
     ],
 )
 def test_every_other_request_needs_credentials(idp, scope):
-    """Paths are compared as those of ``exclude`` are: in one reading, or not at all."""
+    """Optional paths are compared as those of ``exclude`` are: a path with two readings does not match."""
     assert call(JWKSMiddleware(fine, client_of(idp), optional=PATHS), scope).status == 401
     if scope["type"] == "http" and not scope["root_path"]:
         wsgi = WSGIMiddleware(wsgi_fine, sync_client_of(idp), optional=PATHS, warm_up=None)
@@ -60,8 +60,8 @@ def test_every_other_request_needs_credentials(idp, scope):
         assert Called(wsgi, asked).code == "missing_credentials"
 
 
-def test_a_handler_that_requires_a_token_has_one_there_too(idp):
-    """An anonymous request to it is 401, whatever made it optional."""
+def test_a_handler_that_requires_a_token_has_one_on_an_optional_path(idp):
+    """An anonymous request to a handler with @requires is 401, whatever made it optional."""
     for optional in (True, ["/"]):
         app = JWKSMiddleware(requires()(fine), client_of(idp), optional=optional)
         assert call(app, http_scope()).code == "missing_credentials"
@@ -70,7 +70,7 @@ def test_a_handler_that_requires_a_token_has_one_there_too(idp):
 
 @pytest.mark.parametrize("optional", ["/", None, 1, "yes", ["docs"], [None], ["/a/*/b"]])
 def test_the_setting_is_checked(idp, optional):
-    """A text that is not False must not count as True."""
+    """A text in place of False is refused, so it never counts as True."""
     for make in (
         lambda: JWKSMiddleware(fine, client_of(idp), optional=optional),
         lambda: WSGIMiddleware(wsgi_fine, sync_client_of(idp), optional=optional, warm_up=None),
@@ -80,8 +80,8 @@ def test_the_setting_is_checked(idp, optional):
         assert caught.value.field == "optional"
 
 
-def test_a_requirement_of_nothing_lets_an_anonymous_request_be_one():
-    """`Guard.read` has decided that; any other requirement, and `enforce`, asks for a token."""
+def test_an_empty_requirement_admits_an_anonymous_request():
+    """An empty requirement admits an anonymous request that `Guard.read` admitted; any other, and `enforce`, require a token."""
     assert Requirement().check(None) is None
     for requirement in (
         Requirement(["a"]),

@@ -1,4 +1,4 @@
-"""One reading of a path: what ``exclude`` opens is what the framework routes there, and nothing else.
+"""One reading of a path: ``exclude`` opens exactly the paths that the framework routes there.
 
 Many spellings of paths go over real sockets to real servers, and on to the routers of frameworks.
 """
@@ -25,7 +25,7 @@ from jwks_client.testing import FakeProvider
 EXCLUDED = ["/health", "/public/*", "GET /prices", "/.well-known/x"]
 RESOURCE = ProtectedResource(resource="https://host.test/api/mcp")
 SECRET, OPEN = "the salaries", "for everyone"
-#: Where each router answers with the secret; all other routes are for everyone.
+#: The routes that answer with the secret; all other routes are public.
 SECRETS = ("/secret", "/api/secret", "/apisecret", "/secret/api", "/", "/public", "/api")
 OPENED = ("/health", "/public/{rest:path}", "/prices", "/api/public/{rest:path}")
 
@@ -76,7 +76,7 @@ SPELLINGS = [
     "/secret/api/public/x",
     "/%61pi/secret",
 ]
-#: What stays open: by root_path, the targets that reach a route for everyone.
+#: The open targets: by root_path, those that reach a public route.
 OPEN_TARGETS = ["/health", "/public/x", "/public/a/b", "/prices", "/p%75blic/x"]
 
 
@@ -126,19 +126,19 @@ ROUTERS = {
 
 @pytest.fixture(scope="module", params=ASGI_SERVERS)
 def server(request: pytest.FixtureRequest) -> str:
-    """The name of a server."""
+    """Return the name of a server."""
     return request.param
 
 
 @pytest.fixture(scope="module", params=["", "/api"])
 def root_path(request: pytest.FixtureRequest) -> str:
-    """Where the server says that the app is mounted."""
+    """Return the mount point that the server names."""
     return request.param
 
 
 @pytest.fixture(scope="module")
 def port(server: str, root_path: str) -> Iterator[int]:
-    """A server in front of every router; the header X-Router names the one to ask."""
+    """Serve every router; the header X-Router names one of them."""
     idp = FakeProvider()
     apps = {
         name: JWKSMiddleware(
@@ -157,7 +157,7 @@ def port(server: str, root_path: str) -> Iterator[int]:
 
 
 def ask(port: int, router: str, target: str) -> tuple[int, str]:
-    """The status and body of a GET of exactly this target."""
+    """Return the status and body of a GET of exactly this target."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.putrequest("GET", target, skip_accept_encoding=True)
@@ -172,24 +172,24 @@ def ask(port: int, router: str, target: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("router", ROUTERS)
 def test_no_spelling_of_a_path_reaches_a_protected_route(port, router):
-    """Whatever a router makes of a target, without a token it never gives what is protected."""
+    """However a router reads a target, a request without a token never gets protected content."""
     assert len(SPELLINGS) == len(set(SPELLINGS)) == 45
     reached = {}
     for target in SPELLINGS:
         status, body = ask(port, router, target)
         if SECRET in body or status not in (400, 401, 404):
             reached[target] = status, body[:40]
-    # These reach a route for everyone, whichever way they are read.
+    # These reach a public route under either reading.
     assert {body for _, body in reached.values()} <= {OPEN}
 
 
 @pytest.mark.parametrize("router", ROUTERS)
 def test_an_excluded_path_is_open_in_every_router(port, server, root_path, router):
-    """Behind a server that puts root_path in front of the path, and without any."""
+    """An excluded path is open behind a server that puts root_path before the path, and without root_path."""
     for target in OPEN_TARGETS:
         status, body = ask(port, router, target)
         if server == "hypercorn" and root_path and router == "quart":
-            assert status in (200, 404)  # Quart routes nothing that root_path does not lead
+            assert status in (200, 404)  # Quart routes no path that root_path does not lead
         else:
             assert (status, body) == (200, OPEN), target
 
@@ -197,7 +197,7 @@ def test_an_excluded_path_is_open_in_every_router(port, server, root_path, route
 def test_the_document_that_challenges_name_is_served(port, server, root_path):
     """The middleware serves its own document by the same reading of the path as ``exclude``.
 
-    hypercorn does not put root_path in front, so this path, which contains it, is ambiguous there.
+    hypercorn does not put root_path before the path, so this path, which contains it, is ambiguous there.
     """
     expected = 401 if (server, root_path) == ("hypercorn", "/api") else 200
     assert ask(port, "starlette", RESOURCE.path)[0] == expected
@@ -209,7 +209,7 @@ def test_the_document_that_challenges_name_is_served(port, server, root_path):
 def test_the_document_is_served_where_excluding_its_path_would_open_it(
     idp, root_path, path, prefixed
 ):
-    """There is one notion of path."""
+    """``exclude`` and the document share one notion of path."""
     resource = ProtectedResource(resource=f"https://host.test{path}")
     serves = JWKSMiddleware(PlainTextResponse(OPEN), client_of(idp), resource_metadata=resource)
     opens = JWKSMiddleware(PlainTextResponse(OPEN), client_of(idp), exclude=[resource.path])

@@ -36,12 +36,12 @@ BROWSER = {"HTTP_ORIGIN": "https://app.test", "HTTP_ACCESS_CONTROL_REQUEST_METHO
 
 
 def preflight(*more: tuple[bytes, bytes], path: str = "/reset", **members: Any) -> dict[str, Any]:
-    """The scope of a preflight with more headers."""
+    """Return the scope of a preflight with extra headers."""
     headers = [(b"host", b"api.test"), ORIGIN, ASKED, *more]
     return http_scope(None, path, method="OPTIONS", headers=headers, **members)
 
 
-# Refused by default.
+# Denied by default.
 
 
 def starlette_app(ran: list[str]) -> Any:
@@ -96,16 +96,16 @@ def flask_app(ran: list[str]) -> Any:
 
 @pytest.mark.parametrize("path", ["/reset", "/mounted/x"])
 @pytest.mark.parametrize("make", [starlette_app, fastapi_app, litestar_app, quart_app])
-def test_no_handler_of_an_asgi_framework_runs_for_a_stranger(idp, make, path):
-    """Not a preflight in form either: anyone can write one, and handlers have effects."""
+def test_no_handler_of_an_asgi_framework_runs_without_a_token(idp, make, path):
+    """An OPTIONS request without credentials reaches no handler: anyone can send one, and handlers have effects."""
     ran: list[str] = []
     app = JWKSMiddleware(make(ran), client_of(idp))
     assert call(app, preflight(path=path)).code == "missing_credentials"
     assert ran == []
 
 
-def test_no_handler_of_a_wsgi_framework_runs_for_a_stranger(idp):
-    """Flask routes that list OPTIONS, and Django's function views, which serve every method."""
+def test_no_handler_of_a_wsgi_framework_runs_without_a_token(idp):
+    """Flask routes that list OPTIONS, and Django's function views for every method, do not run without a token."""
     ran: list[str] = []
     for app in (flask_app(ran), wsgi_app()):
         protected = WSGIMiddleware(app, sync_client_of(idp), warm_up=None)
@@ -116,8 +116,8 @@ def test_no_handler_of_a_wsgi_framework_runs_for_a_stranger(idp):
     assert ran == ran_in_django == []
 
 
-def test_a_preflight_with_a_token_is_a_request_like_any_other(idp):
-    """Clients that are not browsers may send one: its token is verified, and counts."""
+def test_a_preflight_with_a_token_is_verified_like_any_request(idp):
+    """A client that is not a browser may send a token with a preflight, and the token is verified."""
     token = (b"authorization", f"Bearer {idp.issue()}".encode())
     app = JWKSMiddleware(fine, client_of(idp))
     assert call(app, preflight(token)).status == 200
@@ -126,7 +126,7 @@ def test_a_preflight_with_a_token_is_a_request_like_any_other(idp):
 
 
 def test_cors_middleware_outside_answers_preflights(idp):
-    """As every page about a framework shows it: the browser has its answer, credentials allowed."""
+    """With CORS middleware outside, as every framework page shows it, a browser's preflight is answered."""
     protected = JWKSMiddleware(fine, client_of(idp))
     app = CORSMiddleware(
         protected,
@@ -145,7 +145,7 @@ def test_cors_middleware_outside_answers_preflights(idp):
 
 
 def test_the_first_refused_preflight_is_logged_with_the_fix(idp, monkeypatch, caplog):
-    """Once in a process at WARNING, which every deployment shows; it is the refusal's one record."""
+    """The record is at WARNING, once per process, and is the refusal's only record."""
     monkeypatch.setattr(refusal_log, "_preflights", itertools.count())
     caplog.set_level(logging.INFO, logger="jwks_client.requests")
     app = JWKSMiddleware(fine, client_of(idp))
@@ -160,7 +160,7 @@ def test_the_first_refused_preflight_is_logged_with_the_fix(idp, monkeypatch, ca
 
 
 def test_the_first_refused_preflight_is_logged_over_wsgi_too(idp, monkeypatch, caplog):
-    """Without any configuration of logging."""
+    """The record needs no logging configuration."""
     monkeypatch.setattr(refusal_log, "_preflights", itertools.count())
     app = WSGIMiddleware(lambda environ, start: [], sync_client_of(idp), warm_up=None)
     Called(app, environ_of(REQUEST_METHOD="OPTIONS", **BROWSER))
@@ -174,7 +174,7 @@ LOCATIONS = (Header("X-Token"), Cookie("session"), Query("access_token"))
 
 
 def test_a_preflight_that_passes_shows_the_app_no_credentials(idp):
-    """Cookie, Authorization, and each place where a token may be, however good the token is."""
+    """The app sees neither Cookie, nor Authorization, nor any configured location, however good the token is."""
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -202,7 +202,7 @@ def test_a_preflight_that_passes_shows_the_app_no_credentials(idp):
 
 
 def test_a_preflight_that_passes_has_no_body(idp):
-    """The app reads an empty body; its next ``receive`` waits for the server's own disconnect."""
+    """The app reads an empty body, and its next ``receive`` waits for the server's own disconnect."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         told = [await receive(), await receive()]
@@ -222,8 +222,8 @@ def test_a_preflight_that_passes_has_no_body(idp):
     ]
 
 
-def test_a_preflight_that_passes_is_bare_over_wsgi_too(idp):
-    """No credentials, no length, no body, no token; what the server gave stays as it was."""
+def test_a_preflight_that_passes_has_no_credentials_over_wsgi_too(idp):
+    """A WSGI app sees no credentials, length, body or token, and the server's own environ is unchanged."""
     seen: list[Any] = []
 
     def app(environ: Any, start_response: Any) -> Any:
@@ -271,8 +271,8 @@ NOT_PREFLIGHTS = {
 
 
 @pytest.mark.parametrize("kind", NOT_PREFLIGHTS)
-def test_nothing_else_passes(idp, kind):
-    """OPTIONS with exactly one Origin and one Access-Control-Request-Method, as browsers send it."""
+def test_no_other_request_passes(idp, kind):
+    """Only OPTIONS with exactly one Origin and one Access-Control-Request-Method passes, as browsers send it."""
     method, headers = NOT_PREFLIGHTS[kind]
     app = JWKSMiddleware(fine, client_of(idp), preflight="pass")
     assert call(app, http_scope(method=method, headers=headers)).code == "missing_credentials"
@@ -286,13 +286,13 @@ def test_nothing_else_passes(idp, kind):
 
 
 def test_a_handler_that_requires_a_token_refuses_a_preflight_that_passes(idp):
-    """The hole reaches what asks for nothing, and nothing more."""
+    """A preflight that passes reaches only handlers that require nothing."""
     app = JWKSMiddleware(requires()(fine), client_of(idp), preflight="pass")
     assert call(app, preflight()).code == "missing_credentials"
 
 
 def test_nested_middlewares_each_judge_a_preflight(idp):
-    """What the outer one lets pass the inner one refuses; what an outer one found out is dropped."""
+    """A preflight that the outer middleware passes is denied by the inner one, and an outer token is dropped."""
     inner = JWKSMiddleware(fine, client_of(idp))
     outer = JWKSMiddleware(inner, client_of(idp), preflight="pass")
     assert call(outer, preflight()).code == "missing_credentials"
@@ -312,7 +312,7 @@ def test_nested_middlewares_each_judge_a_preflight(idp):
 
 @pytest.mark.parametrize("value", [True, None, "allow", "PASS", ["pass"]])
 def test_the_setting_is_checked(idp, value):
-    """Anything but the two words is a ConfigurationError, so that no hole opens by accident."""
+    """Any value but the two words is a ConfigurationError, so the exception cannot open by accident."""
     for make in (
         lambda: JWKSMiddleware(fine, client_of(idp), preflight=value),
         lambda: WSGIMiddleware(lambda *_: [], sync_client_of(idp), preflight=value),
@@ -323,7 +323,7 @@ def test_the_setting_is_checked(idp, value):
 
 
 def test_a_disconnect_reaches_an_app_that_waits_for_it(idp):
-    """A preflight whose client went away ends, however much of a body came before."""
+    """A preflight whose client disconnects ends, whatever part of a body came before."""
     left: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -1,4 +1,4 @@
-"""RFC 9728: what a protected resource says of itself, and where."""
+"""RFC 9728: the metadata of a protected resource, and its URL."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ DOCUMENT = {
     ],
 )
 def test_the_well_known_name_stands_between_host_and_path(resource, url):
-    """Section 3.1, with the slash after a lone host left out."""
+    """The well-known part is between host and path, without the slash of a host alone (section 3.1)."""
     assert ProtectedResource(resource=resource).url == url
     assert ProtectedResource(resource=resource).path == urlsplit(url).path
 
 
-def test_the_document_is_served_to_everybody():
-    """As an app of its own: JSON that may be cached, and read by scripts of any site."""
+def test_the_document_needs_no_token():
+    """The metadata is an app that needs no token: JSON that may be cached, and read by scripts of any site."""
     answered = call(RESOURCE, http_scope(None, "/anything"))
     assert (answered.status, json.loads(answered.body)) == (200, DOCUMENT)
     assert answered.headers["content-type"] == "application/json"
@@ -66,7 +66,7 @@ def test_the_document_is_served_to_everybody():
 
 
 def test_empty_members_are_left_out():
-    """Section 2: what has no value is not there."""
+    """A member without a value is left out (section 2)."""
     answered = call(ProtectedResource(resource="https://a.test"), http_scope())
     assert json.loads(answered.body) == {
         "resource": "https://a.test",
@@ -88,8 +88,8 @@ def test_the_middleware_names_it_in_challenges_and_serves_it(idp):
     assert call(app, ws_scope(None, RESOURCE.path)).status == 401
 
 
-def test_a_url_alone_is_named_and_not_served(idp):
-    """Where something else serves the document, the challenge names it all the same."""
+def test_a_plain_url_is_named_and_not_served(idp):
+    """If another server has the document, the challenge still names its URL."""
     app = JWKSMiddleware(fine, client_of(idp), resource_metadata=RESOURCE.url)
     refused = call(app, http_scope(None, RESOURCE.path))
     assert refused.status == 401
@@ -97,7 +97,7 @@ def test_a_url_alone_is_named_and_not_served(idp):
 
 
 def test_it_may_be_mounted_by_itself():
-    """Starlette's Route takes it as an endpoint."""
+    """Starlette's Route accepts the metadata as an endpoint."""
     applications = pytest.importorskip("starlette.applications")
     from starlette.routing import Route
 

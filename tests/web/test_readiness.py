@@ -1,4 +1,4 @@
-"""Readiness: keys are loaded and kept fresh in the background, whatever requests come or do not."""
+"""Readiness: keys are loaded and kept fresh in the background, with or without requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jwks_client.asgi import JWKSMiddleware
 from jwks_client.errors import KeysUnavailableError
 from jwks_client.testing import FakeClock, FakeProvider
 
-PATIENCE = 20.0  # real seconds after which what works is long done
+PATIENCE = 20.0  # real seconds after which a working operation is long done
 SCOPE = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
 FETCHED = (events.KeysFetched, events.KeysUnchanged, events.KeysRotated)
 
@@ -35,7 +35,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Told:
-    """A listener, and gates for what it was told."""
+    """A listener with gates for the events it gets."""
 
     def __init__(self) -> None:
         self.events: list[events.Event] = []
@@ -123,7 +123,7 @@ def told() -> Told:
 
 
 def test_ready_is_true_once_the_keys_are_loaded_and_from_then_on(drive, idp, clock):
-    """Also when they expire and the provider is away: readiness is not health."""
+    """`ready` stays true when the keys expire during an outage: readiness is not health."""
     client = drive.client(idp)
     assert client.ready is False
     drive.warm_up()
@@ -137,14 +137,14 @@ def test_ready_is_true_once_the_keys_are_loaded_and_from_then_on(drive, idp, clo
 
 
 def test_ready_does_no_io_and_needs_no_loop(idp):
-    """It is a property on both clients."""
+    """`ready` is a property on both clients and needs no event loop."""
     for client in (AsyncJWKSClient(idp.provider), JWKSClient(idp.provider)):
         assert client.ready is False
     assert idp.fetches == 0
 
 
 def test_ready_waits_for_every_required_provider(drive, clock):
-    """Providers with required_at_start=False do not count; where none is configured it is true."""
+    """Providers with required_at_start=False do not count; without providers `ready` is true."""
     from dataclasses import replace
 
     first = FakeProvider(issuer="https://first.test", clock=clock)
@@ -163,11 +163,13 @@ def test_ready_waits_for_every_required_provider(drive, clock):
     assert drive.client(resolve=lambda _: None, clock=clock).ready is True
 
 
-# under ASGI, with a lifespan
+# Under ASGI, with a lifespan.
 
 
-def test_an_app_that_starts_in_an_outage_recovers_without_a_request(asynchronous, idp, clock, told):
-    """Backoff and Retry-After are obeyed, and the keys are loaded as soon as the provider answers."""
+def test_an_app_that_starts_during_an_outage_recovers_without_a_request(
+    asynchronous, idp, clock, told
+):
+    """Backoff and Retry-After are obeyed, and the keys are loaded as soon as the provider responds."""
     idp.fail(503)
     client = asynchronous(listeners=[told], cache=CachePolicy(failure_backoff=(8, 8)))
     with Server(JWKSMiddleware(fine, client)):
@@ -185,7 +187,7 @@ def test_an_app_that_starts_in_an_outage_recovers_without_a_request(asynchronous
 
 
 def test_the_background_obeys_retry_after(asynchronous, idp, clock, told):
-    """A provider that asks for four minutes is given four minutes."""
+    """A provider that asks for four minutes gets no request for four minutes."""
     idp.fail(503, headers={"Retry-After": "240"})
     client = asynchronous(listeners=[told])
     with Server(JWKSMiddleware(fine, client)):
@@ -199,7 +201,7 @@ def test_the_background_obeys_retry_after(asynchronous, idp, clock, told):
 
 
 def test_keys_are_kept_fresh_without_requests(asynchronous, idp, clock, told):
-    """An idle replica stays fresh for hours."""
+    """An idle replica's keys stay fresh for hours."""
     client = asynchronous(listeners=[told])
     with Server(JWKSMiddleware(fine, client)):
         told.until(1, *FETCHED)
@@ -212,7 +214,7 @@ def test_keys_are_kept_fresh_without_requests(asynchronous, idp, clock, told):
 
 @pytest.mark.parametrize("how", ["keep_fresh", "refresh_ahead"])
 def test_keeping_fresh_can_be_turned_off(asynchronous, idp, clock, told, how):
-    """Then the keys are loaded at the start, and the background work has ended."""
+    """With keep_fresh=False the keys are loaded at the start, and then the background work ends."""
     cache = CachePolicy(refresh_ahead=None if how == "refresh_ahead" else 0.8)
     client = asynchronous(listeners=[told], cache=cache)
     others = set(threading.enumerate())  # of other tests' clients
@@ -228,7 +230,7 @@ def test_keeping_fresh_can_be_turned_off(asynchronous, idp, clock, told, how):
 
 
 def test_two_middlewares_of_a_client_have_one_keeper(asynchronous, idp, clock, told):
-    """Each start of theirs is the same start, in a nested app too."""
+    """Two middlewares of a client, nested or not, share one keeper."""
     client = asynchronous(listeners=[told])
     others = set(threading.enumerate())
     with Server(JWKSMiddleware(JWKSMiddleware(fine, client), client)):
@@ -240,7 +242,7 @@ def test_two_middlewares_of_a_client_have_one_keeper(asynchronous, idp, clock, t
     assert idp.fetches == 2
 
 
-def test_providers_are_renewed_one_at_a_time_and_apart(idp, clock):
+def test_providers_are_renewed_one_at_a_time_and_spread_out(idp, clock):
     """Key sets that were loaded together are not all renewed together."""
     from dataclasses import replace
 
@@ -269,11 +271,13 @@ def test_providers_are_renewed_one_at_a_time_and_apart(idp, clock):
         assert client._keeper.step() is None
 
 
-# without a lifespan, and under WSGI
+# Without a lifespan, and under WSGI.
 
 
-def test_without_lifespan_the_first_request_begins_even_an_excluded_one(asynchronous, idp, told):
-    """Nothing is fetched before; a health check is enough to load the keys."""
+def test_without_lifespan_the_first_request_begins_the_warm_up_even_if_excluded(
+    asynchronous, idp, told
+):
+    """Without lifespan nothing is fetched before the first request, and a health check is enough to load the keys."""
     client = asynchronous(listeners=[told])
     app = JWKSMiddleware(fine, client, exclude=["/health"])
 
@@ -287,8 +291,8 @@ def test_without_lifespan_the_first_request_begins_even_an_excluded_one(asynchro
     assert idp.fetches == 1
 
 
-def test_a_loop_that_ended_takes_no_later_one_with_it(idp, clock, told):
-    """With a caller-supplied client the next event loop begins what the last one left undone."""
+def test_a_loop_that_ended_does_not_stop_the_warm_up(idp, clock, told):
+    """With a caller-supplied client the next event loop continues the warm-up that the last one left."""
     idp.fail(503)
     client = client_of(idp, listeners=[told], cache=CachePolicy(failure_backoff=(1, 1)))
     app = JWKSMiddleware(fine, client, exclude=["/health"])
@@ -317,8 +321,8 @@ def sync_client(idp: FakeProvider, told: Told) -> Iterator[JWKSClient]:
     client.close()
 
 
-def test_under_wsgi_the_first_request_begins(idp, clock, told, sync_client):
-    """Nothing is started when the middleware is made, so that a server may fork after that."""
+def test_under_wsgi_the_first_request_begins_the_warm_up(idp, clock, told, sync_client):
+    """Making the middleware starts nothing, so a server may fork afterwards."""
     before = threading.active_count()
     app = for_wsgi.JWKSMiddleware(fine_wsgi, sync_client, exclude=["/health"])
     assert (idp.fetches, threading.active_count()) == (0, before)
@@ -333,7 +337,7 @@ def test_under_wsgi_the_first_request_begins(idp, clock, told, sync_client):
 
 
 def test_a_failure_to_load_is_logged_once(idp, clock, told, sync_client, caplog):
-    """At WARNING with what is wrong; the outage is not told again with each attempt."""
+    """A failed warm-up is logged once at WARNING with its reason, and not again with each attempt."""
     idp.fail(503)
     app = for_wsgi.JWKSMiddleware(fine_wsgi, sync_client, exclude=["/health"])
     Called(app, environ_of(None, "/health"))
@@ -347,13 +351,13 @@ def test_a_failure_to_load_is_logged_once(idp, clock, told, sync_client, caplog)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_child_begins_its_own(idp, clock, told, sync_client):
-    """A worker of a server that preloads the app recovers as any other, by its first request."""
+def test_a_forked_child_begins_its_own_warm_up(idp, clock, told, sync_client):
+    """A worker of a server that preloads the app begins its own warm-up with its first request."""
     app = for_wsgi.JWKSMiddleware(fine_wsgi, sync_client, exclude=["/health"])
     idp.fail(503)
     Called(app, environ_of(None, "/health"))
     told.until(1, events.FetchFailed)
-    sync_client._after_fork()  # what the child of a fork does
+    sync_client._after_fork()  # the child's side of a fork
     assert [sync_client._keeper._claim.acquire(blocking=False)] == [True]
     sync_client._keeper._claim.release()
     idp.recover()
@@ -362,7 +366,7 @@ def test_a_forked_child_begins_its_own(idp, clock, told, sync_client):
     told.until(1, events.KeysFetched)
 
 
-def test_a_client_that_is_dropped_takes_its_keeper_along(idp, clock):
+def test_a_dropped_client_ends_its_keeper(idp, clock):
     """A test suite that makes an app for each test leaves no threads behind."""
     with idp.serve():
         told = Told()
@@ -385,7 +389,7 @@ def test_a_client_that_is_dropped_takes_its_keeper_along(idp, clock):
 
 
 def test_a_required_start_waits_for_the_required_providers_only(clock, told):
-    """One that may be away at the start is loaded in the background when it is there."""
+    """A provider that is not required at start is loaded in the background once it responds."""
     from dataclasses import replace
 
     first = FakeProvider(issuer="https://first.test", clock=clock)
@@ -407,8 +411,8 @@ def test_a_required_start_waits_for_the_required_providers_only(clock, told):
         asyncio.run(client.aclose())
 
 
-def test_the_clock_may_be_any(idp):
-    """A clock that raises ends the background work, and no request."""
+def test_a_clock_that_raises_ends_only_the_background_work(idp):
+    """A clock that raises ends the background work and fails no request."""
 
     class Broken(FakeClock):
         broken = False

@@ -1,4 +1,4 @@
-"""What becomes of a refused request: the application's own answers, the event and the log record."""
+"""The outcome of a denied request: custom answers, the event and the log record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jwks_client.wsgi import JWKSMiddleware as WSGIMiddleware
 
 
 def told_of(idp: FakeProvider, scope: dict[str, Any], **settings: Any) -> events.RequestRefused:
-    """The one event of a refused request."""
+    """Return the one event of a denied request."""
     told: list[events.RequestRefused] = []
 
     def listen(event: events.Event) -> None:
@@ -35,8 +35,8 @@ def told_of(idp: FakeProvider, scope: dict[str, Any], **settings: Any) -> events
 # on_error
 
 
-def test_on_error_renders_answers_of_ones_own(idp):
-    """It is given the error and the default answer, whose status and challenge it may keep."""
+def test_on_error_renders_custom_answers(idp):
+    """on_error gets the error and the default answer, whose status and challenge it may keep."""
     given: list[Refusal] = []
 
     def render(refusal: Refusal) -> Answer:
@@ -51,8 +51,8 @@ def test_on_error_renders_answers_of_ones_own(idp):
     assert (given[0].path, given[0].request.method) == ("/a", "GET")
 
 
-def test_on_error_may_send_a_browser_elsewhere_and_is_asked_for_handshakes_too(idp):
-    """Another status and other headers are fine; the event says what was answered."""
+def test_on_error_may_redirect_a_browser_and_is_called_for_handshakes_too(idp):
+    """on_error may change status and headers, for handshakes too, and the event has the answered status."""
 
     def render(refusal: Refusal) -> Answer:
         return Answer(status=303, headers=((b"location", b"/login"),), body=b"")
@@ -89,8 +89,8 @@ DEFAULT = Answer(status=401, headers=(), body=b"")
         lambda refusal: dataclasses.replace(DEFAULT, headers=None),
     ],
 )
-def test_an_on_error_that_fails_never_opens_the_door(idp, render, caplog):
-    """Whatever it raises or gives, the request is refused with the default answer."""
+def test_a_failing_on_error_never_admits_a_request(idp, render, caplog):
+    """If on_error raises or returns a wrong value, the request is denied with the default answer."""
     reached: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -104,8 +104,8 @@ def test_an_on_error_that_fails_never_opens_the_door(idp, render, caplog):
     assert reached == []
 
 
-def test_an_on_error_that_fails_is_logged(idp, caplog):
-    """Its traceback is for whoever wrote it."""
+def test_a_failing_on_error_is_logged(idp, caplog):
+    """The traceback of on_error's exception is logged for its author."""
     call(JWKSMiddleware(fine, client_of(idp), on_error=_raise), http_scope())
     assert "LookupError: on_error is broken" in caplog.text
 
@@ -114,7 +114,7 @@ def test_an_on_error_that_fails_is_logged(idp, caplog):
 
 
 def test_a_refusal_is_one_event(idp):
-    """Code, status, provider, kid, method and path, as far as they are known."""
+    """The event has code, status, provider, kid, method and path, as far as they are known."""
     assert told_of(idp, http_scope(None, "/orders/7")) == events.RequestRefused(
         code="missing_credentials",
         status=401,
@@ -135,8 +135,8 @@ def test_a_refusal_is_one_event(idp):
     assert told_of(idp, ws_scope()).method == "WEBSOCKET"
 
 
-def test_what_is_told_of_a_request_is_escaped_and_cut(idp):
-    """One printable line of 200 characters at most: no forged log lines, no floods in one record."""
+def test_request_data_is_escaped_and_truncated(idp):
+    """Request data is one printable line of at most 200 characters, so it forges no log lines and floods no record."""
     event = told_of(
         idp, http_scope(None, "/a\r\nfake: line\x1b[31m\xe9\u2028\ud800" + "x" * 10_000)
     )
@@ -147,7 +147,7 @@ def test_what_is_told_of_a_request_is_escaped_and_cut(idp):
 
 
 def test_a_refusal_is_logged_without_any_configuration(idp, caplog):
-    """The logger jwks_client.requests has one structured record of each."""
+    """The logger jwks_client.requests has one structured record of each refusal."""
     caplog.set_level(logging.INFO, logger="jwks_client.requests")
     token = idp.issue(sub="secret-subject", expires_in=-3600)
     scope = http_scope(token, "/orders", query_string=b"secret=1")
@@ -161,10 +161,10 @@ def test_a_refusal_is_logged_without_any_configuration(idp, caplog):
     assert token not in caplog.text + str(fields)
 
 
-def test_a_flood_of_refusals_is_no_flood_of_records(idp, caplog):
-    """Ten at once, then one a second of the client's clock, which says how many were left out.
+def test_a_flood_of_refusals_does_not_flood_the_log(idp, caplog):
+    """Ten records are logged at once, then one a second of the client's clock, with the number left out.
 
-    Each refusal is answered all the same.
+    Each refusal is still answered.
     """
     caplog.set_level(logging.INFO, logger="jwks_client.requests")
     clock = FakeClock()
@@ -180,8 +180,8 @@ def test_a_flood_of_refusals_is_no_flood_of_records(idp, caplog):
     assert "50 more were left out" in caplog.records[10].getMessage()
 
 
-def test_a_flood_through_a_broken_on_error_is_no_flood_of_tracebacks(idp, caplog):
-    """What on_error raised is part of the refusal's one record, and limited with it."""
+def test_a_flood_through_a_failing_on_error_does_not_flood_the_log(idp, caplog):
+    """The exception of on_error is part of the refusal's one record, and limited with it."""
     app = JWKSMiddleware(fine, client_of(FakeProvider(clock=FakeClock())), on_error=_raise)
     for _ in range(60):
         assert call(app, http_scope("junk")).status == 401
@@ -199,8 +199,8 @@ REFUSED = {
 
 @pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.parametrize("listeners", [0, 1, 2])
-def test_a_refusal_is_one_record_whatever_is_configured(idp, kind, listeners, caplog):
-    """With logging of all events it is the record of jwks_client.requests, which names the request."""
+def test_a_refusal_has_one_record_whatever_is_configured(idp, kind, listeners, caplog):
+    """With logging of all events, the refusal has one record, of jwks_client.requests, which names the request."""
     caplog.set_level(logging.DEBUG, logger="jwks_client")
     told: list[str] = []
     logs = [events.LoggingListener() for _ in range(listeners)]
@@ -215,8 +215,8 @@ def test_a_refusal_is_one_record_whatever_is_configured(idp, kind, listeners, ca
     assert told[-1] == "RequestRefused", "listeners are given every event all the same"
 
 
-def test_a_refusal_over_wsgi_is_one_record_too(idp, caplog):
-    """And a token that the application verifies itself is logged by the listener, as ever."""
+def test_a_refusal_over_wsgi_has_one_record_too(idp, caplog):
+    """A token that the application verifies itself is still logged by the listener."""
     caplog.set_level(logging.INFO, logger="jwks_client")
     http = httpx.Client(transport=idp.transport)
     client = JWKSClient(
@@ -244,8 +244,8 @@ def test_a_refusal_over_wsgi_is_one_record_too(idp, caplog):
         (None, "1"),
     ],
 )
-def test_any_retry_after_can_be_answered(idp, retry_after, sent):
-    """An error with an odd number is answered like any other; "never" is a day."""
+def test_any_retry_after_can_be_sent(idp, retry_after, sent):
+    """An error with an odd retry_after is answered like any other, and "never" becomes a day."""
     error = KeysUnavailableError("fetch_failed", "m")
     error.retry_after = retry_after
     app = JWKSMiddleware(raising(error), client_of(idp), optional=True)
@@ -254,7 +254,7 @@ def test_any_retry_after_can_be_answered(idp, retry_after, sent):
 
 
 def test_listeners_that_raise_change_no_answer(idp):
-    """Nor does a client, or a logging filter, that raises when it is told."""
+    """A listener, or a logging filter, that raises changes no answer."""
 
     def broken(event: events.Event) -> None:
         raise RuntimeError("listener")
@@ -283,8 +283,8 @@ def test_listeners_that_raise_change_no_answer(idp):
         logger.setLevel(level)
 
 
-def test_nothing_of_hosts_causes_or_tokens_is_answered(idp):
-    """A 503 says that keys are missing, not whose or why; a 401 says the code and no more."""
+def test_no_answer_reveals_hosts_causes_or_tokens(idp):
+    """A 503 does not say whose keys are unavailable or why, and a 401 has only the code."""
     away = FakeProvider(issuer="https://secret-host.test", clock=idp.clock)
     away.fail(ConnectionError("secret-host refused"))
     answered = call(JWKSMiddleware(fine, client_of(away)), http_scope(away.issue(sub="secret")))
@@ -297,8 +297,8 @@ def test_nothing_of_hosts_causes_or_tokens_is_answered(idp):
     assert "api" not in str(refused.sent)
 
 
-def test_an_error_of_an_applications_own_check_is_answered_by_its_status(idp):
-    """A check may raise any JWKSError; 4xx and 503 are answered, the rest is the server's."""
+def test_a_custom_error_of_a_check_is_answered_by_its_status(idp):
+    """A check may raise any JWKSError: 4xx and 503 are answered, other statuses are left to the server."""
 
     class Banned(JWKSError):
         http_status = 451

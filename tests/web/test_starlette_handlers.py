@@ -1,4 +1,4 @@
-"""Starlette's handlers, endpoints and own middleware, beyond what the table of requests says."""
+"""Starlette's handlers, endpoints and own middleware, beyond the table of requests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GONE = {"type": "websocket.disconnect", "code": 1005}
 
 
 def subject(request: Request) -> PlainTextResponse:
-    """Tells whose token it is, by both accessors."""
+    """Return the token's subject, by both accessors."""
     assert current_token() == get_token(request)
     return PlainTextResponse(get_token(request).subject)
 
@@ -61,8 +61,8 @@ def test_a_sync_handler_is_protected_in_the_thread_pool(idp):
     assert refused.headers["content-type"] == "application/problem+json"
 
 
-def test_a_sync_handler_may_ask_for_more(idp):
-    """An error of ours from inside is answered too; a sync handler of a WebSocket raises it."""
+def test_a_sync_handler_may_require_more(idp):
+    """A requirement inside a sync handler is answered; a sync WebSocket handler raises it."""
     client = JWKSClient(idp.provider, http=httpx.Client(transport=idp.transport), clock=idp.clock)
 
     @requires(client=client)
@@ -75,7 +75,7 @@ def test_a_sync_handler_may_ask_for_more(idp):
 
 
 class Orders(HTTPEndpoint):
-    """An endpoint that is a class."""
+    """A class-based endpoint."""
 
     client: Any = None
 
@@ -86,7 +86,7 @@ class Orders(HTTPEndpoint):
         return PlainTextResponse(current_token().subject)
 
 
-def test_methods_of_an_endpoint_are_protected_one_by_one(idp):
+def test_methods_of_an_endpoint_are_protected_individually(idp):
     """Each method of a class-based endpoint has its own requirement."""
 
     class Endpoint(Orders):
@@ -111,7 +111,7 @@ def test_methods_of_an_endpoint_are_protected_one_by_one(idp):
 
 
 def test_an_endpoint_for_websockets_is_protected_where_it_connects(idp):
-    """A denied one accepts nothing and receives nothing; one let in knows its caller."""
+    """A denied handshake accepts and receives nothing; an accepted one knows its caller."""
     received: list[Any] = []
 
     class Chat(WebSocketEndpoint):
@@ -138,7 +138,7 @@ def test_an_endpoint_for_websockets_is_protected_where_it_connects(idp):
 
 
 def test_a_subprotocol_is_accepted_for_an_endpoint_for_websockets(idp):
-    """The socket that it is handed is the one that counts, not the endpoint's own scope."""
+    """The endpoint's socket counts, not the endpoint's own scope."""
 
     class Chat(WebSocketEndpoint):
         @requires(client=client_of(idp), locations=[Subprotocol("bearer")])
@@ -150,8 +150,8 @@ def test_a_subprotocol_is_accepted_for_an_endpoint_for_websockets(idp):
     assert call(app, scope, CONNECT, GONE).sent[0]["subprotocol"] == "bearer"
 
 
-def test_an_accepted_websocket_gets_no_second_answer(idp):
-    """A refusal after the accept closes it with 1008."""
+def test_an_accepted_websocket_gets_no_second_response(idp):
+    """A refusal after the accept closes the WebSocket with 1008."""
 
     @requires(client=client_of(idp))
     async def socket(websocket: WebSocket) -> None:
@@ -163,8 +163,8 @@ def test_an_accepted_websocket_gets_no_second_answer(idp):
     assert sent[1:] == [{"type": "websocket.close", "code": 1008}]
 
 
-def test_a_token_in_a_handshake_is_nowhere_to_be_seen(idp):
-    """Not in headers, query, URL or subprotocols, even if those were looked at before."""
+def test_a_handshake_s_token_is_hidden_from_the_handler(idp):
+    """A handshake's token is not in headers, query, URL or subprotocols, even if the app read them before."""
     seen: list[str] = []
     token = idp.issue()
 
@@ -194,8 +194,8 @@ def test_a_token_in_a_handshake_is_nowhere_to_be_seen(idp):
 # Beside Starlette's own authentication.
 
 
-def test_starlettes_own_decorator_works_under_the_middleware(idp):
-    """``starlette.authentication.requires`` reads the scopes and the user that we leave."""
+def test_starlette_s_own_decorator_works_under_the_middleware(idp):
+    """``starlette.authentication.requires`` reads the scopes and the user that the middleware sets."""
 
     @starlette_requires(["authenticated", "orders:read"])
     async def handler(request: Request) -> JSONResponse:
@@ -206,7 +206,7 @@ def test_starlettes_own_decorator_works_under_the_middleware(idp):
     async def hidden(request: Request) -> None:
         raise AssertionError
 
-    # "authenticated" is a word of Starlette's for a scope of its own backends.
+    # Starlette's own backends use "authenticated" as a scope.
     app = JWKSMiddleware(
         Starlette(routes=[Route("/", handler), Route("/hidden", hidden)]),
         client_of(idp),
@@ -219,7 +219,7 @@ def test_starlettes_own_decorator_works_under_the_middleware(idp):
 
 
 def behind_backend(backend: JWKSBackend, *routes: Any) -> Starlette:
-    """An app under Starlette's own middleware."""
+    """Return an app under Starlette's own middleware."""
     return Starlette(
         routes=routes,
         middleware=[
@@ -229,8 +229,8 @@ def behind_backend(backend: JWKSBackend, *routes: Any) -> Starlette:
     )
 
 
-def test_a_backend_tells_starlette_who_it_is(idp):
-    """The user has the token, which get_token finds as well; the scopes are Starlette's."""
+def test_a_backend_identifies_the_user_for_starlette(idp):
+    """The user has the token, which get_token finds as well, and the scopes are Starlette's."""
 
     async def handler(request: Request) -> JSONResponse:
         assert get_token(request) is request.user.token
@@ -241,8 +241,8 @@ def test_a_backend_tells_starlette_who_it_is(idp):
     assert good.body == b'["u1",["a","authenticated","b"]]'
 
 
-def test_a_backend_lets_the_anonymous_be_anonymous(idp):
-    """optional=True leaves Starlette's own nobody; a bad token is refused all the same."""
+def test_a_backend_admits_anonymous_requests(idp):
+    """With optional=True Starlette's anonymous user stays, and a bad token is still refused."""
 
     async def handler(request: Request) -> JSONResponse:
         return JSONResponse([request.user.is_authenticated, get_token(request) is None])
@@ -263,7 +263,7 @@ def test_a_backend_lets_the_anonymous_be_anonymous(idp):
 
 
 def test_a_backend_closes_a_handshake_that_it_refuses(idp):
-    """Starlette's middleware can do no more; an error inside the endpoint is denied as usual."""
+    """Starlette's middleware can only close; an error inside the endpoint is denied as usual."""
     told: list[Any] = []
 
     async def socket(websocket: WebSocket) -> None:
@@ -286,15 +286,15 @@ def test_a_backend_closes_a_handshake_that_it_refuses(idp):
 
 
 @pytest.mark.parametrize("place", [Query("access_token"), Subprotocol("bearer")])
-def test_a_backend_takes_no_places_that_it_could_not_clear(idp, place):
-    """A token in a handshake's query or subprotocol would be seen by the app."""
+def test_a_backend_refuses_locations_that_it_cannot_clear(idp, place):
+    """A token in a handshake's query or subprotocol would be visible to the app, so these locations are refused."""
     with pytest.raises(ConfigurationError) as caught:
         JWKSBackend(client_of(idp), locations=[Header("Authorization", scheme="Bearer"), place])
     assert caught.value.field == "locations"
 
 
-def test_a_backend_answers_nobody_elses_errors(idp):
-    """What is not an error of ours is raised on."""
+def test_a_backend_answers_no_foreign_errors(idp):
+    """Foreign errors are raised."""
     backend = JWKSBackend(client_of(idp))
     conn = HTTPConnection(http_scope())
     with pytest.raises(AuthenticationError):
@@ -304,7 +304,7 @@ def test_a_backend_answers_nobody_elses_errors(idp):
 
 
 def test_a_wrong_setting_of_a_client_is_not_answered(idp):
-    """A ConfigurationError is a mistake of the application: it is raised, not dressed as a 401."""
+    """A ConfigurationError is a bug of the application, so it is raised and not answered with 401."""
 
     class Broken(StandIn):
         async def verify(self, token: str, *, provider: str | None = None) -> Any:
@@ -318,11 +318,11 @@ def test_a_wrong_setting_of_a_client_is_not_answered(idp):
         call(app, http_scope("token"))
 
 
-# Two event loops, and what is not installed.
+# Two event loops, and missing extras.
 
 
-def test_an_app_serves_one_event_loop_after_another():
-    """The client of an app that is run twice fetches in each loop, and hangs in neither."""
+def test_an_app_serves_event_loops_in_turn():
+    """An app that runs twice fetches in each loop, and hangs in neither."""
     idp = FakeProvider(issuer=None)
 
     @requires("a")
@@ -360,8 +360,8 @@ def without(module: str) -> Callable[[str], subprocess.CompletedProcess[str]]:
 
 
 @pytest.mark.parametrize("name", ["starlette", "fastapi"])
-def test_what_is_not_installed_is_told_by_the_name_of_its_extra(name):
-    """Without the framework the import says what to install."""
+def test_a_missing_framework_is_named_by_its_extra(name):
+    """Importing the integration without its framework raises an error that names the extra."""
     ended = without(name)(f"import jwks_client.integrations.{name}")
     assert ended.returncode == 1
     assert f'pip install "jwks-client-sdk[{name}]"' in ended.stderr.splitlines()[-1]
@@ -369,7 +369,7 @@ def test_what_is_not_installed_is_told_by_the_name_of_its_extra(name):
 
 
 def test_decorators_and_the_seam_need_no_framework():
-    """With neither Starlette nor FastAPI there is `requires`, for ASGI apps and consumers."""
+    """Without Starlette and FastAPI, `requires` works for ASGI apps and consumers."""
     code = (
         "import asyncio, jwks_client.integrations\n"
         "from jwks_client import AsyncJWKSClient, providers\n"

@@ -21,7 +21,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def test_a_flask_view_with_path_arguments_finds_its_request(idp):
-    """The view's arguments arrive, and refusals are answered, without a middleware."""
+    """The view gets its arguments, and refusals are answered, without a middleware."""
     app = Flask("views")
 
     @app.get("/orders/<int:number>/<name>")
@@ -37,7 +37,7 @@ def test_a_flask_view_with_path_arguments_finds_its_request(idp):
 
 
 def test_a_quart_view_with_path_arguments_finds_its_request(idp):
-    """The same in Quart, with the asynchronous client."""
+    """Quart behaves the same, with the asynchronous client."""
     app = Quart("views")
 
     @app.get("/orders/<int:number>")
@@ -95,7 +95,7 @@ def litestar_app() -> Any:
 
 @pytest.mark.parametrize("make", [quart_app, litestar_app])
 def test_a_refusal_on_a_websocket_denies_it_or_closes_it_with_1008(idp, make):
-    """Before the accept the handshake is denied with 403, after it the code is 1008."""
+    """Before the accept the handshake is denied with 403, after it the close code is 1008."""
     app = JWKSMiddleware(make(), idp.async_client(), warm_up=None)
     denied = closed_with(app, "/before", idp.issue())
     assert denied[0]["type"] == "websocket.http.response.start"

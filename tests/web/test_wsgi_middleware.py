@@ -29,22 +29,22 @@ from jwks_client.providers import Cookie, Header
 from jwks_client.testing import FakeProvider
 from jwks_client.wsgi import JWKSMiddleware, ProtectedResource, current_token, get_token
 
-PATIENCE = 20.0  # real seconds after which what works is long done
+PATIENCE = 20.0  # real seconds after which a working operation is long done
 
 
 def client_of(idp: FakeProvider, **settings: Any) -> JWKSClient:
-    """A client of a fake provider, without sockets."""
+    """Return a client of a fake provider, without sockets."""
     http = httpx.Client(transport=idp.transport)
     return JWKSClient(idp.provider, http=http, clock=idp.clock, **settings)
 
 
 def protect(app: Any, client: Any, **settings: Any) -> JWKSMiddleware:
-    """An app under the middleware, with no thread beside it."""
+    """Return an app under the middleware, without background threads."""
     return JWKSMiddleware(app, client, **{"warm_up": None, **settings})
 
 
 def environ_of(token: str | None = None, path: str = "/", **members: Any) -> dict[str, Any]:
-    """The environ of a GET with a token."""
+    """Return the environ of a GET with a token."""
     environ: dict[str, Any] = {}
     setup_testing_defaults(environ)
     environ |= {"PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": ""}
@@ -54,7 +54,7 @@ def environ_of(token: str | None = None, path: str = "/", **members: Any) -> dic
 
 
 class Called:
-    """What an app answered; it is called as the standard library's validator allows."""
+    """The answer of an app, which is called as the standard library's validator allows."""
 
     def __init__(self, app: Any, environ: dict[str, Any], *, checked: bool = True) -> None:
         self.started: list[tuple[str, dict[str, str]]] = []
@@ -88,13 +88,13 @@ class Called:
 
 
 def fine(environ: Any, start_response: Any) -> Any:
-    """An app that answers 200 ``fine`` to whatever reaches it."""
+    """Answer 200 ``fine`` to every request."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"fine"]
 
 
 def test_the_app_finds_the_token(idp):
-    """get_token takes an environ, or a request that has it as Flask's or Django's does."""
+    """get_token accepts an environ, or a request that has one, as Flask's and Django's do."""
 
     class Flask:
         def __init__(self, environ: Any) -> None:
@@ -116,8 +116,8 @@ def test_the_app_finds_the_token(idp):
             get_token(wrong)
 
 
-def test_a_refusal_is_an_answer_that_any_server_takes(idp):
-    """Status with its phrase, headers as text, a problem as body; HEAD has none."""
+def test_a_refusal_is_a_valid_wsgi_response(idp):
+    """A refusal has a status with its phrase, text headers, and a problem as body, which HEAD omits."""
     app = protect(fine, client_of(idp))
     called = Called(app, environ_of())
     assert (called.status, called.code) == ("401 Unauthorized", "missing_credentials")
@@ -126,8 +126,8 @@ def test_a_refusal_is_an_answer_that_any_server_takes(idp):
     assert Called(app, environ_of(REQUEST_METHOD="HEAD"), checked=False).body == b""
 
 
-def test_nothing_but_the_headers_that_count_is_read(idp):
-    """Each place is found, under the name that WSGI gives its header."""
+def test_only_the_headers_that_count_are_read(idp):
+    """Each location is read under the name that WSGI gives its header."""
     places = (Header("Cf-Access-Jwt-Assertion"), Cookie("session"))
     app = protect(fine, client_of(idp), locations=places)
     token = idp.issue()
@@ -140,8 +140,8 @@ def test_nothing_but_the_headers_that_count_is_read(idp):
     assert Called(app, environ_of(token)).code == "missing_credentials"
 
 
-def test_headers_that_are_no_latin_1_are_refused(idp):
-    """A server that breaks PEP 3333 gets an answer, not an exception."""
+def test_headers_beyond_latin_1_are_refused(idp):
+    """A server that breaks PEP 3333 gets an answer instead of an exception."""
     app = protect(fine, client_of(idp))
     environ = environ_of(HTTP_AUTHORIZATION="Bearer \u20ac")
     assert Called(app, environ).code == "invalid_request"
@@ -149,8 +149,8 @@ def test_headers_that_are_no_latin_1_are_refused(idp):
     assert Called(app, environ, checked=False).code == "missing_credentials"
 
 
-def test_paths_are_compared_as_their_utf_8_says(idp):
-    """PEP 3333 carries bytes as Latin-1; SCRIPT_NAME, where the app is mounted, is no part of it."""
+def test_paths_are_compared_as_utf_8(idp):
+    """PEP 3333 carries UTF-8 bytes as Latin-1; SCRIPT_NAME, the mount point, is not part of the path."""
     app = protect(fine, client_of(idp), exclude=["/ol\xe9", "GET /prices"])
     raw = "/ol\xe9".encode().decode("latin-1")
     assert Called(app, environ_of(None, raw, SCRIPT_NAME="/api")).status == "200 OK"
@@ -163,8 +163,8 @@ def test_paths_are_compared_as_their_utf_8_says(idp):
     assert told[0].path == "/api/ol\\xe9"
 
 
-def test_a_handler_may_ask_for_more_than_an_open_path_does(idp):
-    """What it raises is answered as anywhere else; what another middleware found out stands."""
+def test_a_handler_may_require_more_than_an_open_path(idp):
+    """A handler's requirement on an open path is answered as elsewhere, and another middleware's token stays."""
 
     def handler(environ: Any, start_response: Any) -> Any:
         if get_token(environ) is None:
@@ -181,8 +181,8 @@ def test_a_handler_may_ask_for_more_than_an_open_path_does(idp):
     assert Called(outer, environ_of(idp.issue(), "/docs/a")).status == "200 OK"
 
 
-def test_a_framework_that_answers_all_errors_itself_has_the_answer(idp):
-    """`answer_to` is a WSGI app with what the middleware would answer, told to the listeners likewise."""
+def test_answer_to_serves_frameworks_that_answer_all_errors_themselves(idp):
+    """`answer_to` is a WSGI app with the middleware's answer, and emits the same event."""
     told: list[Any] = []
     app = protect(fine, client_of(idp, listeners=[told.append]))
     called = Called(app.answer_to(InsufficientScopeError(["a"])), environ_of(None, "/orders"))
@@ -193,7 +193,7 @@ def test_a_framework_that_answers_all_errors_itself_has_the_answer(idp):
 
 
 def test_optional_credentials(idp):
-    """Nobody is let through as nobody; bad credentials are refused."""
+    """A request without credentials is anonymous, and bad credentials are refused."""
     app = protect(fine, client_of(idp), optional=True)
     called = Called(app, environ_of())
     assert (called.status, get_token(called.environ)) == ("200 OK", None)
@@ -201,15 +201,15 @@ def test_optional_credentials(idp):
     assert Called(app, environ_of("junk")).code == "malformed_token"
 
 
-def test_the_innermost_middleware_says_who_it_is(idp):
-    """What one around it found out is no answer to its own question."""
+def test_the_innermost_middleware_decides_the_token(idp):
+    """An outer middleware's token does not count for an inner middleware."""
     inner = protect(fine, client_of(idp), optional=True, locations=[Cookie("session")])
     called = Called(protect(inner, client_of(idp)), environ_of(idp.issue()))
     assert (called.status, get_token(called.environ)) == ("200 OK", None)
 
 
 def test_the_metadata_is_served(idp):
-    """As by the ASGI middleware."""
+    """The WSGI middleware serves the metadata as the ASGI middleware does."""
     resource = ProtectedResource(resource="https://api.test")
     app = protect(fine, client_of(idp), resource_metadata=resource)
     called = Called(app, environ_of(None, resource.path))
@@ -223,8 +223,8 @@ def test_the_metadata_is_served(idp):
 # The current token.
 
 
-def test_the_current_token_is_there_while_app_and_body_run(idp):
-    """In the call, in each piece of the body, and in its close; gone in between and afterwards."""
+def test_the_current_token_is_set_while_app_and_body_run(idp):
+    """The token is current in the call, in each piece of the body, and in its close; not between or after them."""
     found: list[Any] = []
 
     class Body:
@@ -254,8 +254,8 @@ def test_the_current_token_is_there_while_app_and_body_run(idp):
     assert [token.subject for token in found] == ["u7"] * 4
 
 
-def test_the_current_token_is_gone_after_an_error(idp):
-    """The next request of this thread starts with none."""
+def test_the_current_token_is_removed_after_an_error(idp):
+    """The next request of the thread starts without a current token."""
 
     def app(environ: Any, start_response: Any) -> Any:
         raise ValueError("theirs")
@@ -266,7 +266,7 @@ def test_the_current_token_is_gone_after_an_error(idp):
 
 
 def test_threads_have_their_own_current_token(idp):
-    """Requests in several threads at once do not see each other's."""
+    """Concurrent requests in several threads do not see each other's token."""
     all_in = threading.Barrier(4)
 
     def app(environ: Any, start_response: Any) -> Any:
@@ -284,8 +284,8 @@ def test_threads_have_their_own_current_token(idp):
         assert list(bodies) == [b"a", b"b", b"c", b"d"]
 
 
-def test_bodies_that_servers_know_are_handed_on_as_they_are(idp):
-    """A list keeps its length, a file the server's own way to send it."""
+def test_special_bodies_are_passed_on_unchanged(idp):
+    """A list keeps its length, and a file keeps the server's own way to send it."""
     bodies: list[Any] = [[b"a"], (b"a",), FileWrapper(io.BytesIO(b"a"))]
     for body in bodies:
 
@@ -297,7 +297,7 @@ def test_bodies_that_servers_know_are_handed_on_as_they_are(idp):
         assert protect(app, client_of(idp))(environ, lambda *_: None) is body
 
 
-# Errors of ours from inside the app.
+# Errors of this library from inside the app.
 
 OURS = [
     (TokenError("token_expired", "m"), "401 Unauthorized"),
@@ -309,8 +309,8 @@ OURS = [
 
 @pytest.mark.parametrize(("error", "status"), OURS)
 @pytest.mark.parametrize("where", ["call", "call, started", "body", "body, empty piece"])
-def test_an_error_of_ours_from_inside_is_answered(idp, error, status, where):
-    """Also where the app had named a status already, as long as nothing of a body went out."""
+def test_an_error_from_inside_the_app_is_answered(idp, error, status, where):
+    """An error is answered even after the app named a status, as long as no part of a body was sent."""
 
     def app(environ: Any, start_response: Any) -> Any:
         if where != "call":
@@ -328,7 +328,7 @@ def test_an_error_of_ours_from_inside_is_answered(idp, error, status, where):
     assert (called.status, called.code) == (status, error.code)
 
 
-def test_a_server_is_told_what_was_raised_so_that_it_can_object(idp):
+def test_the_server_gets_the_exception_so_that_it_can_object(idp):
     """PEP 3333: with headers sent, start_response raises the error again instead of answering twice."""
 
     def app(environ: Any, start_response: Any) -> Any:
@@ -358,8 +358,8 @@ def test_a_response_that_the_app_did_not_start_is_started_without_an_exception(i
     assert json.loads(b"".join(body))["code"] == "insufficient_scope"
 
 
-def test_an_error_of_ours_after_the_body_began_is_raised(idp):
-    """The server breaks the answer off."""
+def test_an_error_after_the_body_began_is_raised(idp):
+    """An error after the body began is raised, and the server ends the response."""
 
     def app(environ: Any, start_response: Any) -> Any:
         start_response("200 OK", [])
@@ -374,8 +374,8 @@ def test_an_error_of_ours_after_the_body_began_is_raised(idp):
 
 
 @pytest.mark.parametrize("error", [ConfigurationError("x", "m"), ValueError("theirs")])
-def test_what_is_not_about_the_request_is_the_servers_to_handle(idp, error):
-    """A bug of the app's is raised on, from its call and from its body."""
+def test_other_errors_are_left_to_the_server(idp, error):
+    """An app's bug is raised on, from its call and from its body."""
 
     def early(environ: Any, start_response: Any) -> Any:
         raise error
@@ -392,8 +392,8 @@ def test_what_is_not_about_the_request_is_the_servers_to_handle(idp, error):
 # Start, end, settings.
 
 
-def test_keys_are_loaded_before_the_app_is_there_if_required(idp):
-    """With the provider away making the middleware fails, and so the start of the server."""
+def test_required_keys_are_loaded_before_the_app_exists(idp):
+    """With warm_up="required", making the middleware fails while the provider is down, and so does the server's start."""
     JWKSMiddleware(fine, client_of(idp), warm_up="required")
     assert idp.fetches == 1
     idp.fail(503)
@@ -401,8 +401,8 @@ def test_keys_are_loaded_before_the_app_is_there_if_required(idp):
         JWKSMiddleware(fine, client_of(idp), warm_up="required")
 
 
-def test_a_stand_in_is_warmed_up_once_by_the_first_request(caplog):
-    """A client without a keeper is asked once, in a thread; a failure is logged without its text."""
+def test_a_custom_client_is_warmed_up_once_by_the_first_request(caplog):
+    """A custom client without a keeper is called once, in a thread, and a failure is logged without its text."""
     warmed: list[str] = []
 
     class Broken:
@@ -429,8 +429,8 @@ def _join_warm_ups() -> None:
             thread.join(PATIENCE)
 
 
-def test_the_client_is_closed_at_the_interpreters_exit_if_asked():
-    """WSGI has no end of its own."""
+def test_the_client_is_closed_at_exit_if_configured():
+    """WSGI has no end of its own, so close_client closes the client when the interpreter exits."""
     script = """
 from jwks_client.wsgi import JWKSMiddleware
 class Client:
@@ -452,8 +452,8 @@ print("end of the script")
         assert run.stdout.splitlines() == ["end of the script"] + ["closed"] * asked
 
 
-def test_the_wrong_client_is_told_at_once(idp):
-    """An async client's verify would never be awaited: it is refused when the middleware is made."""
+def test_the_async_client_is_refused_at_once(idp):
+    """An async client's verify would never be awaited, so it is refused when the middleware is made."""
     for wrong in (AsyncJWKSClient(idp.provider), object(), None):
         with pytest.raises(ConfigurationError) as caught:
             JWKSMiddleware(fine, wrong)
@@ -464,8 +464,8 @@ def test_the_wrong_client_is_told_at_once(idp):
     ("setting", "value"),
     [("warm_up", "yes"), ("close_client", 1), ("exclude", "/"), ("optional", 0)],
 )
-def test_settings_are_checked_when_they_are_given(idp, setting, value):
-    """Each wrong value is a ConfigurationError that names the setting, and nothing is fetched."""
+def test_settings_are_checked_when_the_middleware_is_made(idp, setting, value):
+    """Each wrong value is a ConfigurationError that names the setting, before any fetch."""
     with pytest.raises(ConfigurationError) as caught:
         JWKSMiddleware(fine, client_of(idp), **{setting: value})
     assert caught.value.field == setting
@@ -473,7 +473,7 @@ def test_settings_are_checked_when_they_are_given(idp, setting, value):
 
 
 def test_a_refusal_is_logged(idp, caplog):
-    """As by the ASGI middleware."""
+    """A refusal is logged as by the ASGI middleware."""
     caplog.set_level(logging.INFO, logger="jwks_client.requests")
     Called(protect(fine, client_of(idp)), environ_of(None, "/orders"))
     assert vars(caplog.records[0])["jwks_path"] == "/orders"

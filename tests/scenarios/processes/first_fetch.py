@@ -1,8 +1,8 @@
-"""What a first fetch does on the event loop's own thread, as Python's audit hooks see it.
+"""Record what a first fetch does on the event loop's own thread, by Python's audit hooks.
 
 Arguments: the URL of a key set, a token. The client is made beforehand, as applications do. Prints one line of
-JSON for the test: each import, file and TLS context that the loop's thread dealt with, and, to show that the
-hook sees at all, what other threads did.
+JSON for the test: each import, file and TLS context of the loop's thread, and, to show that the hook works at
+all, of other threads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from jwks_client import AsyncJWKSClient, Provider
 
 WATCHED = {
-    "import": "import",  # of what is not loaded already
+    "import": "import",  # of modules that are not loaded already
     "open": "open",
     "os.listdir": "open",
     "os.scandir": "open",
@@ -29,7 +29,7 @@ elsewhere: list[str] = []
 
 
 def note(kind: str, what: str) -> None:
-    """Keep what happened, by whose thread it was."""
+    """Record an event by its thread."""
     if loop_thread is None:
         return
     if threading.get_ident() != loop_thread:
@@ -39,7 +39,7 @@ def note(kind: str, what: str) -> None:
 
 
 def who() -> str:
-    """The function of ours that asked for it, or the innermost of all."""
+    """Return the library's function that caused it, or the innermost of all."""
     frame: Any = sys._getframe(2)
     innermost = frame.f_code.co_qualname if hasattr(frame.f_code, "co_qualname") else ""
     while frame is not None:
@@ -50,7 +50,7 @@ def who() -> str:
 
 
 def hook(event: str, arguments: tuple[Any, ...]) -> None:
-    """For `sys.addaudithook`."""
+    """Handle an audit event, for `sys.addaudithook`."""
     if event in WATCHED and loop_thread is not None:
         note(WATCHED[event], str(arguments[0]))
 
@@ -77,7 +77,7 @@ def main(url: str, token: str) -> None:
 
     async def story() -> None:
         global loop_thread  # noqa: PLW0603 (an audit hook can never be taken away)
-        await asyncio.to_thread(int)  # the loop's executor is the application's matter
+        await asyncio.to_thread(int)  # the loop's executor belongs to the application
         loop_thread = threading.get_ident()
         try:
             await client.verify(token)
@@ -85,7 +85,7 @@ def main(url: str, token: str) -> None:
             loop_thread = None
 
     asyncio.run(story())
-    # What cannot be found (optional packages) is not loaded, however often it is asked for.
+    # Optional packages that cannot be found are not loaded, however often they are looked for.
     seen = [one for one in on_loop if one[0] != "import" or one[1] in sys.modules]
     sys.stdout.write(json.dumps({"loop": seen, "elsewhere": sorted(set(elsewhere))}))
 

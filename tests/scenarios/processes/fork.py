@@ -1,7 +1,7 @@
-"""A client is used, the process forks, and both go on using it: what gunicorn does with ``--preload``.
+"""Use a client, fork, and use it in both processes: what gunicorn does with ``--preload``.
 
-Argument: the client, ``sync`` or ``async``, and ``plain`` or ``logging`` for one that logs its events. At the
-moment of the fork a flight is in the air and other threads hold the locks that the client has. Prints one line
+Argument: the client, ``sync`` or ``async``, and ``plain`` or ``logging`` for a client that logs its events. At the
+moment of the fork a fetch is in flight and other threads hold the client's locks. Prints one line
 of JSON for the test.
 """
 
@@ -23,10 +23,10 @@ from jwks_client import AsyncJWKSClient, FetchPolicy, JWKSClient, TokenError
 from jwks_client.events import LoggingListener
 from jwks_client.testing import FakeProvider
 
-PATIENCE = 10.0  # real seconds after which what works is long done
+PATIENCE = 10.0  # real seconds after which a working operation is long done
 PATIENT = FetchPolicy(connect_timeout=60, attempt_timeout=60, deadline=120)
 
-# Development mode says which callback took long by the clock on the wall: that would be about the machine.
+# Development mode reports slow callbacks by the wall clock: that would be about the machine.
 logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 
@@ -53,15 +53,15 @@ def call(client: Any, method: str, *arguments: Any) -> Any:
 
 
 def begin(work: Callable[[], Any]) -> threading.Thread:
-    """Do it in another thread."""
+    """Run a function in another thread."""
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     return thread
 
 
 def in_the_child(client: Any, known: str, newest: str, to_parent: int) -> None:
-    """What the child does, and then it ends without a word to anybody else."""
-    signal.alarm(int(PATIENCE))  # what hangs dies, and the parent sees it
+    """Do the child's part, and then end silently."""
+    signal.alarm(int(PATIENCE))  # a hanging child dies, and the parent sees it
     found = {
         "known": call(client, "verify", known).key_id,
         "newest": call(client, "verify", newest).key_id,
@@ -75,18 +75,18 @@ def in_the_child(client: Any, known: str, newest: str, to_parent: int) -> None:
 
 
 def share_of(client: Any) -> float | None:
-    """The share of a life after which this process asks again."""
+    """Return the share of a lifetime after which this process refreshes."""
     return next(iter(client._sources.values())).cache.due_share
 
 
 def read_all(descriptor: int) -> str:
-    """All that comes until the other end is closed."""
+    """Return all that comes until the other end is closed."""
     with os.fdopen(descriptor, closefd=True) as text:
         return text.read()
 
 
 def main(kind: str, logs: bool) -> None:
-    """Tell the story."""
+    """Run the story."""
     idp, slow = FakeProvider(algorithm="ES256"), Slow()
     listeners = []
     if logs:
@@ -112,14 +112,16 @@ def main(kind: str, logs: bool) -> None:
             [source] = client._sources.values()
             from_child, to_parent = os.pipe()
             with source._landing, client._verifier.memo_lock, warnings.catch_warnings():
-                # Python 3.12 warns of threads beside a fork: that is the story here.
+                # Python 3.12 warns about threads beside a fork: that is the story here.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 pid = os.fork()
                 if pid == 0:
                     in_the_child(client, known, newest, to_parent)
             os.close(to_parent)
             slow.go_on.set()
-            held.wait(2, within=PATIENCE)  # the child asks for itself; both have their answers now
+            held.wait(
+                2, within=PATIENCE
+            )  # the child fetches for itself; both have their results now
         found = read_all(from_child)
         _, status = os.waitpid(pid, 0)
         flying.join(PATIENCE)
@@ -136,7 +138,7 @@ def main(kind: str, logs: bool) -> None:
 
 
 def refused(client: Any) -> str:
-    """Have a token refused, which the listeners hear of."""
+    """Have a token refused, which emits an event."""
     try:
         call(client, "verify", "no token")
     except TokenError as error:

@@ -1,4 +1,4 @@
-"""A process forks while a flight of its client is at a gate, or at a random moment: each child verifies.
+"""Fork while a flight is at a gate, or at a random moment: each child must verify.
 
 Prints a line for each child that did not.
 """
@@ -20,13 +20,13 @@ from typing import Any
 from jwks_client import JWKSClient, providers
 from jwks_client.testing import FakeProvider
 
-PATIENCE = 10.0  # real seconds after which what works is long done
+PATIENCE = 10.0  # real seconds after which a working operation is long done
 FLIGHT = 5.0  # real seconds that a caller waits at most for a flight of this process
 
 told, telling = os.pipe()
 tokens, telling_tokens = os.pipe()
 server = os.fork()
-if server == 0:  # the provider is another process: this one has no threads but the client's
+if server == 0:  # the provider is another process: this one has only the client's threads
     idp = FakeProvider(issuer="https://idp.test", algorithm="ES256")
     with idp.serve() as base:
         os.write(telling, f"{base} {idp.issue(expires_in=3600)}".encode())
@@ -35,7 +35,7 @@ URL, TOKEN = os.read(told, 4000).decode().split()
 
 
 def made() -> JWKSClient:
-    """A client as an application makes it."""
+    """Return a client as an application makes it."""
     return JWKSClient(
         providers.generic(f"{URL}/.well-known/jwks.json", issuer="https://idp.test", audience="api")
     )
@@ -54,7 +54,7 @@ def child_verifies(client: JWKSClient) -> bool:
 
 
 def at_gate(place: Any, name: str) -> bool:
-    """Fork while the flight's thread is inside a function, which it does not leave before that."""
+    """Fork while the flight's thread is inside a function, which it leaves only afterwards."""
     real: Callable[..., Any] = getattr(place, name)
     inside, go_on = threading.Event(), threading.Event()
 
@@ -101,13 +101,13 @@ def while_a_lock_is_held() -> bool:
 
 
 def while_a_client_is_made() -> bool:
-    """Fork while another thread imports what its client needs, and make one in the child."""
+    """Fork while another thread imports what its client needs, and make a client in the child."""
     network: Any = importlib.import_module("jwks_client._client.network")
     client, real = made(), network._import_what_a_fetch_needs
     importing, forking = threading.Event(), threading.Event()
 
     class Module:
-        """Finds and loads a module, which takes until another thread forks."""
+        """A finder and loader of a module that takes until another thread forks."""
 
         def find_spec(self, name: str, *_: object) -> Any:
             return importlib.util.spec_from_loader(name, self) if name == "slow_import" else None

@@ -1,7 +1,7 @@
-"""The same again and again in one process: what is open and alive afterwards is what was before.
+"""Repeat one thing in one process: what is open and alive afterwards must be what was before.
 
 Arguments: what to do, how often, the URL of a key set, a token. Prints one line of JSON for the test: how many
-more there are of what could be left over, and what callers heard.
+more of each possible leftover there are, and the callers' results.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ import httpx
 
 from jwks_client import AsyncJWKSClient, FetchPolicy, JWKSClient, KeysUnavailableError, Provider
 
-PATIENCE = 10.0  # real seconds after which what works is long done
+PATIENCE = 10.0  # real seconds after which a working operation is long done
 PATIENT = FetchPolicy(connect_timeout=60, attempt_timeout=60, deadline=120)
 
-# Development mode says which callback took long by the clock on the wall: that would be about the machine.
+# Development mode reports slow callbacks by the wall clock: that would be about the machine.
 logging.getLogger("asyncio").setLevel(logging.ERROR)
 OPEN = Path("/proc/self/fd")
-heard: list[str] = []  # the codes of errors that callers had
+heard: list[str] = []  # the codes of callers' errors
 left_early: list[None] = []  # one for each loop that ended while a fetch was in flight
 
 
 def one_client_many_loops(provider: Provider, token: str) -> Callable[[], None]:
-    """`asyncio.run` again and again on one client that is never closed."""
+    """Run `asyncio.run` again and again on one client that is never closed."""
     client = AsyncJWKSClient(provider)
 
     async def main() -> None:
@@ -41,7 +41,7 @@ def one_client_many_loops(provider: Provider, token: str) -> Callable[[], None]:
 
 
 def left_in_mid_flight(provider: Provider, token: str) -> Callable[[], None]:
-    """`asyncio.run` again and again, each left while a fetch is on its way."""
+    """Run `asyncio.run` again and again, each left during a fetch."""
     client = AsyncJWKSClient(provider)
 
     async def main() -> None:
@@ -54,7 +54,7 @@ def left_in_mid_flight(provider: Provider, token: str) -> Callable[[], None]:
 
 
 def many_async_clients(provider: Provider, token: str) -> Callable[[], None]:
-    """A client for each run, closed each time."""
+    """Make a client for each run, and close it each time."""
 
     async def main() -> None:
         async with AsyncJWKSClient(provider) as client:
@@ -64,7 +64,7 @@ def many_async_clients(provider: Provider, token: str) -> Callable[[], None]:
 
 
 def many_clients(provider: Provider, token: str) -> Callable[[], None]:
-    """The same with threads."""
+    """Do the same with threads."""
 
     def once() -> None:
         with JWKSClient(provider) as client:
@@ -74,7 +74,7 @@ def many_clients(provider: Provider, token: str) -> Callable[[], None]:
 
 
 def unclosed_clients(provider: Provider, token: str) -> Callable[[], None]:
-    """Clients that nobody closes, of both sorts: there is nothing to close once a flight has landed."""
+    """Make clients of both sorts without closing them: nothing is left to close once a flight has landed."""
 
     def once() -> None:
         JWKSClient(provider).verify(token)
@@ -84,7 +84,7 @@ def unclosed_clients(provider: Provider, token: str) -> Callable[[], None]:
 
 
 def injected(provider: Provider, token: str) -> Callable[[], None]:
-    """HTTP clients of the application's own stay open when ours are closed, and are whole afterwards."""
+    """Check that the application's HTTP clients stay open and usable when this library's are closed."""
 
     def once() -> None:
         with httpx.Client() as http:
@@ -105,7 +105,7 @@ def injected(provider: Provider, token: str) -> Callable[[], None]:
 
 
 def closed_in_mid_flight(provider: Provider, token: str) -> Callable[[], None]:
-    """Closed while callers wait for a flight that hangs, and asked again after that."""
+    """Close a client while callers wait for a hanging flight, and use it again."""
 
     def once() -> None:
         client = JWKSClient(provider, fetch=PATIENT)
@@ -119,7 +119,7 @@ def closed_in_mid_flight(provider: Provider, token: str) -> Callable[[], None]:
         callers = [threading.Thread(target=verify) for _ in range(3)]
         for caller in callers:
             caller.start()
-        wait_for_the_word()
+        wait_for_signal()
         client.close()
         for caller in callers:
             caller.join(PATIENCE)
@@ -129,12 +129,12 @@ def closed_in_mid_flight(provider: Provider, token: str) -> Callable[[], None]:
 
 
 def aclosed_in_mid_flight(provider: Provider, token: str) -> Callable[[], None]:
-    """The same in asyncio."""
+    """Do the same in asyncio."""
 
     async def main() -> None:
         client = AsyncJWKSClient(provider, fetch=PATIENT)
         waiting = [asyncio.create_task(client.verify(token)) for _ in range(3)]
-        await asyncio.to_thread(wait_for_the_word)
+        await asyncio.to_thread(wait_for_signal)
         await client.aclose()
         waiting.append(asyncio.create_task(client.verify(token)))
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
@@ -143,13 +143,13 @@ def aclosed_in_mid_flight(provider: Provider, token: str) -> Callable[[], None]:
     return lambda: asyncio.run(main())
 
 
-def wait_for_the_word() -> None:
-    """Until the test says that the request is there."""
+def wait_for_signal() -> None:
+    """Wait until the test says that the request has arrived."""
     sys.stdin.readline()
 
 
 def left() -> dict[str, int]:
-    """How many threads, files (where the system tells), tasks and event loops there are."""
+    """Return how many threads, files (where the system tells), tasks and event loops there are."""
     for thread in threading.enumerate():
         if thread.name.startswith("jwks-client"):  # it may be about to end
             thread.join(PATIENCE)
@@ -179,7 +179,7 @@ STORIES = {
 
 
 def main(story: str, times: str, url: str, token: str) -> None:
-    """Do it once to have everything loaded, count, do it as often as told, count again."""
+    """Run once to have everything loaded, count, run as often as given, count again."""
     provider = Provider(
         name="p", issuer="https://issuer.test", audience="api", jwks_url=url, algorithms=("ES256",)
     )

@@ -1,6 +1,6 @@
-"""A process that ends with a flight in the air, and nobody who closes anything.
+"""End with an in-flight fetch, without closing anything.
 
-Arguments: how it leaves, the URL of a key set that never comes, a token. It leaves when a line comes from stdin.
+Arguments: how to end, the URL of a key set that never comes, a token. The process ends when a line comes from stdin.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from jwks_client import AsyncJWKSClient, FetchPolicy, JWKSClient, KeysUnavailabl
 # Longer than the test waits: nothing here ends by itself.
 PATIENT = FetchPolicy(connect_timeout=60, attempt_timeout=60, deadline=120)
 
-# Development mode says which callback took long by the clock on the wall: that would be about the machine.
+# Development mode reports slow callbacks by the wall clock: that would be about the machine.
 logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 
-def wait_for_the_word() -> None:
-    """Until the test says that the request is there."""
+def wait_for_signal() -> None:
+    """Wait until the test says that the request has arrived."""
     sys.stdin.readline()
 
 
 def verify(client: JWKSClient, token: str) -> None:
-    """Verify a token, whatever becomes of it."""
+    """Verify a token and ignore the outcome."""
     with suppress(KeysUnavailableError):
         client.verify(token)
 
 
 def threads(provider: Provider, token: str) -> None:
-    """Callers in threads that wait for a flight which hangs."""
+    """Start callers in threads that wait for a hanging flight."""
     client = JWKSClient(provider, fetch=PATIENT)
     for _ in range(5):
         threading.Thread(target=verify, args=(client, token), daemon=True).start()
-    wait_for_the_word()
+    wait_for_signal()
 
 
 def interrupt(provider: Provider, token: str) -> None:
-    """The main thread itself waits, and is interrupted as by Ctrl-C."""
+    """Wait in the main thread, which is interrupted as by Ctrl-C."""
     client = JWKSClient(provider, fetch=PATIENT)
 
     def interrupt_main() -> None:
-        wait_for_the_word()
+        wait_for_signal()
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     threading.Thread(target=interrupt_main, daemon=True).start()
@@ -55,7 +55,7 @@ def interrupt(provider: Provider, token: str) -> None:
 
 
 def at_exit(provider: Provider, token: str) -> None:
-    """A hook that runs as the interpreter ends verifies a token, with a flight in the air already."""
+    """Verify a token in a hook at the interpreter's exit, during a flight."""
     client = JWKSClient(provider, fetch=FetchPolicy(attempt_timeout=0.2, deadline=0.3))
     other = JWKSClient(provider, fetch=PATIENT)
     atexit.register(verify, client, token)
@@ -64,32 +64,32 @@ def at_exit(provider: Provider, token: str) -> None:
 
 
 def tasks(provider: Provider, token: str) -> None:
-    """`asyncio.run` ends while tasks wait for a flight that hangs."""
+    """End `asyncio.run` while tasks wait for a hanging flight."""
 
     async def main() -> None:
         client = AsyncJWKSClient(provider, fetch=PATIENT)
         waiting = [asyncio.create_task(client.verify(token)) for _ in range(5)]
-        await asyncio.to_thread(wait_for_the_word)
+        await asyncio.to_thread(wait_for_signal)
         assert not any(one.done() for one in waiting)
 
     asyncio.run(main())
 
 
 def background_loop(provider: Provider, token: str) -> None:
-    """An event loop in a daemon thread, whose flight hangs as the main thread ends."""
+    """Leave an event loop in a daemon thread, whose flight hangs as the main thread ends."""
     client = AsyncJWKSClient(provider, fetch=PATIENT)
     threading.Thread(target=lambda: asyncio.run(client.verify(token)), daemon=True).start()
-    wait_for_the_word()
+    wait_for_signal()
 
 
 def after_a_refresh_behind(provider: Provider, token: str) -> None:
-    """`asyncio.run` ends with a refresh in the air that nobody waits for."""
+    """End `asyncio.run` during a background refresh that no caller waits for."""
 
     async def main() -> None:
         client = AsyncJWKSClient(provider, fetch=PATIENT)
         for source in client._sources.values():
             client._flights.refresh_behind(source)
-        await asyncio.to_thread(wait_for_the_word)
+        await asyncio.to_thread(wait_for_signal)
 
     asyncio.run(main())
 
