@@ -18,21 +18,25 @@ from jwks_client._client.keeper import ThreadKeeper
 from jwks_client._core import encoding
 from jwks_client.testing import FakeClock, FakeProvider
 
+<<<<<<< HEAD
 pytest.register_assert_rewrite("table_running")  # so that its failures say what differs
 
 # A proxy of the machine's would be asked for loopback addresses too.
+=======
+# A proxy of this machine would be used for loopback addresses too.
+>>>>>>> f2827f6 (Reword the remaining tests in plain English)
 for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
     os.environ.pop(_name, None)
     os.environ.pop(_name.lower(), None)
 
-# As without the extra `fast`; what is said of that in particular is tested all the same.
+# Run without the extra `fast`; tests of the extra itself still run.
 if os.environ.get("JWKS_PLAIN"):
     encoding._quick_octets = encoding._quick_object = None
 
 
 @pytest.fixture(autouse=True)
 def _level_of_the_root_logger() -> Iterator[None]:
-    """Undo what a library does to it: the MCP SDK configures logging when a server is made."""
+    """Restore the root logger's level: the MCP SDK changes it when a server is made."""
     root = logging.getLogger()
     level = root.level
     yield
@@ -61,19 +65,19 @@ def _no_keeper_outlives_its_test() -> Iterator[None]:
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """A clock that stands at 1 700 000 000 until told."""
+    """Return a clock that stands at 1 700 000 000 until a test moves it."""
     return FakeClock(1_700_000_000)
 
 
 @pytest.fixture
 def idp(clock: FakeClock) -> FakeProvider:
-    """A fake provider on ``clock``."""
+    """Return a fake provider on ``clock``."""
     return FakeProvider(clock=clock)
 
 
 @pytest.fixture(params=["sync", "async"])
 def drive(request: pytest.FixtureRequest) -> Iterator[Driver]:
-    """A driver for `JWKSClient`, then one for `AsyncJWKSClient`: the test runs with both."""
+    """Yield a driver for `JWKSClient`, then one for `AsyncJWKSClient`: the test runs with both."""
     with driving(request.param) as driver:
         yield driver
 
@@ -97,13 +101,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a real redis-server that runs for the whole session."""
+    """Yield the URL of a real redis-server that runs for the whole session."""
     with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):
         yield url
 
 
 @pytest.fixture(scope="session")
 def memcached_address() -> Iterator[str]:
-    """The address of a real memcached that runs for the whole session."""
+    """Yield the address of a real memcached that runs for the whole session."""
     with memcached_server() as (address, _):
         yield address

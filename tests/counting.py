@@ -1,4 +1,4 @@
-"""How many calls something makes: the same on every run and machine, where times are not."""
+"""Counts of function calls: the same on every run and machine, unlike times."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 
 def calls_of(function: Callable[..., object], *args: object) -> int:
-    """Calls of Python and C functions that calling a function makes, its own among them.
+    """Count the calls of Python and C functions that a call makes, itself included.
 
-    Only what this thread does is counted. What an interpreter calls without an event (slots,
-    specialised instructions) is no call here.
+    Only this thread is counted. What an interpreter calls without an event (slots, specialised
+    instructions) is not counted.
     """
     seen = 0
 

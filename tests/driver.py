@@ -1,8 +1,8 @@
-"""One way to tell a story of a client for both of them: `JWKSClient` and `AsyncJWKSClient`.
+"""One driver for stories about both clients: `JWKSClient` and `AsyncJWKSClient`.
 
-A test that takes the fixture ``drive`` runs twice. Its calls are plain calls in both runs: the async
-client lives on an event loop of its own that runs in a thread for as long as the test, so that flights
-in the background fly on while the test looks at something else.
+A test with the fixture ``drive`` runs twice. Its calls are plain calls in both runs: the async
+client uses an event loop that runs in a thread for as long as the test, so that background
+flights continue while the test looks at something else.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ import httpx
 from jwks_client import AsyncJWKSClient, JWKSClient, Provider
 from jwks_client.testing import FakeProvider
 
-PATIENCE = 10.0  # real seconds after which what works is long done
+PATIENCE = 10.0  # real seconds after which a working operation is long done
 FLIGHT_PREFIX = "jwks-client"  # how the clients name their threads and tasks
 KEEPER = "jwks-client keeper"  # which lives as long as its client, here of another test
 
 
 def is_flight(name: str) -> bool:
-    """Whether a thread or task of this name ends by itself."""
+    """Return whether a thread or task of this name ends by itself."""
     return name.startswith(FLIGHT_PREFIX) and name != KEEPER
 
 
@@ -49,7 +49,7 @@ def join_flights(others: AbstractSet[threading.Thread] = frozenset()) -> None:
 
 
 class Driver(ABC):
-    """Makes clients of one kind and calls them; `current` is the one that was made last."""
+    """A maker of clients of one kind, and their caller; `current` is the last one made."""
 
     kind: str
 
@@ -65,11 +65,11 @@ class Driver(ABC):
         transport: Any = None,
         **settings: Any,
     ) -> Any:
-        """Make a client, which the calls below then go to, and return it.
+        """Make a client, make it current, and return it.
 
         A `FakeProvider` stands for its ``provider``. Unless ``http`` is among the settings or they are
         being served, fake providers are reached without sockets, each at its own host; ``transport``
-        is what to use instead. Unless given, the clock is that of the first fake provider.
+        replaces that. The default clock is that of the first fake provider.
         """
         fakes = [one for one in providers if isinstance(one, FakeProvider)]
         self._fakes += fakes
@@ -105,7 +105,7 @@ class Driver(ABC):
         return self.call("get_signing_key_from_jwt", token)
 
     def health(self, provider: str | None = None) -> Any:
-        """The whole mapping, or one provider's entry."""
+        """Return the whole mapping, or one provider's entry."""
         health = self.call("health")
         return health if provider is None else health[provider]
 
@@ -120,11 +120,11 @@ class Driver(ABC):
         self.call(self._close_method)
 
     def call(self, method: str, *arguments: Any, **options: Any) -> Any:
-        """Call any method of the current client, and await what it returns if that is to be awaited."""
+        """Call any method of the current client, and await its result if necessary."""
         return self._call(getattr(self.current, method), arguments, options)
 
     def start(self, method: str, *arguments: Any, **options: Any) -> Future[Any]:
-        """Begin a call in the background; ``.result(timeout)`` of what is returned has its outcome.
+        """Begin a call in the background; ``.result(timeout)`` of the returned object has its outcome.
 
         For ``"verify"``, the async run makes a task, the sync run a thread.
         """
@@ -136,7 +136,7 @@ class Driver(ABC):
         join_flights()
 
     def end(self) -> None:
-        """Close all that was made; fake providers recover, so that nothing hangs on."""
+        """Close everything that was made; fake providers recover, so that nothing hangs."""
         for fake in self._fakes:
             fake.recover()
         for client in self._made:
@@ -165,11 +165,11 @@ class Driver(ABC):
     ) -> Future[Any]: ...
 
     def _settle_tasks(self) -> None:
-        """Wait for tasks, where there are any."""
+        """Wait for tasks, if there are any."""
 
 
 class SyncDriver(Driver):
-    """Calls from the thread of the test."""
+    """A driver that calls from the thread of the test."""
 
     kind = "sync"
     _close_method = "close"
@@ -201,7 +201,7 @@ class SyncDriver(Driver):
 
 
 class AsyncDriver(Driver):
-    """Calls on an event loop that runs in a thread for as long as the driver is open."""
+    """A driver that calls on an event loop in a thread, for as long as it is open."""
 
     kind = "async"
     _close_method = "aclose"
@@ -277,7 +277,7 @@ class ByHost(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """An event loop of asyncio, or of uvloop where the variable JWKS_LOOP says so."""
+    """Return an event loop of asyncio, or of uvloop if the variable JWKS_LOOP says so."""
     if os.environ.get("JWKS_LOOP") != "uvloop":
         return asyncio.new_event_loop()
     import uvloop
@@ -287,7 +287,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 @contextmanager
 def driving(kind: str) -> Iterator[Driver]:
-    """A driver of a kind, ``"sync"`` or ``"async"``, closed with all it made when the block ends."""
+    """Open a driver of a kind, ``"sync"`` or ``"async"``; close it with all it made when the block ends."""
     driver = {"sync": SyncDriver, "async": AsyncDriver}[kind]()
     try:
         yield driver

@@ -1,4 +1,4 @@
-"""Say which tests are slow or need a service; `make test` leaves them out, `make test-all` does not.
+"""Mark the tests that are slow or need a service; `make test` leaves them out, `make test-all` does not.
 
 A test is marked `extended` by the place it is in or by a fixture that starts a service. A test
 elsewhere can have the marker itself.

@@ -1,4 +1,4 @@
-"""Where test vectors lie: in ``tests/vectors``, and in collections of other projects elsewhere."""
+"""The places of test vectors: ``tests/vectors``, and collections of other projects elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OUTSIDE = Path(os.environ.get("JWKS_VECTORS") or OWN.parents[2] / "shared" / "ve
 
 
 class Vectors:
-    """The files of vectors by their path: in the repository, else outside it."""
+    """The files of vectors by their path: in the repository, or else outside it."""
 
     def __truediv__(self, name: str) -> Path:
         return OWN / name if (OWN / name).exists() else OUTSIDE / name
@@ -23,7 +23,7 @@ class Vectors:
 def leave_out_absent(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the tests whose collection is absent; tests/conformance skips a line for each.
 
-    They stay, and fail, if ``JWKS_VECTORS`` names a folder, since that should have them.
+    They stay, and fail, if ``JWKS_VECTORS`` names a folder, since that folder should have them.
     """
     if os.environ.get("JWKS_VECTORS"):
         return

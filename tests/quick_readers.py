@@ -1,4 +1,4 @@
-"""Reading tokens with the extra `fast`, and as without it."""
+"""Reading tokens with the extra `fast`, and without it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BY_ORJSON = encoding.object_by_orjson()
 
 @contextmanager
 def reading(*, quickly: bool) -> Iterator[None]:
-    """As with the extra, or as without."""
+    """Read with the extra, or without."""
     with (
         patch.object(encoding, "_quick_octets", BY_PYBASE64 if quickly else None),
         patch.object(encoding, "_quick_object", BY_ORJSON if quickly else None),

@@ -1,4 +1,4 @@
-"""Real servers to share key sets through, each on a free loopback port and ended by its own process id."""
+"""Real servers for sharing key sets, each on a free loopback port and ended by its own process id."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OTHER_SECRET = "fedcba9876543210fedcba9876543210"
 
 @contextmanager
 def redis_server(folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A redis-server: its URL and its process."""
+    """Start a redis-server; yield its URL and its process."""
     port = free_port()
     command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
     command += ["--save", "", "--appendonly", "no", *options]
@@ -29,7 +29,7 @@ def redis_server(folder: Path, *options: str) -> Iterator[tuple[str, subprocess.
 
 @contextmanager
 def memcached_server() -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A memcached: its address and its process."""
+    """Start a memcached; yield its address and its process."""
     port = free_port()
     command = ["memcached", "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-vv"]
     if os.geteuid() == 0:
@@ -54,7 +54,7 @@ def _running(command: list[str], ready: str) -> Iterator[subprocess.Popen[str]]:
             while ready not in (line := process.stdout.readline()):
                 said.append(line)
                 assert line, "".join(said)
-            # What it says from here on is read too, or it would wait for a reader some day.
+            # Its later output is read too, because a full pipe would block it.
             Thread(target=process.stdout.read, name=f"log of {command[0]}", daemon=True).start()
             yield process
         finally:
@@ -62,7 +62,7 @@ def _running(command: list[str], ready: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def free_port() -> int:
-    """A port of loopback that was free a moment ago."""
+    """Return a loopback port that was free a moment ago."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])

@@ -1,7 +1,7 @@
-"""What a verification costs, counted in calls: a gate that no machine's mood opens or closes.
+"""The cost of a verification, counted in calls, which do not depend on the machine.
 
-Times are measured by ``python -m benchmarks``. A call is a thing that every reader of the hot path can
-count, and one more of them is about 1 % of a verification.
+Times are measured by ``python -m benchmarks``. A reader of the hot path can count calls, and one more of
+them is about 1 % of a verification.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from jwks_client.testing import FakeProvider
 
 
 class Scene(NamedTuple):
-    """A client with its keys, tokens it has not seen, and the signature check of such a token by itself."""
+    """A client with its keys, new tokens, and the signature check of such a token alone."""
 
     client: JWKSClient
     tokens: list[str]
@@ -35,14 +35,14 @@ def warm(algorithm: str = "RS256", **settings: Any) -> Scene:
     idp = FakeProvider(algorithm=algorithm)
     client = idp.client(**settings)
     tokens = [ordinary(idp, sub=f"u{number}", scope="a b") for number in range(4)]
-    for token in tokens[:2]:  # the first fetches, and what is made once is made
+    for token in tokens[:2]:  # the first fetches, and everything that is made only once is made
         client.verify(token)
     key = client.get_signing_key_from_jwt(tokens[0]).key
     return Scene(client, tokens[2:], signature_check(key, algorithm, tokens[2]))
 
 
 def ordinary(idp: FakeProvider, **claims: Any) -> str:
-    """A token whose signature's numbers do not begin with zeros, as one ECDSA signature in 128 does."""
+    """Return a token whose signature's numbers do not begin with zeros, as one ECDSA signature in 128 does."""
     while True:
         token = idp.issue(**claims)
         signature = base64.urlsafe_b64decode(token.rpartition(".")[2] + "==")
@@ -67,14 +67,14 @@ def signature_check(key: Any, algorithm: str, token: str) -> Callable[[], object
 
 
 def own_calls(scene: Scene, token: str) -> int:
-    """Calls of one verification beyond those of the signature check, which no library can spare."""
-    signature = calls_of(scene.signature_alone) - 1  # less the lambda around it
+    """Count the calls of one verification beyond those of the signature check, which no library can avoid."""
+    signature = calls_of(scene.signature_alone) - 1  # minus the lambda around it
     return calls_of(scene.client.verify, token) - signature
 
 
 @pytest.fixture(params=["fast", "plain"])
 def spared(request):
-    """The calls that the extra `fast` spares: each test runs with it and without."""
+    """Return the number of calls that the extra `fast` saves: each test runs with it and without."""
     quickly = request.param == "fast"
     with reading(quickly=quickly):
         yield 2 if quickly else 0
@@ -82,19 +82,19 @@ def spared(request):
 
 @pytest.mark.parametrize(("algorithm", "most"), [("RS256", 34), ("ES256", 37), ("EdDSA", 35)])
 def test_a_new_token_costs_few_calls(algorithm, most, spared):
-    """A token that was never seen is verified, and remembered, in a few dozen calls beyond the signature's own."""
+    """A new token is verified, and remembered, in a few dozen calls beyond those of the signature check."""
     scene = warm(algorithm)
     assert own_calls(scene, scene.tokens[0]) <= most - spared
 
 
 def test_a_new_token_costs_fewer_calls_without_the_memory(spared):
-    """Who turns the memory off does not pay for writing it."""
+    """With the memory off, no call is spent on writing it."""
     scene = warm(token_cache_size=0)
     assert own_calls(scene, scene.tokens[0]) <= 27 - spared
 
 
 def test_a_new_token_and_its_signature_stay_within_the_budget(spared):
-    """All in all, cryptography's own calls included, RS256 takes at most 43."""
+    """In total, cryptography's own calls included, RS256 makes at most 43 calls."""
     scene = warm()
     assert calls_of(scene.client.verify, scene.tokens[0]) <= 43 - spared
 
@@ -114,8 +114,8 @@ def test_a_large_token_costs_few_calls_more():
     assert calls_of(client.verify, large) <= calls_of(client.verify, small) + 12
 
 
-def test_a_token_seen_before_costs_next_to_nothing():
-    """The same token again takes eight calls, and none of them is a signature check."""
+def test_a_remembered_token_costs_little():
+    """A remembered token makes eight calls, and none of them is a signature check."""
     scene = warm()
     token = scene.tokens[0]
     scene.client.verify(token)
@@ -123,7 +123,7 @@ def test_a_token_seen_before_costs_next_to_nothing():
     assert calls_of(scene.client.verify, again) <= 8
 
 
-def test_asyncio_costs_one_call_more():
+def test_asyncio_costs_one_more_call():
     """`await client.verify` makes the calls of `client.verify` and one more, which asks whether asyncio runs."""
     idp = FakeProvider()
     client = idp.async_client()
@@ -142,12 +142,12 @@ def test_asyncio_costs_one_call_more():
         return calls_of(step, tokens[2])
 
     scene = warm()
-    by_asyncio = asyncio.run(story()) - 2  # less `step`, and `send` in it
+    by_asyncio = asyncio.run(story()) - 2  # minus `step`, and `send` in it
     assert by_asyncio == calls_of(scene.client.verify, scene.tokens[0]) + 1
 
 
 def at_scale(count: int, *more: Provider) -> int:
-    """Calls that a token costs where there are so many providers."""
+    """Return the calls that a token makes with so many providers."""
     idp = FakeProvider(issuer="https://t7.idp.test")
     keys = idp.jwks()
     many = [
@@ -170,13 +170,13 @@ TEMPLATE = Provider(
 
 
 def test_a_token_costs_the_same_however_many_providers_there_are():
-    """Routing does not look at each of them, with a template among them and without."""
+    """Routing does not look at each provider, with a template among them and without."""
     assert at_scale(1000) == at_scale(10)
     assert at_scale(1000, TEMPLATE) == at_scale(10, TEMPLATE)
 
 
 def test_making_a_client_costs_each_provider_the_same():
-    """A hundred times as many providers are a hundred times as many calls, and not more."""
+    """A hundred times as many providers make a hundred times as many calls, and not more."""
     idp = FakeProvider()
 
     def making(count: int) -> int:
@@ -193,11 +193,13 @@ def test_making_a_client_costs_each_provider_the_same():
 
     making(1)
     few, many = making(10), making(1010)
-    assert (many - few) / 1000 < 2 * (making(110) - few) / 100  # dicts grow; quadratic were 10
+    assert (many - few) / 1000 < 2 * (
+        making(110) - few
+    ) / 100  # dicts grow; quadratic cost would be 10
 
 
-def test_the_count_sees_a_call_more():
-    """The gate can close: what calls one function more is counted one more."""
+def test_the_count_notices_one_more_call():
+    """A function with one more call is counted with one more."""
     scene = warm()
     for token in scene.tokens:
         scene.client.verify(token)

@@ -1,4 +1,4 @@
-"""The error tree: what each error says to programs, to people and to an HTTP client."""
+"""The error tree: what each error offers to programs, to people and to an HTTP client."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ ERRORS = [
 
 
 class Mine(TokenError):
-    """An application's own error, as one of its checks would raise."""
+    """A custom error of an application, as one of its checks would raise."""
 
 
 @pytest.mark.parametrize(("error", "kind", "code", "status"), ERRORS)
 def test_each_error_has_a_code_a_message_and_a_status(error, kind, code, status):
-    """The code is for programs, the message for people, the status for the answer."""
+    """The code is for programs, the message for people, the status for the response."""
     assert type(error) is kind
     assert isinstance(error, JWKSError)
     assert (error.code, error.http_status) == (code, status)
@@ -80,8 +80,8 @@ def test_each_error_has_a_code_a_message_and_a_status(error, kind, code, status)
     assert error.args == (error.message,)
 
 
-def test_the_codes_are_those_that_are_promised():
-    """Programs rely on them, so the lists are exact."""
+def test_the_codes_are_the_promised_ones():
+    """Programs rely on the codes, so the lists are exact."""
     assert list(TOKEN_ERROR_CODES) == TOKEN_CODES
     assert errors.get_args(errors.KeysUnavailableCode) == (
         *("fetch_failed", "fetch_timeout", "bad_key_set", "discovery_failed", "resolver_failed"),
@@ -92,7 +92,7 @@ def test_the_codes_are_those_that_are_promised():
 
 
 def test_the_tree_is_flat_and_drawn():
-    """Every public error is a child of JWKSError, and the module says so in its docstring."""
+    """Every public error is a child of JWKSError, and the module's docstring says so."""
     kinds = [getattr(errors, name) for name in errors.__all__]
     assert errors.__all__ == sorted(errors.__all__)
     assert JWKSError.__bases__ == (Exception,)
@@ -107,27 +107,27 @@ def test_the_tree_is_flat_and_drawn():
     assert defined == set(errors.__all__)
 
 
-def test_the_front_door_has_the_same_classes():
-    """Credentials are the edges' affair, and that error is found in `errors`."""
+def test_the_package_root_has_the_same_classes():
+    """The root has every class except CredentialsError, which is only in `errors`."""
     for name in set(errors.__all__) - {"CredentialsError"}:
         assert getattr(jwks_client, name) is getattr(errors, name)
     assert not hasattr(jwks_client, "CredentialsError")
 
 
 @pytest.mark.parametrize(("error", "kind", "code", "status"), ERRORS)
-def test_only_unavailable_keys_say_when_to_try_again(error, kind, code, status):
-    """A refused token is refused for good; where nobody can know, a second from now by default."""
+def test_only_unavailable_keys_have_retry_after(error, kind, code, status):
+    """A refused token has no retry_after; unavailable keys have one second by default."""
     assert error.retry_after == (1.0 if kind is KeysUnavailableError else None)
 
 
-def test_when_to_try_again_can_be_told():
-    """In seconds."""
+def test_retry_after_can_be_set():
+    """`retry_after` can be set, in seconds."""
     assert KeysUnavailableError("fetch_failed", "why", retry_after=7.5).retry_after == 7.5
     assert JWKSError("own", "why", retry_after=0).retry_after == 0
 
 
-def test_a_claim_error_carries_the_claim_and_what_was_expected():
-    """Programs have both, people read both, and the message stands alone."""
+def test_a_claim_error_has_the_claim_and_the_expectation():
+    """Programs read both attributes, people read both in the message, and the message stands alone."""
     error = TokenError("wrong_audience", "why", claim="aud", expected=("a", "b"))
     assert (error.claim, error.expected, error.message) == ("aud", ("a", "b"), "why")
     assert str(error) == "wrong_audience: why (claim 'aud'); expected: ('a', 'b')"
@@ -142,7 +142,7 @@ def test_a_claim_error_carries_the_claim_and_what_was_expected():
 
 
 def test_a_setting_s_error_names_the_field():
-    """For people in the message, for programs in `field`."""
+    """The message has the field for people, `field` has it for programs."""
     error = ConfigurationError("leeway", "takes seconds")
     assert error.field == "leeway"
     assert str(error) == "invalid_configuration: leeway: takes seconds"
@@ -150,7 +150,7 @@ def test_a_setting_s_error_names_the_field():
 
 @pytest.mark.parametrize("required", [["b", "a"], ("a", "b"), {"b", "a"}, iter("ba")])
 def test_missing_scopes_are_named_in_one_order(required):
-    """Any iterable, sorted, as an answer's ``scope`` would have them."""
+    """Any iterable of scopes is sorted, as in an answer's ``scope``."""
     error = InsufficientScopeError(required)
     assert error.required == ("a", "b")
     assert "(a b)" in error.message
@@ -169,8 +169,8 @@ def test_missing_scopes_are_named_in_one_order(required):
         ),
     ],
 )
-def test_errors_survive_pickling_and_copying_whole(error, duplicate):
-    """Process pools and task queues hand them on: same class, same attributes, same text."""
+def test_errors_survive_pickling_and_copying(error, duplicate):
+    """Process pools and task queues pass errors on: same class, same attributes, same text."""
     if isinstance(duplicate, str):
         other = getattr(copy, duplicate)(error)
     else:
@@ -183,7 +183,7 @@ def test_errors_survive_pickling_and_copying_whole(error, duplicate):
 
 
 def test_a_pickled_error_leaves_its_cause_behind():
-    """What went wrong on the wire is for the logs of the process that saw it."""
+    """The cause stays in the logs of the process that saw it."""
     error = KeysUnavailableError("fetch_failed", "why")
     error.__cause__ = OSError("secret host")
     assert b"secret host" not in pickle.dumps(error)
@@ -198,6 +198,6 @@ def test_insufficient_claims_name_the_claim_and_what_is_expected():
     assert error.required == ()
 
 
-def test_one_scope_may_be_given_alone():
+def test_a_single_scope_may_be_a_string():
     """A string is one scope, not its letters."""
     assert InsufficientScopeError("orders:read").required == ("orders:read",)

@@ -1,4 +1,4 @@
-"""What the library tells of itself, and the listener that writes it to stdlib logging."""
+"""The library's events, and the listener that writes them to stdlib logging."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REFUSED = TokenRefused(provider="p", code="bad_signature", claim=None)
 
 
 def test_fields_are_structured(caplog):
-    """One record an event: readable as a line, and with each field for log processors."""
+    """Each event has one record: readable as a line, and with each field for log processors."""
     with caplog.at_level(logging.DEBUG, "jwks_client"):
         LoggingListener()(ROTATED)
     [record] = caplog.records
@@ -28,8 +28,8 @@ def test_fields_are_structured(caplog):
     assert record.levelno == logging.INFO
 
 
-def test_a_flood_is_cut(caplog):
-    """What tokens cause is written ten times at once, then once a second, with a count of the rest."""
+def test_a_flood_is_limited(caplog):
+    """Events that tokens cause are written ten times at once, then once a second, with the number left out."""
     clock = FakeClock()
     listener = LoggingListener(monotonic=clock.monotonic)
     with caplog.at_level(logging.INFO, "jwks_client"):
@@ -45,8 +45,8 @@ def test_a_flood_is_cut(caplog):
     assert [one.jwks_suppressed for one in caplog.records] == [0] * 10 + [990, 1] + [0] * 9
 
 
-def test_what_the_provider_does_is_never_cut(caplog):
-    """Failures of fetches are few by themselves, so each is written."""
+def test_events_of_the_provider_are_never_limited(caplog):
+    """Failed fetches are few by themselves, so each is written."""
     failed = FetchFailed(
         provider="p", code="fetch_failed", message="m", cause=None, failures=1, retry_in=1.0
     )
@@ -58,7 +58,7 @@ def test_what_the_provider_does_is_never_cut(caplog):
 
 
 def test_a_quiet_logger_costs_nothing(caplog):
-    """Below the logger's level nothing is written and nothing is counted."""
+    """Below the logger's level no record is written and none is counted."""
     logger = logging.getLogger("jwks_client.quiet")
     logger.setLevel(logging.ERROR)
     listener = LoggingListener(logger)

@@ -1,4 +1,4 @@
-"""Rules that this repository keeps for itself, where no linter knows them."""
+"""Rules of this repository that no linter checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = TESTS.parent
 
 
 def stated_tests(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Every test function in a file."""
+    """Return every test function in a file."""
     return [
         node
         for node in ast.walk(ast.parse(path.read_text()))
@@ -26,7 +26,7 @@ def stated_tests(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 @pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda path: path.name)
 def test_every_test_states_its_promise(path):
-    """Each test says in its docstring what it promises."""
+    """Each test has a docstring that states its promise."""
     silent = [one.name for one in stated_tests(path) if not ast.get_docstring(one)]
     assert silent == []
 
@@ -43,7 +43,7 @@ def test_no_module_is_too_long():
 
 
 def test_vectors_stay_where_they_are():
-    """No collection of another project is copied here; tests/vectors holds facts and own recordings."""
+    """No collection of another project is copied here; tests/vectors holds facts and our own recordings."""
     assert [path.name for path in ROOT.rglob("SOURCE.md") if ".venv" not in path.parts] == []
 
 

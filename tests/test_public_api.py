@@ -1,4 +1,4 @@
-"""The front door: what it offers, and what it costs to come in."""
+"""The root of the package: its names, and the cost of its import."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAMES = [
 
 
 def loaded_by(code: str) -> set[str]:
-    """The modules that are loaded after a piece of code ran in a fresh interpreter."""
+    """Return the modules that are loaded after a piece of code ran in a fresh interpreter."""
     script = f"import sys; {code}; print(' '.join(sys.modules))"
     run = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
@@ -41,7 +41,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 def test_the_names_are_exactly_these():
-    """The root offers these names, sorted, and each of them is there."""
+    """The root offers exactly these names, sorted, and each of them exists."""
     assert jwks_client.__all__ == NAMES
     assert all(hasattr(jwks_client, name) for name in NAMES)
 
@@ -53,21 +53,21 @@ def test_the_import_is_light():
 
 
 def test_the_import_loads_no_asyncio():
-    """Nor what asyncio brings along: who names the async client pays for it, and has it from then on."""
+    """Importing the package does not import asyncio; naming the async client does."""
     heavy = {"asyncio", "ssl", "logging"}
     assert loaded_by("from jwks_client import JWKSClient, providers").isdisjoint(heavy)
     named = "import jwks_client; same = jwks_client.AsyncJWKSClient is jwks_client.AsyncJWKSClient"
     assert "asyncio" in loaded_by(f"{named}; assert same")
 
 
-def test_no_other_name_is_there():
-    """A name that is misspelt is an AttributeError that says so."""
+def test_an_unknown_name_is_an_attribute_error():
+    """A misspelt name is an AttributeError that says so."""
     with pytest.raises(AttributeError, match="'AsyncJWKClient'"):
         jwks_client.AsyncJWKClient  # noqa: B018
 
 
 def test_making_a_client_pays_for_the_imports():
-    """No request has to: what a verification needs is loaded when the client is made."""
+    """The modules that a verification needs are loaded when the client is made, so no request imports them."""
     make = (
         "import jwks_client as j;"
         "j.JWKSClient(j.providers.generic('https://i.test/jwks', issuer='i', audience='a'))"
@@ -76,13 +76,13 @@ def test_making_a_client_pays_for_the_imports():
 
 
 def test_the_pytest_plugin_is_light():
-    """Who has this package installed and does not use the fixtures pays nothing."""
+    """A test run with this package installed but its fixtures unused loads no client."""
     heavy = {"httpx", "jwt", "cryptography"}
     assert loaded_by("import jwks_client.testing.pytest_plugin").isdisjoint(heavy)
 
 
 def test_the_package_is_typed():
-    """Type checkers of users see the types (PEP 561)."""
+    """Users' type checkers see the types (PEP 561)."""
     from importlib.resources import files
 
     assert files(jwks_client).joinpath("py.typed").is_file()

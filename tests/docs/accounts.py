@@ -1,7 +1,7 @@
-"""Accounts at the documented providers, and an internet on which nothing but they is to be found.
+"""Accounts at the documented providers, and an internet that contains only them.
 
-An account is a `FakeProvider` in the shape of its provider, and what is said of one user there. The
-internet asks it where httpx's own transports would open a connection, so that examples and code
+An account is a `FakeProvider` in the shape of its provider, with the claims of one user there. The
+internet answers where httpx's own transports would open a connection, so that examples and code
 blocks run as users write them, to the last line. Loopback stays real.
 """
 
@@ -27,14 +27,14 @@ ENTRA_TENANT = "11111111-2222-4333-8444-555555555555"
 
 @dataclass(frozen=True)
 class Account:
-    """A provider, the documented URL of its keys, and what its tokens say over what is usual there."""
+    """A provider, the documented URL of its keys, and its tokens' additional claims."""
 
     idp: FakeProvider
     url: str
     claims: Mapping[str, Any]
 
     def issue(self, *, ago: int = 0, **claims: Any) -> str:
-        """A token, issued that many seconds ago; None leaves a claim out."""
+        """Return a token, issued that many seconds ago; None leaves a claim out."""
         issued_at = int(self.idp.clock.time()) - ago
         return self.idp.issue(**{"iat": issued_at, **self.claims, **claims})
 
@@ -99,15 +99,15 @@ _KINDS: Mapping[str, tuple[Provider, str, Mapping[str, Any]]] = {
 
 @functools.cache
 def account(kind: str) -> Account:
-    """The one account of a kind; its keys are made once a run."""
+    """Return the one account of a kind; its keys are made once per run."""
     provider, url, claims = _KINDS[kind]
     return Account(FakeProvider().as_provider(provider), url, claims)
 
 
 class FakeInternet:
-    """The providers that there are, and what was asked of them.
+    """The existing providers, and the requests to them.
 
-    A host without a provider cannot be connected to; at a host with one, what is not its key set is
+    A host without a provider cannot be connected to; at a host with one, any other path than its key set is
     a 404.
     """
 
@@ -120,7 +120,7 @@ class FakeInternet:
         self._accounts |= {one.url: one for one in accounts}
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        """What is at a URL."""
+        """Return the response of a URL."""
         url = str(request.url)
         self.asked.append(url)
         if request.url.host not in {httpx.URL(one).host for one in self._accounts}:

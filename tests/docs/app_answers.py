@@ -1,4 +1,4 @@
-"""What the examples of frameworks, queues and functions do on a real wire."""
+"""Checks of the examples for frameworks, queues and functions, over real HTTP."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from jwks_client.testing import FakeProvider
 
 
 def ask(base_url: str, path: str, token: str | None = None, method: str = "GET") -> httpx.Response:
-    """The answer to one request."""
+    """Return the response to one request."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return httpx.request(method, f"{base_url}{path}", headers=headers, trust_env=False)
 
 
 def is_ready(base_url: str) -> bool:
-    """Whether the readiness probe succeeds soon, though no request with a token has come."""
+    """Return whether the readiness probe succeeds soon, without any request with a token."""
     for _ in range(300):
         answer = ask(base_url, "/ready")
         assert answer.json() == {"ready": answer.status_code == 200}
@@ -33,13 +33,13 @@ def is_ready(base_url: str) -> bool:
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
-    """The status and the code of a problem."""
+    """Return the status and the code of a problem."""
     assert answer.headers["content-type"] == "application/problem+json"
     return answer.status_code, answer.json()["code"]
 
 
 def heard(base_url: str, token: str | None) -> Any:
-    """What the WebSocket ``/live`` sends first, or the status of its denial."""
+    """Return the first message of the WebSocket ``/live``, or the status of its denial."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     url = base_url.replace("http://", "ws://") + "/live"
     try:
@@ -50,7 +50,7 @@ def heard(base_url: str, token: str | None) -> Any:
 
 
 def check_aiohttp_app(idp: FakeProvider, base_url: str) -> None:
-    """Scopes, claims, a WebSocket; /health is open, and what is not there is not shown."""
+    """Check scopes, claims and a WebSocket; /health is open, and a missing path is 404."""
     reader, writer = (idp.issue(sub="u7", scope=f"orders:{one}") for one in ("read", "write"))
     known = idp.issue(sub="u7", scope="orders:write", email_verified=True)
     assert ask(base_url, "/health").json() == {"status": "ok"}
@@ -67,7 +67,7 @@ def check_aiohttp_app(idp: FakeProvider, base_url: str) -> None:
 
 
 def check_fastapi_app(idp: FakeProvider, base_url: str) -> None:
-    """Scopes, typed claims, a WebSocket; the document has the sign-in; /health is open."""
+    """Check scopes, typed claims and a WebSocket; the document has the sign-in; /health is open."""
     assert is_ready(base_url)
     good = idp.issue(sub="u7", scope="orders:read", name="Una")
     assert ask(base_url, "/orders", good).json() == {"orders of": "u7"}
@@ -86,7 +86,7 @@ def check_fastapi_app(idp: FakeProvider, base_url: str) -> None:
 
 
 def check_litestar_app(idp: FakeProvider, base_url: str) -> None:
-    """Guards, a WebSocket; /health and the document are open, what is not there is a 404."""
+    """Check guards and a WebSocket; /health and the document are open, and a missing path is a 404."""
     reader, writer = (idp.issue(sub="u7", scope=f"orders:{one}") for one in ("read", "write"))
     known = idp.issue(sub="u7", scope="orders:write", email_verified=True)
     assert ask(base_url, "/health").json() == {"status": "ok"}
@@ -105,7 +105,7 @@ def check_litestar_app(idp: FakeProvider, base_url: str) -> None:
 
 
 def check_grpc_server(idp: FakeProvider, base_url: str) -> None:
-    """An open method, one for all callers, one with a scope, and a stream."""
+    """Check an open method, one for all callers, one with a scope, and a stream."""
     with grpc.insecure_channel(base_url.removeprefix("http://")) as channel:
 
         def call(method: str, token: str | None = None, kind: str = "unary_unary") -> Any:
@@ -134,7 +134,7 @@ def check_grpc_server(idp: FakeProvider, base_url: str) -> None:
 
 
 def check_starlette_app(idp: FakeProvider, base_url: str) -> None:
-    """Each route and method asks for its own; /health is open, what is not there is not told."""
+    """Check that each route and method has its own requirement; /health is open, missing paths are not revealed."""
     reader, writer = (idp.issue(sub="u7", scope=f"orders:{one}") for one in ("read", "write"))
     known = idp.issue(sub="u7", scope="orders:write", email_verified=True)
     assert ask(base_url, "/health").json() == {"status": "ok"}
@@ -151,7 +151,7 @@ def check_starlette_app(idp: FakeProvider, base_url: str) -> None:
 
 
 def check_django_app(idp: FakeProvider, base_url: str) -> None:
-    """Each method asks for its own scope; /health is open; refusals name the realm."""
+    """Check that each method requires its own scope; /health is open; refusals name the realm."""
     reader = idp.issue(sub="u7", scope="orders:read")
     writer = idp.issue(sub="u7", scope="orders:read orders:write")
     assert ask(base_url, "/health").json() == {"status": "ok"}
@@ -167,7 +167,7 @@ def check_django_app(idp: FakeProvider, base_url: str) -> None:
 
 
 def check_drf_app(idp: FakeProvider, base_url: str) -> None:
-    """A scope for the orders, staff by a scope; /health is open."""
+    """Check a scope for the orders, and staff by a scope; /health is open."""
     reader = idp.issue(sub="u7", scope="orders:read")
     assert ask(base_url, "/health").json() == {"status": "ok"}
     assert is_ready(base_url)
@@ -180,7 +180,7 @@ def check_drf_app(idp: FakeProvider, base_url: str) -> None:
 
 
 def check_two_providers_app(partner: FakeProvider, base_url: str) -> None:
-    """Partners are served whatever becomes of the other provider, and only where they may be."""
+    """Check that partners are served whatever happens to the other provider, and only where allowed."""
     token = partner.issue(sub="p1", scope="stock:read")
     assert ask(base_url, "/whoami", token).json() == {"sub": "p1", "of": "partners"}
     assert ask(base_url, "/stock", token).json() == {"stock for": "p1"}
@@ -193,7 +193,7 @@ def check_two_providers_app(partner: FakeProvider, base_url: str) -> None:
 
 
 def queue_of(idp: FakeProvider) -> str:
-    """Messages of every kind, a line each."""
+    """Return messages of every kind, one per line."""
 
     def message(**claims: Any) -> str:
         return json.dumps({"token": idp.issue(**claims), "order": "tea"})

@@ -1,4 +1,4 @@
-"""What the tests of documents and examples share."""
+"""Shared fixtures of the tests of documents and examples."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from accounts import FakeInternet
 
 @pytest.fixture
 def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeInternet]:
-    """An internet of nothing but what a test publishes; loopback stays real.
+    """Return an internet with only what a test publishes; loopback stays real.
 
-    Two methods of httpx's own transports ask it while the test runs. Nothing of this library is
+    Two methods of httpx's own transports use it while the test runs. Nothing of this library is
     replaced, nor of the code under test.
     """
     internet = FakeInternet()
@@ -35,7 +35,7 @@ def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeInternet]:
     with monkeypatch.context() as patch:
         patch.setattr(httpx.HTTPTransport, "handle_request", handle)
         patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async)
-        # A proxy of this machine's would be asked first, and may not even be there.
+        # A proxy of this machine would be used first, and may not even exist.
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             patch.delenv(name, raising=False)
             patch.delenv(name.lower(), raising=False)
@@ -44,7 +44,7 @@ def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeInternet]:
 
 @pytest.fixture(autouse=True)
 def release_2_of_the_mcp_sdk(request: pytest.FixtureRequest) -> None:
-    """Skip what is written for release 2 of the MCP SDK where release 1 is installed."""
+    """Skip code for release 2 of the MCP SDK where release 1 is installed."""
     callspec = getattr(request.node, "callspec", None)
     given = [] if callspec is None else map(str, callspec.params.values())
     if any(one == "mcp_server" or one.endswith("frameworks/mcp.md") for one in given):
@@ -55,7 +55,7 @@ def release_2_of_the_mcp_sdk(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def logging_of_its_own() -> Iterator[None]:
-    """Undo what a page does to the root logger and to the library's."""
+    """Restore the root logger and the library's logger after a page changed them."""
     logs = [logging.getLogger(name) for name in (None, "jwks_client", "jwks_client.requests")]
     before = [(log, log.level, log.handlers[:], log.propagate) for log in logs]
     yield

@@ -1,10 +1,10 @@
-"""The documents keep to the code: blocks run, tables and names agree, links lead somewhere.
+"""The documents match the code: blocks run, tables and names agree, links lead somewhere.
 
-How a page's blocks are run. Those of one page share a namespace, in order, as if typed one after the
+How a page's blocks are run. The blocks of one page share a namespace, in order, as if typed one after the
 other. A ``python`` block is run, and its functions named ``test_…`` are called with fixtures, as
-pytest would. Of a ``diff`` block what it leads to is run. A ``text`` block that follows either is
-what that printed, to the letter. Two things are given: ``token``, a session token of the Stytch
-project that the pages name, and an internet on which its keys are at their URL and nothing else is.
+pytest would. Of a ``diff`` block the new version is run. A ``text`` block that follows either is
+its exact output. Two things are given: ``token``, a session token of the Stytch project that the pages
+name, and an internet with its keys at their URL and nothing else.
 ``bash`` blocks are not run, but the targets and commands in them must exist.
 """
 
@@ -43,7 +43,7 @@ by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relat
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, its text, and the line where that begins."""
+    """A fenced block: its language, its text, and the line of its beginning."""
 
     language: str
     text: str
@@ -51,7 +51,7 @@ class Block(NamedTuple):
 
 
 def blocks_of(page: Path) -> Iterator[Block]:
-    """The fenced blocks of a page, in order."""
+    """Return the fenced blocks of a page, in order."""
     begin: tuple[str, int] | None = None
     lines = page.read_text().splitlines()
     for number, line in enumerate(lines, start=1):
@@ -73,7 +73,7 @@ runnable = [page for page in PAGES if any(block.language in RUN for block in blo
 
 
 def code_of(block: Block) -> str:
-    """The Python of a block: of a diff, what it leads to."""
+    """Return the Python of a block: of a diff, its new version."""
     if block.language == "python":
         return block.text
     return "".join(f"{line[1:]}\n" for line in block.text.splitlines() if not line.startswith("-"))
@@ -84,7 +84,7 @@ def code_of(block: Block) -> str:
 def test_the_code_of_a_page_runs_and_prints_what_it_says(
     page, request, internet, monkeypatch, capsys
 ):
-    """What a reader copies works as it stands, and does what the page tells."""
+    """Copied code works unchanged, and does what the page says."""
     if "settings.configure(" in page.read_text() and "JWKS_PAGE_APART" not in os.environ:
         run_apart(request.node.nodeid)  # Django has one configuration in a process
         return
@@ -93,11 +93,11 @@ def test_the_code_of_a_page_runs_and_prints_what_it_says(
     module = types.ModuleType("page")
     module.token = stytch.issue()
     monkeypatch.setitem(sys.modules, "page", module)  # dataclasses look up their types there
-    printed: str | None = None  # by the block before, where that was run
+    printed: str | None = None  # by the block before, if that was run
     for block in blocks_of(page):
         if block.language in RUN:
             known = set(vars(module))
-            # The lines of the page, so that a traceback points at it.
+            # Padded with empty lines, so that a traceback names the page's line.
             code = "\n" * (block.line - 1) + code_of(block)
             exec(compile(code, str(page), "exec"), vars(module))  # noqa: S102
             for name in sorted(vars(module).keys() - known):
@@ -111,7 +111,7 @@ def test_the_code_of_a_page_runs_and_prints_what_it_says(
 
 
 def run_apart(node: str) -> None:
-    """Run the test of a page in a process of its own."""
+    """Run the test of a page in a separate process."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", node]
     ended = subprocess.run(
         command,
@@ -134,7 +134,7 @@ def call_test(test: Any, request: pytest.FixtureRequest) -> None:
 
 
 def commands_in(page: Path) -> set[tuple[str, str]]:
-    """The ``make`` targets and ``jwks-client`` commands that a page names, in blocks and in spans."""
+    """Return the ``make`` targets and ``jwks-client`` commands that a page names, in blocks and in spans."""
     text = page.read_text()
     shell = [block.text for block in blocks_of(page) if block.language == "bash"]
     fences = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -147,7 +147,7 @@ def commands_in(page: Path) -> set[tuple[str, str]]:
 
 @by_page
 def test_every_command_that_a_page_names_exists(page):
-    """A make target is in the Makefile, a command of jwks-client among its commands."""
+    """A make target is in the Makefile, and a command of jwks-client among its commands."""
     named = commands_in(page)
     from jwks_client.cli._app import commands
 
@@ -160,8 +160,8 @@ def test_every_command_that_a_page_names_exists(page):
         assert targets <= set(re.findall(r"^([a-z-]+):", makefile.read_text(), re.MULTILINE))
 
 
-def test_commands_are_found_where_pages_name_them():
-    """The README names both ways to the demonstration, so the search for commands finds them."""
+def test_commands_are_found_in_blocks_and_spans():
+    """The README names both ways to the demonstration, so the search for commands must find them."""
     assert {
         ("make", "demo"),
         ("make", "test"),
@@ -171,14 +171,14 @@ def test_commands_are_found_where_pages_name_them():
 
 
 def anchors_of(page: Path) -> set[str]:
-    """What a link can name after the ``#``: the headings, as the sites that show them spell it."""
+    """Return the anchors of a page: its headings, as the sites that show them spell them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
 @by_page
 def test_every_relative_link_leads_somewhere(page):
-    """Files are there, and headings in them where a link names one."""
+    """Linked files exist, and so do linked headings in them."""
     broken = []
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         if re.match(r"[a-z]+:", target):
@@ -194,7 +194,7 @@ def test_every_relative_link_leads_somewhere(page):
 
 
 def section_of(page: Path, heading: str) -> str:
-    """The text below a heading of the second level."""
+    """Return the text below a heading of the second level."""
     found = re.search(
         rf"^## {heading}\n(.*?)(?=^## |\Z)", page.read_text(), re.MULTILINE | re.DOTALL
     )
@@ -203,7 +203,7 @@ def section_of(page: Path, heading: str) -> str:
 
 
 def rows_of(text: str) -> list[list[str]]:
-    """The rows of the tables in a text, without their heads."""
+    """Return the rows of the tables in a text, without their heads."""
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in text.splitlines()
@@ -214,7 +214,7 @@ def rows_of(text: str) -> list[list[str]]:
 
 
 def factories() -> set[str]:
-    """The names of the functions that make a provider."""
+    """Return the names of the functions that make a provider."""
     return {name for name in providers.__all__ if inspect.isfunction(getattr(providers, name))}
 
 
@@ -224,7 +224,7 @@ DOCUMENTED = {
 
 
 def test_the_readme_has_a_line_that_works_for_each_documented_provider():
-    """Every documented provider has its line, and every line makes a provider."""
+    """Every documented provider has a line, and every line makes a provider."""
     named = set()
     for _, line in rows_of(section_of(README, "Providers")):
         code = line.strip("`")
@@ -233,20 +233,20 @@ def test_the_readme_has_a_line_that_works_for_each_documented_provider():
     assert named == DOCUMENTED
 
 
-def test_the_readme_fits_a_first_hour():
-    """Tables and details are pages of their own."""
+def test_the_readme_is_short():
+    """Tables and details have their own pages."""
     assert len(README.read_text().splitlines()) <= 180
 
 
 def test_the_page_of_providers_names_only_factories():
-    """docs/providers has a row for each factory, and none for what is not there."""
+    """docs/providers has a row for each factory, and no other."""
     text = (ROOT / "docs/providers/README.md").read_text()
     rows = next(part for part in text.split("\n\n") if part.startswith("| provider"))
     assert {re.match(r"`(\w+)\(", row[1])[1] for row in rows_of(rows)} == factories()
 
 
 def defaults() -> dict[str, dict[str, Any]]:
-    """The default of each setting, by the class that takes it."""
+    """Return the default of each setting, by its class."""
     found = {
         kind.__name__: {
             one.name: one.default if one.default_factory is MISSING else one.default_factory()
@@ -264,7 +264,7 @@ def defaults() -> dict[str, dict[str, Any]]:
 
 
 def rows_of_settings(kind: str) -> list[list[str]]:
-    """The rows of docs/settings.md on a class: field, default, accepted, meaning."""
+    """Return the rows of docs/settings.md on a class: field, default, accepted, meaning."""
     return rows_of(section_of(ROOT / "docs/settings.md", kind))
 
 
@@ -281,13 +281,13 @@ def test_the_page_of_settings_has_each_setting_with_its_default(kind):
 
 
 def test_both_clients_have_the_same_defaults():
-    """So one table is enough for both."""
+    """One table is enough for both clients."""
     code = defaults()
     assert code["JWKSClient"] == code["AsyncJWKSClient"]
 
 
 @pytest.mark.parametrize("kind", [CachePolicy, FetchPolicy])
-def test_the_page_of_settings_says_what_is_accepted(kind):
+def test_the_page_of_settings_has_the_accepted_bounds(kind):
     """The bounds in docs/settings.md are accepted, and values beyond them are not."""
     tried = 0
     for field, _, accepted, _ in rows_of_settings(kind.__name__):
@@ -309,7 +309,7 @@ def test_the_page_of_settings_says_what_is_accepted(kind):
 
 
 def test_defaults_in_running_text_are_those_of_the_code():
-    """Where docs/how-keys-live.md says `setting` (number), that is its default."""
+    """Where docs/how-keys-live.md says `setting` (number), the number is its default."""
     known = {name: value for group in defaults().values() for name, value in group.items()}
     text = (ROOT / "docs/how-keys-live.md").read_text()
     told = [
@@ -322,7 +322,7 @@ def test_defaults_in_running_text_are_those_of_the_code():
 
 
 def test_the_table_of_errors_has_each_code_and_its_status():
-    """All codes of refused tokens are there, no code that is not, and each with its status."""
+    """The table has exactly the codes of refused tokens, each with its status."""
     codes = {
         "TokenError": set(errors.TOKEN_ERROR_CODES),
         "InsufficientScopeError": {*errors.InsufficientScopeCode.__args__},
@@ -345,7 +345,7 @@ def test_the_table_of_errors_has_each_code_and_its_status():
 
 
 def test_each_error_code_has_a_heading():
-    """docs/debug.md explains every code under a heading of its own, and no code that is not."""
+    """docs/debug.md explains exactly the existing codes, each under its own heading."""
     codes = {
         *errors.TOKEN_ERROR_CODES,
         *errors.InsufficientScopeCode.__args__,

@@ -44,11 +44,11 @@ from jwks_client.testing import FakeProvider
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SCRIPTS = {path.stem: path for path in sorted(EXAMPLES.glob("*.py"))}
-PATIENCE = 30.0  # real seconds in which an example that works has long ended
+PATIENCE = 30.0  # real seconds after which a working example has long ended
 
 
 class Outcome(NamedTuple):
-    """What a run of a script left behind."""
+    """The outcome of a run of a script."""
 
     status: int
     out: str
@@ -76,7 +76,7 @@ def run(monkeypatch, capsys) -> Callable[..., Outcome]:
 
 
 def run_apart(name: str, *arguments: str, stdin: str, env: dict[str, str]) -> Outcome:
-    """Run a script in a process of its own, over the real wire of loopback."""
+    """Run a script in a separate process, over real loopback."""
     ended = subprocess.run(
         [sys.executable, str(SCRIPTS[name]), *arguments],
         input=stdin,
@@ -90,7 +90,7 @@ def run_apart(name: str, *arguments: str, stdin: str, env: dict[str, str]) -> Ou
 
 
 def settings_of(path: Path) -> set[str]:
-    """The environment variables that a script reads."""
+    """Return the environment variables that a script reads."""
     return {
         call.args[0].value
         for call in ast.walk(ast.parse(path.read_text()))
@@ -105,7 +105,7 @@ class Case:
     Arguments:
         kinds: the accounts that are on the internet; the first one's token is verified.
         env: the script's settings.
-        says: what it prints of that token.
+        says: what it prints about that token.
         refused: claims of a token that is refused, and the code it names.
     """
 
@@ -113,7 +113,9 @@ class Case:
     env: dict[str, str]
     says: str
     refused: tuple[dict[str, Any], str]
-    others: dict[str, str] = field(default_factory=dict)  # kind of another good token: what is said
+    others: dict[str, str] = field(
+        default_factory=dict
+    )  # kind of another good token: the output for it
 
 
 CASES = {
@@ -192,7 +194,7 @@ by_case = pytest.mark.parametrize("name", CASES)
 @by_case
 @pytest.mark.parametrize("by", ["argument", "stdin"])
 def test_an_example_verifies_a_token_of_its_provider(run, internet, name, by):
-    """A token of the provider's shape is accepted, by one request for the documented URL."""
+    """A token in the provider's shape is accepted, by one request to the documented URL."""
     case = CASES[name]
     internet.publish(*(account(kind) for kind in case.kinds))
     token = account(case.kinds[0]).issue()
@@ -205,8 +207,8 @@ def test_an_example_verifies_a_token_of_its_provider(run, internet, name, by):
 
 
 @by_case
-def test_an_example_refuses_a_neighbour_of_that_token(run, internet, name):
-    """What is not the token it is for is refused, and the code said on standard error."""
+def test_an_example_refuses_a_similar_token(run, internet, name):
+    """Another kind of token is refused, with the code on standard error."""
     case = CASES[name]
     internet.publish(*(account(kind) for kind in case.kinds))
     claims, code = case.refused
@@ -216,8 +218,8 @@ def test_an_example_refuses_a_neighbour_of_that_token(run, internet, name):
 
 
 @by_case
-def test_an_example_says_when_nobody_can_know(run, internet, name):
-    """With the provider away the token is neither accepted nor refused, and that is told apart."""
+def test_an_example_reports_unavailable_keys(run, internet, name):
+    """During an outage the token is neither accepted nor refused, and the output says so."""
     case = CASES[name]
     outcome = run(name, account(case.kinds[0]).issue(), env=case.env)
     assert (outcome.status, outcome.out) == (3, "")
@@ -227,23 +229,23 @@ def test_an_example_says_when_nobody_can_know(run, internet, name):
 @pytest.mark.parametrize(
     ("name", "kind"), [(name, kind) for name, case in CASES.items() for kind in case.others]
 )
-def test_an_example_for_several_kinds_tells_them_apart(run, internet, name, kind):
-    """Each kind of token is accepted as what it is."""
+def test_an_example_for_several_kinds_distinguishes_them(run, internet, name, kind):
+    """Each kind of token is accepted as its own kind."""
     case = CASES[name]
     internet.publish(*(account(one) for one in case.kinds))
     assert run(name, account(kind).issue(), env=case.env) == Outcome(0, case.others[kind], "")
 
 
-def test_the_passkeys_example_takes_the_answer_as_it_comes(run, internet):
-    """Hanko's passkey server answers with a JSON object that holds the token."""
+def test_the_passkeys_example_reads_the_server_s_answer(run, internet):
+    """Hanko's passkey server answers with a JSON object that contains the token."""
     internet.publish(account("hanko_passkeys"))
     body = json.dumps({"token": account("hanko_passkeys").issue()})
     case = CASES["hanko_passkeys"]
     assert run("hanko_passkeys", stdin=body, env=case.env) == Outcome(0, case.says, "")
 
 
-def test_the_wso2_example_trusts_a_certificate_that_it_is_given(run, tmp_path):
-    """WSO2_CA_FILE is read when the client is made: one that is no PEM file is told at once."""
+def test_the_wso2_example_trusts_the_given_certificate(run, tmp_path):
+    """WSO2_CA_FILE is read when the client is made, so a file that is not PEM is reported at once."""
     from jwks_client import ConfigurationError
 
     no_pem = tmp_path / "carbon.pem"
@@ -254,26 +256,26 @@ def test_the_wso2_example_trusts_a_certificate_that_it_is_given(run, tmp_path):
 
 
 def test_the_prelude_example_knows_custom_domains(run, internet):
-    """PRELUDE_DOMAIN takes the place of the application's id."""
+    """PRELUDE_DOMAIN replaces the application's id."""
     internet.publish(account("prelude"), account("prelude_step_up"))
     token = account("prelude").issue()
     outcome = run("prelude", token, env={"PRELUDE_DOMAIN": PRELUDE})
     assert outcome == Outcome(0, CASES["prelude"].says, "")
 
 
-# What speaks to a provider on this machine: processes of their own, and real HTTP.
+# Examples with a provider on this machine: separate processes, and real HTTP.
 
 
 @contextmanager
 def served() -> Iterator[FakeProvider]:
-    """A provider on loopback, as ``jwks-client serve`` runs one."""
+    """Serve a provider on loopback, as ``jwks-client serve`` does."""
     idp = FakeProvider(issuer=None)
     with idp.serve():
         yield idp
 
 
 def local_env(name: str, idp: FakeProvider) -> dict[str, str]:
-    """The settings of an example that speaks to a provider of one's own."""
+    """Return the settings of an example for a local provider."""
     if name == "generic":
         return {"JWKS_URL": idp.jwks_url, "TOKEN_ISSUER": idp.issuer, "TOKEN_AUDIENCE": "api"}
     prefix = "PARTNER" if name.startswith("two_providers") else "OIDC"
@@ -281,7 +283,7 @@ def local_env(name: str, idp: FakeProvider) -> dict[str, str]:
 
 
 def check_generic() -> None:
-    """Claims on standard output; a wrong audience refused; an outage told apart."""
+    """Check the claims on standard output, a refused audience, and an outage."""
     with served() as idp:
         env = local_env("generic", idp)
         good = run_apart("generic", stdin=f"{idp.issue(sub='u7')}\n", env=env)
@@ -294,7 +296,7 @@ def check_generic() -> None:
 
 
 def check_oidc() -> None:
-    """The claims as the script's own type, and the log of the fetch; a token without sub refused."""
+    """Check the claims as the script's own type, and the log of the fetch; a token without sub is refused."""
     with served() as idp:
         env = local_env("oidc", idp)
         good = run_apart("oidc", stdin=idp.issue(sub="u7", scope="a b"), env=env)
@@ -309,7 +311,7 @@ def check_oidc() -> None:
 
 
 def check_queue_worker() -> None:
-    """Each message is acknowledged, rejected or requeued by what became of its token."""
+    """Check that each message is acknowledged, rejected or requeued by its token's outcome."""
 
     def message(idp: FakeProvider, **claims: Any) -> str:
         return json.dumps({"token": idp.issue(**claims), "order": "tea"})
@@ -343,7 +345,7 @@ def check_queue_worker() -> None:
 
 
 def check_two_providers(run, internet) -> None:
-    """Tokens of either provider are accepted as its own; one's outage is not the other's."""
+    """Check that tokens of either provider are accepted as its own, and one's outage does not affect the other."""
     with served() as partner:
         env = {"STYTCH_PROJECT_ID": PROJECT, **local_env("two_providers", partner)}
         outcome = run("two_providers", partner.issue(sub="p1"), env=env)
@@ -360,13 +362,13 @@ def check_two_providers(run, internet) -> None:
 
 
 def check_async_service() -> None:
-    """A real server: each outcome is answered with its status and headers; Ctrl-C ends it."""
+    """Check status and headers of each outcome on a real server, and that Ctrl-C ends it."""
     with served() as idp, service("async_service", idp) as base_url:
         check_answers(idp, base_url)
 
 
 def check_asgi_app() -> None:
-    """Two lines protect the app: who has a token and the scope is in, /health is open."""
+    """Check that a token with the scope gets in, and that /health is open."""
     with served() as idp, service("asgi_app", idp) as base_url:
 
         def ask(path: str, **headers: str) -> tuple[int, Any, str | None]:
@@ -385,7 +387,7 @@ def check_asgi_app() -> None:
 
 
 def check_mcp_server() -> None:
-    """A client finds the authorization server from the first 401, and no outage logs it out."""
+    """Check that a client finds the authorization server from the first 401, and that no outage logs it out."""
     resource = "https://mcp.example.com/mcp"
     with served() as idp, service("mcp_server", idp, MCP_RESOURCE=resource) as base_url:
 
@@ -416,7 +418,7 @@ def check_mcp_server() -> None:
 
 
 def check_tenants_sqlite(tmp_path) -> None:
-    """Tenants sign up and leave while it runs; none of them can make itself an operator."""
+    """Check that tenants sign up and leave while it runs, and that no tenant can make itself an operator."""
     settings = {"TENANTS_DB": str(tmp_path / "tenants.sqlite")}
     with (
         served() as operators,
@@ -455,7 +457,7 @@ def check_tenants_sqlite(tmp_path) -> None:
 
 @contextmanager
 def service(name: str, idp: FakeProvider, **settings: str) -> Iterator[str]:
-    """An example that serves, in a process of its own; gives its base URL. Ctrl-C is its good end."""
+    """Run an example that serves in a separate process; yield its base URL. Ctrl-C ends it cleanly."""
     env = {**os.environ, **local_env(name, idp), **settings, "PORT": "0"}
     command = [sys.executable, str(SCRIPTS[name])]
     with child(command, env=env, stderr=subprocess.PIPE) as process:
@@ -467,7 +469,7 @@ def service(name: str, idp: FakeProvider, **settings: str) -> Iterator[str]:
 
 
 def where_it_runs(service: subprocess.Popen[str]) -> str:
-    """The base URL that a server names in its log."""
+    """Return the base URL that a server names in its log."""
     for line in service.stderr or ():
         if found := re.search(r"(?i)running on (http://127\.0\.0\.1:\d+)", line):
             if found[1].endswith(":0"):
@@ -477,7 +479,7 @@ def where_it_runs(service: subprocess.Popen[str]) -> str:
 
 
 def check_answers(idp: FakeProvider, base_url: str) -> None:
-    """What the service answers, case by case."""
+    """Check the service's answers, case by case."""
 
     def ask(credentials: str | None, path: str = "/") -> tuple[int, Any, httpx.Headers]:
         headers = {} if credentials is None else {"Authorization": credentials}
@@ -513,7 +515,7 @@ def check_answers(idp: FakeProvider, base_url: str) -> None:
 
 
 def served_to(name: str, check: Callable[[FakeProvider, str], None]) -> Callable[[], None]:
-    """A check of what an example that serves answers."""
+    """Return a check of the answers of an example that serves."""
 
     def check_it() -> None:
         with served() as idp, service(name, idp) as base_url:
@@ -523,7 +525,7 @@ def served_to(name: str, check: Callable[[FakeProvider, str], None]) -> Callable
 
 
 def check_queue_consumer() -> None:
-    """Each message is acknowledged, rejected or requeued by what became of its token."""
+    """Check that each message is acknowledged, rejected or requeued by its token's outcome."""
     with served() as idp:
         env = local_env("queue_consumer", idp)
         outcome = run_apart("queue_consumer", stdin=queue_of(idp), env=env)
@@ -534,7 +536,7 @@ def check_queue_consumer() -> None:
 
 
 def check_lambda_handler() -> None:
-    """A call answers by status and code: verified, refused, or nobody can know."""
+    """Check the answer to a call by status and code: verified, refused, or unavailable."""
     with served() as idp:
         env = local_env("lambda_handler", idp)
         good = idp.issue(sub="u7", scope="orders:read")
@@ -547,7 +549,7 @@ def check_lambda_handler() -> None:
 
 
 def until_it_listens(base_url: str) -> None:
-    """Wait for a server that names its address before its workers are there."""
+    """Wait for a server that names its address before its workers exist."""
     for _ in range(300):
         try:
             ask(base_url, "/")
@@ -558,7 +560,7 @@ def until_it_listens(base_url: str) -> None:
 
 
 def check_fastapi_workers(redis_url) -> None:
-    """Four workers verify, and together they fetch the keys twice at most."""
+    """Check that four workers verify, and together fetch the keys at most twice."""
     if "timeout_worker_healthcheck" not in inspect.signature(uvicorn.run).parameters:
         pytest.skip("a release of uvicorn that kills workers which need 5 s to start")
     with served() as idp, service("fastapi_workers", idp, REDIS_URL=redis_url) as base_url:
@@ -573,7 +575,7 @@ def check_fastapi_workers(redis_url) -> None:
 
 
 def check_django_cache(redis_url) -> None:
-    """A process that starts while the provider is down verifies with the keys of the cache."""
+    """Check that a process started during an outage verifies with the keys of the cache."""
     with served() as idp:
         good = idp.issue(sub="u7")
         for outage in (False, True):
@@ -612,8 +614,8 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_an_example_works_on_a_real_wire(request, name):
-    """Each does what its header says, with a provider that is served on this machine."""
+def test_an_example_works_over_real_http(request, name):
+    """Each example does what its header says, with a provider on this machine."""
     check = OTHERS[name]
     check(**{one: request.getfixturevalue(one) for one in inspect.signature(check).parameters})
 
@@ -625,8 +627,8 @@ def test_an_example_works_on_a_real_wire(request, name):
         *("fastapi_app", "litestar_app", "starlette_app"),
     ],
 )
-def test_an_example_that_starts_in_an_outage_becomes_ready_by_its_probes_alone(name):
-    """It is alive and not ready while the provider is away, and ready soon after that is back."""
+def test_an_example_that_starts_during_an_outage_becomes_ready_by_its_probes_alone(name):
+    """The example is alive and not ready during the outage, and ready soon after it."""
     with served() as idp:
         idp.fail(503)
         with service(name, idp) as base_url:
@@ -636,25 +638,25 @@ def test_an_example_that_starts_in_an_outage_becomes_ready_by_its_probes_alone(n
             assert is_ready(base_url)
 
 
-# What holds for all of them.
+# Rules for all examples.
 
 by_script = pytest.mark.parametrize("name", SCRIPTS)
 
 
 def test_every_example_is_tested():
-    """A script without a test of its own does not stay."""
+    """A script without a test fails this one."""
     assert sorted(SCRIPTS) == sorted([*CASES, *OTHERS])
 
 
 def test_every_example_is_in_the_index():
-    """examples/README.md names each of them, and nothing that is not there."""
+    """examples/README.md names exactly the existing examples."""
     index = (EXAMPLES / "README.md").read_text()
     assert sorted(set(re.findall(r"\[(\w+)\.py\]", index))) == sorted(SCRIPTS)
 
 
 @by_script
-def test_an_example_can_be_imported(name, internet, capsys, monkeypatch):
-    """An import does nothing: no request, no output, no reading of settings or tokens."""
+def test_importing_an_example_does_nothing(name, internet, capsys, monkeypatch):
+    """An import makes no request, prints nothing, and reads no settings or tokens."""
     runpy.run_path(str(SCRIPTS[name]), run_name=name)  # some frameworks read settings when loaded
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdin", None)
@@ -674,7 +676,7 @@ def test_an_example_says_how_to_run_it(name):
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_an_example_fits_the_provider_that_the_command_serves(name):
-    """Its placeholders are where ``jwks-client serve`` listens, and the audience of its tokens."""
+    """Its placeholders are the address of ``jwks-client serve`` and the audience of its tokens."""
     from jwks_client.cli._app import commands
 
     usual = {one.name: one.default for one in commands.commands["serve"].params}
@@ -686,8 +688,8 @@ def test_an_example_fits_the_provider_that_the_command_serves(name):
 @pytest.mark.parametrize(
     "name", sorted(SCRIPTS.keys() - {*SERVICES, "queue_consumer", "queue_worker"})
 )
-def test_an_example_runs_as_it_stands(run, internet, name):
-    """Its placeholders are settings that are accepted, and for what is no token nothing is fetched."""
+def test_an_example_runs_unchanged(run, internet, name):
+    """Its placeholders are accepted settings, and a malformed token causes no fetch."""
     outcome = run(name, "no-token")
     assert (outcome.status, outcome.out) == (1, "")
     assert "401 malformed_token" in outcome.err

@@ -1,4 +1,4 @@
-"""What docs/production.md says of a worker and its container, without a container."""
+"""The claims of docs/production.md about a worker and its container, without a container."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ DOCKERFILE = ROOT / "examples/container/Dockerfile"
 
 
 def instructions() -> list[tuple[str, str]]:
-    """The instructions of the Dockerfile, in order, each on one line."""
+    """Return the instructions of the Dockerfile, in order, each on one line."""
     lines = [line for line in DOCKERFILE.read_text("utf-8").splitlines() if line[:1] != "#"]
     joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
     return [tuple(line.split(maxsplit=1)) for line in joined.splitlines() if line]
 
 
 def last(name: str) -> str:
-    """The arguments of the last instruction of a name."""
+    """Return the arguments of the last instruction of a name."""
     return [text for one, text in instructions() if one == name][-1]
 
 
 def commands() -> tuple[list[str], list[str]]:
-    """What the container runs, and what its health check runs; both without a shell."""
+    """Return the commands of the container and of its health check, both without a shell."""
     return json.loads(last("CMD")), json.loads(last("HEALTHCHECK").partition("CMD ")[2])
 
 
@@ -53,7 +53,7 @@ def test_a_worker_needs_no_more_memory_than_the_page_says():
     assert full - made < 4
 
 
-def test_the_container_has_no_root_no_secret_and_no_moving_base():
+def test_the_container_has_no_root_no_secret_and_a_fixed_base():
     """The image runs as a numeric user that is not root, which Kubernetes can check."""
     names = [name for name, _ in instructions()]
     known = {"FROM", "RUN", "COPY", "ENV", "WORKDIR", "USER", "EXPOSE", "HEALTHCHECK", "CMD"}
@@ -65,8 +65,8 @@ def test_the_container_has_no_root_no_secret_and_no_moving_base():
     assert not re.search(r"(?i)secret|token|password", last("ENV"))
 
 
-def test_the_container_installs_and_copies_what_there_is():
-    """Its extras are those of the project, its files are in the context that the page names."""
+def test_the_container_installs_and_copies_existing_things():
+    """Its extras are those of the project, and its files are in the context that the page names."""
     extras = re.search(r"jwks-client-sdk\[([\w,]+)\]", last("RUN"))[1].split(",")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert set(extras) <= set(project["optional-dependencies"])
@@ -78,7 +78,7 @@ def test_the_container_installs_and_copies_what_there_is():
 
 @pytest.mark.parametrize("outage", [False, True])
 def test_the_commands_of_the_container_run_and_write_nothing(tmp_path, outage):
-    """The app serves and is healthy, in an outage too; its directory and home stay as they were."""
+    """The app serves and is healthy, during an outage too; its directory and home stay unchanged."""
     app, home = tmp_path / "app", tmp_path / "home"
     app.mkdir()
     shutil.copy(ROOT / "examples" / last("COPY").split()[0], app)

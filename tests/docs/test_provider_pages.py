@@ -28,7 +28,7 @@ DATE = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]")
 
 
 def test_every_factory_is_on_a_page_of_its_provider():
-    """The code of the pages makes each kind of provider, except those for any provider."""
+    """The code of the pages makes each kind of provider, except the general ones."""
     named = {
         name
         for page in PAGES
@@ -39,7 +39,7 @@ def test_every_factory_is_on_a_page_of_its_provider():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_answers_every_question_with_a_source_and_a_date(page):
-    """An answer says where and when it was checked, or that nothing was found."""
+    """An answer names its source and date, or says that nothing was found."""
     rows = [
         [cell.strip() for cell in line.strip("|").split(" | ")]
         for line in page.read_text(encoding="utf-8").splitlines()
@@ -64,7 +64,7 @@ def test_a_page_begins_with_code(page):
 
 @pytest.mark.parametrize("name", sorted(FACTORIES - {"generic", "oidc"}))
 def test_the_facts_of_a_factory_carry_a_date(name):
-    """Its docstring says on which day its sources were read, or names the factory that does."""
+    """Its docstring has the day on which its sources were read, or names the factory that has it."""
     text = inspect.getdoc(getattr(providers, name)) or ""
     checked = " ".join(text.partition("Checked against:")[2].split())
     assert DATE.search(checked) or re.match(r"as for `\w+`\.", checked)

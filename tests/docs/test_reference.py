@@ -1,4 +1,4 @@
-"""The reference says what the docstrings say."""
+"""The reference page matches the docstrings."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import jwks_client
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_reference_is_what_the_code_says():
-    """Every setting, attribute and event, with its default; if not: ``python docs/reference.py``."""
+def test_the_reference_matches_the_code():
+    """Every setting, attribute and event is there with its default; if not: ``python docs/reference.py``."""
     spec = importlib.util.spec_from_file_location("reference", DOCS / "reference.py")
     reference = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(reference)
     assert reference.rendered() == (DOCS / "reference.md").read_text("utf-8")
 
 
-def test_every_field_is_told():
-    """Whoever adds a setting says in its docstring what it is for, or the page would not have it."""
+def test_every_field_is_documented():
+    """Every setting has a docstring, from which the page is made."""
     page = (DOCS / "reference.md").read_text("utf-8")
     from jwks_client import CachePolicy, FetchPolicy, Provider
 
@@ -30,7 +30,7 @@ def test_every_field_is_told():
 
 
 def test_the_page_on_production_names_every_logger():
-    """An operator who sets a level or a handler for each of them misses no record."""
+    """An operator who configures each listed logger misses no record."""
     package = Path(jwks_client.__file__).parent
     loggers = {
         name

@@ -18,7 +18,7 @@ from jwks_client.instrumentation import opentelemetry
 
 
 class Backend:
-    """Providers that keep what they are given in memory."""
+    """Meter and tracer providers that keep their data in memory."""
 
     def __init__(self) -> None:
         self.reader = InMemoryMetricReader()
@@ -31,7 +31,7 @@ class Backend:
         return opentelemetry.instrument(client, self.meters, self.tracers)
 
     def points(self, name: str) -> dict[tuple[Any, ...], Any]:
-        """The points of one metric, by the values of their attributes."""
+        """Return the points of one metric, by the values of their attributes."""
         data = self.reader.get_metrics_data()
         return {
             tuple(point.attributes.values()): getattr(point, "value", getattr(point, "count", None))
@@ -54,8 +54,8 @@ def backend() -> Any:
     backend.tracers.shutdown()
 
 
-def test_what_a_client_does_is_measured(drive, idp, clock, backend):
-    """Verifications, fetches and keys by the names and attributes of the documentation."""
+def test_a_client_s_work_is_measured(drive, idp, clock, backend):
+    """Verifications, fetches and keys have the documented names and attributes."""
     client = drive.client(idp)
     backend.instrument(client)
     token = idp.issue()
@@ -82,7 +82,7 @@ def test_what_a_client_does_is_measured(drive, idp, clock, backend):
 
 
 def test_a_fetch_is_linked_to_the_request_that_waited(drive, idp, backend):
-    """The fetch has a trace of its own; one of the two spans names the other."""
+    """The fetch has its own trace, and one of the two spans names the other."""
     backend.instrument(drive.client(idp))
     drive.verify(idp.issue())
     drive.settle()
@@ -97,7 +97,7 @@ def test_a_fetch_is_linked_to_the_request_that_waited(drive, idp, backend):
 
 
 def test_a_failed_fetch_is_an_error(drive, idp, backend):
-    """Its span has the code, and no text of the provider."""
+    """The span has the code, and no text of the provider."""
     idp.fail(503)
     backend.instrument(drive.client(idp))
     with pytest.raises(KeysUnavailableError):
@@ -106,8 +106,8 @@ def test_a_failed_fetch_is_an_error(drive, idp, backend):
     assert (fetch.attributes["error.type"], fetch.status.is_ok) == ("fetch_failed", False)
 
 
-def test_it_can_end(drive, idp, backend):
-    """A client that ended runs the code of one that never was instrumented."""
+def test_instrumentation_can_end(drive, idp, backend):
+    """After the end a client runs the code of a client that was never instrumented."""
     client = drive.client(idp)
     with backend.instrument(client):
         drive.verify(idp.issue())
@@ -118,7 +118,7 @@ def test_it_can_end(drive, idp, backend):
 
 
 def test_a_missing_extra_is_named():
-    """The import says what to install."""
+    """A failing import names the extra to install."""
     program = (
         "import sys; sys.modules['opentelemetry'] = None\n"
         "import jwks_client.instrumentation.opentelemetry"

@@ -25,7 +25,7 @@ VERIFIED = "jwks_client_verifications_total"
 
 
 def values(registry: CollectorRegistry, name: str) -> dict[tuple[str, ...], float]:
-    """The samples of one name, by the values of their labels."""
+    """Return the samples of one name, by the values of their labels."""
     return {
         tuple(sample.labels.values()): sample.value
         for family in registry.collect()
@@ -40,7 +40,7 @@ def registry() -> CollectorRegistry:
 
 
 def test_each_verification_is_counted_by_its_outcome(drive, idp, clock, registry):
-    """Accepted, remembered, refused and unavailable; the scrape brings the numbers up to date."""
+    """Accepted, remembered, refused and unavailable verifications are counted, and a scrape shows the newest numbers."""
     client = drive.client(idp)
     prometheus.instrument(client, registry=registry)
     token = idp.issue()
@@ -61,7 +61,7 @@ def test_each_verification_is_counted_by_its_outcome(drive, idp, clock, registry
 
 
 def test_fetches_and_keys_are_measured(drive, idp, clock, registry):
-    """Durations by reason and error, the number of keys, and when they were fetched."""
+    """Durations by reason and error, the number of keys, and their fetch time are measured."""
     client = drive.client(idp)
     prometheus.instrument(client, registry=registry)
     drive.warm_up()
@@ -100,8 +100,8 @@ def test_10_000_random_kids_add_no_time_series(idp, registry):
     assert b"random" not in generate_latest(registry)
 
 
-def test_tenants_share_a_label_unless_asked_for(drive, clock):
-    """The number of customers does not size the registry."""
+def test_tenants_share_a_label_by_default(drive, clock):
+    """The number of tenants does not determine the size of the registry."""
     idp = FakeProvider(issuer="https://tenant.test", clock=clock)
     for tenants, label in ((False, "resolved"), (True, "https://tenant.test")):
         registry = CollectorRegistry()
@@ -114,7 +114,7 @@ def test_tenants_share_a_label_unless_asked_for(drive, clock):
 
 
 def test_two_clients_share_a_registry_and_each_can_end(drive, idp, registry):
-    """Their numbers add up; a client that ended runs the code of one that never was instrumented."""
+    """Their numbers add up, and after its end a client runs the code of one that was never instrumented."""
     first = drive.client(idp)
     one = prometheus.instrument(first, registry=registry)
     drive.verify(idp.issue())
@@ -150,7 +150,7 @@ if child:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_workers_add_up_in_multiprocess_mode(tmp_path):
-    """Each process gives what it counted, at exit at the latest, and nothing is counted twice."""
+    """Each process exports its counts, at exit at the latest, and nothing is counted twice."""
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, timeout=60)
     scrape = (
@@ -170,7 +170,7 @@ def test_workers_add_up_in_multiprocess_mode(tmp_path):
 
 
 def test_a_missing_extra_is_named():
-    """The import says what to install."""
+    """A failing import names the extra to install."""
     program = (
         "import sys; sys.modules['prometheus_client'] = None\n"
         "import jwks_client.instrumentation.prometheus"

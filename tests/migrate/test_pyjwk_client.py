@@ -1,4 +1,4 @@
-"""`migrate.PyJWKClient` and PyJWT's own class, side by side: what holds for the one holds for both."""
+"""`migrate.PyJWKClient` and PyJWT's own class side by side: each promise is tested on both."""
 
 import base64
 import inspect
@@ -17,21 +17,21 @@ from jwt import PyJWK, PyJWKClientConnectionError, PyJWKClientError, PyJWKSet, P
 from jwks_client import migrate
 from jwks_client.testing import FakeClock, FakeProvider
 
-# An older release of PyJWT behaves otherwise (it follows redirects and reads files): the measure is
-# one that has the cooldown.
+# An older release of PyJWT behaves differently (it follows redirects and reads files), so it is compared
+# with a release that has the cooldown.
 IS_MEASURE = "cooldown_duration" in inspect.signature(jwt.PyJWKClient).parameters
 KINDS = [migrate.PyJWKClient, *([jwt.PyJWKClient] if IS_MEASURE else [])]
 
 
 @pytest.fixture(params=KINDS, ids=["migrate", "PyJWT"][: len(KINDS)])
 def kind(request):
-    """Each of the two classes."""
+    """Return each of the two classes."""
     return request.param
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The clock that both classes read."""
+    """Return the clock that both classes read."""
     clock = FakeClock()
     monkeypatch.setattr("jwks_client._client.base.SystemClock", lambda: clock)
     stopped = SimpleNamespace(monotonic=clock.monotonic)
@@ -42,7 +42,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def idp():
-    """A provider that is served on loopback."""
+    """Serve a provider on loopback."""
     provider = FakeProvider(issuer=None)
     with provider.serve() as base_url:
         provider.url = f"{base_url}/.well-known/jwks.json"
@@ -51,7 +51,7 @@ def idp():
 
 @pytest.fixture
 def idp_over_tls():
-    """The URL of a key set under a private authority, and a context that trusts that."""
+    """Return the URL of a key set under a private authority, and a context that trusts it."""
     provider = FakeProvider(issuer=None)
     with provider.serve(tls=True) as base_url:
         trusting = ssl.create_default_context(cafile=provider.ca_file)
@@ -67,7 +67,7 @@ def kid_of(token):
 
 
 def test_the_arguments_are_those_of_pyjwt():
-    """Every argument of PyJWT's class is accepted in the same place, with the same default."""
+    """Every argument of PyJWT's class is accepted in the same position, with the same default."""
     theirs = inspect.signature(jwt.PyJWKClient).parameters.values()
     ours = inspect.signature(migrate.PyJWKClient).parameters.values()
     told = {one.name: (one.kind, one.default) for one in ours}
@@ -78,7 +78,7 @@ def test_the_arguments_are_those_of_pyjwt():
 
 
 def test_the_methods_are_those_of_pyjwt():
-    """Every public method of PyJWT's class is there, with the same parameters and defaults."""
+    """Every public method of PyJWT's class exists, with the same parameters and defaults."""
     for name, method in inspect.getmembers(jwt.PyJWKClient, callable):
         if not name.startswith("_"):
             ours = inspect.signature(getattr(migrate.PyJWKClient, name)).parameters.values()
@@ -89,7 +89,7 @@ def test_the_methods_are_those_of_pyjwt():
 
 
 def test_the_package_does_not_import_it():
-    """`import jwks_client` costs nobody an import of PyJWT."""
+    """`import jwks_client` does not import PyJWT."""
     code = "import jwks_client, sys; sys.exit('jwks_client.migrate' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -106,8 +106,8 @@ def test_a_token_is_verified_with_its_key(kind, idp):
 
 
 @pytest.mark.parametrize("algorithm", ["PS384", "ES256", "ES384", "ES512", "ES256K", "EdDSA"])
-def test_every_kind_of_key_that_pyjwt_reads(kind, algorithm):
-    """Keys of each type verify what their provider signed, whether they name an `alg` or not."""
+def test_every_type_of_key_is_read(kind, algorithm):
+    """Keys of each type verify their provider's tokens, whether or not they name an `alg`."""
     idp = FakeProvider(issuer=None, algorithm=algorithm)
     token = idp.issue()
     with idp.serve() as base_url:
@@ -117,7 +117,7 @@ def test_every_kind_of_key_that_pyjwt_reads(kind, algorithm):
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "ES384", "ES512", "EdDSA"])
 def test_a_key_without_alg_has_the_algorithm_of_its_type(kind, idp, algorithm):
-    """PyJWT's default for the type of a key is the default here."""
+    """PyJWT's default algorithm for a type of key is the default here."""
     other = FakeProvider(algorithm=algorithm)
     (jwk,) = other.jwks()["keys"]
     del jwk["alg"], jwk["use"]
@@ -160,7 +160,7 @@ def test_a_key_set_is_fetched_once(kind, idp, cache_keys):
 
 
 def test_refresh_fetches(kind, idp):
-    """`refresh=True` and `fetch_data` fetch each time, and what they fetched is cached."""
+    """`refresh=True` and `fetch_data` fetch each time, and cache the result."""
     client = kind(idp.url)
     client.get_jwk_set(refresh=True)
     client.get_signing_keys(refresh=True)
@@ -170,7 +170,7 @@ def test_refresh_fetches(kind, idp):
     assert idp.fetches == 3
 
 
-def test_the_lifespan_is_the_callers(kind, idp, clock):
+def test_the_lifespan_is_the_caller_s(kind, idp, clock):
     """The set is fetched again after `lifespan`, whatever the provider's headers say."""
     idp.answer_headers = {"Cache-Control": "max-age=5"}
     client = kind(idp.url, lifespan=1000)
@@ -187,7 +187,7 @@ def test_the_lifespan_is_the_callers(kind, idp, clock):
     assert idp.fetches == 3
 
 
-def test_an_expired_set_is_not_used_in_an_outage(kind, idp, clock):
+def test_an_expired_set_is_not_used_during_an_outage(kind, idp, clock):
     """Within its lifespan a set outlasts an outage; past it, the outage is raised."""
     client = kind(idp.url)
     kid = client.get_signing_keys()[0].key_id
@@ -220,7 +220,7 @@ def test_no_cache(kind, idp):
 
 
 def test_cached_keys_without_a_cached_set(kind, idp):
-    """`cache_keys=True` caches lookups by kid also where `cache_jwk_set=False`."""
+    """`cache_keys=True` caches lookups by kid even with `cache_jwk_set=False`."""
     client = kind(idp.url, cache_keys=True, cache_jwk_set=False)
     for _ in range(3):
         client.get_signing_key("key-1")
@@ -230,7 +230,7 @@ def test_cached_keys_without_a_cached_set(kind, idp):
 
 
 def test_a_rotation_is_seen(kind, idp):
-    """A token that a new key signed is verified at once where there is no cooldown."""
+    """A token of a new key is verified at once where there is no cooldown."""
     client = kind(idp.url, cooldown_duration=0)
     client.get_signing_key_from_jwt(idp.issue())
     for _ in range(3):
@@ -241,7 +241,7 @@ def test_a_rotation_is_seen(kind, idp):
 
 
 def test_a_rotation_is_seen_after_the_cooldown(kind, idp, clock):
-    """With the default cooldown a new key is there after 30 seconds at the latest."""
+    """With the default cooldown a new key is found after 30 seconds at the latest."""
     client = kind(idp.url)
     for number in range(2, 5):
         client.get_signing_keys()
@@ -251,7 +251,7 @@ def test_a_rotation_is_seen_after_the_cooldown(kind, idp, clock):
 
 
 def test_unknown_kids_have_a_budget(kind, idp):
-    """A flood of made-up kids causes a few fetches, and known kids are found meanwhile."""
+    """A flood of unknown kids causes a few fetches, and known kids are found meanwhile."""
     client = kind(idp.url)
     client.get_signing_keys()
     for number in range(50):
@@ -264,21 +264,21 @@ def test_unknown_kids_have_a_budget(kind, idp):
 
 
 @pytest.mark.parametrize("kid", [None, "", 7, b"key-1", "\ud800"])
-def test_what_is_no_kid_matches_nothing(kind, idp, kid):
-    """A kid that no key can have is refused as one that is not there."""
+def test_an_impossible_kid_matches_no_key(kind, idp, kid):
+    """A kid that no key can have is refused like an unknown one."""
     with pytest.raises(PyJWKClientError, match="Unable to find a signing key that matches"):
         kind(idp.url).get_signing_key(kid)
 
 
 def test_a_token_without_kid_is_refused(kind, idp):
-    """Also where the set has one key only."""
+    """A token without a kid is refused, even if the set has only one key."""
     token = jwt.encode({"aud": "api"}, "k" * 32, algorithm="HS256")
     with pytest.raises(PyJWKClientError, match="Unable to find a signing key that matches"):
         kind(idp.url).get_signing_key_from_jwt(token)
 
 
-def test_the_first_of_two_keys_with_one_kid_is_taken(kind, idp):
-    """As PyJWT has it; `JWKSClient.verify` tries both."""
+def test_the_first_of_two_keys_with_one_kid_is_used(kind, idp):
+    """The first of two keys with one kid is used, as in PyJWT; `JWKSClient.verify` tries both."""
     first, second = (FakeProvider().jwks()["keys"][0] for _ in range(2))
     idp.fail(json.dumps({"keys": [first, second]}).encode())
     n = kind(idp.url).get_signing_key("key-1").key.public_numbers().n
@@ -286,8 +286,8 @@ def test_the_first_of_two_keys_with_one_kid_is_taken(kind, idp):
 
 
 @pytest.mark.parametrize("token", ["", "a.b", "a.b.c.d.e", "å.b.c", b"\xff.b.c", 7, None, "x" * 99])
-def test_what_is_no_token_is_a_decode_error(kind, idp, token):
-    """Whatever a stranger sends, PyJWT's error is raised, and nothing is fetched."""
+def test_a_malformed_token_is_a_decode_error(kind, idp, token):
+    """Any malformed token raises PyJWT's error, without a fetch."""
     with pytest.raises(jwt.DecodeError):
         kind(idp.url).get_signing_key_from_jwt(token)
     assert idp.fetches == 0
@@ -295,7 +295,7 @@ def test_what_is_no_token_is_a_decode_error(kind, idp, token):
 
 @pytest.mark.parametrize("how", [401, 404, 500, ConnectionError])
 def test_a_failed_fetch_is_a_connection_error(kind, idp, how):
-    """Every way to get the keys raises it, with the cause in its text."""
+    """Every method that needs keys raises it, with the cause in its text."""
     idp.fail(how)
     client = kind(idp.url)
     calls = (
@@ -311,7 +311,7 @@ def test_a_failed_fetch_is_a_connection_error(kind, idp, how):
 
 
 def test_a_redirect_is_not_followed(kind, idp):
-    """The other place, which would be sent the caller's headers, is not asked."""
+    """No request with the caller's headers goes to the redirect's target."""
     other = FakeProvider(issuer=None)
     with other.serve() as base_url:
         idp.fail(302, headers={"Location": f"{base_url}/.well-known/jwks.json"})
@@ -321,7 +321,7 @@ def test_a_redirect_is_not_followed(kind, idp):
 
 
 def test_a_hanging_provider_ends_with_the_timeout(kind, idp):
-    """`timeout` bounds the call, and its end is a connection error."""
+    """`timeout` limits the call, and its end is a connection error."""
     idp.fail("hang")
     with pytest.raises(PyJWKClientConnectionError):
         kind(idp.url, timeout=0.1).get_signing_keys()
@@ -336,24 +336,24 @@ def test_a_hanging_provider_ends_with_the_timeout(kind, idp):
         ({"keys": [{"kty": "unknown", "kid": "key-1"}]}, PyJWKSetError),
     ],
 )
-def test_what_is_no_key_set(kind, idp, body, error):
-    """PyJWT's error for it is raised, and not the one for a failed connection."""
+def test_a_document_that_is_not_a_key_set(kind, idp, body, error):
+    """A document that is not a key set raises PyJWT's own error for it, and not a connection error."""
     idp.fail(json.dumps(body).encode())
     with pytest.raises(error) as caught:
         kind(idp.url).get_signing_keys()
     assert not isinstance(caught.value, PyJWKClientConnectionError)
 
 
-def test_keys_for_encryption_sign_nothing(kind, idp):
-    """A set of such keys contains no signing keys."""
+def test_encryption_keys_are_not_signing_keys(kind, idp):
+    """A set of encryption keys contains no signing keys."""
     (jwk,) = idp.jwks()["keys"]
     idp.fail(json.dumps({"keys": [jwk | {"use": "enc"}]}).encode())
     with pytest.raises(PyJWKClientError, match="did not contain any signing keys"):
         kind(idp.url).get_signing_keys()
 
 
-def test_keys_without_kid_are_no_signing_keys(kind, idp):
-    """They are in the set, and no lookup finds them."""
+def test_keys_without_kid_are_not_signing_keys(kind, idp):
+    """Keys without kid are in the set, and no lookup finds them."""
     (jwk,) = idp.jwks()["keys"]
     del jwk["kid"]
     idp.fail(json.dumps({"keys": [jwk]}).encode())
@@ -364,7 +364,7 @@ def test_keys_without_kid_are_no_signing_keys(kind, idp):
 
 
 def test_the_headers_are_sent(kind, idp):
-    """The caller's headers go with each fetch, and win over the usual ones."""
+    """The caller's headers are sent with each fetch, and replace the usual ones."""
     idp.fail(500)
     with pytest.raises(PyJWKClientError):
         kind(idp.url, headers={"X-Api-Key": "k1", "User-Agent": "shop/1"}).fetch_data()
@@ -372,8 +372,8 @@ def test_the_headers_are_sent(kind, idp):
     assert (headers["x-api-key"], headers["user-agent"]) == ("k1", "shop/1")
 
 
-def test_the_callers_tls_context_decides(kind, idp_over_tls):
-    """A private authority is trusted where the context has it, and only there."""
+def test_the_caller_s_tls_context_decides(kind, idp_over_tls):
+    """A private authority is trusted only if the context trusts it."""
     url, trusting = idp_over_tls
     assert kind(url, ssl_context=trusting).get_signing_key("key-1").key_id == "key-1"
     for context in (None, ssl.create_default_context()):
@@ -392,7 +392,7 @@ def test_other_schemes_are_refused(kind, uri):
 
 @pytest.mark.parametrize("uri", ["http://localhost/k", "https://a.test/k", "HTTPS://A.Test/k"])
 def test_http_schemes_are_accepted(kind, uri):
-    """In any case, and nothing is fetched when the client is made."""
+    """http schemes are accepted in any case, and nothing is fetched when the client is made."""
     assert kind(uri).uri == uri
 
 
@@ -406,7 +406,7 @@ def test_http_schemes_are_accepted(kind, uri):
     ],
 )
 def test_a_wrong_argument_is_an_error_at_once(kind, wrong):
-    """PyJWT's error, when the client is made."""
+    """A wrong argument raises PyJWT's error when the client is made."""
     with pytest.raises(PyJWKClientError):
         kind("https://a.test/k", **wrong)
 
@@ -424,7 +424,7 @@ def test_threads_share_a_fetch(kind, idp):
     assert idp.fetches == 1
 
 
-# What is stricter here, or better.
+# Behaviour that is stricter here, or better.
 
 
 @pytest.mark.parametrize(
@@ -439,18 +439,18 @@ def test_threads_share_a_fetch(kind, idp):
     ],
 )
 def test_arguments_that_only_pyjwt_accepts(wrong):
-    """Each is PyJWT's error when the client is made."""
+    """An argument that only PyJWT accepts raises PyJWT's error when the client is made."""
     with pytest.raises(PyJWKClientError):
         migrate.PyJWKClient(**{"uri": "https://a.test/k"} | wrong)
 
 
-def test_plain_http_is_the_callers_decision():
-    """`allow_http=True` accepts it."""
+def test_plain_http_can_be_allowed():
+    """`allow_http=True` accepts plain http."""
     assert migrate.PyJWKClient("http://keys.internal/k", allow_http=True).uri
 
 
 def test_a_known_kid_is_found_while_a_fetch_hangs(idp):
-    """PyJWT's callers wait for the fetch of a stranger's kid; here they do not."""
+    """PyJWT's callers wait for the fetch of an unknown kid; here they do not."""
     client = migrate.PyJWKClient(idp.url)
     client.get_signing_keys()
     with idp.hold() as hold, ThreadPoolExecutor(1) as threads:
@@ -462,7 +462,7 @@ def test_a_known_kid_is_found_while_a_fetch_hangs(idp):
 
 
 def test_cached_keys_end_with_the_set(idp):
-    """A withdrawn key is not kept by `cache_keys`, which in PyJWT never expires."""
+    """A withdrawn key leaves `cache_keys` with its set, unlike in PyJWT, where it never expires."""
     client = migrate.PyJWKClient(idp.url, cache_keys=True)
     client.get_signing_key("key-1")
     idp.rotate()
@@ -472,8 +472,8 @@ def test_cached_keys_end_with_the_set(idp):
         client.get_signing_key("key-1")
 
 
-def test_a_symmetric_or_weak_key_is_no_signing_key(idp):
-    """A published HMAC secret or a short RSA key never comes out."""
+def test_a_symmetric_or_weak_key_is_not_a_signing_key(idp):
+    """A published HMAC secret or a short RSA key is never returned."""
     (good,) = idp.jwks()["keys"]
     secret = {"kty": "oct", "kid": "secret", "k": "c2VjcmV0", "alg": "HS256"}
     weak = good | {"kid": "weak", "n": base64.urlsafe_b64encode(b"\xff" * 128).decode()}
@@ -482,12 +482,12 @@ def test_a_symmetric_or_weak_key_is_no_signing_key(idp):
 
 
 def test_a_long_token_is_a_decode_error(idp):
-    """Nothing is decoded of a token longer than 16 KiB."""
+    """A token longer than 16 KiB is refused undecoded."""
     with pytest.raises(jwt.DecodeError, match="longer than 16384"):
         migrate.PyJWKClient(idp.url).get_signing_key_from_jwt("a" * 16385)
 
 
-def test_a_strangers_kid_is_shortened_and_escaped(idp):
+def test_an_unknown_kid_is_shortened_and_escaped(idp):
     """A message never has a line break or a kilobyte of a token in it."""
     with pytest.raises(PyJWKClientError) as caught:
         migrate.PyJWKClient(idp.url).get_signing_key("a\n" + "b" * 500)

@@ -1,4 +1,4 @@
-"""Parameters of presets: each named way out of a restriction, further restrictors, other hosts."""
+"""Parameters of presets: each named alternative to a restriction, further restrictors, other hosts."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def verdict(provider: Provider, *, headers: dict[str, Any] | None = None, **clai
 
 
 @pytest.mark.parametrize("prefix", ["", "issuer-"])
-def test_a_replica_of_a_cognito_pool_has_issuers_of_its_own(prefix):
-    """A token of a region is accepted where that region was named, and refused elsewhere."""
+def test_a_replica_of_a_cognito_pool_has_its_own_issuers(prefix):
+    """A token of a region is accepted if that region is configured, and refused otherwise."""
     issuer = f"https://{prefix}cognito-idp.us-east-1.amazonaws.com/{POOL}"
     token = {"iss": issuer, "token_use": "access", "client_id": "c1"}
     alone = providers.cognito_access(POOL, client_id="c1")
@@ -50,8 +50,8 @@ def test_a_replica_of_a_cognito_pool_has_issuers_of_its_own(prefix):
     assert identity.jwks_url == alone.jwks_url
 
 
-def test_any_client_of_a_cognito_pool_is_accepted_in_writing():
-    """``UNCHECKED`` accepts each client of the pool, and still only tokens of the right kind."""
+def test_any_client_of_a_cognito_pool_can_be_accepted():
+    """``UNCHECKED`` accepts every client of the pool, and still only tokens of the right kind."""
     home = f"https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"
     access = providers.cognito_access(POOL, client_id=UNCHECKED)
     identity = providers.cognito_id(POOL, client_id=UNCHECKED)
@@ -62,7 +62,7 @@ def test_any_client_of_a_cognito_pool_is_accepted_in_writing():
 
 
 def test_a_descope_custom_domain_serves_the_keys_and_may_be_the_issuer():
-    """Both the custom domain's issuers and Descope's own are accepted, for this project alone."""
+    """Both the custom domain's issuers and Descope's own are accepted, for this project only."""
     provider = providers.descope("P2abc", base_url="https://auth.example.com/")
     assert provider.jwks_url == "https://auth.example.com/v2/keys/P2abc"
     for issuer, expected in (
@@ -88,8 +88,8 @@ def test_a_descope_custom_domain_serves_the_keys_and_may_be_the_issuer():
         (providers.google(UNCHECKED), "x", "1031", "ok"),
     ],
 )
-def test_who_may_have_asked_google_for_a_token(provider, aud, azp, expected):
-    """An app's own id may be ``azp``; a stranger's is accepted only in writing."""
+def test_the_requesters_of_a_google_token(provider, aud, azp, expected):
+    """An app's own id may be ``azp``; another id is accepted only with an explicit setting."""
     assert verdict(provider, iss="https://accounts.google.com", aud=aud, azp=azp) == expected
 
 
@@ -106,14 +106,14 @@ def test_who_may_have_asked_google_for_a_token(provider, aud, azp, expected):
     ],
 )
 def test_the_tenant_of_a_firebase_user(tenant, claim, expected):
-    """A tenant that is named must be in the token's ``firebase`` claim."""
+    """A configured tenant must be in the token's ``firebase`` claim."""
     provider = providers.firebase("my-project", tenant=tenant)
     token = {"iss": "https://securetoken.google.com/my-project", "aud": "my-project"}
     assert verdict(provider, **token, auth_time=1_699_999_000, firebase=claim) == expected
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_version_1_tokens_of_entra_are_accepted_by_parameter(several):
+def test_version_1_tokens_of_entra_can_be_accepted(several):
     """``version="1.0"`` accepts the older issuer of an allowed tenant, and no version 2.0 token."""
     options = {"audience": "api://app", "version": "1.0"}
     provider = (
@@ -130,7 +130,7 @@ def test_version_1_tokens_of_entra_are_accepted_by_parameter(several):
     assert verdict(provider, iss=f"https://sts.windows.net/{OTHER}/", **stranger) == "wrong_issuer"
 
 
-def test_every_tenant_of_entra_is_accepted_in_writing():
+def test_every_tenant_of_entra_can_be_accepted():
     """``UNCHECKED`` accepts any tenant, whose issuer must still be its own."""
     provider = providers.entra_multi_tenant(audience="app", allowed_tenants=UNCHECKED)
     token = {"aud": "app", "tid": OTHER, "ver": "2.0", "scp": "a"}
@@ -149,8 +149,8 @@ def test_every_tenant_of_entra_is_accepted_in_writing():
         ({"nonce": "n"}, False, "ok"),
     ],
 )
-def test_entra_tokens_have_scp_or_roles_unless_said_otherwise(permissions, required, expected):
-    """An ID token for the API's audience is refused, until the application says otherwise."""
+def test_entra_tokens_have_scp_or_roles_by_default(permissions, required, expected):
+    """An ID token for the API's audience is refused, unless the application accepts tokens without scp and roles."""
     provider = providers.entra(TENANT, audience="app", require_scp_or_roles=required)
     token = {"iss": f"{LOGIN}/{TENANT}/v2.0", "aud": "app", "tid": TENANT, "ver": "2.0"}
     assert verdict(provider, **token, **permissions) == expected
@@ -166,14 +166,14 @@ def test_entra_tokens_have_scp_or_roles_unless_said_otherwise(permissions, requi
     ],
 )
 def test_the_issuers_of_github(options, issuer):
-    """An enterprise, GHE.com and a server of your own each have an issuer, with its keys below it."""
+    """An enterprise, GHE.com and a self-hosted server each have an issuer, with its keys below it."""
     provider = providers.github_actions(repository="acme/shop", audience="a", **options)
     assert (provider.issuer, provider.jwks_url) == (issuer, f"{issuer}/.well-known/jwks")
     assert verdict(provider, iss=issuer, aud="a", repository="Acme/Shop") == "ok"
 
 
-def test_only_letters_of_ascii_have_a_case_at_github():
-    """The Kelvin sign, whose lower case is a k, is not the k of a repository's name."""
+def test_case_folding_at_github_is_ascii_only():
+    """The Kelvin sign, whose lower case is a k, does not match the k of a repository's name."""
     provider = providers.github_actions(repository="acme/Kit", audience="a")
     for repository, expected in (("ACME/kIT", "ok"), ("acme/\u212ait", "invalid_claim")):
         assert verdict(provider, iss=ACTIONS, aud="a", repository=repository) == expected
@@ -193,8 +193,8 @@ def test_only_letters_of_ascii_have_a_case_at_github():
         ({}, "ok"),
     ],
 )
-def test_other_restrictors_of_github_take_the_place_of_the_repository(options, expected):
-    """``UNCHECKED`` leaves the choice to the id or the owner; what is given must all match."""
+def test_other_restrictors_of_github_replace_the_repository(options, expected):
+    """``UNCHECKED`` leaves the choice to the id or the owner, and all given restrictors must match."""
     provider = providers.github_actions(**{"repository": UNCHECKED, "audience": "a", **options})
     token = {"repository": "Acme/Shop", "repository_id": "74", "repository_owner": "Acme"}
     assert verdict(provider, iss=ACTIONS, aud="a", **token) == expected
@@ -214,7 +214,7 @@ def test_other_restrictors_of_github_take_the_place_of_the_repository(options, e
         ({}, "ok"),
     ],
 )
-def test_other_restrictors_of_gitlab_take_the_place_of_the_project(options, expected):
+def test_other_restrictors_of_gitlab_replace_the_project(options, expected):
     """A group stands for the projects in it and below it, by whole names."""
     provider = providers.gitlab(**{"project_path": UNCHECKED, "audience": "a", **options})
     token = {"namespace_path": "acme/deep", "project_path": "acme/deep/api", "project_id": "7"}
@@ -232,8 +232,8 @@ def test_other_restrictors_of_gitlab_take_the_place_of_the_project(options, expe
         ({"authorized_parties": UNCHECKED}, "https://b.c", "s1", "ok"),
     ],
 )
-def test_clerk_tokens_without_azp_are_accepted_by_parameter(options, azp, sid, expected):
-    """Native apps and servers have no Origin; machines, which have no session, stay out."""
+def test_clerk_tokens_without_azp_can_be_accepted(options, azp, sid, expected):
+    """Native apps and servers have no Origin; machines, which have no session, are still refused."""
     provider = providers.clerk("clerk.example.com", **options)
     assert verdict(provider, iss="https://clerk.example.com", azp=azp, sid=sid) == expected
 
@@ -286,8 +286,8 @@ def test_hosts_have_ports_and_paths_where_the_product_can_be_self_hosted(
 
 
 @pytest.mark.parametrize("path", ["", "/user_management/client_1", "/sso/client_1"])
-def test_a_workos_domain_of_your_own_is_an_issuer(path):
-    """Its issuers are accepted beside those of WorkOS, and the keys stay where they are."""
+def test_a_custom_workos_domain_is_an_issuer(path):
+    """A custom domain's issuers are accepted beside those of WorkOS, and the key URL stays."""
     provider = providers.workos("client_1", domain="auth.example.com")
     assert provider.jwks_url == "https://api.workos.com/sso/jwks/client_1"
     assert verdict(provider, iss=f"https://auth.example.com{path}", sid="s1") == "ok"
@@ -295,7 +295,7 @@ def test_a_workos_domain_of_your_own_is_an_issuer(path):
 
 
 def test_a_passkey_transaction_is_not_a_login():
-    """Each factory accepts its own kind of token, and any relying party only in writing."""
+    """Each factory accepts its own kind of token, and any relying party only with an explicit setting."""
     login = providers.hanko_passkeys("t", relying_party_id="example.com")
     transaction = providers.hanko_passkeys_transaction("t", relying_party_id="example.com")
     token = {"aud": ["example.com"], "cred": "c1"}
@@ -308,7 +308,7 @@ def test_a_passkey_transaction_is_not_a_login():
 
 
 def test_every_rule_of_a_factory_can_be_replaced_on_the_provider():
-    """``dataclasses.replace`` is the way out where a rule tells kinds of token apart."""
+    """``dataclasses.replace`` can replace a rule that distinguishes kinds of token."""
     zitadel = providers.zitadel("acme.zitadel.cloud", audience="project")
     token = {"iss": "https://acme.zitadel.cloud", "aud": "project"}
     assert verdict(zitadel, **token) == "missing_claim"

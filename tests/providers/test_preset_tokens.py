@@ -1,4 +1,4 @@
-"""Presets beyond the documented five: exact URLs, the right token accepted, its neighbours refused."""
+"""Presets beyond the documented five: exact URLs, the right token accepted, similar tokens refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COGNITO = f"https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"
 LOGIN = "https://login.microsoftonline.com"
 GOOGLE = "1.apps.googleusercontent.com"
 AUD_TAG = "4714c1358e65fe4b408ad6d432a5f878f08194bdb4752441fd56faefa9b2b6f2"
-# What is issued for this one has the claims that the test names, and nothing else that the kit knows.
+# Tokens of this issuer have the claims that the test names, and nothing else that the kit knows.
 BARE = Provider(
     name="bare",
     issuer=providers.UNCHECKED,
@@ -31,7 +31,7 @@ BEARER = Header("Authorization", scheme="Bearer")
 
 
 class Preset(NamedTuple):
-    """A preset, where its keys are, what its token says, and the neighbours that are not meant."""
+    """A preset, its key URL, the claims of its token, and similar tokens that it must refuse."""
 
     provider: Provider
     url: str
@@ -40,7 +40,7 @@ class Preset(NamedTuple):
     algorithm: str = "RS256"
     typ: str | None = "JWT"
     neighbour_types: tuple[str | None, ...] = ()
-    key: Mapping[str, Any] = MappingProxyType({})  # this provider's own members; None for lacking
+    key: Mapping[str, Any] = MappingProxyType({})  # this provider's own members; None for missing
 
 
 def preset(name: str, *arguments: Any, **keywords: Any) -> Provider:
@@ -166,7 +166,7 @@ PRESETS = {
         "https://www.googleapis.com/oauth2/v3/certs",
         {"iss": "accounts.google.com", "aud": GOOGLE, "azp": GOOGLE},
         [
-            ({"azp": "103123456789012345678"}, "invalid_claim"),  # a stranger's service account
+            ({"azp": "103123456789012345678"}, "invalid_claim"),  # another service account
             ({"azp": "android.apps.googleusercontent.com"}, "invalid_claim"),
             ({"azp": None}, "missing_claim"),
             ({"aud": "2.apps.googleusercontent.com"}, "wrong_audience"),
@@ -364,13 +364,13 @@ FIVE = ("hanko", "prelude", "stytch", "wso2", "asgardeo", "generic", "oidc")
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_the_right_token_and_its_neighbours(name):
-    """The kind of token that the preset is for is accepted; each neighbour is refused, by its code."""
+def test_the_right_token_is_accepted_and_similar_ones_are_refused(name):
+    """The preset's kind of token is accepted, and each similar token is refused with its code."""
     one = PRESETS[name]
     idp = FakeProvider(algorithm=one.algorithm, clock=CLOCK).as_provider(one.provider)
     key = {**idp.jwks()["keys"][0], **one.key}
     document = {"keys": [{n: v for n, v in key.items() if v is not None}]}
-    idp.fail(json.dumps(document).encode(), only="jwks.json")  # publish this very key set
+    idp.fail(json.dumps(document).encode(), only="jwks.json")  # publish exactly this key set
     client, headers = idp.client(), {"kid": key["kid"], "typ": one.typ}
     assert client.verify(idp.issue_for(BARE, headers=headers, **one.claims)).provider == name
     asked = idp.requests[0]
@@ -387,14 +387,14 @@ def test_the_right_token_and_its_neighbours(name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_no_symmetric_or_foreign_algorithm(name):
-    """A preset accepts the algorithms its provider signs with, and no others."""
+    """A preset accepts exactly the algorithms that its provider signs with."""
     one = PRESETS[name]
     assert one.algorithm in one.provider.algorithms
     assert "ES256K" not in one.provider.algorithms
 
 
 def test_every_preset_is_in_the_table():
-    """Each factory beyond the documented five has a token and neighbours here."""
+    """Each factory beyond the documented five has a token and similar tokens here."""
     factories = {name for name in providers.__all__ if name.islower()}
     assert {name for name in factories if not name.startswith(FIVE)} == set(PRESETS)
 
@@ -411,8 +411,8 @@ def test_every_preset_is_in_the_table():
         ("auth0", (BEARER,)),
     ],
 )
-def test_where_tokens_stand(name, locations):
-    """A provider that has a cookie or header of its own is read there."""
+def test_the_locations_of_tokens(name, locations):
+    """A provider with its own cookie or header is read there."""
     assert PRESETS[name].provider.locations == locations
 
 
@@ -511,15 +511,15 @@ def _clerk(**options: Any) -> Provider:
         ("slug", lambda: providers.authentik("https://a.example", "a/b", audience="a")),
     ],
 )
-def test_a_wrong_identifier_is_loud(field, make):
-    """What names the application is checked when the preset is made, and the error names it."""
+def test_a_wrong_identifier_is_refused(field, make):
+    """An application's identifier is checked when the preset is made, and the error names it."""
     with pytest.raises(ConfigurationError) as caught:
         make()
     assert caught.value.field == field
 
 
-def test_a_region_may_be_told():
-    """A pool whose id does not begin with its region still has one."""
+def test_a_region_can_be_given():
+    """A pool whose id does not begin with its region still has a region."""
     provider = providers.cognito_id(POOL, client_id="c", region="us-east-2")
     assert provider.issuer == (
         f"https://cognito-idp.us-east-2.amazonaws.com/{POOL}",
@@ -527,8 +527,8 @@ def test_a_region_may_be_told():
     )
 
 
-def test_tenants_may_be_decided_by_a_callable():
-    """An application whose tenants come and go decides with a function."""
+def test_a_callable_can_decide_the_tenants():
+    """An application whose tenants change can decide with a function."""
     provider = providers.entra_multi_tenant(audience="a", allowed_tenants=lambda tid: tid == TENANT)
     assert isinstance(provider.issuer, IssuerTemplate)
     assert provider.issuer.allows(TENANT)
@@ -555,7 +555,7 @@ def test_recorded_key_sets_fit(vectors, name, file):
     document = (vectors / "jwks-realworld" / file).read_bytes()
     one = PRESETS[name]
     idp = FakeProvider(clock=CLOCK).as_provider(one.provider)
-    idp.fail(document)  # publish these very octets
+    idp.fail(document)  # publish exactly these octets
     keys = list(idp.client().keys())
     assert keys
     for key in keys:

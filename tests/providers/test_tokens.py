@@ -1,4 +1,4 @@
-"""Tokens and key sets of each provider's shape: the right kind is accepted, neighbours are not."""
+"""Tokens and key sets in the shape of each provider: the right kind is accepted, similar kinds are not."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ import pytest
 from jwks_client import KeysUnavailableError, Provider, TokenError, providers
 from jwks_client.testing import FakeProvider
 
-# What is issued for this one has the claims that the test names, and nothing else that the kit knows.
+# Tokens of this issuer have the claims that the test names, and nothing else that the kit knows.
 BARE = Provider(
     name="bare",
     issuer=providers.UNCHECKED,
@@ -26,7 +26,7 @@ SESSION, ORGANIZATION = "https://stytch.com/session", "https://stytch.com/organi
 
 
 def publish(idp, provider, url, *keys, **top):
-    """Publish the fake's key at the provider's URL alone, once with each of these members."""
+    """Publish the fake's key only at the provider's URL, once with each of these members."""
     assert provider.jwks_url == url
     [key] = idp.as_provider(provider).jwks()["keys"]
     named = [{n: v for n, v in {**key, **members}.items() if v is not None} for members in keys]
@@ -34,7 +34,7 @@ def publish(idp, provider, url, *keys, **top):
 
 
 def verdict(client, token, **more):
-    """The error's code, or "accepted"."""
+    """Return the error's code, or "accepted"."""
     try:
         client.verify(token, **more)
     except TokenError as error:
@@ -47,7 +47,7 @@ def verdict(client, token, **more):
 
 @pytest.fixture
 def passkeys(idp):
-    """The passkey server's token, and a client for its tenant."""
+    """Return the passkey server's token, and a client for its tenant."""
 
     def preset(**options):
         return providers.hanko_passkeys(UUID, relying_party_id="example.com", **options)
@@ -68,7 +68,7 @@ def passkeys(idp):
 
 
 def test_a_passkey_token_is_accepted_without_issuer(passkeys):
-    """The tenant's key set and the relying party id are what binds it."""
+    """The tenant's key set and the relying party id bind a passkey token."""
     issue, client = passkeys
     token = client().verify(issue())
     assert (token.issuer, token.subject) == (None, "user 7, of any form")
@@ -88,14 +88,14 @@ def test_a_passkey_token_is_accepted_without_issuer(passkeys):
         ({"iat": NOW - 329, "exp": NOW + 60}, "accepted"),
     ],
 )
-def test_a_passkey_token_is_for_one_relying_party_and_fresh(passkeys, claims, code):
-    """Another relying party's, an old or an undated token is refused."""
+def test_a_passkey_token_is_for_one_relying_party_and_recent(passkeys, claims, code):
+    """A passkey token of another relying party, or an old or undated one, is refused."""
     issue, client = passkeys
     assert verdict(client(), issue(**claims)) == code
 
 
-def test_the_age_of_a_passkey_token_is_the_callers_choice(passkeys):
-    """max_age=60 is what Hanko's own next-auth provider uses; UNCHECKED leaves it to exp."""
+def test_the_age_of_a_passkey_token_can_be_configured(passkeys):
+    """Hanko's own next-auth provider uses max_age=60; UNCHECKED leaves the age to exp."""
     issue, client = passkeys
     token = issue(iat=NOW - 90, exp=NOW + 210)
     assert verdict(client(max_age=60), token) == "token_too_old"
@@ -114,7 +114,7 @@ KMS = "arn:aws:kms:eu-central-1:111122223333:key/0a1b2c3d-0000-4000-8000-0000000
 
 
 def hanko_session(idp, kid=UUID, **claims):
-    """A session token as Hanko makes it."""
+    """Return a session token as Hanko makes it."""
     usual = {
         "iss": None,
         "aud": ["https://app.example.com"],
@@ -128,7 +128,7 @@ def hanko_session(idp, kid=UUID, **claims):
 
 
 def hanko_client(idp, kid=UUID, **options):
-    """A client for such sessions."""
+    """Return a client for such sessions."""
     provider = providers.hanko(HANKO, audience="https://app.example.com", **options)
     publish(idp, provider, f"{HANKO}/.well-known/jwks.json", {"kid": kid})
     return idp.client()
@@ -136,22 +136,22 @@ def hanko_client(idp, kid=UUID, **options):
 
 @pytest.mark.parametrize("kid", [UUID, KMS])
 def test_a_hanko_session_is_accepted(idp, kid):
-    """Local keys have UUIDs for kids and KMS keys ARNs; no issuer is the default."""
+    """Local keys have UUIDs as kids and KMS keys have ARNs; no issuer is checked by default."""
     token = hanko_client(idp, kid).verify(hanko_session(idp, kid))
     assert (token.subject, token.issuer, token.key_id) == (UUID, None, kid)
     assert token.claims["email"]["address"] == "a@example.com"
 
 
-def test_a_hanko_webhook_is_no_session(idp):
-    """A webhook's token shares keys and audience, and is refused for either of its marks."""
+def test_a_hanko_webhook_is_not_a_session(idp):
+    """A webhook's token shares keys and audience, and is refused by either of its marks."""
     client = hanko_client(idp)
     webhook = {"sub": "hanko webhooks", "evt": "user.create", "data": {}, "expires_in": 300}
     assert verdict(client, hanko_session(idp, session_id=None, **webhook)) == "missing_claim"
     assert verdict(client, hanko_session(idp, **webhook)) == "forbidden_claim"
 
 
-def test_a_hanko_issuer_is_checked_where_it_is_configured(idp):
-    """With an issuer set, a token without it or with another is refused."""
+def test_a_hanko_issuer_is_checked_if_configured(idp):
+    """With a configured issuer, a token without it or with another is refused."""
     client = hanko_client(idp, issuer="https://auth.example.com")
     assert verdict(client, hanko_session(idp)) == "missing_claim"
     assert verdict(client, hanko_session(idp, iss="hanko")) == "wrong_issuer"
@@ -167,7 +167,7 @@ PRELUDE = "app1.session.prelude.dev"
 
 @pytest.fixture
 def prelude(clock):
-    """The fakes that sign session and step-up tokens, each with a key set of its own."""
+    """Return the fakes that sign session and step-up tokens, each with its own key set."""
     session, step_up = (FakeProvider(clock=clock, algorithm="EdDSA") for _ in range(2))
     url = f"https://{PRELUDE}/.well-known"
     publish(session, providers.prelude("app1"), f"{url}/jwks.json", {"kid": "s1", "alg": None})
@@ -177,7 +177,7 @@ def prelude(clock):
 
 
 def prelude_session(idp, **claims):
-    """A session's access token as Prelude makes it."""
+    """Return a session's access token as Prelude makes it."""
     usual = {
         "iss": PRELUDE,
         "aud": None,
@@ -191,14 +191,14 @@ def prelude_session(idp, **claims):
 
 
 def prelude_grant(idp, **claims):
-    """A step-up token as Prelude makes it."""
+    """Return a step-up token as Prelude makes it."""
     usual = {"iss": PRELUDE, "aud": None, "sub": "usr_01", "scope": "prld:pwd:write pay"}
     return idp.issue_for(BARE, **{**usual, **claims}, headers={"kid": "u1"})
 
 
 @pytest.mark.parametrize("issuer", [PRELUDE, f"https://{PRELUDE}"])
 def test_a_prelude_session_is_accepted_with_either_spelling_of_the_host(prelude, issuer):
-    """The bare host is what tokens carry, the URL what the metadata says."""
+    """Tokens carry the bare host, and the metadata the URL; both are accepted."""
     session, _ = prelude
     token = session.client().verify(prelude_session(session, iss=issuer))
     assert (token.issuer, token.subject, token.algorithm) == (issuer, "usr_01", "EdDSA")
@@ -215,15 +215,13 @@ def test_a_prelude_session_is_accepted_with_either_spelling_of_the_host(prelude,
         ({"aud": "anything"}, "accepted"),
     ],
 )
-def test_a_prelude_session_is_of_your_host_and_tolerates_a_clock_15_seconds_off(
-    prelude, claims, code
-):
-    """Only the app's own host counts; a token that is valid from this very second is."""
+def test_a_prelude_session_needs_its_host_and_tolerates_15_seconds(prelude, claims, code):
+    """Only the app's own host is accepted, and a token that is valid from this very second."""
     session, _ = prelude
     assert verdict(session.client(), prelude_session(session, **claims)) == code
 
 
-def test_prelude_session_and_step_up_have_keys_of_their_own(prelude):
+def test_prelude_session_and_step_up_have_their_own_keys(prelude):
     """Neither kind passes for the other, alone or side by side in one client."""
     session, step_up = prelude
     plain, grant = prelude_session(session, scope="pay"), prelude_grant(step_up)
@@ -238,8 +236,8 @@ def test_prelude_session_and_step_up_have_keys_of_their_own(prelude):
     assert (token.provider, token.scopes) == ("prelude_step_up", {"prld:pwd:write", "pay"})
 
 
-def test_a_prelude_step_up_token_says_what_it_grants(prelude):
-    """Without scope it grants nothing; a list of scopes is read as well."""
+def test_a_prelude_step_up_token_grants_its_scopes(prelude):
+    """Without scope a step-up token grants nothing, and a list of scopes is read as well."""
     _, step_up = prelude
     client = step_up.client()
     assert verdict(client, prelude_grant(step_up, scope=None)) == "missing_claim"
@@ -275,7 +273,7 @@ STYTCH_URLS = {
 
 
 def stytch_client(idp, kind, domain=None):
-    """A client of one kind; the key set has Stytch's misspelt thumbprint and extra members."""
+    """Return a client of one kind; the key set has Stytch's misspelt thumbprint and extra members."""
     provider = getattr(providers, kind)(PROJECT, project_domain=domain)
     members = {"key_ops": ["verify"], "x5c": ["MIIC…"], "x5tS256": "cGFkZGVk//8="}
     publish(
@@ -290,7 +288,7 @@ def stytch_client(idp, kind, domain=None):
 
 
 def stytch_token(idp, kind, headers=None, **claims):
-    """A token of one kind as Stytch makes it."""
+    """Return a token of one kind as Stytch makes it."""
     usual = {
         "iss": f"stytch.com/{PROJECT}",
         "aud": [PROJECT],
@@ -321,7 +319,7 @@ STYTCH_VERDICTS = {
 @pytest.mark.parametrize("domain", [None, DOMAIN])
 @pytest.mark.parametrize("kind", STYTCH_KINDS)
 @pytest.mark.parametrize("wanted", STYTCH_KINDS)
-def test_each_kind_of_stytch_token_is_accepted_as_itself_alone(idp, wanted, kind, domain):
+def test_each_kind_of_stytch_token_is_accepted_only_as_itself(idp, wanted, kind, domain):
     """Four kinds share keys, issuer and audience, and none passes for another."""
     client = stytch_client(idp, wanted, domain)
     expected = STYTCH_VERDICTS.get((wanted, kind), "accepted")
@@ -346,16 +344,16 @@ def test_each_kind_of_stytch_token_is_accepted_as_itself_alone(idp, wanted, kind
         ),
     ],
 )
-def test_custom_claims_do_not_change_what_kind_a_stytch_token_is(idp, kinds, claims, code):
-    """A session's custom claims are the application's, so what they are named decides nothing."""
+def test_custom_claims_do_not_change_the_kind_of_a_stytch_token(idp, kinds, claims, code):
+    """A session's custom claims may have any name, and decide nothing about its kind."""
     wanted, kind = kinds
     client = stytch_client(idp, wanted)
     assert verdict(client, stytch_token(idp, kind, **claims)) == code
 
 
 @pytest.mark.parametrize("kind", STYTCH_KINDS)
-def test_the_project_domain_is_an_issuer_only_where_it_is_given(idp, kind):
-    """With a project domain both issuers are accepted, without it the scheme-less one alone."""
+def test_the_project_domain_is_an_issuer_only_if_configured(idp, kind):
+    """With a project domain both issuers are accepted, without it only the one without a scheme."""
     for domain, code in ((DOMAIN, "accepted"), (None, "wrong_issuer")):
         client = stytch_client(idp, kind, domain)
         assert verdict(client, stytch_token(idp, kind, iss=f"https://{DOMAIN}")) == code
@@ -375,14 +373,14 @@ def test_the_project_domain_is_an_issuer_only_where_it_is_given(idp, kind):
         ({"expires_in": None}, "missing_claim"),
     ],
 )
-def test_what_holds_for_every_stytch_token(idp, kind, changes, code):
-    """Typ JWT, the exact issuer, this project as audience, and all five registered claims."""
+def test_the_rules_of_every_stytch_token(idp, kind, changes, code):
+    """Every Stytch token must have typ JWT, the exact issuer, this project as audience, and all five registered claims."""
     client = stytch_client(idp, kind)
     assert verdict(client, stytch_token(idp, kind, **changes)) == code
 
 
 def test_stytch_sessions_and_machines_share_one_key_set(idp):
-    """One fetch serves both, and each token is of the provider that it is for."""
+    """One fetch serves both kinds, and each token is accepted by the provider of its kind."""
     stytch_client(idp, "stytch")
     client = idp.client(providers.stytch(PROJECT), providers.stytch_m2m(PROJECT))
     session = client.verify(stytch_token(idp, "stytch"))
@@ -411,13 +409,13 @@ WSO2_URLS = {
 
 
 def hex_kid(algorithm="RS256"):
-    """A kid of WSO2: base64url of the hex text of a certificate's hash, and the algorithm."""
+    """Return a WSO2 kid: base64url of the hex text of a certificate's hash, and the algorithm."""
     text = hashlib.sha256(b"certificate").hexdigest().encode()
     return f"{base64.urlsafe_b64encode(text).rstrip(b'=').decode()}_{algorithm}"
 
 
 def wso2_token(idp, base, headers=None, **claims):
-    """An access token as WSO2 makes it."""
+    """Return an access token as WSO2 makes it."""
     usual = {
         "iss": f"{base}/token",
         "aud": ["client1", "https://api.example.com"],
@@ -438,7 +436,7 @@ def wso2_token(idp, base, headers=None, **claims):
 
 @pytest.fixture(params=WSO2_URLS)
 def wso2(idp, request):
-    """Each deployment with a key set as WSO2 makes it: one modulus under several kids."""
+    """Return each deployment with a key set as WSO2 makes it: one modulus under several kids."""
     base, provider = WSO2_URLS[request.param]
     again = {"kid": hex_kid("PS256"), "alg": "PS256"}
     older = {"kid": hex_kid().removesuffix("_RS256")}
@@ -457,7 +455,7 @@ def wso2(idp, request):
     ],
 )
 def test_a_wso2_access_token_is_accepted(idp, wso2, headers, claims):
-    """New and old releases, users and applications, scope as text or as array."""
+    """New and old releases, users and applications, and scopes as text or array are accepted."""
     base, client = wso2
     token = client.verify(wso2_token(idp, base, headers, **claims))
     assert token.scopes == {"openid", "orders:read"}
@@ -467,7 +465,7 @@ def test_a_wso2_access_token_is_accepted(idp, wso2, headers, claims):
 @pytest.mark.parametrize(
     ("headers", "claims", "code"),
     [
-        # An ID token: no typ, same issuer, and the client id as audience.
+        # An ID token: no typ, the same issuer, and the client id as audience.
         (
             {"typ": None},
             {"aut": None, "client_id": None, "scope": None, "at_hash": "x", "aud": "client1"},
@@ -486,13 +484,13 @@ def test_a_wso2_access_token_is_accepted(idp, wso2, headers, claims):
     ],
 )
 def test_a_neighbour_of_a_wso2_access_token_is_refused(idp, wso2, headers, claims, code):
-    """ID, subject and refresh tokens, other tenants, bound tokens and times in milliseconds."""
+    """ID, subject and refresh tokens, other tenants, bound tokens and times in milliseconds are refused."""
     base, client = wso2
     assert verdict(client, wso2_token(idp, base, headers, **claims)) == code
 
 
-def test_users_alone_can_be_asked_for(idp):
-    """A caller's claim value narrows the access token, and keeps what the factory requires."""
+def test_wso2_can_require_users(idp):
+    """A claim value of the caller narrows the access token, and the factory's own requirements stay."""
     base, _ = WSO2_URLS["plain"]
     provider = providers.wso2(audience="client1", claim_values={"aut": "APPLICATION_USER"})
     publish(idp, provider, f"{base}/jwks", {"kid": hex_kid()})
@@ -502,8 +500,8 @@ def test_users_alone_can_be_asked_for(idp):
     assert verdict(client, wso2_token(idp, base, aut=None)) == "missing_claim"
 
 
-def test_wso2s_error_text_with_status_200_is_a_failed_fetch(idp):
-    """The key endpoint answers 200 and a sentence when it fails: nobody can know, so 503."""
+def test_wso2_s_error_text_with_status_200_is_a_failed_fetch(idp):
+    """WSO2's key endpoint answers errors with status 200 and a sentence, so the fetch fails: 503."""
     base, provider = WSO2_URLS["plain"]
     json_type = {"Content-Type": "application/json"}
     idp.as_provider(provider).fail(b"Error while generating the keyset", headers=json_type)
@@ -512,8 +510,8 @@ def test_wso2s_error_text_with_status_200_is_a_failed_fetch(idp):
     assert (caught.value.code, caught.value.http_status) == ("bad_key_set", 503)
 
 
-def test_a_1024_bit_key_is_unusable_and_costs_the_good_one_nothing(idp):
-    """A weak key of an old tenant is never used, and its neighbour is."""
+def test_a_1024_bit_key_is_unusable_and_does_not_affect_the_good_one(idp):
+    """A weak key of an old tenant is never used, and the key beside it is."""
     base, provider = WSO2_URLS["plain"]
     weak_modulus = base64.urlsafe_b64encode(b"\xc1" * 128).rstrip(b"=").decode()
     weak = {"kid": "weak", "n": weak_modulus}
@@ -532,7 +530,7 @@ def test_a_1024_bit_key_is_unusable_and_costs_the_good_one_nothing(idp):
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("missing", [None, "openid-configuration"])
 def test_oidc_finds_the_keys_by_discovery_or_rfc_8414(clock, slash, missing):
-    """Where the OpenID document is not found the OAuth metadata is read; the issuer stays exact."""
+    """Where the OpenID document is missing, the OAuth metadata is read; the issuer must match exactly."""
     idp = FakeProvider(issuer=f"https://issuer.test{slash}", algorithm="EdDSA", clock=clock)
     if missing is not None:
         idp.fail(404, only=missing)
@@ -543,8 +541,8 @@ def test_oidc_finds_the_keys_by_discovery_or_rfc_8414(clock, slash, missing):
     assert verdict(client, other) == "wrong_issuer"
 
 
-def test_generic_verifies_by_url_and_holds_to_its_algorithms(clock):
-    """A key that fits is not enough: the algorithm must be among those named."""
+def test_generic_verifies_by_url_and_keeps_to_its_algorithms(clock):
+    """A key that fits is not enough: the algorithm must be among the configured ones."""
     idp = FakeProvider(algorithm="ES256", clock=clock)
     for algorithms, code in ((["ES256"], "accepted"), (["RS256"], "algorithm_not_allowed")):
         provider = providers.generic(
@@ -555,7 +553,7 @@ def test_generic_verifies_by_url_and_holds_to_its_algorithms(clock):
 
 @pytest.mark.parametrize("scopes", [["a", "b"], "a b"])
 def test_generic_reads_plural_scopes_and_any_kid(idp, scopes):
-    """A server that says ``scopes`` and names keys by their RFC 7638 thumbprint needs no preset."""
+    """A server with ``scopes`` and with RFC 7638 thumbprints as kids needs no preset."""
     url, issuer = "http://localhost:4000/.well-known/jwks.json", "http://localhost:4000/"
     provider = providers.generic(url, issuer=issuer, audience="client1")
     thumbprint = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"

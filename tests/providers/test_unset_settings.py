@@ -1,6 +1,6 @@
-"""No setting that is missing, empty or blank switches a check off, in any factory or parameter.
+"""No missing, empty or blank setting switches a check off, in any factory or parameter.
 
-Factories and parameters are found by introspection, so that a new one is checked without being named here.
+Factories and parameters are found by introspection, so a new one is checked without being named here.
 """
 
 import inspect
@@ -17,7 +17,7 @@ from jwks_client.testing._shapes.known import _YOURS
 
 FACTORIES = [name for name in providers.__all__ if inspect.isfunction(getattr(providers, name))]
 
-# What an environment variable that is not set gives, alone or in a collection.
+# The values that an unset environment variable gives, alone or in a collection.
 UNSET = (None, "", " ", "\t\r\n", (), [], frozenset(), (None,), [""], ["", " "], ["api", ""])
 
 # None, where it means "derive it" or "the field's own default".
@@ -32,7 +32,7 @@ ALLOWED = {
 
 
 def parameters(factory):
-    """Every parameter of a factory by name, with its type; of Provider's fields those that restrict."""
+    """Return every parameter of a factory by name, with its type; of Provider's fields the restricting ones."""
     signature = inspect.signature(getattr(providers, factory), eval_str=True)
     found = {}
     for one in signature.parameters.values():
@@ -45,7 +45,7 @@ def parameters(factory):
 
 
 def is_allowed(factory, parameter, value):
-    """Whether the contract lets a parameter have this value."""
+    """Return whether a parameter may have this value."""
     allowed = ALLOWED.get((factory, parameter), ALLOWED.get(parameter, ()))
     return any(value == one and type(value) is type(one) for one in allowed)
 
@@ -54,11 +54,12 @@ PARAMETERS = [(factory, parameter) for factory in FACTORIES for parameter in par
 
 
 def made(factory, **changes):
-    """The provider that a factory makes of made-up ids, with some of its arguments changed."""
+    """Return the provider that a factory makes of invented ids, with some of its arguments changed."""
     given = {**_YOURS[factory], **changes}
     return getattr(providers, factory)(**given)
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(("factory", "parameter"), PARAMETERS)
 def test_what_an_unset_variable_gives_is_refused(factory, parameter):
     """An unset, empty or blank variable is an error by the parameter's name, with the way out if it has one."""
@@ -70,11 +71,21 @@ def test_what_an_unset_variable_gives_is_refused(factory, parameter):
             made(factory, **{parameter: value})
         assert error.value.field == parameter, value
         assert way_out in str(error.value), value
+=======
+@pytest.mark.parametrize(("factory", "parameter", "value", "kind"), CASES)
+def test_the_value_of_an_unset_variable_is_refused(factory, parameter, value, kind):
+    """An unset, empty or blank variable is an error that names the parameter, and the alternative if it has one."""
+    with pytest.raises(ConfigurationError) as error:
+        made(factory, **{parameter: value})
+    assert error.value.field == parameter
+    if "UNCHECKED" in repr(kind):
+        assert "UNCHECKED" in str(error.value)
+>>>>>>> f2827f6 (Reword the remaining tests in plain English)
 
 
 @pytest.mark.parametrize("factory", FACTORIES)
 def test_unchecked_stands_alone(factory):
-    """A collection with UNCHECKED in it restricts nothing that a reader would see, so it is refused."""
+    """A collection that contains UNCHECKED would silently restrict nothing, so it is refused."""
     for parameter in parameters(factory):
         for value in ([UNCHECKED], ("api", UNCHECKED)):
             with pytest.raises(ConfigurationError) as error:
@@ -83,20 +94,22 @@ def test_unchecked_stands_alone(factory):
 
 
 def test_none_is_allowed_where_it_means_derive_it():
-    """None stays what it says where leaving the parameter out says the same."""
+    """None is allowed where leaving the parameter out has the same meaning."""
     wso2 = _YOURS["wso2"]
     assert providers.wso2(**wso2, issuer=None, tenant=None) == providers.wso2(**wso2)
     for factory in FACTORIES:
         signature = inspect.signature(getattr(providers, factory))
         for parameter, one in signature.parameters.items():
-            if one.default is None and parameter != "app_id":  # that, or domain, names the host
+            if (
+                one.default is None and parameter != "app_id"
+            ):  # this parameter or domain names the host
                 assert made(factory, **{parameter: None}) == made(factory)
 
 
 @pytest.mark.parametrize("factory", FACTORIES)
 @pytest.mark.parametrize("blank", ["", " "])
 def test_a_blank_value_on_the_command_line_is_wrong_usage(factory, blank):
-    """`audience=$API_AUDIENCE` with the variable unset is an error, never a check that is left out."""
+    """`audience=$API_AUDIENCE` with the variable unset is an error, never a skipped check."""
     for parameter in ("audience", "issuer"):
         if parameter in parameters(factory):
             with pytest.raises(click.UsageError):
@@ -104,7 +117,7 @@ def test_a_blank_value_on_the_command_line_is_wrong_usage(factory, blank):
 
 
 def spelled(factory):
-    """The made-up arguments of a factory as a command line spells them."""
+    """Return the invented arguments of a factory as on a command line."""
     return {
         name: [str(one) for one in (value if isinstance(value, (list, tuple)) else [value])]
         for name, value in _YOURS[factory].items()

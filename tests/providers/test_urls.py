@@ -1,4 +1,4 @@
-"""What each factory is made of: exact URLs and issuers, loud identifiers, the merging rule."""
+"""The content of each factory: exact URLs and issuers, wrong identifiers, the merging rule."""
 
 import pytest
 
@@ -168,7 +168,7 @@ DOCUMENTED = [
 def test_each_factory_has_the_documented_url_issuer_and_audience(
     provider, name, jwks_url, issuer, audience
 ):
-    """What a factory fetches and compares is to the letter what its provider documents."""
+    """A factory fetches and compares exactly what its provider documents."""
     assert (provider.name, provider.jwks_url) == (name, jwks_url)
     assert (provider.issuer, provider.audience) == (issuer, audience)
     assert provider.discovery_url is None
@@ -177,7 +177,7 @@ def test_each_factory_has_the_documented_url_issuer_and_audience(
 
 @pytest.mark.parametrize("factory", sorted(name for name in providers.__all__ if name.islower()))
 def test_each_factory_is_documented_and_named_after_itself(factory):
-    """Every factory says its arguments, and what its facts were checked against."""
+    """Every factory documents its arguments, and the sources of its facts."""
     text = getattr(providers, factory).__doc__
     assert "Arguments:" in text
     assert "options:" in text
@@ -199,7 +199,7 @@ def test_each_factory_is_documented_and_named_after_itself(factory):
     ],
 )
 def test_oidc_keeps_the_issuer_and_drops_one_slash_for_discovery(issuer, discovery_url):
-    """The issuer is compared as it was given, slash included; only the URL is built without it."""
+    """The issuer is compared as given, slash included; only the URL is built without the slash."""
     provider = providers.oidc(issuer, audience="api")
     assert (provider.issuer, provider.discovery_url) == (issuer, discovery_url)
     assert (provider.jwks_url, provider.name) == (None, "oidc")
@@ -236,8 +236,10 @@ def test_oidc_keeps_the_issuer_and_drops_one_slash_for_discovery(issuer, discove
         ),
     ],
 )
-def test_algorithms_places_and_age_are_the_providers_own(provider, algorithms, locations, max_age):
-    """A factory allows what its provider signs with, and looks where its tokens are sent."""
+def test_algorithms_locations_and_age_are_the_provider_s_own(
+    provider, algorithms, locations, max_age
+):
+    """A factory allows its provider's algorithms, and reads its tokens where they are sent."""
     assert tuple(provider.algorithms) == algorithms
     assert tuple(provider.locations) == locations
     assert provider.max_age == max_age
@@ -277,8 +279,8 @@ SEGMENTS = [
 
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize(("field", "factory"), SEGMENTS)
-def test_an_identifier_that_could_lead_elsewhere_is_loud(field, factory, value):
-    """Nothing but one plain segment gets into a URL; the error names the parameter."""
+def test_an_identifier_that_could_lead_elsewhere_is_refused(field, factory, value):
+    """Only one plain segment gets into a URL; the error names the parameter."""
     with pytest.raises(ConfigurationError) as caught:
         factory(value)
     assert caught.value.field == field
@@ -286,8 +288,8 @@ def test_an_identifier_that_could_lead_elsewhere_is_loud(field, factory, value):
 
 @pytest.mark.parametrize("value", [".", "..", ".acme", "acme.", "a..b"])
 @pytest.mark.parametrize(("field", "factory"), SEGMENTS[-2:])
-def test_dots_stand_only_inside_a_domain_like_segment(field, factory, value):
-    """A tenant may be acme.com, and may not be a step up the path."""
+def test_dots_are_allowed_only_inside_a_domain_like_segment(field, factory, value):
+    """A tenant may be acme.com, and must not be a step up the path."""
     with pytest.raises(ConfigurationError) as caught:
         factory(value)
     assert caught.value.field == field
@@ -320,8 +322,8 @@ def test_dots_stand_only_inside_a_domain_like_segment(field, factory, value):
         ("project_domain", lambda v: providers.stytch_connected_app(LIVE, project_domain=v)),
     ],
 )
-def test_a_domain_that_is_no_bare_host_is_loud(field, factory, value):
-    """A domain is a bare host; the error names the parameter and says so."""
+def test_a_domain_that_is_not_a_bare_host_is_refused(field, factory, value):
+    """A domain must be a bare host; the error names the parameter and says so."""
     with pytest.raises(ConfigurationError, match=r"bare host|not blank") as caught:
         factory(value)
     assert caught.value.field == field
@@ -352,8 +354,8 @@ def test_a_domain_that_is_no_bare_host_is_loud(field, factory, value):
         ("issuer", lambda v: providers.oidc(v, audience="a")),
     ],
 )
-def test_a_base_url_that_is_none_is_loud(field, factory, value):
-    """A base URL is https and nothing but a place; the error names the parameter."""
+def test_a_malformed_base_url_is_refused(field, factory, value):
+    """A base URL must be https without query or fragment; the error names the parameter."""
     with pytest.raises(ConfigurationError) as caught:
         factory(value)
     assert caught.value.field == field
@@ -370,8 +372,8 @@ def test_a_base_url_that_is_none_is_loud(field, factory, value):
         lambda **o: providers.oidc("http://idp:8000", audience="a", **o),
     ],
 )
-def test_plain_http_is_for_who_asks_for_it(factory):
-    """``allow_http`` reaches the factory's own parameter, and the provider that is made of it."""
+def test_plain_http_requires_allow_http(factory):
+    """``allow_http`` reaches the factory's own parameter, and the resulting provider."""
     with pytest.raises(ConfigurationError, match="allow_http"):
         factory()
     provider = factory(allow_http=True)
@@ -383,15 +385,15 @@ def test_plain_http_is_for_who_asks_for_it(factory):
     ["live-1", "project-prod-1", "Project-live-1", "project-live", "project-live-", "secret-1"],
 )
 @pytest.mark.parametrize("domain", [None, "login.example.com"])
-def test_a_stytch_project_id_says_live_or_test(value, domain):
-    """A typo never chooses the test keys, and the error says what is wanted."""
+def test_a_stytch_project_id_must_say_live_or_test(value, domain):
+    """A typing error never selects the test keys, and the error says what is expected."""
     with pytest.raises(ConfigurationError, match="project-live-…") as caught:
         providers.stytch(value, project_domain=domain)
     assert caught.value.field == "project_id"
 
 
 def test_an_error_about_an_identifier_does_not_show_it():
-    """A secret that was put where an id belongs stays out of messages."""
+    """A secret given in place of an id stays out of messages."""
     with pytest.raises(ConfigurationError) as caught:
         providers.stytch("secret-test-abc=")
     assert "abc" not in str(caught.value)
@@ -399,14 +401,14 @@ def test_an_error_about_an_identifier_does_not_show_it():
 
 @pytest.mark.parametrize("factory", [providers.prelude, providers.prelude_step_up])
 def test_prelude_needs_an_app_or_a_domain(factory):
-    """Without either there is no host, and the error names what to give."""
+    """Without app and domain there is no host, and the error names both parameters."""
     with pytest.raises(ConfigurationError, match="domain") as caught:
         factory()
     assert caught.value.field == "app_id"
 
 
 def test_options_replace_fields():
-    """Any field of Provider can be given by keyword, and wins over the factory's."""
+    """Any field of Provider can be given by keyword, and replaces the factory's value."""
     provider = providers.stytch(
         LIVE,
         name="sessions",
@@ -429,8 +431,8 @@ def test_options_replace_fields():
     assert tuple(provider.locations) == (Cookie("renamed"),)
 
 
-def test_options_add_to_what_tells_kinds_of_token_apart():
-    """One more rule of the caller never drops the factory's own."""
+def test_options_add_to_the_rules_of_a_kind_of_token():
+    """An additional rule of the caller never removes the factory's own."""
 
     def mine(token):
         return True
@@ -448,8 +450,8 @@ def test_options_add_to_what_tells_kinds_of_token_apart():
     assert tuple(provider.checks) == (ClaimPrefix("sub", "m2m-client-"), mine)
 
 
-def test_a_claim_value_replaces_the_one_of_its_name_and_no_other():
-    """A caller can make one value narrower and keeps the rest."""
+def test_a_claim_value_replaces_only_the_one_of_its_name():
+    """A caller can narrow one value, and the others stay."""
     provider = make(
         {"claim_values": {"kind": "session"}},
         name="x",
@@ -469,8 +471,8 @@ def test_a_claim_value_replaces_the_one_of_its_name_and_no_other():
         ({"jwks": {"keys": []}}, "jwks"),
     ],
 )
-def test_a_key_source_of_the_caller_takes_the_place_of_the_factorys(options, source):
-    """There is one key source, and the caller's is it; None is no source."""
+def test_a_caller_s_key_source_replaces_the_factory_s(options, source):
+    """A provider has one key source, and the caller's replaces the factory's; None counts as absent."""
     none = dict.fromkeys({"jwks_url", "discovery_url", "jwks"} - {source})
     for provider in (
         providers.stytch(LIVE, **options),
@@ -481,8 +483,8 @@ def test_a_key_source_of_the_caller_takes_the_place_of_the_factorys(options, sou
         assert found == {**none, **options}
 
 
-def test_two_key_sources_of_the_caller_are_loud():
-    """The caller's own contradiction is the caller's error."""
+def test_two_key_sources_of_the_caller_are_refused():
+    """Two key sources of the caller are the caller's error."""
     with pytest.raises(ConfigurationError, match="exactly one"):
         providers.stytch(LIVE, jwks={"keys": []}, jwks_url="https://mirror.example.com/keys")
 
@@ -503,7 +505,7 @@ def test_two_key_sources_of_the_caller_are_loud():
     ],
 )
 @pytest.mark.parametrize("factory", [providers.stytch_m2m, providers.stytch_b2b])
-def test_a_wrong_option_is_loud_as_on_provider(factory, field, value):
+def test_a_wrong_option_is_refused_as_on_provider(factory, field, value):
     """Merging hides no wrong type: the error names the field, as Provider's own does."""
     with pytest.raises(ConfigurationError) as caught:
         factory(LIVE, **{field: value})
@@ -511,13 +513,13 @@ def test_a_wrong_option_is_loud_as_on_provider(factory, field, value):
 
 
 def test_an_unknown_option_is_a_type_error():
-    """A misspelt keyword is no silent setting."""
+    """A misspelt keyword is never ignored."""
     with pytest.raises(TypeError, match="audiences"):
         providers.stytch(LIVE, audiences="x")
 
 
 def test_equal_calls_make_equal_providers():
-    """A provider is a value, its rules too: equal settings are found to be equal."""
+    """A provider is a value, its rules included, so equal settings compare equal."""
     for again in (
         lambda: providers.stytch_m2m(LIVE),
         lambda: providers.stytch_connected_app(LIVE, claim_values={"client_id": "connected-app-1"}),
@@ -528,8 +530,8 @@ def test_equal_calls_make_equal_providers():
     assert isinstance(providers.prelude("a"), Provider)
 
 
-def test_a_prefix_rule_reads_well_and_accepts_only_strings_with_its_prefix():
-    """The rule is a value with a readable repr; a claim of another type has no prefix."""
+def test_a_prefix_rule_is_readable_and_accepts_only_strings_with_its_prefix():
+    """A prefix rule is a value with a readable repr, and refuses claims of another type."""
     rule = ClaimPrefix("sub", "m2m-client-")
     assert repr(rule) == "ClaimPrefix(claim='sub', prefix='m2m-client-')"
     assert (rule, hash(rule)) == (ClaimPrefix("sub", "m2m-client-"), hash(rule))
@@ -560,7 +562,7 @@ def test_a_prefix_rule_reads_well_and_accepts_only_strings_with_its_prefix():
         (providers.oidc("https://h.b", audience="a"), set(), set()),
     ],
 )
-def test_what_tells_kinds_of_token_apart_is_listed(provider, required, forbidden):
+def test_the_claims_of_a_kind_of_token_are_required(provider, required, forbidden):
     """Stytch's registered claims stay required even where a caller does not check their values."""
     assert set(provider.required_claims) == required
     assert set(provider.forbidden_claims) == forbidden
@@ -573,14 +575,14 @@ def test_what_tells_kinds_of_token_apart_is_listed(provider, required, forbidden
         lambda **o: providers.oidc("https://h.b", audience="a", **o),
     ],
 )
-def test_algorithms_are_the_usual_ones_or_those_named(factory):
-    """Without a word all common asymmetric algorithms are allowed, with one only those."""
+def test_algorithms_are_the_usual_or_the_given_ones(factory):
+    """By default all common asymmetric algorithms are allowed, otherwise only the given ones."""
     assert tuple(factory().algorithms) == DEFAULT_ALGORITHMS
     assert tuple(factory(algorithms=["ES256"]).algorithms) == ("ES256",)
 
 
-def test_generic_takes_a_template():
-    """It is Provider with a URL in front: whatever an issuer may be, it may be here."""
+def test_generic_accepts_a_template():
+    """`generic` is Provider with a URL in front, so it accepts every form of issuer."""
     template = IssuerTemplate("https://idp.example.com/{tid}", allowed={"a"})
     provider = providers.generic(
         "https://idp.example.com/keys", issuer=template, audience=providers.UNCHECKED

@@ -32,13 +32,13 @@ def _name(kind: type[Live]) -> str:
 def live(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Live]:
-    """Each provider in turn, over http on loopback."""
+    """Return each provider in turn, over http on loopback."""
     with _started(request.param, tmp_path_factory.mktemp(request.param.name)) as one:
         yield one
 
 
 @pytest.fixture(params=KINDS, ids=_name)
 def secured(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Live]:
-    """Each provider in turn, over https with a certificate of a private authority."""
+    """Return each provider in turn, over https with a certificate of a private authority."""
     with _started(request.param, tmp_path, tls=True) as one:
         yield one

@@ -1,4 +1,4 @@
-"""Install providers that others wrote, outside the repository, once per machine and version.
+"""Install third-party providers outside the repository, once per machine and version.
 
 They go to ``$JWKS_PROVIDERS_HOME``, or ``~/.cache/jwks-client-sdk/providers``.
 """
@@ -22,15 +22,15 @@ PYTHON = {
 
 
 def home() -> Path:
-    """Where they are installed."""
+    """Return the folder of the installations."""
     cache = os.environ.get("JWKS_PROVIDERS_HOME")
     return Path(cache) if cache else Path.home() / ".cache" / "jwks-client-sdk" / "providers"
 
 
 def installed(name: str) -> Path:
-    """Install a provider if it is not there; gives the folder. Skips where npm is missing."""
+    """Install a provider if it is missing; return the folder. Skip the test where npm is missing."""
     home().mkdir(parents=True, exist_ok=True)
-    # Tests in two processes may ask for one provider at once.
+    # Tests in two processes may need the same provider at once.
     with (home() / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return _install(name)

@@ -1,4 +1,4 @@
-"""Providers as processes on loopback: start, issue, rotate, stop, and start again on one port.
+"""Third-party providers as processes on loopback: start, issue, rotate, stop, and start again on one port.
 
 Each has a list of generations of keys, the newest first. Its process signs with the newest and
 publishes all of them. A rotation starts the process again with other generations, as operators do.
@@ -69,7 +69,7 @@ class Generation:
         return {name: value for name, value in found.items() if name != "key_ops"}
 
     def pem(self, algorithm: str) -> str:
-        """The private key as PEM."""
+        """Return the private key as PEM."""
         return self.keys[algorithm].private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -78,7 +78,7 @@ class Generation:
 
 
 class Live:
-    """A provider that others wrote.
+    """A third-party provider.
 
     Arguments:
         folder: for its settings, log and database.
@@ -106,33 +106,33 @@ class Live:
         self.generations = [Generation(self.algorithms)]
         self._process: subprocess.Popen[bytes] | None = None
 
-    # --- what each kind adds
+    # --- parts of each provider
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """What its program is given beside the port."""
+        """Return the settings of its program, beside the port."""
 
     @abstractmethod
     def command(self, settings: Path) -> list[str]:
-        """The command that starts it."""
+        """Return the command that starts it."""
 
     @abstractmethod
     def token(self, algorithm: str) -> str:
-        """Ask it for a token that is signed with an algorithm."""
+        """Request a token that is signed with an algorithm."""
 
     @abstractmethod
     def audience(self, algorithm: str) -> str:
-        """The audience of such a token."""
+        """Return the audience of such a token."""
 
-    # --- what all have
+    # --- parts of all providers
 
     def provider(self, algorithm: str, **options: Any) -> Provider:
-        """The provider as a user of this library configures it: by discovery."""
+        """Return the provider as a user of this library configures it: by discovery."""
         audience, algorithms = self.audience(algorithm), list(self.algorithms)
         return providers.oidc(self.issuer, audience=audience, algorithms=algorithms, **options)
 
     def http(self) -> httpx.Client:
-        """A browser's or an app's connection to it."""
+        """Return a browser's or an app's connection to it."""
         verify: Any = True
         if self.authority is not None:
             import ssl
@@ -189,13 +189,13 @@ class Live:
             self._process = None
 
     def rotate(self, *, keep: int = 1) -> None:
-        """Sign with new keys from now on, and go on publishing this many older generations."""
+        """Sign with new keys from now on, and still publish this many older generations."""
         self.stop()
         self.generations = [Generation(self.algorithms), *self.generations[:keep]]
         self.start()
 
     def drop(self) -> None:
-        """Publish the newest generation only."""
+        """Publish only the newest generation."""
         self.stop()
         del self.generations[1:]
         self.start()

@@ -1,4 +1,4 @@
-"""One table of scenarios against providers that others wrote, with both clients."""
+"""One table of scenarios against third-party providers, with both clients."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from jwks_client import AsyncJWKSClient, CachePolicy, FetchPolicy, JWKSClient
 from jwks_client.asgi import JWKSMiddleware, get_token
 from jwks_client.errors import KeysUnavailableError, TokenError
 
-# An outage is asked again at once: the tests wait for that and not for a backoff.
+# The client retries at once after an outage: the tests wait for that and not for a backoff.
 CACHE = CachePolicy(failure_backoff=(0.05, 0.1))
 
 
 class Sync:
-    """`JWKSClient`, as it is."""
+    """`JWKSClient`, unchanged."""
 
     def __init__(self, *providers: Any, **settings: Any) -> None:
         self._client = JWKSClient(*providers, cache=CACHE, **settings)
@@ -39,11 +39,11 @@ class Async:
         self._client = AsyncJWKSClient(*providers, cache=CACHE, **settings)
 
     def verify(self, token: str) -> Any:
-        """Verify, and wait for it."""
+        """Verify, and wait for the result."""
         return self._runner.run(self._client.verify(token))
 
     def refresh(self) -> None:
-        """Refresh, and wait for it."""
+        """Refresh, and wait for the end."""
         self._runner.run(self._client.refresh())
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class Async:
 
 @pytest.fixture(params=[Sync, Async], ids=["sync", "async"])
 def connect(request: pytest.FixtureRequest) -> Any:
-    """Make a client of one kind, then of the other; closed at the end of the test."""
+    """Return a function that makes a client of one kind, then of the other; close them at the end of the test."""
     made: list[Any] = []
 
     def make(*providers: Any, **settings: Any) -> Any:
@@ -67,7 +67,7 @@ def connect(request: pytest.FixtureRequest) -> Any:
 
 
 def test_every_algorithm(live, connect):
-    """A token of each algorithm that the provider signs with is verified, keys found by discovery."""
+    """A token of each algorithm that the provider uses is verified, with keys found by discovery."""
     client = connect(*(live.provider(one, name=one) for one in live.algorithms))
     for algorithm in live.algorithms:
         token = client.verify(live.token(algorithm))
@@ -129,7 +129,7 @@ def test_a_dropped_key(live, connect):
 
 
 def test_a_rotation_without_overlap(live, connect):
-    """If old keys are gone with the rotation, the first new token makes the client notice both."""
+    """If old keys are gone with the rotation, the first new token makes the client notice both changes."""
     algorithm = live.algorithms[0]
     client = connect(live.provider(algorithm))
     old = live.token(algorithm)
@@ -142,7 +142,7 @@ def test_a_rotation_without_overlap(live, connect):
 
 
 def test_stopped_and_started_again(live, connect):
-    """While the provider is down known keys serve and unknown ones are 503; then all is well."""
+    """While the provider is down, known keys verify and unknown kids are 503; afterwards both verify again."""
     algorithm = live.algorithms[0]
     client, cold = connect(live.provider(algorithm)), connect(live.provider(algorithm))
     token = live.token(algorithm)
@@ -174,7 +174,7 @@ def test_a_private_authority(secured, connect):
 
 
 def test_an_app_under_the_middleware(live):
-    """Under uvicorn a live token is answered 200, none 401, and one of another audience 401."""
+    """Under uvicorn a live token is answered 200, a missing one 401, and one of another audience 401."""
     algorithm = live.algorithms[0]
     client = AsyncJWKSClient(live.provider(algorithm), cache=CACHE)
     other = AsyncJWKSClient(replace(live.provider(algorithm), audience="another"), cache=CACHE)

@@ -1,4 +1,4 @@
-"""Servers that were started once for all the tests of this folder."""
+"""Servers that are started once for all the tests of this folder."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from server_processes import SERVERS, Provider, Running, slug, started
 
 @pytest.fixture(scope="module")
 def provider() -> Provider:
-    """The two providers whose tokens the servers are sent."""
+    """Return the two providers of the tokens that the servers get."""
     return Provider()
 
 
 @pytest.fixture(scope="module", params=SERVERS, ids=slug)
 def running(request: pytest.FixtureRequest, provider: Provider) -> Iterator[Running]:
-    """Each server in turn, with both providers on loopback."""
+    """Return each server in turn, with both providers on loopback."""
     with provider.serving() as environment, started(request.param, provider, environment) as one:
         yield one

@@ -72,7 +72,7 @@ def _line(server: Server) -> str:
 
 
 def main() -> None:
-    """Ask every server that is installed."""
+    """Ask every installed server."""
     names = (*COLUMNS, "after the outage")
     lines = [f"| server | {' | '.join(names)} |", "| --- " * (len(names) + 1) + "|"]
     lines += [_line(server) for server in SERVERS if server.installed]

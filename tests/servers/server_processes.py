@@ -35,16 +35,16 @@ class Server:
     """One way to run an app.
 
     Attributes:
-        name: as people call it.
-        module: what has to be installed.
+        name: its usual name.
+        module: the package that must be installed.
         command: of the process; ``{port}`` is filled in.
         asgi: which of the two interfaces it serves.
-        websockets: whether it serves those.
+        websockets: whether it serves WebSockets.
         lifespan: whether it runs the app's start and end.
         workers: processes that answer requests.
         denial: whether it offers denial responses for handshakes; otherwise a close is its 403.
         own_answers: rows of the table that the server answers or changes before the app sees them,
-            with what it does.
+            with the reason.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Server:
 
     @property
     def installed(self) -> bool:
-        """Whether it can be started here."""
+        """Return whether it can be started here."""
         if self.module == "uwsgi":
             return (Path(sys.executable).parent / "uwsgi").exists()
         return all(importlib.util.find_spec(one) for one in self.module.split("+"))
@@ -225,7 +225,7 @@ class Provider:
         }
 
     def until_fetched(self) -> bool:
-        """Wait, for as long as patience lasts, until somebody fetched the key set."""
+        """Wait, within patience, until the key set was fetched."""
         pause = threading.Event()
         for _ in range(200):
             if self.idp.fetches:
@@ -235,13 +235,13 @@ class Provider:
 
     @contextmanager
     def serving(self) -> Iterator[dict[str, str]]:
-        """Serve both; gives the environment that names them."""
+        """Serve both; yield the environment that names them."""
         with self.idp.serve() as url, self.away.serve() as away:
             yield {"PROVIDER_URL": url, "AWAY_URL": away}
 
 
 class Running:
-    """A server that was started: its port, its log, and requests to it."""
+    """A started server: its port, its log, and requests to it."""
 
     def __init__(self, server: Server, port: int, provider: Provider, log: Path) -> None:
         self.server = server
@@ -251,15 +251,38 @@ class Running:
 
     @property
     def log(self) -> str:
-        """What the server wrote until now."""
+        """Return what the server has written so far."""
         return self._log.read_text(errors="replace")
 
     def ask(self, row: Row) -> Reply:
+<<<<<<< HEAD
         """Send a row's request as octets on a connection of its own."""
         return ask(self.port, row, self.provider.tokens)
+=======
+        """Send a row's request as octets on a new connection."""
+        named = {**self.provider.tokens, "host": f"127.0.0.1:{self.port}"}
+        lines = [
+            f"{row.method} {row.path.format_map(named)} HTTP/1.1",
+            f"Host: 127.0.0.1:{self.port}",
+            f"X-Setup: {row.setup}",
+            *(f"{name}: {value.format_map(named)}" for name, value in row.headers),
+        ]
+        if row.websocket:
+            key = base64.b64encode(bytes(16)).decode()
+            lines += ["Connection: Upgrade", "Upgrade: websocket"]
+            lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13"]
+        else:
+            lines += ["Connection: close"]
+            if row.method == "POST":
+                lines += ["Content-Length: 0"]
+        head = "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
+            connection.sendall(head)
+            return Reply(connection, row)
+>>>>>>> f2827f6 (Reword the remaining tests in plain English)
 
     def until(self, row: Row, status: int) -> Reply:
-        """Ask again until the answer has this status, for as long as patience lasts."""
+        """Repeat the request until the answer has this status, within patience."""
         pause = threading.Event()
         reply = self.ask(row)
         for _ in range(200):
@@ -289,7 +312,7 @@ def _is_listening(port: int) -> bool:
 def started(
     server: Server, provider: Provider, environment: Mapping[str, str]
 ) -> Iterator[Running]:
-    """Start a server and wait until it listens; at the end, end it by its own process group."""
+    """Start a server and wait until it listens; finally end it by its own process group."""
     if not server.installed:
         pytest.skip(f"{server.module} is not installed")
     port = _free_port()
@@ -333,11 +356,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def seen(reply: Reply) -> dict[str, Any]:
-    """What the app told of a request."""
+    """Return what the app saw of a request."""
     told: dict[str, Any] = json.loads(reply.body)
     return told
 
 
 def slug(server: Server) -> str:
-    """The name of a server in test ids."""
+    """Return the name of a server in test ids."""
     return re.sub(r"\W+", "-", server.name).strip("-")

@@ -1,4 +1,4 @@
-"""Real servers as processes of their own: each gives the answers of the one request table."""
+"""Real servers as separate processes: each gives the answers of the request table."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ OPEN = Row(name="an excluded path", path="/open")
 
 
 def applies(running: Running, row: Row) -> bool:
+<<<<<<< HEAD
     """Whether a row is one for this server; its log must have no traceback, so no bugs."""
     if row.status == 500 or (row.path == "/executor" and not running.server.asgi):
         return False
+=======
+    """Return whether a row applies to this server."""
+>>>>>>> f2827f6 (Reword the remaining tests in plain English)
     return running.server.websockets and running.server.asgi if row.websocket else True
 
 
 def differences(running: Running, row: Row) -> list[str]:
-    """What of an answer differs from the row."""
+    """Return the differences between an answer and its row."""
     try:
         reply = running.ask(row)
     except (ConnectionResetError, http.client.IncompleteRead) as broken:
@@ -72,14 +76,14 @@ def test_each_worker_verifies(running):
 
 
 def test_the_log_has_no_traceback_and_no_token(running):
-    """Refusals are no errors of the server, and its log holds no token."""
+    """A refusal is not an error of the server, and the server's log holds no token."""
     log = running.log
     assert "Traceback" not in log
     assert all(token not in log for token in running.provider.tokens.values())
 
 
-def test_a_server_that_started_in_an_outage_recovers(running):
-    """503 with Retry-After while the provider is away; then the same token is accepted."""
+def test_a_server_that_started_during_an_outage_recovers(running):
+    """The answer is 503 with Retry-After while the provider is down; then the same token is accepted."""
     away = running.provider.away
     reply = running.ask(COLD)
     assert (reply.status, "retry-after" in reply.headers) == (503, True)
@@ -103,7 +107,7 @@ def test_keys_are_loaded_before_the_first_token(server):
 @pytest.mark.parametrize("server", [one for one in SERVERS if "preload" in one.name], ids=slug)
 @pytest.mark.parametrize("start", range(5))
 def test_workers_forked_from_a_preloaded_app_verify(server, start):
-    """A fork at any moment of the warm-up leaves workers that verify; each start is a new chance."""
+    """After a fork at any moment of the warm-up the workers verify; each start tries another moment."""
     provider = Provider()
     with provider.serving() as environment, started(server, provider, environment) as running:
         assert {running.ask(GOOD).status for _ in range(12)} == {200}

@@ -34,7 +34,7 @@ class Loose(TypedDict):
 
 
 def listener(event: events.Event) -> None:
-    """Take any event."""
+    """Accept any event."""
     match event:
         case events.KeysRotated(withdrawn=withdrawn):
             assert_type(withdrawn, tuple[str, ...])
@@ -43,12 +43,12 @@ def listener(event: events.Event) -> None:
 
 
 def is_member(token: VerifiedToken) -> bool:
-    """Check an application's own rule."""
+    """Apply an application's own rule."""
     return token.claims.get("org") == "o1"
 
 
 async def is_member_by_database(token: VerifiedToken) -> bool:
-    """Check by asking somebody."""
+    """Apply a rule that awaits a database."""
     return token.subject is not None
 
 
@@ -98,7 +98,7 @@ async def async_client() -> None:
 
 
 def testing_kit() -> None:
-    """Use the kit that applications test themselves with."""
+    """Use the testing kit for applications."""
     idp = FakeProvider()
     assert_type(idp.issue(sub="u1"), str)
     assert_type(idp.forge.expired("u1"), ForgedToken)

@@ -1,4 +1,4 @@
-"""The types of `requires` and the integrations, as a user's checker sees them. Checked, never run."""
+"""The types of `requires` and the integrations, as a user's type checker sees them. Checked, never run."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 
 
 def is_member(token: VerifiedToken) -> bool:
-    """Check an application's own rule."""
+    """Apply an application's own rule."""
     return token.claims.get("org") == "o1"
 
 
 @requires("a", any_of=("b", "c"), claims={"org": "o1"}, provider="p")
 def plain(count: int, *, word: str = "x") -> list[str]:
-    """Stay as it is."""
+    """Keep its type."""
     return [word] * count
 
 
 @requires(claims=is_member)
 async def awaited(count: int) -> str:
-    """Stay as it is."""
+    """Keep its type."""
     return str(count)
 
 
 class Service:
-    """Methods of each kind."""
+    """A class with methods of each kind."""
 
     @requires("a")
     def method(self, count: int) -> int:
@@ -65,7 +65,7 @@ class Service:
 
 
 async def kept(service: Service) -> None:
-    """What is decorated has the arguments and the result that it had."""
+    """Check that a decorated function keeps its arguments and its result."""
     assert_type(plain(1, word="y"), list[str])
     assert_type(await awaited(1), str)
     assert_type(service.method(1), int)
@@ -74,7 +74,7 @@ async def kept(service: Service) -> None:
 
 
 def with_clients(threads: JWKSClient, tasks: AsyncJWKSClient) -> None:
-    """A client is for its own kind of function."""
+    """Check that each client fits only its own kind of function."""
 
     @requires("a", client=tasks, locations=[Cookie("session")], realm="api")
     async def handler(request: Request) -> PlainTextResponse:
@@ -106,7 +106,7 @@ def with_clients(threads: JWKSClient, tasks: AsyncJWKSClient) -> None:
 
 
 def with_fastapi(tasks: AsyncJWKSClient) -> None:
-    """Dependencies are annotated by what they give."""
+    """Check that dependencies are annotated by what they return."""
 
     @dataclass
     class Claims:
@@ -127,7 +127,7 @@ def with_fastapi(tasks: AsyncJWKSClient) -> None:
 
 
 def with_the_seam(threads: JWKSClient, request: UnverifiedRequest) -> bytes:
-    """What an integration of one's own is made of."""
+    """Check the parts of a custom integration."""
     guard = Guard(threads, asynchronous=False, realm="api")
     try:
         raw = guard.read(request)

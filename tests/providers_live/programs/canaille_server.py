@@ -45,7 +45,7 @@ def _fill(given: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Serve what the settings file says."""
+    """Serve as the settings file says."""
     given = json.loads(Path(sys.argv[1]).read_text())
     active, *inactive = given["generations"]
     app = canaille.create_app(

@@ -73,7 +73,7 @@ def _login(request: Any) -> Any:
 
 
 def main() -> None:
-    """Serve what the settings file says."""
+    """Serve as the settings file says."""
     given = json.loads(Path(sys.argv[1]).read_text())
     _configure(given)
     from django.core.wsgi import get_wsgi_application

@@ -8,10 +8,10 @@ from oauth2_provider.oauth2_validators import OAuth2Validator
 
 
 class Validator(OAuth2Validator):
-    """Adds ``groups``, whatever scopes were asked for."""
+    """A validator that adds ``groups``, whatever scopes were requested."""
 
     oidc_claim_scope = None
 
     def get_additional_claims(self, request: Any) -> dict[str, Any]:
-        """Name the groups of the user."""
+        """Return the groups of the user."""
         return {"groups": ["admins"]}
