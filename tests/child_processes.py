@@ -1,4 +1,4 @@
-"""Start a process that cannot outlive its test, nor make it wait for ever."""
+"""Child processes that cannot outlive their test, nor keep it waiting without end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @contextmanager
 def child(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Run a command during the block. At its end the command and its own children are killed."""
+    """Run a command during the block; finally kill it and its own children."""
     with subprocess.Popen(command, text=True, start_new_session=True, **options) as process:
         try:
             yield process

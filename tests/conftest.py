@@ -18,13 +18,9 @@ from jwks_client._client.keeper import ThreadKeeper
 from jwks_client._core import encoding
 from jwks_client.testing import FakeClock, FakeProvider
 
-<<<<<<< HEAD
 pytest.register_assert_rewrite("table_running")  # so that its failures say what differs
 
-# A proxy of the machine's would be asked for loopback addresses too.
-=======
 # A proxy of this machine would be used for loopback addresses too.
->>>>>>> f2827f6 (Reword the remaining tests in plain English)
 for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
     os.environ.pop(_name, None)
     os.environ.pop(_name.lower(), None)

@@ -37,7 +37,7 @@ def is_flight(name: str) -> bool:
 def join_flights(others: AbstractSet[threading.Thread] = frozenset()) -> None:
     """Wait until the threads of all flights have ended, except ``others``.
 
-    A thread may be listed that a flight is only about to start: it is looked at again.
+    A listed thread may only be about to start a flight, so it is checked again.
     """
     while flying := [
         one for one in threading.enumerate() if is_flight(one.name) and one not in others
@@ -131,7 +131,7 @@ class Driver(ABC):
         return self._start(getattr(self.current, method), arguments, options)
 
     def settle(self) -> None:
-        """Wait until all flights have ended; AssertionError after 10 (real) seconds."""
+        """Wait until all flights have ended; raise AssertionError after 10 (real) seconds."""
         self._settle_tasks()
         join_flights()
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pytest
 
 HERE: Final = Path(__file__).parent
-# Services, processes, and the real deadlines of real sockets.
+# Tests with services, processes, or real deadlines of real sockets.
 PLACES: Final = (
     "cli/test_demo.py",
     "cli/test_page_in_browser.py",

@@ -101,7 +101,7 @@ def test_a_new_token_and_its_signature_stay_within_the_budget(spared):
 
 @pytest.mark.usefixtures("spared")
 def test_a_large_token_costs_few_calls_more():
-    """A hundred permissions, each a list of its own, do not add a call for each."""
+    """A hundred permissions, each in a list, do not add a call for each."""
     idp = FakeProvider()
     client = idp.client()
     permissions = [["orders", "read"], ["orders", "write"]] * 50

@@ -1,4 +1,4 @@
-"""What a refusal reveals: no token, claim, key or secret, in any text, log, event, pickle or chain."""
+"""A refusal reveals no token, claim, key or secret, in any text, log, event, pickle or chain."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def parts_that_tell(raw):
 
 @pytest.mark.parametrize("code", REFUSED)
 def test_a_refusal_reveals_nothing_of_the_token(drive, caplog, code):
-    """Neither an error in any form, nor an event, nor a log line shows the token, with a valid signature or not."""
+    """No error in any form, no event and no log line shows the token, whether or not its signature is valid."""
     raw, fields = REFUSED[code]
     fields = dict(fields)
     caplog.set_level(logging.DEBUG)

@@ -87,7 +87,7 @@ def test_an_access_token_must_have_every_claim_of_the_profile(drive, name):
     ],
 )
 def test_a_token_of_another_type_is_not_an_access_token(drive, typ):
-    """Where a typ is required, another typ or none is refused (RFC 8725, section 3.11)."""
+    """If a typ is required, another typ or none is refused (RFC 8725, section 3.11)."""
     profile(drive).assert_refused(access_token({"typ": typ}), "wrong_token_type")
 
 

@@ -92,7 +92,7 @@ def test_a_certificate_that_is_not_trusted(command, tmp_path):
     assert "has expired" in over.output
 
 
-def test_plain_http_where_https_is_asked():
+def test_plain_http_where_https_is_expected():
     """A server without TLS is reported in one line."""
     with served() as what:
         ended = invoke("keys", what.put("/jwks", {"keys": []}).replace("http:", "https:"))

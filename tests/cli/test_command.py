@@ -1,4 +1,4 @@
-"""What all commands share."""
+"""The behaviour that all commands share."""
 
 import json
 

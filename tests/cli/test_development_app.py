@@ -44,7 +44,7 @@ def test_it_publishes_where_it_is(ask):
     )
 
 
-def test_a_token_has_the_claims_it_was_asked_for(ask, claims_of):
+def test_a_token_has_the_requested_claims(ask, claims_of):
     """Given claims override the defaults, and null omits one."""
     order = {"sub": "u7", "scope": "a b", "roles": ["r"], "iat": None}
     answered = ask("POST", "/dev/token", json=order)
@@ -63,7 +63,7 @@ def test_an_empty_order_is_the_usual_token(ask, claims_of):
         assert claims_of(token)["sub"] == "u1"
 
 
-def test_expiry_and_headers_are_no_claims(ask):
+def test_expiry_and_headers_are_not_claims(ask):
     """``expires_in`` sets the lifetime, null omits ``exp``; ``headers`` go into the header."""
     order = {"expires_in": 5, "headers": {"kid": "other", "typ": None}}
     token = ask("POST", "/dev/token", json=order).json()["token"]
@@ -97,7 +97,7 @@ def test_the_default_lifetime_is_an_hour(ask):
         ("", False),
     ],
 )
-def test_a_token_comes_as_plain_text_if_asked_for(ask, accept, is_text):
+def test_a_token_is_plain_text_on_request(ask, accept, is_text):
     """A client that names plain text and prefers it gets the bare token; others get JSON."""
     answered = ask("POST", "/dev/token", json={"sub": "u7"}, headers={"accept": accept})
     assert answered.headers["cache-control"] == "no-store"
@@ -147,7 +147,7 @@ def test_an_unknown_failure_is_refused(ask, idp, how):
     assert idp.failure is None
 
 
-def test_what_hung_is_ended_by_the_recovery(ask, idp):
+def test_the_recovery_ends_a_hanging_request(ask, idp):
     """A hanging request is answered when the provider recovers, without a traceback in the server."""
 
     async def hung():

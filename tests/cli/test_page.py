@@ -503,7 +503,7 @@ def test_bad_tokens_are_named_and_have_their_code(ask, send):
 
 
 @pytest.mark.parametrize("action", ["rotate", "revoke key-1", "fail 500", "recover"])
-def test_a_click_keeps_the_token_and_what_was_typed(ask, send, action):
+def test_a_click_keeps_the_token_and_the_form(ask, send, action):
     """After any other click the issued token and the form's text are still there."""
     token = Read(send(**USUAL).text).texts["token"]
     typed = {**USUAL, "sub": "not issued yet", "claims": "{"}

@@ -181,7 +181,7 @@ def test_a_signal_ends_it_cleanly(number):
         pass
 
 
-def test_it_ends_with_its_standard_input_if_asked_to():
+def test_it_ends_with_its_standard_input_if_configured():
     """With ``--until-stdin-ends`` it ends with its standard input; without, it continues."""
     with running("serve", "--port", "0", "--until-stdin-ends") as process:
         base_url = process.stdout.readline().strip()
@@ -194,7 +194,7 @@ def test_it_ends_with_its_standard_input_if_asked_to():
         assert httpx.get(f"{base_url}/dev/state", trust_env=False).status_code == 200
 
 
-def test_a_port_that_is_taken_is_one_line():
+def test_a_port_in_use_is_one_line():
     """A port in use is exit status 1 and one line with a hint."""
     with listen(0) as taken:
         ended = invoke("serve", "--port", str(taken.getsockname()[1]))

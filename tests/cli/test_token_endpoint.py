@@ -68,7 +68,7 @@ def test_it_is_where_the_metadata_say(ask):
     assert ask("POST", endpoint, data={**GRANT, **CLIENT}).status_code == 200
 
 
-def test_no_scope_is_no_scope(post):
+def test_a_missing_scope_gives_none(post):
     """Without a scope, or with an empty one, neither token nor response contains one."""
     for more in ({}, {"scope": ""}):
         told = post({**GRANT, **CLIENT, **more}).json()

@@ -409,7 +409,7 @@ def test_with_a_resolver_that_hangs_no_caller_waits_after_the_first(bench):
     tenants._patience = SHORT
     bench.application.gate = Gate()
     bench.clock.advance(TTL)
-    assert bench.ask() is one  # waits, gets no answer, and is served all the same
+    assert bench.ask() is one  # waits, gets no answer, and is still served
     for _ in range(100):
         assert bench.ask() is one
     assert bench.application.asked == [A, A]

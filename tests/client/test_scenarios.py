@@ -196,7 +196,7 @@ class TestRotation:
         assert refused(drive, token) == "bad_signature"
 
     def test_a_rotation_without_kids_is_noticed(self, drive, clock):
-        """Where kids are not used, a signature that no key verifies causes a fetch from the unknown-kid budget."""
+        """If a provider uses no kids, a signature that no key verifies causes a fetch from the unknown-kid budget."""
         told = []
         provider = Unnamed(clock)
         drive.client(provider.provider, clock=clock, listeners=[told.append], transport=provider)

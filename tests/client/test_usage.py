@@ -58,7 +58,7 @@ def test_a_withdrawn_key_stays_for_a_while(drive, idp, clock):
 
 
 def test_counting_costs_nothing_where_it_is_off(drive, idp):
-    """The verifier is called without anything around it, and there is nothing to return."""
+    """Without `count_keys` the verifier is called without a wrapper, and `usage()` is empty."""
     client = drive.client(idp)
     drive.verify(idp.issue())
     assert client.usage() == {}

@@ -240,7 +240,7 @@ class TestRealWorld:
 
     @pytest.mark.parametrize("name", REALWORLD)
     def test_its_oddities(self, vectors, drive, name):
-        """What the index says of a document is what the library reports."""
+        """The library reports exactly what the index says of a document."""
         said = self.index(vectors)[name]
         document = load(vectors / f"jwks-realworld/{name}.json")
         written = document["keys"]

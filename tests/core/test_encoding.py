@@ -449,7 +449,7 @@ class TestStrictObjects:
 
 
 class TestOrjson:
-    """What is delegated to orjson (docs/decisions.md, 22). Every test above runs with it and without."""
+    """The part that orjson does (docs/decisions.md, 22). Every test above runs with it and without."""
 
     @pytest.mark.parametrize(
         "raw",
@@ -509,7 +509,7 @@ class TestOrjson:
             loads.assert_called_once()
 
     def test_neither_orjson_nor_pybase64_is_needed(self):
-        """Where orjson or pybase64 is not installed, the quick reader does not exist."""
+        """If orjson or pybase64 is not installed, the quick reader does not exist."""
         with patch.dict(sys.modules, {"orjson": None, "pybase64": None}):
             assert encoding.object_by_orjson() is None
             assert encoding.octets_by_pybase64() is None

@@ -244,7 +244,7 @@ class TestUnchecked:
 
     @pytest.mark.parametrize("value", UNSET, ids=repr)
     @pytest.mark.parametrize("field", ["issuer", "audience"])
-    def test_what_an_unset_variable_gives_is_refused(self, field, value):
+    def test_the_value_of_an_unset_variable_is_refused(self, field, value):
         """The value of an unset variable never switches a check off; the error names the value that does."""
         error = refused(made, **{field: value})
         assert error.field == field

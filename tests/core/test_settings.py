@@ -338,7 +338,7 @@ def _bracketed(host: str) -> str:
 
 @pytest.mark.parametrize("host", LOOPBACK)
 def test_plain_http_is_for_loopback(host):
-    """Plain http to this machine is accepted, since nobody is on the path."""
+    """Plain http to this machine is accepted, since no one else is on the path."""
     assert addresses.is_loopback(host)
     value = f"http://{_bracketed(host)}:8080/jwks"
     assert settings.url("f", value) == value

@@ -309,7 +309,7 @@ def test_the_page_of_settings_has_the_accepted_bounds(kind):
 
 
 def test_defaults_in_running_text_are_those_of_the_code():
-    """Where docs/how-keys-live.md says `setting` (number), the number is its default."""
+    """A default that docs/how-keys-live.md gives as `setting` (number) is the code's default."""
     known = {name: value for group in defaults().values() for name, value in group.items()}
     text = (ROOT / "docs/how-keys-live.md").read_text()
     told = [

@@ -1,8 +1,8 @@
 """A world of processes that share a store, with a record of what their provider published and when.
 
-Each process has a clock of its own, which may be wrong, and a client of its own. The store is a
-dictionary that fails, hangs and lies as told. Nothing here waits: flights and calls of the store run at
-once, and what would be waited for advances the clock.
+Each process has its own clock, which may be wrong, and its own client. The store is a dictionary
+that fails, hangs and lies on command. Nothing here waits: flights and store calls run at once, and a
+wait advances the clock.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def _binding(provider: Provider) -> Binding:
 
 
 class NoChance(random.Random):
-    """In the place of `random.SystemRandom`: every draw is the middle one."""
+    """A stand-in for `random.SystemRandom`: every draw is the middle one."""
 
     def random(self) -> float:
         return 0.5
 
 
 class Inline(threading.Thread):
-    """In the place of a thread: it has ended when `start` returns, unless the store hangs."""
+    """A stand-in for a thread: it has ended when `start` returns, unless the store hangs."""
 
     hanging: list[threading.Thread] | None = None
 
@@ -63,11 +63,11 @@ class Inline(threading.Thread):
             self.run()
 
     def join(self, timeout: float | None = None) -> None:
-        """It has ended."""
+        """Return at once: the thread has ended."""
 
 
 class Pace:
-    """How time passes for the calls of a store: a wait advances the clock of the world."""
+    """The pace of store calls: a wait advances the clock of the world."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -95,17 +95,19 @@ class HostClock:
 
 
 class Shelf:
-    """What all processes share: records and leases, by the store's own clock."""
+    """The shared records and leases of all processes, by the store's own clock."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
         self.records: dict[str, tuple[bytes, float]] = {}
         self.leases: dict[str, float] = {}
-        self.collected: list[tuple[str, bytes]] = []  # an attacker keeps all that was ever written
+        self.collected: list[
+            tuple[str, bytes]
+        ] = []  # an attacker keeps everything that was ever written
 
 
 class Door:
-    """One process's way to the shelf."""
+    """One process's access to the shelf."""
 
     def __init__(self, shelf: Shelf, *, clocked: bool, secrets: tuple[bytes, ...]) -> None:
         self.shelf = shelf
@@ -149,7 +151,7 @@ class Door:
 
 
 class Wire(httpx.BaseTransport):
-    """The provider as one process reaches it: notes when it answered, and with which kids."""
+    """The provider as one process reaches it; it notes when it answered, and with which kids."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -171,7 +173,7 @@ class Wire(httpx.BaseTransport):
 
 @dataclass
 class Process:
-    """One process: its client, its clock, its way to the store, what it asked."""
+    """One process: its client, its clock, its access to the store, its requests."""
 
     client: JWKSClient
     clock: HostClock
@@ -182,7 +184,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Span:
-    """What the provider published from one moment on; nothing while it failed."""
+    """The keys that the provider published from one moment on; none while it failed."""
 
     since: float
     published: frozenset[Material]
@@ -190,11 +192,11 @@ class Span:
 
 @dataclass
 class World:
-    """Processes, a provider, a store, and what became true when.
+    """Processes, a provider, a store, and a history of changes.
 
     Arguments:
-        clocked: whether the store tells ages.
-        skews: how wrong each process's wall clock is, in seconds.
+        clocked: whether the store reports ages.
+        skews: the error of each process's wall clock, in seconds.
         secrets: of the store.
     """
 
@@ -202,7 +204,7 @@ class World:
     skews: tuple[float, ...]
     secrets: tuple[bytes, ...] = (SECRET,)
     accepted: int = 0
-    adopted: int = 0  # records that spared a fetch
+    adopted: int = 0  # records that replaced a fetch
     meanwhile: Callable[[], object] | None = None
     asked_at: list[float] = field(default_factory=list)
 
@@ -242,12 +244,12 @@ class World:
 
     @property
     def published(self) -> frozenset[Material]:
-        """What the provider publishes now; nothing while it fails."""
+        """Return the keys that the provider publishes now; none while it fails."""
         return self.spans[-1].published
 
     @property
     def junk(self) -> tuple[Material, str]:
-        """A token with a kid that was never published."""
+        """Return a token with a kid that was never published."""
         self._junk += 1
         kid = f"junk-{self._junk % 4}"
         return (kid, ""), self._issue(self.idp, headers={"kid": kid})
@@ -260,20 +262,20 @@ class World:
 
     @property
     def skewed(self) -> float:
-        """Seconds by which wall clocks have differed."""
+        """Return the seconds by which wall clocks have differed."""
         return max(self.all_skews) - min(self.all_skews)
 
     @property
     def fresh_for(self) -> float:
-        """Seconds after which a key set is not fresh.
+        """Return the seconds after which a key set is not fresh.
 
-        A store's clock measures from the write: for what is written again, wall clocks decide.
+        A store's clock measures from the write: for a record that is written again, wall clocks decide.
         """
         return LIFE + (self.skewed if self.replayed else 0.0)
 
     @property
     def kept_for(self) -> float:
-        """Seconds after which a key set is not used in an outage.
+        """Return the seconds after which a key set is not used in an outage.
 
         Without a clock of the store, wall clocks decide.
         """
@@ -310,14 +312,14 @@ class World:
         self.processes[place].clock.skew = self.all_skews[place]
 
     def jump(self, place: int, seconds: float) -> None:
-        """A host's wall clock is set to be wrong by so much."""
+        """Set the error of a host's wall clock."""
         self.processes[place].clock.skew = seconds
         self.all_skews.append(seconds)
 
     # --- the provider
 
     def _note_keys(self) -> None:
-        """Note what is published from now on, with a token for each key that is new."""
+        """Note the keys that are published from now on, with a token for each new key."""
         keys = frozenset((one["kid"], one["x"]) for one in self.idp.jwks()["keys"])
         self.idp.answer_headers = {"ETag": f'"{hash(keys)}"'}
         self.spans.append(Span(self.now, frozenset() if self.failing else keys))
@@ -365,7 +367,7 @@ class World:
         Inline.hanging = Inline.hanging or []
 
     def let_go(self) -> None:
-        """What hung happens now, however late."""
+        """Run the store calls that hung, however late."""
         late, Inline.hanging = Inline.hanging or [], None
         self.replayed |= bool(late)
         for thread in late:
@@ -376,7 +378,7 @@ class World:
         self.shelf.leases.clear()
 
     def keep_leases(self) -> None:
-        """Leases and permits that never end."""
+        """Keep leases and permits from ever ending."""
         for name in {name for name, _ in self.shelf.collected}:
             for lease in (":lease", ":lease-2", ":permit", ":burst"):
                 self.shelf.leases[name + lease] = EVER
@@ -393,7 +395,7 @@ class World:
         self.shelf.records[name] = (value, self.now)
 
     def _forged(self, how: str, which: int, value: bytes) -> bytes:
-        """A record with an attacker's keys, or one that was damaged."""
+        """Return a record with an attacker's keys, or a damaged one."""
         bound = _binding(self.provider)
         evil = replace(
             unseal(value, bound, self.secrets, 2**20),
@@ -418,10 +420,10 @@ class World:
             case _:
                 return b"garbage" * which
 
-    # --- what a token comes to
+    # --- verdicts on tokens
 
     def verify(self, place: int, which: int | str) -> None:
-        """A token comes to a process. What became of it must be possible without a store, too."""
+        """Verify a token in a process, and assert that the outcome is possible without a store, too."""
         match which:
             case "junk":
                 key, token = self.junk
@@ -432,7 +434,7 @@ class World:
         self._judge(self.processes[place], key, token)
 
     def overlap(self, place: int, other: int, change: tuple[Any, ...]) -> None:
-        """While the provider's answer to one process is on its way, a token comes to another one."""
+        """Verify a token in another process while the provider's response to the first is on its way."""
 
         def meanwhile() -> None:
             what, *how = change
@@ -462,7 +464,7 @@ class World:
             assert code == "accepted", story
 
     def _is_certain(self, key: Material, began: float) -> bool:
-        """Whether each key set that a process may have by now holds the key."""
+        """Return whether each key set that a process may have by now contains the key."""
         long_ago = began - self.kept_for - LONGEST_BACKOFF
         return all(key in one.published for one in self._spans(long_ago))
 
@@ -475,25 +477,25 @@ class World:
         )
 
     def _may_be_unknown_key(self, process: Process, key: Material, began: float) -> bool:
-        """Only on the provider's word to this very process, within an interval."""
+        """Return whether the provider itself told this process so, within an interval."""
         return any(
             at >= began - INTERVAL and key[0] not in kids for at, kids in process.wire.answers
         )
 
     def _may_be_bad_signature(self, process: Process, key: Material, began: float) -> bool:
-        """Another key has, or had, that kid."""
+        """Return whether another key has, or had, that kid."""
         lately = self._spans(began - self.kept_for)
         others = {one for span in lately for one in span.published} - {key}
         return key[0] in {kid for kid, _ in others}
 
     def _may_be_unavailable(self, process: Process, key: Material, began: float) -> bool:
-        """The provider failed lately, or an unknown kid must wait as others asked lately."""
+        """Return whether the provider failed lately, or an unknown kid must wait because others fetched lately."""
         lately = began - LONGEST_BACKOFF - INTERVAL
         if any(not one.published for one in self._spans(lately)):
             return True
         return any(at >= began - INTERVAL - self.skewed for at in self.asked_at)
 
     def _spans(self, since: float) -> list[Span]:
-        """What the provider published at any moment since then."""
+        """Return what the provider published at any moment since then."""
         before = [one for one in self.spans if one.since <= since][-1:]
         return [*before, *(one for one in self.spans if one.since > since)]

@@ -1,4 +1,4 @@
-"""Whatever happens to a store, it plants no key, and no process is worse off than without one."""
+"""Whatever happens to a store, it plants no key, and no process is worse off than without it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ hosts = weighted(
     overlaps,
 )
 changes = weighted(times, times, times, keys, keys, outages, faults, hostile, hostile, hosts)
-# To which process a token comes, and which key signed it: the newest, the one before it, …
+# The process that gets a token, and the key that signed it: the newest, the one before it, …
 signers = weighted(
     *[st.integers(0, 1)] * 6, st.integers(0, 6), st.just("junk"), *[st.just("forged")] * 2
 )
@@ -66,12 +66,12 @@ def walk(world, way):
 
 
 def happens(what, *how):
-    """It happens, and no token comes."""
+    """Return a step without a token."""
     return ((what, *how), [])
 
 
 def comes(place, which=0, after=0.0):
-    """A token comes to a process: of the newest key, of the one before it, …"""
+    """Return a step with a token for a process: of the newest key, of the key before it, …"""
     return (("time", after), [(place, which)])
 
 
@@ -119,8 +119,8 @@ STORIES = {
 
 
 @pytest.mark.parametrize(("clocked", "skewed", "way"), STORIES.values(), ids=STORIES)
-def test_what_a_store_could_spoil_it_does_not(clocked, skewed, way):
-    """No key is used that was not published lately, and no verdict is possible only with a store."""
+def test_hard_cases_of_a_store_change_no_verdict(clocked, skewed, way):
+    """A key that was not published lately is never used, and every verdict is possible without a store."""
     world = World(clocked=clocked, skews=skewed)
     walk(world, way)
     assert world.accepted
@@ -129,7 +129,7 @@ def test_what_a_store_could_spoil_it_does_not(clocked, skewed, way):
 @pytest.mark.parametrize("how", FORGERIES)
 @pytest.mark.parametrize("which", ["forged", 0])
 def test_a_forged_record_plants_no_key(how, which):
-    """A process that starts with a forged record in the store uses the provider's keys alone."""
+    """A process that starts with a forged record in the store uses only the provider's keys."""
     world = World(clocked=CLOCKED, skews=(0, 0, 0))
     walk(world, [comes(0), happens("plant", how, 1), comes(1, which), comes(0, which, after=101)])
     assert world.accepted == (1 if which == "forged" else 3)
@@ -137,9 +137,9 @@ def test_a_forged_record_plants_no_key(how, which):
 
 @pytest.mark.parametrize("clocked", [CLOCKED, CLOCKLESS], ids=["clock", "no clock"])
 def test_a_store_plants_no_key_and_changes_no_verdict(clocked):
-    """No key is used that was not published lately, and no verdict is possible only with a store.
+    """A key that was not published lately is never used, and every verdict is possible without a store.
 
-    Answers, failures, wrong clocks, faults of the store and hostile records come in any order.
+    Responses, failures, wrong clocks, faults of the store and hostile records come in any order.
     """
     worlds = []
 

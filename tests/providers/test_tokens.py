@@ -530,7 +530,7 @@ def test_a_1024_bit_key_is_unusable_and_does_not_affect_the_good_one(idp):
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("missing", [None, "openid-configuration"])
 def test_oidc_finds_the_keys_by_discovery_or_rfc_8414(clock, slash, missing):
-    """Where the OpenID document is missing, the OAuth metadata is read; the issuer must match exactly."""
+    """If the OpenID document is missing, the OAuth metadata is read; the issuer must match exactly."""
     idp = FakeProvider(issuer=f"https://issuer.test{slash}", algorithm="EdDSA", clock=clock)
     if missing is not None:
         idp.fail(404, only=missing)

@@ -59,10 +59,9 @@ def made(factory, **changes):
     return getattr(providers, factory)(**given)
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(("factory", "parameter"), PARAMETERS)
-def test_what_an_unset_variable_gives_is_refused(factory, parameter):
-    """An unset, empty or blank variable is an error by the parameter's name, with the way out if it has one."""
+def test_the_value_of_an_unset_variable_is_refused(factory, parameter):
+    """An unset, empty or blank variable is an error that names the parameter, and the alternative if it has one."""
     way_out = "UNCHECKED" if "UNCHECKED" in repr(parameters(factory)[parameter]) else ""
     for value in UNSET:
         if is_allowed(factory, parameter, value):
@@ -71,16 +70,6 @@ def test_what_an_unset_variable_gives_is_refused(factory, parameter):
             made(factory, **{parameter: value})
         assert error.value.field == parameter, value
         assert way_out in str(error.value), value
-=======
-@pytest.mark.parametrize(("factory", "parameter", "value", "kind"), CASES)
-def test_the_value_of_an_unset_variable_is_refused(factory, parameter, value, kind):
-    """An unset, empty or blank variable is an error that names the parameter, and the alternative if it has one."""
-    with pytest.raises(ConfigurationError) as error:
-        made(factory, **{parameter: value})
-    assert error.value.field == parameter
-    if "UNCHECKED" in repr(kind):
-        assert "UNCHECKED" in str(error.value)
->>>>>>> f2827f6 (Reword the remaining tests in plain English)
 
 
 @pytest.mark.parametrize("factory", FACTORIES)

@@ -207,7 +207,7 @@ class TestLoops:
         assert wrong == []
 
     def test_without_a_loop(self, idp):
-        """Where asyncio does not run (under trio), the error says what to do instead."""
+        """If asyncio does not run (under trio), the error says what to do instead."""
         client = idp.async_client()
         asyncio.run(client.warm_up())  # also where nothing has to wait
         for call in (client.verify(idp.issue()), client.warm_up(), client.aclose()):

@@ -261,7 +261,7 @@ class TestMemory:
 
 
 def test_several_providers_of_one_key_url(clock):
-    """Where providers share a key set, one withdrawal ends the key for all of them."""
+    """If providers share a key set, one withdrawal ends the key for all of them."""
     idp = FakeProvider(algorithm="ES256", clock=clock)
     other = replace(idp.provider, name="other", audience="other")
     client = JWKSClient(

@@ -338,7 +338,7 @@ class TestMany:
     def test_a_tenant_whose_keys_a_forger_had_fetched_outlasts_others_once_it_verifies(
         self, drive, shared, clock, token_cache_size
     ):
-        """From its first good token on a tenant stays, whoever caused its load, and whether tokens are remembered or not."""
+        """From its first good token on a tenant stays, even if a forger caused its load, and whether tokens are remembered or not."""
         open_client(
             drive, Records(1, 2, 3), shared, max_resolved=2, token_cache_size=token_cache_size
         )

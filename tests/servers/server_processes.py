@@ -255,31 +255,8 @@ class Running:
         return self._log.read_text(errors="replace")
 
     def ask(self, row: Row) -> Reply:
-<<<<<<< HEAD
-        """Send a row's request as octets on a connection of its own."""
-        return ask(self.port, row, self.provider.tokens)
-=======
         """Send a row's request as octets on a new connection."""
-        named = {**self.provider.tokens, "host": f"127.0.0.1:{self.port}"}
-        lines = [
-            f"{row.method} {row.path.format_map(named)} HTTP/1.1",
-            f"Host: 127.0.0.1:{self.port}",
-            f"X-Setup: {row.setup}",
-            *(f"{name}: {value.format_map(named)}" for name, value in row.headers),
-        ]
-        if row.websocket:
-            key = base64.b64encode(bytes(16)).decode()
-            lines += ["Connection: Upgrade", "Upgrade: websocket"]
-            lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13"]
-        else:
-            lines += ["Connection: close"]
-            if row.method == "POST":
-                lines += ["Content-Length: 0"]
-        head = "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
-        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
-            connection.sendall(head)
-            return Reply(connection, row)
->>>>>>> f2827f6 (Reword the remaining tests in plain English)
+        return ask(self.port, row, self.provider.tokens)
 
     def until(self, row: Row, status: int) -> Reply:
         """Repeat the request until the answer has this status, within patience."""

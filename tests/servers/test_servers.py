@@ -15,13 +15,9 @@ OPEN = Row(name="an excluded path", path="/open")
 
 
 def applies(running: Running, row: Row) -> bool:
-<<<<<<< HEAD
     """Whether a row is one for this server; its log must have no traceback, so no bugs."""
     if row.status == 500 or (row.path == "/executor" and not running.server.asgi):
         return False
-=======
-    """Return whether a row applies to this server."""
->>>>>>> f2827f6 (Reword the remaining tests in plain English)
     return running.server.websockets and running.server.asgi if row.websocket else True
 
 

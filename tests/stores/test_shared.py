@@ -167,7 +167,7 @@ def test_a_second_process_uses_the_first_one_s_fetch(store, pace):
 
 
 def test_a_store_without_a_clock_is_a_seed(seed_store, pace):
-    """Where the store has no clock, a later process sends the provider a conditional request."""
+    """If the store has no clock, a later process sends the provider a conditional request."""
     one, two = Process(seed_store, pace), Process(seed_store, pace)
     one.fly()
     pace.now += 50
@@ -434,7 +434,7 @@ def test_a_changed_ca_file_is_another_configuration(store, pace, tmp_path):
 
 @pytest.mark.parametrize("action", ["read", "write", "claim", "release"])
 def test_a_store_that_fails_changes_no_verdict(any_store, pace, action):
-    """Whichever call fails, the process fetches for itself at once, and reports the failure once per backoff."""
+    """If any call fails, the process fetches for itself at once, and reports the failure once per backoff."""
     any_store.fail = {action}
     one = Process(any_store, pace)
     began = pace.now
@@ -447,7 +447,7 @@ def test_a_store_that_fails_changes_no_verdict(any_store, pace, action):
 
 @pytest.mark.parametrize("action", ["read", "write", "claim", "release"])
 def test_a_store_that_hangs_delays_once(any_store, pace, action):
-    """Whichever call hangs, the delay is at most 0.3 s, and the next flights do not wait."""
+    """If any call hangs, the delay is at most 0.3 s, and the next flights do not wait."""
     any_store.hang = {action}
     one = Process(any_store, pace)
     began = pace.now

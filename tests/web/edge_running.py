@@ -155,7 +155,9 @@ def _hypercorn(app: Any, root_path: str) -> Iterator[int]:
 
 class _ThreadingServer(ThreadingMixIn, WSGIServer):
     daemon_threads = True
-    request_queue_size = 64  # of five, a sixth caller at once tries again after a second
+    request_queue_size = (
+        64  # the default is five: a sixth caller would try again only after a second
+    )
 
     def server_bind(self) -> None:  # its base class looks up this machine's name
         self.socket.bind(self.server_address)
@@ -165,7 +167,9 @@ class _ThreadingServer(ThreadingMixIn, WSGIServer):
 
 
 class _Quiet(WSGIRequestHandler):
-    disable_nagle_algorithm = True  # head and body are written apart: 40 ms an answer otherwise
+    disable_nagle_algorithm = (
+        True  # head and body are written separately: 40 ms per answer otherwise
+    )
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -116,7 +116,7 @@ def test_the_app_finds_token_user_and_permissions(idp):
 
 
 def test_an_anonymous_request_has_an_anonymous_user(idp):
-    """Where credentials are optional or not needed, the same names exist and describe an anonymous user."""
+    """If credentials are optional or not needed, the same names exist and describe an anonymous user."""
     seen: list[Any] = []
     client = client_of(idp)
     call(JWKSMiddleware(seeing(seen), client, optional=True), http_scope())
@@ -339,7 +339,7 @@ def test_nested_middlewares_each_judge_a_handshake(idp, excluded):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_cookie_behind_tls_counts_for_its_own_origin(idp, scheme):
-    """Where a proxy ends TLS, the server sees http while the page's Origin is https; a downgrade is foreign."""
+    """If a proxy ends TLS, the server sees http while the page's Origin is https; a downgrade is foreign."""
     app = JWKSMiddleware(fine, client_of(idp), locations=[Cookie("session")])
     for origin, status in ((b"https://api.test", 200), (b"http://api.test", None)):
         headers = [

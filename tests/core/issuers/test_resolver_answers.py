@@ -1,4 +1,4 @@
-"""What is checked of a token before the resolver is called, and of the resolver's answer."""
+"""The checks of a token before the resolver is called, and of the resolver's answer."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ class TestTheKeySet:
     @pytest.mark.parametrize(
         "status", [201, 202, 203, 204, 206, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 410]
     )
-    def test_only_200_counts_and_nothing_else_is_asked_again(self, status: int) -> None:
+    def test_only_200_counts_and_nothing_else_is_retried(self, status: int) -> None:
         """Any other status is ``fetch_failed`` after one request, whatever its body."""
         asked, outcome = play(talk(), answer(status, KEY_SET, location="https://elsewhere.example"))
         assert isinstance(outcome, Failed)

@@ -1,4 +1,4 @@
-"""What a response's headers may say about its lifetime, and what of that counts."""
+"""The lifetime in a response's headers, and how much of it counts."""
 
 import time
 from collections.abc import Iterator

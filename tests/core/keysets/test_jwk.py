@@ -85,7 +85,7 @@ class TestDocuments:
         frozen = MappingProxyType(json.loads(raw))
         assert read_key_set(raw, max_keys=1) == read_key_set(frozen, max_keys=1)
 
-    def test_a_byte_order_mark_and_unknown_members_are_no_error(self):
+    def test_a_byte_order_mark_and_unknown_members_are_accepted(self):
         """A byte order mark and unknown members are accepted, because real providers serve both."""
         raw = document(GOOD, version=1, meta={"a": [None]}, Keys=[])
         for form in (BOM + raw, "\ufeff" + raw.decode()):
@@ -144,7 +144,7 @@ class TestDocuments:
         """A well-formed document without entries is refused as a set without keys."""
         assert bad(document()) == "it has no entries"
 
-    def test_a_set_in_which_nothing_is_usable_says_so(self):
+    def test_a_set_without_usable_keys_says_so(self):
         """The error of a set without usable keys blames the keys, not the token's kid."""
         entries = [{"kty": "oct", "k": "AAAA"}, rsa_jwk(1024), 5]
         message = bad(document(*entries))
@@ -349,7 +349,7 @@ class TestEmptyMembers:
         assert (same.alg, same.use, same.algorithms) == (key.alg, key.use, key.algorithms)
 
     @pytest.mark.parametrize("empty", [None, []])
-    def test_an_empty_kid_that_is_not_a_string_is_no_kid(self, empty):
+    def test_an_empty_kid_that_is_not_a_string_counts_as_absent(self, empty):
         """An empty value that is not a string is not a kid."""
         (key,) = read({**GOOD, "kid": empty})
         assert key.kid is None
@@ -516,7 +516,7 @@ class TestSelection:
         assert key_set.select(None, "ES384") == Missing()
 
     def test_keys_that_share_a_kid_are_selected_by_algorithm(self):
-        """Where several keys share a kid, the algorithm narrows the choice, and the rest are tried in order."""
+        """If several keys share a kid, the algorithm narrows the choice, and the rest are tried in order."""
         key_set = read(
             rsa_jwk(kid="a", which=1, alg="RS256"),
             jwk("ES256", kid="a"),

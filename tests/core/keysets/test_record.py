@@ -60,7 +60,7 @@ UNSEALED = seal(record(), BINDING, ())
 
 
 def test_a_record_is_read_as_it_was_written():
-    """What one process writes, another reads: body, headers, validators and times."""
+    """One process reads what another wrote: body, headers, validators and times."""
     assert unseal(SEALED, BINDING, (SECRET,), MAX_BODY) == record()
     assert unseal(UNSEALED, BINDING, (), MAX_BODY) == record()
 
@@ -92,7 +92,7 @@ def test_sealed_and_unsealed_records_do_not_mix():
     assert refused(SEALED, BINDING, ()) == "seal_wrong"
 
 
-def test_an_empty_key_is_no_seal():
+def test_a_seal_by_the_empty_key_is_refused():
     """A record that is marked as sealed, but by the empty key, is refused by every reader."""
     marked = UNSEALED.replace(b" unsealed ", b" sealed ", 1)
     assert refused(marked, BINDING, (SECRET,)) == "seal_wrong"

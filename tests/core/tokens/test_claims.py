@@ -267,7 +267,7 @@ def test_keys_of_another_issuer_are_tried_last():
     [("{tid}", True), ("{x}", True), ("t1", True), ("", False), ("{tid", False), ("tid}", False)],
 )
 def test_only_a_whole_placeholder_in_a_key_s_own_issuer_stands_for_the_tenant(own, matches):
-    """Where the tenant is at the end, a key's issuer with half a placeholder or none is not filled in."""
+    """If the tenant is at the end of the template, a key's issuer with half a placeholder or none is not filled in."""
     claims = {"iss": "https://login.test/t1", "tid": "t1"}
     key = replace(KEY, issuer=f"https://login.test/{own}")
     template = IssuerTemplate("https://login.test/{tid}", allowed={"t1"})
@@ -279,7 +279,7 @@ def test_only_a_whole_placeholder_in_a_key_s_own_issuer_stands_for_the_tenant(ow
 
 @pytest.mark.parametrize("issuer", [ISSUER, UNCHECKED])
 def test_a_key_s_own_issuer_counts_for_templates_only(issuer):
-    """Where the application names the issuer in full, a key's own issuer is ignored."""
+    """If the application names the issuer in full, a key's own issuer is ignored."""
     assert judged(key=replace(KEY, issuer="https://other.test"), issuer=issuer).issuer == ISSUER
 
 
@@ -346,7 +346,7 @@ def test_exp_is_required(absent):
     assert refused("missing_claim", judged, {"exp": absent}).claim == "exp"
 
 
-def test_exp_may_be_absent_where_the_provider_says_so():
+def test_exp_may_be_absent_if_configured():
     """With `require_expiry=False` exp may be absent, but a present exp counts."""
     assert judged({"exp": ABSENT}, require_expiry=False).expires_at is None
     refused("token_expired", judged, now=NOW + 60 + LEEWAY, require_expiry=False)
@@ -502,7 +502,7 @@ def test_sub_and_jti_are_optional():
 
 
 @pytest.mark.parametrize("value", [{"jkt": MARKER}, {"x5t#S256": MARKER}, {}, None, 0, "x", False])
-def test_a_bound_token_is_never_taken_for_a_bearer_token(value):
+def test_a_bound_token_is_not_a_bearer_token(value):
     """A token with cnf of any kind is refused, unless the application states that it checks the binding."""
     error = refused("invalid_claim", judged, {"cnf": value})
     assert error.claim == "cnf"
@@ -696,7 +696,7 @@ def test_a_scope_of_a_wrong_type_is_refused(value):
 
 
 def test_a_provider_s_own_scope_claim_is_the_only_one():
-    """Where the provider names its scope claim, the usual claims are ignored."""
+    """If the provider names its scope claim, the usual claims are ignored."""
     claims = {"https://x.test/perms": ["a", "b"], "scope": 1, "scp": "c", "scopes": "d"}
     assert judged(claims, scope_claim="https://x.test/perms").scopes == {"a", "b"}
     assert judged({**claims, "scope": "e"}, scope_claim="scp").scopes == {"c"}

@@ -157,7 +157,7 @@ def test_every_key_is_listed(drive, idp):
 
 
 def test_too_many_keys(drive, idp):
-    """Where more keys fit than are tried, each of them says so."""
+    """If more keys fit than are tried, each of them says so."""
     for _ in range(4):
         idp.rotate()
     held = {"keys": [{**jwk, "kid": "same"} for jwk in idp.jwks()["keys"]]}
@@ -207,7 +207,7 @@ def check_named(explained, name):
     return check
 
 
-def test_expected_stands_beside_found(drive, idp):
+def test_expected_and_found_values_are_shown_together(drive, idp):
     """Each check shows expected and found values, and times with the moment by which they were judged."""
     drive.client(idp)
     drive.keys()

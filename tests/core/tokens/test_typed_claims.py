@@ -324,7 +324,7 @@ def test_another_kind_of_type_is_a_mistake_of_the_caller(kind):
 
 
 def test_a_check_of_the_whole_model_names_no_claim():
-    """Where pydantic blames no member, no claim is named, and pydantic's message is not shown."""
+    """If pydantic blames no member, no claim is named, and pydantic's message is not shown."""
 
     class Strict(pydantic.BaseModel):
         sub: str
