@@ -1,9 +1,9 @@
-"""How fast this library verifies, beside raw cryptography and its peers, as ratios in one run.
+"""Measure how fast this library verifies, relative to raw cryptography and to other libraries.
 
-All is measured as after a plain install, but for the rows that name the extra `fast`: importing
-any of this turns that off.
+Importing this package turns the extra `fast` off, so that everything is measured as after a plain
+install, except for the rows that name the extra.
 """
 
 from jwks_client._core import encoding
 
-encoding._quick_octets = encoding._quick_object = None  # noqa: SLF001 (as where it is not)
+encoding._quick_octets = encoding._quick_object = None  # noqa: SLF001 (as if the extra were missing)

@@ -1,11 +1,12 @@
-"""All benchmarks: `python -m benchmarks`, or `make bench`; peers are the extra `bench`.
+"""Run all benchmarks: `python -m benchmarks`, or `make bench`.
 
-    python -m benchmarks              all of it, in under three minutes
-    python -m benchmarks --quick      a rough look, in under twenty seconds
-    python -m benchmarks --write      also into docs/performance.md and its figure
-    python -m benchmarks --only web   one part of it; --help lists them
+    python -m benchmarks              everything, in under three minutes
+    python -m benchmarks --quick      rough figures, in under twenty seconds
+    python -m benchmarks --write      also update docs/performance.md and its figure
+    python -m benchmarks --only web   one part; --help lists the parts
 
-How often a provider is asked is counted by `python -m benchmarks.life`.
+The dependency group `bench` installs the other libraries. `python -m benchmarks.life` counts how
+often a client fetches.
 """
 
 from __future__ import annotations
@@ -41,35 +42,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: figures are rough")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
-    parser.add_argument("--only", choices=["verification", *PARTS], help="one part of it")
+    parser.add_argument("--only", choices=["verification", *PARTS], help="run one part only")
     asked = parser.parse_args()
     if asked.write and (asked.quick or asked.only):
-        parser.error("what is written is measured in full")
+        parser.error("--write must not be combined with --quick or --only")
     if asked.write and not find_spec("matplotlib"):
-        parser.error("the figure wants matplotlib: pip install -e '.[fast]' --group bench")
+        parser.error("the figure needs matplotlib: pip install -e '.[fast]' --group bench")
     measure = QUICK if asked.quick else FULL
     _prepare()
     begun = perf_counter()
-    told = [setting()]
-    print(told[0])
+    report = [setting()]
+    print(report[0])
     for part in ["verification", *PARTS]:
         if asked.only not in {None, part}:
             continue
         for section in _sections(part, measure, plotted=asked.write):
-            told.append(table(section))
-            print(f"\n{told[-1]}", flush=True)
+            report.append(table(section))
+            print(f"\n{report[-1]}", flush=True)
     if asked.write:
-        PAGE.write_text(written(PAGE.read_text("utf-8"), "\n\n".join(told)), "utf-8")
+        PAGE.write_text(written(PAGE.read_text("utf-8"), "\n\n".join(report)), "utf-8")
         print(f"\nwritten: {PAGE} and {FIGURE}")
     print(f"\n{perf_counter() - begun:.0f} s", file=sys.stderr)
 
 
 def _prepare() -> None:
-    # A proxy of the machine's would be asked for loopback addresses too.
+    # Otherwise requests to loopback would also go through this machine's proxy.
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         os.environ.pop(name, None)
         os.environ.pop(name.lower(), None)
-    warnings.simplefilter("ignore")  # peers' own deprecations
+    warnings.simplefilter("ignore")  # deprecation warnings of the other libraries
     warning = busy()
     if warning:
         print(f"warning: {warning}", file=sys.stderr)

@@ -1,7 +1,7 @@
-"""The longest that an event loop stands still: in an idle moment, and during the first fetch.
+"""Measure the longest time for which an event loop is blocked: while idle, and at the first fetch.
 
-Run by `waits.py` in an interpreter of its own, which has imported nothing else. The loop's only
-other work is a callback that calls itself again, and notes how long it had to wait for that.
+`waits.py` runs this module in a fresh interpreter. The loop's only other work is a callback that
+reschedules itself and records how long it had to wait.
 """
 
 from __future__ import annotations

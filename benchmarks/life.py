@@ -1,11 +1,11 @@
-"""How often a provider is asked: the counts in docs/how-keys-live.md, written by this command.
+"""Count how often a client fetches, and write the counts into docs/how-keys-live.md.
 
     python -m benchmarks.life
 
-The scenarios are those that the tests play (tests/scenarios/measured.py), each with both clients.
-What they count depends neither on the machine nor on chance, so a test can hold the page to it. The
-recorded timelines are outside vectors: JWKS_VECTORS names their folder, or it lies beside the
-repository.
+The scenarios are those of the tests (tests/scenarios/measured.py), each with both clients. The
+counts depend neither on the machine nor on chance, so a test compares the page with them. The
+recorded timelines are not in the repository: JWKS_VECTORS names their folder, which by default is
+next to the repository.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def row(*cells: object) -> str:
 
 
 def both(values: list[object]) -> str:
-    """One value where both clients agree, as they should."""
+    """Return the value of both clients, or both values if they differ."""
     return " / ".join(dict.fromkeys(str(one) for one in values))
 
 
@@ -81,8 +81,8 @@ def timelines(vectors: Path) -> str:
         row(*["---"] * 8),
     ]
     for name in measured.TIMELINES:
-        told = [measured.timeline(kind, name, vectors) for kind in KINDS]
-        one = told[0]
+        results = [measured.timeline(kind, name, vectors) for kind in KINDS]
+        one = results[0]
         lines.append(
             row(
                 name,
@@ -91,8 +91,8 @@ def timelines(vectors: Path) -> str:
                 one.keys,
                 one.brought_back,
                 one.tokens,
-                both([two.tokens - two.published.get(measured.OK, 0) for two in told]),
-                both([two.fetches for two in told]),
+                both([two.tokens - two.published.get(measured.OK, 0) for two in results]),
+                both([two.fetches for two in results]),
             )
         )
     return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""How the benchmarks measure: interleaved rounds, the CPU time of the thread, medians.
+"""Measure in interleaved rounds: the CPU time of the thread, and the median.
 
-A round gives each contestant the same number of tokens, in an order drawn anew, so that a machine
-whose speed drifts is slow for everybody. What else runs on the machine takes turns and not CPU
-time, so it counts for little. The garbage collector runs as it does in production.
+In each round every contestant gets the same number of tokens, in a new random order of contestants,
+so that changes in the machine's speed affect all of them alike. Other processes hardly count,
+because only CPU time is measured. The garbage collector runs as in production.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ Feed = Callable[[], list[Any]]
 
 
 class Contestant(NamedTuple):
-    """Who is timed: what it is fed each round, and a run over that, which tells its seconds."""
+    """Code to time: ``feed`` returns the items of a round, ``run`` the seconds that they take."""
 
     feed: Feed
     run: Callable[[list[Any]], float]
 
 
 class Measure(NamedTuple):
-    """How long is measured: the scale of a whole run."""
+    """The size of a whole run."""
 
-    layouts: int  # processes that share the rounds of verification; see there
-    rounds: int  # of verification
-    chunk: int  # tokens a round, for each contestant
-    tokens: int  # distinct ones, which the rounds go through in turn
+    layouts: int  # processes that share the rounds; see `in_processes`
+    rounds: int  # rounds of verification
+    chunk: int  # tokens per round and contestant
+    tokens: int  # distinct tokens, used in turn
     many: int  # tokens in a large memory
-    callers: int  # of a cold herd
+    callers: int  # callers of a cold client
     forged: int  # tokens of a flood
     processes: int  # fresh interpreters, for what happens once in each
-    requests: int  # HTTP requests a round
+    requests: int  # HTTP requests per round
 
 
 FULL = Measure(5, 120, 100, 1000, 10_000, 1000, 10_000, 15, 1500)
@@ -49,7 +49,7 @@ QUICK = Measure(1, 10, 30, 150, 150, 200, 1000, 2, 150)
 
 
 def each(verify: Callable[[Any], object]) -> Callable[[list[Any]], float]:
-    """A run that verifies one after the other."""
+    """Return a run that verifies items one after the other."""
 
     def run(tokens: list[Any]) -> float:
         start = thread_time()
@@ -63,7 +63,7 @@ def each(verify: Callable[[Any], object]) -> Callable[[list[Any]], float]:
 def each_awaited(
     verify: Callable[[Any], Awaitable[object]], loop: asyncio.AbstractEventLoop
 ) -> Callable[[list[Any]], float]:
-    """A run that awaits one after the other; its time is taken inside the loop, once that runs."""
+    """Return a run that awaits items one after the other, timed inside the running event loop."""
 
     async def all_of(tokens: list[Any]) -> float:
         start = thread_time()
@@ -77,7 +77,7 @@ def each_awaited(
 def each_inside(
     verify: Callable[[Any], object], loop: asyncio.AbstractEventLoop
 ) -> Callable[[list[Any]], float]:
-    """As `each`, in a running event loop."""
+    """Return a run like that of `each`, in a running event loop."""
     run = each(verify)
 
     async def inside(tokens: list[Any]) -> float:
@@ -87,7 +87,7 @@ def each_inside(
 
 
 def quickly(run: Callable[[list[Any]], float]) -> Callable[[list[Any]], float]:
-    """A run with the extra `fast`."""
+    """Return the run with the extra `fast`."""
     octets, object_ = encoding.octets_by_pybase64(), encoding.object_by_orjson()
     assert None not in {octets, object_}, "the extra fast is missing"
 
@@ -102,7 +102,7 @@ def quickly(run: Callable[[list[Any]], float]) -> Callable[[list[Any]], float]:
 
 
 def in_turn(items: Sequence[Any], chunk: int) -> Feed:
-    """Feed the items round by round, from the first again after the last."""
+    """Feed the items in turn; start again with the first after the last."""
     place = 0
 
     def feed() -> list[Any]:
@@ -115,7 +115,7 @@ def in_turn(items: Sequence[Any], chunk: int) -> Feed:
 
 
 def as_texts(feed: Feed) -> Feed:
-    """Feed tokens as requests bring them: each a new string, whose hash nobody knows yet."""
+    """Feed tokens as new strings, as requests do, so that no hash is cached."""
     return lambda: [octets.decode() for octets in feed()]
 
 
@@ -126,7 +126,7 @@ def at_random(items: Sequence[Any], chunk: int) -> Feed:
 
 
 def interleaved(contestants: dict[str, Contestant], rounds: int) -> dict[str, float]:
-    """Seconds for one token, for each contestant: the median round."""
+    """Return each contestant's seconds per token, in its median round."""
     order, shuffled = list(contestants), random.Random(2)
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
@@ -139,10 +139,9 @@ def interleaved(contestants: dict[str, Contestant], rounds: int) -> dict[str, fl
 
 
 def in_processes(module: str, what: str, measure: Measure) -> list[Any]:
-    """The results of a module's processes, which share the rounds.
+    """Return the results of several processes of a module, which share the rounds.
 
-    Several, because the place of a process's objects in memory changes the time for decoding base64
-    by up to five hundredths.
+    The layout of a process's memory changes the time for decoding base64 by up to 5 %.
     """
     command = [sys.executable, "-m", module, what, json.dumps(measure)]
     return [
@@ -152,7 +151,7 @@ def in_processes(module: str, what: str, measure: Measure) -> list[Any]:
 
 
 def wall(run: Callable[[], object]) -> float:
-    """Seconds on the clock, for what waits."""
+    """Return the elapsed seconds, for code that waits."""
     start = perf_counter()
     run()
     return perf_counter() - start

@@ -1,4 +1,4 @@
-"""What a large memory costs: time for a token among many, and bytes for each."""
+"""Measure the cost of many remembered tokens: the time for one of them, and the bytes for each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def memory(measure: Measure) -> Section:
         client = JWKSClient(here.provider, token_cache_size=measure.many)
         for token in here.tokens:
             client.verify(token.decode())
-        # Half of them: each is forgotten before it comes again, and another is forgotten for it.
+        # With room for half of them, each token is forgotten before its next use.
         full = JWKSClient(here.provider, token_cache_size=measure.many // 2)
         for token in here.tokens * 2:
             full.verify(token.decode())
@@ -66,7 +66,7 @@ def memory(measure: Measure) -> Section:
 def bytes_for_each(here: Scene) -> float:
     texts = [token.decode() for token in here.tokens]
     client = JWKSClient(here.provider, token_cache_size=len(texts))
-    client.verify(texts[0])  # the keys, and what else is made once
+    client.verify(texts[0])  # loads the keys, and everything else that is made once
     gc.collect()
     tracemalloc.start()
     for text in texts[1:]:

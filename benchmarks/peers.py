@@ -1,8 +1,8 @@
-"""The other libraries, each as its documentation has it used, with its keys loaded beforehand.
+"""The other libraries, each used as its documentation says, with its keys loaded beforehand.
 
-Whoever can fetch keys fetches them from the scene's provider; who cannot is given them parsed. A
-peer that is not installed, or does not know an algorithm, is left out and named. Each must accept
-what is good and refuse what is not before it is timed (`examined`).
+A library that can fetch keys fetches them from the scene's provider; others get parsed keys. A
+library that is not installed, or does not support an algorithm, is omitted, and the report says so.
+Before it is timed, each must accept valid tokens and refuse invalid ones (`examined`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Peer(NamedTuple):
 
 
 class LeftOut(Exception):
-    """Why a peer is not among the contestants."""
+    """Why a library is omitted."""
 
 
 def pyjwt(scene: Scene) -> Peer:
@@ -109,8 +109,8 @@ def python_jose(scene: Scene) -> Peer:
     from jose import jwt as jose
 
     if scene.algorithm == "EdDSA":
-        raise LeftOut("it does not know EdDSA")
-    # It would build the keys of a set anew for each token; built once, they are found by kid.
+        raise LeftOut("it does not support EdDSA")
+    # With a key set it would build all keys for every token, so they are built once here.
     keys = {one["kid"]: jwk.construct(one) for one in scene.idp.jwks()["keys"]}
 
     def verify(token: str) -> Any:
@@ -154,7 +154,7 @@ def pyjwt_key_fetcher(scene: Scene) -> Peer:
 
     fetcher = AsyncKeyFetcher(valid_issuers=[scene.issuer], http_client=Plain())
     options = {**_pyjwt_options(scene)}
-    del options["algorithms"]  # which its key brings
+    del options["algorithms"]  # which its key determines
 
     async def verify(token: str) -> Any:
         return jwt.decode(token, **await fetcher.get_key(token), **options)
@@ -195,7 +195,7 @@ PEERS: dict[str, Callable[[Scene], Peer]] = {
 
 
 def peers(scene: Scene, loop: asyncio.AbstractEventLoop) -> tuple[dict[str, Peer], list[str]]:
-    """Those that are here and do what they are believed to do; the others, with the reason."""
+    """Return the libraries that work as expected, and why the others are omitted."""
     found: dict[str, Peer] = {}
     left_out: list[str] = []
     for name, make in PEERS.items():
@@ -211,9 +211,9 @@ def peers(scene: Scene, loop: asyncio.AbstractEventLoop) -> tuple[dict[str, Peer
 
 
 def examined(verify: Callable[[str], Any], scene: Scene, loop: asyncio.AbstractEventLoop) -> None:
-    """See that a verifier gives the right answers, and its keys are at hand afterwards.
+    """Check that a verifier gives the right answers; afterwards its keys are cached.
 
-    Raises AssertionError where it does not.
+    Raises AssertionError if it does not.
     """
 
     async def asked(token: str) -> Any:
@@ -226,7 +226,7 @@ def examined(verify: Callable[[str], Any], scene: Scene, loop: asyncio.AbstractE
     for what, bad in scene.bad.items():
         try:
             loop.run_until_complete(asked(bad))
-        except Exception:  # noqa: BLE001, S112 (each has errors of its own)
+        except Exception:  # noqa: BLE001, S112 (each library has its own errors)
             continue
         raise AssertionError(f"it accepts a token with {what}")
 
@@ -236,7 +236,7 @@ def quietly() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable()
     try:
-        with warnings.catch_warnings(record=True):  # one of them has its own shown always
+        with warnings.catch_warnings(record=True):  # one library forces its warnings to be shown
             yield
     finally:
         logging.disable(before)

@@ -1,7 +1,7 @@
 """The figure in docs/performance.md: one RS256 token, with each library.
 
-Text and marks have middle tones on no background, so that it reads on light and dark pages alike,
-and the two colours differ in lightness too.
+Text and marks have middle tones on a transparent background, so that the figure is readable on
+light and dark pages. The two colours also differ in lightness.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ NAMES = {
 
 
 def draw(seconds: dict[str, float], path: Path = FIGURE) -> None:
-    """Draw what RS256 verifications took, fastest on top.
+    """Draw the time of RS256 verifications, fastest on top.
 
     Arguments:
-        seconds: for one token, by contestant.
-        path: where to.
+        seconds: the seconds for one token, by contestant.
+        path: the file to write.
     """
     import matplotlib as mpl
 

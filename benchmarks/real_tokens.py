@@ -1,4 +1,4 @@
-"""The cost of tokens of the sizes that providers issue: verified, remembered, read again, kept.
+"""Measure tokens of the sizes that providers issue: verified, remembered, read again, kept.
 
 The claims have the names, shapes and sizes of those in the providers' documentation; the values are
 invented. Run as a module, this is one of the processes that share the rounds (`in_processes`).
@@ -114,7 +114,7 @@ def _section(measure: Measure, name: str) -> Section:
 
 
 def measured(measure: Measure, name: str) -> dict[str, Any]:
-    """The seconds for one token of each contestant, its length, and the bytes kept for it."""
+    """Return each contestant's seconds per token, the token's length, and the bytes kept for it."""
     loop = asyncio.new_event_loop()
     try:
         with scene("RS256", measure.tokens, KINDS[name].claims) as here:

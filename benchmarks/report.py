@@ -1,4 +1,4 @@
-"""The results of the benchmarks as tables, and their place in docs/performance.md."""
+"""Format the results of the benchmarks as tables, and insert them into docs/performance.md."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def table(section: Section) -> str:
 
 
 def setting() -> str:
-    """The machine, how busy it is, the Python and the packages that the figures are of."""
+    """Return a sentence about the machine, its load, the Python and the packages measured."""
     found = {}
     for name in PACKAGES:
         try:
@@ -107,7 +107,7 @@ def _processor() -> str:
 
 
 def busy() -> str | None:
-    """A warning if the machine has other work."""
+    """Return a warning if the machine has other work."""
     load, cores = _load(), os.cpu_count() or 1
     if load < BUSY * cores:
         return None
@@ -119,7 +119,7 @@ def _load() -> float:
 
 
 def written(page: str, text: str) -> str:
-    """The page with the text between its markers."""
+    """Return the page with the text between its markers."""
     between = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
     assert between.search(page), f"{PAGE.name} has no markers"
     return between.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", page)

@@ -1,4 +1,4 @@
-"""What many providers cost: construction, memory, and a token.
+"""Measure the cost of many providers: construction, memory, and the time for a token.
 
 ``python -m benchmarks.scale`` prints the table of docs/performance.md.
 """
@@ -21,7 +21,7 @@ ASKED = 7  # the provider whose tokens are verified
 
 
 def described(count: int, keys: dict[str, Any]) -> list[Provider]:
-    """Return so many providers, each with its own issuer and keys; one has static keys."""
+    """Return ``count`` providers, each with its own issuer and keys; one has static keys."""
     return [
         Provider(name=f"p{n}", issuer=f"https://t{n}.test", audience="api", jwks=keys)
         if n == ASKED
@@ -55,7 +55,7 @@ def measured(make: Callable[[], JWKSClient], tokens: list[str], count: int) -> s
 
 
 def tenants_row(count: int, idp: FakeProvider, tokens: list[str]) -> str:
-    """Return a row: a client whose resolver knows so many tenants, one of which sends tokens."""
+    """Return a row for a client whose resolver knows ``count`` tenants, one of which is used."""
     records = {one.issuer: one for one in described(count, idp.jwks())}
     return measured(partial(JWKSClient, resolve=records.get), tokens, count)
 
@@ -64,7 +64,7 @@ def main() -> None:
     """Print the tables."""
     idp = FakeProvider(issuer=f"https://t{ASKED}.test")
     tokens = [idp.issue(sub=f"u{n}", expires_in=3600) for n in range(TOKENS)]
-    JWKSClient(*described(10, idp.jwks()))  # what is imported once is imported
+    JWKSClient(*described(10, idp.jwks()))  # import everything before measuring
     print("| providers | construction | memory each | a new token |")
     print("| --- | --- | --- | --- |")
     for count in COUNTS:

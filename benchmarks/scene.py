@@ -71,7 +71,7 @@ def scene(
 
 
 def refused(idp: FakeProvider, issuer: str) -> dict[str, str]:
-    """Tokens that a verifier must refuse; otherwise it does not do what it is timed for."""
+    """Return tokens that every verifier must refuse before it is timed."""
     header, _, signature = idp.issue(sub="one").split(".")
     other = idp.issue(sub="another").split(".")[1]
     forger = FakeProvider(issuer=issuer, algorithm=idp.algorithm)
@@ -85,20 +85,20 @@ def refused(idp: FakeProvider, issuer: str) -> dict[str, str]:
 
 
 def decoded(token: bytes, algorithm: str) -> tuple[bytes, bytes]:
-    """The signature in the form that cryptography accepts, and the signed text."""
+    """Return the signature in the form that cryptography accepts, and the signed text."""
     signed, _, text = token.rpartition(b".")
     signature = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
     return to_der(signature) if algorithm == "ES256" else signature, signed
 
 
 def to_der(signature: bytes) -> bytes:
-    """An ES256 signature in the form that cryptography accepts."""
+    """Return an ES256 signature in the form that cryptography accepts."""
     r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
     return encode_dss_signature(r, s)
 
 
 def bare(scene: Scene) -> Callable[[str], object]:
-    """Base64 and JSON by Python's own modules, and the signature, without any other check."""
+    """Return a verifier that decodes base64 and JSON and checks the signature, and nothing else."""
     check, algorithm = raw(scene), scene.algorithm
     to_base64 = bytes.maketrans(b"-_", b"+/")
 
@@ -116,7 +116,7 @@ def bare(scene: Scene) -> Callable[[str], object]:
 
 
 def raw(scene: Scene) -> Callable[[tuple[bytes, bytes]], object]:
-    """The signature alone: cryptography's ``verify``, with its arguments prepared beforehand."""
+    """Return cryptography's ``verify``, with its arguments prepared beforehand."""
     with JWKSClient(scene.provider) as client:
         key: Any = client.get_signing_key_from_jwt(scene.tokens[0]).key
     verify, digest = key.verify, hashes.SHA256()

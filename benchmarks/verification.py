@@ -1,6 +1,6 @@
-"""The cost of one verification, beside the signature check alone and beside other libraries.
+"""Measure one verification, relative to the signature check alone and to other libraries.
 
-Run as a module, this is one of the processes that share the rounds (`in_processes`): it is given an
+Run as a module, this is one of the processes that share the rounds (`in_processes`): it reads an
 algorithm and a `Measure` as JSON, and prints its results as JSON.
 """
 
@@ -44,13 +44,13 @@ AGAIN_READ = "… and its claims read"
 AGAIN_READ_FAST = "… and read with the extra `fast`"
 AWAITED = "distinct tokens, awaited"
 INSIDE = "distinct tokens, not awaited"
-# The most that distinct tokens cost beside the signature, without the extra `fast` and with it.
+# The highest cost of distinct tokens relative to the signature, without and with the extra `fast`.
 GOALS = {"RS256": (1.50, 1.40), "ES256": (1.16, 1.16), "EdDSA": (1.11, 1.11)}
 NAMES = {"EdDSA": "Ed25519"}
 
 
 def verification(measure: Measure, algorithm: str) -> tuple[Section, dict[str, float]]:
-    """The table of one algorithm, and the seconds for one token of each contestant."""
+    """Return the table of one algorithm, and each contestant's seconds per token."""
     runs = in_processes("benchmarks.verification", algorithm, measure)
     left_out = runs[0]["left_out"]
     found = {
@@ -62,7 +62,7 @@ def verification(measure: Measure, algorithm: str) -> tuple[Section, dict[str, f
 
 
 def measured(measure: Measure, algorithm: str) -> dict[str, Any]:
-    """The seconds for one token of each contestant in this process, and who was left out."""
+    """Return each contestant's seconds per token in this process, and which were omitted."""
     loop = asyncio.new_event_loop()
     try:
         with scene(algorithm, measure.tokens) as here:
@@ -76,10 +76,10 @@ def measured(measure: Measure, algorithm: str) -> dict[str, Any]:
 
 
 def own(here: Scene, measure: Measure, loop: asyncio.AbstractEventLoop) -> dict[str, Contestant]:
-    """The signature check alone, and this library with and without its memory."""
+    """Return the contestants: the signature check alone, and this library with several settings."""
     chunk, provider = measure.chunk, here.provider
     plain = JWKSClient(provider, token_cache_size=0)
-    # Half of the tokens: each is forgotten before it comes again, so each is remembered anew.
+    # With room for half of the tokens, each is forgotten before its next use, and remembered again.
     writing = JWKSClient(provider, token_cache_size=len(here.tokens) // 2)
     writing_fast = JWKSClient(provider, token_cache_size=len(here.tokens) // 2)
     remembering = JWKSClient(provider)
@@ -101,7 +101,7 @@ def own(here: Scene, measure: Measure, loop: asyncio.AbstractEventLoop) -> dict[
 
 
 def own_rows(found: dict[str, float], goals: dict[str, float]) -> list[Row]:
-    """The rows of `own`, and of other contestants that are named alike."""
+    """Return the rows for the contestants of `own`, and for others with the same names."""
     floor = found[RAW]
     return [
         Row(

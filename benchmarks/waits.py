@@ -1,4 +1,4 @@
-"""What has to wait: a cold herd, a flood of unknown key ids, an event loop at its first fetch."""
+"""Measure waits: cold callers, a flood of unknown key ids, an event loop at the first fetch."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _tasks(here: Scene) -> float:
 
 
 def flood(here: Scene, measure: Measure) -> list[Row]:
-    """Unknown key ids by the hundred, and known ones in between, each verified in full."""
+    """Verify tokens with unknown key ids, with a known key in between."""
     client = JWKSClient(here.provider, token_cache_size=0)
     known, batch = [token.decode() for token in here.tokens[:20]], 100
     forged = [_of_unknown_key(here) for _ in range(measure.forged)]
@@ -139,7 +139,7 @@ def _refused(client: JWKSClient, token: str) -> None:
 
 
 def blocked(here: Scene, measure: Measure) -> Row:
-    """How long an event loop stands still at the first fetch, in processes of their own."""
+    """Measure how long the first fetch blocks an event loop, each time in a fresh process."""
     gaps = []
     asked = json.dumps(
         {

@@ -1,4 +1,4 @@
-"""What protecting an app costs: calls of the bare ASGI app, and requests to a real server."""
+"""Measure the cost of protecting an app: calls of the ASGI app, and requests to a real server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CONNECTIONS = 16
 
 
 class Server(NamedTuple):
-    """A way to run uvicorn, and the most that a cached and a distinct token cost there."""
+    """A way to run uvicorn, and the highest accepted cost of a cached and a distinct token."""
 
     parser: str
     loop: str
@@ -50,7 +50,7 @@ SERVERS = (
 
 
 class Round(NamedTuple):
-    """By path the server's CPU seconds for a request, and the seconds on the clock."""
+    """The server's CPU seconds and the elapsed seconds per request, by path."""
 
     used: dict[str, float]
     waited: dict[str, float]
@@ -186,7 +186,7 @@ def fastapi_called(here: Web, measure: Measure) -> Section:
     )
 
 
-# --- served by uvicorn, in a process of its own
+# --- served by uvicorn, in a separate process
 
 
 def served(here: Web, measure: Measure, server: Server) -> Section:
@@ -254,7 +254,7 @@ async def _loaded(here: Web, port: int, measure: Measure) -> list[Round]:
     for _, writer in connections:
         writer.close()
         await writer.wait_closed()
-    return rounds[1:]  # the first warms up
+    return rounds[1:]  # the first round is a warm-up
 
 
 def _request(path: str, token: bytes) -> bytes:

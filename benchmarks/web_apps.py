@@ -1,8 +1,8 @@
-"""The ASGI apps that are compared, and a server of them all for `web.py`.
+"""The ASGI apps to compare, and a server of all of them for `web.py`.
 
-One app answers everything; under ``/open`` nothing stands before it, elsewhere a middleware does.
-``/cpu`` tells the CPU seconds of the server's process. Run as a module it reads from its input what
-it needs to know, and prints the port that it serves at.
+One app answers every path: directly under ``/open``, and behind a middleware elsewhere. ``/cpu``
+returns the CPU seconds of the server's process. Run as a module, it reads its settings from
+standard input and prints the port on which it listens.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ async def app(_scope: Any, _receive: Any, send: Any) -> None:
 
 
 class SignatureOnly:
-    """A middleware that checks the signature and nothing else: no claims, no kid, no answer 503."""
+    """A middleware that only checks the signature: no claims, no kid, no 503."""
 
     def __init__(self, inner: Any, key: Any) -> None:
         self.app = inner
@@ -50,19 +50,19 @@ class SignatureOnly:
         try:
             self.verify(signature, signed, self.padding, self.digest)
         except InvalidSignature:
-            raise PermissionError("a signature that does not hold") from None
+            raise PermissionError("an invalid signature") from None
         await self.app(scope, receive, send)
 
 
 def apps(provider: Provider, key: Any, tokens: int) -> dict[str, Any]:
-    """The apps by path; ``tokens`` is the number of distinct tokens that will come, in turn.
+    """Return the apps by path; ``tokens`` is the number of distinct tokens, which come in turn.
 
-    No server runs their lifespan, and the keys are static, so nothing has to be warmed up.
+    No server runs their lifespan, and the keys are static, so there is no warm-up.
     """
     return {
         "/open": app,
         "/cached": JWKSMiddleware(app, AsyncJWKSClient(provider), warm_up=None),
-        # Each is forgotten before it comes again, so each is verified and remembered anew.
+        # Each token is forgotten before its next use, and so is verified and remembered again.
         "/distinct": JWKSMiddleware(
             app, AsyncJWKSClient(provider, token_cache_size=max(1, tokens // 2)), warm_up=None
         ),
@@ -71,7 +71,7 @@ def apps(provider: Provider, key: Any, tokens: int) -> dict[str, Any]:
 
 
 def fastapi_apps(provider: Provider) -> dict[str, Any]:
-    """FastAPI apps of one route each, by what stands before it."""
+    """Return FastAPI apps with one route each, by their protection."""
     from fastapi import Depends, FastAPI
     from fastapi.security import HTTPBearer
 
@@ -101,7 +101,7 @@ def fastapi_apps(provider: Provider) -> dict[str, Any]:
 
 
 class Served:
-    """All of them behind one server, so that they share its fortune."""
+    """All apps behind one server, so that they run under the same conditions."""
 
     def __init__(self, by_path: dict[str, Any]) -> None:
         self.by_path = by_path
@@ -117,7 +117,7 @@ class Served:
 
 
 def provider_of(asked: dict[str, Any]) -> Provider:
-    """The keys are given, so that none of the apps has to fetch any."""
+    """Return the provider with static keys, so that no app fetches."""
     return Provider(
         name="benchmark", issuer=asked["issuer"], audience=asked["audience"], jwks=asked["jwks"]
     )
@@ -131,7 +131,7 @@ def main() -> None:
     asked = json.loads(sys.stdin.read())
     provider = provider_of(asked)
     key = JWKSClient(provider).get_signing_key(asked["jwks"]["keys"][0]["kid"]).key
-    # Said to be TCP, as uvicorn's own is, or asyncio would not turn off Nagle's algorithm.
+    # The protocol must be TCP, as in uvicorn, or asyncio would not turn off Nagle's algorithm.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     listening.listen(128)

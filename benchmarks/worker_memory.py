@@ -1,7 +1,7 @@
-"""The memory that a client adds to a worker: ``python -m benchmarks.worker_memory``.
+"""Measure the memory that a client adds to a worker: ``python -m benchmarks.worker_memory``.
 
-Serves a provider here, and prints the private memory of a fresh process after each step of a
-worker's life, as Linux counts it. Must not depend on: the other benchmarks' peers.
+Serves a provider, and prints the private memory of a fresh process after each step of a worker, as
+Linux counts it. Must not depend on: `peers`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def private_mib() -> float:
 
 
 def life(jwks_url: str, issuer: str, tokens: Iterable[str]) -> Iterator[tuple[str, float]]:
-    """Yield the steps of a worker's life and its memory after each."""
+    """Yield the steps of a worker, and its memory after each."""
     yield "an empty interpreter", private_mib()
     from jwks_client import JWKSClient, providers
 
@@ -31,7 +31,7 @@ def life(jwks_url: str, issuer: str, tokens: Iterable[str]) -> Iterator[tuple[st
     yield "a client made: its code, httpx, PyJWT and cryptography", private_mib()
     client.warm_up()
     yield "keys loaded", private_mib()
-    for token in tokens:  # read one by one, so that only the client keeps them
+    for token in tokens:  # read one at a time, so that only the client keeps them
         client.verify(token.strip())
     yield f"{TOKENS} tokens remembered", private_mib()
 

@@ -1,10 +1,10 @@
-"""``python -m fuzz TARGET…``: each target for a while, guided by coverage (atheris, libFuzzer).
+"""Fuzz each target for a while, guided by coverage: ``python -m fuzz TARGET…`` (atheris).
 
-Owns: the corpus on disk and the limits of a run. May not know: what a target checks.
+Owns the corpus on disk and the limits of a run. Must not depend on: what a target checks.
 
-What the fuzzer finds new goes to a folder of its own, given by ``--keep`` or thrown away. The
-corpus in the repository is written by ``python -m fuzz.seed`` and by hand: an input that was a
-defect is put there under a name that says what it is, and the tests replay all of them.
+New inputs of the fuzzer go to the folder that ``--keep`` names, or are discarded.
+``python -m fuzz.seed`` writes the seeds of the corpus in the repository. Add an input that revealed
+a defect to the corpus, under a descriptive name; the tests replay all inputs.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from typing import Any
 HERE = Path(__file__).parent
 TARGETS = ("token", "key_set", "bearer")
 LONGEST_INPUT = 4096
-SECONDS_A_CASE = 10  # an input that takes longer is a hang
+SECONDS_A_CASE = 10  # an input that takes longer counts as a hang
 
 
 def main() -> int:
-    """Run every target that is named in a process of its own; 1 if any of them failed."""
+    """Run each target in a separate process; return 1 if any of them failed."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("targets", nargs="*", help=f"of {', '.join(TARGETS)}; else all")
+    parser.add_argument("targets", nargs="*", help=f"any of {', '.join(TARGETS)}; by default all")
     parser.add_argument("--seconds", type=int, default=60, help="how long each target runs")
-    parser.add_argument("--keep", type=Path, help="where to keep what is found")
+    parser.add_argument("--keep", type=Path, help="the folder for new inputs")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.here:
@@ -43,12 +43,12 @@ def main() -> int:
             print(f"== {target}: {given.seconds} s", flush=True)
             if subprocess.run([*command, "--seconds", str(given.seconds)], check=False).returncode:
                 failed.append(target)
-    print(f"FAILED: {', '.join(failed)}" if failed else "no target found anything")
+    print(f"FAILED: {', '.join(failed)}" if failed else "no target found a defect")
     return 1 if failed else 0
 
 
 def fuzz(target: str, seconds: int, found: Path) -> None:
-    """Fuzz one target in this process; libFuzzer ends it."""
+    """Fuzz one target in this process, which libFuzzer ends."""
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["jwks_client"]):
         check = importlib.import_module(f"fuzz.{target}_target").check

@@ -1,9 +1,10 @@
-"""A request of any octets: it has no credentials, bad ones, or a token that stands in it.
+"""Check the reader of credentials with arbitrary requests.
 
-Owns: what must hold of one input. May not know: atheris; `python -m fuzz` and tests call `check`.
+A request has no credentials, malformed ones, or a token that occurs in it. Must not depend on:
+atheris; `python -m fuzz` and tests call `check`.
 
-An input is the query string of a handshake on its first line, empty for a plain request, and then a
-header on each line.
+The first line of an input is the query string of a handshake, or empty for a plain request. Each
+further line is a header.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 
 
 def check(data: bytes) -> None:
-    """Read an input's credentials, and answer what is wrong with them."""
+    """Read the credentials of an input, and check the token or the answer to the error."""
     request = _request(data)
     for reader in READERS:
         try:
@@ -63,7 +64,7 @@ def _request(data: bytes) -> UnverifiedRequest:
 
 
 def _check_handshake(reader: CredentialsReader, request: UnverifiedRequest) -> None:
-    """The app finds no token in the query, and no subprotocol that was not offered."""
+    """Check that the app sees no token in the query, and no subprotocol that was not offered."""
     seen = reader.without_tokens(request).request
     if reader is not READERS[0]:
         assert IN_QUERY.read(seen) is None
@@ -77,15 +78,15 @@ def _offered(request: UnverifiedRequest) -> list[bytes]:
 
 
 def _check_answer(error: JWKSError, data: bytes) -> None:
-    """It is well formed, and nothing of the request is in it."""
+    """Check that the answer is well formed and contains nothing from the request."""
     answer = ANSWERS.to(error)
     assert answer.status in {400, 401}
     for name, value in answer.headers:
         assert re.fullmatch(rb"[a-z0-9-]+", name)
         assert re.fullmatch(rb"[ -~]*", value), "a header is broken"
-    shown = answer.body + b"".join(value for _, value in answer.headers)
+    sent = answer.body + b"".join(value for _, value in answer.headers)
     fresh = Answers(realm='a "realm"', resource_metadata="https://api.test/.well-known/x")
     same_code = type(error)(error.code, "another message")
     assert json.loads(answer.body)["code"] == error.code
     assert fresh.to(same_code) == answer, "the answer depends on more than the code"
-    assert data not in shown or len(data) < 16
+    assert data not in sent or len(data) < 16

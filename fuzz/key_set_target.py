@@ -1,6 +1,7 @@
-"""A key set of any octets: it is no key set, or each of its keys is the one that is written there.
+"""Check the parser of key sets with arbitrary bytes.
 
-Owns: what must hold of one input. May not know: atheris; `python -m fuzz` and tests call `check`.
+An input is not a key set, or each parsed key equals the key in its JSON. Must not depend on:
+atheris; `python -m fuzz` and tests call `check`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
 
 
 def check(data: bytes) -> None:
-    """Read an input as a key set, and hold its keys against the plain JSON."""
+    """Parse an input as a key set, and compare its keys with the plain JSON."""
     try:
         key_set = read_key_set(data, max_keys=100)
     except BadKeySet:

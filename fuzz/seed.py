@@ -1,7 +1,7 @@
-"""``python -m fuzz.seed``: write the seeds of the corpus, made by this library's own testing kit.
+"""Write the seeds of the corpus, made with the testing kit: ``python -m fuzz.seed``.
 
-Owns: what a fuzzer should begin with. May not know: atheris. The same in each run, but for the
-signatures of other algorithms and the keys, which are made anew.
+Must not depend on: atheris. Seeds are the same in each run, except for new keys and for signatures
+that are not deterministic.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HEADER = {"alg": "EdDSA", "kid": "k1", "typ": "JWT"}
 
 
 def tokens() -> dict[str, bytes]:
-    """Good ones, forged ones, and pairs of header and payload to be signed."""
+    """Return valid tokens, forged tokens, and pairs of header and payload to sign."""
     signed = {
         "usual": (HEADER, CLAIMS),
         "access_token": ({**HEADER, "typ": "at+jwt"}, {**CLAIMS, "scope": "a b", "jti": "1"}),
@@ -37,7 +37,7 @@ def tokens() -> dict[str, bytes]:
         payload = json.dumps(CLAIMS)[:-1] + f', "x": {text}}}'
         seeds[f"sign_{name}"] = b"\n".join([b"sign", json.dumps(HEADER).encode(), payload.encode()])
     seeds |= {f"sign_{name}": _to_sign(*pair) for name, pair in signed.items()}
-    # What told text and octets apart once: five segments, and no ASCII.
+    # A former defect, where str and bytes had different errors: five segments, not ASCII.
     seeds["encrypted_beyond_ascii"] = seeds["encrypted"] + "\u01d1".encode()
     good = KEY.sign_compact(json.dumps(HEADER).encode(), json.dumps(CLAIMS).encode())
     return {**seeds, "good": good.encode()}
@@ -48,7 +48,7 @@ def _to_sign(header: object, payload: object) -> bytes:
 
 
 def key_sets() -> dict[str, bytes]:
-    """One of each type of key, some that are odd as real providers are, some that are none."""
+    """Return key sets: one for each type of key, unusual ones of real providers, invalid ones."""
     entries = [FakeProvider(algorithm=one).jwks()["keys"][0] for one in ALGORITHMS]
     by_name = dict(zip(ALGORITHMS, entries, strict=True))
     ec, rsa = by_name["ES256"], by_name["RS256"]
@@ -69,7 +69,7 @@ def key_sets() -> dict[str, bytes]:
 
 
 def requests() -> dict[str, bytes]:
-    """Credentials in each of the places, and in several."""
+    """Return requests with credentials in each location, and in several."""
     cross_site = b"origin: https://evil.test\nhost: api.test"
     return {
         "bearer": b"\nAuthorization: Bearer abc.def.ghi",
@@ -89,7 +89,7 @@ def requests() -> dict[str, bytes]:
 
 
 def main() -> None:
-    """Write every seed that is not there yet; what is there stays, so that keys do not change."""
+    """Write the seeds that do not exist yet; existing ones are kept, so that keys do not change."""
     for target, seeds in {"token": tokens(), "key_set": key_sets(), "bearer": requests()}.items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)

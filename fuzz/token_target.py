@@ -1,9 +1,10 @@
-"""A token of any octets: it is refused with an error of ours, or says what any JSON reader reads.
+"""Check the verification of tokens with arbitrary bytes.
 
-Owns: what must hold of one input. May not know: atheris; `python -m fuzz` and tests call `check`.
+A token is refused with an error of this library, or every JSON reader reads the same claims. Must
+not depend on: atheris; `python -m fuzz` and tests call `check`.
 
-An input is a token as it came, or ``sign``, a header and a payload on a line each, which are then
-truly signed: so that the claim checks are reached, where no fuzzer could forge a signature.
+An input is a token, or three lines: ``sign``, a header and a payload. These are signed, so that the
+fuzzer reaches the claim checks, although it cannot forge a signature.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from jwks_client.testing._keys.signing_key import SigningKey
 
 NOW: Final = 1_700_000_000
 ISSUER: Final = "https://issuer.test"
-#: Always the same one, so that a good token in the corpus stays good.
+#: Always the same key, so that the valid tokens of the corpus remain valid.
 KEY: Final = SigningKey("k1", "EdDSA", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 USUAL: Final[dict[str, Any]] = {"jwks": {"keys": [KEY.jwk()]}, "audience": "api"}
 
-# One that checks nearly nothing, and several that check nearly all: together every line is reached.
+# One that checks almost nothing, and several that check almost everything: together they reach
+# every line.
 CLIENTS: Final = [
     JWKSClient(
         Provider(
@@ -65,20 +67,20 @@ CLIENTS: Final = [
 
 
 def check(data: bytes) -> None:
-    """Verify an input, and hold what comes of it against plain base64 and `json`."""
+    """Verify an input, and compare the result with Python's base64 and json."""
     token = _signed(data)
     _read_alike(token)
     verdicts = [_verdict(client, token) for client in CLIENTS]
     try:
         text = token.decode()
     except UnicodeDecodeError:
-        assert all(isinstance(one, str) for one in verdicts), "no text, and accepted"
+        assert all(isinstance(one, str) for one in verdicts), "accepted, although it is not text"
         return
     assert verdicts == [_verdict(client, text) for client in CLIENTS], "octets and text differ"
     try:
         parsed = parse(text, 4096)
     except TokenError as error:
-        assert all(isinstance(one, str) for one in verdicts), f"accepted in spite of {error.code}"
+        assert all(isinstance(one, str) for one in verdicts), f"accepted despite {error.code}"
         return
     header, payload, _ = (_canonical(segment) for segment in token.split(b"."))
     _same(parsed.header.members, header)
@@ -97,7 +99,7 @@ def _signed(data: bytes) -> bytes:
 
 
 def _read_alike(token: bytes) -> None:
-    """Whatever the extra `fast` says of two segments, the readers that decide say too."""
+    """Check that the extra `fast` reads two segments like the readers that decide."""
     segments = token.split(b".")
     for one, other in itertools.pairwise(segments):
         octets = decode_segment(one)
@@ -107,29 +109,31 @@ def _read_alike(token: bytes) -> None:
 
 
 def _verdict(client: JWKSClient, token: str | bytes) -> Any:
-    """The claims, or the code of the error; any other error comes out."""
+    """Return the claims, or the code of the error; raise any other error."""
     try:
         return client.verify(token).claims
     except JWKSError as error:
-        assert isinstance(error, TokenError), "keys are at hand"
+        assert isinstance(error, TokenError), "the keys are static"
         assert error.__cause__ is error.__context__ is None
         return error.code
 
 
 def _canonical(segment: bytes) -> bytes:
     octets = base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
-    assert base64.urlsafe_b64encode(octets).rstrip(b"=") == segment, "two texts for these octets"
+    assert base64.urlsafe_b64encode(octets).rstrip(b"=") == segment, (
+        "these octets have two encodings"
+    )
     return octets
 
 
 def _same(read: dict[str, Any], octets: bytes) -> None:
-    """What was read is what Python's own reader reads, and no member stands twice."""
+    """Check that Python's json reads the same, and that no member is repeated."""
     plain = json.loads(octets.decode(), object_pairs_hook=_once)
-    # Neither NaN nor infinity, and no lone surrogate, is in what other readers can be handed.
+    # No NaN, infinity or lone surrogate may reach other readers.
     written = json.dumps(read, sort_keys=True, allow_nan=False, ensure_ascii=False).encode()
     assert written == json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    assert len({name for name, _ in pairs}) == len(pairs), "a member stands twice"
+    assert len({name for name, _ in pairs}) == len(pairs), "a member is repeated"
     return dict(pairs)

@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# Run by the installed package, away from its sources and without any extra.
+# Runs against the installed package, without its sources and without extras.
 PROBE = """
 import importlib.metadata, pathlib
 import jwks_client

@@ -1,12 +1,12 @@
-"""``python tools/mutants [MODULE…]``: are the core's tests able to notice that the core is broken?
+"""Measure whether the core's tests notice changes of the core: ``python tools/mutants [MODULE…]``.
 
-Owns: which modules are mutated, what counts, the score. May not know: how a mutant is made or run,
-which mutmut does. It works on a copy, so a run neither sees nor makes changes in the tree.
+Decides which modules are mutated, which mutants count, and the score. Must not depend on: how
+mutants are made and run, which mutmut does. It works on a copy of the repository.
 
-Each module is changed in one place at a time (mutmut), and tests/core runs against it, as far as
-it reaches that place. A mutant that no test notices has survived. Not counted are survivors that
-cannot be told from the original: other words in a text for people (a string with blanks in it),
-another type for `typing.cast`, and those of ``equivalent.toml``, each with its proof.
+mutmut changes each module in one place at a time, and runs the tests in tests/core that reach that
+place. A mutant that no test notices has survived. Survivors that are equivalent to the original are
+not counted: other words in a message for people (a string that contains a space), another type for
+`typing.cast`, and the entries of ``equivalent.toml``, each with its proof.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ MODULES = (
     *("tokens.unverified", "tokens.verified", "keysets.jwk", "keysets.cache"),
     *("credentials.reader", "credentials.answers"),
 )
-ENOUGH = 95.0  # per cent of the mutants that count
+ENOUGH = 95.0  # percent of the mutants that count
 NOTICED = {"killed", "timeout", "segfault", "caught by type check"}
 SETTINGS = """
 [tool.mutmut]
 source_paths = ["jwks_client/"]
 only_mutate = [{paths}]
-# What is left out is slow and about modules that are not mutated.
+# The ignored tests are slow and concern modules that are not mutated.
 pytest_add_cli_args = [
     "-p", "no:cacheprovider", "--ignore=tests/core/tokens/test_claims_at_a_glance.py",
     "--ignore=tests/core/issuers/test_tenants.py", "--ignore=tests/core/keysets/test_fetch.py",
@@ -50,7 +50,7 @@ NAME = re.compile(r"jwks_client\._core\.([\w.]+)\.x(?:ǁ(\w+)ǁ|_)(\w+)__mutmut_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survivor:
-    """A mutant that no test noticed: where it is, and the lines before and after."""
+    """A mutant that no test noticed: its place, and the lines before and after."""
 
     module: str
     function: str
@@ -65,23 +65,25 @@ class Survivor:
 
 
 def main() -> int:
-    """Mutate, test, tell. 0 if enough of the mutants of every module were noticed."""
+    """Mutate, test and report; return 0 if the tests notice enough mutants of every module."""
     parser = argparse.ArgumentParser(prog="python tools/mutants", description=__doc__)
     parser.add_argument(
-        "modules", nargs="*", help=f"of jwks_client/_core, such as keysets.jwk; else {MODULES}"
+        "modules",
+        nargs="*",
+        help=f"modules of jwks_client/_core, such as keysets.jwk; by default {MODULES}",
     )
-    parser.add_argument("--jobs", type=int, default=1, help="mutants that are tested at a time")
+    parser.add_argument("--jobs", type=int, default=1, help="how many mutants are tested at a time")
     given = parser.parse_args()
     modules = tuple(given.modules) or MODULES
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         work = Path(folder)
         _copy_to(work, modules)
-        # Its progress is thousands of lines where nobody watches.
-        watched = sys.stdout.isatty()
-        _mutmut(work, "run", "--max-children", str(given.jobs), shown=watched)
+        # Without a terminal, its progress would fill thousands of lines.
+        terminal = sys.stdout.isatty()
+        _mutmut(work, "run", "--max-children", str(given.jobs), shown=terminal)
         outcomes = _outcomes(work)
         survivors = [_survivor(work, name) for name, how in outcomes.items() if how not in NOTICED]
-    stale = _proofs(modules)  # in the end, those that no survivor has used up
+    stale = _proofs(modules)  # survivors are removed below, so that unused proofs remain
     equivalent: list[Survivor] = []
     left: list[Survivor] = []
     for one in survivors:
@@ -90,8 +92,8 @@ def main() -> int:
             equivalent.append(one)
         else:
             (equivalent if _is_wording(one) else left).append(one)
-    enough = [_tell_score(module, outcomes, equivalent, left) for module in modules]
-    for title, some in (("Survived", left), ("Said to be equivalent, but gone or noticed", stale)):
+    enough = [_report_score(module, outcomes, equivalent, left) for module in modules]
+    for title, some in (("Survived", left), ("Listed as equivalent, but gone or noticed", stale)):
         for one in some:
             print(f"\n{title}: {one}")
     return 0 if all(enough) and not stale and outcomes else 1
@@ -107,7 +109,7 @@ def _copy_to(work: Path, modules: tuple[str, ...]) -> None:
 
 
 def _mutmut(work: Path, *arguments: str, shown: bool = False) -> str:
-    """What a command of mutmut prints; an error of mutmut's ends it all, with what it said."""
+    """Return the output of a mutmut command; exit with its output if it fails."""
     done = subprocess.run(
         [sys.executable, "-m", "mutmut", *arguments],
         cwd=work,
@@ -143,7 +145,7 @@ def _survivor(work: Path, name: str) -> Survivor:
 
 
 def _is_wording(one: Survivor) -> bool:
-    """Whether only other words are in a text for people, or another type is in a `cast`."""
+    """Return whether only the words of a message changed, or the type in a `cast`."""
     before, after = _tokens(one.before), _tokens(one.after)
     differing = [pair for pair in zip(before, after, strict=False) if pair[0] != pair[1]]
     if len(before) != len(after) or len(differing) != 1:
@@ -164,7 +166,7 @@ def _tokens(line: str) -> list[tuple[int, str]]:
         found = tokenize.generate_tokens(io.StringIO(line).readline)
         tokens.extend((token.type, token.string) for token in found)
     except (tokenize.TokenError, IndentationError):
-        pass  # part of a statement: what was read until its end will do
+        pass  # only a part of a statement: the tokens up to its end suffice
     return tokens
 
 
@@ -177,10 +179,10 @@ def _proofs(modules: tuple[str, ...]) -> list[Survivor]:
     ]
 
 
-def _tell_score(
+def _report_score(
     module: str, outcomes: dict[str, str], equivalent: list[Survivor], left: list[Survivor]
 ) -> bool:
-    """Print a module's line, and say whether it is enough."""
+    """Print the score of a module, and return whether it is high enough."""
     of_module = Counter(
         how for name, how in outcomes.items() if name.startswith(f"jwks_client._core.{module}.")
     )
