@@ -22,6 +22,7 @@ PLACES: Final = (
     "client/test_wire.py",
     "docs/test_examples.py",
     "docs/test_production.py",
+    "docs/test_typed_blocks.py",
     "providers_live",
     "scenarios/test_processes.py",
     "servers",
