@@ -17,7 +17,6 @@ from .. import AsyncJWKSClient, CachePolicy, FetchPolicy, JWKSClient, Provider
 from ..protocols import Clock, Listener, Store
 
 if TYPE_CHECKING:
-    from ._provider import FakeProvider
     from ._serving.transport import FakeTransport
 
 __all__ = ["ClientSettings", "Router", "async_client", "route", "sync_client"]
@@ -45,21 +44,21 @@ class Router(Protocol):
 
 
 def sync_client(
-    idp: FakeProvider, providers: tuple[Provider, ...], settings: Mapping[str, Any]
+    providers: tuple[Provider, ...], transport: FakeTransport, settings: Mapping[str, Any]
 ) -> JWKSClient:
-    """Return a sync client for a provider."""
-    http = settings.get("http") or httpx.Client(transport=idp.transport, trust_env=False)
-    wired: dict[str, Any] = {"clock": idp.clock, **settings, "http": http}
-    return JWKSClient(*(providers or (idp.provider,)), **wired)
+    """Return a sync client that fetches through a transport, unless the settings have ``http``."""
+    http = settings.get("http") or httpx.Client(transport=transport, trust_env=False)
+    wired: dict[str, Any] = {**settings, "http": http}
+    return JWKSClient(*providers, **wired)
 
 
 def async_client(
-    idp: FakeProvider, providers: tuple[Provider, ...], settings: Mapping[str, Any]
+    providers: tuple[Provider, ...], transport: FakeTransport, settings: Mapping[str, Any]
 ) -> AsyncJWKSClient:
-    """Return an async client for a provider."""
-    http = settings.get("http") or httpx.AsyncClient(transport=idp.transport, trust_env=False)
-    wired: dict[str, Any] = {"clock": idp.clock, **settings, "http": http}
-    return AsyncJWKSClient(*(providers or (idp.provider,)), **wired)
+    """Return an async client, as `sync_client` does."""
+    http = settings.get("http") or httpx.AsyncClient(transport=transport, trust_env=False)
+    wired: dict[str, Any] = {**settings, "http": http}
+    return AsyncJWKSClient(*providers, **wired)
 
 
 def route(router: Router, transport: FakeTransport, base_url: str, paths: tuple[str, ...]) -> None:

@@ -7,48 +7,59 @@ documents are requested.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final
 from urllib.parse import urlsplit
 
 from .._core.keysets.discovery import OAUTH_PATH, OPENID_PATH
-from ._identity import KEY_PATH, path_of
+from ._identity import KEY_PATH, Identity, path_of
+from ._serving.responder import Document, Published
+from ._shapes.shape import Shape
 
-if TYPE_CHECKING:
-    from ._identity import Identity
-    from ._serving.responder import Document
-
-__all__ = ["Documents", "documents_of"]
-
-Documents: TypeAlias = "dict[str, tuple[Document, Mapping[str, object]]]"
+__all__ = ["Documents"]
 
 _KEY_SET: Final[Document] = "jwks.json"
 _OIDC: Final[Document] = "openid-configuration"
 _RFC_8414: Final[Document] = "oauth-authorization-server"
 
 
-def documents_of(idp: Identity, members: Mapping[str, object], *, shaped: bool) -> Documents:
-    """Return every document by its path.
+class Documents:
+    """The documents of a `FakeProvider`.
 
     Arguments:
-        members: of the key set, besides ``keys``.
-        shaped: whether it imitates a provider, whose key set has one URL only.
+        identity: whose documents they are.
+
+    Attributes:
+        more_metadata: members of the metadata besides the usual ones.
     """
-    keys = {**idp.jwks(), **members}
-    metadata = {
-        "issuer": idp.issuer,
-        "jwks_uri": idp.jwks_url,
-        "response_types_supported": ["code"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [idp.algorithm],
-    }
-    documents: Documents = {}
-    # A client made before serve() began still requests paths below the issuer's.
-    for place in {path_of(idp.base_url), path_of(idp.issuer)}:
-        if not shaped:
-            documents[f"{place}{KEY_PATH}"] = (_KEY_SET, keys)
-        documents[f"{place}{OPENID_PATH}"] = (_OIDC, metadata)
-        documents[f"{OAUTH_PATH}{place}"] = (_RFC_8414, metadata)
-    if shaped:
-        documents[urlsplit(idp.discovery_url).path] = (_OIDC, metadata)
-        documents[urlsplit(idp.jwks_url).path] = (_KEY_SET, keys)
-    return documents
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self.more_metadata: Mapping[str, object] = {}
+
+    def published(self) -> Published:
+        """Return every document by its path, as it is now."""
+        with self._identity.lock:
+            return self._published(self._identity, self._identity.shape)
+
+    def _published(self, idp: Identity, shape: Shape) -> Published:
+        shaped = shape.provider is not None  # then its key set has one URL only
+        keys = {**idp.jwks(), **shape.document_members}
+        metadata = {
+            "issuer": idp.issuer,
+            "jwks_uri": idp.jwks_url,
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [idp.keys.algorithm],
+            **self.more_metadata,
+        }
+        documents: dict[str, tuple[Document, Mapping[str, object]]] = {}
+        # A client made before serve() began still requests paths below the issuer's.
+        for place in {path_of(idp.base_url), path_of(idp.issuer)}:
+            if not shaped:
+                documents[f"{place}{KEY_PATH}"] = (_KEY_SET, keys)
+            documents[f"{place}{OPENID_PATH}"] = (_OIDC, metadata)
+            documents[f"{OAUTH_PATH}{place}"] = (_RFC_8414, metadata)
+        if shaped:
+            documents[urlsplit(idp.discovery_url).path] = (_OIDC, metadata)
+            documents[urlsplit(idp.jwks_url).path] = (_KEY_SET, keys)
+        return Published(documents, shape.answer_headers)

@@ -1,66 +1,56 @@
-"""The fake provider: its transports, its failures, and the requests that it received.
+"""The fake provider: what tests see of its identity, its tokens, its responses and its interfaces.
 
-Must not depend on how responses are chosen (`_serving.responder`) or on sockets
-(`_serving.servers`). Slow modules are imported when they are used.
+It has an object for each of them and decides nothing itself. httpx is imported when it is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from .. import Provider
 from .._core.unchecked import Unchecked
 from ..protocols import Clock
-from ._documents import Documents, documents_of
-from ._identity import NOWHERE
-from ._issuer import Issuer
-from ._serving.responder import Document, Failure, Responder
-from ._shapes.shape import Shape
+from ._documents import Documents
+from ._identity import NOWHERE, Identity
+from ._keys.certificates import authority
+from ._serving.responder import Document, Failure, Request, Responder
+from ._serving.servers import FakeApp, serve
+from ._shapes.drafts import SUBJECT, Wish
+from ._tokens import Tokens
 
 if TYPE_CHECKING:
     from .. import AsyncJWKSClient, JWKSClient
     from ._clients import ClientSettings, Router
+    from ._forge.forge import Forge
     from ._serving.gate import Hold
-    from ._serving.responder import Request, Turn
-    from ._serving.servers import FakeApp
     from ._serving.transport import FakeTransport
 
 __all__ = ["FakeProvider"]
 
 
-class FakeProvider(Issuer):
+class FakeProvider:
     """An identity provider in memory, for tests and development only.
 
     It has three interfaces that behave alike: `transport` (httpx, no sockets), `app` (ASGI) and
     `serve` (real HTTP on loopback). They serve three paths, below the path of the issuer if it has
-    one: ``/.well-known/jwks.json``, ``/.well-known/openid-configuration`` and, placed as
-    RFC 8414 requires, ``/.well-known/oauth-authorization-server``. It is safe to use from any
-    thread.
+    one: ``/.well-known/jwks.json``, ``/.well-known/openid-configuration`` and, placed as RFC 8414
+    requires, ``/.well-known/oauth-authorization-server``. It may be used from any thread. As a
+    context manager, it recovers at the end and closes the clients made by `client`.
 
     Keys are named ``key-1``, ``key-2`` … in each provider, so a second provider with the same
     issuer is a forger: its first token names the kid of the first provider's first key. Two
     existing providers never share a key.
 
-    As a context manager, it recovers at the end and closes the clients made by `client`.
-
     Arguments:
-        issuer: the ``iss`` of its tokens. None: the served base URL, and
-            ``https://issuer.test`` outside `serve`.
-        audience: the ``aud`` of its tokens: one, several, or ``providers.UNCHECKED`` for tokens
-            without.
-        algorithm: of its keys: RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512
-            ES256K EdDSA Ed25519 Ed448 ML-DSA-44 ML-DSA-65 ML-DSA-87; else ValueError.
+        issuer: the ``iss`` of its tokens. None: the served base URL, and ``https://issuer.test``
+            outside `serve`.
+        audience: the ``aud`` of its tokens: one, several, or ``providers.UNCHECKED`` for none.
+        algorithm: of its keys: RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 ES256K EdDSA
+            Ed25519 Ed448 ML-DSA-44 ML-DSA-65 ML-DSA-87; else ValueError.
         clock: an object whose ``time()`` is used for tokens, such as a `FakeClock`. None: the
             system's clock.
-
-    Attributes:
-        answer_headers: headers of every successful response with the key set (``Cache-Control``,
-            ``Age``, …), overriding the defaults. With an ``ETag`` or ``Last-Modified``, a request
-            with the same value is answered 304, even if the keys have changed: change it with the
-            keys.
     """
 
     def __init__(
@@ -70,11 +60,176 @@ class FakeProvider(Issuer):
         algorithm: str = "RS256",
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(issuer, audience, algorithm, clock)
-        self._responder = Responder(self._lock)
+        self._identity = Identity(issuer, audience, algorithm, clock)
+        self.clock: Final = self._identity.clock
+        self._tokens = Tokens(self._identity)
+        self._documents = Documents(self._identity)
+        self._responder = Responder(self._identity.lock, self._documents.published)
         self._closing = ExitStack()
 
-    # Failure and recovery.
+    @property
+    def base_url(self) -> str:
+        """The served base URL inside `serve`, else the imitated provider's or the issuer's URL."""
+        return self._identity.base_url
+
+    @property
+    def issuer(self) -> str:
+        """The ``iss`` of its tokens; empty if the imitated provider's tokens have none."""
+        return self._identity.issuer
+
+    @property
+    def audience(self) -> str | tuple[str, ...] | Unchecked:
+        """The ``aud`` that a client must expect; ``UNCHECKED`` if its tokens have none."""
+        return self._identity.audience
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of its keys."""
+        return self._identity.keys.algorithm
+
+    @property
+    def jwks_url(self) -> str:
+        """The URL of its key set, which is the ``jwks_uri`` of its metadata."""
+        return self._identity.jwks_url
+
+    @property
+    def discovery_url(self) -> str:
+        """The URL of its metadata (OpenID Connect Discovery 1.0, section 4)."""
+        return self._identity.discovery_url
+
+    @property
+    def provider(self) -> Provider:
+        """The `Provider` for a client under test: its issuer, audience, key-set URL and algorithm.
+
+        Its name is the issuer without the scheme. Inside `serve` the URL is the served one. After
+        `as_provider` it is the imitated provider, with the URLs of this one.
+        """
+        return self._identity.provider
+
+    def as_provider(
+        self,
+        which: str | Provider,
+        /,
+        *arguments: object,
+        algorithm: str | None = None,
+        **options: object,
+    ) -> Self:
+        """Imitate a real provider: its URLs, tokens, kids and key set.
+
+        ::
+
+            idp = FakeProvider().as_provider("auth0", "acme.eu.auth0.com", audience="my-api")
+            idp = FakeProvider().as_provider(settings.PROVIDER)
+
+        `transport` then serves the key set at the real URL, and `provider` is the one that your
+        own code uses. The keys are replaced, so call it first. Whatever is not known of a provider
+        stays unchanged: its kids are ``key-1``, ``key-2`` …
+
+        Arguments:
+            which: a factory's name (else ValueError), or any `Provider`.
+            arguments: of the factory; a missing identifier is replaced by a valid made-up one.
+            algorithm: of its keys. None: the algorithm of that provider; for a `Provider`, this
+                one's own, if the `Provider` allows it.
+            options: keyword arguments of the factory.
+        """
+        self._identity.imitate(which, arguments, algorithm, options)
+        return self
+
+    @property
+    def kid(self) -> str:
+        """The kid of the current signing key."""
+        return self._identity.keys.signing.kid
+
+    def jwks(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the published key set, oldest key first (RFC 7517, section 5)."""
+        return self._identity.jwks()
+
+    def rotate(self, *, overlap: bool = True) -> str:
+        """Publish a new signing key and return its kid.
+
+        The old keys stay published; without ``overlap`` they are withdrawn at the same moment.
+        """
+        return self._identity.rotate(overlap=overlap)
+
+    def revoke(self, kid: str) -> None:
+        """Withdraw a published key; the signing key is replaced. Else raises ValueError."""
+        with self._identity.lock:
+            self._identity.keys.revoke(kid)
+
+    def swap(self, kid: str) -> None:
+        """Replace the key under a published kid; another kid is a ValueError."""
+        with self._identity.lock:
+            self._identity.keys.swap(kid)
+
+    def issue(
+        self,
+        sub: object = SUBJECT,
+        scope: object = None,
+        expires_in: float | None = 60,
+        *,
+        headers: Mapping[str, object] | None = None,
+        **claims: object,
+    ) -> str:
+        """Return a token signed with the current key.
+
+        It has ``iss``, ``aud``, ``sub``, ``iat`` (now, in whole seconds) and ``exp``, ``scope`` if
+        given, and the claims of the imitated provider, if any.
+
+        Arguments:
+            sub: the ``sub`` claim; None omits it. After `as_provider`, ``"u1"`` stands for a
+                typical subject of that provider.
+            scope: the ``scope`` claim, unchanged. After `as_provider`, that provider's claim for
+                scopes, as a list if that provider uses one.
+            expires_in: seconds from ``iat`` to ``exp``; negative for an expired token; None omits
+                ``exp``.
+            headers: header members that override ``alg``, ``kid`` and ``typ``; None omits one.
+            claims: other claims (``roles=["admin"]``), and others than the defaults (``iss=``,
+                ``aud=``, ``iat=``, ``exp=``); None omits a claim.
+        """
+        return self._tokens.issue(Wish(sub, scope, expires_in, headers, claims))
+
+    def issue_for(
+        self,
+        provider: Provider,
+        sub: object = SUBJECT,
+        scope: object = None,
+        expires_in: float | None = 60,
+        *,
+        headers: Mapping[str, object] | None = None,
+        **claims: object,
+    ) -> str:
+        """Return a token with the issuer, audience and claims that ``provider`` accepts.
+
+        Its algorithms must include `algorithm`, else ValueError. Of its ``checks``, those of this
+        library's factories are satisfied. The other arguments are those of `issue`.
+        """
+        return self._tokens.issue_for(provider, Wish(sub, scope, expires_in, headers, claims))
+
+    def auth_headers(
+        self,
+        sub: object = SUBJECT,
+        scope: object = None,
+        expires_in: float | None = 60,
+        *,
+        headers: Mapping[str, object] | None = None,
+        **claims: object,
+    ) -> dict[str, str]:
+        """Return request headers with a token: ``{"Authorization": "Bearer …"}``.
+
+        The arguments are those of `issue`. After `as_provider`, the token is where that provider's
+        tokens are, such as in another header or a cookie.
+        """
+        token = self.issue(sub, scope, expires_in, headers=headers, **claims)
+        return self._tokens.in_headers(token)
+
+    def sign(self, header: bytes, payload: bytes) -> str:
+        """Sign these octets unchanged, for tokens that `issue` cannot make (null, duplicates)."""
+        return self._tokens.sign(header, payload)
+
+    @property
+    def forge(self) -> Forge:
+        """Forged tokens, which must be refused: ``idp.forge.expired()``, ``idp.forge.all()``."""
+        return self._tokens.forge()
 
     def fail(
         self,
@@ -97,28 +252,21 @@ class FakeProvider(Issuer):
         bytes               200 with this body as the key set
         ==================  ==================================================================
 
-        Arguments:
-            how: see the table; any other value is a ValueError.
-            headers: headers of that response, such as ``{"Retry-After": "120"}``.
-            only: fail for this document alone: ``"jwks.json"``, ``"openid-configuration"`` or
-                ``"oauth-authorization-server"``. None: for all.
+        Anything else is a ValueError. ``headers`` are those of that response, such as
+        ``{"Retry-After": "120"}``. With ``only``, one document fails alone: ``"jwks.json"``,
+        ``"openid-configuration"`` or ``"oauth-authorization-server"``.
         """
         self._responder.fail(how, headers=headers, only=only)
 
     def delay(self, seconds: float) -> None:
-        """Delay each further response by so many real seconds; 0: not at all.
+        """Delay each further response by so many real seconds, until `recover`; see also `hold`.
 
-        For tests of real timeouts. A test that needs a late response without waiting itself uses
-        `hold`. The delay ends with `recover`. Through `transport`, a request whose read
-        timeout is not longer than the delay is ``httpx.ReadTimeout``.
+        Through `transport`, a read timeout that is not longer is an ``httpx.ReadTimeout``.
         """
         self._responder.slow(delay=seconds)
 
     def drip(self, octets: int = 1, every: float = 0.05) -> None:
-        """Send each further body in pieces of so many octets, so many real seconds apart.
-
-        This ends with `recover`, also for a response in progress.
-        """
+        """Send further bodies, until `recover`, in pieces of so many octets and seconds apart."""
         self._responder.slow(drip=(octets, every))
 
     def recover(self) -> None:
@@ -139,14 +287,9 @@ class FakeProvider(Issuer):
         A held request gets the response of the moment it arrived, as on a slow network; through
         `transport` it waits no longer than its own read timeout. Holds may be nested: a request
         belongs to the latest one that is not released. A hanging request counts as arrived and
-        continues to hang.
-
-        Arguments:
-            only: hold requests for this document alone, as in `fail`.
+        continues to hang. ``only`` holds requests for this document alone, as in `fail`.
         """
         return self._responder.hold(only=only)
-
-    # Requests.
 
     @property
     def fetches(self) -> int:
@@ -155,32 +298,31 @@ class FakeProvider(Issuer):
 
     @property
     def requests(self) -> list[Request]:
-        """The requests that have arrived, oldest first, with ``method``, ``path`` and ``headers``.
-
-        Header names are in lower case. The last 10 000 requests are kept.
-        """
+        """The last 10 000 requests, with ``method``, ``path`` and ``headers`` in lower case."""
         return self._responder.requests
 
     @property
     def answer_headers(self) -> dict[str, str]:
+        """Headers of every successful response with the key set (``Cache-Control``, ``Age``, …).
+
+        They override the defaults. With an ``ETag`` or ``Last-Modified``, a request with the same
+        value is answered 304, even if the keys have changed: change it with the keys.
+        """
         return self._responder.answer_headers
 
     @answer_headers.setter
     def answer_headers(self, headers: Mapping[str, str]) -> None:
         self._responder.answer_headers = dict(headers)
 
-    # Interfaces.
-
     def client(self, *providers: Provider, **settings: Unpack[ClientSettings]) -> JWKSClient:
-        """Return a `JWKSClient` for this provider, with its `transport` and clock.
+        """Return a `JWKSClient` of these providers; by default, of `provider`.
 
-        Arguments:
-            providers: the accepted providers; by default `provider`.
-            settings: any setting of the client, overriding these.
+        It has this `transport` and clock, unless ``settings`` of the client override them.
         """
         from ._clients import sync_client
 
-        client = sync_client(self, providers, settings)
+        several = providers or (self.provider,)
+        client = sync_client(several, self.transport, {"clock": self.clock, **settings})
         self._closing.callback(client.close)
         return client
 
@@ -190,110 +332,66 @@ class FakeProvider(Issuer):
         """Return an `AsyncJWKSClient`, as `client` does; it need not be closed."""
         from ._clients import async_client
 
-        return async_client(self, providers, settings)
+        several = providers or (self.provider,)
+        return async_client(several, self.transport, {"clock": self.clock, **settings})
 
     def mock(self, router: Router) -> None:
-        """Add this provider's URLs to a respx router.
+        """Add one route, named ``jwks``, for this provider's URLs to a respx router.
 
-        For code that makes its own HTTP clients and stays unchanged. One route is added,
-        named ``jwks``, for the key set and the metadata; other routes are not changed.
-
-        Arguments:
-            router: ``respx.mock``, or the fixture ``respx_mock``.
+        For code that makes its own HTTP clients. ``router`` is ``respx.mock``, or the fixture
+        ``respx_mock``.
         """
         from ._clients import route
 
-        with self._lock:
-            paths = tuple(self._documents())
-        route(router, self.transport, self.base_url, paths)
+        route(router, self.transport, self.base_url, tuple(self._documents.published().by_path))
 
     @property
     def transport(self) -> FakeTransport:
         """A transport for ``httpx.Client`` and ``httpx.AsyncClient``, for any host."""
         from ._serving.transport import FakeTransport
 
-        return FakeTransport(self._turn_for)
+        return FakeTransport(self._responder.turn_for)
 
     @property
     def app(self) -> FakeApp:
         """An ASGI app; a hanging request ends with `recover`, or when the client disconnects."""
-        from ._serving.servers import FakeApp
-
-        return FakeApp(self._turn_for)
+        return FakeApp(self._responder.turn_for)
 
     @contextmanager
     def serve(self, port: int = 0, *, tls: bool = False) -> Generator[str]:
         """Serve on 127.0.0.1 during the block, in background threads; yield the base URL.
 
-        In the block, `base_url`, `provider` and the published ``jwks_uri`` use that URL. After
-        it, no thread, socket or connection is left; hanging and held requests end without a
-        response.
+        In the block, `base_url`, `provider` and the published ``jwks_uri`` use that URL, and a
+        second `serve` is a RuntimeError. After it, no thread, socket or connection is left; hanging
+        and held requests end without a response.
 
         Arguments:
             port: 0 for any free port. A port in use is an OSError.
             tls: serve https, with a certificate by a private authority. Clients trust it with
                 ``FetchPolicy(ca_file=idp.ca_file)``.
-
-        Serving a provider again within the block is a RuntimeError.
         """
-        from ._serving.servers import serve
-
-        context = None
-        if tls:
-            from ._keys.certificates import authority
-
-            context = authority().server_context()
-        with serve(self._turn_for, port, context) as base_url:
-            with self._lock:
-                if self._served_at is not None:
-                    raise RuntimeError(
-                        f"this provider is already being served at {self._served_at}"
-                    )
-                self._served_at = base_url
-            try:
-                yield base_url
-            finally:
-                with self._lock:
-                    self._served_at = None
+        served = serve(
+            self._responder.turn_for, port, authority().server_context() if tls else None
+        )
+        with served as base_url, self._identity.served(base_url):
+            yield base_url
 
     @property
     def ca_file(self) -> str:
         """The authority behind ``serve(tls=True)``: a PEM file, removed when the process ends."""
-        from ._keys.certificates import authority
-
         return authority().ca_file
 
     @property
     def ca_pem(self) -> str:
         """The same authority as PEM text. It is made on first use, once per process."""
-        from ._keys.certificates import authority
-
         return authority().pem
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.recover()
         self._closing.close()
 
     def __repr__(self) -> str:
         return f"FakeProvider(issuer={self.issuer!r}, algorithm={self.algorithm!r})"
-
-    # Internal.
-
-    def _reshaped(self, shape: Shape) -> None:
-        self._responder.usual_headers = shape.answer_headers
-
-    def _turn_for(self, request: Request) -> Turn:
-        with self._lock:
-            return self._responder.turn_for(request, self._documents())
-
-    def _documents(self) -> Documents:
-        shape = self._shape
-        return documents_of(self, shape.document_members, shaped=shape.provider is not None)

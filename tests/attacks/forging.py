@@ -46,7 +46,7 @@ _serial = itertools.count()
 
 def key_of(idp):
     """Return the private key that signs for a provider."""
-    return idp._keys.signing.private
+    return idp._identity.keys.signing.private
 
 
 def own_key(algorithm, kid="key-1"):

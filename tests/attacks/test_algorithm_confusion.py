@@ -236,9 +236,11 @@ def test_the_key_s_own_algorithm_does_not_widen_the_list(drive):
     ps_only = document(entry_of(RSA), entry_of(PSS, kid="ps"))
     stand = Stand(drive, RSA, jwks=ps_only)
     payload = claims_of(RSA)
-    truly_ps = made_by(PSS._keys.signing.sign, header_of(PSS, kid="ps"), payload)
+    truly_ps = made_by(PSS._identity.keys.signing.sign, header_of(PSS, kid="ps"), payload)
     stand.assert_refused(truly_ps, "algorithm_not_allowed")
-    called_rs = made_by(PSS._keys.signing.sign, header_of(PSS, kid="ps", alg="RS256"), payload)
+    called_rs = made_by(
+        PSS._identity.keys.signing.sign, header_of(PSS, kid="ps", alg="RS256"), payload
+    )
     stand.assert_refused(called_rs, "algorithm_not_allowed")
     stand.assert_refused(signed(RSA, header_of(RSA, kid="ps"), payload), "algorithm_not_allowed")
 

@@ -80,7 +80,7 @@ def test_an_unencoded_payload_is_refused(drive, algorithm):
     """An unencoded or detached payload, or one signed in one form and sent in the other, is refused."""
     idp = HONEST[algorithm]
     stand = Stand(drive, idp)
-    sign = idp._keys.signing.sign
+    sign = idp._identity.keys.signing.sign
     payload = octets_of(claims_of(idp))
     for members in ({"b64": False, "crit": ["b64"]}, {"b64": False}):
         header = b64(octets_of(header_of(idp, **members)))
@@ -106,6 +106,6 @@ def test_a_compressed_payload_is_not_inflated(drive):
     bomb = deflate.compress(b'{"a":"' + b"a" * 5_000_000) + deflate.flush()
     for body in (bomb, zlib.compress(octets_of(claims_of(RSA)))):
         for members in ({"zip": "DEF"}, {}):
-            token = made_by(RSA._keys.signing.sign, header_of(RSA, **members), body)
+            token = made_by(RSA._identity.keys.signing.sign, header_of(RSA, **members), body)
             stand.assert_refused(token, "malformed_token")
     stand.assert_accepted(RSA.issue(headers={"zip": "DEF"}))

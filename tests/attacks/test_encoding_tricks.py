@@ -75,7 +75,7 @@ def test_stray_bits_are_refused(drive):
             header = octets_of(header_of(EC, x=padding))
             payload = octets_of(claims_of(EC, x=padding))
             segments = [b64(header), b64(payload)]
-            good = made_by(EC._keys.signing.sign, header, payload)
+            good = made_by(EC._identity.keys.signing.sign, header, payload)
             segments.append(good.rsplit(".", 1)[1])
             text = segments[place]
             alike = [text[:-1] + one for one in ALPHABET if one != text[-1]]
@@ -85,7 +85,7 @@ def test_stray_bits_are_refused(drive):
                 stand.assert_refused(".".join(changed), "malformed_token")
                 if place < 2:
                     message = ".".join(changed[:2])
-                    resigned = b64(EC._keys.signing.sign(message.encode()))
+                    resigned = b64(EC._identity.keys.signing.sign(message.encode()))
                     stand.assert_refused(f"{message}.{resigned}", "malformed_token")
             assert alike or len(text) % 4 == 0
 
@@ -93,7 +93,7 @@ def test_stray_bits_are_refused(drive):
 def test_the_standard_alphabet_and_padding_are_refused_though_signed(drive):
     """``+``, ``/`` and ``=`` in header or payload are refused, although the signature over that text is valid."""
     stand = Stand(drive, EC)
-    sign = EC._keys.signing.sign
+    sign = EC._identity.keys.signing.sign
     header, payload = octets_of(header_of(EC)), octets_of(claims_of(EC))
     texts = [octets_of(claims_of(EC, x=" " * n + "???>>>~~~\u07ff\uffff")) for n in range(3)]
     foreign = [base64.b64encode(one).decode().rstrip("=") for one in texts]

@@ -97,7 +97,7 @@ def test_a_certificate_in_the_header_is_never_used(drive):
 
 def test_a_thumbprint_in_the_header_finds_no_key(drive):
     """``x5t`` of a key in the set does not select it: only the kid does, and an unknown kid finds no key."""
-    der = self_signed(RSA._keys.signing.private)
+    der = self_signed(RSA._identity.keys.signing.private)
     digest = b64(hashlib.sha1(der, usedforsecurity=False).digest())
     published = entry_of(RSA, x5t=digest, x5c=[base64.b64encode(der).decode()])
     stand = Stand(drive, RSA, jwks=document(published))

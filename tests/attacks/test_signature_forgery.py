@@ -172,7 +172,7 @@ def test_an_eddsa_signature_has_only_one_form(drive):
 def test_eddsa_with_a_hash_or_a_context_is_refused(drive):
     """Signatures of Ed25519ph and Ed25519ctx are refused: signing a digest differs from signing a message."""
     stand = Stand(drive, ED)
-    sign = ED._keys.signing.sign
+    sign = ED._identity.keys.signing.sign
     for prepare in (
         lambda message: hashlib.sha512(message).digest(),
         lambda message: b"SigEd25519 no Ed25519 collisions\1\0" + hashlib.sha512(message).digest(),

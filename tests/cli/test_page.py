@@ -465,7 +465,7 @@ def test_the_fastapi_app_runs_unchanged(monkeypatch):
     served = FakeProvider(issuer=None)
     with served.serve() as base_url:
         ask = Asker(base_url=base_url, algorithm="RS256")
-        monkeypatch.setattr(served, "jwks", ask.idp.jwks)
+        monkeypatch.setattr(served._identity, "jwks", ask.idp.jwks)
         page = Read(ask("POST", "/", data=USUAL, headers={"origin": base_url}).text)
         names = {}
         exec(page.texts["fastapi"], names)  # noqa: S102 (the code on the page is under test)

@@ -169,12 +169,12 @@ class TestWithdrawn:
         drive.client(idp)
         token = idp.issue(expires_in=A_YEAR)
         drive.verify(token)
-        withdrawn = idp._keys.published.pop("key-1")
+        withdrawn = idp._identity.keys.published.pop("key-1")
         idp.rotate()
         drive.refresh()
         assert refused(drive, token) == "unknown_key"
         clock.advance(10)  # past the memory of missing kids
-        idp._keys.published["key-1"] = withdrawn
+        idp._identity.keys.published["key-1"] = withdrawn
         drive.verify(token)
 
 

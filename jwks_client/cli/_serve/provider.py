@@ -7,7 +7,6 @@ from typing import Final
 from ... import Provider
 from ..._core.unchecked import Unchecked
 from ...testing import FakeProvider
-from ...testing._documents import Documents
 
 __all__ = ["FAILURES", "DevelopmentProvider"]
 
@@ -41,24 +40,24 @@ class DevelopmentProvider(FakeProvider):
         preset: Provider | None = None,
         preset_code: str | None = None,
     ) -> None:
-        self._base_url = base_url
         self.expires_in: Final = expires_in
         self.preset: Final = preset
         self.preset_code: Final = preset_code
         self.failure: str | None = None
         super().__init__(issuer, audience, algorithm)
+        self._identity.served_at = base_url
+        self._documents.more_metadata = {  # RFC 8414
+            "token_endpoint": self.token_endpoint,
+            "grant_types_supported": ["client_credentials"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        }
         if preset is not None:
             self.as_provider(preset, algorithm=algorithm)
 
     @property
-    def base_url(self) -> str:
-        """Return its address."""
-        return self._base_url
-
-    @property
     def token_endpoint(self) -> str:
         """Return the URL at which clients get tokens (RFC 6749, section 3.2)."""
-        return f"{self._base_url}/token"
+        return f"{self.base_url}/token"
 
     @property
     def audiences(self) -> tuple[str, ...]:
@@ -74,7 +73,7 @@ class DevelopmentProvider(FakeProvider):
     @property
     def subject(self) -> str:
         """Return the default ``sub`` of its tokens."""
-        return self._shape.subject
+        return self._identity.shape.subject
 
     def break_down(self, how: str) -> None:
         """Fail in one of the ways in `FAILURES` until `mend`; ValueError for another way."""
@@ -87,15 +86,3 @@ class DevelopmentProvider(FakeProvider):
         """End the failure that `break_down` began."""
         self.recover()
         self.failure = None
-
-    def _documents(self) -> Documents:
-        """Return the published documents; the metadata also names the token endpoint (RFC 8414)."""
-        more = {
-            "token_endpoint": self.token_endpoint,
-            "grant_types_supported": ["client_credentials"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        }
-        return {
-            path: (name, content if name == "jwks.json" else {**content, **more})
-            for path, (name, content) in super()._documents().items()
-        }

@@ -7,21 +7,20 @@ library's own tests compare it with the verifier.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from ..._core.json_values import any_of
 from ..._core.provider import IssuerTemplate, Provider
 from ..._core.unchecked import UNCHECKED
 from ...errors import TokenErrorCode
 from .._shapes.drafts import SUBJECT, Wish
-from .claim_tricks import ClaimTricks
-from .forged_token import LASTING, ForgedToken, Trick
-from .key_tricks import KeyTricks
-from .shape_tricks import ShapeTricks
+from . import claim_tricks, key_tricks, shape_tricks
+from .forged_token import LASTING, Bench, ForgedToken, Trick
 
 __all__ = ["Forge"]
 
 
-class Forge(ShapeTricks, KeyTricks, ClaimTricks):
+class Forge:
     """Forged tokens, which must be refused; ``idp.forge``.
 
     Each method accepts the arguments of ``issue`` and returns a `ForgedToken`: the token, with the
@@ -30,7 +29,58 @@ class Forge(ShapeTricks, KeyTricks, ClaimTricks):
     does not check the flaw, is a ValueError and is not in `all`.
     """
 
-    __slots__ = ()
+    __slots__ = ("bench",)
+
+    # Claims.
+    expired = claim_tricks.expired
+    no_expiry = claim_tricks.no_expiry
+    not_yet_valid = claim_tricks.not_yet_valid
+    issued_in_future = claim_tricks.issued_in_future
+    too_old = claim_tricks.too_old
+    expiry_in_milliseconds = claim_tricks.expiry_in_milliseconds
+    expiry_as_text = claim_tricks.expiry_as_text
+    wrong_issuer = claim_tricks.wrong_issuer
+    wrong_audience = claim_tricks.wrong_audience
+    empty_audience = claim_tricks.empty_audience
+    wrong_type = claim_tricks.wrong_type
+    bound_to_a_key = claim_tricks.bound_to_a_key
+    subject_as_number = claim_tricks.subject_as_number
+
+    # Signatures, algorithms and keys.
+    tampered = key_tricks.tampered
+    foreign_signature = key_tricks.foreign_signature
+    empty_signature = key_tricks.empty_signature
+    zero_signature = key_tricks.zero_signature
+    unsigned = key_tricks.unsigned
+    unsigned_in_disguise = key_tricks.unsigned_in_disguise
+    hmac_with_public_key = key_tricks.hmac_with_public_key
+    other_algorithm = key_tricks.other_algorithm
+    other_padding = key_tricks.other_padding
+    unknown_kid = key_tricks.unknown_kid
+    kid_as_path = key_tricks.kid_as_path
+    kid_as_number = key_tricks.kid_as_number
+    embedded_jwk = key_tricks.embedded_jwk
+    embedded_certificate = key_tricks.embedded_certificate
+    jku = key_tricks.jku
+    x5u = key_tricks.x5u
+
+    # Octets.
+    critical_header = shape_tricks.critical_header
+    unencoded_payload = shape_tricks.unencoded_payload
+    duplicate_header_member = shape_tricks.duplicate_header_member
+    duplicate_claim = shape_tricks.duplicate_claim
+    infinite_number = shape_tricks.infinite_number
+    deeply_nested = shape_tricks.deeply_nested
+    not_an_object = shape_tricks.not_an_object
+    stray_bits = shape_tricks.stray_bits
+    padded = shape_tricks.padded
+    two_segments = shape_tricks.two_segments
+    no_token = shape_tricks.no_token
+    encrypted = shape_tricks.encrypted
+    huge = shape_tricks.huge
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench: Final = bench
 
     def all(
         self,
@@ -46,17 +96,10 @@ class Forge(ShapeTricks, KeyTricks, ClaimTricks):
         They include one token without each required claim, one with another value for each claim
         with a required value, and one with each forbidden claim.
         """
-        wish = Wish(
-            sub=sub, scope=scope, expires_in=expires_in, headers=headers or {}, claims=claims
-        )
-        provider = self.provider
-        kinds = (ClaimTricks, KeyTricks, ShapeTricks)
-        tricks = [one for kind in kinds for one in vars(kind).values() if isinstance(one, Trick)]
-        several = [
-            ForgedToken(one.forge(self, self.draft(wish)), one.name, one.code)
-            for one in tricks
-            if one.when(provider)
-        ]
+        wish = Wish(sub, scope, expires_in, headers, claims)
+        provider = self.bench.provider
+        tricks = [one for one in vars(Forge).values() if isinstance(one, Trick)]
+        several = [one.forged(self.bench, wish) for one in tricks if one.when(provider)]
         several += [self._missing(name, wish) for name in _required(provider) if name != "exp"]
         several += [self._other_value(name, wish) for name in provider.claim_values]
         several += [self._forbidden(name, wish) for name in provider.forbidden_claims]
@@ -75,31 +118,28 @@ class Forge(ShapeTricks, KeyTricks, ClaimTricks):
         **claims: object,
     ) -> ForgedToken:
         """Return a token without a required claim. Raises ValueError for any other claim."""
-        required = _required(self.provider)
+        required = _required(self.bench.provider)
         if claim not in required:
             raise ValueError(f"claim must be one of {', '.join(required)}, got {claim!r}")
-        wish = Wish(
-            sub=sub, scope=scope, expires_in=expires_in, headers=headers or {}, claims=claims
-        )
-        return self._missing(claim, wish)
+        return self._missing(claim, Wish(sub, scope, expires_in, headers, claims))
 
     def _missing(self, claim: str, wish: Wish) -> ForgedToken:
-        draft = self.draft(wish)
+        draft = self.bench.draft(wish)
         draft.claims[claim] = None
         return ForgedToken(draft.sign(), f"missing_{claim}", "missing_claim")
 
     def _other_value(self, claim: str, wish: Wish) -> ForgedToken:
-        draft = self.draft(wish)
-        wanted = any_of(self.provider.claim_values[claim])
+        draft = self.bench.draft(wish)
+        wanted = any_of(self.bench.provider.claim_values[claim])
         draft.claims[claim] = "something-else" if "something-else" not in wanted else "another"
         code: TokenErrorCode = "invalid_claim"
-        issuer = self.provider.issuer
+        issuer = self.bench.provider.issuer
         if isinstance(issuer, IssuerTemplate) and issuer.claim == claim:
             code = "wrong_issuer"  # the claim decides which issuer is accepted
         return ForgedToken(draft.sign(), f"other_{claim}", code)
 
     def _forbidden(self, claim: str, wish: Wish) -> ForgedToken:
-        draft = self.draft(wish)
+        draft = self.bench.draft(wish)
         draft.claims[claim] = "here"
         return ForgedToken(draft.sign(), f"forbidden_{claim}", "forbidden_claim")
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self, overload
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, Self, overload
 
 from ..._core.provider import Provider
 from ...errors import TokenErrorCode
@@ -79,44 +80,52 @@ class Bench:
         return stranger.sign_compact(*draft.octets())
 
 
+class HasBench(Protocol):
+    """A forge, as its methods see it."""
+
+    @property
+    def bench(self) -> Bench:
+        """Its tools."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Trick:
     """One way to forge; as a method of `Forge` it accepts the arguments of ``issue``."""
 
     code: TokenErrorCode
     when: Callable[[Provider], bool]
-    forge: Callable[[Any, Draft], str]
+    forge: Callable[[Bench, Draft], str]
 
     @property
     def name(self) -> str:
         """The name of the trick."""
         return self.forge.__name__
 
-    @overload
-    def __get__(self, forge: None, owner: type[Bench]) -> Trick: ...
+    def forged(self, bench: Bench, wish: Wish) -> ForgedToken:
+        """Forge a token."""
+        return ForgedToken(self.forge(bench, bench.draft(wish)), self.name, self.code)
 
     @overload
-    def __get__(self, forge: Bench, owner: type[Bench]) -> TrickOf: ...
+    def __get__(self, forge: None, owner: type[HasBench]) -> Trick: ...
 
-    def __get__(self, forge: Bench | None, owner: type[Bench]) -> Trick | TrickOf:
-        return self if forge is None else TrickOf(self.name, self.code, self._bound(forge))
+    @overload
+    def __get__(self, forge: HasBench, owner: type[HasBench]) -> TrickOf: ...
 
-    def _bound(self, forge: Bench) -> Callable[[Wish], str]:
-        def make(wish: Wish) -> str:
-            if not self.when(forge.provider):
-                raise ValueError(f"{forge.provider.name} does not check for {self.name}()")
-            return self.forge(forge, forge.draft(wish))
+    def __get__(self, forge: HasBench | None, owner: type[HasBench]) -> Trick | TrickOf:
+        return self if forge is None else TrickOf(partial(self._forged_if_refused, forge.bench))
 
-        return make
+    def _forged_if_refused(self, bench: Bench, wish: Wish) -> ForgedToken:
+        if not self.when(bench.provider):
+            raise ValueError(f"{bench.provider.name} does not check for {self.name}()")
+        return self.forged(bench, wish)
 
 
 @dataclass(frozen=True, slots=True)
 class TrickOf:
-    """A trick bound to one provider's forge."""
+    """A trick as a method of one provider's forge."""
 
-    name: str
-    code: TokenErrorCode
-    make: Callable[[Wish], str]
+    make: Callable[[Wish], ForgedToken]
 
     def __call__(
         self,
@@ -128,10 +137,7 @@ class TrickOf:
         **claims: object,
     ) -> ForgedToken:
         """Forge a token. Raises ValueError if the provider would accept it."""
-        wish = Wish(
-            sub=sub, scope=scope, expires_in=expires_in, headers=headers or {}, claims=claims
-        )
-        return ForgedToken(self.make(wish), self.name, self.code)
+        return self.make(Wish(sub, scope, expires_in, headers, claims))
 
 
 def _always(_: Provider) -> bool:
@@ -140,7 +146,7 @@ def _always(_: Provider) -> bool:
 
 def trick(
     code: TokenErrorCode, *, when: Callable[[Provider], bool] = _always
-) -> Callable[[Callable[[Any, Draft], str]], Trick]:
+) -> Callable[[Callable[[Bench, Draft], str]], Trick]:
     """Turn a function that forges a draft into a method of `Forge`.
 
     Arguments:

@@ -21,7 +21,17 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 from .gate import Gate, Hold
 from .pace import Pace
 
-__all__ = ["Answer", "Document", "Failure", "Request", "Responder", "Silence", "Turn", "TurnFor"]
+__all__ = [
+    "Answer",
+    "Document",
+    "Failure",
+    "Published",
+    "Request",
+    "Responder",
+    "Silence",
+    "Turn",
+    "TurnFor",
+]
 
 Document: TypeAlias = Literal["jwks.json", "openid-configuration", "oauth-authorization-server"]
 Failure: TypeAlias = int | bytes | Literal["hang", "empty", "html"] | Exception | type[Exception]
@@ -75,6 +85,13 @@ class Turn(NamedTuple):
 TurnFor: TypeAlias = Callable[[Request], Turn]
 
 
+class Published(NamedTuple):
+    """What a provider publishes: documents by path, and usual headers of the key set."""
+
+    by_path: Mapping[str, tuple[Document, Mapping[str, object]]]
+    key_set_headers: Mapping[str, str]
+
+
 class _Broken(NamedTuple):
     outcome: Answer | Silence
     hangs: bool
@@ -86,14 +103,13 @@ class Responder:
 
     Arguments:
         lock: also guards the state behind the documents, so that a response is consistent.
+        publish: returns what is published now.
     """
 
-    def __init__(self, lock: threading.RLock) -> None:
+    def __init__(self, lock: threading.RLock, publish: Callable[[], Published]) -> None:
         self.answer_headers: dict[str, str] = {}
-        self.usual_headers: Mapping[
-            str, str
-        ] = {}  # of a successful response; `answer_headers` override them
         self._lock = lock
+        self._publish = publish
         self._requests: deque[Request] = deque(maxlen=_REMEMBERED)
         self._fetches = 0
         self._broken: _Broken | None = None
@@ -148,19 +164,20 @@ class Responder:
         finally:
             held.release()
 
-    def turn_for(
-        self, request: Request, documents: Mapping[str, tuple[Document, Mapping[str, object]]]
-    ) -> Turn:
-        """Return the turn of a request; ``documents`` are by path. The lock must be held."""
-        name, content = documents.get(request.path, (None, {}))
-        self._requests.append(request)
-        if name == KEY_SET and request.method == "GET":
-            self._fetches += 1
-        broken = self._broken
-        if broken is None or (broken.only is not None and broken.only != name):
-            return Turn(self._answer(request, name, content), self._hold_for(name), self._pace)
-        gate = self._hold_for(name)  # a hanging request counts as arrived
-        return Turn(broken.outcome, self._recovered if broken.hangs else gate, self._pace)
+    def turn_for(self, request: Request) -> Turn:
+        """Return the turn of a request, which has arrived now."""
+        with self._lock:
+            published = self._publish()
+            name, content = published.by_path.get(request.path, (None, {}))
+            self._requests.append(request)
+            if name == KEY_SET and request.method == "GET":
+                self._fetches += 1
+            broken = self._broken
+            if broken is None or (broken.only is not None and broken.only != name):
+                answer = self._answer(request, name, content, published.key_set_headers)
+                return Turn(answer, self._hold_for(name), self._pace)
+            gate = self._hold_for(name)  # a hanging request counts as arrived
+            return Turn(broken.outcome, self._recovered if broken.hangs else gate, self._pace)
 
     def _hold_for(self, name: Document | None) -> Gate | None:
         self._holds = [one for one in self._holds if not one[0].gate.is_open]
@@ -171,7 +188,11 @@ class Responder:
         return None
 
     def _answer(
-        self, request: Request, name: Document | None, content: Mapping[str, object]
+        self,
+        request: Request,
+        name: Document | None,
+        content: Mapping[str, object],
+        usual_headers: Mapping[str, str],
     ) -> Answer:
         if name is None:
             return _json(404, {"error": f"nothing is served at {request.path}"})
@@ -179,7 +200,7 @@ class Responder:
             return _json(405, {"error": "only GET is answered"}, {"allow": "GET"})
         if name != KEY_SET:
             return _json(200, content)
-        own = {**_lower(self.usual_headers), **_lower(self.answer_headers)}
+        own = {**_lower(usual_headers), **_lower(self.answer_headers)}
         if _is_known(request, own):
             return _answer(304, b"", {}, own)
         return _answer(200, json.dumps(content).encode(), {"content-type": _KEY_SET_TYPE}, own)

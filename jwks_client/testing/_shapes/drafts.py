@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..._core.provider import IssuerTemplate
 from .shape import Shape
@@ -21,14 +21,13 @@ __all__ = ["SUBJECT", "Draft", "Wish", "draft_of", "to_json"]
 SUBJECT: Final = "u1"  # the default subject, unless the shape has another
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(NamedTuple):
     """The arguments of ``issue``."""
 
     sub: object
     scope: object
     expires_in: float | None
-    headers: Mapping[str, object]
+    headers: Mapping[str, object] | None
     claims: Mapping[str, object]
 
 
@@ -70,7 +69,7 @@ def draft_of(wish: Wish, shape: Shape, *, key: SigningKey, issuer: str | None, n
     claims |= wish.claims
     if isinstance(shape.issuer, IssuerTemplate) and "iss" not in wish.claims:
         claims["iss"] = _filled(shape.issuer, claims.get(shape.issuer.claim))
-    header = {"alg": key.algorithm, "kid": key.kid, "typ": shape.typ, **wish.headers}
+    header = {"alg": key.algorithm, "kid": key.kid, "typ": shape.typ, **(wish.headers or {})}
     return Draft(header=header, claims=claims, key=key)
 
 
