@@ -32,5 +32,7 @@ pygments_dark_style = "github-dark"
 html_theme = "furo"
 html_title = "jwks-client-sdk"
 html_baseurl = ""
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_show_sourcelink = False
 html_copy_source = False

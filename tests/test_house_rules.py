@@ -89,3 +89,18 @@ def test_the_language_is_plain(name):
         if (match := re.search(phrase, line, re.IGNORECASE))
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("folder", [".", "docs", "examples"])
+def test_the_documents_are_plain(folder):
+    """No page has a banned phrase."""
+    pages = (ROOT / folder).glob("*.md" if folder == "." else "**/*.md")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {match[0]!r} (say: {plain})"
+        for path in pages
+        if "_build" not in path.parts
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        for phrase, plain in BANNED.items()
+        if (match := re.search(phrase, line, re.IGNORECASE))
+    ]
+    assert found == []
