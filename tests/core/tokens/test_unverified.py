@@ -806,7 +806,8 @@ def test_a_watcher_gets_the_refusals_of_its_own_token_only():
     watch(watched, found.append)
     raised = []
     for one in (watched, other):
-        with pytest.raises(InsufficientScopeError) as caught:
-            one.require("orders:write")
-        raised.append(caught.value)
-    assert found == raised[:1]
+        for scopes, any_of in ((("orders:write",), ()), ((), ("orders:write", "admin"))):
+            with pytest.raises(InsufficientScopeError) as caught:
+                one.require(*scopes, any_of=any_of)
+            raised.append(caught.value)
+    assert found == raised[:2]
