@@ -1,10 +1,10 @@
-"""Writes ``reference.md`` out of the docstrings of what users set and are told.
+"""Write ``reference.md`` from the docstrings of settings, results and events.
 
-    python docs/reference.py          # bring the page up to date
-    python docs/reference.py --check  # exit 1 if it is not
+    python docs/reference.py          # update the page
+    python docs/reference.py --check  # exit 1 if it is out of date
 
-So that the page cannot say anything else than the code does, a test runs the check.
-"""  # noqa: INP001 (a script, no package)
+A test runs the check, so the page always agrees with the code.
+"""  # noqa: INP001 (a script, not a package)
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ _ENTRY = re.compile(r"^ {4}(?=\S)", re.MULTILINE)
 
 
 def rendered() -> str:
-    """The page as it should be."""
-    told = [
+    """Return the page as it should be."""
+    parts = [
         _settings("JWKSClient and AsyncJWKSClient", JWKSClient, _defaults_of_init(JWKSClient)),
         *(_settings(kind.__name__, kind, _defaults(kind)) for kind in _KINDS),
         _attributes("VerifiedToken", VerifiedToken),
@@ -52,7 +52,7 @@ def rendered() -> str:
             ("event", "level", "fields", "when"), [_event(kind) for kind in get_args(events.Event)]
         ),
     ]
-    return "\n\n".join([HEAD.rstrip(), *told]) + "\n"
+    return "\n\n".join([HEAD.rstrip(), *parts]) + "\n"
 
 
 def _settings(title: str, kind: type, defaults: dict[str, str]) -> str:
@@ -79,7 +79,7 @@ def _summary(kind: type) -> str:
 
 
 def _entries(kind: type) -> dict[str, str]:
-    """What a docstring says of each argument or attribute; several may share a text."""
+    """Return what a docstring says of each argument or attribute; several may share a text."""
     doc = (inspect.getdoc(kind) or "") + "\n"
     found = _SECTION.search(doc)
     assert found, f"{kind.__name__} has no list of its settings"  # noqa: S101 (a script's own check)
@@ -98,7 +98,7 @@ def _default(one: dataclasses.Field[Any]) -> str:
     if one.default_factory is not dataclasses.MISSING:
         return f"`{one.default_factory()!r}`"
     if one.default is dataclasses.MISSING:
-        return "must be said"
+        return "required"
     return _shown(one.default)
 
 
@@ -117,7 +117,7 @@ def _shown(value: object) -> str:
 
 
 def _plain(text: str) -> str:
-    """A docstring's text as Markdown: one kind of quotes for code."""
+    """Return a docstring's text as Markdown, with one kind of quotes for code."""
     return text.replace("``", "`").replace("|", "\\|")
 
 
