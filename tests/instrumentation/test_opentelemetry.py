@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
+from driver import PATIENCE
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from jwks_client._client import aio, sync
 from jwks_client.errors import KeysUnavailableError, TokenError
 from jwks_client.instrumentation import opentelemetry
 
@@ -81,10 +84,17 @@ def test_a_client_s_work_is_measured(drive, idp, clock, backend):
     assert backend.points("jwks_client.key_set.fetched") == {("issuer.test",): clock.time()}
 
 
-def test_a_fetch_is_linked_to_the_request_that_waited(drive, idp, backend):
+def test_a_fetch_is_linked_to_the_request_that_waited(drive, idp, backend, monkeypatch):
     """The fetch has its own trace, and one of the two spans names the other."""
+    waits = threading.Event()
+    module = aio if drive.kind == "async" else sync
+    wait = module.wait
+    monkeypatch.setattr(module, "wait", lambda want: (waits.set(), wait(want))[1])
     backend.instrument(drive.client(idp))
-    drive.verify(idp.issue())
+    with idp.hold():  # until the request waits
+        verified = drive.start("verify", idp.issue())
+        assert waits.wait(PATIENCE)
+    assert verified.result(PATIENCE)
     drive.settle()
     (fetch,) = backend.spans("jwks_client.fetch")
     (waited,) = backend.spans("jwks_client.keys_awaited")

@@ -58,6 +58,7 @@ class TestUnknownKids:
         told = []
         drive.client(idp, listeners=[told.append], fetch=PATIENT)
         drive.verify(idp.issue())
+        drive.settle()
         told.clear()
         with idp.hold() as held:
             strangers = [
@@ -77,6 +78,7 @@ class TestUnknownKids:
         told = []
         drive.client(idp, listeners=[told.append], fetch=PATIENT)
         drive.verify(idp.issue())
+        drive.settle()
         told.clear()
         with idp.hold() as held:
             stranger = drive.start("verify", idp.issue(headers={"kid": "stranger"}))
@@ -204,6 +206,7 @@ class TestBadSignatures:
         told = []
         drive.client(idp, listeners=[told.append], fetch=PATIENT)
         drive.verify(idp.issue())
+        drive.settle()
         told.clear()
         with idp.hold() as held:
             forger = drive.start("verify", forged(idp.issue()))

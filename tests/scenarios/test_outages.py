@@ -148,6 +148,7 @@ class TestTwoHundredCallers:
         with idp.serve():
             drive.client(idp, listeners=[told.append], fetch=PATIENT)
             drive.verify(idp.issue())
+            drive.settle()
             told.clear()
             idp.fail("hang")
             clock.advance(299)
@@ -170,6 +171,7 @@ class TestTwoHundredCallers:
             idp.fail(500)
             clock.advance(300)
             drive.verify(idp.issue())
+            drive.settle()
             told.clear()
             idp.fail("hang")
             clock.advance(1)  # the backoff is over
@@ -215,7 +217,7 @@ class TestTwoHundredCallers:
     def test_unknown_kids_are_answered_by_the_same_flight(self, drive, idp, clock):
         """Callers with an unknown kid wait for the same flight, and get 503 when it fails."""
         with idp.serve():
-            drive.client(idp, fetch=PATIENT)
+            drive.client(idp, fetch=PATIENT, cache=CachePolicy(unknown_kid_wait=60))
             drive.verify(idp.issue())
             idp.fail("hang")
             clock.advance(250)
@@ -352,6 +354,7 @@ class TestRecovery:
         assert drive.health(NAME).last_error == "fetch_failed"
         idp.recover()
         clock.advance(30)
+        drive.settle()
         told.clear()
         with idp.hold() as held:
             drive.verify(idp.issue())

@@ -195,6 +195,7 @@ def test_an_explanation_emits_no_event_and_remembers_nothing(drive, idp):
     told = []
     drive.client(idp, listeners=[told.append])
     drive.verify(idp.issue())
+    drive.settle()
     told.clear()
     drive.explain(idp.issue(aud="other"))
     drive.explain("x")
