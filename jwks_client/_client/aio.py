@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from asyncio import _get_running_loop as running_loop  # pyright: ignore[reportPrivateUsage] (in C)
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
 from .._core.keysets.jwk import Key, KeySet
@@ -119,12 +118,7 @@ class AsyncJWKSClient(
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def _drive(self, steps: Generator[Want, object, T]) -> T:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Generator, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from .._core.keysets.jwk import Key, KeySet
@@ -155,12 +154,7 @@ class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _drive(self, steps: Generator[Want, object, T]) -> T:

@@ -14,7 +14,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from .. import AsyncJWKSClient, JWKSClient
@@ -100,12 +99,7 @@ class Instrumented:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def _verifications(self, _: CallbackOptions) -> Iterable[Observation]:

@@ -15,7 +15,6 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from .. import AsyncJWKSClient, JWKSClient
@@ -130,12 +129,7 @@ class Instrumented:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def _flush_in_time(self) -> None:

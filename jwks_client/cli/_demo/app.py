@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from time import perf_counter_ns
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ... import (
     AsyncJWKSClient,
@@ -27,7 +27,10 @@ from ... import (
 from ...errors import CredentialsError
 from ...events import Event
 from .._serve.server import base_url_of, listen, run
-from .responses import Message, Receive, Send, answer, answer_problem, header_values
+from .responses import answer, answer_problem, header_values
+
+if TYPE_CHECKING:
+    from ..._web.asgi_scope import Receive, Scope, Send
 
 __all__ = ["DemoAPI"]
 
@@ -60,7 +63,7 @@ class DemoAPI:
     def _count(self, event: Event) -> None:
         self._events[type(event).__name__] += 1
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
         match scope["type"], scope.get("path"):
             case "lifespan", _:
@@ -75,7 +78,7 @@ class DemoAPI:
             case other, _:
                 raise NotImplementedError(f"this API supports http, not {other}")
 
-    async def _orders(self, scope: Message, send: Send) -> None:
+    async def _orders(self, scope: Scope, send: Send) -> None:
         try:
             raw = bearer_token(scope["headers"])
             began = perf_counter_ns()

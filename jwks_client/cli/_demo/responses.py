@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING
 
-__all__ = ["Message", "Receive", "Send", "answer", "answer_problem", "header_values"]
+if TYPE_CHECKING:
+    from ..._web.asgi_scope import Send
 
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
+__all__ = ["answer", "answer_problem", "header_values"]
 
 
 def header_values(headers: Iterable[tuple[bytes, bytes]], name: str) -> list[str]:

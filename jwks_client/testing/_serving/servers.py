@@ -11,21 +11,20 @@ import socketserver
 import ssl
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
+from collections.abc import Coroutine, Generator
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from .gate import PATIENCE, Gate, wait, wait_async
 from .pace import Pace
 from .responder import Answer, Request, Silence, Turn, TurnFor
 
-__all__ = ["FakeApp", "serve"]
+if TYPE_CHECKING:
+    from ..._web.asgi_scope import Receive, Scope, Send
 
-Message: TypeAlias = MutableMapping[str, Any]
-AsgiReceive: TypeAlias = Callable[[], Awaitable[Message]]
-AsgiSend: TypeAlias = Callable[[Message], Awaitable[None]]
+__all__ = ["FakeApp", "serve"]
 
 _POLL: Final = 0.05  # seconds until a server notices that it must end
 
@@ -41,7 +40,7 @@ class FakeApp:
     def __init__(self, turn_for: TurnFor) -> None:
         self._turn_for = turn_for
 
-    async def __call__(self, scope: Message, receive: AsgiReceive, send: AsgiSend) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
         match scope["type"]:
             case "http":
@@ -51,7 +50,7 @@ class FakeApp:
             case other:
                 raise NotImplementedError(f"a FakeProvider supports http, not {other}")
 
-    async def _answer(self, scope: Message, receive: AsgiReceive, send: AsgiSend) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         turn = self._turn_for(_read_scope(scope))
         if turn.gate is not None and not await _stayed(wait_async(turn.gate, within=None), receive):
             return
@@ -65,14 +64,14 @@ class FakeApp:
                 await _send(answer, pace, send)
 
 
-def _read_scope(scope: Message) -> Request:
+def _read_scope(scope: Scope) -> Request:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     # The path of a mounted app begins with its root_path.
     path = scope["path"].removeprefix(scope.get("root_path", ""))
     return Request(method=scope["method"], path=path, headers=headers)
 
 
-async def _send(answer: Answer, pace: Pace, send: AsgiSend) -> None:
+async def _send(answer: Answer, pace: Pace, send: Send) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     for piece in pace.pieces(answer.body) if pace.octets else ():
@@ -82,7 +81,7 @@ async def _send(answer: Answer, pace: Pace, send: AsgiSend) -> None:
     await send({"type": "http.response.body", "body": rest})
 
 
-async def _live(receive: AsgiReceive, send: AsgiSend) -> None:
+async def _live(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})
@@ -90,7 +89,7 @@ async def _live(receive: AsgiReceive, send: AsgiSend) -> None:
             return
 
 
-async def _stayed(waiting: Coroutine[Any, Any, bool], receive: AsgiReceive) -> bool:
+async def _stayed(waiting: Coroutine[Any, Any, bool], receive: Receive) -> bool:
     """Wait; return False if the client disconnects first."""
 
     async def gone() -> None:
