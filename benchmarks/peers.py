@@ -182,7 +182,7 @@ def fastmcp(scene: Scene) -> Peer:
 
 
 PEERS: dict[str, Callable[[Scene], Peer]] = {
-    "PyJWT, the key in hand": pyjwt,
+    "PyJWT with a parsed key": pyjwt,
     "PyJWKClient and jwt.decode": pyjwkclient,
     "… with `cache_keys=True`": pyjwkclient_caching,
     "joserfc": joserfc,

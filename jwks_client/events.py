@@ -348,20 +348,20 @@ class FloodLimit:
         return bucket.suppressed
 
 
-def shown(text: str, longest: int, *, escaped: int | None = None) -> str:
+def escaped(text: str, longest: int, *, limit: int | None = None) -> str:
     """Return untrusted text for events and logs: printable ASCII on one line.
 
     Arguments:
         text: the text.
         longest: how many of its characters to keep.
-        escaped: maximum length after escaping, which may turn one character into several.
+        limit: maximum length after escaping, which may turn one character into several.
     """
-    return text[:longest].encode("unicode_escape").decode("ascii")[:escaped]
+    return text[:longest].encode("unicode_escape").decode("ascii")[:limit]
 
 
-def shown_kid(kid: str) -> str:
+def escaped_kid(kid: str) -> str:
     """Return an untrusted kid in the form for events and errors."""
-    return shown(kid, 64, escaped=128)
+    return escaped(kid, 64, limit=128)
 
 
 class _Bucket(NamedTuple):

@@ -171,7 +171,7 @@ class PyJWKClient:
         return key
 
     def get_signing_key_from_jwt(self, token: str | bytes) -> PyJWK:
-        """Return the key that a token names. Nothing of the token is verified.
+        """Return the key that a token names. The token is not verified.
 
         Raises as `get_signing_key`; ``jwt.DecodeError`` if the token cannot be read.
         """

@@ -236,7 +236,7 @@ class AsyncDriver(Driver):
         async def settle() -> None:
             while flying := {one for one in asyncio.all_tasks() if is_flight(one.get_name())}:
                 _, late = await asyncio.wait(flying, timeout=PATIENCE)
-                assert not late, f"{len(late)} flights are still in the air"
+                assert not late, f"{len(late)} flights are still in progress"
 
         self._call(settle, (), {})
 

@@ -125,7 +125,7 @@ def said(decision: Decision, *, in_flight: bool) -> str:
 
 
 def cells(cache: KeyCache, now: float, *, in_flight: bool) -> tuple[str, ...]:
-    """What the cache decides for each column."""
+    """Return the cache's decision for each column."""
     spent = replace(cache, permits=0.0, permits_at=now)
     return tuple(
         said(

@@ -1,1 +1,1 @@
-"""The two clients: carry out what the core decides."""
+"""The two clients, which carry out what the core decides."""

@@ -1,6 +1,6 @@
-"""What integrations need of a client beyond its public names.
+"""Access for integrations to parts of a client that are not public.
 
-A stand-in for a client needs none of it. Must not depend on the clients.
+A test double of a client needs none of them. Must not depend on the clients.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def locations_of(client: object) -> tuple[Location, ...]:
-    """Return where the providers' tokens may stand in a request, each once, in the order given."""
+    """Return where a request may carry the providers' tokens, in order, without duplicates."""
     found: tuple[Location, ...] = getattr(client, "_locations", (BEARER,))
     return found
 
 
 def emit(client: object, event: Event) -> None:
-    """Give an event to the listeners of a client."""
+    """Pass an event to the listeners of a client."""
     listen = getattr(client, "_emit", None)
     if listen is not None:
         listen(event)
@@ -56,6 +56,6 @@ def key_set_of(client: Any, provider: str) -> KeySet | None:
 
 
 def watch(client: Any, listener: Listener, count: Counter) -> Callable[[], None]:
-    """Give a client a listener, and a counter of accepted tokens. Return what takes both away."""
+    """Add a listener and a counter of accepted tokens. Return a function that removes both."""
     stop: Callable[[], None] = client._watch(listener, count)  # noqa: SLF001 (our own class)
     return stop

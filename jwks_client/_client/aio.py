@@ -1,6 +1,6 @@
-"""`AsyncJWKSClient`: the rules carried out on event loops.
+"""`AsyncJWKSClient`: carries out the rules on event loops.
 
-This module owns how a caller waits. It must not depend on the sync client.
+This module decides how a caller waits. It must not depend on the sync client.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .keysets.flights import Wait
 from .keysets.task_flights import wait
 from .verify.waiting import Want
 
-CLOSING: Final = 1.0  # seconds that `aclose` waits at most for the end of a flight
+CLOSING: Final = 1.0  # seconds for which `aclose` waits for the end of a flight
 T = TypeVar("T")
 
 
@@ -38,11 +38,11 @@ class AsyncJWKSClient(
         max_resolved: how many resolved providers are kept (1 to 100 000).
         resolve_ttl: seconds (at least 1) after which ``resolve`` is asked again.
         cache: how long keys are used.
-        fetch: how keys are fetched, and the limits of a fetch.
+        fetch: how keys are fetched, and the limits on a fetch.
         token_cache_size: how many verified tokens are remembered; 0 for none.
         http: an ``httpx.AsyncClient``, or a client with its methods, to fetch with. The caller
             closes it.
-        store: where processes share key sets, of `jwks_client.stores` or a custom one.
+        store: where processes share key sets; from `jwks_client.stores`, or a custom store.
         count_keys: whether `usage` counts the tokens that each key verifies.
         listeners: callables given each event of `jwks_client.events`.
         clock: an object with ``time()`` and ``monotonic()``; by default the system's.
@@ -87,7 +87,7 @@ class AsyncJWKSClient(
         return await self._drive(self._requests.key_set(provider))
 
     async def refresh(self, provider: str | None = None) -> None:
-        """Fetch now, whatever budgets and backoff say; see `JWKSClient.refresh`."""
+        """Fetch now, regardless of budgets and backoff; see `JWKSClient.refresh`."""
         await self._drive(self._requests.refresh(provider))
 
     async def warm_up(self, timeout: float = 10) -> None:  # noqa: ASYNC109 (the contract's name)
@@ -95,7 +95,7 @@ class AsyncJWKSClient(
         await self._drive(self._requests.warm_up(timeout))
 
     async def _warm_up_required(self) -> None:
-        """Load the providers that a start waits for; see `JWKSClient`."""
+        """Load the required providers; see `JWKSClient`."""
         await self._drive(self._requests.warm_up(10, required=True))
 
     async def explain(self, token: str | bytes) -> Explanation:

@@ -1,6 +1,6 @@
-"""Checks of the arguments of the clients' constructors and calls.
+"""Check the arguments of the clients' constructors and methods.
 
-A wrong setting is a ConfigurationError; a wrong argument of one call is a ValueError. Must not
+A wrong setting is a ConfigurationError; a wrong argument of a method is a ValueError. Must not
 depend on what the arguments are used for.
 """
 
@@ -47,7 +47,7 @@ def policy(name: str, given: object, kind: type[P]) -> P:
 def listeners(given: Iterable[Listener]) -> tuple[Listener, ...]:
     """Return the listeners as a tuple of callables."""
     several = tuple(given) if isinstance(given, Iterable) else None  # pyright: ignore[reportUnnecessaryIsInstance]
-    # A class is callable too, but would make an object for each event.
+    # A class is callable too, but each event would only make an object.
     if several is None or not all(callable(one) and not isinstance(one, type) for one in several):
         raise ConfigurationError(
             "listeners", "must be a collection of callables, such as LoggingListener()"
@@ -56,7 +56,7 @@ def listeners(given: Iterable[Listener]) -> tuple[Listener, ...]:
 
 
 def clock(given: Clock) -> Clock:
-    """Return a clock, which must have both times."""
+    """Return a clock; it must have both kinds of time."""
     if not callable(getattr(given, "time", None)) or not callable(
         getattr(given, "monotonic", None)
     ):
@@ -65,7 +65,7 @@ def clock(given: Clock) -> Clock:
 
 
 def store(given: Store) -> Store:
-    """Return a store whose methods can be called in threads of this library."""
+    """Return a store; its methods must not be coroutine functions."""
     calls = [getattr(given, name, None) for name in ("read", "write", "claim", "release")]
     if isinstance(given, type) or not all(callable(one) for one in calls):
         raise ConfigurationError(
@@ -84,13 +84,13 @@ def store(given: Store) -> Store:
 
 
 def check_http(given: object, fetch: FetchPolicy, *, asynchronous: bool) -> None:
-    """Refuse an HTTP client that lacks methods of httpx's client, or is of the other kind."""
+    """Reject an HTTP client without httpx's methods, or of the wrong kind (sync or async)."""
     if given is None:
         return
     if fetch.ca_file is not None or fetch.proxy is not None:
         raise ConfigurationError(
             "http",
-            "brings its own TLS and proxy settings: ca_file and proxy would not count",
+            "must not be combined with ca_file or proxy: it has its own TLS and proxy settings",
         )
     shaped = callable(getattr(given, "build_request", None)) and callable(
         getattr(given, "send", None)
@@ -103,14 +103,14 @@ def check_http(given: object, fetch: FetchPolicy, *, asynchronous: bool) -> None
 
 
 def patience(timeout: object) -> float:
-    """Return the seconds that a call may wait, at most an hour. Raises ValueError."""
+    """Return the seconds for which a call may wait, at most an hour. Raises ValueError."""
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
         raise ValueError("timeout must be a number of seconds, at least 0")
     return min(timeout, 3600.0)
 
 
 def check_checks(providers: Iterable[Provider], *, asynchronous: bool) -> None:
-    """Refuse coroutine functions among the checks of a client that cannot await them."""
+    """Reject coroutine functions among the checks of a client that cannot await them."""
     if asynchronous:
         return
     for provider in providers:

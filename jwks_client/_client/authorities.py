@@ -21,9 +21,10 @@ class Authorities:
     """The SSL context that all flights of a client share, made when it is first needed.
 
     Arguments:
-        ca_file: a PEM file of authorities trusted besides the public ones, or None.
+        ca_file: a PEM file of authorities trusted in addition to the public ones, or None.
 
-    Takes no lock, which a fork could inherit held: two threads at most make two contexts.
+    There is no lock, because a forked child could inherit it locked. At worst, two threads make two
+    contexts.
     """
 
     def __init__(self, ca_file: str | None) -> None:
@@ -36,15 +37,15 @@ class Authorities:
             self.context()
 
     def check(self) -> None:
-        """Read the certificates now where the environment names them. Raises ConfigurationError."""
+        """Read the certificates that the environment names. Raises ConfigurationError."""
         if self._bundle or self._folder:
             self.context()
 
     def context(self) -> ssl.SSLContext:
-        """Return the context, made anew where ``ca_file`` changed.
+        """Return the context, made again if ``ca_file`` has changed.
 
-        A changed file that does not parse keeps the former context. Raises ConfigurationError if
-        there is none.
+        If the changed file cannot be parsed, the previous context is kept. Raises
+        ConfigurationError if there is none.
         """
         former, stamp = self._context, self._stamp_of_ca_file()
         if former is not None and stamp == self._stamp:
@@ -55,7 +56,7 @@ class Authorities:
         except ConfigurationError as error:
             if former is None:
                 raise
-            log.warning("%s; the authorities read before stay trusted", error.message)
+            log.warning("%s; the previous authorities are still trusted", error.message)
             return former
         return context
 
@@ -82,14 +83,14 @@ class Authorities:
         return context
 
     def _public(self) -> ssl.SSLContext:
-        """A context that trusts the authorities that the environment names, or the public ones."""
+        """Return a context that trusts the authorities from the environment, or the public ones."""
         if self._bundle:
             try:
                 return ssl.create_default_context(cafile=self._bundle)
             except OSError as error:
                 raise _unreadable("SSL_CERT_FILE", self._bundle, "PEM file") from error
         if self._folder:
-            try:  # OpenSSL looks into it at a handshake, and says nothing where it cannot
+            try:  # OpenSSL reads it during a handshake, and does not report errors
                 os.scandir(self._folder).close()
             except OSError as error:
                 raise _unreadable("SSL_CERT_DIR", self._folder, "folder") from error

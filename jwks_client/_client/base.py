@@ -1,4 +1,4 @@
-"""What both clients share: the parts that they are made of, health and events.
+"""The parts that both clients share, and how they are put together.
 
 Must not depend on how a caller waits; the two clients add that.
 """
@@ -164,7 +164,7 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
             asynchronous=self._asynchronous,
             clock=self._clock,
             make_source=make.of_tenant,
-            tell=self._emit_for_tenant,
+            emit=self._emit_for_tenant,
             draw=self._random.random,
         )
 
@@ -176,12 +176,12 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
 
     @property
     def _locations(self) -> tuple[Location, ...]:
-        """The locations of the providers' tokens in a request, each once, in the order given."""
+        """Return where a request may carry the providers' tokens, in order, without duplicates."""
         return self._directory.locations
 
     @property
     def ready(self) -> bool:
-        """Whether a key set of every configured provider has been loaded. Never does I/O.
+        """Return whether the key set of every configured provider has been loaded. Never does I/O.
 
         Once true it stays true. Providers with ``required_at_start=False`` do not count.
         """
@@ -209,7 +209,7 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
         return {} if self._uses is None else self._uses.usage()
 
     def _watch(self, listener: Listener, count: Counter) -> Callable[[], None]:
-        """Add a listener, and a counter of accepted tokens. Return what takes both away."""
+        """Add a listener and a counter of accepted tokens. Return a function that removes both."""
         self._listeners = (*self._listeners, listener)
         self._count_with(*self._counters, count)
 
@@ -230,9 +230,10 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
         return {name: one.cache.key_set for name, one in self._directory.everyone().items()}
 
     def forget(self, issuer: str) -> None:
-        """Drop a tenant that ``resolve`` answered for: its keys and tokens, or its refusal.
+        """Drop a resolved tenant: its keys and remembered tokens, or its remembered refusal.
 
-        The next token of the issuer asks ``resolve`` again. Never waits; for webhooks.
+        The next token of the issuer causes another call of ``resolve``. Never waits, so that a
+        webhook can call it.
 
         Arguments:
             issuer: the tenant's issuer. A tenant that is not loaded is not an error.
@@ -241,13 +242,14 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
             self._tenants.forget(issuer)
 
     def _emit_for_tenant(self, event: Event) -> None:
-        # An evicted tenant has not verified a token lately, so it is not worth the search.
+        # An evicted tenant has not verified a token recently, so a search for its remembered tokens
+        # is not worthwhile.
         if isinstance(event, TenantDropped) and event.reason != "evicted":
             self._verifier.drop_void()
         self._emit(event)
 
     def _emit(self, event: Event) -> None:
-        """Give an event to every listener. An exception of a listener is only logged."""
+        """Pass an event to every listener. If a listener raises, the exception is only logged."""
         for listener in self._listeners:
             try:
                 listener(event)
@@ -255,10 +257,12 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
                 import logging
 
                 log = logging.getLogger("jwks_client")
-                log.debug("a listener raised over %s", type(event).__name__, exc_info=True)
+                log.debug(
+                    "a listener raised an exception for %s", type(event).__name__, exc_info=True
+                )
 
     def _after_fork(self) -> None:
-        """Start anew in the child: no flights, new locks, and a jitter of its own."""
+        """Reset the client in a forked child: no flights, new locks, and a new jitter."""
         self._verifier.after_fork()
         if self._flights.after_fork() and self._network is not None:
             self._network.after_fork()
@@ -274,7 +278,7 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
 
 
 def _import_heavy_modules() -> None:
-    """Import what neither ``import jwks_client`` nor a request should pay for."""
+    """Import modules that neither ``import jwks_client`` nor a request should have to import."""
     from .._core.keysets import algorithms as _algorithms  # noqa: F401
 
     codecs.lookup("unicode_escape")  # imports a module that events need

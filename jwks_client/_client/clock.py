@@ -1,4 +1,4 @@
-"""The system's clocks, read in this one place. Everything else is given a `protocols.Clock`."""
+"""The system's clocks. Only this module reads them; all others receive a `protocols.Clock`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from operator import attrgetter
 from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-# CLOCK_BOOTTIME ages while the machine sleeps, so a machine that slept knows that its keys are old.
+# CLOCK_BOOTTIME also counts the time in which the machine sleeps, and so do the ages of keys.
 _AGEING: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
 _age: Final[Callable[[], float]] = (
     time.monotonic if _AGEING is None else partial(time.clock_gettime, _AGEING)
@@ -17,7 +17,7 @@ _age: Final[Callable[[], float]] = (
 
 
 class SystemClock:
-    """Wall time, and a time that only ages: seconds since boot, sleep included where known."""
+    """Wall-clock time, and monotonic time: seconds since boot, including sleep if supported."""
 
     __slots__ = ()
 
@@ -27,6 +27,6 @@ class SystemClock:
         def time(self) -> float: ...
 
     else:
-        # Looked up at each use, so that freezegun can replace it; in C, so that it costs no call.
+        # Looked up at each use, so that freezegun can replace it, and in C, which is faster.
         time = property(attrgetter("_system.time"))
     monotonic = staticmethod(_age)

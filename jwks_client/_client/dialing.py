@@ -1,4 +1,4 @@
-"""Connecting to a host that has several addresses.
+"""Connect to a host that has several addresses.
 
 Imported when a client is made, never by ``import jwks_client``.
 """
@@ -13,14 +13,15 @@ from typing import Any, Final
 
 import httpcore
 
-#: Seconds in which a healthy address accepts a connection: the next one is tried after them.
+#: Seconds in which a healthy address accepts a connection; after that, the next one is tried.
 _USUALLY: Final = 0.25
 
 
 class EveryAddress(httpcore.NetworkBackend):
     """Connects to a host by any of its addresses, within one timeout for all of them.
 
-    Each address gets a short try first, then the healthy but slow ones get a longer one.
+    All addresses are first tried with a short timeout, then again with a longer one, for addresses
+    that are slow.
     """
 
     def __init__(self) -> None:
@@ -52,7 +53,7 @@ class EveryAddress(httpcore.NetworkBackend):
 
 
 def _addresses(host: str, port: int) -> list[str]:
-    """The addresses of a host, IPv6 and IPv4 in turn, the system's favourite first."""
+    """Return the addresses of a host, IPv6 and IPv4 in turn, the system's preference first."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""A gate at which a fork waits while another thread makes a client.
+"""Delay a fork while another thread makes a client.
 
-Making a client imports all that a fetch needs. The child of a fork would wait for ever for an
-import lock that a thread of its parent held.
+Making a client imports everything that a fetch needs. A forked child would wait forever for an
+import lock that another thread of its parent held.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import os
 import threading
 from typing import Final
 
-# Seconds that a fork waits at most: the two threads may wait for each other's imports.
+# The longest delay of a fork in seconds, because the two threads may wait for each other.
 _LONGEST: Final = 5.0
 
 
 class ForkGate:
-    """A context manager; no fork happens while another thread is inside."""
+    """A context manager that delays forks while another thread is inside."""
 
     def __init__(self) -> None:
         self._inside = threading.RLock()  # the thread that is inside may fork
@@ -33,13 +33,13 @@ class ForkGate:
             self._passed.add(threading.get_ident())
 
     def after_in_parent(self) -> None:
-        """Let others in again."""
+        """Allow other threads to enter again."""
         if threading.get_ident() in self._passed:
             self._passed.discard(threading.get_ident())
             self._inside.release()
 
     def after_in_child(self) -> None:
-        """Let others in again; a thread of the parent that is inside does not exist here."""
+        """Allow threads to enter again: a thread of the parent does not exist in the child."""
         if threading.get_ident() in self._passed:
             self._inside.release()
         else:

@@ -1,4 +1,4 @@
-"""How a provider's key set is doing, as a value for dashboards and readiness probes.
+"""The health of a provider's key set, for dashboards and readiness probes.
 
 Must not depend on how keys are fetched.
 """
@@ -16,20 +16,20 @@ StoreState: TypeAlias = Literal["up", "down"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How one provider's key set is doing.
+    """The health of one provider's key set.
 
     Attributes:
         state: ``cold``, ``fresh``, ``due``, ``stale`` or ``expired``.
-        key_count: usable keys in memory.
-        age: seconds since the fetch began; None without a set, and for a static one (``jwks=``).
+        key_count: the number of usable keys in memory.
+        age: seconds since the fetch began; None without a set, or for a static one (``jwks=``).
         last_success, last_failure: seconds since the epoch, or None.
         last_error: the code of the last attempt's failure, or None if it succeeded.
         last_error_message: what went wrong, for people: URL, status, issuer, unusable entries. It
-            must not reach an HTTP response that strangers can read.
+            must not appear in a public HTTP response.
         next_attempt: seconds since the epoch before which no fetch begins, or None.
-        fetches: GETs of the key set so far.
-        store: ``up``, or ``down`` while a store that failed is left alone; None if this key set
-            uses no store.
+        fetches: the number of requests for the key set so far.
+        store: ``up``, or ``down`` while the client does not use the store after a failure; None if
+            this key set uses no store.
     """
 
     state: State
@@ -48,12 +48,14 @@ def health_of(cache: KeyCache, now: float, wall: float, store: StoreState | None
     """Read the health of a key set.
 
     Arguments:
-        cache: its facts.
+        cache: the facts about the key set.
         now: monotonic seconds.
         wall: seconds since the epoch.
-        store: how its store is doing.
+        store: the state of its store.
     """
-    fetched = cache.key_set is not None and math.isfinite(cache.life)  # else none, or a static one
+    fetched = cache.key_set is not None and math.isfinite(
+        cache.lifetime
+    )  # else none, or a static one
 
     def at(moment: float) -> float:
         return wall - (now - moment)

@@ -1,4 +1,4 @@
-"""What flights need of an HTTP client: time limits, failures, header names.
+"""Use an HTTP client for flights: time limits, failures, header names.
 
 Must not depend on key sets, or import an HTTP library.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def timeouts(policy: FetchPolicy) -> dict[str, float]:
-    """Return the limits of one attempt for httpx's ``timeout`` extension, per operation."""
+    """Return the limits of each operation of an attempt, for httpx's ``timeout`` extension."""
     attempt = policy.attempt_timeout
     connect = min(policy.connect_timeout, attempt)
     return {"connect": connect, "read": attempt, "write": attempt, "pool": attempt}
@@ -48,7 +48,7 @@ def read_answer(response: HTTPResponse, line: Line, max_body: int) -> Response:
             return Response(response.status_code, headers, None)
         if line.is_cut:
             break
-    if line.is_cut:  # the end of the body may be where it was cut
+    if line.is_cut:  # the body may be truncated
         raise TimeoutError("the response did not arrive in time")
     return Response(response.status_code, headers, bytes(body))
 
@@ -67,16 +67,16 @@ def get(http: HTTPClient, request: Request, line: Line, policy: FetchPolicy) -> 
             return read_answer(response, line, policy.max_body)
         finally:
             response.close()
-    except Exception as error:  # noqa: BLE001 (httpx's tree, or a caller-supplied client's)
+    except Exception as error:  # noqa: BLE001 (errors of httpx, or of a caller-supplied client)
         return Broken(error, line.is_cut or timed_out(error))
 
 
 class Line:
-    """The connection under a request, so that it can be cut from outside.
+    """The connection of a request, which another thread can cut.
 
-    httpx's time limits are per operation: a server that drips one byte before each limit is never
-    late. And a task that is cancelled in a TLS handshake leaves the socket behind. httpx's
-    ``trace`` extension reports each new connection; shutting its socket down ends both.
+    httpx limits each operation, so a server that sends one byte before each limit never times out.
+    And a task that is cancelled during a TLS handshake leaks the socket. httpx's ``trace``
+    extension reports each new connection; shutting down its socket solves both.
     """
 
     __slots__ = ("_is_cut", "_stream", "until")
@@ -87,7 +87,7 @@ class Line:
         self._is_cut = False
 
     def trace(self, _name: str, info: Mapping[str, Any]) -> None:
-        """Note a connection; the ``trace`` extension of a sync client."""
+        """Record a connection; the ``trace`` extension of a sync client."""
         stream = info.get("return_value")
         if hasattr(stream, "get_extra_info"):
             self._stream = stream
@@ -95,11 +95,11 @@ class Line:
             self._shut()
 
     async def trace_async(self, name: str, info: Mapping[str, Any]) -> None:
-        """Note a connection; the ``trace`` extension of an async client."""
+        """Record a connection; the ``trace`` extension of an async client."""
         self.trace(name, info)
 
     def cut(self) -> None:
-        """End whatever the connection waits for."""
+        """Shut down the connection, which ends every wait for it."""
         self._is_cut = True
         self._shut()
 
@@ -112,18 +112,18 @@ class Line:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the connection was cut, so that the failure that follows is a timeout."""
+        """Return whether the connection was cut, so that the resulting failure is a timeout."""
         return self._is_cut
 
     def _shut(self) -> None:
         if self._stream is None:
             return
-        import socket  # which is loaded: there is a stream
+        import socket  # loaded already, because there is a connection
 
         with suppress(OSError):
             connection = self._stream.get_extra_info("socket")
             if isinstance(connection, socket.socket):
                 # Not SSLSocket.shutdown, which would take the TLS object from the reading thread.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
-            elif hasattr(connection, "shutdown"):  # asyncio's view of a socket
+            elif hasattr(connection, "shutdown"):  # asyncio's wrapper of a socket
                 connection.shutdown(socket.SHUT_RDWR)

@@ -1,9 +1,9 @@
 """The keeper of a client: loads the key sets of configured providers, and keeps them fresh.
 
-A process has at most one keeper per client. It is a daemon thread, or, where a caller-supplied
-async client fetches, a task of the event loop on which it was begun. It starts flights as any
-caller does, so it obeys backoff and Retry-After, and joins what is in progress. It ends with its
-client, closed or not. It must not depend on tenants: their keys are fetched for their tokens only.
+A process has at most one keeper per client. It is a daemon thread; with a caller-supplied async
+client, it is a task of the event loop on which it was started. It starts flights like any caller,
+so it obeys backoff and Retry-After, and joins flights in progress. It ends with its client, even if
+the client is never closed. It must not depend on tenants, whose keys are only fetched for tokens.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import asyncio
     import logging
 
-# The longest sleep in seconds: a machine that was suspended, or a clock that was set, is noticed.
+# The longest sleep in seconds, so that a suspended machine or a changed clock is noticed.
 LONGEST_SLEEP: Final = 1.0
-_VANISHED: Final = 1.0  # seconds before a flight that left no fact is followed by another
+_VANISHED: Final = 1.0  # seconds to wait after a flight that vanished
 
 
 class ThreadKeeper:
@@ -43,16 +43,16 @@ class ThreadKeeper:
         self._sources = [one for one in dict.fromkeys(sources) if not one.fixed]
         self._keep_fresh = False
         self._process = os.getpid()
-        self._flight: Flight | None = None  # waited for last
+        self._flight: Flight | None = None  # the flight of the previous step
         self._warned = False
-        self._claim = threading.Lock()  # acquired by the one caller that begins
+        self._claim = threading.Lock()  # only the caller that acquires it starts the keeper
         self._ending = Latch()
 
     def begin(self, *, keep_fresh: bool) -> None:
-        """Begin, unless this process has begun.
+        """Start, unless the keeper of this process has started.
 
         Arguments:
-            keep_fresh: go on when all key sets are loaded.
+            keep_fresh: continue after all key sets are loaded.
         """
         if self._process != os.getpid():  # uWSGI may fork without the hooks of `os`
             self.after_fork()
@@ -66,19 +66,19 @@ class ThreadKeeper:
             self._claim = threading.Lock()
 
     def end(self) -> None:
-        """End, and let another start of the server begin again."""
+        """Stop; another start of the server may start it again."""
         self._ending.open()
         self._claim = threading.Lock()
 
     def after_fork(self) -> None:
-        """Start anew in the child, which has no thread of its parent."""
+        """Reset the keeper in a forked child, where the parent's threads do not exist."""
         self._process = os.getpid()
         self._flight = None
         self._ending = Latch()
         self._claim = threading.Lock()
 
     def step(self) -> Flight | float | None:
-        """Begin the flights that are wanted now. Return what to wait for, or None at the end.
+        """Start the flights that are due now. Return what to wait for, or None at the end.
 
         Key sets are loaded side by side, and renewed one at a time.
         """
@@ -124,26 +124,26 @@ class ThreadKeeper:
 
 
 class TaskKeeper(ThreadKeeper):
-    """A keeper that is a task, since its flights are tasks; see `ThreadKeeper`."""
+    """A keeper that is a task, for a client whose flights are tasks; see `ThreadKeeper`."""
 
     _task: asyncio.Task[None] | None = None
 
     def begin(self, *, keep_fresh: bool) -> None:
-        """Begin on this event loop, unless this process has begun on one that still exists."""
+        """Start on this event loop, unless it runs on another one that still exists."""
         if self._task is not None and self._task.get_loop().is_closed():
             self.after_fork()
         super().begin(keep_fresh=keep_fresh)
 
     def end(self) -> None:
-        """End; see `ThreadKeeper.end`."""
+        """Stop; see `ThreadKeeper.end`."""
         task, self._task = self._task, None
         super().end()
         if task is not None:
-            with suppress(RuntimeError):  # the loop is closed, and took the task along
+            with suppress(RuntimeError):  # the loop is closed, which ended the task
                 task.get_loop().call_soon_threadsafe(task.cancel)
 
     def after_fork(self) -> None:
-        """Start anew; see `ThreadKeeper.after_fork`."""
+        """Reset the keeper; see `ThreadKeeper.after_fork`."""
         self._task = None
         super().after_fork()
 
@@ -154,7 +154,7 @@ class TaskKeeper(ThreadKeeper):
         self._task = asyncio.get_running_loop().create_task(
             _live(weakref.ref(self), self._ending),
             name="jwks-client keeper",
-            context=contextvars.Context(),  # it belongs to no request
+            context=contextvars.Context(),  # an empty context, because no request owns the task
         )
 
 
@@ -180,18 +180,18 @@ def _step(keeper: weakref.ref[ThreadKeeper]) -> Flight | float | None:
     living = keeper()
     try:
         return None if living is None else living.step()
-    except Exception:  # noqa: BLE001 (a caller-supplied clock's: requests fetch keys themselves)
+    except Exception:  # noqa: BLE001 (a caller-supplied clock may raise; requests still fetch keys)
         _log().exception("the background refresh of keys has ended")
         return None
 
 
 def _log() -> logging.Logger:
-    import logging  # not paid by those who import the package
+    import logging  # late, so that `import jwks_client` stays fast
 
     return logging.getLogger("jwks_client")
 
 
 def keeper_of(client: object) -> ThreadKeeper | None:
-    """Return the keeper of a client, or None for a stand-in, which has none."""
+    """Return the keeper of a client, or None for a test double."""
     keeper = getattr(client, "_keeper", None)
     return keeper if isinstance(keeper, ThreadKeeper) else None

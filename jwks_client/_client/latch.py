@@ -1,7 +1,7 @@
-"""A latch: it opens once, and wakes everyone who waits for it, in threads and on event loops alike.
+"""A latch opens once, and wakes all threads and tasks that wait for it.
 
-It must not depend on what is waited for. It has no lock that an interrupted thread could keep: a
-signal handler, or the child of a fork, may wait for a latch, or open it, at any moment.
+It must not depend on what its waiters wait for. It has no lock that an interrupted thread could
+hold, because a signal handler or a forked child may use a latch at any moment.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import asyncio
 
-_LONGEST: Final = 86_400.0  # seconds; event loops refuse timers that are much longer
+_LONGEST: Final = 86_400.0  # seconds; event loops reject timers that are much longer
 
 
 class Latch:
@@ -31,8 +31,8 @@ class Latch:
         self._waiting: dict[object, Callable[[], object]] = {}
 
     def open(self) -> None:
-        """Wake every waiter. Waking one cannot fail for another."""
-        self.is_open = True  # first: a waiter who registers from now on finds it open
+        """Wake every waiter. If waking one fails, the others are still woken."""
+        self.is_open = True  # first, so that a waiter that registers from now on sees it
         while self._waiting:
             for waiter in list(self._waiting):
                 wake = self._waiting.pop(waiter, None)
@@ -41,7 +41,7 @@ class Latch:
                         wake()
 
     def wait(self, seconds: float) -> bool:
-        """Wait in this thread for at most so many seconds. Return whether the latch is open."""
+        """Wait in this thread for at most ``seconds``. Return whether the latch is open."""
         woken = threading.Lock()
         woken.acquire()
         self._waiting[woken] = woken.release
@@ -53,7 +53,7 @@ class Latch:
         return self.is_open
 
     async def waited(self, seconds: float) -> bool:
-        """Wait in this task, on whatever event loop, for at most so many seconds."""
+        """Wait in this task, on any event loop, for at most ``seconds``."""
         import asyncio
 
         loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
 """A lock whose owner a signal handler may interrupt.
 
-The handler may take the lock again. But it must not wait for another thread, which may need the
-lock: so it asks first whether it interrupted the owner.
+The handler may acquire the lock again. But it must not wait for another thread that may need the
+lock, so it must first check whether it has interrupted the owner.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class InterruptibleLock:
         self.renew()
 
     def renew(self) -> None:
-        """Start anew in the child of a fork: a thread of the parent may hold the lock."""
+        """Replace the lock in a forked child, because a thread of the parent may hold it."""
         self._lock = threading.RLock()
         self._depth = 0
 
@@ -32,7 +32,7 @@ class InterruptibleLock:
 
     @property
     def is_mine(self) -> bool:
-        """Whether this thread holds the lock, so that the caller interrupted its owner."""
+        """Return whether this thread holds the lock; a signal handler has then interrupted it."""
         if not self._lock.acquire(blocking=False):
             return False
         try:

@@ -1,7 +1,8 @@
-"""How a client reaches the network: directly or through a proxy, over TLS or not.
+"""Connect a client to the network: directly or through a proxy, with or without TLS.
 
-Reads the environment once, when a client is made, and checks then what the configured URLs would
-use. Imported when a client is made, never by ``import jwks_client``: httpx takes a while to load.
+The environment is read once, when a client is made, and the settings for the configured URLs are
+checked then. Imported when a client is made, never by ``import jwks_client``, because httpx is slow
+to import.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ from .dialing import EveryAddress
 if TYPE_CHECKING:
     from .._core.policy import FetchPolicy
 
-# A URL as tenants have them, to check what theirs will use.
+# An example of a tenant's URL, to check the settings that such URLs will use.
 _TENANT: Final = "https://tenant.invalid/"
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How requests leave: directly, or through a proxy.
+    """A way to the network: direct, or through a proxy.
 
     Arguments:
-        proxy: its URL, which may hold a password; None for a direct connection.
+        proxy: the proxy's URL, which may contain a password; None for a direct connection.
         variable: the setting or environment variable that named the proxy.
-        problem: why the way cannot be used.
+        problem: why it cannot be used, if so.
     """
 
     proxy: str | None = field(default=None, repr=False)
@@ -50,8 +51,8 @@ class Network:
 
     Arguments:
         fetch: the policy.
-        urls: the configured URLs; what each of them would use is checked now.
-        resolves: the application resolves further providers, whose URLs are not known yet.
+        urls: the configured URLs; the settings that they use are checked now.
+        resolves: whether the application resolves further providers, whose URLs are not known yet.
 
     Raises `ConfigurationError` naming the setting or the environment variable.
     """
@@ -70,7 +71,7 @@ class Network:
         return self._client(lambda way: _Transport(way, self.authorities))
 
     def after_fork(self) -> None:
-        """Drop the SSL context in the child: a thread of the parent may hold OpenSSL's locks."""
+        """Drop the SSL context in a forked child: the parent may hold OpenSSL's locks."""
         self.authorities.after_fork()
 
     def _client(self, make: Callable[[Way], httpx.BaseTransport]) -> httpx.Client:
@@ -81,7 +82,7 @@ class Network:
         origins = {addresses.origin(url): url for url in urls}
         if any(scheme == "https" for scheme, _, _ in origins):
             self.authorities.check()
-        for way in self._ways.values():  # a setting is wrong whatever the URLs are
+        for way in self._ways.values():  # an invalid setting is an error even if no URL uses it
             if way.variable == "proxy" and way.problem is not None:
                 raise way.problem
         if self._ways:
@@ -94,21 +95,21 @@ class Network:
 def _import_what_a_fetch_needs() -> None:
     """Import what httpx and the system import lazily, in the thread that makes the client.
 
-    The child of a fork must not wait for an import lock that a flight of its parent held.
+    A forked child must not wait for an import lock that a flight of its parent held.
     """
     for name in (
         *("httpcore", "httpcore._backends.sync", "httpcore._sync", "h11", "certifi"),
         *("socket", "encodings.idna", "stringprep", "idna"),
     ):
-        with suppress(ImportError):  # another release has it elsewhere
+        with suppress(ImportError):  # the module differs between releases
             import_module(name)
 
 
-# --- the environment's proxies, as httpx reads them
+# --- the proxies from the environment, as httpx reads them
 
 
 def _environment() -> Iterator[tuple[str, Way]]:
-    """Each pattern of URLs that the environment's variables name, with the way for it."""
+    """Return the way for each pattern of URLs that the environment's variables define."""
     found = getproxies()
     exempt = [one.strip() for one in found.get("no", "").split(",")]
     proxies = {scheme: found[scheme] for scheme in ("http", "https", "all") if found.get(scheme)}
@@ -123,19 +124,19 @@ def _environment() -> Iterator[tuple[str, Way]]:
             problem = ConfigurationError(
                 _variable("no"),
                 f"must be a list of hosts, domains and addresses, got an entry {host[:80]!r} that "
-                "httpx cannot read (it knows no networks of IPv6 addresses)",
+                "httpx cannot read (it does not support IPv6 networks)",
             )
         else:
             yield pattern, Way()
     for scheme, proxy in proxies.items():
-        # With exemptions that cannot be read, nothing goes through a proxy: it might be exempt.
+        # If an exemption cannot be read, no URL may use a proxy, because it might be exempt.
         variable = _variable(scheme)
         way = _way(proxy if "://" in proxy else f"http://{proxy}", variable)
         yield f"{scheme}://", way if problem is None else Way(way.proxy, variable, problem)
 
 
 def _pattern(exempt: str) -> str:
-    """The pattern of an entry of NO_PROXY, in the notation of ``httpx.Client(mounts=…)``."""
+    """Return the pattern of an entry of NO_PROXY, in the notation of ``httpx.Client(mounts=…)``."""
     if "://" in exempt:
         return exempt
     address = addresses.ip_literal(exempt.partition("/")[0])
@@ -146,7 +147,7 @@ def _pattern(exempt: str) -> str:
 
 
 def _variable(scheme: str) -> str:
-    """The variable as the environment spells it; in lower case it wins."""
+    """Return the variable's name in the environment; the lower-case one has priority."""
     name = f"{scheme}_proxy"
     return name if os.environ.get(name) else name.upper()
 
@@ -156,7 +157,8 @@ def _way(proxy: str, variable: str) -> Way:
     try:
         scheme = httpx.Proxy(proxy).url.scheme
     except (httpx.InvalidURL, ValueError):
-        wrong = "must be an http, https, socks5 or socks5h URL"  # not shown: it may hold a password
+        # Without the URL, which may contain a password.
+        wrong = "must be an http, https, socks5 or socks5h URL"
     else:
         if scheme.startswith("socks") and find_spec("socksio") is None:
             wrong = "needs socksio for a SOCKS proxy: pip install 'httpx[socks]'"
@@ -168,11 +170,11 @@ def _way(proxy: str, variable: str) -> Way:
 
 
 class _Usable(Exception):
-    """The way that a URL would take can be used."""
+    """The way for a URL is usable."""
 
 
 class _Asked(httpx.BaseTransport):
-    """Sends nothing: raises the problem of the way that a URL would take, or `_Usable`."""
+    """Sends nothing, but raises the problem of the way for a URL, or `_Usable`."""
 
     def __init__(self, way: Way) -> None:
         self._way = way
@@ -182,7 +184,7 @@ class _Asked(httpx.BaseTransport):
 
 
 class _Transport(httpx.BaseTransport):
-    """One way to the network, with a connection pool for each scheme that is asked for."""
+    """One way to the network, with a connection pool for each scheme in use."""
 
     def __init__(self, way: Way, authorities: Authorities) -> None:
         self._way = way
@@ -199,7 +201,7 @@ class _Transport(httpx.BaseTransport):
     def _make(self, way: Way, *, secure: bool) -> httpx.HTTPTransport:
         if way.problem is not None:
             raise way.problem
-        # Plain http reads no certificates: its context trusts nobody.
+        # Plain http needs no certificates: its context trusts no authority.
         tls = self._authorities.context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         proxy = None
         if way.proxy is not None:
@@ -214,15 +216,15 @@ class _Transport(httpx.BaseTransport):
 
 
 def _way_for(request: httpx.Request, way: Way) -> Way:
-    """The way of a request: no proxy of the environment is asked for this machine itself."""
+    """Return the way for a request: the environment's proxies do not apply to loopback."""
     local = way.variable != "proxy" and addresses.may_be_loopback(request.url.host)
     return Way() if local else way
 
 
 class _Dialing(httpx.HTTPTransport):
-    """httpx's own transport, which users' mocks replace, with `EveryAddress` below it.
+    """httpx's own transport, which mocks of users replace, with `EveryAddress` as its backend.
 
-    httpx has no argument that it would hand on to httpcore as the network backend.
+    httpx has no argument for httpcore's network backend.
     """
 
     def __init__(self, **settings: Any) -> None:

@@ -1,6 +1,6 @@
-"""`JWKSClient`: the rules carried out with threads.
+"""`JWKSClient`: carries out the rules in threads.
 
-This module owns how a caller waits. It must not depend on the async client.
+This module decides how a caller waits. It must not depend on the async client.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .verify.waiting import Want
 if TYPE_CHECKING:
     from .._core.tokens.explain import Explanation
 
-CLOSING: Final = 1.0  # seconds that `close` waits at most for the end of a flight
+CLOSING: Final = 1.0  # seconds for which `close` waits for the end of a flight
 T = TypeVar("T")
 
 
@@ -38,10 +38,10 @@ class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
         max_resolved: how many resolved providers are kept (1 to 100 000).
         resolve_ttl: seconds (at least 1) after which ``resolve`` is asked again.
         cache: how long keys are used.
-        fetch: how keys are fetched, and the limits of a fetch.
+        fetch: how keys are fetched, and the limits on a fetch.
         token_cache_size: how many verified tokens are remembered; 0 for none.
         http: an ``httpx.Client``, or a client with its methods, to fetch with. It is never closed.
-        store: where processes share key sets, of `jwks_client.stores` or a custom one.
+        store: where processes share key sets; from `jwks_client.stores`, or a custom store.
         count_keys: whether `usage` counts the tokens that each key verifies.
         listeners: callables given each event of `jwks_client.events`.
         clock: an object with ``time()`` and ``monotonic()``; by default the system's.
@@ -63,8 +63,8 @@ class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
             provider: the name of the one provider to ask; by default the token's issuer decides.
             claim_values: claims that must have exactly these JSON values in this call (a nonce).
 
-        Returns the verified token. Raises `TokenError` if the token is refused,
-        `KeysUnavailableError` if the keys are unavailable, and no other error of a token;
+        Returns the verified token. Raises `TokenError` if the token is refused, and
+        `KeysUnavailableError` if the keys are unavailable. A token causes no other error. Raises
         ValueError for an unknown provider name or a value that is not JSON.
         """
         begun = self._begin(token, provider, claim_values)
@@ -83,8 +83,8 @@ class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
         """Return the key of a kid, fetched if needed. ``jwt.decode`` accepts its ``key``.
 
         Arguments:
-            kid: the key ID, or None where the provider's only key has none.
-            alg: the algorithm that the key must fit; by default any of the provider's.
+            kid: the key ID, or None if the provider's only key has none.
+            alg: the algorithm that the key must fit; by default any of the provider's algorithms.
             provider: the provider's name; optional if the client has one provider.
 
         Raises TokenError ``unknown_key``, ``ambiguous_key`` or ``algorithm_not_allowed``;
@@ -95,7 +95,7 @@ class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
     def get_signing_key_from_jwt(self, token: str | bytes) -> Key:
         """Return the key that a token names. The token is not verified.
 
-        Raises TokenError as `verify` does for shape and algorithm, and as `get_signing_key`.
+        Raises TokenError for shape and algorithm, as `verify`, and the errors of `get_signing_key`.
         """
         return self._drive(self._requests.key_of_token(token))
 
@@ -108,12 +108,12 @@ class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
         return self._drive(self._requests.key_set(provider))
 
     def refresh(self, provider: str | None = None) -> None:
-        """Fetch now, whatever budgets and backoff say, or join the in-flight fetch.
+        """Fetch now, regardless of budgets and backoff, or join the in-flight fetch.
 
         Arguments:
-            provider: the provider's name; by default all, side by side.
+            provider: the provider's name; by default all providers, side by side.
 
-        Raises KeysUnavailableError, the first of all failures.
+        Raises KeysUnavailableError: the first failure, in the order of the providers.
         """
         self._drive(self._requests.refresh(provider))
 
@@ -128,15 +128,15 @@ class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
         self._drive(self._requests.warm_up(timeout))
 
     def _warm_up_required(self) -> None:
-        """Load the providers that a start waits for, and begin to load the others."""
+        """Load the required providers, and begin to load the others."""
         self._drive(self._requests.warm_up(10, required=True))
 
     def explain(self, token: str | bytes) -> Explanation:
         """Return every key considered and every check with its outcome, for people, not responses.
 
         Arguments:
-            token: the compact token. It is verified as in `verify`, fetches included, but past the
-                memory. Nothing is raised or emitted.
+            token: the compact token. It is verified as in `verify`, fetches included, but without
+                the memory of verified tokens. Nothing is raised or emitted.
         """
         return self._drive(self._verifier.explained(token))
 

@@ -1,7 +1,7 @@
-"""Which keys verify tokens: counted for every accepted token, where that was asked for.
+"""Count which keys verify tokens, in a client with ``count_keys=True``.
 
-Must not depend on: flights, how a token is verified. Nothing here runs in a client that does not
-count, and no lock is taken in one that does: a counter is a plain integer.
+Must not depend on: flights, how a token is verified. In other clients, nothing here runs. A counter
+is a plain integer, so counting takes no lock.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Begin: TypeAlias = Callable[[object, str | None, Mapping[str, Any] | None], Begu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUse:
-    """How much one key was used.
+    """The use of one key.
 
     Attributes:
         kid: its key ID, or None.
         thumbprint: the SHA-256 thumbprint of its material (RFC 7638).
         verified: how many tokens it verified in this process; remembered tokens count too.
-        last_used: when it last did, in seconds since the epoch; None if it has not.
+        last_used: when it last verified one, in seconds since the epoch; None if it never did.
         published: whether it is in the key set now. Withdrawn keys are listed while they are among
             the last 16 that a provider withdrew and that had verified a token.
     """
@@ -61,7 +61,7 @@ class KeyUses:
 
     Arguments:
         clock: the client's clock.
-        published: returns the key set of each provider now, by name; None where none is loaded.
+        published: returns the current key set of each provider, by name; None if none is loaded.
     """
 
     def __init__(self, clock: Clock, published: Callable[[], Mapping[str, KeySet | None]]) -> None:
@@ -82,7 +82,7 @@ class KeyUses:
         found.last_used = self._clock.time()
 
     def usage(self) -> dict[str, tuple[KeyUse, ...]]:
-        """Return the uses of each provider's keys: the published ones, then withdrawn ones."""
+        """Return the uses of each provider's keys: the published keys, then withdrawn ones."""
         return {name: tuple(self._uses(name, keys)) for name, keys in self._published().items()}
 
     def _uses(self, name: str, keys: KeySet | None) -> Generator[KeyUse]:
@@ -93,7 +93,7 @@ class KeyUses:
             yield _use(one, counts[one], published=False)
 
     def _new(self, name: str, key: tuple[str | None, str]) -> _Count:
-        """Make room for a key that verifies its first token: only valid tokens get here."""
+        """Add a key that verifies its first token; only valid tokens cause this."""
         published = self._published()
         for gone in self._counts.keys() - published.keys():  # tenants that were dropped
             self._counts.pop(gone, None)
@@ -117,10 +117,11 @@ def _use(key: tuple[str | None, str], count: _Count | None, *, published: bool =
 
 
 def counted(begin: Begin, count: Counter) -> Begin:
-    """Return the beginning of a verification that counts each accepted token.
+    """Return a function like ``begin`` that counts each accepted token.
 
     Arguments:
-        begin: returns the verified token, the rest of the verification as a generator, or an error.
+        begin: begins a verification: returns the verified token, the rest of the verification as a
+            generator, or an error.
         count: called with the facts of each verified token.
     """
 

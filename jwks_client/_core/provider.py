@@ -105,7 +105,7 @@ RequestHeaders: TypeAlias = Mapping[str, str] | Callable[[], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """Whose tokens are accepted, where their keys are, and what each token must contain.
+    """A token issuer: where its keys are, and what each of its tokens must contain.
 
     Arguments:
         name: the application's name for it; in events, ``health()`` and ``token.provider``.
@@ -277,7 +277,7 @@ def _token_types(value: object) -> tuple[str | None, ...]:
         raise ConfigurationError(
             "token_types",
             'must be a collection of types such as ("at+jwt", None), where None means absent, '
-            f"got {settings.shown(value)}",
+            f"got {settings.described(value)}",
         )
     return tuple(
         dict.fromkeys(

@@ -42,7 +42,7 @@ def number(
             else f"from {minimum:g} to {maximum:g}"
         )
         raise ConfigurationError(
-            field, f"must be a finite number {span} ({unit}), got {shown(value)}"
+            field, f"must be a finite number {span} ({unit}), got {described(value)}"
         )
     return value  # type: ignore[return-value]
 
@@ -52,7 +52,7 @@ def whole(field: str, value: object, *, minimum: int = 0, maximum: int | None = 
     good = isinstance(value, int) and not isinstance(value, bool)
     if not good or value < minimum or (maximum is not None and value > maximum):  # type: ignore[operator]
         span = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-        raise ConfigurationError(field, f"must be a whole number {span}, got {shown(value)}")
+        raise ConfigurationError(field, f"must be a whole number {span}, got {described(value)}")
     return value  # type: ignore[return-value]
 
 
@@ -67,7 +67,7 @@ def text(field: str, value: object, *, longest: int = LONGEST_TEXT) -> str:
     """Return a string that is not blank and at most ``longest`` characters long."""
     if not isinstance(value, str) or not value.strip() or len(value) > longest:
         raise ConfigurationError(
-            field, f"must be a string of 1 to {longest} characters, got {shown(value)}"
+            field, f"must be a string of 1 to {longest} characters, got {described(value)}"
         )
     return value
 
@@ -76,11 +76,11 @@ def names(field: str, value: object, *, at_least: int = 0) -> tuple[str, ...]:
     """Return a collection of strings as a tuple, in its order, without duplicates."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
         raise ConfigurationError(
-            field, f'must be a collection of strings, such as ("a", "b"), got {shown(value)}'
+            field, f'must be a collection of strings, such as ("a", "b"), got {described(value)}'
         )
     found = tuple(dict.fromkeys(text(field, item) for item in value))
     if len(found) < at_least:
-        raise ConfigurationError(field, f"must not be empty, got {shown(value)}")
+        raise ConfigurationError(field, f"must not be empty, got {described(value)}")
     return found
 
 
@@ -121,7 +121,7 @@ def url(field: str, value: object, *, allow_http: bool = False) -> str:
     """Return an https URL; plain http must be on loopback or permitted by ``allow_http``."""
     parts = split_url(value)
     if parts is None:
-        raise ConfigurationError(field, f"must be an absolute https URL, got {shown(value)}")
+        raise ConfigurationError(field, f"must be an absolute https URL, got {described(value)}")
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname or "")):
         raise ConfigurationError(
             field,
@@ -131,7 +131,7 @@ def url(field: str, value: object, *, allow_http: bool = False) -> str:
     return str(value)
 
 
-def shown(value: object) -> str:
+def described(value: object) -> str:
     """Return a value for an error message: short, and without a password."""
     if isinstance(value, str) and "@" in value:
         return "one that may contain a password"

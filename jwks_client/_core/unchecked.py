@@ -44,8 +44,8 @@ def restriction(field: str, value: object) -> str | tuple[str, ...] | Unchecked:
             return tuple(dict.fromkeys(cast("tuple[str, ...]", members)))
     raise ConfigurationError(
         field,
-        "must be a string that is not blank, or a collection of such strings, "
-        f"got {settings.shown(value)}; only providers.UNCHECKED, by itself, switches the check off",
+        "must be a string that is not blank, or a collection of such strings, got "
+        f"{settings.described(value)}; only providers.UNCHECKED, by itself, switches the check off",
     )
 
 

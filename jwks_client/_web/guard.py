@@ -35,7 +35,7 @@ from ..errors import (
     JWKSError,
     TokenError,
 )
-from ..events import RequestRefused, shown
+from ..events import RequestRefused, escaped
 from ..protocols import AsyncVerifier, Verifier
 from .protected_resource import ProtectedResource
 from .quiet_client import quiet
@@ -219,7 +219,7 @@ def _monotonic_of(client: Verifier | AsyncVerifier) -> Callable[[], float]:
 
 
 def _escaped(text: str) -> str:
-    return shown(text, _MOST_SHOWN, escaped=_MOST_SHOWN)
+    return escaped(text, _MOST_SHOWN, limit=_MOST_SHOWN)
 
 
 def checked_warm_up(value: object) -> WarmUp:

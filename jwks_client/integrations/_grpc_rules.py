@@ -52,7 +52,7 @@ class Call(NamedTuple):
 
 
 class Rules:
-    """What a server requires of its calls.
+    """The requirements of a server on its calls.
 
     Arguments:
         client: the client that verifies.

@@ -4,7 +4,7 @@
 fails on request. Clients reach it through an httpx transport, as an ASGI app or over loopback
 HTTP. It can imitate a real provider (`FakeProvider.as_provider`) and forge tokens
 (`FakeProvider.forge`). `FakeClock` is a clock that tests move. `provider` makes a `FakeProvider`
-for the length of a block, as the pytest fixtures do. None of it is for production.
+for the length of a block, like the pytest fixtures. Do not use any of this in production.
 """
 
 from importlib import import_module

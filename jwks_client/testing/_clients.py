@@ -23,7 +23,7 @@ __all__ = ["ClientSettings", "Router", "async_client", "route", "sync_client"]
 
 
 class ClientSettings(TypedDict, total=False):
-    """Settings of both clients, besides the providers."""
+    """The settings of both clients, without the providers."""
 
     cache: CachePolicy
     fetch: FetchPolicy
@@ -35,7 +35,7 @@ class ClientSettings(TypedDict, total=False):
 
 
 class Router(Protocol):
-    """The part of respx's router that is used."""
+    """The part of respx's router that this module uses."""
 
     @property
     def route(self) -> Callable[..., Any]:

@@ -9,10 +9,10 @@ __all__ = ["FakeClock"]
 
 
 class FakeClock:
-    """A clock that stands still; clients and `FakeProvider` accept it as ``clock=``.
+    """A clock that moves only on request; clients and `FakeProvider` accept it as ``clock=``.
 
-    It can be read and moved from any thread. The monotonic clock starts at 0; only differences
-    between its values have a meaning.
+    It can be read and moved from any thread. The monotonic clock starts at 0; only the differences
+    between its values are meaningful.
 
     Arguments:
         time: the wall clock at the start, in seconds since 1970.

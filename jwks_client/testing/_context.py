@@ -36,10 +36,11 @@ def provider(
 
     Arguments:
         provider: the provider to imitate: a factory's name, or a `Provider`.
-        arguments: of that factory.
-        clock: its clock; None: a `FakeClock` that starts at the real time, so that other verifiers
-            agree with it.
-        options: of the factory, and ``algorithm``; without ``provider``, of `FakeProvider`.
+        arguments: the arguments of that factory.
+        clock: its clock; None for a `FakeClock` that starts at the real time, so that other
+            verifiers accept its tokens.
+        options: options of the factory, and ``algorithm``; without ``provider``, options of
+            `FakeProvider`.
     """
     clock = FakeClock(SystemClock().time()) if clock is None else clock
     if provider is None:

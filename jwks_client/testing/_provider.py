@@ -47,8 +47,8 @@ class FakeProvider:
         issuer: the ``iss`` of its tokens. None: the served base URL, and ``https://issuer.test``
             outside `serve`.
         audience: the ``aud`` of its tokens: one, several, or ``providers.UNCHECKED`` for none.
-        algorithm: of its keys: RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 ES256K EdDSA
-            Ed25519 Ed448 ML-DSA-44 ML-DSA-65 ML-DSA-87; else ValueError.
+        algorithm: the algorithm of its keys: RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512
+            ES256K EdDSA Ed25519 Ed448 ML-DSA-44 ML-DSA-65 ML-DSA-87; else ValueError.
         clock: an object whose ``time()`` is used for tokens, such as a `FakeClock`. None: the
             system's clock.
     """
@@ -122,8 +122,8 @@ class FakeProvider:
             idp = FakeProvider().as_provider(settings.PROVIDER)
 
         `transport` then serves the key set at the real URL, and `provider` is the one that your
-        own code uses. The keys are replaced, so call it first. Whatever is not known of a provider
-        stays unchanged: its kids are ``key-1``, ``key-2`` …
+        own code uses. The keys are replaced, so call it first. Unknown facts of a provider keep
+        their defaults, such as the kids ``key-1``, ``key-2`` …
 
         Arguments:
             which: a factory's name (else ValueError), or any `Provider`.
@@ -329,7 +329,7 @@ class FakeProvider:
     def async_client(
         self, *providers: Provider, **settings: Unpack[ClientSettings]
     ) -> AsyncJWKSClient:
-        """Return an `AsyncJWKSClient`, as `client` does; it need not be closed."""
+        """Return an `AsyncJWKSClient`, as `client` does; closing it is optional."""
         from ._clients import async_client
 
         several = providers or (self.provider,)

@@ -38,7 +38,7 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 @pytest.fixture
 def jwks_clock() -> FakeClock:
-    """A `FakeClock` that starts at the real time, so that other verifiers agree with it."""
+    """A `FakeClock` that starts at the real time, so that other verifiers accept its tokens."""
     from .._client.clock import SystemClock
     from ._clock import FakeClock
 

@@ -36,7 +36,7 @@ from jwks_client.errors import TOKEN_ERROR_CODES, InsufficientScopeError
 from jwks_client.events import LoggingListener
 from jwks_client.testing import FakeProvider
 
-SECRET = "s3cret-that-nobody-may-see"
+SECRET = "s3cret-that-must-stay-secret"
 EVIL = MALLORY["ES256"]
 
 

@@ -46,7 +46,7 @@ def test_it_prints_json(capsys):
     for number, holds in ((1, True), (2, False)):
         with report.step(number, f"step {number}"):
             report.findings([same("what", "a", "a" if holds else "b"), note("by the way", "c")])
-    report.say("nothing of this")
+    report.say("not printed")
     report.end(["step 2"], 1.234)
     printed = json.loads(capsys.readouterr().out)
     assert (printed["ok"], printed["failed"], printed["seconds"]) == (False, ["step 2"], 1.2)

@@ -391,7 +391,7 @@ class TestLoops:
                 elsewhere = lambda: (
                     {one.get_loop() for one in flight.landed._waiting} - {flight.loop}
                 )
-                while not elsewhere():  # noqa: ASYNC110 (the other loop tells nobody that it waits)
+                while not elsewhere():  # noqa: ASYNC110 (the other loop does not report that it waits)
                     await asyncio.sleep(0)
                 held.release()
                 assert (await here).subject == "here"

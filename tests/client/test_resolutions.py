@@ -160,7 +160,7 @@ class Bench:
             asynchronous=self.kind != "threads",
             clock=self.clock,
             make_source=self.make_source,
-            tell=self.events.append,
+            emit=self.events.append,
             draw=lambda: 1.0,
             patience=patience,
         )
@@ -240,7 +240,7 @@ def test_a_tenant_is_resolved_once(bench):
     assert one.source.provider is one.provider
     bench.clock.advance(DUE - 1)
     assert bench.ask() is one
-    assert tenants.at_once(A) is one
+    assert tenants.get_fresh(A) is one
     assert tenants.loaded == (one,)
     assert bench.application.asked == [A]
     assert bench.events == [TenantResolved(provider=A)]
@@ -579,7 +579,7 @@ def test_forget_drops_a_tenant_at_once(bench):
     one = bench.ask()
     tenants.forget(A)
     tenants.forget(B)
-    assert (one.held, tenants.loaded, tenants.at_once(A)) == (False, (), None)
+    assert (one.held, tenants.loaded, tenants.get_fresh(A)) == (False, (), None)
     assert bench.events[1:] == [TenantDropped(provider=A, reason="forgotten")]
     assert bench.ask() is not one
 
@@ -658,7 +658,7 @@ def test_listeners_are_called_without_a_lock(bench):
     """A listener may use tenants, or forget one, because no lock is held while it is called."""
     bench.application.records[A] = provider(A)
     tenants = bench.open()
-    tenants._tell = lambda event: (bench.events.append(event), tenants.forget(B), tenants.loaded)
+    tenants._emit = lambda event: (bench.events.append(event), tenants.forget(B), tenants.loaded)
     bench.ask()
     tenants.forget(A)
     assert len(bench.events) == 2
@@ -673,13 +673,13 @@ def test_verified_tenants_are_kept_and_new_ones_come_and_go(bench):
     first = bench.ask(A)
     tenants.verified(first)
     newcomer = bench.ask(B)
-    assert (tenants.at_once(A).issuer, tenants.at_once(B)) == (A, None)
-    tenants.verified(tenants.at_once(A))
+    assert (tenants.get_fresh(A).issuer, tenants.get_fresh(B)) == (A, None)
+    tenants.verified(tenants.get_fresh(A))
     tenants.verified(newcomer)
-    assert (tenants.at_once(A), tenants.at_once(B)) == (None, newcomer)
+    assert (tenants.get_fresh(A), tenants.get_fresh(B)) == (None, newcomer)
     assert TenantDropped(provider=A, reason="evicted") in bench.events
     tenants.verified(first)  # by a token that was being verified when its tenant was evicted
-    assert tenants.at_once(A) is first
+    assert tenants.get_fresh(A) is first
 
 
 # Threads, tasks and contexts.

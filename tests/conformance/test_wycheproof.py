@@ -33,7 +33,7 @@ from jwks_client.testing._keys.signing_key import to_base64url
 if TYPE_CHECKING:
     from outside_vectors import Vectors
 
-FAILS = "the signature does not hold"
+FAILS = "the signature is invalid"
 SHORT = "not three segments"
 JWS = "json_web_signature_test"
 SETS = "json_web_key_test"

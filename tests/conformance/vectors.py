@@ -25,7 +25,7 @@ from jwks_client.providers import UNCHECKED
 from jwks_client.testing._keys.signing_key import make_key
 
 ACCEPTED = "accepted"
-HOLDS = "the signature holds"
+HOLDS = "the signature is valid"
 URL = "https://vectors.test/jwks.json"
 
 
@@ -64,7 +64,7 @@ def names(cases: Iterable[Mapping[str, Any]], *members: str) -> list[str]:
 
 
 def provider(**fields: Any) -> Provider:
-    """Return a provider that requires nothing of the claims, with every algorithm that can be named."""
+    """Return a provider without rules on claims, with every algorithm that can be named."""
     usual: dict[str, Any] = {
         "name": "vectors",
         "issuer": UNCHECKED,
@@ -196,7 +196,7 @@ def signature_state(keys: KeySet | None, token: object) -> str:
         return "no key"
     message = segments[0] + b"." + segments[1]
     held = any(verified(key, algorithm, message, read[2]) for key in selection.keys)
-    return HOLDS if held else "the signature does not hold"
+    return HOLDS if held else "the signature is invalid"
 
 
 def verified(key: Key, algorithm: str, message: bytes, signature: bytes) -> bool:
@@ -215,7 +215,7 @@ COMPANION = make_key("ES256", "ours", borrower=None).jwk()
 def read_entries(drive: Any, document: Mapping[str, Any]) -> list[Key | UnusableKey]:
     """Return what a client made of each entry of a key set, in the order of the document.
 
-    A client shows nothing of a set without a usable key, so one of our keys is added to it.
+    A client returns no set without a usable key, so one of our keys is added to it.
     """
     drive.client(
         provider(), transport=serving({**document, "keys": [*document["keys"], COMPANION]})

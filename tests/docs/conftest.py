@@ -15,8 +15,8 @@ from accounts import FakeInternet
 def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeInternet]:
     """Return an internet with only what a test publishes; loopback stays real.
 
-    Two methods of httpx's own transports use it while the test runs. Nothing of this library is
-    replaced, nor of the code under test.
+    Two methods of httpx's own transports use it while the test runs. Neither this library nor
+    the code under test is changed.
     """
     internet = FakeInternet()
     real = httpx.HTTPTransport.handle_request
@@ -35,7 +35,7 @@ def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeInternet]:
     with monkeypatch.context() as patch:
         patch.setattr(httpx.HTTPTransport, "handle_request", handle)
         patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async)
-        # A proxy of this machine would be used first, and may not even exist.
+        # A proxy of this machine would be used first, and it might not even exist.
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             patch.delenv(name, raising=False)
             patch.delenv(name.lower(), raising=False)

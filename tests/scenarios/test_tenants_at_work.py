@@ -217,7 +217,7 @@ class TestGone:
         assert [code(drive.verify, token) for token in tokens] == ["unknown_issuer", "ok"]
         assert set(drive.health()) == {name(2)}
         drive.forget(name(1))  # a tenant that is not loaded is not an error
-        drive.forget("https://nobody.test")
+        drive.forget("https://unknown.test")
         assert [one for one in events if isinstance(one, TenantDropped)] == [
             TenantDropped(provider=name(1), reason="forgotten")
         ]

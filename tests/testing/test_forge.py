@@ -291,7 +291,7 @@ def test_a_flood_of_forged_tokens_costs_few_fetches(idp):
 def test_a_client_made_without_the_kit_refuses_them_too(idp):
     """A client made of a provider with a static key set, without the kit, refuses them too."""
     provider = Provider(
-        name="by hand", issuer=idp.issuer, audience="api", jwks=idp.jwks(), algorithms=["RS256"]
+        name="custom", issuer=idp.issuer, audience="api", jwks=idp.jwks(), algorithms=["RS256"]
     )
     client = JWKSClient(provider, clock=idp.clock)
     for token in idp.forge.all():

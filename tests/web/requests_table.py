@@ -86,7 +86,7 @@ MALFORMED: dict[str, Any] = {
 }
 CROSS_SITE: dict[str, Any] = {"status": 401, "challenge": "Bearer", "code": "cross_site_cookie"}
 USER = {"sub": "u1", "current": "u1", "scopes": ["orders:read"]}
-NOBODY = {"sub": None, "current": None, "scopes": []}
+ANONYMOUS = {"sub": None, "current": None, "scopes": []}
 PREFLIGHT = (("Origin", "https://app.test"), ("Access-Control-Request-Method", "POST"))
 
 
@@ -176,7 +176,7 @@ APP_ROWS = [
     ),
     Row(name="cold start, no credentials", setup="cold", **MISSING),
     # Optional credentials.
-    Row(name="optional, none", setup="optional", sees=NOBODY),
+    Row(name="optional, none", setup="optional", sees=ANONYMOUS),
     Row(name="optional, good", setup="optional", headers=(bearer(),), sees=USER),
     Row(
         name="optional, expired",
@@ -194,8 +194,10 @@ APP_ROWS = [
         code="missing_credentials",
     ),
     # Public routes.
-    Row(name="an excluded path", path="/open", sees=NOBODY),
-    Row(name="an excluded path, bad token", path="/open", headers=(bearer("junk"),), sees=NOBODY),
+    Row(name="an excluded path", path="/open", sees=ANONYMOUS),
+    Row(
+        name="an excluded path, bad token", path="/open", headers=(bearer("junk"),), sees=ANONYMOUS
+    ),
     # WebSockets.
     Row(
         name="ws: a good token",
@@ -249,7 +251,7 @@ READING_ROWS = [
         name="optional, Basic",
         setup="optional",
         headers=(("Authorization", "Basic dTpw"),),
-        sees=NOBODY,
+        sees=ANONYMOUS,
     ),
     Row(
         name="realm, error and metadata",
@@ -261,13 +263,13 @@ READING_ROWS = [
         ),
         code="token_expired",
     ),
-    Row(name="an excluded path with a query", path="/open?x=1", sees={**NOBODY, "query": "x=1"}),
+    Row(name="an excluded path with a query", path="/open?x=1", sees={**ANONYMOUS, "query": "x=1"}),
     Row(name="an excluded path and a slash", path="/open/", **MISSING),
     Row(name="an excluded path in other case", path="/Open", **MISSING),
     Row(name="below an excluded path", path="/open/x", **MISSING),
     Row(name="a path that begins alike", path="/opened", **MISSING),
-    Row(name="an excluded path, escaped", path="/%6fpen", sees=NOBODY),
-    Row(name="below a prefix", path="/docs/a/b", sees=NOBODY),
+    Row(name="an excluded path, escaped", path="/%6fpen", sees=ANONYMOUS),
+    Row(name="below a prefix", path="/docs/a/b", sees=ANONYMOUS),
     Row(name="the prefix itself", path="/docs", **MISSING),
     Row(name="a name that begins like the prefix", path="/docsx/a", **MISSING),
     Row(name="out of the prefix by dots", path="/docs/../orders", **MISSING),
@@ -276,7 +278,7 @@ READING_ROWS = [
     Row(name="out of the prefix, escaped twice", path="/docs/%252e%252e/orders", **MISSING),
     Row(name="out of the prefix by a backslash", path="/docs/..%5corders", **MISSING),
     Row(name="an empty segment below the prefix", path="/docs//orders", **MISSING),
-    Row(name="one method, that one", path="/prices", sees=NOBODY),
+    Row(name="one method, that one", path="/prices", sees=ANONYMOUS),
     Row(name="one method, another", path="/prices", method="POST", **MISSING),
     Row(name="one method, HEAD", path="/prices", method="HEAD", **MISSING),
     Row(name="a CORS preflight", method="OPTIONS", headers=PREFLIGHT, **MISSING),
@@ -419,7 +421,7 @@ READING_ROWS = [
         websocket=True,
         path="/ws",
         status=101,
-        sees=NOBODY,
+        sees=ANONYMOUS,
     ),
     Row(
         name="ws: a token among the subprotocols",

@@ -1,4 +1,4 @@
-"""What the app of the table does, whatever framework it is written in.
+"""The behaviour of the app of the table, in every framework.
 
     /orders         requires the scope ``orders:read``
     /org            requires the claim ``org_id`` to be ``o1``

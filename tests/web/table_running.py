@@ -232,5 +232,5 @@ def is_of_handlers(row: Row) -> bool:
 
 
 def row_id(row: Row) -> str:
-    """What pytest shows of a row."""
+    """Return the id of a row's test."""
     return quote(row.name.replace(" ", "-"), safe="-:,")

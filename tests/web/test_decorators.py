@@ -530,7 +530,9 @@ def test_the_scope_of_the_request_counts_before_the_context(idp):
 
     async def inner(scope: Any, receive: Any, send: Any) -> None:
         with serving(rich):
-            requires("a")(lambda scope, receive, send: seen.append("let in"))(scope, receive, send)
+            requires("a")(lambda scope, receive, send: seen.append("admitted"))(
+                scope, receive, send
+            )
 
     with pytest.raises(InsufficientScopeError):
         asyncio.run(inner({"type": "http", "jwks_client.token": poor}, call, call))
@@ -538,7 +540,7 @@ def test_the_scope_of_the_request_counts_before_the_context(idp):
     asyncio.run(
         inner({"type": "http"}, call, call)
     )  # without a token of its own: the context counts
-    assert seen == ["let in"]
+    assert seen == ["admitted"]
 
 
 def test_a_function_deep_inside_needs_no_argument(idp):

@@ -50,7 +50,7 @@ def test_a_caller_that_disconnects_during_a_fetch_harms_no_other(idp, server, ca
             beside = send_request(port, idp.issue(sub="beside"))
         with beside:
             assert beside.recv(12) == b"HTTP/1.1 200"
-        assert ended.wait(PATIENCE), "the request of whoever is gone comes to its end"
+        assert ended.wait(PATIENCE), "the request of a client that disconnected ends"
         with send_request(port, idp.issue()) as after:
             assert after.recv(12) == b"HTTP/1.1 200"
     assert idp.fetches == 1
@@ -64,7 +64,7 @@ def test_an_error_of_the_server_s_send_is_raised(idp):
         raise OSError("the client is gone")
 
     async def receive() -> Any:
-        raise AssertionError("nothing of the body is read")
+        raise AssertionError("the body must not be read")
 
     app = JWKSMiddleware(fine, client_of(idp))
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}

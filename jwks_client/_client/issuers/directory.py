@@ -1,7 +1,7 @@
 """The providers of one client, configured and resolved, with their key sets.
 
-Finds the candidates of a token, and providers by name. A generator yields the resolver's calls to
-wait for. Must not depend on how a token is judged or on how a call is waited for.
+Finds the candidates for a token, and providers by name. A generator yields the resolver's calls to
+wait for. Must not depend on how a token is verified or how callers wait.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ Pin: TypeAlias = Rules | str  # a configured provider, or the issuer of a resolv
 
 
 class Candidates(NamedTuple):
-    """The providers to ask about a token, in order, each with its key set.
+    """The providers that may accept a token, in order, each with its key set.
 
     Arguments:
         pairs: the providers' rules and key sets.
-        tenant: the resolved provider, which is the first; None without one.
-        refusal: the error of the resolver, if no other provider accepts the token.
-        settled: the candidates depend on the token and on ``tenant`` alone.
+        tenant: the resolved provider, which is the first candidate; None without one.
+        refusal: the resolver's error, which is raised if no other provider accepts the token.
+        settled: whether the candidates depend on nothing but the token and ``tenant``.
     """
 
     pairs: Pairs
@@ -70,10 +70,10 @@ class Directory:
         self._clock = clock
         self._unchecked = self._pairs(self._routes.unchecked)
         needed = [self.sources[one.name] for one in providers if one.required_at_start]
-        #: The key sets that a start waits for. One that providers share is needed if one needs it.
+        #: The key sets that a start waits for; a shared one if any of its providers requires it.
         self.required: tuple[KeySource, ...] = tuple({id(one): one for one in needed}.values())
         self.requires_all = len(needed) == len(providers)
-        #: All candidates of any token, where there is one provider and no resolver.
+        #: The candidates for every token, if there is one provider and no resolver.
         self.only: Candidates | None = None
         if len(providers) == 1 and tenants is None:
             self.only = Candidates(self._pairs((self._routes.named(providers[0].name),)))
@@ -83,27 +83,27 @@ class Directory:
 
     @property
     def checks_every_audience(self) -> bool:
-        """Whether each configured provider checks the audience."""
+        """Return whether each configured provider checks the audience."""
         named = map(self._routes.named, self.names)
         return all(rules.provider.audience is not UNCHECKED for rules in named)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the configured providers, in the order given."""
+        """Return the names of the configured providers, in the order given."""
         return self._routes.names
 
     @property
     def locations(self) -> tuple[Location, ...]:
-        """Where the configured providers' tokens may stand in a request."""
+        """Return where a request may carry the configured providers' tokens."""
         return self._routes.locations
 
     def everyone(self) -> dict[str, KeySource]:
-        """The key sets of configured providers and of tenants that are loaded, by name."""
+        """Return the key sets of configured providers and of loaded tenants, by name."""
         tenants = () if self._tenants is None else self._tenants.loaded
         return {**self.sources, **{one.issuer: one.source for one in tenants}}
 
     def pin(self, name: str) -> Pin:
-        """Return the provider of a name, or an issuer to resolve. Raises ValueError for others."""
+        """Return the provider with a name, or an issuer to resolve. Raises ValueError otherwise."""
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError("provider must be the name of a provider")  # noqa: TRY004 (the contract)
         if self._tenants is not None and name not in self.sources:
@@ -112,10 +112,10 @@ class Directory:
             raise ValueError("provider must be the name of a provider or an issuer")
         return self._routes.named(name)
 
-    # --- the candidates of a token
+    # --- the candidates for a token
 
     def known(self, token: UnverifiedToken, pin: Pin | None) -> Candidates | None:
-        """Return the candidates of a token, or None if the resolver must be called.
+        """Return the candidates for a token, or None if the resolver must be called.
 
         Raises TokenError if there are none.
         """
@@ -126,13 +126,13 @@ class Directory:
             return Candidates(
                 self._pairs(self._routes.candidates(token)), settled=self._routes.settled
             )
-        tenant = self._tenants.at_once(issuer)
+        tenant = self._tenants.get_fresh(issuer)
         return None if tenant is None else self._with(tenant, pin)
 
     def candidates(
         self, token: UnverifiedToken, pin: Pin | None
     ) -> Generator[Resolution, object, Candidates]:
-        """Return the candidates of a token. Call the resolver if needed.
+        """Return the candidates for a token. Call the resolver if needed.
 
         Raises TokenError, or KeysUnavailableError ``resolver_failed``, if there are none.
         """
@@ -157,7 +157,7 @@ class Directory:
         return Candidates(((tenant.rules, tenant.source), *others), tenant)
 
     def _asked_about(self, token: UnverifiedToken, pin: Pin | None) -> str | None:
-        """Return the issuer to resolve; None if the resolver has no part in this token."""
+        """Return the issuer to resolve; None if the resolver is not needed for this token."""
         if isinstance(pin, str):
             return pin
         issuer = token.claims.get("iss")

@@ -1,9 +1,9 @@
-"""How the application's resolver is run: in its own thread, or as a task.
+"""Call the application's resolver, in a thread or as a task.
 
-A plain function runs in a daemon thread on both clients, so that it blocks neither a caller nor an
-event loop. A thread cannot be ended from outside, so threads that are stuck are counted. A
-coroutine function is a task of the caller's event loop, and is cancelled at its deadline. Must not
-depend on which issuers are resolved or on what an answer means.
+A plain function runs in a daemon thread with both clients, so that it blocks neither a caller nor
+an event loop. A thread cannot be stopped from outside, so the number of stuck threads is limited. A
+coroutine function runs as a task of the caller's event loop, and is cancelled at its deadline. Must
+not depend on which issuers are resolved or what an answer means.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from ...errors import ConfigurationError
 from ..lock import InterruptibleLock
 from .resolver_call import Resolution
 
-# Calls for new issuers at once: the bucket admits no more in two seconds, so the rest are stuck.
+# Concurrent calls for new issuers: the bucket allows no more in two seconds, so others are stuck.
 MOST_FOR_NEW: Final = 32
-MOST_FOR_ONE: Final = 2  # for one issuer: a call that is stuck, and one that tries again
+MOST_FOR_ONE: Final = 2  # per issuer: a stuck call, and another attempt
 
 Resolve: TypeAlias = Callable[[str], Provider | Awaitable[Provider | None] | None]
-BROKEN_OFF: Final = object()  # instead of an answer: the task was cancelled, or its loop is ending
+BROKEN_OFF: Final = object()  # replaces the answer of a task that was cancelled with its loop
 TOO_LATE: Final = Failure("the application's resolver took too long", slow=True)
 STUCK: Final = Failure("too many calls of the application's resolver are still running", slow=True)
 
 
 class Resolver:
-    """Runs the application's resolver.
+    """Calls the application's resolver.
 
     Arguments:
         resolve: the application's resolver.
-        lock: guards what is running; the caller's own, so that it knows who was interrupted.
-        asynchronous: the resolver may be a coroutine function, or return an awaitable.
+        lock: guards the running calls; the caller's lock, so that it covers both.
+        asynchronous: whether the resolver may be a coroutine function, or return an awaitable.
         most_known: how many tenants may be loaded.
-        on_end: called with each call and its answer, or instead of the answer a `Failure` or
-            `BROKEN_OFF`; in any thread, without the lock.
+        on_end: called with each call and its answer, which may be a `Failure` or `BROKEN_OFF`; in
+            any thread, without the lock.
 
     Raises `ConfigurationError` if this kind of client cannot call it.
     """
@@ -75,10 +75,10 @@ class Resolver:
         self._most_known = MOST_FOR_ONE * most_known
         self._on_end = on_end
         self._lock = lock
-        self._running: dict[Resolution, bool] = {}  # until it really ended: is its issuer new?
+        self._running: dict[Resolution, bool] = {}  # running calls, and whether the issuer is new
 
     def start(self, call: Resolution, *, new: bool) -> None:
-        """Begin a call. ``new``: its issuer has no loaded tenant."""
+        """Start a call. ``new``: its issuer has no loaded tenant."""
         if not self._make_room(call, new=new):
             self._on_end(call, STUCK)
             return
@@ -95,7 +95,7 @@ class Resolver:
             self._end(call, Failure("no thread could start for the resolver", error))
 
     def close(self) -> list[asyncio.Task[None]]:
-        """Cancel all tasks. Return those of this event loop."""
+        """Cancel all tasks. Return the tasks of this event loop."""
         try:
             here = asyncio.get_running_loop()
         except RuntimeError:
@@ -108,15 +108,15 @@ class Resolver:
         return [task for task in tasks if task.get_loop() is here]
 
     def after_fork(self) -> None:
-        """Start anew in the child, where no thread of the parent runs the resolver."""
+        """Reset the state in a forked child, where the parent's threads do not exist."""
         self._running = {}
 
     def _make_room(self, call: Resolution, *, new: bool) -> bool:
-        """Claim a place among the running calls. Return whether one was left by stuck calls."""
+        """Claim a place among the running calls. Return whether stuck calls left one free."""
         with self._lock:
             for one in list(self._running):
                 if one.task is not None and one.task.get_loop().is_closed():
-                    self._running.pop(one, None)  # a closed loop takes its tasks along
+                    self._running.pop(one, None)  # its loop is closed, which ended the task
             running = list(self._running.items())  # a signal handler may begin a call meanwhile
             of_one = sum(one.issuer == call.issuer for one, _ in running)
             alike = sum(was_new is new for _, was_new in running)
@@ -131,7 +131,7 @@ class Resolver:
         self._on_end(call, answer)
 
     def _run(self, call: Resolution, context: contextvars.Context) -> None:
-        """Run a plain function, in its own thread."""
+        """Call a plain function in this thread, which is its own."""
         try:
             answer = context.run(self._resolve, call.issuer)
         except BaseException as error:  # noqa: BLE001 (this thread has no caller)
@@ -153,9 +153,9 @@ class Resolver:
     def _await_answer(
         self, call: Resolution, answer: Awaitable[object] | None, context: contextvars.Context
     ) -> None:
-        """Await an answer on the call's event loop. Call the resolver if there is none yet."""
+        """Await an answer on the call's event loop. Call the resolver if it has not been called."""
         loop = cast("asyncio.AbstractEventLoop", call.loop)
-        # The task's own context runs the application's code first.
+        # The application's code runs in the task's context.
         call.task = loop.create_task(
             self._awaited(call, answer), name="jwks-client resolver", context=context
         )
@@ -174,7 +174,7 @@ class Resolver:
     def _after_task(
         self, call: Resolution, answer: Awaitable[object] | None, task: asyncio.Task[None]
     ) -> None:
-        """End the call of a cancelled task, which may never have begun. Its callers ask again."""
+        """End the call of a cancelled task, which may never have started. Its callers ask again."""
         if task.cancelled():
             _discard(answer)
             self._end(call, BROKEN_OFF)
@@ -186,10 +186,10 @@ def _discard(answer: object) -> None:
 
 
 def _raised(error: BaseException) -> Failure:
-    """Return a failure that names its place, and keeps no frames."""
+    """Return a failure that says where the exception was raised, and holds no frames."""
     place = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
-        place = f" at {PurePath(frame.f_code.co_filename).name}:{line}"  # the last one counts
+        place = f" at {PurePath(frame.f_code.co_filename).name}:{line}"  # the last frame wins
     for cause in causes(error):
         cause.__traceback__ = None
     return Failure(

@@ -1,6 +1,6 @@
-"""One call of the application's resolver, and how callers wait for it, in threads and in tasks.
+"""One call of the application's resolver, for which threads and tasks can wait.
 
-It must not depend on how the resolver is run, or on what an answer means. Like a flight it belongs
+It must not depend on how the resolver is called, or what an answer means. Like a flight, it belongs
 to no caller: a cancelled caller cancels nothing.
 """
 
@@ -30,8 +30,8 @@ class Resolution:
         overdue_at: its deadline, by the system's monotonic clock. A later answer is dropped.
 
     Attributes:
-        tenant: the tenant that the call brought, if it counts. Callers that waited use it, whatever
-            became of it since.
+        tenant: the tenant that the call returned, unless the answer was dropped. Callers that
+            waited use it, even if it was evicted meanwhile.
         failure: the failure of the call, if it failed.
         task: the task that awaits the answer, if one does.
     """
@@ -61,12 +61,12 @@ class Resolution:
 
     @property
     def left(self) -> float:
-        """Seconds until the call is overdue, at least 0."""
+        """Return the seconds until the call is overdue, at least 0."""
         return max(self.overdue_at - time.monotonic(), 0.0)
 
     @property
     def ended(self) -> bool:
-        """Whether the call has an outcome, is overdue, or was given up."""
+        """Return whether the call has an outcome, is overdue, or was given up."""
         return self._end.is_open
 
     def wait(self) -> None:
@@ -74,9 +74,9 @@ class Resolution:
         self._end.wait(self.left)
 
     async def waited(self) -> None:
-        """Wait in this task, on whatever event loop, until the call has ended or is overdue."""
+        """Wait in this task, on any event loop, until the call has ended or is overdue."""
         await self._end.waited(self.left)
 
     def end(self) -> None:
-        """Wake all callers that wait, in threads and on event loops."""
+        """Wake all waiting callers, in threads and on event loops."""
         self._end.open()

@@ -1,8 +1,8 @@
-"""The tenants that the application resolves: one call at a time for each issuer, and its outcome.
+"""The tenants that the application resolves, with at most one call in progress per issuer.
 
-The lock guards the table and the claim of a call. It is never held across the resolver, a listener
-or a wait, and the token of a loaded tenant that is not due needs no lock. Must not depend on how
-the resolver is run or on how keys are fetched.
+The lock guards the table and the claim of a call. It is never held during a call of the resolver or
+a listener, or during a wait, and the token of a loaded tenant that is not due needs no lock. Must
+not depend on how the resolver is called or how keys are fetched.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from .resolver_call import Resolution
 if TYPE_CHECKING:
     from ...protocols import Clock
 
-PATIENCE: Final = 2.0  # seconds after which an answer is dropped
-# Forgotten issuers whose first load asks the provider, whatever a store holds.
+PATIENCE: Final = 2.0  # seconds after which the resolver's answer is dropped
+# How many forgotten issuers are remembered, whose next load skips the store.
 _MOST_FORGOTTEN: Final = 10_000
 Loaded: TypeAlias = Tenant[KeySource]
 
@@ -43,14 +43,14 @@ class Tenants:
     """The tenants of one client, and the application's resolver that knows them.
 
     Arguments:
-        resolve: given an issuer; returns its provider, or None if there is no such tenant.
-        policy: how long answers stand.
-        asynchronous: the resolver may be a coroutine function, or return an awaitable.
-        clock: the client's.
-        make_source: makes the key source of a provider. It is given the former one of that tenant,
-            if any, which it may return where the keys come from the same place in the same way.
-        tell: given each event.
-        draw: gives a random number from 0 to 1.
+        resolve: called with an issuer; returns its provider, or None if there is no such tenant.
+        policy: how long answers are used.
+        asynchronous: whether the resolver may be a coroutine function, or return an awaitable.
+        clock: the client's clock.
+        make_source: makes the key source of a provider. It is given the tenant's former source, if
+            any, which it may return if the keys come from the same place in the same way.
+        emit: called with each event.
+        draw: returns a random number from 0 to 1.
         patience: seconds after which an answer is dropped.
 
     Raises `ConfigurationError` if the resolver cannot be called by this kind of client.
@@ -64,11 +64,11 @@ class Tenants:
         asynchronous: bool,
         clock: Clock,
         make_source: Callable[[Provider, KeySource | None], KeySource],
-        tell: Callable[[Event], object],
+        emit: Callable[[Event], object],
         draw: Callable[[], float],
         patience: float = PATIENCE,
     ) -> None:
-        # Each step of the table allows for another one inside of it, by a signal handler.
+        # Every method of the table tolerates that a signal handler calls another one inside it.
         self._lock = InterruptibleLock()
         self._resolver = Resolver(
             resolve,
@@ -80,38 +80,38 @@ class Tenants:
         self._asynchronous = asynchronous
         self._clock = clock
         self._make_source = make_source
-        self._tell = tell
+        self._emit = emit
         self._draw = draw
         self._patience = patience
         self._table: TenantTable[KeySource] = TenantTable(policy)
         self._process = os.getpid()
-        # By issuer, and by event loop where the resolver is awaited there.
+        # Keyed by issuer, and by event loop if the resolver is a coroutine function.
         self._in_flight: dict[tuple[asyncio.AbstractEventLoop | None, str], Resolution] = {}
         self._numbers = itertools.count(1)
         self._closed = False
         self._forgotten: LRUCache[str, None] = LRUCache(_MOST_FORGOTTEN)
 
-    # --- what a client asks
+    # --- for the client
 
     @property
     def leeway(self) -> float:
-        """Seconds past its expiry in which a token of an unknown tenant is still worth a call."""
+        """Return for how many seconds after its expiry a token may still cause a call."""
         return self._table.leeway
 
     @property
     def loaded(self) -> tuple[Loaded, ...]:
-        """The tenants that are loaded, for ``health()`` and for what is done by hand."""
+        """Return the loaded tenants, for ``health()`` and explicit calls."""
         with self._lock:
             return self._table.tenants
 
-    def at_once(self, issuer: str) -> Loaded | None:
+    def get_fresh(self, issuer: str) -> Loaded | None:
         """Return the tenant of an issuer if it can be used without the resolver. Needs no lock."""
-        return self._table.at_once(issuer, self._clock.monotonic())
+        return self._table.get_fresh(issuer, self._clock.monotonic())
 
     def resolved(self, issuer: str) -> Generator[Resolution, object, Loaded]:
-        """The tenant of an issuer, for which the resolver may have to be asked.
+        """Return the tenant of an issuer. Call the resolver if needed.
 
-        Yields calls to wait for, by `Resolution.wait` or `Resolution.waited`. Raises TokenError
+        Yields calls to wait for, with `Resolution.wait` or `Resolution.waited`. Raises TokenError
         ``unknown_issuer``; KeysUnavailableError ``resolver_failed``, or ``fetch_failed`` on a
         closed client.
         """
@@ -135,17 +135,17 @@ class Tenants:
         )
 
     def verified(self, tenant: Loaded) -> None:
-        """Note that a tenant has verified a token, so that it outlasts those that have not."""
+        """Record that a tenant has verified a token, so that it outranks tenants that have not."""
         if tenant.held and tenant.verified:
             return
         with self._lock:
             left = self._table.verified(tenant, self._clock.monotonic())
-        self._tell_all(_evicted(left))
+        self._emit_all(_evicted(left))
 
     def forget(self, issuer: str) -> None:
-        """Drop a tenant, what is remembered of its tokens, and its remembered refusal, at once.
+        """Drop a tenant, its remembered tokens and its remembered refusal, at once.
 
-        The answer of a call that began before is dropped; its callers ask again.
+        The answer of a call that began earlier is dropped; its callers ask again.
         """
         with self._lock:
             self._forgotten[issuer] = None
@@ -154,7 +154,7 @@ class Tenants:
                 if call.issuer == issuer:
                     self._give_up(call)
         if tenant is not None:
-            self._tell(TenantDropped(provider=issuer, reason="forgotten"))
+            self._emit(TenantDropped(provider=issuer, reason="forgotten"))
 
     def close(self) -> list[asyncio.Task[None]]:
         """End all calls and wake their callers. Return this event loop's cancelled tasks."""
@@ -165,7 +165,7 @@ class Tenants:
         return self._resolver.close()
 
     def after_fork(self) -> None:
-        """Start anew in the child: threads of the parent may hold the lock and make calls."""
+        """Reset the state in a forked child: the parent's threads may hold the lock."""
         self._process = os.getpid()
         self._lock.renew()
         self._in_flight = {}
@@ -174,7 +174,7 @@ class Tenants:
     # --- claiming a call
 
     def _find(self, issuer: str) -> Loaded | Resolution:
-        """Return the tenant to use, or the call to wait for, which is begun if needed."""
+        """Return the tenant to use, or the call to wait for, which is started if needed."""
         place = (asyncio.get_running_loop() if self._resolver.as_task else None, issuer)
         overdue = self._in_flight.get(place)
         if overdue is not None and overdue.left <= 0:
@@ -187,10 +187,10 @@ class Tenants:
             if isinstance(decision, Ask) and self._closed:
                 raise KeysUnavailableError("fetch_failed", "the client is closed")
             new = self._table.held(issuer) is None
-            if self._begins(decision, in_flight):
+            if self._needs_call(decision, in_flight):
                 if isinstance(decision, Ask) and decision.pays:
                     self._table.pay(now)
-                begun = self._begin(place, now)
+                begun = self._new_call(place, now)
         if begun is not None:
             self._resolver.start(begun, new=new)
         match decision:
@@ -198,7 +198,7 @@ class Tenants:
                 return decision.tenant
             case Ask():
                 waited = in_flight or begun
-                assert waited is not None  # noqa: S101 (who is to ask has joined or begun a call)
+                assert waited is not None  # noqa: S101 (the decision to ask joined or claimed a call)
                 return waited
             case Unknown():
                 raise TokenError(
@@ -209,14 +209,16 @@ class Tenants:
             case _:
                 assert_never(decision)
 
-    def _begins(self, decision: Decision[KeySource], in_flight: Resolution | None) -> bool:
-        """Return whether a decision begins a call."""
+    def _needs_call(self, decision: Decision[KeySource], in_flight: Resolution | None) -> bool:
+        """Return whether a decision requires a new call."""
         if isinstance(decision, Use):
-            return decision.ask_behind and not self._closed
+            return decision.ask_in_background and not self._closed
         return isinstance(decision, Ask) and in_flight is None
 
-    def _begin(self, place: tuple[asyncio.AbstractEventLoop | None, str], now: float) -> Resolution:
-        """Claim a call, which is started later. The caller holds the lock."""
+    def _new_call(
+        self, place: tuple[asyncio.AbstractEventLoop | None, str], now: float
+    ) -> Resolution:
+        """Return a new call, which is started later. The caller holds the lock."""
         for one in list(self._in_flight):
             if one[0] is not None and one[0].is_closed():
                 self._in_flight.pop(one, None)  # a closed loop takes its calls along
@@ -226,10 +228,10 @@ class Tenants:
         self._in_flight[place] = call
         return call
 
-    # --- what becomes of its end
+    # --- the end of a call
 
     def _answered(self, call: Resolution, answer: object) -> None:
-        """Accept what the resolver answered, in any thread."""
+        """Process the resolver's answer, in any thread."""
         if answer is BROKEN_OFF:
             with self._lock:
                 self._give_up(call)
@@ -237,7 +239,7 @@ class Tenants:
             self._land(call, answer if isinstance(answer, Failure) else self._read(call, answer))
 
     def _read(self, call: Resolution, answer: object) -> Loaded | Failure | None:
-        """Return what an answer means, with a key source if needed."""
+        """Return what an answer means: a tenant with its key source, a failure, or None."""
         try:
             provider = read_answer(call.issuer, answer)
             if not isinstance(provider, Provider):
@@ -250,9 +252,9 @@ class Tenants:
             if known is None and call.issuer in self._forgotten:
                 source.skips_store = source.cache.key_set is None
             return Tenant(provider, Rules(provider), source)
-        except Exception as error:  # noqa: BLE001 (what an application describes may be anything)
-            error.__traceback__ = None  # the error is kept, its frames are not
-            message = "the provider that the application's resolver gave cannot be used"
+        except Exception as error:  # noqa: BLE001 (the application's provider may be invalid in any way)
+            error.__traceback__ = None  # keep the error without its frames
+            message = "the provider that the application's resolver returned cannot be used"
             return Failure(message, error, type(error).__name__)
 
     def _land(self, call: Resolution, outcome: Loaded | Failure | None) -> None:
@@ -265,29 +267,29 @@ class Tenants:
             news = self._table.is_news(call.issuer, call.number)
             events = self._record(call, outcome) if news else []
             self._give_up(call)
-        self._tell_all(events)
+        self._emit_all(events)
 
     def _record(self, call: Resolution, outcome: Loaded | Failure | None) -> list[Event]:
         table, issuer, now = self._table, call.issuer, self._clock.monotonic()
         if outcome is None:
-            gone = table.refuse(issuer, call.number, now)
+            gone = table.record_absent(issuer, call.number, now)
             return [] if gone is None else [TenantDropped(provider=issuer, reason="refused")]
         known = table.held(issuer)
         if isinstance(outcome, Failure):
             call.failure = outcome
-            rest = table.fail(issuer, call.number, outcome, now, self._draw())
+            rest = table.record_failure(issuer, call.number, outcome, now, self._draw())
             failed = ResolverFailed(
                 provider=None if known is None else issuer,
                 message=outcome.message,
-                cause=outcome.told,
+                cause=outcome.reported,
                 retry_in=rest,
             )
             return [failed]
-        left = table.admit(outcome, call.number, call.began_at)
+        left = table.record_tenant(outcome, call.number, call.began_at)
         if not call.ended:  # a signal handler may have forgotten the issuer meanwhile
             call.tenant = outcome
-        told = _evicted(one for one in left if one.issuer != issuer)
-        return told if outcome is known else [TenantResolved(provider=issuer), *told]
+        evicted = _evicted(one for one in left if one.issuer != issuer)
+        return evicted if outcome is known else [TenantResolved(provider=issuer), *evicted]
 
     def _give_up(self, call: Resolution) -> None:
         """End a call and wake its callers. The caller holds the lock."""
@@ -296,9 +298,9 @@ class Tenants:
                 self._in_flight.pop(place, None)
         call.end()
 
-    def _tell_all(self, events: Iterable[Event]) -> None:
+    def _emit_all(self, events: Iterable[Event]) -> None:
         for event in events:
-            self._tell(event)
+            self._emit(event)
 
 
 def _evicted(left: Iterable[Loaded]) -> list[Event]:
@@ -307,7 +309,7 @@ def _evicted(left: Iterable[Loaded]) -> list[Event]:
 
 def _unavailable(failure: Failure | None, retry_after: float) -> KeysUnavailableError:
     message = (
-        "too many new issuers at once; tenants that are loaded are served"
+        "too many new issuers at once; loaded tenants are not affected"
         if failure is None
         else failure.message
     )

@@ -1,10 +1,10 @@
 """A flight: one in-flight fetch of a key set, which belongs to no caller.
 
-Theory of operation. The flights of a key set form a chain, and each flight can be followed once.
-A caller notes the last flight, then looks at the cache. If it has to fetch, it joins that flight
-while it is in progress, and follows it otherwise. If another caller followed it first, the caller
-gets the other's flight. So a claim needs no lock, and no caller acts on facts that a flight has
-changed meanwhile. A flight ends with its landing, or vanishes and leaves no trace in the cache.
+Theory of operation. The flights of a key set form a chain, and each flight has at most one
+successor. A caller reads the last flight, then looks at the cache. If it has to fetch, it joins
+that flight while it is in progress, and otherwise starts its successor. If another caller was
+first, it gets that caller's flight. So a claim needs no lock, and no caller acts on facts that a
+flight has changed meanwhile. A flight lands, or vanishes and leaves no trace in the cache.
 
 This module must not depend on what carries a flight (a thread, a task).
 """
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from ...events import Reason
 
-# How many flights one caller waits for, should they vanish (cancelled, loop closed).
+# How many flights one caller waits for if they vanish (cancelled, or their loop is closed).
 MOST_ROUNDS: Final = 3
 
-# Seconds past its deadline in which the end of a flight is still awaited: on a busy machine its
-# thread notices the deadline a little late. A caller that comes in between waits for that end.
+# Seconds after its deadline in which a flight may still end, because on a busy machine its thread
+# may notice the deadline late. A caller that arrives in this time waits for that end.
 _GRACE: Final = 1.0
 
 
@@ -48,24 +48,24 @@ class Flight:
     Arguments:
         number: the flight's place in the chain of its key set.
         fetch: a number that is unique in the client, for events.
-        budget: what pays for the flight as it lands. A flight that vanishes costs nothing.
-        reason: why it was begun, for events.
+        budget: what pays for the flight when it lands. A flight that vanishes costs nothing.
+        reason: why it was started, for events.
         doubts: the kid whose signature failed, if that is the reason.
         seeks: the unknown kid, if that is the reason.
-        ignores_store: the provider is asked whatever a store holds.
+        ignores_store: whether to skip the store's record and ask the provider.
         began_at: when it began, by the client's clock (monotonic).
         overdue_at: its deadline, by the system's monotonic clock.
 
     Attributes:
         process: the process that carries the flight.
         requests: how many requests for the key set were made.
-        ended: the flight has an outcome, or has vanished.
+        ended: whether the flight has an outcome, or has vanished.
         landed: opens when the flight has ended and its slot is free.
-        over: opens when the listeners were called as well.
-        recorded: the flight left a fact in the cache.
-        abandoned: no caller joins the flight any more: the client was closed, or the flight's
-            event loop does not answer.
-        url: what was asked for last.
+        over: opens after the listeners were called as well.
+        recorded: whether the flight recorded a fact in the cache.
+        abandoned: whether callers must not join the flight any more: the client was closed, or the
+            flight's event loop does not answer.
+        url: the URL of the last request.
     """
 
     __slots__ = (
@@ -105,7 +105,7 @@ class Flight:
         self.over = Latch()
         self.recorded = False
         self.abandoned = False
-        # What carries the flight: a thread with its conversation, or a task of a loop.
+        # The thread with its conversation, or the task and its loop, that carries the flight.
         self.claimed_by = threading.get_ident()
         self.take_off = threading.Lock()  # acquired once
         self.thread: threading.Thread | None = None
@@ -116,7 +116,7 @@ class Flight:
 
     @classmethod
     def none(cls, number: int) -> Flight:
-        """Return the flight that the next one follows where there was none."""
+        """Return a flight that has ended, as the start of the chain."""
         flight = cls(
             number=number,
             fetch=0,
@@ -132,20 +132,20 @@ class Flight:
 
     @property
     def kid(self) -> str | None:
-        """The kid that a stored record must answer for, to spare this fetch."""
+        """Return the kid that a stored record must contain to make this fetch unnecessary."""
         return self.seeks if self.doubts is None else self.doubts
 
     @property
     def left(self) -> float:
-        """Seconds until the flight no longer counts.
+        """Return the seconds until the flight no longer counts.
 
-        At 0 the flight is lost: its end has never come (the machine slept).
+        At 0 the flight is lost, because it did not end in time (the machine slept).
         """
         return max(self.overdue_at + _GRACE - time.monotonic(), 0.0)
 
     @property
     def in_progress(self) -> bool:
-        """Whether callers can wait for the flight."""
+        """Return whether callers can wait for the flight."""
         if self.landed.is_open or self.abandoned or not self.left:
             return False
         if self.process != os.getpid():  # uWSGI may fork without the hooks of `os`
@@ -155,11 +155,11 @@ class Flight:
 
     @property
     def launched(self) -> bool:
-        """Whether a thread or a task carries the flight."""
+        """Return whether a thread or a task carries the flight."""
         return self.thread is not None or self.loop is not None
 
     def follow(self, following: Flight) -> Flight:
-        """Claim the next place in the chain. Return the flight that has it."""
+        """Make ``following`` the successor, unless there is one. Return the successor."""
         return self._followed_by.setdefault("", following)
 
     def last(self) -> Flight:
@@ -171,7 +171,7 @@ class Flight:
 
 
 def refused_headers(error: Exception) -> Failed:
-    """Return the outcome of a flight whose ``headers`` callable raised or returned no headers."""
+    """Return the outcome if the ``headers`` callable raised or its result is not valid headers."""
     cause = None if isinstance(error, ConfigurationError) else error
     return Failed(
         code="fetch_failed", message="the application's headers failed", cause=cause, private=True
@@ -182,6 +182,6 @@ def overdue(requests: int) -> Failed:
     """Return the outcome of a flight that is past its deadline."""
     return Failed(
         code="fetch_timeout",
-        message="the key set did not come before the deadline",
+        message="the key set did not arrive before the deadline",
         requests=requests,
     )

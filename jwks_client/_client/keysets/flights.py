@@ -1,7 +1,7 @@
-"""The flights of one client: how callers join or begin one, and how it lands.
+"""The flights of one client: how callers join or start one, and how it lands.
 
-Claim, landing, the order of its end and the listeners are here, for flights of either kind. What
-carries a flight (`Crew`) is a thread (`thread_flights`) or a task (`task_flights`).
+Everything here applies to both kinds of flight. A `Crew` carries a flight in a thread
+(`thread_flights`) or in a task (`task_flights`).
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ End: TypeAlias = Callable[["Outcome | None"], None]
 
 
 class Crew(Protocol):
-    """What carries the flights of a client."""
+    """Carries the flights of a client."""
 
     def launch(self, source: KeySource, flight: Flight, end: End) -> None:
-        """Begin to fetch. ``end`` is called with the outcome, or None if the flight vanishes."""
+        """Start to fetch; call ``end`` with the outcome, or with None if the flight vanishes."""
         ...
 
     def call(self, flight: Flight, listeners: Callable[[], None]) -> None:
-        """Call the listeners of a flight that has landed, where its callers do not wait."""
+        """Call the listeners of a flight that has landed, without delaying its callers."""
         ...
 
     def stop(self, flight: Flight) -> None:
@@ -47,7 +47,7 @@ class Crew(Protocol):
 
 
 class Boarding(NamedTuple):
-    """A flight to wait for, and whether this caller began it."""
+    """A flight to wait for, and whether this caller started it."""
 
     flight: Flight
     began: bool
@@ -57,9 +57,9 @@ class Wait(NamedTuple):
     """A wait of one caller.
 
     Arguments:
-        flight: what the caller waits for.
-        seconds: how long at most.
-        over: wait until the listeners were called and the thread has ended, too.
+        flight: the flight to wait for.
+        seconds: how long to wait.
+        over: whether to wait until the listeners were called and the thread has ended as well.
     """
 
     flight: Flight
@@ -71,13 +71,13 @@ class Flights:
     """The flights of one client.
 
     Arguments:
-        crew: what carries them.
+        crew: carries them.
         deadline: seconds after which a flight no longer counts.
-        unknown_kid_wait: seconds that a caller waits at most for a flight that another began,
-            while the key set is usable.
+        unknown_kid_wait: seconds for which a caller waits for another caller's flight, while the
+            key set is usable.
         clock: the client's clock.
-        emit: given each event.
-        start_anew: forgets what the client has of its parent process, this object included.
+        emit: called with each event.
+        start_anew: resets the client after a fork, this object included.
     """
 
     def __init__(
@@ -112,16 +112,16 @@ class Flights:
         seeks: str | None = None,
         alone: bool = False,
     ) -> Boarding:
-        """Join a flight while it is in progress, else follow it.
+        """Join a flight while it is in progress, or start its successor.
 
         Arguments:
             source: the key set.
-            last: its last flight, noted before the caller looked at the cache.
+            last: its last flight, read before the caller looked at the cache.
             budget: what pays for a new flight.
-            reason: why a new flight would be begun; by default what the budget is for.
+            reason: why a new flight is started; by default the reason of the budget.
             doubts: the kid whose signature failed, if that is the reason.
             seeks: the kid that the set lacks, if that is the reason.
-            alone: do not join a flight of another event loop: one has vanished before.
+            alone: do not join a flight of another event loop, because one has vanished before.
 
         Raises KeysUnavailableError ``fetch_failed`` on a closed client.
         """
@@ -130,7 +130,7 @@ class Flights:
             last = source.last_flight
         if last.in_progress and not (alone and _is_elsewhere(last)):
             if not last.launched and last.claimed_by == threading.get_ident():
-                # This is a signal handler that interrupted `launch` in this very thread.
+                # This is a signal handler that interrupted `launch` in the same thread.
                 self._crew.launch(source, last, partial(self._end, source, last))
             return Boarding(last, began=False)
         if self.closed:
@@ -150,17 +150,17 @@ class Flights:
         source.latest = flight
         if flight is not new:
             return Boarding(flight, began=False)
-        if not last.landed.is_open:  # it is lost: its callers look again
+        if not last.landed.is_open:  # it is lost, so its callers must look again
             self._flying.discard(last)
             last.landed.open()
         self._flying.add(flight)
         self._crew.launch(source, flight, partial(self._end, source, flight))
-        if self.closed:  # since it was asked above
+        if self.closed:  # closed after the check above
             self._crew.stop(flight)
         return Boarding(flight, began=True)
 
     def refresh_behind(self, source: KeySource) -> None:
-        """Begin a flight that no caller waits for, unless one is in progress."""
+        """Start a flight in the background, unless one is in progress."""
         last = source.last_flight
         if self.closed or last.in_progress:
             return
@@ -176,8 +176,8 @@ class Flights:
 
         Arguments:
             source: the key set.
-            provider: the provider whose token waits.
-            boarding: the flight, and whether this caller began it.
+            provider: the name of the provider whose token needs the flight.
+            boarding: the flight, and whether this caller started it.
         """
         flight, began = boarding
         if flight.landed.is_open:
@@ -198,7 +198,7 @@ class Flights:
         return seconds == math.inf or not flight.in_progress
 
     def close(self) -> list[Flight]:
-        """Make all flights vanish, and begin no more. Return them."""
+        """Make all flights vanish, and start no more. Return them."""
         self.closed = True
         flying = list(self._flying)
         for flight in flying:
@@ -206,7 +206,7 @@ class Flights:
         return flying
 
     def after_fork(self) -> bool:
-        """Forget the flights of the parent, whose threads do not exist in the child.
+        """Forget the parent's flights, whose threads do not exist in a forked child.
 
         Returns whether there were any.
         """
@@ -217,13 +217,13 @@ class Flights:
     def _end(self, source: KeySource, flight: Flight, outcome: Outcome | None) -> None:
         """End a flight once: record the fact, free the slot, wake the callers, call the listeners.
 
-        A flight that ends long past its deadline did not run (the machine slept, or the server
-        keeps its threads from running between requests): this proves nothing of the provider.
+        A flight that ends long after its deadline was suspended (the machine slept, or the server
+        stops threads between requests). This proves nothing about the provider.
 
         Arguments:
             source: the key set.
             flight: the flight.
-            outcome: what it brought, or None if it vanishes.
+            outcome: its outcome, or None if it vanishes.
         """
         if flight.ended:
             return
@@ -246,7 +246,7 @@ class Flights:
 
 
 def _is_elsewhere(flight: Flight) -> bool:
-    """Return whether a flight is a task of another event loop than the caller's."""
+    """Return whether a flight is a task of an event loop other than the caller's."""
     if flight.loop is None:
         return False
     import asyncio

@@ -1,4 +1,4 @@
-"""How a client's providers become its key sets: which of them share one, and what each starts with.
+"""Make the key sets of a client's providers, some of which share one.
 
 Must not depend on clients or flights.
 """
@@ -29,9 +29,9 @@ JITTER: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What every key set of a client is made with.
+    """Makes the key sets of a client.
 
-    ``share`` returns how a key set uses the client's store, or None without one.
+    ``share`` returns how a key set uses the client's store, or None without a store.
     """
 
     cache: CachePolicy
@@ -44,7 +44,7 @@ class Sources:
     )
 
     def of(self, providers: Iterable[Provider]) -> dict[str, KeySource]:
-        """Return the key set of each provider by its name; an equal place is one key set."""
+        """Return each provider's key set by name; providers with an equal source share one."""
         named: dict[str, KeySource] = {}
         for provider in providers:
             place = _place(provider)
@@ -54,14 +54,14 @@ class Sources:
         return named
 
     def of_tenant(self, provider: Provider, former: KeySource | None) -> KeySource:
-        """Return the key set of a tenant: the former one, if its keys still come from there.
+        """Return the key set of a tenant: the former one, if its keys have the same source.
 
-        Tenants do not share a key set, so that budgets and events of one are not another's. But a
-        tenant shares the fetched key set of a configured provider with an equal URL.
+        Tenants do not share key sets with each other, so that they have separate budgets and
+        events. But a tenant shares the fetched key set of a configured provider with an equal URL.
 
         Arguments:
-            provider: as the application describes the tenant now.
-            former: its key set until now, if it was loaded.
+            provider: the tenant's current provider.
+            former: its previous key set, if it was loaded.
         """
         place = _place(provider)
         if former is not None:
@@ -95,8 +95,8 @@ class Sources:
 def due_share(policy: CachePolicy, chance: random.Random) -> float | None:
     """Return the share of the lifetime after which a set is due in this process; None for never.
 
-    A fleet that started together must not fetch in step, and jitter must not move the fetch past
-    the lifetime.
+    The jitter keeps processes that started together from fetching together. It must not move the
+    fetch beyond the lifetime.
     """
     share = policy.refresh_ahead
     if share is None:
@@ -105,7 +105,7 @@ def due_share(policy: CachePolicy, chance: random.Random) -> float | None:
 
 
 def _place(provider: Provider) -> Hashable:
-    """Return what makes two providers' key sets one: an equal URL and equal fetch settings."""
+    """Return the URL and fetch settings; providers with equal ones share a key set."""
     if provider.jwks is not None:
         return ("static", provider.name)
     headers = provider.headers

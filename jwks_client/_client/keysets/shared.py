@@ -1,13 +1,13 @@
-"""What a flight does with a store: before it asks the provider, and with what the provider sent.
+"""Use a store in a flight: look for a record before a fetch, and write one afterwards.
 
-A store is a seed and a lease inside a flight, never a layer over the cache: the decision table
-does not know it. It can only help. Whatever goes wrong with it, the flight asks the provider as if
-there were no store. It must not depend on threads or tasks, nor on how a flight lands.
+A store is a seed and a lease inside a flight, not a layer over the cache: the decision table does
+not depend on it. If the store fails in any way, the flight asks the provider as if there were no
+store. This module must not depend on threads or tasks, or on how a flight lands.
 
-Theory of operation. A record that answers what the flight was begun for lands instead of a fetch.
-Otherwise it is a seed: its validators make the request conditional, and its keys serve in an
-outage. Then the process that gets the lease fetches, and the others look for its record for a
-while. A lease expires by itself, and each process fetches in the end, so nothing depends on one.
+Theory of operation. A record that makes the fetch unnecessary lands instead of a response. Any
+other record is a seed: its validators make the request conditional, and its keys are used in an
+outage. Then the process that gets the lease fetches, and the others poll for its record for a
+while. A lease expires by itself, and each process fetches in the end, so nothing relies on a lease.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ...protocols import Clock
     from ..health import StoreState
 
-# Seconds after which every process fetches; after half of them a second one does.
+# Seconds after which every process fetches; a second process fetches after half of that time.
 LAST_LEASE: Final = 2.0
 _SHARE_OF_DEADLINE: Final = 0.4
 _SHORT_WAITS: Final = 0.3
@@ -52,10 +52,10 @@ class SharedKeySet:
 
     Arguments:
         calls: the calls of the store.
-        plan: what is fetched.
-        own_http: it is fetched with an HTTP client of the application's.
+        plan: what to fetch.
+        own_http: whether the HTTP client is caller-supplied.
         clock: the client's clock.
-        emit: given each event.
+        emit: called with each event.
         draw: returns a random number from 0 to 1.
     """
 
@@ -75,19 +75,19 @@ class SharedKeySet:
         self._clock = clock
         self._emit = emit
         self._draw = draw
-        self._held: Record | None = None  # what is cached, to write it again after a 304
+        self._held: Record | None = None  # the cached set's record, to write it again after a 304
         self._bound: tuple[object, Binding | None] | None = None
 
     @property
     def state(self) -> StoreState | None:
-        """How the store is doing, for ``health()``; None if this key set does not use it."""
+        """Return the state of the store, for ``health()``; None if this key set does not use it."""
         if self._bound is not None and self._bound[1] is None:
             return None
         return "down" if self._calls.is_down else "up"
 
     @property
     def patience(self) -> float:
-        """Seconds that a flight may spend on the store before it asks the provider."""
+        """Return how many seconds a flight may spend on the store before it asks the provider."""
         return 0.0 if self._calls.is_down else self._last_lease + LONGEST_DELAY
 
     @property
@@ -97,15 +97,15 @@ class SharedKeySet:
     def before(
         self, visit: Visit, purpose: Purpose, cache: KeyCache, stopped: Waitable
     ) -> Outcome | None:
-        """Look for a record that spares the fetch, then for the lease to fetch.
+        """Look for a record that makes the fetch unnecessary, then claim the lease to fetch.
 
-        Returns None if the provider is to be asked.
+        Returns None if the flight must ask the provider.
 
         Arguments:
-            visit: of this flight.
-            purpose: what is asked of the flight.
-            cache: what is cached.
-            stopped: set when the flight need not go on.
+            visit: this flight's use of the store.
+            purpose: why the flight was started.
+            cache: the cached facts.
+            stopped: set when the flight should stop.
         """
         binding = self._binding()
         if binding is None or purpose.ignores_store:
@@ -129,10 +129,10 @@ class SharedKeySet:
         return visit.seed.fetched()
 
     def after(self, visit: Visit, purpose: Purpose, cache: KeyCache, outcome: Outcome) -> Outcome:
-        """Share what the provider sent, and give the lease back. Return what lands.
+        """Write the provider's response to the store, and give the lease back. Return the outcome.
 
-        The write comes before the landing: a process that ends at once leaves a record behind, and
-        no lease.
+        The write precedes the landing, so that a process that ends right afterwards leaves a record
+        and no lease.
         """
         seed = visit.seed
         if isinstance(outcome, Failed):
@@ -142,7 +142,7 @@ class SharedKeySet:
             return replace(outcome, kept=kept)
         former = self._held if seed is None else seed.record
         if outcome.key_set is None and seed is not None:  # 304 to the seed's validators
-            renewed = outcome.freshness or Freshness(seed.life, seed.stale_for)
+            renewed = outcome.freshness or Freshness(seed.lifetime, seed.stale_for)
             outcome = replace(outcome, key_set=seed.key_set, freshness=renewed)
         self._held = record = self._record(purpose, outcome, former)
         binding = self._binding()
@@ -169,7 +169,7 @@ class SharedKeySet:
     def _before(
         self, visit: Visit, binding: Binding, purpose: Purpose, cache: KeyCache, stopped: Waitable
     ) -> bool:
-        """Return whether the record that was found, now the seed, answers the flight."""
+        """Return whether the record that was found, now the seed, makes the fetch unnecessary."""
         pace, calls = self._calls.pace, self._calls
         began = pace.monotonic()
         if self._look(visit, binding, purpose, cache):
@@ -183,10 +183,10 @@ class SharedKeySet:
             leases = _LEASES if waited >= last / 2 > 0 else _LEASES[:1]
             for lease in leases if permitted else ():
                 if self._claim(visit, binding.name + lease, polling=polling):
-                    # Another process may have written between the look and the claim.
+                    # Another process may have written since the last read.
                     return self._look(visit, binding, purpose, cache)
             if waited >= last:
-                # Nothing proves that another process fetched: this one pays from its own bucket.
+                # Nothing proves that another process fetched, so this one pays from its own bucket.
                 (calls.distrust_leases if permitted else calls.distrust_budget)()
                 return False
             low, high = (0.02, 0.06) if waited < _SHORT_WAITS else (0.1, 0.2)
@@ -209,8 +209,8 @@ class SharedKeySet:
         *,
         polling: bool = False,
     ) -> bool:
-        """Read the store. Return whether the record, now the seed, answers the flight."""
-        # Times from before the call: a record is judged older than it is, never younger.
+        """Read the store. Return whether the record, now the seed, makes the fetch unnecessary."""
+        # Times from before the call, so that a record can only seem older than it is.
         now, wall, began = self._clock.monotonic(), self._clock.time(), self._calls.pace.monotonic()
         limit = longest(self._plan.fetch.max_body)
         with visit.timed(self._calls, polling=polling) as within:
@@ -258,7 +258,7 @@ class SharedKeySet:
     # --- after a fetch
 
     def _record(self, purpose: Purpose, outcome: Fetched, former: Record | None) -> Record | None:
-        """What the provider sent as a record, or None after a 304 to a set whose body is gone."""
+        """Return the response as a record, or None after a 304 for a set whose body is unknown."""
         body, headers = outcome.body, outcome.caching
         if outcome.body is None:
             if former is None:
@@ -279,8 +279,8 @@ class SharedKeySet:
 
     def _write(self, visit: Visit, binding: Binding, record: Record) -> None:
         freshness = read_freshness(record.headers, self._plan.cache, record.asked_at, renewed=False)
-        assert freshness is not None  # noqa: S101 (only a renewed set may have none)
-        kept = min(freshness.life + freshness.stale_for, LONGEST_KEPT)
+        assert freshness is not None  # noqa: S101 (None only occurs with renewed=True)
+        kept = min(freshness.lifetime + freshness.stale_for, LONGEST_KEPT)
         value = seal(record, binding, self._calls.store.secrets)
         try:
             with visit.timed(self._calls, shortest=SHORTEST_CALL) as within:
@@ -288,10 +288,10 @@ class SharedKeySet:
         except StoreUnusable as failure:
             self._report(failure.trouble)
 
-    # --- the rest
+    # --- both
 
     def _binding(self) -> Binding | None:
-        """The binding, made anew where the contents of ``ca_file`` changed."""
+        """Return the binding, made again if the contents of ``ca_file`` have changed."""
         ca_file = self._plan.fetch.ca_file
         authorities = None
         if ca_file is not None:

@@ -1,7 +1,7 @@
-"""One key set in a client: the reference to its facts, and the last of the flights that fetch it.
+"""One key set in a client: the reference to its facts, and its last flight.
 
 Readers of `KeySource.cache` read one immutable value and take no lock. A lock guards the landing of
-a flight, and is never held across I/O, a listener or an await. This module must not depend on what
+a flight, and is never held during I/O, a listener or an await. This module must not depend on what
 carries a flight.
 """
 
@@ -28,7 +28,7 @@ from ..._core.keysets.cache import (
 from ..._core.keysets.fetch import Failed, Fetched, Outcome, Plan, Talk, Validators
 from ..._core.settings import header
 from ...errors import KeysUnavailableError
-from ...events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, Reason, shown
+from ...events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, Reason, escaped
 from .flight import Flight, overdue
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ class KeySource:
         plan: what to fetch.
         cache: the facts to start from.
         clock: the client's clock.
-        draw: gives a random number from 0 to 1.
+        draw: returns a random number from 0 to 1.
 
     Attributes:
-        shared: how flights use the application's store; None without one.
+        shared: how flights use the application's store; None without a store.
         postponed_until: when the processes' shared budget lets an unknown kid cause a fetch again.
-        skips_store: no stored record counts until the provider has answered here.
-        held: always True: no answer of a resolver ends what is remembered of these tokens.
+        skips_store: whether stored records are ignored until the provider has answered.
+        held: always True, because the resolver cannot drop this source.
         latest: a flight near the end of the chain; see `last_flight`.
     """
 
@@ -85,7 +85,7 @@ class KeySource:
     @classmethod
     def holding(cls, plan: Plan, key_set: KeySet, clock: Clock) -> KeySource:
         """Return a source of a static key set, which is never fetched."""
-        cache = KeyCache(policy=plan.cache, due_share=None, key_set=key_set, life=math.inf)
+        cache = KeyCache(policy=plan.cache, due_share=None, key_set=key_set, lifetime=math.inf)
         return cls(plan, cache, clock, lambda: 0.0)
 
     @property
@@ -100,21 +100,21 @@ class KeySource:
 
     @property
     def last_flight(self) -> Flight:
-        """The flight to join while it is in progress, or to follow."""
+        """Return the last flight of the chain."""
         return self.latest.last()
 
     @property
     def store_patience(self) -> float:
-        """Seconds that a flight may spend on the store, beside its deadline."""
+        """Return how many seconds a flight may spend on the store, in addition to its deadline."""
         return 0.0 if self.shared is None else self.shared.patience
 
     @property
     def begun(self) -> int:
-        """How many flights have begun."""
+        """Return how many flights have started."""
         return self.latest.last().number
 
     def reason_for(self, budget: Budget) -> Reason:
-        """Return why a fetch at the expense of a budget would be begun now."""
+        """Return the reason for a fetch that this budget pays for now."""
         if budget is Budget.UNKNOWN_KID:
             return "unknown_kid"
         if budget is Budget.BAD_SIGNATURE:
@@ -123,12 +123,12 @@ class KeySource:
         return state if state == "cold" or state == "due" else "expired"  # noqa: PLR1714 (typed)
 
     def is_usable(self, now: float) -> bool:
-        """Return whether tokens with a known kid are verified now without a fetch."""
+        """Return whether tokens with a known kid can be verified now without a fetch."""
         state = self.cache.state(now)
         return state in {"fresh", "due"} or (state == "stale" and self.cache.failure is not None)
 
     def look_up(self, need: Need, *, in_flight: bool, seen: int) -> Decision:
-        """Decide for a token that first looked when ``seen`` flights had begun."""
+        """Decide for a token whose first lookup happened when ``seen`` flights had started."""
         now = self._clock.monotonic()
         cache = self.cache
         came = self.came_since(seen)
@@ -150,9 +150,9 @@ class KeySource:
         return now < self.postponed_until
 
     def came_since(self, seen: int) -> bool:
-        """Return whether a fetch that began after the first ``seen`` brought or renewed the set.
+        """Return whether a fetch after the first ``seen`` flights returned or renewed the set.
 
-        A stored record was asked for earlier, whatever flight landed it: it proves no absence.
+        A stored record was fetched earlier, whichever flight landed it, so it does not count.
         """
         cache = self.cache
         return cache.newest > seen and cache.failure is None and not cache.from_store
@@ -161,23 +161,23 @@ class KeySource:
         return kid is not None and now < self._absent.get(kid, -math.inf)
 
     def note_absent(self, kid: str | None, seen: int) -> bool:
-        """Remember a kid for a while, if a fetch that began after the first ``seen`` lacked it.
+        """Remember a kid as unknown if a fetch after the first ``seen`` flights lacked it.
 
-        Returns whether one did.
+        Returns whether that is so.
         """
         if kid is None or not self.came_since(seen):
             return False
-        # Without a lock: a signal handler may do the same at any moment.
+        # Without a lock, because a signal handler may run the same code at any moment.
         absent, most = self._absent, self.cache.policy.negative_kids
         absent.pop(kid, None)
         absent[kid] = self._clock.monotonic() + self.cache.policy.negative_kid_ttl
         while len(absent) > most:
-            with suppress(RuntimeError, StopIteration):  # changed meanwhile by another thread
+            with suppress(RuntimeError, StopIteration):  # another thread changed it meanwhile
                 absent.pop(next(iter(absent)), None)
         return True
 
     def talk(self, flight: Flight, seed: Validators | None = None) -> Talk:
-        """Return a flight's conversation with the provider. Call the application's ``headers``.
+        """Return a flight's conversation with the provider. Calls the application's ``headers``.
 
         Arguments:
             flight: the flight.
@@ -198,20 +198,20 @@ class KeySource:
         )
 
     def land(self, flight: Flight, outcome: Outcome) -> Event | None:
-        """Record what a flight brought. Return the event, or None if the answer came too late."""
+        """Record a flight's outcome. Return the event, or None if the outcome came too late."""
         now = self._clock.monotonic()
         if isinstance(outcome, Fetched) and time.monotonic() >= flight.overdue_at:
             outcome = overdue(outcome.requests)  # its callers were answered at the deadline
         if isinstance(outcome, Failed) and outcome.postponed is not None:
             self.postponed_until = now + outcome.postponed
-            flight.recorded = True  # its callers look again, and begin no flight
+            flight.recorded = True  # its callers look again, and start no flight
             return None
         with self._landing:
             old = self.cache
             if flight.number <= old.newest:
                 return None
-            # A flight pays as it lands: one that vanishes gives its permit back. A stored record
-            # spared the request that a permit pays for.
+            # A flight pays when it lands, so a flight that vanishes costs nothing. A stored record
+            # avoided the request for which a permit would pay.
             spared = isinstance(outcome, Fetched) and outcome.asked_at is not None
             paid = old if spared else old.paid(flight.budget, flight.began_at)
             if isinstance(outcome, Fetched):
@@ -248,24 +248,24 @@ class KeySource:
                 retry_in=max(new.retry_at - now, 0.0),
             )
         assert new.key_set is not None and isinstance(outcome, Fetched)  # noqa: S101, PT018 (a success)
-        content_type = None if outcome.content_type is None else shown(outcome.content_type, 100)
+        content_type = None if outcome.content_type is None else escaped(outcome.content_type, 100)
         if old.key_set is None:
             return KeysFetched(
                 **fetch,
                 kids=tuple(key.kid for key in new.key_set if key.kid is not None),
                 unusable=len(new.key_set.unusable),
-                life=new.life,
+                life=new.lifetime,
                 content_type=content_type,
             )
         change = change_between(old.key_set, new.key_set)
         if not any(change):
-            return KeysUnchanged(**fetch, life=new.life, content_type=content_type)
+            return KeysUnchanged(**fetch, life=new.lifetime, content_type=content_type)
         return KeysRotated(
             **fetch,
             added=change.added,
             withdrawn=change.withdrawn,
             swapped=change.swapped,
-            life=new.life,
+            life=new.lifetime,
             content_type=content_type,
         )
 
@@ -277,7 +277,7 @@ class KeySource:
         if failure is None and postponed > 0:
             return KeysUnavailableError(
                 "fetch_failed",
-                f"too many unknown kids, so none causes a fetch now (provider {self.name!r})",
+                f"too many unknown kids, so they cause no fetch now (provider {self.name!r})",
                 retry_after=max(postponed, 1.0),
             )
         if failure is None:
@@ -297,7 +297,7 @@ class KeySource:
         )
 
     def after_fork(self, due_share: float | None) -> None:
-        """Start anew in the child: threads of the parent may hold the lock and carry flights."""
+        """Reset in a forked child: the parent's threads may hold the lock or carry flights."""
         self._landing = threading.RLock()
         self.latest = Flight.none(self.begun)
         if not self.fixed:
@@ -311,7 +311,7 @@ def _in_words(failure: Failed) -> str | None:
         return None
     kind = type(cause).__name__
     text = kind if failure.private or not str(cause) else f"{kind}: {cause}"
-    return shown(text, 200)
+    return escaped(text, 200)
 
 
 def _without_frames(failed: Failed) -> Failed:

@@ -1,8 +1,8 @@
-"""Calls of one store in this process: bounded, one at a time, and none while it is down.
+"""Call one store from this process: within a time limit, one call at a time, none while it is down.
 
 It must not depend on what is stored. Each call runs in a daemon thread of this library, so a store
-that hangs delays its caller by a quarter of a second and nothing else. Answers are checked for type
-and range: a store may be anyone's code.
+that hangs delays its caller by a quarter of a second and nothing else. Results are checked for type
+and range, because a store may be custom code.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from ...events import shown
+from ...events import escaped
 from ...protocols import Stored
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 Action: TypeAlias = Literal["read", "write", "claim", "release"]
 
 LONGEST_CALL: Final = 0.25
-# A call that was given less than this, and did not end, says nothing about the store.
+# If a call had less time than this, a timeout says nothing about the store.
 _COUNTS_FROM: Final = 0.15
 _BACKOFF: Final = (1.0, 30.0)
 _OLDEST: Final = 1e10
 
 
 class Trouble(NamedTuple):
-    """What went wrong with a store, once per backoff."""
+    """A failure of a store, which is reported once per backoff."""
 
     action: Action
     code: str
@@ -40,7 +40,7 @@ class Trouble(NamedTuple):
 
 
 class StoreUnusable(Exception):
-    """The store cannot be used now. ``trouble`` is to be reported, or None if it was already."""
+    """The store cannot be used now. ``trouble`` must be reported; None if it already was."""
 
     def __init__(self, trouble: Trouble | None = None) -> None:
         super().__init__(trouble)
@@ -48,22 +48,22 @@ class StoreUnusable(Exception):
 
 
 class Waitable(Protocol):
-    """What opens once."""
+    """Something that opens once."""
 
     def wait(self, seconds: float, /) -> bool:
-        """Wait, and return whether it is open."""
+        """Wait for at most ``seconds``; return whether it is open."""
         ...
 
 
 class Pace(Protocol):
-    """How time passes for the calls of a store."""
+    """The time for the calls of a store, which tests replace."""
 
     def monotonic(self) -> float:
-        """Seconds that only grow."""
+        """Return monotonic seconds."""
         ...
 
     def wait(self, event: Waitable, seconds: float) -> bool:
-        """Wait for an event, and return whether it came."""
+        """Wait for an event for at most ``seconds``; return whether it occurred."""
         ...
 
 
@@ -75,7 +75,7 @@ class SystemPace:
     monotonic = staticmethod(time.monotonic)
 
     def wait(self, event: Waitable, seconds: float) -> bool:
-        """Wait for an event, and return whether it came."""
+        """Wait for an event for at most ``seconds``; return whether it occurred."""
         return event.wait(seconds)
 
 
@@ -84,7 +84,7 @@ class StoreCalls:
 
     Arguments:
         store: the application's store.
-        pace: how time passes.
+        pace: the time; by default the system's.
         draw: returns a random number from 0 to 1.
     """
 
@@ -101,13 +101,13 @@ class StoreCalls:
         self.after_fork()
 
     def after_fork(self) -> None:
-        """Forget, in the child, the calls of the parent's threads."""
+        """Forget the calls of the parent's threads in a forked child."""
         self._turn = threading.Lock()
         self._hanging: threading.Event | None = None
 
     @property
     def is_down(self) -> bool:
-        """Whether the store is left alone: it failed lately, or a call still hangs."""
+        """Return whether the store is not used, because it failed recently or a call hangs."""
         hanging = self._hanging
         if hanging is not None and not hanging.is_set():
             return True
@@ -115,20 +115,20 @@ class StoreCalls:
 
     @property
     def leases_count(self) -> bool:
-        """Whether waiting for a lease is worth it: one that never ended was not met lately."""
+        """Return whether to wait for leases: no lease that never ended was met recently."""
         return self.pace.monotonic() >= self._leases_at
 
     @property
     def budget_counts(self) -> bool:
-        """Whether the shared budget counts: no refusal without proof was met lately."""
+        """Return whether to obey the shared budget: no refusal without proof was met recently."""
         return self.pace.monotonic() >= self._budget_at
 
     def distrust_budget(self) -> None:
-        """Note that the shared budget refused, and nothing proved that a process fetched."""
+        """Record that the shared budget refused a fetch without proof that a process fetched."""
         self._budget_at = self.pace.monotonic() + _BACKOFF[1]
 
     def distrust_leases(self) -> None:
-        """Note that a lease did not end, nor its holder's record appear."""
+        """Record that a lease did not end, and its holder's record did not appear."""
         self._leases_at = self.pace.monotonic() + _BACKOFF[1]
 
     def read(self, name: str, limit: int, within: float) -> Stored | None:
@@ -161,7 +161,7 @@ class StoreCalls:
         self._call("release", within, name)
 
     def refuse(self, code: str) -> Trouble | None:
-        """Note a record that cannot be used. Return what to report, once per backoff."""
+        """Record that a stored record is unusable. Return what to report, once per backoff."""
         now = self.pace.monotonic()
         if now < self._quiet_until:
             return None
@@ -173,7 +173,7 @@ class StoreCalls:
         if self.is_down or within <= 0 or not self._turn.acquire(timeout=within):
             raise StoreUnusable
         try:
-            if self.is_down:  # since this caller waited for its turn
+            if self.is_down:  # it went down while this caller waited for its turn
                 raise StoreUnusable
             call = _Call(getattr(self.store, action), arguments)
             thread = threading.Thread(target=call.run, name="jwks-client store", daemon=True)
@@ -198,7 +198,7 @@ class StoreCalls:
         return call.answer
 
     def _failed(self, action: Action, code: str, error: BaseException | None) -> StoreUnusable:
-        """Begin a backoff, but not at the first timeout: one slow call is not an outage."""
+        """Start a backoff, except after a first timeout: one slow call is not an outage."""
         self._timeouts = self._timeouts + 1 if code == "store_timeout" else 0
         if self._timeouts == 1:
             return StoreUnusable()
@@ -212,13 +212,13 @@ class StoreCalls:
         if error is None:
             return None
         kind = type(error).__name__
-        # The text of the application's own code may hold a secret.
+        # An exception of a custom store may contain a secret in its text.
         ours = type(self.store).__module__.startswith("jwks_client.")
-        return shown(f"{kind}: {error}" if ours and str(error) else kind, 200)
+        return escaped(f"{kind}: {error}" if ours and str(error) else kind, 200)
 
 
 class _Call:
-    """One call, in a thread of its own."""
+    """One call, in a separate thread."""
 
     __slots__ = ("_arguments", "_function", "answer", "done", "error")
 
@@ -230,10 +230,10 @@ class _Call:
         self.done = threading.Event()
 
     def run(self) -> None:
-        """Call."""
+        """Call the function and keep its result or exception."""
         try:
             self.answer = self._function(*self._arguments)
-        except BaseException as error:  # noqa: BLE001 (the store's code, whatever it raises)
+        except BaseException as error:  # noqa: BLE001 (a store may raise anything)
             self.error = error.with_traceback(None)
         finally:
             self.done.set()
@@ -253,7 +253,7 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch (not on Windows)
 
 def calls_of(store: Store, draw: Callable[[], float]) -> StoreCalls:
     """Return the calls of a store, which all clients of a process share."""
-    found = _calls.get(id(store))  # an id is not used again while its calls refer to the store
+    found = _calls.get(id(store))  # the id is not reused as long as its calls refer to the store
     if found is None:
         found = _calls[id(store)] = StoreCalls(store, draw)
     return found

@@ -1,4 +1,4 @@
-"""Flights that are tasks of the event loop that began them, for a caller-supplied async client."""
+"""Flights that are tasks of the caller's event loop, for a caller-supplied async client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .flights import End, Wait
     from .source import KeySource
 
-# Seconds in which another event loop must answer a ping, so that its flight is worth waiting for.
+# Seconds within which another event loop must answer a ping, or its flight is abandoned.
 _PING: Final = 1.0
 
 
@@ -44,9 +44,9 @@ class TaskCrew:
         self._policy = policy
 
     def launch(self, source: KeySource, flight: Flight, end: End) -> None:
-        """Begin to fetch; see `Crew`."""
+        """Start to fetch; see `Crew`."""
         flight.loop = loop = asyncio.get_running_loop()
-        # A context of its own: a flight belongs to no request, and is not traced as one.
+        # An empty context: a flight belongs to no request, and must not be traced as part of one.
         context = contextvars.Context()
         flight.task = loop.create_task(
             self._fly(source, flight, end), name=f"jwks-client {source.name}", context=context
@@ -67,11 +67,11 @@ class TaskCrew:
         flight.abandoned = True
         task = flight.task
         if task is not None:
-            with suppress(RuntimeError):  # the loop is closed, and took the task along
+            with suppress(RuntimeError):  # the loop is closed, which ended the task
                 task.get_loop().call_soon_threadsafe(task.cancel)
 
     def _give_up(self, flight: Flight, end: End) -> None:
-        """Answer the callers at the deadline, whatever the task is stuck in."""
+        """Answer the callers at the deadline, even if the task is stuck."""
         end(overdue(flight.requests))
         if flight.task is not None:
             flight.task.cancel()
@@ -80,7 +80,7 @@ class TaskCrew:
         outcome: Outcome | None = None  # if the task is cancelled, the flight vanishes
         try:
             outcome = await self._fetch(source, flight, end)
-        except Exception as error:  # noqa: BLE001 (whatever a caller-supplied client raises)
+        except Exception as error:  # noqa: BLE001 (a caller-supplied client may raise anything)
             outcome = Failed(code="fetch_failed", message="the fetch failed", cause=error)
         finally:
             end(outcome)
@@ -102,12 +102,12 @@ class TaskCrew:
             return await _aside(partial(shared.after, visit, flight, source.cache, outcome), source)
         except asyncio.CancelledError:
             stopped.open()
-            # Others need not wait for a lease whose holder is gone.
+            # Give the lease back, so that others do not wait for it.
             thread_of(source, shared.give_back, visit).start()
             raise
 
     def _keep_time(self, flight: Flight, end: End, seconds: float) -> None:
-        """End a flight in so many seconds, unless it ended before."""
+        """End a flight after ``seconds``, unless it has ended before."""
         loop, task = cast("asyncio.AbstractEventLoop", flight.loop), flight.task
         flight.overdue_at = time.monotonic() + seconds
         context = contextvars.Context()
@@ -120,7 +120,7 @@ class TaskCrew:
     ) -> Outcome:
         try:
             if callable(source.plan.provider.headers):
-                talk = await asyncio.to_thread(source.talk, flight, seed)  # it may ask a vault
+                talk = await asyncio.to_thread(source.talk, flight, seed)  # it may call a vault
             else:
                 talk = source.talk(flight, seed)
         except Exception as error:  # noqa: BLE001 (the application's code)
@@ -154,7 +154,7 @@ class TaskCrew:
         except asyncio.CancelledError:
             await line.cut_async()
             raise
-        except Exception as error:  # noqa: BLE001 (httpx's tree, or a caller-supplied client's)
+        except Exception as error:  # noqa: BLE001 (errors of httpx, or of a caller-supplied client)
             await line.cut_async()
             return Broken(error, timed_out(error))
 
@@ -186,14 +186,14 @@ async def _aside(call: Callable[[], T], source: KeySource) -> T:
 
 
 async def wait(want: Wait) -> None:
-    """Wait in this task, on whatever loop the flight is carried.
+    """Wait in this task, on any event loop.
 
     A flight whose own event loop does not answer is abandoned.
     """
     flight = want.flight
     if want.over:
         if await flight.over.waited(want.seconds):
-            gone(flight, 1)  # an instant: the thread has called the listeners
+            gone(flight, 1)  # takes an instant, because the thread has called the listeners
         return
     until = time.monotonic() + min(want.seconds, flight.left)
     here, there = asyncio.get_running_loop(), flight.loop

@@ -1,8 +1,8 @@
 """Flights that are daemon threads of this library.
 
-A flight has two threads. One talks to the provider and may be stuck in the system. The other one
-keeps the time: it cuts the connection at the limits, ends the flight at its deadline whatever the
-first one is stuck in, and calls the listeners.
+A flight has two threads. One talks to the provider, and may block in a system call. The other one
+watches the time: it cuts the connection at the limits, ends the flight at its deadline even if the
+first one is blocked, and calls the listeners.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Conversation:
 
     Attributes:
         done: opens when there is an outcome, or when the conversation was stopped.
-        outcome: what it brought; None until then.
+        outcome: the outcome; None until then.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Conversation:
         """Fetch, in this thread."""
         try:
             self.outcome = fetch(self)
-        except Exception as error:  # noqa: BLE001 (whatever a caller-supplied client raises)
+        except Exception as error:  # noqa: BLE001 (a caller-supplied client may raise anything)
             self.outcome = Failed(code="fetch_failed", message="the fetch failed", cause=error)
         finally:
             self.done.open()
@@ -100,8 +100,8 @@ class Conversation:
 
     def wait(self) -> Outcome | None:
         """Wait for the outcome, and cut what takes too long. Return None if it was stopped."""
-        # An attempt that begins while this thread waits ends later than this, and so does a
-        # deadline that counts from the end of the store's part.
+        # Checked again after each wait: another attempt, or the end of the store's part, may have
+        # moved the limit meanwhile.
         longest = min(self._policy.attempt_timeout, self._policy.deadline)
         while True:
             now, overdue_at = time.monotonic(), self.flight.overdue_at
@@ -121,7 +121,7 @@ class Conversation:
         flight.url = request.url
         now = time.monotonic()
         self._line = line = Line(min(now + policy.attempt_timeout, flight.overdue_at))
-        # Checked after the line is known: a stop in between cuts this line, or is seen here.
+        # Checked after the line is assigned: a concurrent stop cuts this line, or is noticed here.
         if now >= flight.overdue_at or self.done.is_open:
             return Broken(TimeoutError("the deadline has passed"), timed_out=True)
         return get(http, request, line, policy)
@@ -144,7 +144,7 @@ class ThreadCrew:
         self._fetch = fetch
 
     def launch(self, source: KeySource, flight: Flight, end: End) -> None:
-        """Begin to fetch; see `Crew`. A signal handler may do it a second time."""
+        """Start to fetch; see `Crew`. A signal handler may call this a second time."""
         thread = thread_of(source, self._fly, source, flight, end)
         try:
             thread.start()
@@ -155,12 +155,12 @@ class ThreadCrew:
             flight.thread = thread
 
     def call(self, flight: Flight, listeners: Callable[[], None]) -> None:  # noqa: ARG002
-        """Call the listeners at once: this is the flight's own thread."""
+        """Call the listeners at once, because this is the flight's own thread."""
         listeners()
 
     def stop(self, flight: Flight) -> None:
         """Make a flight vanish."""
-        flight.abandoned = True  # first: the flight may be about to begin its conversation
+        flight.abandoned = True  # first, because the flight may be about to start its conversation
         conversation = flight.conversation
         if conversation is not None:
             conversation.stop()
@@ -195,7 +195,7 @@ def wait(want: Wait) -> None:
 
 
 def gone(flight: Flight, seconds: float) -> None:
-    """Wait until the thread of a flight that is over has ended, too."""
+    """Wait until the thread of a flight that is over has ended as well."""
     thread = flight.thread
     if thread is not None and thread is not threading.current_thread():
         thread.join(seconds)

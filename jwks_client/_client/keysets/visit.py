@@ -1,4 +1,4 @@
-"""One flight's dealings with a store: what it found, what it took, how much time is left to it.
+"""The state of one flight's use of a store: its seed, its lease, its remaining time.
 
 It must not depend on what a record means.
 """
@@ -17,46 +17,46 @@ if TYPE_CHECKING:
     from ..._core.keysets.cache import Budget
     from ..._core.keysets.fetch import Validators
 
-# Seconds that all calls of one flight take together, beside looking for another process's record.
+# Seconds for all calls of one flight together, without polling for another process's record.
 LONGEST_DELAY: Final = 0.2
-# Seconds for each of the last two calls, when that time is over: a write that is not waited for is
-# still made, and spares others a fetch.
+# Seconds for each of the last two calls, even after that time: a write still completes in the
+# background, and saves others a fetch.
 SHORTEST_CALL: Final = 0.05
 _TAKEN: Final = b"1"
 
 
 class Purpose(Protocol):
-    """What is asked of a flight."""
+    """Why a flight was started."""
 
     @property
     def budget(self) -> Budget:
-        """What pays for it."""
+        """Return what pays for it."""
         ...
 
     @property
     def kid(self) -> str | None:
-        """The unknown kid, or the one whose signature failed."""
+        """Return the unknown kid, or the one whose signature failed."""
         ...
 
     @property
     def began_at(self) -> float:
-        """When it began, by the client's monotonic clock."""
+        """Return when it began, by the client's monotonic clock."""
         ...
 
     @property
     def ignores_store(self) -> bool:
-        """Whether the provider is asked whatever the store holds."""
+        """Return whether to skip the store's record and ask the provider."""
         ...
 
 
 @dataclass(slots=True)
 class Visit:
-    """One flight's dealings with the store.
+    """One flight's use of the store.
 
     Attributes:
-        seed: a record that is better than the cache, but does not answer the flight.
-        lease: what this process must give back.
-        permit: what this process took of the shared budget for unknown kids.
+        seed: a record that is newer than the cache, but does not make the fetch unnecessary.
+        lease: the lease that this process must give back.
+        permit: the permit that this process took from the shared budget for unknown kids.
     """
 
     seed: Offer | None = None
@@ -67,19 +67,19 @@ class Visit:
 
     @property
     def validators(self) -> Validators | None:
-        """What makes a request conditional on the seed."""
+        """Return the validators that make a request conditional on the seed."""
         return None if self.seed is None else self.seed.validators
 
     @contextmanager
     def timed(
         self, calls: StoreCalls, *, polling: bool = False, shortest: float = 0.0
     ) -> Generator[float]:
-        """Give the seconds that a call may take, and charge the visit for what it took.
+        """Yield the seconds that a call may take, and charge the visit for the time it took.
 
         Arguments:
-            calls: of the store.
-            polling: the call looks for another process's record, and is not charged.
-            shortest: what the call may take in any case.
+            calls: the calls of the store.
+            polling: whether the call polls for another process's record, and so is not charged.
+            shortest: the seconds that the call may take in any case.
         """
         if polling:
             yield LONGEST_CALL
@@ -92,7 +92,7 @@ class Visit:
 
 
 class Look(NamedTuple):
-    """What was found in the store, and when the look began."""
+    """The result of reading the store, and when the call began."""
 
     value: bytes | None
     offer: Offer | None
@@ -100,7 +100,7 @@ class Look(NamedTuple):
 
 
 class Postponed(Exception):
-    """An unknown kid causes no fetch for so many seconds: other processes have fetched."""
+    """An unknown kid causes no fetch for ``seconds``, because other processes have fetched."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -110,19 +110,19 @@ class Postponed(Exception):
 def take_permit(
     calls: StoreCalls, visit: Visit, name: str, interval: float, now: float, *, polling: bool
 ) -> bool:
-    """Take a permit of the budget for unknown kids that all processes share.
+    """Take a permit from the budget for unknown kids that all processes share.
 
-    One permit comes back after each interval. A second one, for bursts, comes back after two
-    intervals in which none was taken. A refusal counts only if a record proves that a process
-    fetched within the interval; raise `Postponed` then.
+    One permit is restored after each interval. A second one, for bursts, is restored after two
+    intervals without use. A refusal counts only if a record proves that a process fetched within
+    the interval; then this raises `Postponed`.
 
     Arguments:
-        calls: of the store.
-        visit: of this flight.
-        name: of the record.
+        calls: the calls of the store.
+        visit: this flight's use of the store.
+        name: the name of the record.
         interval: seconds.
-        now: by the client's monotonic clock.
-        polling: this is not the flight's first look.
+        now: the client's monotonic time.
+        polling: whether the flight has read the store before.
     """
     if visit.permit is not None:
         return True
@@ -132,7 +132,7 @@ def take_permit(
             if calls.claim(permit, seconds, within):
                 visit.permit = permit
                 break
-    if visit.permit == often:  # while permits are taken, none is saved for a burst
+    if visit.permit == often:  # while permits are in use, none is saved for a burst
         with visit.timed(calls, polling=polling) as within:
             in_a_row = calls.read(burst, len(_TAKEN), within) is not None
         if in_a_row:

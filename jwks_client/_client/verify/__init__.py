@@ -1,1 +1,1 @@
-"""One verification, from the token to its verdict."""
+"""One verification, from the token to the verdict."""

@@ -1,8 +1,8 @@
-"""One candidate provider's side of a verification.
+"""Verify a token for one candidate provider.
 
-Judges a token with one provider's rules and keys, and knows what may be tried again after a fetch.
-A method that has to wait is a generator: it yields what must be waited for, and reads from the
-facts what the wait brought. Must not depend on the other candidates, threads or tasks.
+Checks a token with one provider's rules and keys, and decides what to try again after a fetch. A
+method that has to wait is a generator: it yields what to wait for, and then reads the new facts.
+Must not depend on the other candidates, threads or tasks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..._core.keysets.cache import Budget, Fetch, Need, Refuse, Use, selected
 from ..._core.keysets.jwk import Ambiguous, Found, Unfit, Unusable
 from ..._core.tokens.verified import find_signing_key
 from ...errors import JWKSError, KeysUnavailableError, TokenError
-from ...events import UnknownKid, shown_kid
+from ...events import UnknownKid, escaped_kid
 from ..keysets.flight import MOST_ROUNDS
 from ..keysets.flights import Flights
 from ..keysets.source import KeySource
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @final
 class Attempt:
-    """One candidate provider's side of a verification.
+    """The verification of a token for one candidate provider.
 
     Arguments:
         flights: the client's flights.
@@ -37,12 +37,12 @@ class Attempt:
         source: its key set.
 
     Attributes:
-        facts: what was proved, if signature and claims are valid. The application's own ``checks``
-            run after that (`steps`).
+        facts: the verified facts, if signature and claims are valid. Custom ``checks`` run after
+            that (`steps`).
         error: why the candidate refuses the token; None if it does not.
-        asked: the application's own checks that ran, by name, each with its error.
-        held: a key of this candidate verifies the signature.
-        retry: what may be tried after a wait; None for nothing.
+        asked: the custom checks that ran, by name, each with its error.
+        held: whether a key of this candidate verifies the signature.
+        retry: what to try after a wait; None for nothing.
     """
 
     __slots__ = (
@@ -67,7 +67,7 @@ class Attempt:
         self._tried: Found | None = None
 
     def look_up(self) -> None:
-        """Judge the token with the cached keys. Never waits."""
+        """Check the token with the cached keys. Never waits."""
         try:
             self.rules.check_header(self._token)
         except TokenError as error:
@@ -81,7 +81,7 @@ class Attempt:
                 self._use(decision, doubtful=True)
             case Fetch():
                 self.error = self._precheck_failure() or source.unavailable()
-                if isinstance(self.error, KeysUnavailableError):  # until the fetch says otherwise
+                if isinstance(self.error, KeysUnavailableError):  # until a fetch changes that
                     self.retry = self._fetch_and_check
             case Refuse():
                 self.error = self._precheck_failure()
@@ -95,7 +95,7 @@ class Attempt:
         return Need(self._token.kid, self._token.algorithm)
 
     def _precheck_failure(self) -> TokenError | None:
-        """Return the verdict if issuer or expiry make a fetch pointless."""
+        """Return the error if the issuer or expiry make a fetch pointless."""
         try:
             self.rules.precheck(self._token, self._flights.clock.time())
         except TokenError as error:
@@ -103,8 +103,8 @@ class Attempt:
         return None
 
     def refuse(self, error: TokenError) -> None:
-        """Note why the candidate refuses the token."""
-        # Without the frames, one of which holds this attempt: no cycle is left behind a refusal.
+        """Record why the candidate refuses the token."""
+        # Without its frames, one of which refers to this attempt, so that there is no cycle.
         self.error = error.with_traceback(None)
 
     def _lacks_key(self, decision: Refuse) -> None:
@@ -114,18 +114,18 @@ class Attempt:
             return
         self.error = TokenError("unknown_key", "the provider publishes no such key")
         if kid is not None and source.note_absent(kid, self.seen):
-            self._flights.emit(UnknownKid(provider=self.rules.name, kid=shown_kid(kid)))
+            self._flights.emit(UnknownKid(provider=self.rules.name, kid=escaped_kid(kid)))
 
     def _use(self, decision: Use, *, doubtful: bool) -> None:
         attend(self._flights, self.rules.name, self.source, decision)
         self._choose(decision.selection, doubtful=doubtful)
 
     def _choose(self, selection: Found | Unfit | Unusable | Ambiguous, *, doubtful: bool) -> None:
-        """Judge the token with the keys that were selected for it.
+        """Check the token with the keys that were selected for it.
 
         Arguments:
             selection: the keys, or why there is none.
-            doubtful: the provider may have reused a kid, so a fetch may make the signature valid.
+            doubtful: whether the provider may have reused a kid, so that a fetch may help.
         """
         match selection:
             case Found():
@@ -156,7 +156,7 @@ class Attempt:
             self.refuse(error)
 
     def not_signed(self, found: Found, *, doubtful: bool) -> None:
-        """Note that none of these keys verifies the signature."""
+        """Record that no key verifies the signature."""
         self._tried = found
         self.error = TokenError("bad_signature", "its signature is not valid")
         if doubtful and not self.source.fixed:
@@ -192,7 +192,7 @@ class Attempt:
             self.error = source.unavailable()
 
     def _doubt_kid(self) -> Generator[Want, object]:
-        """A known kid's signature failed: fetch in case the kid was reused."""
+        """Fetch after the signature of a known kid failed, in case the kid was reused."""
         source, flights, kid = self.source, self._flights, self._token.kid
         vanished = False
         for _ in range(MOST_ROUNDS):
@@ -206,7 +206,7 @@ class Attempt:
                     source, last, Budget.BAD_SIGNATURE, doubts=kid, alone=vanished
                 )
             except KeysUnavailableError:
-                return  # never 503: the token is at fault until the provider says otherwise
+                return  # never a 503, because the token is probably forged
             if not (yield from flights.waiting(self.rules.name, source, boarding)):
                 return
             self._try_if_changed()
@@ -215,7 +215,7 @@ class Attempt:
                 return
 
     def _doubt_keys(self) -> Generator[Want, object]:
-        """No key verifies a token without kid: fetch in case there is a new key."""
+        """Fetch after no key verified a token without kid, in case there is a new key."""
         source, flights = self.source, self._flights
         vanished = False
         for _ in range(MOST_ROUNDS):
@@ -253,16 +253,16 @@ class Attempt:
 def check_with_cached_keys(
     flights: Flights, case: Verification, rules: Rules, source: KeySource
 ) -> TokenFacts | Attempt:
-    """Judge a token for one candidate with the cached keys. Never waits.
+    """Check a token for one candidate with the cached keys. Never waits.
 
-    Returns what was proved if the candidate accepts the token and has no checks of its own; else
-    the attempt, which has the reason or what may yet be tried. The arguments are an attempt's.
+    Returns the verified facts if the candidate accepts the token and has no custom checks; else the
+    attempt, with its error or what to try next. The arguments are those of `Attempt`.
     """
     token, options, _, now = case
     cache, header = source.cache, token.header
     key_set = cache.key_set
-    # The shortcut of nearly every token: what a fresh set chose before for its kid and algorithm is
-    # what `KeyCache.look_up` would return. In any other case the attempt looks up.
+    # Hot path: if a fresh set has selected keys for this kid and algorithm before,
+    # `KeyCache.look_up` would return the same. In all other cases the attempt looks up.
     if (
         key_set is not None
         and header.wanted in key_set.chosen
@@ -280,7 +280,7 @@ def check_with_cached_keys(
                 attempt = Attempt(flights, case, rules, source)
                 attempt.held = True
                 attempt.refuse(error)
-            if len(found.keys) > 1:  # another entry of the key may be the one of this issuer
+            if len(found.keys) > 1:  # another entry of the same key may be for this issuer
                 attempt.look_up()
             return attempt
         attempt = Attempt(flights, case, rules, source)

@@ -1,10 +1,10 @@
-"""One verification from candidates to verdict.
+"""Verify a token for its candidates, and choose the verdict.
 
-First every candidate judges the token with its cached keys. Only if no signature was valid do the
-candidates whose set lacks the key fetch, one after the other, and only for a token that its own
-header, issuer and expiry do not condemn already. `steps` is a generator: it yields what must be
-waited for (a flight, or an awaitable that one of the application's own checks returned) and is
-resumed when that has ended. Must not depend on threads, tasks, or what carries a flight.
+First every candidate checks the token with its cached keys. Only if no signature was valid, the
+candidates whose set lacks the key fetch, one after the other, and only if the token's header,
+issuer and expiry do not already refuse it. `steps` is a generator: it yields what to wait for (a
+flight, or an awaitable that a custom check returned) and is resumed afterwards. Must not depend on
+threads, tasks, or what carries a flight.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Verifying: TypeAlias = Generator[Want, object, VerifiedToken]
 
 
 class Accepted(NamedTuple):
-    """What a provider proved of a token, and the attempts before, which refused it."""
+    """The facts that a provider verified, and the earlier attempts, which refused the token."""
 
     facts: TokenFacts
     rules: Rules
@@ -40,12 +40,12 @@ class Accepted(NamedTuple):
 def steps(
     flights: Flights, case: Verification, attempts: list[Attempt]
 ) -> Generator[Want, object, Accepted | JWKSError]:
-    """Ask the candidates in order, and return what was accepted, or the error that counts.
+    """Try the candidates in order; return the accepted token, or the error to raise.
 
     Arguments:
         flights: the client's flights.
         case: the verification.
-        attempts: the attempts of the first candidates, which tried their cached keys already.
+        attempts: the attempts of the first candidates, which have tried their cached keys.
     """
     _, _, candidates, _ = case
     for place, (rules, source) in enumerate(candidates.pairs):
@@ -77,7 +77,7 @@ def _accepted(attempt: Attempt, earlier: list[Attempt]) -> Accepted:
 
 
 def _accepts(attempt: Attempt) -> Generator[Want, object, bool]:
-    """Return whether signature and claims are valid, and the application's own checks accept."""
+    """Return whether signature and claims are valid, and the custom checks accept."""
     if attempt.facts is None or not attempt.rules.checks:
         return attempt.facts is not None
     refusal = yield from run_checks(attempt.rules, VerifiedToken(attempt.facts), attempt.asked)
@@ -86,8 +86,8 @@ def _accepts(attempt: Attempt) -> Generator[Want, object, bool]:
     return refusal is None
 
 
-# Refusals that do not depend on the clock, as long as the key sets stay: a token that a later
-# candidate accepted may be remembered in spite of them.
+# Refusals that depend on the key sets, but not on the clock. A token that a later candidate
+# accepted can be remembered despite them.
 _LASTING_REFUSALS = frozenset(
     {
         "algorithm_not_allowed",
@@ -103,6 +103,6 @@ _LASTING_REFUSALS = frozenset(
 
 def is_lasting(refused: Attempt) -> bool:
     """Return whether a candidate would refuse the token at any time."""
-    if refused.rules.asks_the_application:  # which may decide otherwise next time
+    if refused.rules.asks_the_application:  # its decision may change
         return False
     return refused.error is not None and refused.error.code in _LASTING_REFUSALS

@@ -1,4 +1,4 @@
-"""What one call of `verify` is about: the token, what the call asks for, and the candidates."""
+"""The input of one verification: the token, the options of the call, and the candidates."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class Options(NamedTuple):
-    """What one call asks for beside the token.
+    """The options of one call.
 
     Arguments:
-        pin: the one provider to ask; None where the token's issuer decides.
+        pin: the only provider to try; None if the token's issuer decides.
         claim_values: claims that must have exactly these values.
-        key: the arguments of the call, as a part of the memo's key.
+        key: the options as a part of the memo's key.
     """
 
     pin: Pin | None
@@ -27,7 +27,6 @@ class Options(NamedTuple):
 
 PLAIN: Final = Options(None, (), None)
 
-# One verification: the parsed token, what the call asks for beside it, the providers to ask in
-# order, and when it began to look at them (monotonic seconds). Each token makes one, so it is a
-# plain tuple: a named one would cost a call.
+# One verification: the parsed token, the options, the candidates in order, and when it began
+# (monotonic seconds). A plain tuple, because each token makes one, and a named tuple costs a call.
 Verification: TypeAlias = "tuple[UnverifiedToken, Options, Candidates, float]"

@@ -1,4 +1,4 @@
-"""The application's own checks of a token: run in order, and the first refusal counts.
+"""Run the custom checks of a provider in order, until one refuses the token.
 
 Must not depend on keys, candidates or flights.
 """
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 def run_checks(
     rules: Rules, token: VerifiedToken, asked: list[tuple[str, JWKSError | None]] | None = None
 ) -> Generator[Want, object, JWKSError | None]:
-    """Run the application's own checks. Return the error of the first that refuses, or None.
+    """Run the custom checks. Return the error of the first that refuses, or None.
 
     Arguments:
         rules: the provider's rules, which have the checks.
-        token: the argument of each check.
+        token: the verified token, which is passed to each check.
         asked: a list to which the name of each check is added, with its error.
     """
     for check in rules.checks:
@@ -38,14 +38,14 @@ def run_checks(
 
 
 def _asked(check: Check, token: VerifiedToken) -> Generator[Want, object, JWKSError | None]:
-    """Run one check: None or True accepts, a JWKSError counts as it is, the rest is a refusal."""
+    """Run one check: None or True accepts, a JWKSError is returned unchanged, all else refuses."""
     cause: Exception | None = None
     outcome: object = False
     try:
         outcome = check(token)
         if inspect.isawaitable(outcome):
             outcome = yield cast("Awaitable[object]", outcome)
-    except Exception as raised:  # noqa: BLE001 (the application's code refuses)
+    except Exception as raised:  # noqa: BLE001 (every exception of the application's code is a refusal)
         cause = raised
     if isinstance(cause, TokenError):
         # A check decides whether the token is valid, so the answer is 401.

@@ -1,6 +1,6 @@
-"""Keys without a verification: `get_signing_key`, `keys`, `refresh` and `warm_up`, as generators.
+"""Look up and fetch keys without a verification, as generators.
 
-Like a verification they yield each flight to wait for.
+Like a verification, they yield each flight to wait for.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def signing_key(
     flights: Flights, rules: Rules, source: KeySource, kid: str | None, algorithms: tuple[str, ...]
 ) -> Generator[Want, object, Key]:
-    """Find the one key for a kid that fits one of the algorithms, as `verify` would find it.
+    """Return the only key for a kid that fits one of the algorithms, as `verify` selects it.
 
     Raises TokenError ``unknown_key``, ``ambiguous_key`` or ``algorithm_not_allowed``;
     KeysUnavailableError.
@@ -34,13 +34,13 @@ def signing_key(
     seen = source.begun
     vanished = False
     for rounds in range(MOST_ROUNDS + 1):
-        is_last = rounds == MOST_ROUNDS  # every flight so far has vanished
+        is_last = rounds == MOST_ROUNDS  # all flights so far have vanished
         last = source.last_flight
         need = _need(source, kid, algorithms)
         decision = source.look_up(need, in_flight=not is_last and last.in_progress, seen=seen)
         match decision:
             case Use():
-                try:  # chosen first: the flight that `attend` begins may land before this returns
+                try:  # chosen before `attend` starts a flight, which may land before this returns
                     return _choose(source, kid, algorithms)
                 finally:
                     attend(flights, rules.name, source, decision)
@@ -59,13 +59,13 @@ def signing_key(
 
 
 def is_cached(source: KeySource, kid: str | None, algorithm: str) -> bool:
-    """Return whether a fitting key can be used without a fetch."""
+    """Return whether a fitting key is usable without a fetch."""
     decision = source.look_up(Need(kid, algorithm), in_flight=False, seen=source.begun)
     return isinstance(decision, Use) and isinstance(decision.selection, Found)
 
 
 def _need(source: KeySource, kid: str | None, algorithms: tuple[str, ...]) -> Need:
-    """Return what to look up: the first algorithm for which the set has any key of that kid."""
+    """Return what to look up: the first algorithm for which the set has a key with that kid."""
     key_set = source.cache.key_set
     if key_set is not None:
         for one in algorithms:
@@ -85,7 +85,7 @@ def _refusal(
 
 def _choose(source: KeySource, kid: str | None, algorithms: tuple[str, ...]) -> Key:
     key_set = source.cache.key_set
-    assert key_set is not None  # noqa: S101 (it was looked up just now, and a set is never lost)
+    assert key_set is not None  # noqa: S101 (a lookup has found the set, and a set is never removed)
     selections = [key_set.select(kid, algorithm) for algorithm in algorithms]
     found = {id(key): key for one in selections if isinstance(one, Found) for key in one.keys}
     if len(found) == 1:
@@ -95,8 +95,8 @@ def _choose(source: KeySource, kid: str | None, algorithms: tuple[str, ...]) -> 
     if all(isinstance(one, Missing) for one in selections):  # a flight landed since the look-up
         raise TokenError("unknown_key", "the provider publishes no such key")
     if any(isinstance(one, Unusable) for one in selections):
-        raise TokenError("unknown_key", "the key of that kid is unusable")
-    raise TokenError("algorithm_not_allowed", "the key of that kid fits none of the algorithms")
+        raise TokenError("unknown_key", "the key with that kid is unusable")
+    raise TokenError("algorithm_not_allowed", "the key with that kid fits none of the algorithms")
 
 
 def loaded(flights: Flights, name: str, source: KeySource) -> Generator[Want, object, KeySet]:
@@ -120,16 +120,16 @@ def loaded(flights: Flights, name: str, source: KeySource) -> Generator[Want, ob
 def fetched(
     flights: Flights, sources: Iterable[KeySource], *, manual: bool, until: float = math.inf
 ) -> Generator[Want, object]:
-    """Fetch key sets side by side, whatever budgets and backoff say, listeners included.
+    """Fetch key sets side by side, regardless of budgets and backoff; wait for the listeners too.
 
     Arguments:
         flights: the client's flights.
         sources: the key sets.
-        manual: the caller asked for a fetch, and not for keys.
+        manual: whether the caller requested a fetch, rather than keys.
         until: when the caller stops waiting, by the system's monotonic clock.
 
     Raises KeysUnavailableError: the failure of the first key set in the order given, or
-    ``fetch_timeout`` if the time was not enough.
+    ``fetch_timeout`` if the time did not suffice.
     """
 
     def board(source: KeySource, *, alone: bool = False) -> Boarding:
@@ -144,14 +144,14 @@ def fetched(
             yield Wait(boarding.flight, until - time.monotonic())
             if not boarding.flight.landed.is_open and time.monotonic() >= until:
                 raise KeysUnavailableError(
-                    "fetch_timeout", "not all key sets came in time for the start"
+                    "fetch_timeout", "not all key sets arrived in time for the start"
                 )
             landed = source.cache.newest >= boarding.flight.number
-            # A refresh that joined a flight which landed a stored record asks the provider still.
+            # If a refresh joined a flight that landed a stored record, it still asks the provider.
             if landed and not (manual and source.cache.from_store):
                 break
             boarding = board(source, alone=True)  # raises on a closed client
-        if boarding.flight.recorded:  # a flight that is lost may never be over
+        if boarding.flight.recorded:  # a lost flight may never be over
             yield Wait(boarding.flight, until - time.monotonic(), over=True)
         cache = source.cache
         if cache.newest < boarding.flight.number or cache.failure is not None:

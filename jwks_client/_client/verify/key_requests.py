@@ -1,4 +1,4 @@
-"""What callers ask of keys without a verification, by the names of providers.
+"""Requests for keys without a verification, by provider name.
 
 Like a verification, each request is a generator that yields what to wait for. Must not depend on
 what carries a flight or on how a caller waits.
@@ -78,11 +78,11 @@ class KeyRequests:
     def signing_key(
         self, kid: str | None, alg: str | None, provider: str | None
     ) -> Generator[Want, object, Key]:
-        """Return the key of a kid, which fits ``alg`` or any of the provider's algorithms."""
+        """Return the key with a kid that fits ``alg``, or any of the provider's algorithms."""
         rules, source = yield from self._named(provider)
         algorithms = tuple(rules.provider.algorithms)
         if alg is not None:
-            # A key set remembers what it was asked: one name stands for all that no key can have.
+            # A key set remembers its selections, so one name represents all unsupported algorithms.
             algorithms = (alg if alg in SUPPORTED_ALGORITHMS else "",)
         return (yield from signing_key(self._flights, rules, source, kid, algorithms))
 
@@ -93,7 +93,7 @@ class KeyRequests:
             parsed = parse(text_of(token, self._limits.max_token), self._limits.max_header)
         except JWKSError as error:
             parsed = error.with_traceback(None)
-        del token  # no frame of an error's traceback holds it
+        del token  # so that no frame of a traceback holds it
         if isinstance(parsed, JWKSError):
             try:
                 raise parsed
@@ -124,7 +124,7 @@ class KeyRequests:
             return (yield from self._directory.named(provider))
         only = self._directory.only
         if only is None:
-            raise ConfigurationError("provider", "must be named, since the client has several")
+            raise ConfigurationError("provider", "must be given, because the client has several")
         return only.pairs[0]
 
     def _fetched_sources(self) -> list[KeySource]:

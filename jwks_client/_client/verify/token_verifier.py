@@ -1,8 +1,8 @@
-"""Verifies the tokens of one client, and remembers what it verified.
+"""Verify the tokens of one client, and remember verified tokens.
 
 `TokenVerifier.begin` is `verify()` up to the first wait. A step that may have to wait is a
 generator: it yields what to wait for, and the client resumes it. Must not depend on what carries a
-flight or on how a caller waits.
+flight or how a caller waits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..._core.tokens.memo import LONGEST, Memo, Remembered
 from ..._core.tokens.unverified import UnverifiedToken, new_tuple, parse, text_of
 from ..._core.tokens.verified import TokenFacts, VerifiedToken
 from ...errors import JWKSError, KeysUnavailableError, TokenError
-from ...events import TokenRefused, TokenUndecided, shown_kid
+from ...events import TokenRefused, TokenUndecided, escaped_kid
 from .. import arguments
 from ..issuers.directory import Candidates, Directory
 from ..keysets.flights import Flights
@@ -41,15 +41,15 @@ class TokenVerifier:
 
     Arguments:
         directory: the client's providers.
-        tenants: the providers that are resolved; None without a resolver.
+        tenants: the resolved tenants; None without a resolver.
         flights: the client's flights.
         limits: the limits of a token's size.
         memory: how many verified tokens are remembered.
 
     Attributes:
         memo: the verified tokens.
-        memo_lock: held while the memo changes. A signal handler may verify while this very thread
-            holds it, so it is re-entrant; the handler then leaves the memo as it is.
+        memo_lock: held while the memo changes. It is re-entrant, because a signal handler may
+            verify while this thread holds it; the handler then does not change the memo.
     """
 
     __slots__ = (
@@ -75,18 +75,17 @@ class TokenVerifier:
         self.after_fork()
 
     def after_fork(self) -> None:
-        """Start anew in the child, with a lock that no thread of the parent holds."""
+        """Replace the lock in a forked child, because a thread of the parent may hold it."""
         self.memo_lock = threading.RLock()
         self._memo_is_busy = False
 
     def begin(  # noqa: C901 (hot path: kept inline)
         self, token: object, provider: str | None, claim_values: Mapping[str, Any] | None
     ) -> VerifiedToken | Verifying | JWKSError:
-        """Verify a token with cached keys: memory, parse, candidates, key, verify, remember.
+        """Verify a token with cached keys: memo, parse, candidates, key, verify, remember.
 
-        Returns the verified token, the rest of the verification, which may have to wait, or the
-        error of a refusal. The caller raises the error, so that no frame of its traceback holds the
-        token but that of `verify`.
+        Returns the verified token; or the rest of the verification, which may have to wait; or an
+        error. The caller raises the error, so that only the frame of `verify` holds the token.
         """
         options = PLAIN
         if provider is not None or claim_values is not None:
@@ -121,15 +120,15 @@ class TokenVerifier:
                         or parsed.header_segment not in memo.headers
                     ):
                         self._remember(case, outcome, rules, source, attempts)
-                    # The claims that were parsed become this caller's own.
+                    # The parsed claims now belong to this caller.
                     return VerifiedToken(outcome, parsed.claims)
                 attempts = [*attempts, outcome]
                 if outcome.facts is not None:
-                    break  # its own checks come next, and may have to wait
+                    break  # the custom checks come next, and may have to wait
             return self._verify(case, attempts)
         except JWKSError as error:
             refusal = error.with_traceback(None)
-        # Outside the except block: what arose from a token's bytes has no cause or context.
+        # Outside the except block, so that an error caused by a token's bytes has no context.
         return self._reported(refusal, options, parsed, candidates)
 
     def _options(self, provider: str | None, claim_values: Mapping[str, Any] | None) -> Options:
@@ -141,7 +140,7 @@ class TokenVerifier:
         return Options(pin, values, (provider, text))
 
     def _verify(self, case: Verification, attempts: list[Attempt]) -> Verifying:
-        """Go on after the candidates were tried with cached keys; this may have to wait."""
+        """Continue after the candidates were tried with cached keys; this may have to wait."""
         parsed, options, candidates, _ = case
         outcome = yield from steps(self._flights, case, attempts)
         if isinstance(outcome, Accepted):
@@ -154,7 +153,7 @@ class TokenVerifier:
             del outcome
 
     def _resolve_and_verify(self, parsed: UnverifiedToken, options: Options) -> Verifying:
-        """Find the candidates, for which the resolver may have to be called; then verify."""
+        """Find the candidates, calling the resolver if needed; then verify."""
         try:
             candidates = yield from self._directory.candidates(parsed, options.pin)
         except JWKSError as error:
@@ -168,7 +167,7 @@ class TokenVerifier:
             del refusal
 
     def _check_again(self, found: Remembered, options: Options) -> Verifying:
-        """Accept a remembered token if the application's own checks still do; else verify anew."""
+        """Accept a remembered token if the custom checks still accept it; else verify it again."""
         if (yield from _still_accepted(found)):
             return VerifiedToken(found.facts)
         parsed = parse(found.facts.raw, self._max_header)
@@ -186,17 +185,17 @@ class TokenVerifier:
 
         Arguments:
             case: the verification.
-            facts: what was proved.
+            facts: the verified facts.
             rules: the rules of the provider that accepted the token.
             source: its key set.
-            earlier: the attempts of the candidates before, which refused it.
+            earlier: the attempts of earlier candidates, which refused it.
         """
         parsed, options, candidates, now = case
         memo, tenant = self.memo, candidates.tenant
         entry: Remembered | None = None
         holder = source if tenant is None else tenant
-        # Not where another provider might come first tomorrow: where the candidates depend on more
-        # than the token, or a tenant among them refused it.
+        # Not if another provider might accept it next time: if the candidates depend on more than
+        # the token, or a tenant among them refused it.
         if (
             memo.keeps_tokens
             and candidates.settled
@@ -217,20 +216,20 @@ class TokenVerifier:
         if entry is None and parsed.header_segment in memo.headers:
             return
         with self.memo_lock:
-            if self._memo_is_busy:  # a signal handler interrupted this very block
+            if self._memo_is_busy:  # a signal handler interrupted this block
                 return
             self._memo_is_busy = True
             try:
                 if entry is not None:
                     raw = parsed.raw
                     memo.remember(raw if options is PLAIN else (raw, options.key), entry)
-                if parsed.header_segment not in memo.headers:  # saves a call for nearly every token
+                if parsed.header_segment not in memo.headers:  # saves a call for almost every token
                     memo.remember_header(parsed)
             finally:
                 self._memo_is_busy = False
 
     def drop_void(self) -> None:
-        """Drop the remembered tokens of tenants that were dropped. They are void; it makes room."""
+        """Drop the remembered tokens of dropped tenants, to free memory; they no longer count."""
         with self.memo_lock:
             if self._memo_is_busy:
                 return
@@ -248,7 +247,7 @@ class TokenVerifier:
         candidates: Candidates | None,
     ) -> JWKSError:
         """Emit the event of a refusal. Return its error, which names the provider and the kid."""
-        error.kid = None if parsed is None or parsed.kid is None else shown_kid(parsed.kid)
+        error.kid = None if parsed is None or parsed.kid is None else escaped_kid(parsed.kid)
         if isinstance(options.pin, Rules):
             error.provider = options.pin.name
         elif candidates is not None and len(candidates.pairs) == 1:
@@ -265,7 +264,7 @@ class TokenVerifier:
         return error
 
     def explained(self, token: object) -> Generator[Want, object, Explanation]:
-        """Verify a token past the memory, and explain the verdict instead of raising it."""
+        """Verify a token without the memo, and explain the verdict instead of raising it."""
         from ..._core.tokens.explain import explain, refused_before_routing
 
         try:

@@ -1,7 +1,7 @@
-"""What a verification may wait for, and what using a key asks for besides.
+"""The things that a verification waits for.
 
-A generator of this package yields each thing to wait for, and is resumed by its client, in a thread
-or in a task, when the wait is over.
+A generator of this package yields each of them. Its client waits, in a thread or in a task, and
+then resumes it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Want: TypeAlias = Wait | Resolution | Awaitable[object]
 
 
 def attend(flights: Flights, provider: str, source: KeySource, decision: Use) -> None:
-    """Do what the use of a key asks for besides: refresh the set, report that it is stale."""
+    """Carry out what a decision to use a key requires: refresh the set, report that it is stale."""
     if decision.refresh:
         flights.refresh_behind(source)
     if decision.stale:

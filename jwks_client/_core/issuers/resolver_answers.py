@@ -25,13 +25,13 @@ class Failure:
     Arguments:
         message: for people; contains no claim of a token.
         cause: the exception; its text may contain the issuer, which an attacker can choose.
-        told: the cause as events report it: its type and where it was raised.
+        reported: the cause as events report it: its type and where it was raised.
         slow: the callers waited for the full time limit, so the next caller must not try at once.
     """
 
     message: str
     cause: BaseException | None = None
-    told: str | None = None
+    reported: str | None = None
     slow: bool = False
 
 
@@ -48,8 +48,8 @@ def precheck_expiry(claims: dict[str, Any], now: float, leeway: float) -> None:
     """Check the expiry, so that the resolver is not asked for the sake of an expired token.
 
     Arguments:
-        claims: the unverified claims. A token without ``exp`` passes: its tenant may not require
-            it.
+        claims: the unverified claims. A token without ``exp`` passes, in case its tenant does not
+            require it.
         now: seconds since the epoch.
         leeway: seconds; `TenantTable.leeway`, because the tenant's own leeway is not known yet.
 

@@ -206,7 +206,7 @@ def _rules_of(provider: Provider) -> Hashable:
 
 
 def _values_of(provider: Provider) -> tuple[object, ...]:
-    """Return the parts of the decision that may not be hashable: key set, template, checks."""
+    """Return the other parts, which need not be hashable: key set, template, checks."""
     issuer = provider.issuer
     template = issuer if isinstance(issuer, IssuerTemplate) else None
     return (issuer is UNCHECKED, provider.jwks, template, tuple(provider.checks))

@@ -93,10 +93,10 @@ class Tenant(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Use(Generic[S]):
-    """Use this tenant now. ``ask_behind``: also call the resolver in the background."""
+    """Use this tenant now. ``ask_in_background``: also call the resolver in the background."""
 
     tenant: Tenant[S]
-    ask_behind: bool = False
+    ask_in_background: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class TenantTable(Generic[S]):
         """Return the loaded tenant of an issuer, whatever its age. Needs no lock."""
         return self._held.get(issuer)
 
-    def at_once(self, issuer: str, now: float) -> Tenant[S] | None:
+    def get_fresh(self, issuer: str, now: float) -> Tenant[S] | None:
         """Return the tenant if it can be used without asking the resolver. Needs no lock."""
         tenant = self._held.get(issuer)
         if tenant is None or now >= tenant.due_at:
@@ -183,11 +183,13 @@ class TenantTable(Generic[S]):
         in_backoff = tenant.failure is not None and now < tenant.retry_at
         may_ask = in_flight or not in_backoff
         if age < policy.resolve_ttl:
-            return Use(tenant, ask_behind=not in_backoff and not in_flight)
+            return Use(tenant, ask_in_background=not in_backoff and not in_flight)
         if tenant.failure is not None and age < policy.resolve_ttl + policy.stale_if_error:
             if may_ask and not policy.ask_ahead:
                 return Ask(pays=False)  # no background work: the caller waits
-            return Use(tenant, ask_behind=policy.ask_ahead and not in_backoff and not in_flight)
+            return Use(
+                tenant, ask_in_background=policy.ask_ahead and not in_backoff and not in_flight
+            )
         return Ask(pays=False) if may_ask else Busy(tenant.retry_at - now, tenant.failure)
 
     def _without_tenant(self, issuer: str, now: float, *, in_flight: bool) -> Decision[S]:
@@ -217,7 +219,7 @@ class TenantTable(Generic[S]):
         known = self._held.get(issuer) or self._absent.get(issuer)
         return known is None or number > known.number
 
-    def admit(self, tenant: Tenant[S], number: int, asked_at: float) -> list[Tenant[S]]:
+    def record_tenant(self, tenant: Tenant[S], number: int, asked_at: float) -> list[Tenant[S]]:
         """Record a new or unchanged tenant from call ``number``, which began at ``asked_at``.
 
         Returns the tenants that this drops: the issuer's previous tenant, and those evicted to make
@@ -240,12 +242,14 @@ class TenantTable(Generic[S]):
         self._absent.pop(tenant.issuer, None)
         return dropped + self._hold(tenant)
 
-    def refuse(self, issuer: str, number: int, now: float) -> Tenant[S] | None:
+    def record_absent(self, issuer: str, number: int, now: float) -> Tenant[S] | None:
         """Record that there is no such tenant. Returns the tenant that is dropped."""
         self._note_absent(issuer, _Absent(number=number, until=now + REFUSED_FOR))
         return self._let_go(issuer)
 
-    def fail(self, issuer: str, number: int, failure: Failure, now: float, draw: float) -> float:
+    def record_failure(
+        self, issuer: str, number: int, failure: Failure, now: float, draw: float
+    ) -> float:
         """Record that call ``number`` failed; a loaded tenant stays.
 
         Arguments:

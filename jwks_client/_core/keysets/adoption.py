@@ -29,14 +29,14 @@ class Offer:
     Arguments:
         record: the record.
         key_set: its body, parsed by this process.
-        life: its lifetime in seconds, by this process's policy.
+        lifetime: its lifetime in seconds, by this process's policy.
         stale_for: how long it may be used after that during an outage.
         asked_at: when the provider was asked, by this process's monotonic clock, or earlier.
     """
 
     record: Record
     key_set: KeySet
-    life: float
+    lifetime: float
     stale_for: float
     asked_at: float
 
@@ -50,7 +50,7 @@ class Offer:
 
         return Fetched(
             key_set=self.key_set,
-            freshness=Freshness(self.life, self.stale_for),
+            freshness=Freshness(self.lifetime, self.stale_for),
             validators=self.validators,
             discovered=None,
             requests=0,
@@ -90,12 +90,12 @@ def offer_of(
     assert freshness is not None  # noqa: S101 (None only occurs with renewed=True)
     age = age_of(record, wall, in_store)
     if in_store is None:
-        age = freshness.life if age is None else max(age, freshness.life)
+        age = freshness.lifetime if age is None else max(age, freshness.lifetime)
     assert age is not None  # noqa: S101 (as the store has a clock)
     return Offer(
         record=record,
         key_set=key_set,
-        life=freshness.life,
+        lifetime=freshness.lifetime,
         stale_for=freshness.stale_for,
         asked_at=now - age,
     )
@@ -108,7 +108,7 @@ def is_newer(offer: Offer, cache: KeyCache) -> bool:
 
 def is_seed(offer: Offer, cache: KeyCache, now: float) -> bool:
     """Return whether a record is useful to a fetch: its validators, and its keys in an outage."""
-    return is_newer(offer, cache) and offer.age(now) < offer.life + offer.stale_for
+    return is_newer(offer, cache) and offer.age(now) < offer.lifetime + offer.stale_for
 
 
 def suffices(offer: Offer, cache: KeyCache, budget: Budget, kid: str | None, now: float) -> bool:
@@ -126,8 +126,8 @@ def suffices(offer: Offer, cache: KeyCache, budget: Budget, kid: str | None, now
     age = offer.age(now)
     if budget is Budget.ROUTINE:
         share = 1.0 if cache.due_share is None else cache.due_share
-        return age < offer.life * share
-    if kid is None or age >= offer.life:
+        return age < offer.lifetime * share
+    if kid is None or age >= offer.lifetime:
         return False
     if budget is Budget.UNKNOWN_KID:
         return any(key.kid == kid for key in offer.key_set)

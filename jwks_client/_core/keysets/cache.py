@@ -30,14 +30,14 @@ _ALWAYS: Final = float("inf")
 
 
 class Need(NamedTuple):
-    """What a token needs from a key set."""
+    """The requirements of a token on a key set."""
 
     kid: str | None
     algorithm: str
 
 
 class Budget(Enum):
-    """What pays for a fetch."""
+    """The budget that pays for a fetch."""
 
     ROUTINE = "routine"  # the set is cold, due or stale: bounded by lifetime and backoff
     UNKNOWN_KID = "unknown_kid"  # the token bucket
@@ -85,7 +85,7 @@ class KeyCache:
     key_set: KeySet | None = None
     asked_at: float = 0.0  # when the provider was asked for the set, or asked to renew it
     from_store: bool = False  # fetched by another process
-    life: float = 0.0
+    lifetime: float = 0.0
     stale_for: float = 0.0
     validators: Validators | None = None
     discovered: Discovered | None = None
@@ -103,7 +103,7 @@ class KeyCache:
 
     def __post_init__(self) -> None:
         share = 1.0 if self.due_share is None else self.due_share
-        until = -_ALWAYS if self.key_set is None else self.asked_at + self.life * share
+        until = -_ALWAYS if self.key_set is None else self.asked_at + self.lifetime * share
         object.__setattr__(self, "fresh_until", until)
 
     def state(self, now: float) -> State:
@@ -113,9 +113,9 @@ class KeyCache:
         if now < self.fresh_until:
             return "fresh"
         age = now - self.asked_at
-        if age < self.life:
+        if age < self.lifetime:
             return "due"
-        return "stale" if age < self.life + self.stale_for else "expired"
+        return "stale" if age < self.lifetime + self.stale_for else "expired"
 
     def in_backoff(self, now: float) -> bool:
         """Return whether the last attempt failed so recently that nothing may be fetched."""
@@ -136,7 +136,7 @@ class KeyCache:
             return retry_at
         if self.due_share is None:
             return _ALWAYS
-        left = self.asked_at + self.life - self.fresh_until
+        left = self.asked_at + self.lifetime - self.fresh_until
         return max(self.fresh_until + left * share / 2, retry_at)
 
     def has_permit(self, now: float) -> bool:
@@ -245,15 +245,15 @@ class KeyCache:
         """Return the facts after flight ``number``, begun at ``began_at``, succeeded."""
         if number <= self.newest:
             return self
-        life, stale_for = self.life, self.stale_for
+        lifetime, stale_for = self.lifetime, self.stale_for
         if came.freshness is not None:
-            life, stale_for = came.freshness.life, came.freshness.stale_for
+            lifetime, stale_for = came.freshness.lifetime, came.freshness.stale_for
         return replace(
             self,
             key_set=self._newest_set(came.key_set),
             asked_at=began_at if came.asked_at is None else came.asked_at,
             from_store=came.asked_at is not None,
-            life=life,
+            lifetime=lifetime,
             stale_for=stale_for,
             validators=came.validators,
             discovered=came.discovered or self.discovered,

@@ -110,7 +110,7 @@ Conversation: TypeAlias = Generator[Request, Response | Broken, Outcome]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to fetch: the provider's side of a conversation, with its limits."""
+    """The provider to fetch from, and the limits."""
 
     provider: Provider
     cache: CachePolicy

@@ -23,7 +23,7 @@ CACHING_HEADERS: Final = ("cache-control", "expires", "date", "age")
 class Freshness:
     """A set's lifetime after its request, and how long after that it is used in an outage."""
 
-    life: float
+    lifetime: float
     stale_for: float
 
 
@@ -95,9 +95,13 @@ def _stated(headers: Mapping[str, str], directives: dict[str, str], wall: float)
     if "no-store" in directives or "no-cache" in directives:
         return 0.0
     if "max-age" in directives:
-        life = _seconds(directives["max-age"])
+        lifetime = _seconds(directives["max-age"])
         # RFC 9111, section 4.2.1: an invalid lifetime counts as zero.
-        return 0.0 if life is None else life - (_seconds(headers.get("age", "").strip()) or 0.0)
+        return (
+            0.0
+            if lifetime is None
+            else lifetime - (_seconds(headers.get("age", "").strip()) or 0.0)
+        )
     if "expires" not in headers:
         return None
     expires = _date(headers["expires"])

@@ -22,7 +22,7 @@ MAX_KID: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedHeader:
-    """What a header segment says. It is shared between tokens, so it must not be changed."""
+    """A parsed header segment. It is shared between tokens, so it must not be changed."""
 
     members: dict[str, Any]
     algorithm: str
@@ -35,7 +35,7 @@ class UnverifiedHeader:
 
 
 class UnverifiedToken(NamedTuple):
-    """What the bytes say: an attacker may have chosen every value."""
+    """A parsed token: an attacker may have chosen every value."""
 
     raw: str
     header: UnverifiedHeader

@@ -1,7 +1,7 @@
 """``jwks-client decode``: print a token's header and claims without verifying them.
 
 Header and claims are parsed as strictly as by `verify`, to show why a token is refused, but any alg
-is accepted. The signature is never printed: without it nobody can use the output as a token.
+is accepted. The signature is never printed, so that the output cannot be used as a token.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ def cache_lifetime(headers: Mapping[str, str], now: float) -> float:
     """Return the lifetime in seconds that the library gives the keys by default."""
     read = freshness.read_freshness(headers, CachePolicy(), math.floor(now), renewed=False)
     assert read is not None  # noqa: S101 (only a 304 gives None)
-    return read.life
+    return read.lifetime
 
 
 def stated_lifetime(headers: Mapping[str, str], now: float) -> float | None:

@@ -35,7 +35,7 @@ _KEY_PATH: Final = re.compile(r"(?:^|[/_.-])(?:jwks?|keys|certs)(?:[/_.-]|$)", r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What was found at a URL.
+    """The result of inspecting a URL.
 
     Attributes:
         target: the URL as given.

@@ -72,7 +72,7 @@ NOTICES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What one answer shows in addition to the provider's state.
+    """The content of one answer, in addition to the provider's state.
 
     Attributes:
         form: the submitted fields.

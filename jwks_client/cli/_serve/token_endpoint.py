@@ -69,14 +69,14 @@ class TokenEndpoint:
         claims: dict[str, Any] = {"client_id": client_id}
         if audiences := _audiences_of(fields):
             claims["aud"] = audiences[0] if len(audiences) == 1 else audiences
-        life = self.idp.expires_in
+        lifetime = self.idp.expires_in
         token = await asyncio.to_thread(
-            lambda: self.idp.issue(client_id, scope, expires_in=life, **claims)
+            lambda: self.idp.issue(client_id, scope, expires_in=lifetime, **claims)
         )
         granted: dict[str, object] = {
             "access_token": token,
             "token_type": "Bearer",
-            "expires_in": life,
+            "expires_in": lifetime,
         }
         return granted if scope is None else {**granted, "scope": scope}
 

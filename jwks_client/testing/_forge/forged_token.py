@@ -27,8 +27,8 @@ class ForgedToken(str):
     """A token that a client must refuse: a string with a name and a code.
 
     Attributes:
-        name: of its flaw, such as ``wrong_audience``; pytest uses it as the test's id.
-        code: of the `TokenError` that a client of this provider raises.
+        name: the name of its flaw, such as ``wrong_audience``; pytest uses it as the test's id.
+        code: the code of the `TokenError` that a client of this provider raises.
     """
 
     __slots__ = ("code", "name")
@@ -54,7 +54,7 @@ class Bench:
     """The tools of a `Forge`.
 
     Arguments:
-        provider: must refuse the tokens.
+        provider: the provider that must refuse the tokens.
         draft: makes an unsigned token from the arguments of ``issue``.
         stranger: makes an unpublished key with this kid.
         now: the time, in seconds since 1970.
@@ -73,7 +73,7 @@ class Bench:
         """Return a token signed by an unpublished key, under the kid in its header.
 
         Arguments:
-            brings: header members made from that key.
+            brings: returns header members for that key.
         """
         stranger = self.stranger(str(draft.header["kid"]))
         draft.header.update(brings(stranger))
@@ -91,7 +91,7 @@ class HasBench(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trick:
-    """One way to forge; as a method of `Forge` it accepts the arguments of ``issue``."""
+    """One way to forge a token; a method of `Forge` with the arguments of ``issue``."""
 
     code: TokenErrorCode
     when: Callable[[Provider], bool]
@@ -150,7 +150,7 @@ def trick(
     """Turn a function that forges a draft into a method of `Forge`.
 
     Arguments:
-        code: of the refusal.
-        when: return whether a provider refuses the token.
+        code: the code of the refusal.
+        when: returns whether a provider refuses the token.
     """
     return lambda forge: Trick(code, when, forge)

@@ -26,7 +26,7 @@ class Gate:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is open."""
+        """Return whether it is open."""
         return self._is_open
 
     def open(self) -> None:
@@ -98,12 +98,12 @@ class Hold:
 
     @property
     def arrived(self) -> int:
-        """How many requests have arrived during this hold."""
+        """Return how many requests have arrived during this hold."""
         with self._lock:
             return self._arrived
 
     def wait(self, requests: int = 1, *, within: float = PATIENCE) -> None:
-        """Block until so many requests have arrived during this hold.
+        """Block until this number of requests has arrived during this hold.
 
         Raises AssertionError, which fails the test, after ``within`` real seconds.
         """

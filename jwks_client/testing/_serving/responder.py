@@ -86,7 +86,7 @@ TurnFor: TypeAlias = Callable[[Request], Turn]
 
 
 class Published(NamedTuple):
-    """What a provider publishes: documents by path, and usual headers of the key set."""
+    """The documents of a provider by path, and the default headers of its key set."""
 
     by_path: Mapping[str, tuple[Document, Mapping[str, object]]]
     key_set_headers: Mapping[str, str]

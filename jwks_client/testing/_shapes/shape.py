@@ -47,7 +47,7 @@ def _plain_kid(number: int, _algorithm: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What one provider's tokens and key set look like.
+    """The form of one provider's tokens and key set.
 
     Arguments:
         provider: the imitated provider; None for the fake provider's own shape.
@@ -60,10 +60,10 @@ class Shape:
         dated: claims that are times, in seconds after the token's ``iat``.
         scope_claim, scopes_are_list: the claim with the scopes, and its form.
         kid: returns the kid of the nth key, which has that algorithm.
-        key_members: members that each key has in addition; None omits one.
+        key_members: additional members of each key; None omits one.
         other_keys: entries of the set that sign no tokens.
         document_members: members of the key set besides ``keys``.
-        answer_headers: of the response with the key set.
+        answer_headers: headers of the response with the key set.
     """
 
     provider: Provider | None = None
@@ -126,7 +126,7 @@ def demanded_by(provider: Provider, known: Shape | None = None) -> Shape:
 
 
 def _claims_of(check: object, claims: Mapping[str, object]) -> Mapping[str, object]:
-    """Return claims that satisfy a rule of this library; none for the application's own."""
+    """Return claims that satisfy a rule of this library; none for a custom check."""
     match check:
         case ClaimPrefix(claim=claim, prefix=prefix):
             return {claim: f"{prefix}1"}

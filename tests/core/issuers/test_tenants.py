@@ -35,7 +35,7 @@ class Keys:
 
     def __init__(self):
         self.cache = KeyCache(
-            policy=CachePolicy(), due_share=None, key_set=KeySet(()), asked_at=0.0, life=1e9
+            policy=CachePolicy(), due_share=None, key_set=KeySet(()), asked_at=0.0, lifetime=1e9
         )
 
 
@@ -53,7 +53,7 @@ def table(**settings):
 def loaded(issuer="a", at=0.0, **settings):
     """Return a table with one tenant that call 1, begun at ``at``, resolved."""
     made, one = table(**settings), tenant(issuer)
-    assert made.admit(one, 1, at) == []
+    assert made.record_tenant(one, 1, at) == []
     return made, one
 
 
@@ -92,19 +92,19 @@ def test_a_fresh_tenant_is_used(in_flight):
     made, one = loaded(at=100)
     for now in (100, 100 + DUE - 1):
         assert made.look_up("a", now, in_flight=in_flight) == Use(one)
-        assert made.at_once("a", now) is one
-    assert made.at_once("a", 100 + DUE) is None
-    assert made.at_once("b", 100) is None
+        assert made.get_fresh("a", now) is one
+    assert made.get_fresh("a", 100 + DUE) is None
+    assert made.get_fresh("b", 100) is None
 
 
 def test_a_due_tenant_is_used_and_resolved_in_the_background():
     """From 0.8 of resolve_ttl one call runs in the background, and none during backoff after a failure."""
     made, one = loaded()
-    assert made.look_up("a", DUE, in_flight=False) == Use(one, ask_behind=True)
+    assert made.look_up("a", DUE, in_flight=False) == Use(one, ask_in_background=True)
     assert made.look_up("a", DUE, in_flight=True) == Use(one)
-    assert made.fail("a", 2, QUICK, DUE, 1.0) == 1
+    assert made.record_failure("a", 2, QUICK, DUE, 1.0) == 1
     assert made.look_up("a", DUE + 0.9, in_flight=False) == Use(one)
-    assert made.look_up("a", DUE + 1, in_flight=False) == Use(one, ask_behind=True)
+    assert made.look_up("a", DUE + 1, in_flight=False) == Use(one, ask_in_background=True)
 
 
 def test_past_resolve_ttl_callers_wait_without_a_permit():
@@ -112,7 +112,7 @@ def test_past_resolve_ttl_callers_wait_without_a_permit():
     made, _ = loaded()
     for _ in range(20):
         made.pay(TTL)
-    assert made.look_up("a", TTL - 0.1, in_flight=False).ask_behind
+    assert made.look_up("a", TTL - 0.1, in_flight=False).ask_in_background
     assert made.look_up("a", TTL, in_flight=False) == Ask(pays=False)
     assert made.look_up("a", TTL, in_flight=True) == Ask(pays=False)
 
@@ -120,18 +120,18 @@ def test_past_resolve_ttl_callers_wait_without_a_permit():
 def test_while_the_resolver_fails_no_caller_waits_after_the_first_failure():
     """After the first failure the tenant is used for stale_if_error, and is resolved in the background once the backoff is over."""
     made, one = loaded()
-    made.fail("a", 2, SLOW, TTL, 1.0)
+    made.record_failure("a", 2, SLOW, TTL, 1.0)
     assert made.look_up("a", TTL + 0.5, in_flight=False) == Use(one)
-    assert made.look_up("a", TTL + 1, in_flight=False) == Use(one, ask_behind=True)
+    assert made.look_up("a", TTL + 1, in_flight=False) == Use(one, ask_in_background=True)
     assert made.look_up("a", TTL + 1, in_flight=True) == Use(one)
-    assert made.look_up("a", TTL + STALE - 1, in_flight=False) == Use(one, ask_behind=True)
+    assert made.look_up("a", TTL + STALE - 1, in_flight=False) == Use(one, ask_in_background=True)
 
 
 def test_past_stale_if_error_the_tenant_is_unavailable():
     """Past stale_if_error a caller is refused during backoff, with the time to wait; afterwards callers call the resolver, or join the call."""
     made, _ = loaded()
     now = TTL + STALE
-    made.fail("a", 2, SLOW, now, 1.0)
+    made.record_failure("a", 2, SLOW, now, 1.0)
     assert made.look_up("a", now, in_flight=False) == Busy(1.0, SLOW)
     assert made.look_up("a", now, in_flight=True) == Ask(pays=False)
     assert made.look_up("a", now + 1, in_flight=False) == Ask(pays=False)
@@ -140,16 +140,16 @@ def test_past_stale_if_error_the_tenant_is_unavailable():
 def test_stale_if_error_of_0_fails_closed():
     """With stale_if_error=0 the first failure past resolve_ttl ends the tenant's use."""
     made, _ = loaded(stale_if_error=0)
-    made.fail("a", 2, QUICK, TTL, 1.0)
+    made.record_failure("a", 2, QUICK, TTL, 1.0)
     assert made.look_up("a", TTL, in_flight=False) == Busy(1.0, QUICK)
 
 
 def test_without_background_work_callers_wait_for_the_resolver():
     """Without background work a tenant is never due: past resolve_ttl callers wait, and during backoff they use the stale tenant."""
     made, one = loaded(ask_ahead=False)
-    assert made.at_once("a", TTL - 1) is one
+    assert made.get_fresh("a", TTL - 1) is one
     assert made.look_up("a", TTL, in_flight=False) == Ask(pays=False)
-    made.fail("a", 2, QUICK, TTL, 1.0)
+    made.record_failure("a", 2, QUICK, TTL, 1.0)
     assert made.look_up("a", TTL, in_flight=False) == Use(one)
     assert made.look_up("a", TTL, in_flight=True) == Ask(pays=False)
     assert made.look_up("a", TTL + 1, in_flight=False) == Ask(pays=False)
@@ -158,10 +158,10 @@ def test_without_background_work_callers_wait_for_the_resolver():
 def test_an_answer_makes_a_tenant_fresh_again():
     """A tenant's age counts from the beginning of the call, and an answer ends the row of failures."""
     made, one = loaded()
-    made.fail("a", 2, QUICK, TTL, 1.0)
-    assert made.admit(one, 3, 400) == []
+    made.record_failure("a", 2, QUICK, TTL, 1.0)
+    assert made.record_tenant(one, 3, 400) == []
     assert (one.failure, one.failures, one.due_at) == (None, 0, 400 + DUE)
-    assert made.at_once("a", 400 + DUE - 1) is one
+    assert made.get_fresh("a", 400 + DUE - 1) is one
 
 
 # Issuers without a tenant.
@@ -194,7 +194,7 @@ def test_the_bucket_never_holds_more_than_twenty():
 def test_a_refusal_is_remembered_for_ten_seconds():
     """A remembered refusal needs no call, even with an empty bucket and while a call is in progress."""
     made = table()
-    assert made.refuse("x", 1, 50) is None
+    assert made.record_absent("x", 1, 50) is None
     for _ in range(20):
         made.pay(50)
     for in_flight in (False, True):
@@ -206,7 +206,7 @@ def test_a_refusal_is_remembered_for_ten_seconds():
 def test_a_refusal_drops_the_tenant():
     """A refusal drops the tenant and its remembered tokens at once."""
     made, one = loaded()
-    assert made.refuse("a", 2, DUE) is one
+    assert made.record_absent("a", 2, DUE) is one
     assert (one.held, made.tenants, made.held("a")) == (False, (), None)
     assert made.look_up("a", DUE, in_flight=False) == Unknown()
 
@@ -214,9 +214,9 @@ def test_a_refusal_drops_the_tenant():
 def test_a_quick_failure_harms_only_the_token_that_asked():
     """After a quick failure the next token may call the resolver again, and pays; a second failure begins the backoff."""
     made = table()
-    assert made.fail("x", 1, QUICK, 10, 1.0) == 0
+    assert made.record_failure("x", 1, QUICK, 10, 1.0) == 0
     assert made.look_up("x", 10, in_flight=False) == Ask(pays=True)
-    assert made.fail("x", 2, QUICK, 10, 1.0) == 2
+    assert made.record_failure("x", 2, QUICK, 10, 1.0) == 2
     assert made.look_up("x", 11, in_flight=False) == Busy(1.0, QUICK)
     assert made.look_up("x", 11, in_flight=True) == Ask(pays=False)
     assert made.look_up("x", 12, in_flight=False) == Ask(pays=True)
@@ -225,35 +225,35 @@ def test_a_quick_failure_harms_only_the_token_that_asked():
 def test_a_slow_failure_begins_the_backoff_at_once():
     """After the first slow failure the issuer is in backoff, so tokens do not each wait for a resolver that hangs."""
     made = table()
-    assert made.fail("x", 1, SLOW, 10, 0.0) == 0.5
+    assert made.record_failure("x", 1, SLOW, 10, 0.0) == 0.5
     assert made.look_up("x", 10, in_flight=False) == Busy(0.5, SLOW)
 
 
 def test_backoff_doubles_to_its_longest():
     """Half of each backoff is fixed and half is drawn, for a loaded tenant and an unknown issuer alike."""
     made, _ = loaded()
-    waits = [made.fail("a", 2 + n, SLOW, 0, 1.0) for n in range(80)]
+    waits = [made.record_failure("a", 2 + n, SLOW, 0, 1.0) for n in range(80)]
     assert waits[:7] == [1, 2, 4, 8, 16, 30, 30]
     assert waits[-1] == 30
-    assert made.fail("a", 90, SLOW, 0, 0.0) == 15
-    assert [made.fail("x", 1 + n, SLOW, 0, 1.0) for n in range(6)] == [1, 2, 4, 8, 16, 30]
+    assert made.record_failure("a", 90, SLOW, 0, 0.0) == 15
+    assert [made.record_failure("x", 1 + n, SLOW, 0, 1.0) for n in range(6)] == [1, 2, 4, 8, 16, 30]
 
 
 def test_a_failure_of_long_ago_does_not_count():
     """An issuer that failed yesterday begins again with the shortest backoff."""
     made = table()
     for number in range(6):
-        made.fail("x", 1 + number, SLOW, 0, 1.0)
-    assert made.fail("x", 7, SLOW, 60.0, 1.0) == 1
-    made.refuse("y", 1, 0)
-    assert made.fail("y", 2, SLOW, 10, 1.0) == 1
+        made.record_failure("x", 1 + number, SLOW, 0, 1.0)
+    assert made.record_failure("x", 7, SLOW, 60.0, 1.0) == 1
+    made.record_absent("y", 1, 0)
+    assert made.record_failure("y", 2, SLOW, 10, 1.0) == 1
 
 
 def test_the_number_of_remembered_issuers_without_a_tenant_is_bounded():
     """The oldest issuers are dropped, so a flood of issuers cannot fill the memory."""
     made = table()
     for number in range(3000):
-        made.refuse(f"x{number}", 1, 0)
+        made.record_absent(f"x{number}", 1, 0)
     assert len(made._absent) == MOST_ABSENT
     assert made.look_up("x2999", 0, in_flight=False) == Unknown()
     assert made.look_up("x0", 0, in_flight=False) == Ask(pays=True)
@@ -263,9 +263,9 @@ def test_a_repeated_refusal_is_the_newest():
     """An issuer that is refused again moves to the end of the queue for removal."""
     made = table()
     for number in range(MOST_ABSENT):
-        made.refuse(f"x{number}", 1, 0)
-    made.refuse("x0", 2, 0)
-    made.refuse("another", 1, 0)
+        made.record_absent(f"x{number}", 1, 0)
+    made.record_absent("x0", 2, 0)
+    made.record_absent("another", 1, 0)
     assert made.look_up("x0", 0, in_flight=False) == Unknown()
     assert made.look_up("x1", 0, in_flight=False) == Ask(pays=True)
 
@@ -274,10 +274,10 @@ def test_an_answer_clears_what_was_remembered_of_the_issuer():
     """A tenant that was refused earlier is admitted like any other when its token verifies."""
     made = table(max_resolved=1)
     a, c = tenant("a"), tenant("c")
-    made.admit(a, 1, 0)
+    made.record_tenant(a, 1, 0)
     made.verified(a, 0)
-    made.refuse("c", 2, 0)
-    made.admit(c, 3, REFUSED_FOR)
+    made.record_absent("c", 2, 0)
+    made.record_tenant(c, 3, REFUSED_FOR)
     assert made.verified(c, REFUSED_FOR) == [a]
     assert made.tenants == (c,)
 
@@ -290,9 +290,9 @@ def test_an_older_call_changes_nothing():
     made, _ = loaded()
     assert not made.is_news("a", 1)
     assert made.is_news("a", 2)
-    made.fail("a", 5, QUICK, 0, 1.0)
+    made.record_failure("a", 5, QUICK, 0, 1.0)
     assert not made.is_news("a", 4)
-    made.refuse("a", 6, 0)
+    made.record_absent("a", 6, 0)
     assert not made.is_news("a", 6)
     assert made.is_news("a", 7)
     assert made.is_news("never heard of", 1)
@@ -306,12 +306,12 @@ def test_tenants_that_verified_a_token_outlast_tenants_that_have_not():
     made = table(max_resolved=3)
     a, b, c, d, e = (tenant(name) for name in "abcde")
     for number, one in enumerate((a, b, c)):
-        made.admit(one, number, 0)
+        made.record_tenant(one, number, 0)
     assert made.verified(a, 0) == []
-    made.at_once("b", 1)
-    assert made.admit(d, 4, 0) == [c]
+    made.get_fresh("b", 1)
+    assert made.record_tenant(d, 4, 0) == [c]
     assert made.verified(d, 0) == []
-    assert made.admit(e, 5, 0) == [b]
+    assert made.record_tenant(e, 5, 0) == [b]
     assert set(made.tenants) == {a, d, e}
     assert [one.held for one in (a, b, c, d, e)] == [True, False, False, True, True]
 
@@ -321,11 +321,11 @@ def test_a_new_tenant_evicts_a_verified_one_only_when_its_token_verifies():
     made = table(max_resolved=2)
     a, b, c = (tenant(name) for name in "abc")
     for number, one in enumerate((a, b)):
-        made.admit(one, number, 0)
+        made.record_tenant(one, number, 0)
         made.verified(one, 0)
-    assert made.admit(c, 3, 0) == [c]
+    assert made.record_tenant(c, 3, 0) == [c]
     assert (set(made.tenants), c.held) == ({a, b}, False)
-    made.at_once("a", 1)
+    made.get_fresh("a", 1)
     assert made.verified(c, 1) == [b]
     assert set(made.tenants) == {a, c}
     assert c.held
@@ -336,10 +336,10 @@ def test_a_hit_in_the_memo_counts_as_use_of_the_tenant():
     made = table(max_resolved=2)
     a, b, c = (tenant(name) for name in "abc")
     for number, one in enumerate((a, b)):
-        made.admit(one, number, 0)
+        made.record_tenant(one, number, 0)
         made.verified(one, 0)
     assert a.cache is a.source.cache
-    made.admit(c, 3, 0)
+    made.record_tenant(c, 3, 0)
     assert made.verified(c, 0) == [b]
 
 
@@ -347,10 +347,10 @@ def test_a_lookup_counts_as_use():
     """A lookup counts as use, of a tenant that is due too."""
     made = table(max_resolved=2)
     a, b, c = (tenant(name) for name in "abc")
-    made.admit(a, 1, 0)
-    made.admit(b, 2, 0)
+    made.record_tenant(a, 1, 0)
+    made.record_tenant(b, 2, 0)
     made.look_up("a", DUE, in_flight=False)
-    assert made.admit(c, 3, 0) == [b]
+    assert made.record_tenant(c, 3, 0) == [b]
 
 
 @pytest.mark.parametrize(
@@ -358,8 +358,8 @@ def test_a_lookup_counts_as_use():
     [
         (lambda made: made.forget("c"), 1),
         (lambda made: made.forget("a"), 1),
-        (lambda made: made.refuse("c", 9, 1), 1),
-        (lambda made: made.fail("c", 9, QUICK, 1, 1.0), 1),
+        (lambda made: made.record_absent("c", 9, 1), 1),
+        (lambda made: made.record_failure("c", 9, QUICK, 1, 1.0), 1),
         (lambda made: None, REFUSED_FOR),  # by then a refusal might be forgotten
     ],
 )
@@ -367,9 +367,9 @@ def test_a_new_tenant_without_room_is_not_admitted_after_a_newer_decision(meanwh
     """A tenant that was refused or forgotten in the meantime is not admitted when its token verifies."""
     made = table(max_resolved=1)
     a, c = tenant("a"), tenant("c")
-    made.admit(a, 1, 0)
+    made.record_tenant(a, 1, 0)
     made.verified(a, 0)
-    made.admit(c, 2, 0)
+    made.record_tenant(c, 2, 0)
     meanwhile(made)
     assert made.verified(c, now) == []
     assert not c.held
@@ -379,8 +379,8 @@ def test_a_new_tenant_without_room_does_not_evict_its_own_successor():
     """Two tokens of one tenant may each have resolved it; the tenant that the table holds stays."""
     made = table(max_resolved=1)
     first, second = tenant("c"), tenant("c")
-    made.admit(first, 1, 0)
-    made.admit(second, 2, 0)
+    made.record_tenant(first, 1, 0)
+    made.record_tenant(second, 2, 0)
     assert made.verified(first, 0) == []
     assert made.tenants == (second,)
 
@@ -389,9 +389,9 @@ def test_a_replaced_tenant_is_never_admitted_again():
     """A replaced tenant is not admitted again, even if its successor was evicted and an old token verifies."""
     full = table(max_resolved=1)
     old, new, other = tenant("a"), tenant("a", leeway=5), tenant("c")
-    full.admit(old, 1, 0.0)
-    full.admit(new, 2, 0.0)
-    full.admit(other, 3, 0.0)
+    full.record_tenant(old, 1, 0.0)
+    full.record_tenant(new, 2, 0.0)
+    full.record_tenant(other, 3, 0.0)
     assert full.verified(other, 0.0) == []
     assert full.held("a") is None
     assert full.verified(old, 1.0) == []
@@ -403,9 +403,9 @@ def test_the_number_of_newest_answers_is_bounded():
     """Only the newest answers are known, in bounded number; a tenant beyond them is not admitted again."""
     full = table(max_resolved=1)
     first = tenant("first")
-    full.admit(first, 1, 0.0)
+    full.record_tenant(first, 1, 0.0)
     for number in range(MOST_ABSENT):
-        full.admit(tenant(f"n{number}"), number + 2, 0.0)
+        full.record_tenant(tenant(f"n{number}"), number + 2, 0.0)
     assert len(full._newest) == MOST_ABSENT
     assert full.verified(first, 0.0) == []
     assert not first.held
@@ -416,7 +416,7 @@ def test_another_answer_replaces_the_tenant_and_keeps_its_rank():
     made, former = loaded(max_resolved=2)
     made.verified(former, 0)
     newer = tenant("a", leeway=5)
-    assert made.admit(newer, 2, 0) == [former]
+    assert made.record_tenant(newer, 2, 0) == [former]
     assert (former.held, newer.held, newer.verified) == (False, True, True)
     assert made.tenants == (newer,)
 
@@ -435,10 +435,10 @@ def test_forget_drops_everything_known():
     made, one = loaded()
     assert made.forget("a") is one
     assert made.look_up("a", 0, in_flight=False) == Ask(pays=True)
-    made.refuse("a", 2, 0)
+    made.record_absent("a", 2, 0)
     assert made.forget("a") is None
     assert made.look_up("a", 0, in_flight=False) == Ask(pays=True)
-    made.fail("a", 3, SLOW, 0, 1.0)
+    made.record_failure("a", 3, SLOW, 0, 1.0)
     assert made.forget("a") is None
     assert made.look_up("a", 0, in_flight=False) == Ask(pays=True)
     assert made.forget("never heard of") is None
@@ -455,7 +455,7 @@ def test_a_tenant_that_is_forgotten_while_it_is_admitted_is_not_held():
             return next(turns)
 
     made._uses = Interrupted()
-    assert made.admit(one, 1, 0) == []
+    assert made.record_tenant(one, 1, 0) == []
     assert made.held("a") is None
     assert not one.held
 
@@ -464,9 +464,9 @@ def test_the_leeway_for_unknown_issuers_is_the_largest_that_was_seen():
     """The leeway is at least a provider's usual one, because a tenant's own is not known before it is resolved."""
     made = table()
     assert made.leeway == 30
-    made.admit(tenant("a", leeway=5), 1, 0)
+    made.record_tenant(tenant("a", leeway=5), 1, 0)
     assert made.leeway == 30
-    made.admit(tenant("b", leeway=120), 2, 0)
+    made.record_tenant(tenant("b", leeway=120), 2, 0)
     made.forget("b")
     assert made.leeway == 120
 
@@ -478,7 +478,7 @@ def test_forged_tokens_that_name_all_tenants_harm_no_tenant_in_use():
     number = 0
     for name in in_use:
         number += 1
-        made.admit(tenant(name), number, 0)
+        made.record_tenant(tenant(name), number, 0)
         made.verified(made.held(name), 0)
     calls, seconds = 0, 60
     for tick in range(seconds * 100):
@@ -488,11 +488,11 @@ def test_forged_tokens_that_name_all_tenants_harm_no_tenant_in_use():
         if isinstance(decision, Ask):
             made.pay(now)
             calls, number = calls + 1, number + 1
-            made.admit(tenant(forged), number, now)
+            made.record_tenant(tenant(forged), number, now)
         else:
             assert isinstance(decision, (Use, Busy))
         if tick % 50 == 0:
-            assert all(made.at_once(name, now) for name in in_use)
+            assert all(made.get_fresh(name, now) for name in in_use)
     assert 20 < calls <= 20 + 5 * seconds
     assert len(made.tenants) == 256
 
@@ -545,7 +545,7 @@ class Walk(RuleBasedStateMachine):
         failing = self.failed.get(issuer)
         resting = failing is not None and self.now < failing[0] + failing[1] - 1e-9
         match decision:
-            case Use(tenant=used, ask_behind=behind):
+            case Use(tenant=used, ask_in_background=behind):
                 assert used is one
                 age = self.now - one.asked_at
                 assert age < TTL or (failing is not None and age < TTL + self.stale)
@@ -595,7 +595,7 @@ class Walk(RuleBasedStateMachine):
         former = self.table.held(issuer)
         one = former if again and former is not None else tenant(issuer)
         verified = {one for one in self.table.tenants if one.verified}
-        left = self.table.admit(one, number, began)
+        left = self.table.record_tenant(one, number, began)
         if former is not None and one is not former:
             assert former in left
             self.gone.append(former)
@@ -619,7 +619,7 @@ class Walk(RuleBasedStateMachine):
             return
         number, issuer, _ = call
         former = self.table.held(issuer)
-        assert self.table.refuse(issuer, number, self.now) is former
+        assert self.table.record_absent(issuer, number, self.now) is former
         self.gone += [one for one in self.given if one.issuer == issuer]
         self.said[issuer] = ("refused", number, self.now, None)
         self.failed.pop(issuer, None)
@@ -630,7 +630,7 @@ class Walk(RuleBasedStateMachine):
             return
         number, issuer, _ = call
         one = self.table.held(issuer)
-        rest = self.table.fail(issuer, number, failure, self.now, draw)
+        rest = self.table.record_failure(issuer, number, failure, self.now, draw)
         assert self.table.held(issuer) is one
         assert rest <= 30
         assert rest >= 0.5 or (rest == 0 and one is None and not failure.slow)

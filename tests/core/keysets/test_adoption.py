@@ -37,7 +37,7 @@ def offer(body=NEW, in_store=0.0, asked=WALL, age=0.0, policy=POLICY, **headers)
 
 def cache(body=OLD, asked_at=NOW - 100, **facts) -> KeyCache:
     key_set = None if body is None else offer(body).key_set
-    facts = {"due_share": 0.8, "life": 300.0, "stale_for": 3600.0, **facts}
+    facts = {"due_share": 0.8, "lifetime": 300.0, "stale_for": 3600.0, **facts}
     return KeyCache(policy=POLICY, key_set=key_set, asked_at=asked_at, **facts)
 
 
@@ -47,17 +47,17 @@ COLD = cache(None, 0.0)
 def test_each_reader_computes_lifetimes_by_its_own_policy():
     """A record's headers count within the reader's own bounds, not the writer's."""
     made = offer(cache_control="max-age=7200, stale-if-error=60")
-    assert (made.life, made.stale_for) == (3600.0, 60.0)
+    assert (made.lifetime, made.stale_for) == (3600.0, 60.0)
     mine = CachePolicy(max_ttl=600, stale_if_error=30)
     made = offer(cache_control="max-age=7200, stale-if-error=60", policy=mine)
-    assert (made.life, made.stale_for) == (600.0, 30.0)
+    assert (made.lifetime, made.stale_for) == (600.0, 30.0)
 
 
 def test_expires_counts_from_the_response():
     """Expires gives the same lifetime, whenever the record is read."""
     kept = caching_headers({"expires": "Tue, 14 Nov 2023 22:23:20 GMT"}, WALL)
     assert kept["date"] == "Tue, 14 Nov 2023 22:13:20 GMT"
-    assert offer(asked=WALL - 400, **kept).life == 600.0
+    assert offer(asked=WALL - 400, **kept).lifetime == 600.0
     assert caching_headers(
         {"date": "x", "age": "é", "cache-control": "a", "server": "s"}, WALL
     ) == {

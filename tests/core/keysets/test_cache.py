@@ -339,7 +339,7 @@ class TestFacts:
         renewed = replace(came(), key_set=None, freshness=None, discovered=found)
         after = cache.fetched(2, replace(renewed), began_at=100.0)
         assert after.key_set is cache.key_set
-        assert (after.asked_at, after.life, after.stale_for) == (100.0, 120.0, STALE_FOR)
+        assert (after.asked_at, after.lifetime, after.stale_for) == (100.0, 120.0, STALE_FOR)
         assert after.discovered == found
 
     def test_requests_are_counted(self):
@@ -390,7 +390,7 @@ def test_a_keeper_fetches_a_cold_set_at_once_and_later_ones_in_the_last_part():
     failed = failing(cold())
     assert failed.wanted_at(0.5) == failed.retry_at
     fetched = loaded()
-    left = fetched.asked_at + fetched.life - fetched.fresh_until
+    left = fetched.asked_at + fetched.lifetime - fetched.fresh_until
     assert fetched.wanted_at(0) == fetched.fresh_until
     assert fetched.wanted_at(1) == fetched.fresh_until + left / 2
     assert loaded(refresh_ahead=None).wanted_at(0.5) > 1e9

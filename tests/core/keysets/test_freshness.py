@@ -25,7 +25,7 @@ def life(policy: CachePolicy = POLICY, *, wall: float = NOW, **headers: str) -> 
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     fresh = read_freshness(named, policy, wall, renewed=False)
     assert fresh is not None
-    return fresh.life
+    return fresh.lifetime
 
 
 def stale_for(cache_control: str, policy: CachePolicy = POLICY) -> float:
@@ -335,7 +335,7 @@ def test_no_header_breaks_the_bounds(headers: dict[str, str], renewed: bool, wal
     fresh = read_freshness(headers, POLICY, wall, renewed=renewed)
     assert fresh is not None or renewed
     if fresh is not None:
-        assert 60 <= fresh.life <= 3600
+        assert 60 <= fresh.lifetime <= 3600
         assert 0 <= fresh.stale_for <= 3600
     wait = retry_after(headers, wall)
     assert wait is None or 0 <= wait <= 300

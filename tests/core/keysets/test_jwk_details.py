@@ -51,7 +51,7 @@ def test_a_key_has_the_public_key_that_was_published(algorithm):
 
 
 def test_an_issuer_of_another_type_matches_none():
-    """An issuer of another type becomes the empty text, which is no token's issuer."""
+    """An issuer of another type becomes the empty text, which no token has as its issuer."""
     (key,) = read({**GOOD, "issuer": ["https://a.test"]})
     assert key.issuer == ""
 

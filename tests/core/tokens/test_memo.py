@@ -28,7 +28,7 @@ class Holder:
             due_share=DUE / LIFE,
             key_set=key_set,
             asked_at=50.0,
-            life=LIFE,
+            lifetime=LIFE,
             **facts,
         )
 
