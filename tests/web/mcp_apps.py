@@ -1,26 +1,23 @@
 """The app of the table as an MCP server: of the SDK, whichever major release is installed.
 
-The paths of the table are tools, and a scope is required of a whole server, so each setup has two.
+A scope is required of a whole server, so each setup has two servers.
 """
-
-from __future__ import annotations
+# No annotations from the future: old releases of the SDK read those of tools as classes.
 
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 from edge_running import serving
 from mcp.server.auth.settings import AuthSettings
+from requests_table import Row
 from table_app import PATIENCE, act
 from table_running import Table, run_lifespans
 
 from jwks_client.asgi import JWKSMiddleware, current_token
 from jwks_client.integrations.mcp import JWKSTokenVerifier
-
-if TYPE_CHECKING:
-    from requests_table import Row
 
 RESOURCE = "https://mcp.test/mcp"
 
@@ -87,7 +84,7 @@ def has(row: Row) -> bool:
 class McpTable(Table):
     """The table of tool calls; missing credentials and scopes are refused by the SDK."""
 
-    def ask(self, row: Row, **tokens: str) -> Reply:
+    def ask(self, row: Row, **tokens: str) -> "Reply":
         named = {**self.tokens, **tokens}
         headers = [(name, value.format_map(named)) for name, value in row.headers]
         extra = [("X-Setup", row.setup), ("X-Path", row.path)]

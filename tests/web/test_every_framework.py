@@ -16,6 +16,7 @@ import flask_apps
 import grpc_servers
 import litestar_apps
 import mcp_apps
+import ninja_apps
 import plain_apps
 import pytest
 import starlette_apps
@@ -127,6 +128,9 @@ EVERY = {
         has=lambda row: not row.websocket,
         watched=True,
         during=django_apps.outside,
+    ),
+    "django-ninja": Integration(
+        make=ninja_apps.app, has=no_thread, watched=True, during=ninja_apps.site, **SYNC
     ),
     "drf": Integration(
         make=drf_apps.app_alone,
