@@ -73,20 +73,9 @@ class PyJWKClient:
         *,
         allow_http: bool = False,
     ) -> None:
-        scheme = urlsplit(uri).scheme  # in lower case
-        if scheme not in {"http", "https"}:
-            raise PyJWKClientError(
-                f"Invalid JWKS URI scheme {scheme!r}: only 'http' and 'https' are supported."
-            )
         if not cache_jwk_set:
             lifespan = lifespan if cache_keys else 300  # PyJWT does not check it either
-        if not lifespan > 0:
-            raise PyJWKClientError(f'Lifespan must be greater than 0, the input is "{lifespan}"')
-        if not 0 <= cooldown_duration < math.inf:
-            raise PyJWKClientError(
-                "Cooldown duration must be finite and greater than or equal to 0, "
-                f'the input is "{cooldown_duration}"'
-            )
+        _check_arguments(uri, lifespan, cooldown_duration)
         self._uri = uri
         self._caches_set = cache_jwk_set
         self._caches_lookups = cache_jwk_set or cache_keys
@@ -205,6 +194,22 @@ class PyJWKClient:
 
 class _NoKeysError(PyJWKClientError, PyJWKSetError):
     """The endpoint has no usable keys, for which PyJWT raises either of two errors."""
+
+
+def _check_arguments(uri: str, lifespan: float, cooldown_duration: float) -> None:
+    """Check arguments as PyJWT does. Raises PyJWKClientError."""
+    scheme = urlsplit(uri).scheme  # in lower case
+    if scheme not in {"http", "https"}:
+        raise PyJWKClientError(
+            f"Invalid JWKS URI scheme {scheme!r}: only 'http' and 'https' are supported."
+        )
+    if not lifespan > 0:
+        raise PyJWKClientError(f'Lifespan must be greater than 0, the input is "{lifespan}"')
+    if not 0 <= cooldown_duration < math.inf:
+        raise PyJWKClientError(
+            "Cooldown duration must be finite and greater than or equal to 0, "
+            f'the input is "{cooldown_duration}"'
+        )
 
 
 def _carried_out(call: Callable[[], T]) -> T:

@@ -141,25 +141,14 @@ class Rules:
         """Check all claims of a token with a valid signature, and return the facts.
 
         The common values pass a fast check. If that does not suffice, the single checks decide
-        (`each_check` lists them in order) and report what is wrong.
-
-        Arguments:
-            token: the token.
-            key: the key that verified it.
-            now: seconds since the epoch.
-            more: claim values that this call requires.
-
-        Raises TokenError.
+        (`each_check` lists them in order) and report what is wrong. ``more`` are the claim values
+        that this call requires. Raises TokenError.
         """
         # Hot path: unpacking is faster than reading a named tuple's fields.
         raw, header, claims, payload, _, _, _ = token
         soon = now + self._leeway
-        issuer: str | None = None
-        subject: str | None = None
+        issuer = subject = expires_at = issued_at = not_before = None
         audience: tuple[str, ...] = ()
-        expires_at: float | None = None
-        issued_at: float | None = None
-        not_before: float | None = None
         try:
             issuer, audience = self._issuers[claims["iss"]], self._audiences[claims["aud"]]
             subject, expires_at, issued_at = claims["sub"], claims["exp"], claims["iat"]
@@ -196,25 +185,10 @@ class Rules:
                 scopes = scopes | words if scopes else words
         if self._scope_claim is not None:
             scopes = own_scopes(self._scope_claim, claims)
-        return new_tuple(  # type: ignore[no-any-return]
-            TokenFacts,
-            (
-                raw,
-                header.members,
-                payload,
-                self.name,
-                key.kid,
-                header.algorithm,
-                issuer,
-                subject,
-                audience,
-                scopes,
-                expires_at,
-                issued_at,
-                not_before,
-                key,
-            ),
-        )
+        return new_tuple(TokenFacts, (  # type: ignore[no-any-return]
+            raw, header.members, payload, self.name, key.kid, header.algorithm, issuer, subject,
+            audience, scopes, expires_at, issued_at, not_before, key,
+        ))  # fmt: skip
 
     def _one_by_one(
         self, claims: dict[str, Any], key: Key, now: float

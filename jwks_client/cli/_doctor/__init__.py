@@ -95,12 +95,12 @@ def doctor(
 
         def examined() -> Report:
             inspection = inspect_place(place, prober)
-            findings = examine(inspection, clock.time())
+            findings = [*examine(inspection, clock.time())]
             if store is not None and store_url is not None:
-                findings = worst_first([*findings, *of_store(store_url, store)])
+                findings += of_store(store_url, store)
             if token is not None:
-                findings = worst_first([*findings, *of_token(token, inspection, place)])
-            return Report(inspection=inspection, findings=tuple(findings))
+                findings += of_token(token, inspection, place)
+            return Report(inspection=inspection, findings=tuple(worst_first(findings)))
 
         show = _show_json if as_json else _show
         wait = _waiting_for(interval) if watching else lambda: False

@@ -18,6 +18,8 @@ from .._options import as_json_option, provider_option
 from .._presets import PresetCall, call_of
 
 if TYPE_CHECKING:
+    import socket
+
     from .provider import DevelopmentProvider
 
 __all__ = ["serve"]
@@ -123,25 +125,30 @@ def serve(
       curl http://127.0.0.1:8400/dev/state
     """  # noqa: D301 (click wants the character behind \\b)
     from .app import development_app
-    from .server import base_url_of, listen, run
+    from .server import base_url_of, run
 
     address = _checked_host(host, allowed=allow_non_loopback)
     place = None if base_url is None else _checked_base_url(base_url, allowed=allow_non_loopback)
     make = _provider_maker(context, **identity)
-    try:
-        listener = listen(port, address)
-    except OSError as error:
-        raise click.ClickException(
-            f"port {port} of {address} is not available ({error.strerror}); "
-            "--port 0 uses any free port"
-        ) from None
-    with listener:
+    with _listening(port, address) as listener:
         place = place or base_url_of(listener)
         idp = make(place)
         click.echo(json.dumps({"base_url": place, "issuer": idp.issuer}) if as_json else place)
         _warn(idp, address)
         app = development_app(idp, beyond_loopback=allow_non_loopback)
         run(app, listener, until_stdin_ends=until_stdin_ends, at_end=idp.mend)
+
+
+def _listening(port: int, address: str) -> socket.socket:
+    from .server import listen
+
+    try:
+        return listen(port, address)
+    except OSError as error:
+        raise click.ClickException(
+            f"port {port} of {address} is not available ({error.strerror}); "
+            "--port 0 uses any free port"
+        ) from None
 
 
 def _provider_maker(
