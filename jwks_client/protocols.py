@@ -64,7 +64,7 @@ class Store(Protocol):
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
-        """The secrets that seal records: the first seals, all verify.
+        """Return the secrets that seal records: the first seals, all verify.
 
         Empty only if anyone who can write to the store could change the application's code too.
         """

@@ -26,10 +26,10 @@ class Documents:
     """The documents of a `FakeProvider`.
 
     Arguments:
-        identity: whose documents they are.
+        identity: the provider of the documents.
 
     Attributes:
-        more_metadata: members of the metadata besides the usual ones.
+        more_metadata: additional members of the metadata.
     """
 
     def __init__(self, identity: Identity) -> None:

@@ -127,9 +127,9 @@ class FakeProvider:
 
         Arguments:
             which: a factory's name (else ValueError), or any `Provider`.
-            arguments: of the factory; a missing identifier is replaced by a valid made-up one.
-            algorithm: of its keys. None: the algorithm of that provider; for a `Provider`, this
-                one's own, if the `Provider` allows it.
+            arguments: arguments of the factory; a missing identifier gets a valid made-up value.
+            algorithm: the algorithm of its keys. None for that provider's algorithm; for a
+                `Provider`, None for the current algorithm, if the `Provider` allows it.
             options: keyword arguments of the factory.
         """
         self._identity.imitate(which, arguments, algorithm, options)
@@ -183,8 +183,8 @@ class FakeProvider:
             expires_in: seconds from ``iat`` to ``exp``; negative for an expired token; None omits
                 ``exp``.
             headers: header members that override ``alg``, ``kid`` and ``typ``; None omits one.
-            claims: other claims (``roles=["admin"]``), and others than the defaults (``iss=``,
-                ``aud=``, ``iat=``, ``exp=``); None omits a claim.
+            claims: further claims (``roles=["admin"]``), and values that replace the defaults
+                (``iss=``, ``aud=``, ``iat=``, ``exp=``); None omits a claim.
         """
         return self._tokens.issue(Wish(sub, scope, expires_in, headers, claims))
 
@@ -253,20 +253,20 @@ class FakeProvider:
         ==================  ==================================================================
 
         Anything else is a ValueError. ``headers`` are those of that response, such as
-        ``{"Retry-After": "120"}``. With ``only``, one document fails alone: ``"jwks.json"``,
+        ``{"Retry-After": "120"}``. With ``only``, a single document fails: ``"jwks.json"``,
         ``"openid-configuration"`` or ``"oauth-authorization-server"``.
         """
         self._responder.fail(how, headers=headers, only=only)
 
     def delay(self, seconds: float) -> None:
-        """Delay each further response by so many real seconds, until `recover`; see also `hold`.
+        """Delay each further response by ``seconds`` of real time, until `recover`; see `hold`.
 
         Through `transport`, a read timeout that is not longer is an ``httpx.ReadTimeout``.
         """
         self._responder.slow(delay=seconds)
 
     def drip(self, octets: int = 1, every: float = 0.05) -> None:
-        """Send further bodies, until `recover`, in pieces of so many octets and seconds apart."""
+        """Send further bodies in pieces of ``octets``, ``every`` seconds apart, until `recover`."""
         self._responder.slow(drip=(octets, every))
 
     def recover(self) -> None:
@@ -287,7 +287,7 @@ class FakeProvider:
         A held request gets the response of the moment it arrived, as on a slow network; through
         `transport` it waits no longer than its own read timeout. Holds may be nested: a request
         belongs to the latest one that is not released. A hanging request counts as arrived and
-        continues to hang. ``only`` holds requests for this document alone, as in `fail`.
+        continues to hang. With ``only``, only requests for one document are held, as in `fail`.
         """
         return self._responder.hold(only=only)
 

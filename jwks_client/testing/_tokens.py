@@ -23,7 +23,7 @@ class Tokens:
     """The tokens of a `FakeProvider`.
 
     Arguments:
-        identity: whose tokens they are.
+        identity: the issuer of the tokens.
     """
 
     def __init__(self, identity: Identity) -> None:

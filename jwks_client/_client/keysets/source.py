@@ -95,7 +95,7 @@ class KeySource:
 
     @property
     def fixed(self) -> bool:
-        """Whether the key set is static, and so never fetched."""
+        """Return whether the key set is static, and so never fetched."""
         return self.plan.provider.jwks is not None
 
     @property

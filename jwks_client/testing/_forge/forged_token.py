@@ -81,11 +81,11 @@ class Bench:
 
 
 class HasBench(Protocol):
-    """A forge, as its methods see it."""
+    """An object with a forge's tools."""
 
     @property
     def bench(self) -> Bench:
-        """Its tools."""
+        """Return the tools."""
         ...
 
 
