@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import redis
 from child_processes import child
-from store_servers import SECRET, free_port, redis_server
+from store_servers import OTHER_SECRET, SECRET, free_port, redis_server
 
 from jwks_client import JWKSClient, TokenError, events, providers
 from jwks_client.stores import RedisStore
@@ -30,23 +30,31 @@ def idp():
 
 
 @contextmanager
-def fleet(idp, store, tokens, count=8, **more):
-    """Return processes that wait; ``run`` releases them and returns the outcome of each."""
-    what = {"store": store, "jwks_url": idp.jwks_url, "issuer": idp.issuer, "tokens": tokens}
+def fleet(idp, store, count=8, **more):
+    """Return processes that wait; ``run`` has them verify tokens and returns the outcome of each."""
+    what = {"store": store, "jwks_url": idp.jwks_url, "issuer": idp.issuer, "count": count}
     with child(
-        [sys.executable, str(FLEET), json.dumps({**what, "count": count, **more})],
+        [sys.executable, str(FLEET), json.dumps({**what, **more})],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
         assert process.stdout.readline() == "ready\n"
 
-        def run():
-            process.stdin.write("\n")
+        def begin(*tokens, **order):
+            process.stdin.write(json.dumps({"tokens": tokens, **order}) + "\n")
             process.stdin.flush()
+
+        def run(*tokens, **order):
+            begin(*tokens, **order)
             return json.loads(process.stdout.readline())
 
-        run.process = process
+        run.process, run.begin = process, begin
         yield run
+
+
+def outcomes(results):
+    """Return the outcomes of each process's tokens."""
+    return [one["outcomes"] for one in results]
 
 
 def empty_store(kind, redis_url, memcached_address, tmp_path):
@@ -85,16 +93,16 @@ def place(redis_url, memcached_address, tmp_path):
 def test_eight_cold_processes_fetch_twice_at_most(idp, place, kind, delay):
     """Eight processes that start at once make at most two fetches, however slow the provider is."""
     idp.delay(delay)
-    with idp.serve(), fleet(idp, place(kind), [idp.issue()]) as run:
-        results = run()
-    assert [one["outcomes"] for one in results] == [{"accepted": 1}] * 8
+    with idp.serve(), fleet(idp, place(kind)) as run:
+        results = run(idp.issue())
+    assert outcomes(results) == [{"accepted": 1}] * 8
     assert idp.fetches <= 2
 
 
 def test_eight_processes_without_a_store_fetch_eight_times(idp):
     """Without a store each process fetches for itself: the baseline for the other tests."""
-    with idp.serve(), fleet(idp, ("none", ""), [idp.issue()]) as run:
-        run()
+    with idp.serve(), fleet(idp, ("none", "")) as run:
+        run(idp.issue())
     assert idp.fetches == 8
 
 
@@ -104,8 +112,8 @@ def test_later_processes_do_not_fetch(idp, place, kind):
     store = place(kind)
     with idp.serve():
         for count in (1, 4):
-            with fleet(idp, store, [idp.issue()], count=count) as run:
-                assert {"accepted": 1} in [one["outcomes"] for one in run()]
+            with fleet(idp, store, count) as run:
+                assert outcomes(run(idp.issue())) == [{"accepted": 1}] * count
     assert idp.fetches == 1
 
 
@@ -114,21 +122,21 @@ def test_a_restart_during_an_outage_uses_stored_keys(idp, place, kind):
     """Processes that start during an outage verify with stored keys."""
     store = place(kind)
     with idp.serve():
-        with fleet(idp, store, [idp.issue()], count=1) as run:
-            run()
+        with fleet(idp, store, 1) as run:
+            run(idp.issue())
         idp.fail(503)
         for _ in range(2):  # one after the other: eight that start at once are slow, not wrong
-            with fleet(idp, store, [idp.issue()], count=1) as run:
-                assert [one["outcomes"] for one in run()] == [{"accepted": 1}]
+            with fleet(idp, store, 1) as run:
+                assert outcomes(run(idp.issue())) == [{"accepted": 1}]
 
 
 @pytest.mark.parametrize("kind", ["redis", "file"])
 def test_a_flood_over_four_processes(idp, place, kind):
     """Thousands of unknown kids at four processes cost the provider at most 3 + t/10 fetches."""
     junk = [idp.issue(headers={"kid": f"junk-{number}"}) for number in range(100)]
-    with idp.serve(), fleet(idp, place(kind), [idp.issue(), *junk], count=4, rounds=5) as run:
+    with idp.serve(), fleet(idp, place(kind), 4) as run:
         began = time.monotonic()
-        results = run()
+        results = run(idp.issue(), *junk, rounds=5)
         took = time.monotonic() - began
     assert [one["outcomes"]["accepted"] for one in results] == [5] * 4
     assert idp.fetches <= 2 + 3 + took / 10  # the cold start and the flood
@@ -139,18 +147,47 @@ def test_a_leader_that_is_killed_costs_a_second(idp, place):
     store = place("redis")
     with idp.serve():
         with idp.hold() as held:
-            with fleet(idp, store, [idp.issue()], count=1) as run:
-                run.process.stdin.write("\n")
-                run.process.stdin.flush()
+            with fleet(idp, store, 1) as run:
+                run.begin(idp.issue())
                 held.wait()
                 children = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children")
                 for child in children.read_text().split():
                     os.kill(int(child), signal.SIGKILL)
-        with fleet(idp, store, [idp.issue()], count=4) as run:
-            results = run()
-    assert [one["outcomes"] for one in results] == [{"accepted": 1}] * 4
+        with fleet(idp, store, 4) as run:
+            results = run(idp.issue())
+    assert outcomes(results) == [{"accepted": 1}] * 4
     assert max(one["first"] for one in results) < 5
     assert idp.fetches <= 3
+
+
+@pytest.mark.parametrize("kind", ["redis", "file"])
+def test_a_rotation_that_one_process_saw_reaches_seven(idp, place, kind):
+    """Once one of eight processes has fetched the new key, the other seven accept it without a fetch."""
+    with idp.serve(), fleet(idp, place(kind)) as run:
+        run(idp.issue())
+        idp.rotate()
+        before = idp.fetches
+        for who in ([0], range(1, 8)):
+            results = run(idp.issue(), who=[*who])
+            assert outcomes(results) == [{"accepted": 1}] * len(who)
+    assert idp.fetches == before + 1
+
+
+@pytest.mark.parametrize("kind", ["redis", "file", "memcached"])
+def test_a_withdrawn_key_is_refused_by_all(idp, place, kind):
+    """A lifetime after a key was withdrawn, none of eight processes accepts it, and all accept the new one.
+
+    Whether a token of the old key is 401 or 503 depends on whether its process may ask the provider.
+    """
+    with idp.serve(), fleet(idp, place(kind)) as run:
+        old = idp.issue(expires_in=3600)
+        assert outcomes(run(old)) == [{"accepted": 1}] * 8
+        idp.rotate(overlap=False)
+        new = idp.issue(expires_in=3600)
+        results = run(new, old, advance=301)
+        assert [one["accepted"] for one in outcomes(results)] == [1] * 8
+        refused = {code for one in outcomes(results) for code in one} - {"accepted"}
+        assert refused <= {"unknown_key", "fetch_failed"}
 
 
 # --- a failing server
@@ -211,6 +248,37 @@ def test_a_wrong_password_and_a_full_server(idp, provider, tmp_path):
             assert failure.code == "store_error"
             assert password not in repr(failure)
             store._client.close()
+
+
+@pytest.mark.parametrize("planted", ["a list", "50 MB", "garbage", "another secret's"])
+def test_a_hostile_server(idp, provider, place, planted):
+    """Whatever stands in the record's place, every verdict is as without a store, and one event says so."""
+    _, url = place("redis")
+    seen = []
+    store = RedisStore(url, secret=SECRET)
+    other = OTHER_SECRET if planted == "another secret's" else SECRET
+    with JWKSClient(provider, store=RedisStore(url, secret=other)) as honest:
+        verdicts(honest, idp)
+    with redis.Redis.from_url(url) as attacker:
+        [name] = attacker.scan_iter("*keys-" + 32 * "?")
+        if planted == "a list":
+            attacker.delete(name)
+            attacker.rpush(name, "x")
+        elif planted != "another secret's":
+            octets = b"60000 " + (b"x" * 50_000_000 if planted == "50 MB" else b"garbage")
+            attacker.set(name, octets, px=60_000)
+    with JWKSClient(provider, store=store, listeners=[seen.append]) as client:
+        verdicts(client, idp)
+    [failure] = [one for one in seen if isinstance(one, events.StoreFailed)]
+    codes = {
+        "a list": "store_error",
+        "50 MB": "record_too_large",
+        "garbage": "not_a_record",
+        "another secret's": "seal_wrong",
+    }
+    assert failure.code == codes[planted]
+    store._client.close()
+    honest._store.store._client.close()
 
 
 def test_known_kids_are_not_slower_during_a_flood(idp, provider, place):
