@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 
 import pytest
 from serving import findings_at, invoke, make_tls, served
@@ -90,6 +91,24 @@ def test_a_certificate_that_is_not_trusted(command, tmp_path):
         over = ask(command, what.put("/jwks", {"keys": []}), "--ca", ca_file)
     assert over.exit_code == 3
     assert "has expired" in over.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_certificate_that_only_python_3_13_refuses(command, monkeypatch):
+    """The message says what is wrong with it, that Python 3.13 is strict, and both ways out."""
+
+    def strict(*_, **__):
+        error = ssl.SSLCertVerificationError("certificate verify failed")
+        error.verify_code, error.verify_message = 85, "Missing Authority Key Identifier"
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", strict)
+    ended = ask(command, "https://idp.test/jwks")
+    assert ended.exit_code == 3
+    said = explained(ended)
+    assert said.count("Missing Authority Key Identifier") == 1
+    for part in ("3.13", "VERIFY_X509_STRICT", "reissued", "http="):
+        assert part in said
 
 
 def test_plain_http_where_https_is_expected():

@@ -153,6 +153,21 @@ class TestRotation:
         drive.verify(idp.issue())
         assert idp.fetches <= 1 + 2 + 20 / 10
 
+    def test_only_a_fetch_that_a_doubt_caused_bypasses_caches(self, drive, idp, clock):
+        """A fetch for an unknown kid, a bad signature or `refresh` sends ``no-cache``; a routine one does not."""
+        drive.client(idp)
+        drive.verify(idp.issue())
+        clock.advance(301)
+        drive.verify(idp.issue())
+        routine = len(idp.requests)
+        idp.rotate()
+        drive.verify(idp.issue())
+        idp.swap(idp.kid)
+        drive.verify(idp.issue())
+        drive.refresh()
+        sent = [one.headers.get("cache-control") for one in idp.requests]
+        assert sent == [None] * routine + ["no-cache"] * 3
+
     def test_a_cold_client_fetches_once_for_an_unknown_kid(self, drive, idp):
         """The fetch of a cold client also decides whether the kid is unknown."""
         drive.client(idp)

@@ -13,12 +13,13 @@ import ssl
 import threading
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
-from driver import Driver
+from driver import Driver, is_flight
 from servers import PATIENCE, Peer, Server, answering, crowded, http, serving
 
 from jwks_client import FetchPolicy, KeysUnavailableError, Provider, __version__, providers
@@ -125,6 +126,40 @@ class TestDeadline:
         with crowded() as url:
             drive.client(at(url), fetch=replace(SHORT, connect_timeout=1.5))
             assert failure(drive).code == "fetch_timeout"
+            settle(drive)
+
+    @pytest.mark.parametrize("where", ["connecting", "handshake", "head", "body"])
+    def test_nothing_is_left_one_attempt_after_the_deadline(
+        self, drive: Driver, authority: tuple[str, ssl.SSLContext], where: str
+    ) -> None:
+        """Whatever a flight is stuck in, its thread and socket are gone one ``attempt_timeout`` later."""
+        ca_file, _ = authority
+        policy = FetchPolicy(
+            connect_timeout=FAR, attempt_timeout=1, deadline=0.3, retries=0, ca_file=ca_file
+        )
+
+        def script(peer: Peer) -> None:
+            if where == "handshake":
+                peer.read()
+                peer.drip(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")
+            peer.read_request()
+            peer.drip(b"HTTP/1.1 200 OK\r\nX: a" if where == "head" else http(b" " * 99))
+
+        with ExitStack() as stack:
+            if where == "connecting":
+                url, server = stack.enter_context(crowded()), None
+            else:
+                server = stack.enter_context(serving(script))
+                url = server.url
+            if where == "handshake":
+                url = url.replace("http:", "https:")
+            drive.client(at(url), fetch=policy)
+            assert failure(drive).code == "fetch_timeout"
+            for thread in [one for one in threading.enumerate() if is_flight(one.name)]:
+                thread.join(policy.attempt_timeout + 2)  # a busy machine is late
+                assert not thread.is_alive()
+            if server is not None:
+                server.wait_closed()
             settle(drive)
 
     def test_a_slow_resolver_does_not_delay_the_caller(

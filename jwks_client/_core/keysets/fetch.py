@@ -184,7 +184,7 @@ class Talk:
             what = f"{'the key set' if for_keys else 'the metadata'} at {reasons.place(url)}"
             code: KeysUnavailableCode = "fetch_timeout" if response.timed_out else "fetch_failed"
             how = "did not arrive in time" if response.timed_out else "could not be fetched"
-            hint = reasons.strictness(response.cause)
+            hint = reasons.rejected_strictly(response.cause)
             message = f"{what} {how}" if hint is None else f"{what} {how}: {hint}"
             raise _Failure(code, message, cause=response.cause, transient=True)
         return response

@@ -34,15 +34,25 @@ def status(what: str, code: int, headers: Mapping[str, str]) -> str:
 
 
 def strictness(error: BaseException | None) -> str | None:
-    """Return a hint for a certificate that only the strict checks of Python 3.13 reject."""
+    """Return what to do about a certificate that only Python 3.13's strict checks reject."""
+    if _strictly_rejected(error) is None:
+        return None
+    return (
+        "since version 3.13 Python checks certificates strictly (ssl.VERIFY_X509_STRICT); have the "
+        "certificates reissued, or pass http= an httpx client whose SSL context lacks that flag"
+    )
+
+
+def rejected_strictly(error: BaseException | None) -> str | None:
+    """Return why only strict checks reject a certificate, and what to do; None for other errors."""
+    why = _strictly_rejected(error)
+    return why and f"the server's certificate is rejected ({why}); {strictness(error)}"
+
+
+def _strictly_rejected(error: BaseException | None) -> str | None:
     for cause in causes(error):
         if getattr(cause, "verify_code", None) in _STRICT_ONLY:
-            return (
-                f"the server's certificate is rejected ({getattr(cause, 'verify_message', '')}); "
-                "since version 3.13 Python checks certificates strictly (ssl.VERIFY_X509_STRICT); "
-                "have the certificates reissued, or pass http= an httpx client whose SSL context "
-                "lacks that flag"
-            )
+            return printable(str(getattr(cause, "verify_message", "")), _LONGEST)
     return None
 
 
