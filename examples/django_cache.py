@@ -2,7 +2,8 @@
 
 The cache must be one that processes share, such as Redis or memcached. A process that starts while
 the provider is down uses the stored keys. Anyone who can write to a cache that unpickles can run
-code in the project, so protect the cache with a password.
+code in the project, so protect the cache with a password. /health is for a liveness probe; /ready
+answers a readiness probe 503 until the keys are loaded.
 
     pip install "jwks-client-sdk[redis]" django
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -33,13 +34,19 @@ def make_app() -> Any:
     from jwks_client import JWKSClient, providers, stores
     from jwks_client.wsgi import JWKSMiddleware, get_token
 
+    def health(_request: HttpRequest) -> JsonResponse:
+        return JsonResponse({"status": "ok"})
+
+    def ready(_request: HttpRequest) -> JsonResponse:
+        return JsonResponse({"ready": client.ready}, status=200 if client.ready else 503)
+
     def orders(request: HttpRequest) -> JsonResponse:
         token = get_token(request.META)
         return JsonResponse({"orders of": token.subject if token else None})
 
     settings.configure(
         ALLOWED_HOSTS=["127.0.0.1"],
-        ROOT_URLCONF=(path("orders", orders),),
+        ROOT_URLCONF=(path("health", health), path("ready", ready), path("orders", orders)),
         CACHES={
             "default": {
                 "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -54,7 +61,7 @@ def make_app() -> Any:
         ),
         store=stores.CacheStore(cache, secret=os.environ.get("JWKS_STORE_SECRET", PLACEHOLDER)),
     )
-    return JWKSMiddleware(get_wsgi_application(), client)
+    return JWKSMiddleware(get_wsgi_application(), client, exclude=["/health", "/ready"])
 
 
 def main() -> int:

@@ -3,7 +3,8 @@
 The server uses the MCP SDK, and `JWKSTokenVerifier` verifies its tokens. The challenge of a 401
 names the protected resource's metadata (RFC 9728), which names the authorization servers. A token
 without the scope is answered with 403. `JWKSMiddleware` around the server answers 503 when keys are
-unavailable. The SDK alone cannot do that, so an outage would log its clients out.
+unavailable. The SDK alone cannot do that, so an outage would log its clients out. /health is for a
+liveness probe; /ready answers a readiness probe 503 until the keys are loaded.
 
     pip install "jwks-client-sdk[mcp]"
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -20,13 +21,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
+from starlette.responses import JSONResponse
 
 from jwks_client import AsyncJWKSClient, providers
 from jwks_client.asgi import JWKSMiddleware, ProtectedResource, current_token
 from jwks_client.integrations.mcp import JWKSTokenVerifier
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 SCOPES = ["tools:run"]
 
@@ -55,10 +61,20 @@ def make_app() -> JWKSMiddleware:
         ),
     )
     server.add_tool(whoami)
+
+    @server.custom_route("/health", methods=["GET"])
+    async def health(_request: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    @server.custom_route("/ready", methods=["GET"])
+    async def ready(_request: Request) -> JSONResponse:
+        return JSONResponse({"ready": client.ready}, 200 if client.ready else 503)
+
     return JWKSMiddleware(
         server.streamable_http_app(stateless_http=True, json_response=True),
         client,
         optional=True,
+        exclude=["/health", "/ready"],
         resource_metadata=ProtectedResource(
             resource=resource, authorization_servers=[issuer], scopes_supported=SCOPES
         ),

@@ -3,7 +3,8 @@
 Shows ``resolve`` together with a configured provider. Operators, whose tokens come from the
 configured provider, may change the table. A tenant's tokens are verified with the keys that its row
 names. ``forget`` makes a change effective at once in this process; other processes see it within
-``resolve_ttl``.
+``resolve_ttl``. /health is for a liveness probe; /ready answers a readiness probe 503 until the
+operators' keys are loaded. A tenant's keys are loaded when its first token arrives.
 
     pip install "jwks-client-sdk[cli]"       # brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…        # the operators'
@@ -97,8 +98,11 @@ class Service:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
         token = get_token(scope)
-        assert token is not None  # noqa: S101 (nothing is excluded from the middleware)
-        if scope["path"] == "/tenants":
+        if scope["path"] == "/ready":
+            status, content = 200 if self._client.ready else 503, {"ready": self._client.ready}
+        elif token is None:  # only /health gets here without a token
+            status, content = 200, {"status": "ok"}
+        elif scope["path"] == "/tenants":
             status, content = await self._change(token, scope["method"], receive)
         else:
             status, content = 200, {"tenant": token.provider, "sub": token.subject}
@@ -149,7 +153,8 @@ def make_app() -> JWKSMiddleware:
     )
     tenants = Tenants(os.environ.get("TENANTS_DB", "tenants.sqlite"))
     client = AsyncJWKSClient(operators, resolve=tenants.resolve)
-    return JWKSMiddleware(Service(tenants, client), client, close_client=True)
+    service = Service(tenants, client)
+    return JWKSMiddleware(service, client, exclude=["/health", "/ready"], close_client=True)
 
 
 def main() -> int:

@@ -582,6 +582,8 @@ def check_django_cache(redis_url) -> None:
             if outage:
                 idp.fail(503)
             with service("django_cache", idp, REDIS_URL=redis_url) as base_url:
+                assert ask(base_url, "/health").json() == {"status": "ok"}
+                assert is_ready(base_url)
                 assert ask(base_url, "/orders", good).json() == {"orders of": "u7"}
                 assert refusal(ask(base_url, "/orders")) == (401, "missing_credentials")
 
@@ -624,14 +626,15 @@ def test_an_example_works_over_real_http(request, name):
     "name",
     [
         *("aiohttp_app", "asgi_app", "async_service", "django_app", "drf_app"),
-        *("fastapi_app", "litestar_app", "starlette_app"),
+        *("fastapi_app", "litestar_app", "starlette_app", "mcp_server", "tenants_sqlite"),
     ],
 )
-def test_an_example_that_starts_during_an_outage_becomes_ready_by_its_probes_alone(name):
+def test_an_example_that_starts_during_an_outage_becomes_ready_by_its_probes_alone(name, tmp_path):
     """The example is alive and not ready during the outage, and ready soon after it."""
+    settings = {"TENANTS_DB": str(tmp_path / "tenants.sqlite")}
     with served() as idp:
         idp.fail(503)
-        with service(name, idp) as base_url:
+        with service(name, idp, **settings) as base_url:
             assert ask(base_url, "/health").status_code == 200
             assert ask(base_url, "/ready").status_code == 503
             idp.recover()
