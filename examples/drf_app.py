@@ -24,7 +24,7 @@ from django.core.asgi import get_asgi_application
 from django.core.handlers.asgi import ASGIHandler  # noqa: TC002 (a reader looks for it here)
 from django.urls import path
 
-from jwks_client import JWKSClient, KeysUnavailableError, VerifiedToken, providers
+from jwks_client import JWKSClient, VerifiedToken, providers
 from jwks_client.integrations.drf import HasScopes, JWKSAuthentication, TokenUser
 
 APPS = ["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"]
@@ -57,11 +57,8 @@ def urls() -> list[Any]:
         def get(self, _request: Any) -> Response:
             return Response({"status": "ok"})
 
-    class Ready(Health):  # tries to load the keys, and answers 503 until they are loaded
+    class Ready(Health):  # 503 until the keys are loaded, which the first request begins
         def get(self, _request: Any) -> Response:
-            if not client.ready:
-                with contextlib.suppress(KeysUnavailableError):
-                    client.warm_up(timeout=1)
             return Response({"ready": client.ready}, status=200 if client.ready else 503)
 
     class Orders(APIView):  # type: ignore[misc]

@@ -11,10 +11,11 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.signals import setting_changed
+from django.core.signals import request_finished, request_started, setting_changed
 from django.utils.module_loading import import_string
 
 from .._client.keeper import ThreadKeeper, keeper_of
@@ -29,6 +30,7 @@ __all__ = [
     "guard_of",
     "options_from_settings",
     "start",
+    "start_with_requests",
 ]
 
 _OF_GUARD: Final = frozenset(GuardSettings.__annotations__)
@@ -108,12 +110,37 @@ def guard_from_settings() -> Guard[Any]:
     return guard_of(client_from_settings(), options_from_settings(), sync_because=why)
 
 
-def _forget_guard(setting: str, **_: object) -> None:
+def start_with_requests() -> None:
+    """Load the keys in the background from the first request of a process, without the middleware.
+
+    Django REST framework imports this package while the first request is routed, so that request
+    starts the loading at its end.
+    """
+    for signal in (request_started, request_finished):
+        signal.connect(_begin, dispatch_uid="jwks_client.start")
+
+
+def _begin(**_: object) -> None:
+    with suppress(Exception):  # a wrong setting is an error where a token is read
+        keeper = _keeper_from_settings()
+        if keeper is not None:
+            keeper.begin(keep_fresh=False)
+
+
+@functools.cache
+def _keeper_from_settings() -> ThreadKeeper | None:
+    guard, options = guard_from_settings(), options_from_settings()
+    warm_up = checked_warm_up(options.get("warm_up", "background"))
+    return keeper_of(guard.client) if warm_up == "background" else None
+
+
+def _forget_settings(setting: str, **_: object) -> None:
     if setting in ("JWKS_CLIENT", "JWKS_OPTIONS"):
         guard_from_settings.cache_clear()
+        _keeper_from_settings.cache_clear()
 
 
-setting_changed.connect(_forget_guard, dispatch_uid="jwks_client.guard")  # by tests
+setting_changed.connect(_forget_settings, dispatch_uid="jwks_client.guard")  # by tests
 
 
 def start(client: Any, options: Mapping[str, Any]) -> ThreadKeeper | None:

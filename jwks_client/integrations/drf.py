@@ -37,7 +37,7 @@ from .._web.guard import is_refusal
 from .._web.handling import handling_in
 from .._web.identity import TOKEN_KEY
 from ..errors import CredentialsError, JWKSError
-from ._django_setup import guard_from_settings
+from ._django_setup import guard_from_settings, start_with_requests
 from ._django_user import TokenUser
 from ._drf_permissions import HasScopes, refusal_of
 
@@ -126,3 +126,6 @@ def _answer(error: JWKSError, request: Any) -> Answer:
     if handling is not None:
         return handling.answer(error)
     return guard_from_settings().refuse(error, UnverifiedRequest.of(found), request.path)
+
+
+start_with_requests()

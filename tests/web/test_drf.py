@@ -5,23 +5,29 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import threading
+from contextlib import closing
 from typing import Any, ClassVar
+from wsgiref.util import setup_testing_defaults
 
 import pytest
+from django.core.wsgi import get_wsgi_application
+from django.test import override_settings
 from django.urls import path
 from django_apps import project
-from drf_apps import REST, WhoAmI
+from drf_apps import REST, WhoAmI, alone, urls
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import IsAdminUser, IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.throttling import UserRateThrottle
+from table_app import PATIENCE
 
 from jwks_client import ConfigurationError, providers
 from jwks_client.integrations.django import requires
 from jwks_client.integrations.drf import HasScopes, JWKSAuthentication, TokenUser
-from jwks_client.testing import FakeProvider
+from jwks_client.testing import FakeClock, FakeProvider
 
 
 class TwoAMinute(UserRateThrottle):
@@ -259,3 +265,34 @@ def test_without_the_framework_the_error_names_the_extra():
     run = [sys.executable, "-c", code]
     ended = subprocess.run(run, capture_output=True, text=True, check=False)
     assert 'pip install "jwks-client-sdk[drf]"' in ended.stderr
+
+
+def test_the_first_request_of_any_kind_begins_to_load_keys():
+    """A health check is enough, and an outage meanwhile ends by itself; warm_up=None loads nothing."""
+    idp = FakeProvider(clock=FakeClock())
+    for options, fetched in (({"warm_up": None}, False), ({}, True)):
+        loaded = threading.Event()
+        client = idp.client(listeners=[lambda event, told=loaded: told.set()])
+        with alone(client, options):
+            site = get_wsgi_application()
+            assert idp.fetches == 0
+            for _ in range(2):
+                assert call(site, "/open") == "200 OK"
+            assert loaded.wait(PATIENCE if fetched else 0) is fetched
+        assert client.ready is fetched
+
+
+def call(site: Any, url: str) -> str:
+    """Ask a site as a server does, to the end of the body."""
+    told: list[str] = []
+    environ: dict[str, Any] = {"PATH_INFO": url, "REQUEST_METHOD": "GET"}
+    setup_testing_defaults(environ)
+    with closing(site(environ, lambda status, headers: told.append(status))) as body:
+        assert [*body]
+    return told[0]
+
+
+def test_wrong_settings_do_not_fail_requests_without_a_token():
+    """They are an error of the requests that bring a token, not of a health check."""
+    with override_settings(ROOT_URLCONF=urls({}), MIDDLEWARE=[], REST_FRAMEWORK=REST):
+        assert call(get_wsgi_application(), "/open") == "200 OK"
