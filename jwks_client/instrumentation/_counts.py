@@ -6,9 +6,10 @@ A token costs no lock and no lookup of a label. Must not depend on any monitorin
 from __future__ import annotations
 
 import os
+import time
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .. import AsyncJWKSClient, JWKSClient
 from .._client.access import configured_names, watch
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .._core.tokens.verified import TokenFacts
 
 RESOLVED = "resolved"  # the label of all tenants together
+_INTERVAL: Final = 1.0  # seconds between two flushes
 
 
 class Verdict(NamedTuple):
@@ -42,7 +44,7 @@ class Counts:
     Arguments:
         client: the client.
         on_event: called with each event that is not a verdict, and the label of its provider.
-        on_verdict: called after each verdict.
+        flush: called with a verdict, once a second at most.
         tenants: give each resolved tenant a label of its own.
     """
 
@@ -50,7 +52,7 @@ class Counts:
         self,
         client: JWKSClient | AsyncJWKSClient,
         on_event: Callable[[Event, str], object],
-        on_verdict: Callable[[], object] | None,
+        flush: Callable[[], object] | None,
         *,
         tenants: bool,
     ) -> None:
@@ -61,7 +63,8 @@ class Counts:
         self._counts.update({(name, "accepted"): self._accepts[name] for name in self._names})
         self._tenants = tenants
         self._on_event = on_event
-        self._on_verdict = on_verdict
+        self._flush = flush
+        self._flush_at = 0.0
         self.stop = watch(client, self._listen, self._counter())
         _instances.add(self)
 
@@ -94,9 +97,16 @@ class Counts:
         for count in self._counts.values():
             count.total = count.reported = 0
 
+    def flush_in_time(self) -> None:
+        """Flush, unless that was done within the last second."""
+        now = time.monotonic()
+        if self._flush is not None and now >= self._flush_at:
+            self._flush_at = now + _INTERVAL
+            self._flush()
+
     def _counter(self) -> Callable[[TokenFacts], None]:
-        """Return the function that counts an accepted token. Hot path: every token calls it."""
-        accepts, add, on_verdict = self._accepts, self._add, self._on_verdict
+        """Return what counts an accepted token: as little as can be, since each token pays it."""
+        accepts, add, monotonic = self._accepts, self._add, time.monotonic
 
         def count(facts: TokenFacts) -> None:
             found = accepts.get(facts.provider)
@@ -105,12 +115,16 @@ class Counts:
             else:
                 found.total += 1
 
-        def count_and_call(facts: TokenFacts) -> None:
-            count(facts)
-            assert on_verdict is not None  # noqa: S101 (checked below)
-            on_verdict()
+        def count_and_flush(facts: TokenFacts) -> None:
+            found = accepts.get(facts.provider)
+            if found is None:
+                add(facts.provider, "accepted")
+            else:
+                found.total += 1
+            if monotonic() >= self._flush_at:
+                self.flush_in_time()
 
-        return count if on_verdict is None else count_and_call
+        return count if self._flush is None else count_and_flush
 
     def _listen(self, event: Event) -> None:
         if isinstance(event, TokenRefused):
@@ -119,11 +133,11 @@ class Counts:
             self._refused(event.provider, f"unavailable:{event.code}")
         else:
             self._on_event(event, self.label(getattr(event, "provider", None)))
+            self.flush_in_time()
 
     def _refused(self, provider: str | None, code: str) -> None:
         self._add(provider, code)
-        if self._on_verdict is not None:
-            self._on_verdict()
+        self.flush_in_time()
 
     def _add(self, provider: str | None, code: str) -> None:
         key = (provider if provider in self._names or self._tenants else _labelled(provider), code)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import time
 import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Instrumented", "instrument"]
 
 _BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_INTERVAL: Final = 1.0  # seconds between two flushes in multiprocess mode
 
 
 class _Metrics:
@@ -100,10 +98,9 @@ class Instrumented:
     ) -> None:
         self._client = client
         self._metrics = metrics
-        self._flush_at = 0.0
         in_workers = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         self._counts = Counts(
-            client, self._on_event, self._flush_in_time if in_workers else None, tenants=tenants
+            client, self._on_event, self.flush if in_workers else None, tenants=tenants
         )
         metrics.flushes.append(self.flush)
         if in_workers:
@@ -132,12 +129,6 @@ class Instrumented:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def _flush_in_time(self) -> None:
-        now = time.monotonic()
-        if now >= self._flush_at:
-            self._flush_at = now + _INTERVAL
-            self.flush()
-
     def _on_event(self, event: Event, label: str) -> None:
         metrics = self._metrics
         match event:
@@ -146,7 +137,6 @@ class Instrumented:
                 fetches = metrics.fetches.labels(label, event.reason, event.source, code)
                 fetches.observe(event.duration)
                 self._count_keys(event.provider, label)
-                self._flush_in_time()
             case StoreFailed():
                 metrics.store_failures.labels(label, event.code).inc()
             case _:
