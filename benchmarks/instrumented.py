@@ -1,4 +1,4 @@
-"""What metrics cost a remembered token: ``python -m benchmarks.instrumented``.
+"""Measure what metrics cost a remembered token: ``python -m benchmarks.instrumented``.
 
 Prints the table of docs/performance.md: a client without metrics beside clients with them, in turn.
 Prometheus' multiprocess mode is chosen by the environment before the import, so it has a process of

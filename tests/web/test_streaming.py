@@ -168,7 +168,7 @@ class Site(NamedTuple):
 
 
 def rest_of(response: http.client.HTTPResponse) -> bytes:
-    """What comes until the server closes the connection, whole or not."""
+    """Return the bytes until the server closes the connection, complete or not."""
     try:
         return response.read()
     except http.client.IncompleteRead as error:
