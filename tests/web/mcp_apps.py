@@ -49,6 +49,21 @@ def server_of(verifier: Any, scopes: list[str]) -> Any:
     return server.streamable_http_app(**how)
 
 
+def fastmcp_server_of(verifier: Any, scopes: list[str]) -> Any:
+    """Return a server of FastMCP, which reads the scopes from the verifier, as an ASGI app."""
+    from fastmcp import FastMCP
+    from fastmcp.server.auth import RemoteAuthProvider
+
+    auth = RemoteAuthProvider(
+        token_verifier=verifier,
+        authorization_servers=["https://issuer.test"],
+        base_url="https://mcp.test",
+    )
+    server = FastMCP("orders", auth=auth)
+    server.tool(whoami)
+    return server.http_app(stateless_http=True, json_response=True)
+
+
 def table_app(make: Callable[[Any, list[str]], Any]) -> Callable[[Any, Any], Any]:
     """Return what makes the app of a setup: one server that requires a scope, and one without."""
 

@@ -163,16 +163,23 @@ EVERY |= {
 }
 
 
-EVERY["mcp"] = Integration(
-    make=mcp_apps.table_app(mcp_apps.server_of),
-    has=mcp_apps.has,
-    late=False,
-    table=mcp_apps.McpTable,
-)
+EVERY |= {
+    name: Integration(
+        make=mcp_apps.table_app(make), has=mcp_apps.has, late=False, table=mcp_apps.McpTable
+    )
+    for name, make in {
+        "mcp": mcp_apps.server_of,
+        "fastmcp": mcp_apps.fastmcp_server_of,
+    }.items()
+}
 
 
 @pytest.fixture(scope="module")
 def table(request: pytest.FixtureRequest) -> Iterator[Table]:
+    if request.param == "fastmcp":
+        pytest.importorskip(
+            "fastmcp.server.auth", reason="old MCP SDKs exclude it", exc_type=ImportError
+        )
     with EVERY[request.param].running() as table:
         yield table
 
