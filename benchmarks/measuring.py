@@ -44,7 +44,7 @@ class Measure(NamedTuple):
     requests: int  # HTTP requests per round
 
 
-FULL = Measure(5, 120, 100, 1000, 10_000, 1000, 10_000, 15, 1500)
+FULL = Measure(5, 120, 100, 1000, 4000, 1000, 10_000, 15, 1500)
 QUICK = Measure(1, 10, 30, 150, 150, 200, 1000, 2, 150)
 
 

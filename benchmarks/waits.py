@@ -25,7 +25,7 @@ def waits(measure: Measure) -> Section:
     with scene("RS256", measure.callers) as here:
         return Section(
             "Fetches",
-            f"The provider of the herds answers after {milli(ANSWER_TIME)}.",
+            f"The provider answers the cold callers after {milli(ANSWER_TIME)}.",
             "beside one caller, or none",
             [*herds(here), *flood(here, measure), blocked(here, measure)],
         )

@@ -121,7 +121,7 @@ def called(here: Web, measure: Measure) -> Section:
     loop.close()
     return Section(
         "An ASGI app, called by itself",
-        "Without a server: all that a request costs here is the app and what stands before it.",
+        "Without a server, a request costs only the app and the middleware.",
         "beside the open app",
         _rows({path: micro(one) for path, one in seconds.items()}, seconds),
     )
@@ -201,9 +201,9 @@ def served(here: Web, measure: Measure, server: Server) -> Section:
     }
     return Section(
         f"An ASGI app, served by uvicorn with {server.parser} and {server.loop}",
-        f"One process, asked over {CONNECTIONS} connections that are kept alive, by a process of "
-        "its own. The ratios are of the server's CPU time, which no slow load generator can hide; "
-        f"the median of {measure.layouts} servers, one after the other.",
+        f"One server process; a second process asks it over {CONNECTIONS} connections that stay "
+        "open. The ratios compare the CPU time of the server, so a slow load generator does not "
+        f"hide anything. The median of {measure.layouts} servers, one after the other.",
         "CPU time beside the open app",
         _rows(measured, used, server),
     )
