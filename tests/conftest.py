@@ -89,7 +89,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     leave_out_absent(config, items)
     mark_extended(items)
     if sys.version_info[:3] == (3, 13, 0):
-        why = "on CPython 3.13.0 a plain Quart app does not end a request of an in-process caller"
+        why = "on CPython 3.13.0 an in-process request to a plain Quart app never ends"
         for item in items:
             if "quart" in item.nodeid.lower() or "frameworks/recipes.md" in item.nodeid:
                 item.add_marker(pytest.mark.skip(reason=why))

@@ -166,7 +166,7 @@ def test_a_server_that_does_not_start_is_reported():
         asyncio.run(start())
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has these signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_is_left_behind(number):
     """If the demo is interrupted or killed, its servers end too."""

@@ -11,7 +11,7 @@ from running import PATIENCE
 from jwks_client.testing import FakeProvider
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals")
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has pseudo-terminals")
 @pytest.mark.parametrize("command", ["keys", "doctor"])
 def test_a_wait_is_shown_on_a_terminal(command):
     """A terminal on standard error shows the request in progress; a pipe on standard output is plain."""

@@ -160,12 +160,13 @@ class TestProxies:
         self, make: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """An unusable proxy for another scheme, for an exempt host or for loopback does not stop an app."""
+        loopback = "http://127.0.0.1:9/jwks"
         monkeypatch.setenv("HTTP_PROXY", "socks://broken")
-        make(FAR)
+        assert not make(FAR).ready
         monkeypatch.setenv("ALL_PROXY", "socks://broken")
-        make("http://127.0.0.1:9/jwks")
+        assert not make(loopback).ready
         monkeypatch.setenv("NO_PROXY", "idp.test")
-        make(FAR)
+        assert not make(FAR).ready
 
     def test_a_proxy_that_is_used_later_is_named_by_the_failure(
         self, monkeypatch: pytest.MonkeyPatch
@@ -206,7 +207,8 @@ class TestProxies:
         monkeypatch.setenv("HTTPS_PROXY", "socks://broken")
         sync = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(204)))
         with sync:
-            JWKSClient(providers.generic(FAR, issuer="https://idp.test", audience="api"), http=sync)
+            provider = providers.generic(FAR, issuer="https://idp.test", audience="api")
+            assert not JWKSClient(provider, http=sync).ready
 
 
 class TestAuthorities:

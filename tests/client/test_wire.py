@@ -55,7 +55,7 @@ def failure(drive: Driver) -> KeysUnavailableError:
     return caught.value
 
 
-def settle(drive: Driver) -> None:
+def assert_nothing_left(drive: Driver) -> None:
     """Assert that no thread, task or unclosed socket of the client is left."""
     drive.settle()
     gc.collect()  # which a ResourceWarning would report
@@ -73,11 +73,11 @@ class TestDeadline:
     """FetchPolicy.deadline is total, whatever the server does meanwhile."""
 
     @staticmethod
-    def is_given_up(drive: Driver, server: Server, policy: FetchPolicy = SHORT) -> None:
+    def assert_given_up(drive: Driver, server: Server, policy: FetchPolicy = SHORT) -> None:
         """Assert that the caller gets ``fetch_timeout`` and the server sees its connection closed."""
         drive.client(at(server.url), fetch=policy)
         assert failure(drive).code == "fetch_timeout"
-        settle(drive)
+        assert_nothing_left(drive)
         server.wait_closed()
 
     def test_a_dripping_head_ends_with_the_deadline(self, drive: Driver) -> None:
@@ -88,7 +88,7 @@ class TestDeadline:
             peer.drip(b"HTTP/1.1 200 OK\r\nX-Slow: aaa")
 
         with serving(script) as server:
-            self.is_given_up(drive, server)
+            self.assert_given_up(drive, server)
 
     def test_endless_headers_end_with_the_deadline(self, drive: Driver) -> None:
         """Whole header lines without end do not extend the deadline."""
@@ -100,7 +100,7 @@ class TestDeadline:
                 peer.send(b"X-More: 1\r\n")
 
         with serving(script) as server:
-            self.is_given_up(drive, server)
+            self.assert_given_up(drive, server)
 
     def test_a_dripping_body_ends_with_the_deadline(self, drive: Driver, key_set: bytes) -> None:
         """A body whose bytes each come in time still ends with the deadline."""
@@ -111,12 +111,12 @@ class TestDeadline:
             peer.drip(key_set)
 
         with serving(script) as server:
-            self.is_given_up(drive, server)
+            self.assert_given_up(drive, server)
 
     def test_a_silent_server_is_abandoned_at_the_deadline(self, drive: Driver) -> None:
         """A server that reads the request and never responds is abandoned at the deadline."""
         with serving(Peer.read_request) as server:
-            self.is_given_up(drive, server)
+            self.assert_given_up(drive, server)
             assert len(server.requests) == 1
 
     def test_a_connection_that_is_neither_made_nor_refused_ends_with_the_deadline(
@@ -126,7 +126,7 @@ class TestDeadline:
         with crowded() as url:
             drive.client(at(url), fetch=replace(SHORT, connect_timeout=1.5))
             assert failure(drive).code == "fetch_timeout"
-            settle(drive)
+            assert_nothing_left(drive)
 
     @pytest.mark.parametrize("where", ["connecting", "handshake", "head", "body"])
     def test_nothing_is_left_one_attempt_after_the_deadline(
@@ -160,7 +160,7 @@ class TestDeadline:
                 assert not thread.is_alive()
             if server is not None:
                 server.wait_closed()
-            settle(drive)
+            assert_nothing_left(drive)
 
     def test_a_slow_resolver_does_not_delay_the_caller(
         self, drive: Driver, monkeypatch: pytest.MonkeyPatch
@@ -179,7 +179,7 @@ class TestDeadline:
         assert resolving.is_set()
         assert not let_go.is_set()
         let_go.set()
-        settle(drive)
+        assert_nothing_left(drive)
 
     def test_a_dripping_handshake_ends_with_the_deadline(
         self, drive: Driver, authority: tuple[str, ssl.SSLContext]
@@ -194,7 +194,7 @@ class TestDeadline:
         with serving(script) as server:
             server.url = server.url.replace("http:", "https:")
             policy = replace(SHORT, connect_timeout=1.5, ca_file=ca_file)
-            self.is_given_up(drive, server, policy)
+            self.assert_given_up(drive, server, policy)
 
     def test_a_dripping_body_over_tls_ends_with_the_deadline(
         self, drive: Driver, authority: tuple[str, ssl.SSLContext]
@@ -207,7 +207,7 @@ class TestDeadline:
             peer.drip(b"HTTP/1.1 200 OK\r\nX-Slow: aaa")
 
         with serving(script, tls=tls) as server:
-            self.is_given_up(drive, server, replace(SHORT, ca_file=ca_file))
+            self.assert_given_up(drive, server, replace(SHORT, ca_file=ca_file))
 
     @pytest.mark.parametrize(
         ("limit", "rest"),
@@ -226,7 +226,7 @@ class TestDeadline:
 
         far = FetchPolicy(connect_timeout=FAR, attempt_timeout=FAR, deadline=FAR, retries=0)
         with serving(script) as server:
-            self.is_given_up(drive, server, replace(far, **{limit: 0.8}))
+            self.assert_given_up(drive, server, replace(far, **{limit: 0.8}))
             assert drive.health("odd").key_count == 0
 
     def test_metadata_and_keys_share_the_deadline(self, drive: Driver, key_set: bytes) -> None:
@@ -255,7 +255,7 @@ class TestDeadline:
     def test_no_request_follows_the_deadline(self, drive: Driver) -> None:
         """A retry that the deadline leaves no time for makes no connection."""
         with serving(Peer.read_request) as server:
-            self.is_given_up(drive, server, replace(SHORT, retries=5))
+            self.assert_given_up(drive, server, replace(SHORT, retries=5))
         assert len(server.requests) == 1
         assert server.connections == 1
 
@@ -279,7 +279,7 @@ class TestDeadline:
         with crowded() as url:
             drive.client(at(url), fetch=policy)
             assert failure(drive).code == "fetch_timeout"
-            settle(drive)
+            assert_nothing_left(drive)
 
     def test_the_second_attempt_may_succeed(self, drive: Driver, key_set: bytes) -> None:
         """A server that hung once is asked again within the deadline, and its second response counts."""
@@ -308,7 +308,7 @@ class TestDeadline:
             with pytest.raises(KeysUnavailableError):
                 asking.result(PATIENCE)
             server.wait_closed()
-            settle(drive)
+            assert_nothing_left(drive)
         assert server.connections == 1
 
 

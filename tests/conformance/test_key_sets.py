@@ -196,7 +196,9 @@ FILES = (
 )
 
 
-def check(entries: list[Any], written: list[dict[str, Any]], codes: list[str | None]) -> None:
+def assert_entries(
+    entries: list[Any], written: list[dict[str, Any]], codes: list[str | None]
+) -> None:
     """Assert that each entry is usable with its written numbers, or unusable for the expected reason."""
     assert [getattr(entry, "code", USABLE) for entry in entries] == codes
     for entry, one in zip(entries, written, strict=True):
@@ -205,7 +207,7 @@ def check(entries: list[Any], written: list[dict[str, Any]], codes: list[str | N
             assert material(entry) == written_material(one)
 
 
-def check_as_served(drive: Any, document: Any, codes: list[str | None]) -> None:
+def assert_read_as_served(drive: Any, document: Any, codes: list[str | None]) -> None:
     """Assert that the unchanged document is read with its usable keys, or refused if it has none."""
     drive.client(provider(), transport=serving(document))
     keys = keys_of(drive)
@@ -235,8 +237,8 @@ class TestRealWorld:
     def test_a_document(self, vectors, drive, name):
         """Every entry is read as it is written, or unusable for its own reason."""
         document = load(vectors / f"jwks-realworld/{name}.json")
-        check_as_served(drive, document, self.codes(name))
-        check(read_entries(drive, document), document["keys"], self.codes(name))
+        assert_read_as_served(drive, document, self.codes(name))
+        assert_entries(read_entries(drive, document), document["keys"], self.codes(name))
 
     @pytest.mark.parametrize("name", REALWORLD)
     def test_its_oddities(self, vectors, drive, name):
@@ -353,25 +355,25 @@ class TestLibraries:
     def test_a_key_set(self, vectors, drive, name):
         """The good entries of a set stay usable, whatever is wrong with the entries beside them."""
         document = load(vectors / name)
-        check_as_served(drive, document, LIBRARIES[name])
-        check(read_entries(drive, document), document["keys"], LIBRARIES[name])
+        assert_read_as_served(drive, document, LIBRARIES[name])
+        assert_entries(read_entries(drive, document), document["keys"], LIBRARIES[name])
 
     @pytest.mark.parametrize("name", SINGLE)
     def test_a_public_key(self, vectors, drive, name):
         """PyJWT's public keys fit the algorithms of their type and curve."""
         jwk = load(vectors / f"pyjwt/jwk_{name.format('pub')}.json")
-        check_as_served(drive, key_set(jwk), [USABLE])
+        assert_read_as_served(drive, key_set(jwk), [USABLE])
         (key,) = read_entries(drive, key_set(jwk))
-        check([key], [jwk], [USABLE])
+        assert_entries([key], [jwk], [USABLE])
         assert key.algorithms == SINGLE[name]
 
     @pytest.mark.parametrize("name", SINGLE)
     def test_a_private_key(self, vectors, drive, name):
         """A key published with its private half verifies nothing, and no part of it is shown."""
         jwk = load(vectors / f"pyjwt/jwk_{name.format('key')}.json")
-        check_as_served(drive, key_set(jwk), [PRIVATE])
+        assert_read_as_served(drive, key_set(jwk), [PRIVATE])
         (entry,) = read_entries(drive, key_set(jwk))
-        check([entry], [jwk], [PRIVATE])
+        assert_entries([entry], [jwk], [PRIVATE])
         assert jwk["d"] not in repr(entry)
 
     @pytest.mark.parametrize(

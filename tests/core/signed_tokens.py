@@ -1,6 +1,6 @@
 """Tokens of any kind, good or hostile, with one key that signs them and rules that judge them.
 
-Each token contains `MARKER`, and `refused` checks that the error does not.
+Each token contains `MARKER`, and `assert_refused` checks that the error does not.
 """
 
 from __future__ import annotations
@@ -97,8 +97,15 @@ def verified(headers: Mapping[str, Any] | None = None, **claims: Any) -> Verifie
     return VerifiedToken(open_rules.check_claims(unverified(headers, **claims), KEY, NOW))
 
 
-def refused(code: str, call: Callable[..., object], *args: Any, **options: Any) -> TokenError:
-    """Return the error of a call that must be refused with this code, and must not reveal the token."""
+def assert_passes(check: Callable[..., object], *args: Any) -> None:
+    """Assert that a check passes, which it does by returning nothing."""
+    assert check(*args) is None
+
+
+def assert_refused(
+    code: str, call: Callable[..., object], *args: Any, **options: Any
+) -> TokenError:
+    """Assert that a call is refused with this code and does not reveal the token; return the error."""
     with pytest.raises(TokenError) as caught:
         call(*args, **options)
     error = caught.value

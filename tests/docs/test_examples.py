@@ -473,7 +473,7 @@ def where_it_runs(service: subprocess.Popen[str]) -> str:
     for line in service.stderr or ():
         if found := re.search(r"(?i)running on (http://127\.0\.0\.1:\d+)", line):
             if found[1].endswith(":0"):
-                pytest.skip("a release of aiohttp that prints the port as it was asked for: 0")
+                pytest.skip("this release of aiohttp prints port 0 instead of its real port")
             return found[1]
     raise AssertionError("the service ended before it served")
 
@@ -562,7 +562,7 @@ def until_it_listens(base_url: str) -> None:
 def check_fastapi_workers(redis_url) -> None:
     """Check that four workers verify, and together fetch the keys at most twice."""
     if "timeout_worker_healthcheck" not in inspect.signature(uvicorn.run).parameters:
-        pytest.skip("a release of uvicorn that kills workers which need 5 s to start")
+        pytest.skip("this release of uvicorn kills workers that take 5 s to start")
     with served() as idp, service("fastapi_workers", idp, REDIS_URL=redis_url) as base_url:
         good = idp.issue(sub="u7", scope="orders:read")
         until_it_listens(base_url)
@@ -618,8 +618,9 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_an_example_works_over_real_http(request, name):
     """Each example does what its header says, with a provider on this machine."""
-    check = OTHERS[name]
-    check(**{one: request.getfixturevalue(one) for one in inspect.signature(check).parameters})
+    assert_works = OTHERS[name]
+    fixtures = inspect.signature(assert_works).parameters
+    assert_works(**{name: request.getfixturevalue(name) for name in fixtures})
 
 
 @pytest.mark.parametrize(

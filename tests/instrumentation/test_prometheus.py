@@ -148,7 +148,7 @@ if child:
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_workers_add_up_in_multiprocess_mode(tmp_path):
     """Each process exports its counts, at exit at the latest, and nothing is counted twice."""
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}

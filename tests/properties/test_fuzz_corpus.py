@@ -12,7 +12,7 @@ INPUTS = sorted(path for path in FUZZ.glob("corpus/*/*") if path.is_file())
 TARGETS = {}
 
 if not INPUTS:
-    pytest.skip("fuzz/ is not beside tests/: nothing to replay", allow_module_level=True)
+    pytest.skip("there is no corpus: the sdist has no fuzz/", allow_module_level=True)
 
 
 def load(target):
@@ -29,7 +29,8 @@ def load(target):
 @pytest.mark.parametrize("path", INPUTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_an_input_of_the_corpus_breaks_nothing(path):
     """Each input is accepted as any JSON reader would read it, or raises an error of this library."""
-    load(path.parent.name).check(path.read_bytes())
+    assert_harmless = load(path.parent.name).check
+    assert_harmless(path.read_bytes())
 
 
 def test_the_corpus_contains_an_accepted_token():

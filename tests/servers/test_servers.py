@@ -15,7 +15,7 @@ OPEN = Row(name="an excluded path", path="/open")
 
 
 def applies(running: Running, row: Row) -> bool:
-    """Whether a row is one for this server; its log must have no traceback, so no bugs."""
+    """Return whether a row applies to this server; its log must have no traceback, so bugs are left out."""
     if row.status == 500 or (row.path == "/executor" and not running.server.asgi):
         return False
     return running.server.websockets and running.server.asgi if row.websocket else True

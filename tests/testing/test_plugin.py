@@ -28,7 +28,7 @@ def run(folder, suite, *options, conftest=""):
     return done.returncode, done.stdout + done.stderr
 
 
-def passed(outcome, number):
+def assert_passed(outcome, number):
     status, said = outcome
     assert status == 0, said
     assert f"{number} passed" in said, said
@@ -133,12 +133,12 @@ async def test_each_test_has_its_own(async_jwks_client, jwks_provider):
 
 def test_the_fixtures(tmp_path):
     """The client, the headers and the clock belong to one provider, new in each test."""
-    passed(run(tmp_path, FIXTURES, *PLUGIN), 3)
+    assert_passed(run(tmp_path, FIXTURES, *PLUGIN), 3)
 
 
 def test_the_marker(tmp_path):
     """`@pytest.mark.jwks` selects the provider's shape; it is registered, and the nearest one wins."""
-    passed(run(tmp_path, MARKED, *PLUGIN), 5)
+    assert_passed(run(tmp_path, MARKED, *PLUGIN), 5)
 
 
 def test_the_marker_is_listed(tmp_path):
@@ -169,7 +169,7 @@ def test_forged_tokens_are_named_after_their_fault(tmp_path):
     assert "test_other_parameters_keep_their_ids[plain]" in names
     assert len(names) > 40
     assert "eyJ" not in said
-    passed(run(tmp_path, HOSTILE, *PLUGIN), len(names))
+    assert_passed(run(tmp_path, HOSTILE, *PLUGIN), len(names))
 
 
 def test_under_xdist(tmp_path):
@@ -194,7 +194,7 @@ def test_under_each_plugin_for_coroutines(tmp_path, mark, options):
     if "anyio" in mark:
         conftest = "import pytest\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n"
     suite = ASYNC.replace("MARK", mark)
-    passed(run(tmp_path, suite, *PLUGIN, *options, conftest=conftest), 3)
+    assert_passed(run(tmp_path, suite, *PLUGIN, *options, conftest=conftest), 3)
 
 
 def test_a_run_that_does_not_use_the_plugin_imports_nothing(tmp_path):
@@ -208,7 +208,7 @@ def test_that_nothing_heavy_was_imported(word):
     heavy = {"httpx", "jwt", "cryptography", "http.server"} & set(sys.modules)
     assert not heavy
 """
-    passed(run(tmp_path, suite, *PLUGIN), 4)
+    assert_passed(run(tmp_path, suite, *PLUGIN), 4)
 
 
 def test_the_entry_point_loads_it(tmp_path):

@@ -55,7 +55,7 @@ async def watch(request: web.Request, handler: Any) -> Any:
 
 
 def by_setup(client: Any, settings: Any) -> web.Application:
-    """`setup`, and a middleware outside of it that notes statuses."""
+    """Return `setup`, and a middleware outside of it that notes statuses."""
     app = web.Application()
     setup(app, client, warm_up=None, **settings)
     app.middlewares.insert(0, watch)
@@ -80,7 +80,7 @@ class AiohttpTable(Table):
 
 @contextmanager
 def serving_aiohttp(apps: Mapping[str, web.Application]) -> Generator[dict[str, int]]:
-    """Serve apps in a thread until the block ends; gives their ports."""
+    """Serve apps in a thread until the block ends; yield their ports."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

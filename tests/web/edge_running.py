@@ -1,7 +1,7 @@
 """Real servers on loopback, each in a thread, and the table's requests written to a socket as octets.
 
-A client library would mend, refuse or reorder what these requests are about. The server's own limits
-are raised, so that it is the integration that answers.
+A client library would repair, refuse or reorder these requests. The server's own limits are raised,
+so that the integration answers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MOST = 256 * 1024
 
 
 def ask(port: int, row: Row, tokens: Mapping[str, str]) -> Reply:
-    """Send a row's request as octets on a connection of its own."""
+    """Send a row's request as octets on a new connection."""
     named = {**tokens, "host": f"127.0.0.1:{port}"}
     lines = [
         f"{row.method} {row.path.format_map(named)} HTTP/1.1",

@@ -13,7 +13,7 @@ from jwks_client.integrations.fastapi import JWKSAuth
 
 
 def app_of(auth: JWKSAuth) -> FastAPI:
-    """Routes, a router and a WebSocket, each with the dependency."""
+    """Return routes, a router and a WebSocket, each with the dependency."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     router = APIRouter(dependencies=[Depends(auth)])
     anyone = Annotated[VerifiedToken | None, Depends(auth)]
@@ -46,12 +46,12 @@ def app_of(auth: JWKSAuth) -> FastAPI:
 
 
 def by_dependency(client: Any, settings: Any) -> Any:
-    """The dependency verifies."""
+    """Protect the app by the dependency, which verifies."""
     return app_of(JWKSAuth(client, **{n: one for n, one in settings.items() if n != "exclude"}))
 
 
 def under_middleware(client: Any, settings: Any) -> Any:
-    """The middleware has verified; the dependency gives what it found, also none."""
+    """Protect the app by the middleware; the dependency uses its result, anonymous requests included."""
     app = app_of(JWKSAuth(optional=True))
     app.add_middleware(Watch)
     app.add_middleware(JWKSMiddleware, client=client, warm_up=None, **settings)

@@ -15,7 +15,7 @@ from jwks_client.decorators import requires
 
 
 def flask_app(client: Any, settings: Any) -> Any:
-    """Flask, with middleware inside that notes statuses."""
+    """Return a Flask app, with middleware inside that notes statuses."""
     app = flask.Flask("table")
     app.after_request(lambda response: INSIDE.append(response.status_code) or response)
 
@@ -46,7 +46,7 @@ def flask_app(client: Any, settings: Any) -> Any:
 
 
 def quart_app(client: Any, settings: Any) -> Any:
-    """Quart, with a WebSocket."""
+    """Return a Quart app, with a WebSocket."""
     app = quart.Quart("table")
 
     @app.route("/orders", methods=METHODS)
@@ -74,7 +74,7 @@ def quart_app(client: Any, settings: Any) -> Any:
 
 
 def falcon_asgi(client: Any, settings: Any) -> Any:
-    """Falcon under ASGI."""
+    """Return a Falcon app under ASGI."""
 
     @requires("orders:read")
     async def orders(req: Any, resp: Any) -> None:
@@ -94,7 +94,7 @@ def falcon_asgi(client: Any, settings: Any) -> Any:
 
 
 def falcon_wsgi(client: Any, settings: Any) -> Any:
-    """Falcon under WSGI."""
+    """Return a Falcon app under WSGI."""
 
     @requires("orders:read")
     def orders(req: Any, resp: Any) -> None:

@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
     @property
     def status(self) -> int:
-        """The status of the table that is sent as this code; 401 for 400 too."""
+        """Return the status of the table that is sent as this code; 401 stands for 400 too."""
         return {code: status for status, code in CODES.items()}[self.code]
 
     @property
@@ -207,7 +207,7 @@ def call(port: int, kind: str, method: str, *metadata: tuple[str, str]) -> Outco
 
 
 def has(row: Row) -> bool:
-    """Whether a row can be said in a call: metadata only, and methods for paths."""
+    """Return whether a call can express a row: metadata only, and methods for paths."""
     plain = row.setup in ("plain", "optional", "named", "cold") and row.method == "GET"
     others = [name for name, value in row.headers if name == "Cookie" or not value.isascii()]
     path = row.path in PATHS.values()
@@ -215,7 +215,7 @@ def has(row: Row) -> bool:
 
 
 class GrpcTable(Table):
-    """The table of calls: each row is asked of all four kinds of method."""
+    """The table of calls: each row is sent to all four kinds of method."""
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -239,7 +239,7 @@ class GrpcTable(Table):
         metadata = [(name.lower(), value.format_map(named)) for name, value in row.headers]
         return call(self._ports[row.setup], kind, method, *metadata)
 
-    def check(self, row: Row) -> None:
+    def assert_row(self, row: Row) -> None:
         self.refusals.clear()
         for kind in KINDS:
             code, details, challenge, retry, answer = self.ask(row, kind)

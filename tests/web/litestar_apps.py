@@ -46,7 +46,7 @@ def app_of(*handlers: Any, **settings: Any) -> Litestar:
 
 
 def by_plugin(client: Any, settings: Any) -> Any:
-    """The plugin, with guards."""
+    """Protect the app by the plugin, with guards."""
     anyhow: dict[str, Any] = {"http_method": METHODS, "status_code": 200}
     return app_of(
         route("/orders", guards=[guard("orders:read")], **anyhow)(whoami_by_plugin),
@@ -56,7 +56,7 @@ def by_plugin(client: Any, settings: Any) -> Any:
 
 
 def under_middleware(client: Any, settings: Any) -> Any:
-    """`JWKSMiddleware`, with decorated handlers."""
+    """Protect the app by `JWKSMiddleware`, with decorated handlers."""
     anyhow: dict[str, Any] = {"http_method": METHODS, "status_code": 200}
     app = app_of(
         route("/orders", **anyhow)(requires("orders:read")(whoami)),

@@ -1,4 +1,4 @@
-"""The app of the table as an MCP server: of the SDK, whichever major release is installed.
+"""The app of the table as an MCP server of the SDK, in whichever major release is installed.
 
 A scope is required of a whole server, so each setup has two servers.
 """
@@ -23,7 +23,7 @@ RESOURCE = "https://mcp.test/mcp"
 
 
 def whoami(path: str) -> str:
-    """Say what the tool sees of its caller."""
+    """Return what the tool sees of its caller."""
     return json.dumps(act(path, current_token()))
 
 
@@ -65,7 +65,7 @@ def fastmcp_server_of(verifier: Any, scopes: list[str]) -> Any:
 
 
 def table_app(make: Callable[[Any, list[str]], Any]) -> Callable[[Any, Any], Any]:
-    """Return what makes the app of a setup: one server that requires a scope, and one without."""
+    """Return a function that makes the app of a setup: one server that requires a scope, and one without."""
 
     def app_of(client: Any, settings: Any) -> Any:
         apps = {
@@ -91,13 +91,13 @@ def table_app(make: Callable[[Any, list[str]], Any]) -> Callable[[Any, Any], Any
 
 
 def has(row: Row) -> bool:
-    """Whether a row can be said in a tool call; a refusal of a tool is the tool's error, with 200."""
+    """Return whether a tool call can express a row; a refusal of a tool is the tool's error, with 200."""
     said = row.path in ("/", "/orders", "/caught") and row.setup in ("plain", "cold")
     return said and row.method == "GET" and not row.websocket
 
 
 class McpTable(Table):
-    """The table of tool calls; missing credentials and scopes are refused by the SDK."""
+    """The table of tool calls; the SDK refuses missing credentials and scopes."""
 
     def ask(self, row: Row, **tokens: str) -> "Reply":
         named = {**self.tokens, **tokens}
@@ -105,10 +105,10 @@ class McpTable(Table):
         extra = [("X-Setup", row.setup), ("X-Path", row.path)]
         return Reply(call(self._port, row.path, [*headers, *extra]))
 
-    def check(self, row: Row) -> None:
+    def assert_row(self, row: Row) -> None:
         by_sdk = row.code in ("missing_credentials", "insufficient_scope")
         if not by_sdk:
-            super().check(row)
+            super().assert_row(row)
             return
         self.refusals.clear()
         answer = self.ask(row)
@@ -118,14 +118,14 @@ class McpTable(Table):
             assert 'error="insufficient_scope"' in challenge
             assert "orders:read" in challenge
 
-    def check_problem(self, row: Row, answer: Any) -> None:
-        """The middleware answered, and reported the refusal once."""
+    def assert_problem(self, row: Row, answer: Any) -> None:
+        """Assert that the middleware answered, and reported the refusal once."""
         assert json.loads(answer.body)["code"] == row.code
         assert [(one.code, one.status) for one in self.refusals] == [(row.code, row.status)]
 
 
 class Reply:
-    """An answer to a tool call; its body is what the tool said, or the whole of a refusal."""
+    """An answer to a tool call; its body is the tool's text, or the whole of a refusal."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self.status, self.headers, self.body = answer.status_code, answer.headers, answer.content
@@ -147,7 +147,7 @@ def call(port: int, path: str, headers: list[tuple[str, str]]) -> httpx.Response
 
 @contextmanager
 def alone(client: Any) -> Iterator[Callable[[str], httpx.Response]]:
-    """Serve a server without the middleware; gives a function of a token that calls the tool."""
+    """Serve a server without the middleware; yield a function of a token that calls the tool."""
     app = server_of(JWKSTokenVerifier(client, resource=RESOURCE), [])
     with serving(app, "uvicorn") as port:
         yield lambda token: call(port, "/", [("Authorization", f"Bearer {token}")])

@@ -54,7 +54,7 @@ def _late(text: str) -> Iterator[bytes]:
 
 
 def under_asgi(client: Any, settings: Any) -> Any:
-    """`asgi.JWKSMiddleware`, and what it puts into the scope as Starlette's own middleware does."""
+    """Protect the app by `asgi.JWKSMiddleware`, and read what it puts into the scope as Starlette's own middleware does."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         token = asgi.get_token(scope)
@@ -66,12 +66,12 @@ def under_asgi(client: Any, settings: Any) -> Any:
 
 
 def under_wsgi(client: Any, settings: Any) -> Any:
-    """`wsgi.JWKSMiddleware`."""
+    """Protect the app by `wsgi.JWKSMiddleware`."""
     return wsgi.JWKSMiddleware(wsgi_app, client, warm_up=None, **settings)
 
 
 def decorated(client: Any, settings: Any) -> Any:
-    """A function of scope, receive and send under ``@requires(client=…)``."""
+    """Protect a function of scope, receive and send by ``@requires(client=…)``."""
     protected = requires(client=client, **decorator_settings(settings))(asgi_app)
 
     async def routed(scope: Any, receive: Any, send: Any) -> None:
@@ -81,5 +81,5 @@ def decorated(client: Any, settings: Any) -> Any:
 
 
 def decorator_settings(settings: Any) -> dict[str, Any]:
-    """Return the settings that ``@requires(client=…)`` has, too."""
+    """Return the settings that ``@requires(client=…)`` shares."""
     return {name: one for name, one in settings.items() if name not in ("exclude", "optional")}

@@ -1,11 +1,11 @@
-"""The one table of requests and the answers they have, whatever integration protects the app.
+"""The table of requests and their answers, whatever integration protects the app.
 
-The app under test is written once for each framework, in the framework's own idiom, from what
-`table_app` says. A row names a setup, which is the settings that an integration is made with. A new
-integration brings a way to make its app of a client and those settings, and nothing else.
+The app under test is written once for each framework, in the framework's own idiom, as `table_app`
+describes it. A row names a setup, which is the settings of an integration. A new integration needs only
+a function that makes its app of a client and those settings.
 
-`APP_ROWS` are run for every framework. `READING_ROWS` are about how a request is read, and are run
-for each integration that reads requests with code of its own.
+`APP_ROWS` run for every framework. `READING_ROWS` are about how a request is read, and run for each
+integration with its own code for reading requests.
 """
 
 from __future__ import annotations
@@ -41,16 +41,17 @@ class Row:
     """A request and its answer.
 
     In header values and paths ``{good}`` stands for a token: ``good`` (scope ``orders:read``, claim
-    ``org_id``),    ``poor`` (neither scope nor claim), ``expired``, ``foreign`` (another audience), ``forged`` (another key),
-    ``hostile`` (a subject that would break a header), and ``host`` for the server's own.
+    ``org_id``), ``poor`` (neither scope nor claim), ``expired``, ``foreign`` (another audience),
+    ``forged`` (another key), ``hostile`` (a subject that would break a header), and ``host`` for the
+    server's own.
 
     Attributes:
-        name: what is shown.
-        headers: names and values, as many times as they are sent.
+        name: what pytest shows.
+        headers: names and values, repeated as often as they are sent.
         challenge: the whole WWW-Authenticate; None: there is none.
         retry: whether there is a Retry-After.
         code: the problem's code; None: the app answers.
-        sees: what the app tells of the request.
+        sees: what the app reports of the request.
         protocol: the subprotocol that a WebSocket is accepted with.
         big: the server may refuse it before any app sees it.
     """

@@ -37,7 +37,7 @@ async def anything(request: Request) -> JSONResponse:
 
 
 def in_thread(request: Request) -> JSONResponse:
-    """In Starlette's thread pool."""
+    """Answer in Starlette's thread pool."""
     assert current_token() == get_token(request)
     return JSONResponse(seen_of(request))
 
@@ -50,7 +50,7 @@ async def socket(websocket: WebSocket) -> None:
 
 
 def routes(orders: Any, org: Any, anything: Any, socket: Any, opened: Any = in_thread) -> list[Any]:
-    """The routes of the table."""
+    """Return the routes of the table."""
     return [
         Route("/orders", orders, methods=METHODS),
         Route("/org", org, methods=METHODS),
@@ -61,7 +61,7 @@ def routes(orders: Any, org: Any, anything: Any, socket: Any, opened: Any = in_t
 
 
 def under_middleware(client: Any, settings: Any) -> Any:
-    """`JWKSMiddleware` for all, `requires` for scopes and claims."""
+    """Protect all routes by `JWKSMiddleware`, and some by `requires` for scopes and claims."""
     return Starlette(
         routes=routes(
             requires("orders:read")(in_thread), requires(claims=ORG)(anything), anything, socket
@@ -74,7 +74,7 @@ def under_middleware(client: Any, settings: Any) -> Any:
 
 
 def by_decorator(client: Any, settings: Any) -> Any:
-    """`requires` with a client on each handler, and no middleware."""
+    """Protect each handler by `requires` with a client, without a middleware."""
     rest = decorator_settings(settings)
     plainly = requires(client=client, **rest)
 
@@ -93,10 +93,10 @@ def by_decorator(client: Any, settings: Any) -> Any:
 
 
 def by_backend(client: Any, settings: Any) -> Any:
-    """Starlette's own middleware, for what it can do."""
+    """Protect the app by Starlette's own middleware, as far as that can."""
     rest = {name: value for name, value in settings.items() if name != "exclude"}
     if "locations" in rest:
-        rest["locations"] = rest["locations"][:2]  # no places of handshakes
+        rest["locations"] = rest["locations"][:2]  # without locations of handshakes
     backend = JWKSBackend(client, **rest)
     protected = Starlette(
         routes=routes(

@@ -2,10 +2,10 @@
 
     /orders         requires the scope ``orders:read``
     /org            requires the claim ``org_id`` to be ``o1``
-    /open           is public: by ``exclude=``, or by what the framework has for it
+    /open           is public: by ``exclude=``, or by the framework's own way
     /deep           calls ``token.require("deep")``, and handles no error
     /typed          asks for the claims as a type that requires ``email``, and handles no error
-    /executor       does so in a thread that has no copy of the context (apps that await)
+    /executor       does the same in a thread without a copy of the context (apps that await)
     /caught         catches a refusal and answers 200
     /bug            catches a refusal and then raises `Bug`
     /from           raises `Bug` from a refusal
@@ -14,7 +14,7 @@
     /ws             accepts a WebSocket, names no subprotocol, sends `seen` as text, and closes
     anything else   answers 200
 
-An answer of a handler is `seen` as JSON. Each framework has routes of its own for /orders, /org,
+An answer of a handler is `seen` as JSON. Each framework has its own routes for /orders, /org,
 /open and /ws; for the rest it calls `act` in one handler, which answers with `status_of`.
 """
 
@@ -32,11 +32,11 @@ from jwks_client.integrations import current_token
 
 METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 ORG = {"org_id": "o1"}
-PATIENCE = 20.0  # real seconds after which what works is long done
+PATIENCE = 20.0  # real seconds after which a working operation is long done
 
-#: Opened by the test that asked for /late.
+#: Opened by the test that requested /late.
 LATE = threading.Event()
-#: The statuses that middleware inside a framework saw, of the apps that have such middleware.
+#: The statuses that middleware inside a framework saw, in apps with such middleware.
 INSIDE: list[int] = []
 
 
@@ -47,13 +47,13 @@ class Account(TypedDict):
 
 
 class Bug(KeyError):
-    """A mistake of the application."""
+    """A bug of the application."""
 
 
 def act(
     path: str, token: VerifiedToken | None, query: str = "", subprotocols: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Do what a path asks for, and return what the app sees of the request."""
+    """Do what a path requires, and return what the app sees of the request."""
     match path:
         case "/deep":
             token.require("deep")
@@ -73,7 +73,7 @@ def act(
 
 
 async def act_in_task(path: str, token: VerifiedToken | None, *more: Any) -> dict[str, Any]:
-    """Do what `act` does, in an app that awaits."""
+    """Do the same as `act`, in an app that awaits."""
     if path == "/executor":
         with ThreadPoolExecutor(1) as pool:
             await asyncio.get_running_loop().run_in_executor(pool, token.require, "deep")
@@ -83,7 +83,7 @@ async def act_in_task(path: str, token: VerifiedToken | None, *more: Any) -> dic
 def seen(
     token: VerifiedToken | None, query: str = "", subprotocols: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Return what the app sees of a request; the token is what the framework's accessor gives."""
+    """Return what the app sees of a request; the token comes from the framework's accessor."""
     current = current_token()
     return {
         "sub": None if token is None else token.subject,
@@ -101,7 +101,7 @@ def catch(token: VerifiedToken | None) -> None:
 
 
 def status_of(path: str) -> int:
-    """Return the status that the app answers with."""
+    """Return the status of the app's answer."""
     return 500 if path in ("/own", "/late") else 200
 
 
@@ -116,7 +116,7 @@ async def work_on_in_task() -> None:
 
 
 class Watch:
-    """ASGI middleware inside a framework: notes the statuses that it sees in `INSIDE`."""
+    """ASGI middleware inside a framework that notes the statuses it sees in `INSIDE`."""
 
     def __init__(self, app: Any) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""How the table is run for an integration: its apps, one for each setup, behind a real server."""
+"""The runner of the table for an integration: its apps, one for each setup, behind a real server."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Integration:
     Attributes:
         make: makes the app of `table_app`, protected by a client with a setup's settings.
         server: one of ``edge_running.serving``'s.
-        asynchronous: whether `make` is given an `AsyncJWKSClient`.
-        reads: whether it reads requests with code of its own, so that all rows are run.
-        has: whether a row is one for it.
+        asynchronous: whether `make` gets an `AsyncJWKSClient`.
+        reads: whether it has its own code for reading requests, so that all rows run.
+        has: whether a row applies to it.
         has_current: whether ``current_token()`` is set in handlers.
         watched: whether middleware inside the app notes statuses in `INSIDE`.
         late: whether the app can work on after its response.
         during: a context in which the app of a setup answers, for frameworks with global settings.
-        table: how it is asked.
+        table: how it gets its requests.
     """
 
     make: Callable[[Any, Mapping[str, Any]], Any]
@@ -53,7 +53,7 @@ class Integration:
 
     @property
     def rows(self) -> list[Row]:
-        """The rows that are run."""
+        """Return the rows that run."""
         return [row for row in (ROWS if self.reads else APP_ROWS) if self.has(row)]
 
     @contextmanager
@@ -65,7 +65,7 @@ class Integration:
 
 
 class Table:
-    """An integration's apps; checks rows against them."""
+    """An integration's apps; it checks rows against them."""
 
     def __init__(self, integration: Integration) -> None:
         self.integration = integration
@@ -96,7 +96,7 @@ class Table:
         }
 
     def issue(self, **claims: Any) -> str:
-        """Return a token; some frameworks judge its expiry once more, by the real clock."""
+        """Return a token; some frameworks judge its expiry again, by the real clock."""
         return self.idp.issue(expires_in=10**9, **claims)
 
     def _client(self, idp: FakeProvider) -> Any:
@@ -116,7 +116,7 @@ class Table:
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        """Serve all apps behind one port until the block ends; the X-Setup header chooses."""
+        """Serve all apps behind one port until the block ends; the X-Setup header selects one."""
         server = self.integration.server
         with serving(self._wsgi if server == "wsgiref" else self._asgi, server) as self._port:
             yield
@@ -142,8 +142,8 @@ class Table:
         """Send a row's request."""
         return ask(self.port_of(row.setup), row, {**self.tokens, **tokens})
 
-    def check(self, row: Row) -> None:
-        """Send a row's request; the answer is the row's."""
+    def assert_row(self, row: Row) -> None:
+        """Send a row's request and assert that the answer is the row's."""
         self.refusals.clear()
         INSIDE.clear()
         with self.during(row.setup):
@@ -156,14 +156,14 @@ class Table:
         assert ("retry-after" in answer.headers) is row.retry
         assert "x-evil" not in answer.headers
         if row.code is None:
-            self.check_seen(row, answer)
+            self.assert_seen(row, answer)
             assert self.refusals == []
         else:
-            self.check_problem(row, answer)
-        self.check_inside(row)
+            self.assert_problem(row, answer)
+        self.assert_inside(row)
 
-    def check_seen(self, row: Row, answer: Reply) -> None:
-        """The app answered, and saw what the row says."""
+    def assert_seen(self, row: Row, answer: Reply) -> None:
+        """Assert that the app answered, and saw what the row says."""
         if not row.sees:
             return
         told = json.loads(answer.body)
@@ -174,8 +174,8 @@ class Table:
         assert "token" not in str(told["query"])
         assert answer.headers.get("sec-websocket-protocol") == row.protocol
 
-    def check_problem(self, row: Row, answer: Reply) -> None:
-        """The integration answered, and reported the refusal once."""
+    def assert_problem(self, row: Row, answer: Reply) -> None:
+        """Assert that the integration answered, and reported the refusal once."""
         assert answer.headers["content-type"] == PROBLEM
         assert answer.headers["cache-control"] == "no-store"
         if row.method == "HEAD":
@@ -188,8 +188,8 @@ class Table:
         assert refusal.method == ("WEBSOCKET" if row.websocket else row.method)
         assert refusal.path == path or "%" in path
 
-    def check_inside(self, row: Row) -> None:
-        """Middleware inside the app saw the status that was sent."""
+    def assert_inside(self, row: Row) -> None:
+        """Assert that middleware inside the app saw the status that was sent."""
         if self.integration.watched and row.status == 403 and not row.websocket:
             assert [row.status] == INSIDE
         assert INSIDE in ([], [row.status])
@@ -208,7 +208,7 @@ async def run_lifespans(apps: Any, receive: Any, send: Any) -> None:
 
 
 class _Life:
-    """The lifespan of one app; an app may take no part in it."""
+    """The lifespan of one app, which need not support it."""
 
     def __init__(self, app: Any) -> None:
         self._inbox: asyncio.Queue[Any] = asyncio.Queue()
@@ -226,7 +226,7 @@ class _Life:
 
 
 def is_of_handlers(row: Row) -> bool:
-    """Whether a row is one for what protects handlers: excluded paths are a middleware's."""
+    """Return whether a row applies to integrations that protect handlers: excluded paths need a middleware."""
     excluded = ("/open", "/Open", "/opened", "/docs", "/prices", "/%6f")
     return row.path == "/open" or (row.method != "OPTIONS" and not row.path.startswith(excluded))
 

@@ -26,12 +26,12 @@ from table_running import Integration, Table, is_of_handlers, row_id
 
 
 def no_thread(row: Row) -> bool:
-    """Apps that do not await have no executor; nor have WSGI servers WebSockets."""
+    """Leave out rows for executors, which apps without await lack, and WebSockets, which WSGI servers lack."""
     return row.path != "/executor" and not row.websocket
 
 
 def last_refusal_decides(row: Row) -> bool:
-    """A framework that reports no exception of a handler: a caught refusal is answered all the same."""
+    """Return the rows of a framework that reports no handler's exception: a caught refusal is still answered."""
     return row.path not in ("/bug", "/from", "/own")
 
 
@@ -185,7 +185,7 @@ def table(request: pytest.FixtureRequest) -> Iterator[Table]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Ask each integration, and give it its own rows where a test has rows."""
+    """Parametrize by integration, and by its own rows where a test has rows."""
     if "row" in metafunc.fixturenames:
         cases = [
             pytest.param(name, row, id=f"{name}-{row_id(row)}")
@@ -199,7 +199,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_a_request_has_the_answer_of_the_table(table, row):
     """Every framework gives a request the status, challenge, body and report of the row."""
-    table.check(row)
+    table.assert_row(row)
 
 
 def test_a_500_of_the_app_is_prompt(table):
@@ -217,7 +217,7 @@ def test_a_500_of_the_app_is_prompt(table):
 
 
 def test_callers_are_kept_apart(table):
-    """Requests at once, refused, admitted and failed ones: each handler sees its own caller."""
+    """Concurrent requests, refused, accepted and failed ones: each handler sees its own caller."""
     names = {
         "insufficient scope",
         "an error of ours from deep inside",

@@ -1,4 +1,4 @@
-"""gRPC beyond the table: scopes of a service, other metadata keys, settings that are refused."""
+"""gRPC beyond the table: scopes of a service, other metadata keys, wrong settings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DENIED = grpc.StatusCode.PERMISSION_DENIED
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_decorated_method_is_protected_and_an_unknown_one_is_unimplemented(idp, server):
-    """`requires` on a method of any kind: PERMISSION_DENIED without the scope."""
+    """`requires` on a method of any kind answers PERMISSION_DENIED without the scope."""
     client = idp.client() if server == "grpc" else idp.async_client()
     poor, rich = (
         ("authorization", f"Bearer {idp.issue(scope=scope)}") for scope in ("", "orders:read")

@@ -29,7 +29,7 @@ def test_an_integration_needs_four_names():
 
 
 def test_claims_that_a_check_refuses_are_a_refused_token():
-    """A provider's own check decides whether a token is valid, also by `claims_as`: 401."""
+    """A provider's own check decides whether a token is valid, so its refusal in `claims_as` is 401."""
 
     def has_an_email(token: VerifiedToken) -> None:
         token.claims_as(Account)

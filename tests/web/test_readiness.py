@@ -350,7 +350,7 @@ def test_a_failure_to_load_is_logged_once(idp, clock, told, sync_client, caplog)
     assert warnings[0].startswith("keys could not be loaded: fetch_failed")
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_child_begins_its_own_warm_up(idp, clock, told, sync_client):
     """A worker of a server that preloads the app begins its own warm-up with its first request."""
     app = for_wsgi.JWKSMiddleware(fine_wsgi, sync_client, exclude=["/health"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from signed_tokens import ABSENT, ISSUER, MARKER, SIGNER, provider, refused, unverified
+from signed_tokens import ABSENT, ISSUER, MARKER, SIGNER, assert_refused, provider, unverified
 
 from jwks_client import (
     ConfigurationError,
@@ -72,7 +72,7 @@ def test_a_template_names_the_tenants_that_are_allowed():
     assert asked(several, T1) == ["t"]
     assert asked(several, A) == ["a"]
     for other in ("https://login.test/t3", "https://login.test/t1/", "https://login.test/"):
-        refused("unknown_issuer", asked, several, other)
+        assert_refused("unknown_issuer", asked, several, other)
 
 
 def test_a_template_and_a_full_name_may_name_the_same_issuer():
@@ -87,7 +87,7 @@ def test_a_template_s_callable_is_called_when_the_token_comes():
     allowed = set()
     template = IssuerTemplate("https://login.test/{tid}", allowed=lambda tid: tid in allowed)
     several = routes(plain=T1, t=template, a=A)
-    refused("unknown_issuer", asked, several, "https://login.test/t2")
+    assert_refused("unknown_issuer", asked, several, "https://login.test/t2")
     assert asked(several, T1) == ["plain"]
     allowed |= {"t1", "t2"}
     assert asked(several, "https://login.test/t2") == ["t"]
@@ -120,7 +120,8 @@ def test_routes_are_settled_where_the_token_alone_decides():
 @pytest.mark.parametrize("last", [C, TENANTS])
 def test_a_token_without_a_candidate_is_refused(issuer, code, last):
     """An issuer that is not configured is unknown; an absent issuer, or one that is not a string, has its own code."""
-    assert refused(code, asked, routes(a=A, b=B, c=last), issuer).claim == "iss"
+    error = assert_refused(code, asked, routes(a=A, b=B, c=last), issuer)
+    assert error.claim == "iss"
 
 
 def test_providers_are_known_by_name():

@@ -21,7 +21,7 @@ import postponed
 import pydantic
 import pydantic.dataclasses
 import pytest
-from signed_tokens import ABSENT, CLAIMS, MARKER, NOW, refused, verified
+from signed_tokens import ABSENT, CLAIMS, MARKER, NOW, assert_refused, verified
 
 from jwks_client import TokenError
 
@@ -102,7 +102,7 @@ def test_a_typed_dict_has_only_the_claims_of_the_token():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_missing_member_is_a_missing_claim(kind):
     """A missing member is a TokenError without cause or context."""
-    error = refused("missing_claim", verified(exp=ABSENT).claims_as, kind)
+    error = assert_refused("missing_claim", verified(exp=ABSENT).claims_as, kind)
     assert error.claim == "exp"
 
 
@@ -113,7 +113,7 @@ def test_a_missing_member_is_a_missing_claim(kind):
 )
 def test_a_member_of_another_type_is_an_invalid_claim(kind, claims, name):
     """A member of another type is a TokenError that names the claim and never shows its value."""
-    error = refused("invalid_claim", verified(**claims).claims_as, kind)
+    error = assert_refused("invalid_claim", verified(**claims).claims_as, kind)
     assert error.claim == name
 
 
@@ -149,15 +149,16 @@ def test_annotations_may_be_text():
     """`from __future__ import annotations` in the application's module changes nothing."""
     assert verified(sub="u1").claims_as(postponed.Postponed) == postponed.Postponed("u1")
     assert verified(sub="u1", org="o").claims_as(postponed.Account) == {"sub": "u1", "org": "o"}
-    refused("invalid_claim", verified(org=1).claims_as, postponed.Postponed)
-    refused("missing_claim", verified(sub=ABSENT).claims_as, postponed.Account)
+    assert_refused("invalid_claim", verified(org=1).claims_as, postponed.Postponed)
+    assert_refused("missing_claim", verified(sub=ABSENT).claims_as, postponed.Account)
 
 
 @pytest.mark.parametrize("kind", [postponed.Account, postponed.Loose])
 def test_required_and_not_required_count_where_annotations_are_text(kind):
     """Required and NotRequired count in a TypedDict whose annotations are text, although Python itself misses them."""
     assert verified(sub="u1").claims_as(kind) == {"sub": "u1"}
-    assert refused("missing_claim", verified(sub=ABSENT).claims_as, kind).claim == "sub"
+    error = assert_refused("missing_claim", verified(sub=ABSENT).claims_as, kind)
+    assert error.claim == "sub"
 
 
 def one_of(hint):
@@ -219,7 +220,8 @@ def test_plain_types_are_checked_as_json_has_them(hint, value, fits):
     if fits:
         assert given.claims_as(one_of(hint)).x == given.claims["x"]
     else:
-        assert refused("invalid_claim", given.claims_as, one_of(hint)).claim == "x"
+        error = assert_refused("invalid_claim", given.claims_as, one_of(hint))
+        assert error.claim == "x"
 
 
 Name = NewType("Name", str)
@@ -260,7 +262,8 @@ def test_nested_members_are_checked_by_their_types(hint, value, read):
     """Nested types are checked at any depth; a mismatch is an invalid claim."""
     given = verified(x=value)
     if read is None:
-        assert refused("invalid_claim", given.claims_as, one_of(hint)).claim == "x"
+        error = assert_refused("invalid_claim", given.claims_as, one_of(hint))
+        assert error.claim == "x"
     else:
         found = given.claims_as(one_of(hint)).x
         assert found == read
@@ -269,7 +272,7 @@ def test_nested_members_are_checked_by_their_types(hint, value, read):
 
 def test_a_missing_nested_member_is_a_missing_claim():
     """A missing nested member is reported as its top-level claim."""
-    error = refused("missing_claim", verified(x={"more": 1}).claims_as, one_of(Frozen))
+    error = assert_refused("missing_claim", verified(x={"more": 1}).claims_as, one_of(Frozen))
     assert error.claim == "x"
 
 
@@ -280,7 +283,9 @@ def test_models_of_other_libraries_are_filled_inside_a_dataclass():
     filled = verified(x=[{"sub": "u", "exp": 1}]).claims_as(one_of(list[Struct])).x
     assert filled == [Struct(sub="u", exp=1)]
     for kind in (Model, Struct):
-        error = refused("invalid_claim", verified(x={"sub": 1, "exp": 1}).claims_as, one_of(kind))
+        error = assert_refused(
+            "invalid_claim", verified(x={"sub": 1, "exp": 1}).claims_as, one_of(kind)
+        )
         assert error.claim == "x"
 
 
@@ -309,7 +314,7 @@ def test_a_value_that_the_class_refuses_is_an_invalid_claim():
             if self.sub == "bug":
                 raise KeyError(self.sub)
 
-    error = refused("invalid_claim", verified(sub="u1").claims_as, Careful)
+    error = assert_refused("invalid_claim", verified(sub="u1").claims_as, Careful)
     assert error.claim is None
     assert "u1" not in str(error)
     with pytest.raises(KeyError):
@@ -333,7 +338,9 @@ def test_a_check_of_the_whole_model_names_no_claim():
         def never(self):
             raise ValueError(self.sub)
 
-    assert refused("invalid_claim", verified().claims_as, Strict).claim is None
+    error = assert_refused("invalid_claim", verified().claims_as, Strict)
+
+    assert error.claim is None
 
 
 class ShortModel(pydantic.BaseModel):
@@ -353,7 +360,7 @@ class ShortStruct(msgspec.Struct):
 def test_constraints_of_a_type_s_library_are_checked(kind):
     """A constraint of pydantic or msgspec counts, and its error becomes a TokenError."""
     assert verified(sub="u").claims_as(kind).sub == "u"
-    refused("invalid_claim", verified(sub="u1").claims_as, kind)
+    assert_refused("invalid_claim", verified(sub="u1").claims_as, kind)
 
 
 def test_nested_models_are_filled_as_their_library_does():
@@ -366,7 +373,7 @@ def test_nested_models_are_filled_as_their_library_does():
         private: Inner
 
     assert verified().claims_as(Outer).private.nested == CLAIMS["private"]["nested"]
-    error = refused("invalid_claim", verified(private={"nested": 1}).claims_as, Outer)
+    error = assert_refused("invalid_claim", verified(private={"nested": 1}).claims_as, Outer)
     assert error.claim == "private"
-    error = refused("missing_claim", verified(private={}).claims_as, Outer)
+    error = assert_refused("missing_claim", verified(private={}).claims_as, Outer)
     assert error.claim == "private"
