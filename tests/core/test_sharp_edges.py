@@ -74,9 +74,9 @@ class TestCache:
 
     def test_a_bad_signature_may_fetch_again_after_the_interval(self):
         """A bad signature may cause another fetch once the interval since the last one is over."""
-        doubted = late().paid(Budget.BAD_SIGNATURE, ASKED_AT)
-        assert not doubted.may_doubt(ASKED_AT + 59)
-        assert doubted.may_doubt(ASKED_AT + 60)
+        paid = late().paid(Budget.BAD_SIGNATURE, ASKED_AT)
+        assert not paid.may_recheck_kid(ASKED_AT + 59)
+        assert paid.may_recheck_kid(ASKED_AT + 60)
 
     def test_a_fetch_replaces_validators_and_ends_the_backoff(self):
         """A successful fetch replaces the validators and ends the backoff."""

@@ -50,8 +50,8 @@ class Flight:
         fetch: a number that is unique in the client, for events.
         budget: what pays for the flight when it lands. A flight that vanishes costs nothing.
         reason: why it was started, for events.
-        doubts: the kid whose signature failed, if that is the reason.
-        seeks: the unknown kid, if that is the reason.
+        suspect_kid: the kid whose signature failed, if that is the reason.
+        unknown_kid: the unknown kid, if that is the reason.
         ignores_store: whether to skip the store's record and ask the provider.
         began_at: when it began, by the client's clock (monotonic).
         overdue_at: its deadline, by the system's monotonic clock.
@@ -70,9 +70,9 @@ class Flight:
 
     __slots__ = (
         *("_followed_by", "abandoned", "began_at", "budget", "claimed_by", "conversation"),
-        *("doubts", "ended", "fetch", "ignores_store", "landed", "loop", "number", "over"),
-        *("overdue_at", "process", "reason", "recorded", "requests", "seeks", "take_off", "task"),
-        *("thread", "url"),
+        *("ended", "fetch", "ignores_store", "landed", "loop", "number", "over", "overdue_at"),
+        *("process", "reason", "recorded", "requests", "suspect_kid", "take_off", "task"),
+        *("thread", "unknown_kid", "url"),
     )
 
     def __init__(
@@ -84,16 +84,16 @@ class Flight:
         reason: Reason,
         began_at: float,
         overdue_at: float,
-        doubts: str | None = None,
-        seeks: str | None = None,
+        suspect_kid: str | None = None,
+        unknown_kid: str | None = None,
         ignores_store: bool = False,
     ) -> None:
         self.number = number
         self.fetch = fetch
         self.budget = budget
         self.reason: Reason = reason
-        self.doubts = doubts
-        self.seeks = seeks
+        self.suspect_kid = suspect_kid
+        self.unknown_kid = unknown_kid
         self.ignores_store = ignores_store
         self.began_at = began_at
         self.overdue_at = overdue_at
@@ -133,7 +133,7 @@ class Flight:
     @property
     def kid(self) -> str | None:
         """Return the kid that a stored record must contain to make this fetch unnecessary."""
-        return self.seeks if self.doubts is None else self.doubts
+        return self.unknown_kid if self.suspect_kid is None else self.suspect_kid
 
     @property
     def left(self) -> float:

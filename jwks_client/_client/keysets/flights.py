@@ -108,8 +108,8 @@ class Flights:
         budget: Budget,
         *,
         reason: Reason | None = None,
-        doubts: str | None = None,
-        seeks: str | None = None,
+        suspect_kid: str | None = None,
+        unknown_kid: str | None = None,
         alone: bool = False,
     ) -> Boarding:
         """Join a flight while it is in progress, or start its successor.
@@ -119,8 +119,8 @@ class Flights:
             last: its last flight, read before the caller looked at the cache.
             budget: what pays for a new flight.
             reason: why a new flight is started; by default the reason of the budget.
-            doubts: the kid whose signature failed, if that is the reason.
-            seeks: the kid that the set lacks, if that is the reason.
+            suspect_kid: the kid whose signature failed, if that is the reason.
+            unknown_kid: the kid that the set lacks, if that is the reason.
             alone: do not join a flight of another event loop, because one has vanished before.
 
         Raises KeysUnavailableError ``fetch_failed`` on a closed client.
@@ -140,8 +140,8 @@ class Flights:
             fetch=next(self._fetches),
             budget=budget,
             reason=source.reason_for(budget) if reason is None else reason,
-            doubts=doubts,
-            seeks=seeks if budget is Budget.UNKNOWN_KID else None,
+            suspect_kid=suspect_kid,
+            unknown_kid=unknown_kid if budget is Budget.UNKNOWN_KID else None,
             ignores_store=reason == "manual" or source.skips_store,
             began_at=self.clock.monotonic(),
             overdue_at=time.monotonic() + self._deadline + source.store_patience,

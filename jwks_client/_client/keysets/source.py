@@ -131,9 +131,9 @@ class KeySource:
         """Decide for a token whose first lookup happened when ``seen`` flights had started."""
         now = self._clock.monotonic()
         cache = self.cache
-        came = self.came_since(seen)
+        came = self.fetched_since(seen)
         missed = self.fixed or self._is_absent(need.kid, now)
-        decision = cache.look_up(need, now, missed=missed, in_flight=in_flight, just_came=came)
+        decision = cache.look_up(need, now, missed=missed, in_flight=in_flight, just_fetched=came)
         if (
             isinstance(decision, Fetch)
             and not in_flight
@@ -149,7 +149,7 @@ class KeySource:
         """Return whether other processes spent the permits for unknown kids."""
         return now < self.postponed_until
 
-    def came_since(self, seen: int) -> bool:
+    def fetched_since(self, seen: int) -> bool:
         """Return whether a fetch after the first ``seen`` flights returned or renewed the set.
 
         A stored record was fetched earlier, whichever flight landed it, so it does not count.
@@ -165,7 +165,7 @@ class KeySource:
 
         Returns whether that is so.
         """
-        if kid is None or not self.came_since(seen):
+        if kid is None or not self.fetched_since(seen):
             return False
         # Without a lock, because a signal handler may run the same code at any moment.
         absent, most = self._absent, self.cache.policy.negative_kids
@@ -193,7 +193,7 @@ class KeySource:
             validators=seed or (cache.validators if cache.key_set is not None else None),
             discovered=cache.discovered,
             last_failed=cache.failure is not None,
-            doubted=flight.reason in {"unknown_kid", "bad_signature", "manual"},
+            revalidate=flight.reason in {"unknown_kid", "bad_signature", "manual"},
             headers=tuple(header("headers", name, value) for name, value in pairs),
         )
 

@@ -78,7 +78,7 @@ class Attempt:
         decision = source.look_up(self._need, in_flight=in_flight, seen=self.seen)
         match decision:
             case Use():
-                self._use(decision, doubtful=True)
+                self._use(decision, may_recheck=True)
             case Fetch():
                 self.error = self._precheck_failure() or source.unavailable()
                 if isinstance(self.error, KeysUnavailableError):  # until a fetch changes that
@@ -116,20 +116,22 @@ class Attempt:
         if kid is not None and source.note_absent(kid, self.seen):
             self._flights.emit(UnknownKid(provider=self.rules.name, kid=escaped_kid(kid)))
 
-    def _use(self, decision: Use, *, doubtful: bool) -> None:
+    def _use(self, decision: Use, *, may_recheck: bool) -> None:
         attend(self._flights, self.rules.name, self.source, decision)
-        self._choose(decision.selection, doubtful=doubtful)
+        self._choose(decision.selection, may_recheck=may_recheck)
 
-    def _choose(self, selection: Found | Unfit | Unusable | Ambiguous, *, doubtful: bool) -> None:
+    def _choose(
+        self, selection: Found | Unfit | Unusable | Ambiguous, *, may_recheck: bool
+    ) -> None:
         """Check the token with the keys that were selected for it.
 
         Arguments:
             selection: the keys, or why there is none.
-            doubtful: whether the provider may have reused a kid, so that a fetch may help.
+            may_recheck: whether the provider may have reused a kid, so that a fetch may help.
         """
         match selection:
             case Found():
-                self._try_keys(selection, doubtful=doubtful)
+                self._try_keys(selection, may_recheck=may_recheck)
             case Unfit():
                 self.error = TokenError(
                     "algorithm_not_allowed", "its alg does not fit the key that its kid names"
@@ -141,11 +143,11 @@ class Attempt:
             case _:
                 assert_never(selection)
 
-    def _try_keys(self, found: Found, *, doubtful: bool) -> None:
+    def _try_keys(self, found: Found, *, may_recheck: bool) -> None:
         keys = self.rules.likeliest_first(found.keys, self._token.claims)
         key = find_signing_key(self._token, keys)
         if key is None:
-            self.not_signed(found, doubtful=doubtful)
+            self.not_signed(found, may_recheck=may_recheck)
             return
         self.held = True
         try:
@@ -155,12 +157,12 @@ class Attempt:
         except TokenError as error:
             self.refuse(error)
 
-    def not_signed(self, found: Found, *, doubtful: bool) -> None:
+    def not_signed(self, found: Found, *, may_recheck: bool) -> None:
         """Record that no key verifies the signature."""
         self._tried = found
         self.error = TokenError("bad_signature", "its signature is not valid")
-        if doubtful and not self.source.fixed:
-            self.retry = self._doubt_keys if self._token.kid is None else self._doubt_kid
+        if may_recheck and not self.source.fixed:
+            self.retry = self._recheck_without_kid if self._token.kid is None else self._recheck_kid
 
     def _fetch_and_check(self) -> Generator[Want, object]:
         source, flights, need = self.source, self._flights, self._need
@@ -169,14 +171,14 @@ class Attempt:
             last = source.last_flight
             decision = source.look_up(need, in_flight=last.in_progress, seen=self.seen)
             if isinstance(decision, Use):
-                self._use(decision, doubtful=False)
+                self._use(decision, may_recheck=False)
                 return
             if isinstance(decision, Refuse):
                 self._lacks_key(decision)
                 return
             try:
                 boarding = flights.board(
-                    source, last, decision.budget, seeks=need.kid, alone=vanished
+                    source, last, decision.budget, unknown_kid=need.kid, alone=vanished
                 )
             except KeysUnavailableError as error:
                 self.error = error
@@ -187,23 +189,24 @@ class Attempt:
             vanished = not boarding.flight.recorded
         decision = source.look_up(need, in_flight=False, seen=self.seen)
         if isinstance(decision, Use):
-            self._use(decision, doubtful=False)
+            self._use(decision, may_recheck=False)
         else:
             self.error = source.unavailable()
 
-    def _doubt_kid(self) -> Generator[Want, object]:
+    def _recheck_kid(self) -> Generator[Want, object]:
         """Fetch after the signature of a known kid failed, in case the kid was reused."""
         source, flights, kid = self.source, self._flights, self._token.kid
         vanished = False
         for _ in range(MOST_ROUNDS):
             last = source.last_flight
-            if not (last.in_progress and last.doubts == kid) and (
-                not source.cache.may_doubt(flights.clock.monotonic()) or self._precheck_failure()
+            if not (last.in_progress and last.suspect_kid == kid) and (
+                not source.cache.may_recheck_kid(flights.clock.monotonic())
+                or self._precheck_failure()
             ):
                 return
             try:
                 boarding = flights.board(
-                    source, last, Budget.BAD_SIGNATURE, doubts=kid, alone=vanished
+                    source, last, Budget.BAD_SIGNATURE, suspect_kid=kid, alone=vanished
                 )
             except KeysUnavailableError:
                 return  # never a 503, because the token is probably forged
@@ -214,7 +217,7 @@ class Attempt:
             if not vanished:
                 return
 
-    def _doubt_keys(self) -> Generator[Want, object]:
+    def _recheck_without_kid(self) -> Generator[Want, object]:
         """Fetch after no key verified a token without kid, in case there is a new key."""
         source, flights = self.source, self._flights
         vanished = False
@@ -247,7 +250,7 @@ class Attempt:
             return
         selection = key_set.select(self._token.kid, self._token.algorithm)
         if isinstance(selection, Found) and selected(selection) != selected(tried):
-            self._try_keys(selection, doubtful=False)
+            self._try_keys(selection, may_recheck=False)
 
 
 def check_with_cached_keys(
@@ -284,7 +287,7 @@ def check_with_cached_keys(
                 attempt.look_up()
             return attempt
         attempt = Attempt(flights, case, rules, source)
-        attempt.not_signed(found, doubtful=True)
+        attempt.not_signed(found, may_recheck=True)
         return attempt
     attempt = Attempt(flights, case, rules, source)
     attempt.look_up()

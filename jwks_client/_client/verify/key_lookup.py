@@ -49,7 +49,9 @@ def signing_key(
             case Fetch():
                 if is_last:
                     break
-                boarding = flights.board(source, last, decision.budget, seeks=kid, alone=vanished)
+                boarding = flights.board(
+                    source, last, decision.budget, unknown_kid=kid, alone=vanished
+                )
                 if not (yield from flights.waiting(rules.name, source, boarding)):
                     raise source.not_waited_for(boarding.flight)
                 vanished = not boarding.flight.recorded

@@ -97,7 +97,7 @@ class KeyCache:
     requests: int = 0  # requests for the key set so far
     permits: float = field(default=-1.0)  # in the unknown-kid bucket at permits_at; -1: full
     permits_at: float = 0.0
-    doubted_at: float | None = None  # when a bad signature last paid for a fetch
+    rechecked_at: float | None = None  # when a bad signature last paid for a fetch
     # Until when the set is fresh; precomputed, because every token reads it.
     fresh_until: float = field(init=False, compare=False, repr=False)
 
@@ -157,7 +157,7 @@ class KeyCache:
         *,
         missed: bool = False,
         in_flight: bool = False,
-        just_came: bool = False,
+        just_fetched: bool = False,
     ) -> Decision:
         """Decide what to do for a token.
 
@@ -166,16 +166,16 @@ class KeyCache:
             now: monotonic seconds.
             missed: the kid is remembered as unknown.
             in_flight: a flight can be joined at no cost.
-            just_came: the caller waited for a flight that began after its first lookup and that
+            just_fetched: the caller waited for a flight that began after its first lookup and that
                 fetched or renewed the set. The caller may use that set, whatever its age.
         """
         if self.key_set is None:
             return self._fetch_or_refuse(now, in_flight=in_flight)
         selection = self.key_set.select(need.kid, need.algorithm)
-        state: State = "fresh" if just_came else self.state(now)
+        state: State = "fresh" if just_fetched else self.state(now)
         if isinstance(selection, Missing):
             return self._without_key(
-                state, now, missed=missed, in_flight=in_flight, just_came=just_came
+                state, now, missed=missed, in_flight=in_flight, just_fetched=just_fetched
             )
         return self._with_key(selection, state, now, in_flight=in_flight)
 
@@ -207,11 +207,11 @@ class KeyCache:
                 assert_never(state)
 
     def _without_key(
-        self, state: State, now: float, *, missed: bool, in_flight: bool, just_came: bool
+        self, state: State, now: float, *, missed: bool, in_flight: bool, just_fetched: bool
     ) -> Decision:
         if state in ("stale", "expired"):
             return self._fetch_or_refuse(now, in_flight=in_flight)
-        if just_came or missed:
+        if just_fetched or missed:
             return self._refuse()
         if in_flight or (self.has_permit(now) and not self.in_backoff(now)):
             return Fetch(Budget.UNKNOWN_KID)
@@ -223,10 +223,10 @@ class KeyCache:
     def _refuse(self) -> Refuse:
         return Refuse(known=self.failure is None)
 
-    def may_doubt(self, now: float) -> bool:
+    def may_recheck_kid(self, now: float) -> bool:
         """Return whether a bad signature with a known kid may cause a fetch."""
         interval = self.policy.bad_signature_interval
-        waited = self.doubted_at is None or now - self.doubted_at >= interval
+        waited = self.rechecked_at is None or now - self.rechecked_at >= interval
         return waited and not self.in_backoff(now)
 
     def paid(self, budget: Budget, now: float) -> KeyCache:
@@ -237,7 +237,7 @@ class KeyCache:
             case Budget.UNKNOWN_KID:
                 return replace(self, permits=max(self._permits(now) - 1, 0.0), permits_at=now)
             case Budget.BAD_SIGNATURE:
-                return replace(self, doubted_at=now)
+                return replace(self, rechecked_at=now)
             case _:
                 assert_never(budget)
 

@@ -122,8 +122,8 @@ class Plan:
 class Talk:
     """One conversation: its initial facts, and how many requests for the key set it has made.
 
-    ``doubted``: the cached set is in doubt, because an unknown kid, a bad signature or `refresh`
-    caused the fetch. Caches on the path must then ask the provider.
+    ``revalidate``: caches on the path must ask the provider, because an unknown kid, a bad
+    signature or `refresh` caused the fetch.
     """
 
     plan: Plan
@@ -133,7 +133,7 @@ class Talk:
     discovered: Discovered | None
     last_failed: bool
     headers: tuple[tuple[str, str], ...]
-    doubted: bool = False
+    revalidate: bool = False
     requests: int = field(default=0, init=False)
 
     def converse(self) -> Conversation:
@@ -191,7 +191,7 @@ class Talk:
 
     def _headers_for(self, url: str, *, for_keys: bool) -> tuple[tuple[str, str], ...]:
         headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip", "User-Agent": self.plan.user_agent}
-        if self.doubted:
+        if self.revalidate:
             headers["Cache-Control"] = "no-cache"
         held = self.validators
         if for_keys and held is not None and held.url == url:

@@ -193,8 +193,8 @@ class TestTable:
     def test_a_set_that_was_waited_for_is_used(self, now):
         """A caller that waited for a set is served from it, however old it is by then, without a second fetch."""
         cache = loaded()
-        assert cache.look_up(KNOWN, now, just_came=True) == Use(Found((key(),)))
-        assert cache.look_up(UNKNOWN, now, just_came=True) == Refuse(known=True)
+        assert cache.look_up(KNOWN, now, just_fetched=True) == Use(Found((key(),)))
+        assert cache.look_up(UNKNOWN, now, just_fetched=True) == Refuse(known=True)
 
     @pytest.mark.parametrize("state", ["fresh", "due"])
     def test_a_remembered_absent_kid_causes_no_fetch(self, state):
@@ -261,12 +261,12 @@ class TestBudgets:
     def test_one_bad_signature_fetch_per_interval(self):
         """A bad signature on a known kid causes at most one fetch per interval, and none during backoff."""
         cache = loaded()
-        assert cache.may_doubt(0.0)
-        doubted = cache.paid(Budget.BAD_SIGNATURE, 0.0)
-        assert not doubted.may_doubt(59.9)
-        assert doubted.may_doubt(60.0)
-        assert doubted.has_permit(0.0)
-        assert not resting(failing(cache), 0.0).may_doubt(0.0)
+        assert cache.may_recheck_kid(0.0)
+        paid = cache.paid(Budget.BAD_SIGNATURE, 0.0)
+        assert not paid.may_recheck_kid(59.9)
+        assert paid.may_recheck_kid(60.0)
+        assert paid.has_permit(0.0)
+        assert not resting(failing(cache), 0.0).may_recheck_kid(0.0)
 
 
 class TestBackoff:

@@ -52,7 +52,7 @@ class Walk(RuleBasedStateMachine):
         self.failed_last = False
         self.rest_until = 0.0
         self.unknown_fetches: list[float] = []
-        self.doubts: list[float] = []
+        self.rechecks: list[float] = []
 
     @rule(step=st.sampled_from(STEPS))
     def time_passes(self, step: float) -> None:
@@ -98,9 +98,9 @@ class Walk(RuleBasedStateMachine):
 
     @rule()
     def a_signature_fails(self) -> None:
-        if self.published and self.in_flight is None and self.cache.may_doubt(self.now):
+        if self.published and self.in_flight is None and self.cache.may_recheck_kid(self.now):
             assert not (self.failed_last and self.now < self.rest_until)
-            self.doubts.append(self.now)
+            self.rechecks.append(self.now)
             self._take_off(Budget.BAD_SIGNATURE)
 
     @precondition(lambda self: self.in_flight is not None)
@@ -165,8 +165,8 @@ class Walk(RuleBasedStateMachine):
                 assert count <= 2 + (end - start) / 10 + 1e-6
 
     @invariant()
-    def doubts_stay_in_theirs(self) -> None:
-        times = getattr(self, "doubts", [])
+    def rechecks_stay_in_their_budget(self) -> None:
+        times = getattr(self, "rechecks", [])
         assert all(later - earlier >= 60 for earlier, later in itertools.pairwise(times))
 
 

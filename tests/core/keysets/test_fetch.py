@@ -237,14 +237,14 @@ class TestConditions:
         assert fetched(talk(), ok(etag="x" * 256)).validators.etag == "x" * 256
 
 
-class TestDoubt:
-    def test_a_doubtful_token_s_fetch_bypasses_caches(self) -> None:
+class TestRevalidation:
+    def test_a_fetch_that_a_token_caused_bypasses_caches(self) -> None:
         """A fetch after a bad signature or an unknown kid asks caches on the path to revalidate; a routine fetch does not."""
         for provider, answers in ((AT_URL, [ok()]), (BY_METADATA, [metadata(), ok()])):
-            for doubted in (True, False):
-                asked, _ = play(talk(provider, doubted=doubted), *answers)
+            for revalidate in (True, False):
+                asked, _ = play(talk(provider, revalidate=revalidate), *answers)
                 sent = [dict(one.headers).get("Cache-Control") for one in asked]
-                assert sent == ["no-cache" if doubted else None] * len(answers)
+                assert sent == ["no-cache" if revalidate else None] * len(answers)
 
 
 class TestRetries:
