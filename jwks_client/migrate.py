@@ -138,7 +138,7 @@ class PyJWKClient:
         """
         return PyJWKSet(list(_jwks(self._key_set(refresh=refresh))))
 
-    def get_signing_keys(self, refresh: bool = False) -> list[PyJWK]:  # noqa: FBT001, FBT002
+    def get_signing_keys(self, refresh: bool = False) -> list[PyJWK]:  # noqa: FBT001, FBT002 (as above)
         """Return the keys that have a kid, fetched now if ``refresh`` is true or none are cached.
 
         Raises as `fetch_data`; ``PyJWKClientError`` if no key has a kid.

@@ -45,6 +45,31 @@ def test_no_module_is_too_long():
     assert long == {}
 
 
+def test_every_function_fits_on_a_screen():
+    """A function of the package has at most 60 lines, its docstring included."""
+    package = Path(jwks_client.__file__).parent
+    long = {
+        f"{path.relative_to(package)}: {node.name}": lines
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and (lines := (node.end_lineno or 0) - node.lineno + 1) > 60
+    }
+    assert long == {}
+
+
+def test_every_silenced_rule_has_its_reason():
+    """A lint rule is silenced in the package with a reason in parentheses on the same line."""
+    package = Path(jwks_client.__file__).parent
+    bare = [
+        f"{path.relative_to(package)}:{number}"
+        for path in package.rglob("*.py")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.search(r"# noqa[^(]*$", line)
+    ]
+    assert bare == []
+
+
 def test_vectors_stay_where_they_are():
     """No collection of another project is copied here; tests/vectors holds facts and our own recordings."""
     assert [path.name for path in ROOT.rglob("SOURCE.md") if ".venv" not in path.parts] == []

@@ -279,7 +279,7 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
 
 def _import_heavy_modules() -> None:
     """Import modules that neither ``import jwks_client`` nor a request should have to import."""
-    from .._core.keysets import algorithms as _algorithms  # noqa: F401
+    from .._core.keysets import algorithms as _algorithms  # noqa: F401 (for later)
 
     codecs.lookup("unicode_escape")  # imports a module that events need
 

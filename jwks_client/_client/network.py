@@ -230,4 +230,4 @@ class _Dialing(httpx.HTTPTransport):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         pool: Any = self._pool
-        pool._network_backend = EveryAddress()  # noqa: SLF001
+        pool._network_backend = EveryAddress()  # noqa: SLF001 (httpx has no argument for it)

@@ -178,7 +178,7 @@ def read_segments(
             signature = a2b_base64(two, strict_mode=True)
         else:
             payload = _quick_octets(one, None, True)  # noqa: FBT003 (keywords cost)
-            signature = _quick_octets(two, None, True)  # noqa: FBT003
+            signature = _quick_octets(two, None, True)  # noqa: FBT003 (as above)
     except binascii.Error:
         return _piece_by_piece(payload_segment, signature_segment)
     if _quick_object is not None and (claims := _quick_object(payload)) is not None:
@@ -208,7 +208,7 @@ def _piece_by_piece(
 
 def read_again(raw: bytes) -> dict[str, Any]:
     """Return a fresh copy of an object that was read strictly before; the caller may change it."""
-    claims = None if _quick_object is None else _quick_object(raw, True)  # noqa: FBT003
+    claims = None if _quick_object is None else _quick_object(raw, True)  # noqa: FBT003 (as above)
     if claims is not None:
         return claims
     # Decoded first: json would otherwise detect the encoding, which is known to be UTF-8.

@@ -55,7 +55,7 @@ class FlaskConnection:
         """Return the request in the form that the rules read."""
         return UnverifiedRequest.of(self._found)
 
-    def admit(self, guard: Guard[Any], token: VerifiedToken | None) -> None:  # noqa: ARG002
+    def admit(self, guard: Guard[Any], token: VerifiedToken | None) -> None:  # noqa: ARG002 (a seam)
         """Show the caller's token to the app."""
         self._found[TOKEN_KEY] = token
 

@@ -109,7 +109,7 @@ class ProtectedResource:
             return Answer(status=200, headers=tuple(headers), body=b"")
         return Answer(status=405, headers=tuple(headers), body=b"only GET and HEAD are answered")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
         """Serve the document as an ASGI app."""
         if scope["type"] != "http":
             raise NotImplementedError(f"the document is served over http only, got {scope['type']}")

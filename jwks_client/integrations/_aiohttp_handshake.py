@@ -49,8 +49,8 @@ def watched(request: web.Request, echo: str | None) -> list[web.WebSocketRespons
         echo: the subprotocol to accept if the handler names none.
     """
     sockets: list[web.WebSocketResponse] = []
-    # Not by aiohttp's signal, which can only be connected before the app starts.
-    prepare = request._prepare_hook  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    # aiohttp's public signal can only be connected before the app starts.
+    prepare = request._prepare_hook  # noqa: SLF001 (see above)  # pyright: ignore[reportPrivateUsage]
 
     async def noting(response: web.StreamResponse) -> None:
         await prepare(response)
@@ -59,5 +59,5 @@ def watched(request: web.Request, echo: str | None) -> list[web.WebSocketRespons
             if echo is not None:
                 response.headers.setdefault(_PROTOCOLS, echo)
 
-    request._prepare_hook = noting  # type: ignore[method-assign]  # noqa: SLF001
+    request._prepare_hook = noting  # type: ignore[method-assign]  # noqa: SLF001 (see above)
     return sockets

@@ -154,7 +154,7 @@ class ThreadCrew:
         else:
             flight.thread = thread
 
-    def call(self, flight: Flight, listeners: Callable[[], None]) -> None:  # noqa: ARG002
+    def call(self, flight: Flight, listeners: Callable[[], None]) -> None:  # noqa: ARG002 (`Crew`)
         """Call the listeners at once, because this is the flight's own thread."""
         listeners()
 
