@@ -82,7 +82,7 @@ $(BIN)/jwks-client:
 $(BENCH_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/python $(PIP) --upgrade 'pip>=25.1'
-	$(BENCH_VENV)/bin/python $(PIP) --editable '.[fast,prometheus]' --group bench
+	$(BENCH_VENV)/bin/python $(PIP) --editable '.[fast,opentelemetry,prometheus,redis]' --group bench
 	touch $@
 
 $(FUZZ_VENV)/.installed: pyproject.toml
