@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -199,12 +197,3 @@ def test_setup_and_get_token_name_the_wrong_type(idp):
         setup({}, idp.async_client())
     with pytest.raises(TypeError, match="got dict"):
         get_token({})
-
-
-def test_without_aiohttp_the_error_names_the_extra():
-    """Importing the integration without aiohttp raises an error that names the extra."""
-    code = "import sys; sys.modules['aiohttp'] = None; import jwks_client.integrations.aiohttp"
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert 'pip install "jwks-client-sdk[aiohttp]"' in ended.stderr

@@ -259,14 +259,6 @@ def test_settings_may_name_this_module(idp):
         assert ended.returncode == 0, ended.stderr
 
 
-def test_without_the_framework_the_error_names_the_extra():
-    """A failing import names the extra to install."""
-    code = "import sys; sys.modules['rest_framework'] = None; import jwks_client.integrations.drf"
-    run = [sys.executable, "-c", code]
-    ended = subprocess.run(run, capture_output=True, text=True, check=False)
-    assert 'pip install "jwks-client-sdk[drf]"' in ended.stderr
-
-
 def test_the_first_request_of_any_kind_begins_to_load_keys():
     """A health check is enough, and an outage meanwhile ends by itself; warm_up=None loads nothing."""
     idp = FakeProvider(clock=FakeClock())

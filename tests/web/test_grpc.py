@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
-import sys
 
 import grpc
 import httpx
@@ -83,12 +81,3 @@ def test_the_client_of_the_other_kind_fails_at_the_start(idp):
         AsyncAuthInterceptor(idp.client())
     with pytest.raises(ConfigurationError, match=r"a JWKSClient.*AsyncJWKSClient"):
         AuthInterceptor(idp.async_client())
-
-
-def test_without_grpc_the_error_names_the_extra():
-    """Importing the integration without grpcio raises an error that names the extra."""
-    code = "import sys; sys.modules['grpc'] = None; import jwks_client.integrations.grpc"
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert 'pip install "jwks-client-sdk[grpc]"' in ended.stderr

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import traceback
 from typing import Any
 
@@ -188,15 +186,6 @@ def test_wrong_settings_fail_at_the_start(idp):
         JWKSAuth(idp.async_client(), exclud=["/health"])
     with pytest.raises(ConfigurationError, match="scopes"):
         requires("")
-
-
-def test_without_litestar_the_error_names_the_extra():
-    """Importing the integration without Litestar raises an error that names the extra."""
-    code = "import sys; sys.modules['litestar'] = None; import jwks_client.integrations.litestar"
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert 'pip install "jwks-client-sdk[litestar]"' in ended.stderr
 
 
 def test_preflights_are_answered_by_litestar_s_own_cors(idp):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -66,11 +64,3 @@ def test_wrong_settings_are_refused_with_the_fix(idp):
         with pytest.raises(ConfigurationError) as caught:
             JWKSTokenVerifier(idp.async_client(), resource=wrong)
         assert caught.value.field == "resource"
-
-
-def test_without_the_sdk_the_error_names_the_extra():
-    """A failing import names the extra to install."""
-    code = "import sys; sys.modules['mcp'] = None; import jwks_client.integrations.mcp"
-    run = [sys.executable, "-c", code]
-    ended = subprocess.run(run, capture_output=True, text=True, check=False)
-    assert 'pip install "jwks-client-sdk[mcp]"' in ended.stderr

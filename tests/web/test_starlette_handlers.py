@@ -359,15 +359,6 @@ def without(module: str) -> Callable[[str], subprocess.CompletedProcess[str]]:
     )
 
 
-@pytest.mark.parametrize("name", ["starlette", "fastapi"])
-def test_a_missing_framework_is_named_by_its_extra(name):
-    """Importing the integration without its framework raises an error that names the extra."""
-    ended = without(name)(f"import jwks_client.integrations.{name}")
-    assert ended.returncode == 1
-    assert f'pip install "jwks-client-sdk[{name}]"' in ended.stderr.splitlines()[-1]
-    assert "ImportError" in ended.stderr.splitlines()[-1]
-
-
 def test_decorators_and_the_seam_need_no_framework():
     """Without Starlette and FastAPI, `requires` works for ASGI apps and consumers."""
     code = (
