@@ -91,7 +91,12 @@ def cold(policy: CachePolicy) -> KeyCache:
 def turns(cache: KeyCache) -> list[float]:
     """The instants at which time alone moves a set that was asked for at 0 to another state."""
     candidates = sorted(
-        {cache.fresh_until, cache.life, cache.life + cache.stale_for, *map(float, range(4000))}
+        {
+            cache.fresh_until,
+            cache.lifetime,
+            cache.lifetime + cache.stale_for,
+            *map(float, range(4000)),
+        }
     )
     return [now for before, now in pairwise(candidates) if cache.state(before) != cache.state(now)]
 
@@ -166,8 +171,8 @@ def diagram(policy: CachePolicy) -> str:
     loaded = every[-1].cache
     causes = {
         loaded.fresh_until: f"after {policy.refresh_ahead:g} of the lifetime",
-        loaded.life: "after the lifetime",
-        loaded.life + loaded.stale_for: "after stale_if_error",
+        loaded.lifetime: "after the lifetime",
+        loaded.lifetime + loaded.stale_for: "after stale_if_error",
     }
     lines = [f"{every[0].state:8}", "  │  a good response"]
     for moment in every[1:]:
