@@ -27,6 +27,8 @@ from django.views import View
 from jwks_client import AsyncJWKSClient, KeysUnavailableError, providers
 from jwks_client.integrations.django import requires
 
+client: AsyncJWKSClient  # set by make_app
+
 
 def health(_request: HttpRequest) -> JsonResponse:
     """Answer a liveness probe."""

@@ -27,6 +27,8 @@ from django.urls import path
 from jwks_client import JWKSClient, VerifiedToken, providers
 from jwks_client.integrations.drf import HasScopes, JWKSAuthentication, TokenUser
 
+client: JWKSClient  # set by make_app
+
 APPS = ["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [f"{__name__}.StaffAuthentication"],
@@ -50,7 +52,7 @@ def urls() -> list[Any]:
     from rest_framework.response import Response
     from rest_framework.views import APIView
 
-    class Health(APIView):  # type: ignore[misc]
+    class Health(APIView):
         authentication_classes = ()
         permission_classes = (AllowAny,)
 
@@ -61,13 +63,13 @@ def urls() -> list[Any]:
         def get(self, _request: Any) -> Response:
             return Response({"ready": client.ready}, status=200 if client.ready else 503)
 
-    class Orders(APIView):  # type: ignore[misc]
+    class Orders(APIView):
         permission_classes = (HasScopes("orders:read"),)
 
         def get(self, request: Any) -> Response:
             return Response({"orders of": request.user.username})
 
-    class Staff(APIView):  # type: ignore[misc]
+    class Staff(APIView):
         permission_classes = (IsAdminUser,)
 
         def get(self, request: Any) -> Response:

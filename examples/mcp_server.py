@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
+from pydantic import AnyHttpUrl
 from starlette.responses import JSONResponse
 
 from jwks_client import AsyncJWKSClient, providers
@@ -54,8 +55,8 @@ def make_app() -> JWKSMiddleware:
         "example",
         token_verifier=JWKSTokenVerifier(client, resource=resource),
         auth=AuthSettings(
-            issuer_url=issuer,
-            resource_server_url=resource,
+            issuer_url=AnyHttpUrl(issuer),
+            resource_server_url=AnyHttpUrl(resource),
             required_scopes=SCOPES,
             validate_token_resource=True,
         ),

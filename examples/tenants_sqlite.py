@@ -98,6 +98,7 @@ class Service:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
         token = get_token(scope)
+        content: dict[str, object]
         if scope["path"] == "/ready":
             status, content = 200 if self._client.ready else 503, {"ready": self._client.ready}
         elif token is None:  # only /health gets here without a token
@@ -112,7 +113,7 @@ class Service:
 
     async def _change(
         self, token: VerifiedToken, method: str, receive: Receive
-    ) -> tuple[int, dict[str, str]]:
+    ) -> tuple[int, dict[str, object]]:
         # A tenant can sign any scope, so only the configured provider makes a caller an operator.
         if token.provider != OPERATORS:
             return 403, {"error": "only operators may change tenants"}

@@ -36,12 +36,15 @@ async def health(request: Request) -> JSONResponse:
 async def read_orders(request: Request) -> JSONResponse:
     """Show the caller's orders."""
     token = get_token(request)
+    assert token is not None  # the middleware has verified it
     return JSONResponse({"orders_of": token.subject})
 
 
 async def place_order(request: Request) -> JSONResponse:
     """Place an order, which requires a scope; without it, the error becomes a 403."""
-    token = get_token(request).require("orders:write")
+    token = get_token(request)
+    assert token is not None
+    token.require("orders:write")
     return JSONResponse({"ordered_by": token.subject}, status_code=201)
 
 

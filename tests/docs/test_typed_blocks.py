@@ -1,4 +1,4 @@
-"""The code blocks of the pages pass mypy --strict, as they must in a reader's own project."""
+"""The code of pages and examples passes mypy --strict, as it must in a reader's own project."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def source_of(page: Path) -> str:
     return source
 
 
-def test_the_code_of_the_pages_passes_mypy_strict(tmp_path):
-    """A reader who copies a block into a typed project need not add types."""
+def test_the_code_of_pages_and_examples_passes_mypy_strict(tmp_path):
+    """A reader who copies code into a typed project need not add types."""
     pytest.importorskip("mypy", reason="mypy is in the dependency group dev, not installed here")
     for number, page in enumerate(runnable):
         (tmp_path / f"page_{number}.py").write_text(source_of(page))
-    command = [sys.executable, "-m", "mypy", *OPTIONS, "."]
+    command = [sys.executable, "-m", "mypy", *OPTIONS, ".", *(ROOT / "examples").rglob("*.py")]
     ended = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
     )

@@ -47,7 +47,7 @@ def test_the_project_stands_alone(project):
 @pytest.mark.parametrize(
     ("good", "bad", "broken"),
     [
-        ('get_token(request).require("orders:write")', "get_token(request)", "requires_a_scope"),
+        ('token.require("orders:write")', "token", "requires_a_scope"),
         ('exclude=("/health",)', 'exclude=("/orders", "/health")', "without_a_token_does_not"),
         (
             'providers.auth0("acme.eu.auth0.com", audience="https://orders.example.com")',

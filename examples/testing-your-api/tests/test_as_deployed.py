@@ -1,8 +1,12 @@
 """Test the app as it is deployed, with its own client and without a network."""
 
+from collections.abc import Callable
+
 import httpx
 import pytest
+import respx
 from jwks_client import AsyncJWKSClient
+from jwks_client.testing import FakeProvider
 
 from orders_api import PROVIDER, create_app
 
@@ -10,8 +14,10 @@ from orders_api import PROVIDER, create_app
 @pytest.mark.anyio
 @pytest.mark.jwks(PROVIDER)
 async def test_the_app_asks_its_provider_where_it_really_is(
-    jwks_provider, auth_headers, respx_mock
-):
+    jwks_provider: FakeProvider,
+    auth_headers: Callable[..., dict[str, str]],
+    respx_mock: respx.MockRouter,
+) -> None:
     """The app fetches its keys from Auth0's URL, where respx lets the fake provider answer."""
     jwks_provider.mock(respx_mock)
     app = create_app(AsyncJWKSClient(PROVIDER))

@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from jwks_client.testing import FakeProvider
+from jwks_client.testing import FakeProvider, ForgedToken
 
 from orders_api import PROVIDER, create_app
 
@@ -12,7 +12,7 @@ app = create_app(idp.async_client())
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("token", idp.forge.all(scope="orders:write"))
-async def test_a_hostile_token_is_refused(token):
+async def test_a_hostile_token_is_refused(token: ForgedToken) -> None:
     """The answer is 401, with a code that says why."""
     headers = {"Authorization": f"Bearer {token}"}
     transport = httpx.ASGITransport(app)
