@@ -122,6 +122,15 @@ BANNED = (
     Banned(r"\bnothing of (the|a|an|its|it|this)\b", "no part of …", "it is archaic"),
     Banned(r"\bno matter to\b", "does not affect", "it is archaic"),
     Banned(r"\bbut for (the|a|an|its|those)\b", "except for", "it also means 'without'"),
+    Banned(r"\bin spite of\b", "despite", "one word is enough"),
+    Banned(r"\b(came|became|becomes) of\b", "the outcome", "it does not say what happened"),
+    Banned(r"\bso many (seconds|octets|requests)\b", "name the argument", "the number is unnamed"),
+    Banned(
+        r"\bjudg(e|es|ed|ing) (a|the|its|it|one|every|each)\b",
+        "check, verify",
+        "tokens are verified, claims are checked",
+    ),
+    Banned(r"\bcannot be judged\b", "there is no verdict", "tokens are verified"),
     Banned(
         r"\bsignatures? (holds?|held|does not hold|did not hold)\b",
         "the signature is valid, is invalid",

@@ -54,7 +54,7 @@ class Peer:
             at += 1
 
     def is_gone(self, within: float | None) -> bool:
-        """Wait at most so many seconds (None: without limit) for the other side to close."""
+        """Wait at most ``within`` seconds (None: without limit) for the other side to close."""
         self._connection.settimeout(within)
         try:
             while self._connection.recv(1024):
@@ -116,7 +116,7 @@ class Server(socketserver.ThreadingTCPServer):
         self.url = f"{'https' if tls else 'http'}://{self.place}/jwks"
 
     def wait_asked(self, requests: int = 1) -> None:
-        """Block until so many requests have come; raise AssertionError if they do not."""
+        """Block until ``requests`` requests have arrived; raise AssertionError if they do not."""
         with self._changed:
             done = self._changed.wait_for(lambda: len(self.requests) >= requests, PATIENCE)
         assert done, f"{len(self.requests)} of {requests} requests have come"

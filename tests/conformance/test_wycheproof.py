@@ -1,7 +1,7 @@
 """Project Wycheproof: JWS, JWK sets and JOSE, and the signature primitives under their JWS names.
 
 Each JWS has a text or nothing as its payload, so a client refuses every one because its payload is not a
-claims object. So the tests also judge the state of the signature with the library's own parts (see
+claims object. So the tests also check the state of the signature with the library's own parts (see
 `vectors.signature_state`). Both results are listed here for each group.
 """
 

@@ -1,6 +1,6 @@
 """The scenarios whose counts are published: the number of requests in each, and the callers' results.
 
-Each is played once in a process and remembered, for the tests that judge its counts, for the test that compares
+Each is played once in a process and remembered, for the tests that check its counts, for the test that compares
 them with the published ones, and for the command that publishes them (`benchmarks/life.py`). Nothing here
 depends on chance, on the wall clock or on the machine's speed.
 """

@@ -23,7 +23,7 @@ SECRET = "0123456789abcdef0123456789abcdef"
 
 
 class LateClock:
-    """The system's clock, ahead by so many seconds."""
+    """The system's clock, set forward by ``ahead`` seconds."""
 
     system = SystemClock()
     ahead = 0.0

@@ -96,7 +96,7 @@ class Table:
         }
 
     def issue(self, **claims: Any) -> str:
-        """Return a token; some frameworks judge its expiry again, by the real clock."""
+        """Return a token; some frameworks check its expiry again, by the real clock."""
         return self.idp.issue(expires_in=10**9, **claims)
 
     def _client(self, idp: FakeProvider) -> Any:

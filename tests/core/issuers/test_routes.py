@@ -35,7 +35,7 @@ def asked(its_routes, issuer, **claims):
 @pytest.mark.parametrize("issuer", [ISSUER, providers.UNCHECKED, TENANTS])
 @pytest.mark.parametrize("claim", [ISSUER, MARKER, ABSENT, None, 1, [ISSUER]])
 def test_a_single_provider_is_a_candidate_for_every_token(issuer, claim):
-    """A single provider judges every token, because its verdict on the issuer says more than `unknown_issuer`."""
+    """A single provider checks every token, because its verdict on the issuer says more than `unknown_issuer`."""
     assert asked(routes(a=issuer), claim) == ["a"]
 
 

@@ -184,7 +184,7 @@ class TestTable:
 
     @pytest.mark.parametrize("state", ["fresh", "due", "stale", "expired"])
     def test_an_in_flight_fetch_is_joined(self, state):
-        """A caller without a key joins an in-flight fetch, without a permit and in spite of backoff."""
+        """A caller without a key joins an in-flight fetch, without a permit and despite backoff."""
         now = INSTANTS[state]
         cache = replace(resting(failing(loaded()), now), permits=0.0, permits_at=now)
         assert isinstance(cache.look_up(UNKNOWN, now, in_flight=True), Fetch)

@@ -36,7 +36,7 @@ def stale_for(cache_control: str, policy: CachePolicy = POLICY) -> float:
 
 
 def date(offset: float) -> str:
-    """Return an HTTP date so many seconds from now."""
+    """Return an HTTP date that is this number of seconds from now."""
     return formatdate(NOW + offset, usegmt=True)
 
 

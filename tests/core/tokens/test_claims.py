@@ -770,7 +770,7 @@ def test_no_other_check_runs_without_a_key(claims):
 
 
 def test_a_template_refuses_a_token_without_a_key():
-    """A template judges the tenant by the token alone; the key's own issuer is judged once there is a key."""
+    """A template checks the tenant by the token alone; the key's own issuer is checked once there is a key."""
     given = unverified(iss="https://login.test/t1/v2.0", tid="t1")
     assert_passes(rules(issuer=TEMPLATE).precheck, given, NOW)
     other = unverified(iss="https://login.test/t1/v2.0", tid="t-2")
