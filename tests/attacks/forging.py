@@ -140,8 +140,8 @@ def honest_token(idp, **claims):
 
 def shown_by(error):
     """Return everything that an error shows of itself."""
-    told = "".join(traceback.format_exception_only(error))
-    return f"{told}{error}{error!r}{error.args!r}{vars(error)!r}"
+    reported = "".join(traceback.format_exception_only(error))
+    return f"{reported}{error}{error!r}{error.args!r}{vars(error)!r}"
 
 
 class Noted(httpx.BaseTransport, httpx.AsyncBaseTransport):

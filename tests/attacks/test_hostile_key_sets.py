@@ -255,8 +255,8 @@ def test_a_published_private_key_verifies_nothing(drive, member):
             drive, idp, entry, truly(idp, ODD[name]), reason="private_key"
         )
         token = truly(idp, ODD[name])
-        told = f"{stand.drive.keys().unusable!r}{stand.events!r}{stand.drive.explain(token)}"
-        assert secret not in told
+        reported = f"{stand.drive.keys().unusable!r}{stand.events!r}{stand.drive.explain(token)}"
+        assert secret not in reported
 
 
 @pytest.mark.parametrize(

@@ -195,8 +195,8 @@ def test_a_kid_is_only_a_name(drive, kid):
     error = stand.assert_refused(
         hmac_signed(b"", {"alg": "HS256", "kid": kid}, claims_of(EC)), "algorithm_not_allowed"
     )
-    told = f"{error.kid}{stand.events!r}"
-    assert not any(ord(one) < 32 or 126 < ord(one) < 160 for one in told)
+    reported = f"{error.kid}{stand.events!r}"
+    assert not any(ord(one) < 32 or 126 < ord(one) < 160 for one in reported)
 
 
 @pytest.mark.parametrize(

@@ -42,14 +42,20 @@ EVIL = MALLORY["ES256"]
 
 def token(header=None, **claims):
     """Return a token with a valid signature and a secret in every claim that leaves room for one."""
-    told = {"sub": SECRET, "jti": SECRET, "email": SECRET, SECRET: [SECRET], "deep": {"a": SECRET}}
-    return signed(EC, header_of(EC, **(header or {})), claims_of(EC, **{**told, **claims}))
+    secrets = {
+        "sub": SECRET,
+        "jti": SECRET,
+        "email": SECRET,
+        SECRET: [SECRET],
+        "deep": {"a": SECRET},
+    }
+    return signed(EC, header_of(EC, **(header or {})), claims_of(EC, **{**secrets, **claims}))
 
 
 def forged(header=None, **claims):
     """Return such a token forged by the attacker."""
-    told = claims_of(EC, **{"sub": SECRET, "email": SECRET, **claims})
-    return made_by(EVIL.sign, header_of(EC, **(header or {})), told)
+    changed = claims_of(EC, **{"sub": SECRET, "email": SECRET, **claims})
+    return made_by(EVIL.sign, header_of(EC, **(header or {})), changed)
 
 
 def raising(_):
@@ -136,15 +142,15 @@ def test_a_refusal_reveals_nothing_of_the_token(drive, caplog, code):
         error = caught.value
         assert error.code == code
         assert (error.__cause__, error.__context__) == (None, None)
-        told = [
+        reported = [
             *texts_of(error),
             repr(events),
             caplog.text,
             repr(drive.current),
             repr(drive.health()),
         ]
-        told += [repr(record.__dict__) for record in caplog.records]
-        for text in told:
+        reported += [repr(record.__dict__) for record in caplog.records]
+        for text in reported:
             assert SECRET not in text
             assert not [piece for piece in parts_that_tell(raw) if piece in text]
     assert len(events) == 2
@@ -249,9 +255,9 @@ def test_an_explanation_does_not_repeat_the_token(drive):
         assembled(header_of(EC), claims_of(EC)),
         "x.y.z",
     ):
-        told = f"{drive.explain(raw)}{drive.explain(raw)!r}"
-        assert raw not in told
-        assert not [piece for piece in parts_that_tell(raw) if piece in told]
+        reported = f"{drive.explain(raw)}{drive.explain(raw)!r}"
+        assert raw not in reported
+        assert not [piece for piece in parts_that_tell(raw) if piece in reported]
 
 
 FAILURES = {
@@ -287,8 +293,8 @@ def test_a_failed_fetch_reveals_no_secret(drive, idp, caplog, how):
         if record.name == "jwks_client"
         for text in [record.getMessage(), repr(record.__dict__)]
     ]
-    told = [*texts_of(caught.value), repr(events), repr(provider), repr(drive.current), *own]
-    for text in told:
+    reported = [*texts_of(caught.value), repr(events), repr(provider), repr(drive.current), *own]
+    for text in reported:
         assert SECRET not in text
         assert raw not in text
     idp.recover()
@@ -343,10 +349,10 @@ def test_a_private_key_in_the_set_is_not_shown(drive, caplog):
     drive.client(idp, listeners=[events.append, LoggingListener()])
     assert drive.verify(idp.issue()).subject == "u1"
     assert len(drive.keys().unusable) == 3
-    told = f"{drive.keys()!r}{drive.keys().unusable!r}{events}{caplog.text}{drive.health()}"
-    told += f"{drive.explain(idp.issue(headers={'kid': 'leaked'}))}"
-    assert SECRET not in told
-    assert b64(SECRET.encode()) not in told
+    reported = f"{drive.keys()!r}{drive.keys().unusable!r}{events}{caplog.text}{drive.health()}"
+    reported += f"{drive.explain(idp.issue(headers={'kid': 'leaked'}))}"
+    assert SECRET not in reported
+    assert b64(SECRET.encode()) not in reported
 
 
 def test_a_kid_in_a_log_is_truncated_and_escaped(drive, caplog):

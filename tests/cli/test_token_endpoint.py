@@ -47,15 +47,15 @@ def test_a_client_gets_a_token_that_verifies(ask, post):
     assert answered.headers["content-type"] == "application/json"
     assert answered.headers["cache-control"] == "no-store"
     assert answered.headers["pragma"] == "no-cache"
-    told = answered.json()
-    assert told.keys() == {"access_token", "token_type", "expires_in", "scope"}
-    assert (told["token_type"], told["expires_in"]) == ("Bearer", 3600)
-    assert told["scope"] == "orders:read orders:write"
+    answer = answered.json()
+    assert answer.keys() == {"access_token", "token_type", "expires_in", "scope"}
+    assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 3600)
+    assert answer["scope"] == "orders:read orders:write"
     with (
         httpx.Client(transport=ask.idp.transport) as http,
         JWKSClient(ask.idp.provider, http=http) as client,
     ):
-        token = client.verify(told["access_token"])
+        token = client.verify(answer["access_token"])
     assert (token.subject, token.claims["client_id"], token.audience) == ("app", "app", ("api",))
     assert token.scopes == {"orders:read", "orders:write"}
     assert token.expires_at - token.issued_at == 3600
@@ -71,9 +71,9 @@ def test_it_is_where_the_metadata_say(ask):
 def test_a_missing_scope_gives_none(post):
     """Without a scope, or with an empty one, neither token nor response contains one."""
     for more in ({}, {"scope": ""}):
-        told = post({**GRANT, **CLIENT, **more}).json()
-        assert "scope" not in told
-        assert "scope" not in part(told["access_token"], 1)
+        answer = post({**GRANT, **CLIENT, **more}).json()
+        assert "scope" not in answer
+        assert "scope" not in part(answer["access_token"], 1)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_a_missing_scope_gives_none(post):
 def test_basic_names_the_client(post, credentials, client_id):
     """In Basic, ID and secret are form-encoded (section 2.3.1); the form may repeat the ID."""
     for more in ({}, {"client_id": client_id}):
-        told = post({**GRANT, **more}, headers=basic(credentials)).json()
-        assert part(told["access_token"], 1)["sub"] == client_id
+        answer = post({**GRANT, **more}, headers=basic(credentials)).json()
+        assert part(answer["access_token"], 1)["sub"] == client_id
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,8 @@ def test_a_wrong_request_gets_the_error_code(post, form, error):
 )
 def test_a_client_may_set_the_audience(post, form, audience):
     """``audience`` and ``resource`` (RFC 8707) set the audience; without them it is the default."""
-    told = post({**GRANT, **CLIENT, **form}).json()
-    assert part(told["access_token"], 1)["aud"] == audience
+    answer = post({**GRANT, **CLIENT, **form}).json()
+    assert part(answer["access_token"], 1)["aud"] == audience
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def provider(idp=IDP, **fields):
     return Provider(**{**usual, **fields})
 
 
-def told(_):
+def failing_check(_):
     return False
 
 
@@ -105,7 +105,7 @@ FAULTS = [
     ("invalid_claim", "org", issue(org=MARKER), {"claim_values": {"org": "o1"}}),
     ("invalid_claim", "nonce", issue(nonce=MARKER), {"asked": {"nonce": "n1"}}),
     ("forbidden_claim", "act", issue(act={"sub": MARKER}), {"forbidden_claims": ["act"]}),
-    ("rejected_by_check", None, issue(), {"checks": [told]}),
+    ("rejected_by_check", None, issue(), {"checks": [failing_check]}),
 ]
 
 
@@ -180,8 +180,8 @@ def test_a_token_is_refused_with_its_code_and_nothing_is_fetched(
             assert not token or token not in said
     only = "idp" if pinned or not beside else None
     kid = kid_of(token)
-    told = TokenRefused(provider=only, code=code, claim=claim, kid=kid)
-    assert events == [told] * 2 * len(forms)
+    reported = TokenRefused(provider=only, code=code, claim=claim, kid=kid)
+    assert events == [reported] * 2 * len(forms)
     assert (error.provider, error.kid) == (only, kid)
     assert asked == []
 

@@ -91,13 +91,13 @@ def test_a_background_fetch_that_lands_at_once_removes_no_key(idp, clock, monkey
 
 def test_a_stale_key_is_reported_and_refreshed_once_the_provider_is_back(drive, idp, clock):
     """After an outage the withdrawn key is gone with the first background fetch."""
-    told = []
-    drive.client(idp, listeners=[told.append])
+    reported = []
+    drive.client(idp, listeners=[reported.append])
     drive.get_signing_key("key-1")
     idp.fail(503)
     clock.advance(LIFE + 1)
     assert drive.get_signing_key("key-1").kid == "key-1"
-    assert [one.provider for one in told if isinstance(one, ServingStale)] == ["issuer.test"]
+    assert [one.provider for one in reported if isinstance(one, ServingStale)] == ["issuer.test"]
     idp.recover()
     idp.rotate(overlap=False)
     clock.advance(60)

@@ -130,8 +130,8 @@ class TestProxies:
             monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.place}")
             monkeypatch.setenv("NO_PROXY", exempt.format(port=port))
             named = "idp.test" in exempt or exempt == "*"
-            told = asked(f"http://idp.test:{port}/jwks")
-            assert told == (b"direct" if named else b"by proxy")
+            body = asked(f"http://idp.test:{port}/jwks")
+            assert body == (b"direct" if named else b"by proxy")
 
     @pytest.mark.parametrize(
         "value", ["socks://127.0.0.1:7890/", "ftp://proxy.test", "http://[::1"]

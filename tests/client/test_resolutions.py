@@ -287,10 +287,10 @@ def test_an_exception_harms_only_the_token_that_asked(bench):
     assert error.__cause__ is bench.application.records[A]
     assert error.__cause__.__traceback__ is None
     assert A not in str(error)
-    (told,) = bench.events
-    assert (type(told), told.provider) == (ResolverFailed, None)
-    assert told.cause.startswith("LookupError at test_resolutions.py:")
-    assert A not in repr(told)
+    (reported,) = bench.events
+    assert (type(reported), reported.provider) == (ResolverFailed, None)
+    assert reported.cause.startswith("LookupError at test_resolutions.py:")
+    assert A not in repr(reported)
     bench.application.records[A] = provider(A)
     assert bench.ask().issuer == A
 
@@ -901,7 +901,9 @@ def test_waking_a_caller_that_is_being_cancelled_is_not_an_error():
 
     async def both():
         failures = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, told: failures.append(told))
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: failures.append(context)
+        )
         call = Resolution(A, None, 1, 0.0, float("inf"))
         waiting = asyncio.create_task(call.waited())
         await asyncio.sleep(0)

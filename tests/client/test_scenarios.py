@@ -47,9 +47,9 @@ def unavailable(drive, token) -> KeysUnavailableError:
     return caught.value
 
 
-def kinds(told, *wanted: type) -> list[type]:
+def kinds(reported, *wanted: type) -> list[type]:
     """Return the types of events, in order; only of the named types, if any are named."""
-    return [type(event) for event in told if not wanted or isinstance(event, wanted)]
+    return [type(event) for event in reported if not wanted or isinstance(event, wanted)]
 
 
 class TestUsualDay:
@@ -186,8 +186,8 @@ class TestRotation:
 
     def test_a_kid_with_new_material_is_noticed(self, drive, idp, clock):
         """A reused kid is noticed by its bad signature: one fetch, and the new material counts."""
-        told = []
-        drive.client(idp, listeners=[told.append])
+        reported = []
+        drive.client(idp, listeners=[reported.append])
         old = idp.issue()
         drive.verify(old)
         idp.swap(idp.kid)
@@ -198,7 +198,7 @@ class TestRotation:
         clock.advance(60)
         assert refused(drive, old) == "bad_signature"
         assert idp.fetches == 3
-        [rotated] = [event for event in told if isinstance(event, KeysRotated)]
+        [rotated] = [event for event in reported if isinstance(event, KeysRotated)]
         assert (rotated.added, rotated.withdrawn, rotated.swapped) == ((), (), ("key-1",))
 
     def test_a_bad_signature_is_never_503(self, drive, idp):
@@ -212,9 +212,11 @@ class TestRotation:
 
     def test_a_rotation_without_kids_is_noticed(self, drive, clock):
         """If a provider uses no kids, a signature that no key verifies causes a fetch from the unknown-kid budget."""
-        told = []
+        reported = []
         provider = Unnamed(clock)
-        drive.client(provider.provider, clock=clock, listeners=[told.append], transport=provider)
+        drive.client(
+            provider.provider, clock=clock, listeners=[reported.append], transport=provider
+        )
         drive.verify(provider.issue())
         provider.idp.swap("key-1")
         drive.verify(provider.issue())
@@ -278,16 +280,16 @@ class Unnamed(httpx.BaseTransport, httpx.AsyncBaseTransport):
 class TestOutage:
     def test_known_kids_still_verify(self, drive, idp, clock):
         """Past their lifetime, while the provider fails, known kids verify, and listeners get an event about it."""
-        told = []
-        drive.client(idp, listeners=[told.append])
+        reported = []
+        drive.client(idp, listeners=[reported.append])
         drive.verify(idp.issue())
         idp.fail(500)
         clock.advance(300)
         drive.verify(idp.issue())
         drive.verify(idp.issue())
         drive.settle()  # listeners get the events of a fetch after its callers were released
-        assert kinds(told, KeysFetched, FetchFailed) == [KeysFetched, FetchFailed]
-        assert kinds(told, ServingStale) == [ServingStale, ServingStale]
+        assert kinds(reported, KeysFetched, FetchFailed) == [KeysFetched, FetchFailed]
+        assert kinds(reported, ServingStale) == [ServingStale, ServingStale]
         assert drive.health(NAME).state == "stale"
         assert drive.health(NAME).last_error == "fetch_failed"
 
@@ -524,22 +526,24 @@ class TestByHand:
         called = ["text/html; a=\xe9" + 300 * "x", None, "application/jwk-set+json"]
 
         def answer(_):
-            content_type = called[len(told)]
+            content_type = called[len(reported)]
             named = [] if content_type is None else [content_type.encode("latin-1")]
             headers = [(b"content-type", one) for one in named]
-            return httpx.Response(200, content=document[len(told) > 1], headers=headers)
+            return httpx.Response(200, content=document[len(reported) > 1], headers=headers)
 
-        told: list = []
+        reported: list = []
         document = [json.dumps(idp.jwks()).encode()]
         idp.rotate()
         document.append(json.dumps(idp.jwks()).encode())
         transport = httpx.MockTransport(answer)
-        drive.client(idp.provider, transport=transport, clock=idp.clock, listeners=[told.append])
+        drive.client(
+            idp.provider, transport=transport, clock=idp.clock, listeners=[reported.append]
+        )
         for _ in called:
             drive.refresh()
-        assert kinds(told) == [KeysFetched, KeysUnchanged, KeysRotated]
-        assert told[0].content_type == "text/html; a=\\xe9" + 86 * "x"
-        assert [one.content_type for one in told[1:]] == [None, "application/jwk-set+json"]
+        assert kinds(reported) == [KeysFetched, KeysUnchanged, KeysRotated]
+        assert reported[0].content_type == "text/html; a=\\xe9" + 86 * "x"
+        assert [one.content_type for one in reported[1:]] == [None, "application/jwk-set+json"]
 
     def test_warm_up_accepts_any_number_of_seconds(self, drive, idp):
         """An infinite timeout is accepted, and anything but a number of seconds is refused, by both clients."""
@@ -643,8 +647,8 @@ class TestByHand:
 class TestEvents:
     def test_each_change_has_its_event(self, drive, idp):
         """A first set, an unchanged set, a rotation, an unknown kid and a refusal each have their event."""
-        told = []
-        drive.client(idp, listeners=[told.append])
+        reported = []
+        drive.client(idp, listeners=[reported.append])
         drive.verify(idp.issue())
         drive.settle()  # listeners get the events of a fetch after its callers were released
         drive.refresh()
@@ -652,10 +656,12 @@ class TestEvents:
         drive.refresh()
         refused(drive, idp.issue(headers={"kid": "no\nbody"}))
         drive.settle()
-        fetches = [event for event in told if hasattr(event, "life")]
+        fetches = [event for event in reported if hasattr(event, "life")]
         assert kinds(fetches) == [KeysFetched, KeysUnchanged, KeysRotated, KeysUnchanged]
         # Whether a caller waits for a flight depends on how soon it ends.
-        others = [event for event in told if not isinstance(event, (*kinds(fetches), KeysAwaited))]
+        others = [
+            event for event in reported if not isinstance(event, (*kinds(fetches), KeysAwaited))
+        ]
         assert kinds(others) == [UnknownKid, TokenRefused]
         assert fetches[0].kids == ("key-1",)
         assert fetches[2].added == ("key-2",)
@@ -668,12 +674,12 @@ class TestEvents:
         def broken(event):
             raise RuntimeError("ouch")
 
-        heard = []
-        drive.client(idp, listeners=[broken, heard.append])
+        received = []
+        drive.client(idp, listeners=[broken, received.append])
         drive.verify(idp.issue())
         drive.settle()
         assert refused(drive, "x") == "malformed_token"
-        assert kinds(heard, KeysFetched, TokenRefused) == [KeysFetched, TokenRefused]
+        assert kinds(received, KeysFetched, TokenRefused) == [KeysFetched, TokenRefused]
 
 
 class TestLoops:

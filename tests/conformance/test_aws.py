@@ -20,7 +20,7 @@ ISSUED_AT, EXPIRES_AT = 1537231048, 1537234948
 
 
 @pytest.fixture
-def told(vectors: Vectors) -> dict[str, str]:
+def case(vectors: Vectors) -> dict[str, str]:
     """Return the file, and as ``token`` the token with its signature cut to a canonical end.
 
     The token was shortened before publication: 19 characters of its signature are left, and the last one has
@@ -31,41 +31,41 @@ def told(vectors: Vectors) -> dict[str, str]:
     return {**file, "token": ".".join((*start, to_base64url(octets(signature))))}
 
 
-def entra(told: dict[str, str], **fields: Any) -> Provider:
+def entra(case: dict[str, str], **fields: Any) -> Provider:
     """Return the provider as that library's own test names it."""
     usual = {
         "name": "entra",
-        "issuer": told["MS_ISSUER"],
-        "audience": told["MS_AUDIENCE"],
-        "jwks_url": told["MS_JWKSURI"],
+        "issuer": case["MS_ISSUER"],
+        "audience": case["MS_AUDIENCE"],
+        "jwks_url": case["MS_JWKSURI"],
     }
     return Provider(**{**usual, **fields})
 
 
-def published(vectors: Vectors, told: dict[str, str]) -> Any:
+def published(vectors: Vectors, case: dict[str, str]) -> Any:
     """Serve Entra's key set of 2024 under the URL of the token's tenant."""
     document = load(vectors / "jwks-realworld/wk-entra-common.json")
-    return serving(document, url=told["MS_JWKSURI"])
+    return serving(document, url=case["MS_JWKSURI"])
 
 
-def test_the_published_token_is_malformed(vectors, drive, told):
+def test_the_published_token_is_malformed(vectors, drive, case):
     """As published, the token has stray bits at its end and is malformed; one cleared character changes that."""
-    published_token, token = told["MS_INVALID_KID_TOKEN"], told["token"]
+    published_token, token = case["MS_INVALID_KID_TOKEN"], case["token"]
     assert (token[:-1], token[-1], published_token[-1]) == (published_token[:-1], "s", "t")
-    wire = published(vectors, told)
-    drive.client(entra(told), transport=wire, clock=FakeClock(ISSUED_AT))
+    wire = published(vectors, case)
+    drive.client(entra(case), transport=wire, clock=FakeClock(ISSUED_AT))
     assert verdict(drive, published_token) == "malformed_token"
     assert wire.asked == []
 
 
-def test_within_its_lifetime_its_key_is_fetched(vectors, drive, told):
+def test_within_its_lifetime_its_key_is_fetched(vectors, drive, case):
     """Within its lifetime the key set is fetched once for its kid, which it lacks: the key is unknown."""
-    wire = published(vectors, told)
-    drive.client(entra(told), transport=wire, clock=FakeClock(ISSUED_AT))
-    assert verdict(drive, told["token"]) == "unknown_key"
-    assert wire.asked == [told["MS_JWKSURI"]]
+    wire = published(vectors, case)
+    drive.client(entra(case), transport=wire, clock=FakeClock(ISSUED_AT))
+    assert verdict(drive, case["token"]) == "unknown_key"
+    assert wire.asked == [case["MS_JWKSURI"]]
     with pytest.raises(TokenError) as caught:
-        drive.get_signing_key_from_jwt(told["token"])
+        drive.get_signing_key_from_jwt(case["token"])
     assert caught.value.code == "unknown_key"
 
 
@@ -79,17 +79,17 @@ def test_within_its_lifetime_its_key_is_fetched(vectors, drive, told):
     ],
     ids=["expiry", "issuer", "algorithm", "type"],
 )
-def test_a_token_that_is_refused_anyway_causes_no_fetch(vectors, drive, told, fields, expected):
+def test_a_token_that_is_refused_anyway_causes_no_fetch(vectors, drive, case, fields, expected):
     """An expired token, or one of another issuer, algorithm or type, is refused without a fetch."""
     now, code = expected
-    wire = published(vectors, told)
-    drive.client(entra(told, **fields), transport=wire, clock=FakeClock(now))
-    assert verdict(drive, told["token"]) == code
+    wire = published(vectors, case)
+    drive.client(entra(case, **fields), transport=wire, clock=FakeClock(now))
+    assert verdict(drive, case["token"]) == code
     assert wire.asked == []
 
 
-def test_its_times_are_those_of_its_claims(told):
+def test_its_times_are_those_of_its_claims(case):
     """The token is parsed with its own claims."""
-    claims = claims_of(told["MS_INVALID_KID_TOKEN"])
+    claims = claims_of(case["MS_INVALID_KID_TOKEN"])
     assert (claims["iat"], claims["exp"]) == (ISSUED_AT, EXPIRES_AT)
-    assert (claims["iss"], claims["aud"]) == (told["MS_ISSUER"], told["MS_AUDIENCE"])
+    assert (claims["iss"], claims["aud"]) == (case["MS_ISSUER"], case["MS_AUDIENCE"])

@@ -229,9 +229,19 @@ class TestRealWorld:
         assert sorted(index) == sorted(REALWORLD)
         codes = Counter(itertools.chain.from_iterable(map(self.codes, REALWORLD)))
         assert (len(index), codes.total(), codes[USABLE]) == (55, 134, 121)
-        told = {"id", "provider", "repo", "commit", "path", "licence", "note", "jwks_uri", "date"}
+        described = {
+            "id",
+            "provider",
+            "repo",
+            "commit",
+            "path",
+            "licence",
+            "note",
+            "jwks_uri",
+            "date",
+        }
         members = set(itertools.chain.from_iterable(index.values()))
-        assert members - told == {*ODDITIES, "headers", "keys", "kty", "alg", "use"}
+        assert members - described == {*ODDITIES, "headers", "keys", "kty", "alg", "use"}
 
     @pytest.mark.parametrize("name", REALWORLD)
     def test_a_document(self, vectors, drive, name):

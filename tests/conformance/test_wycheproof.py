@@ -162,8 +162,8 @@ def set_apart(file: str, case: dict[str, Any]) -> bool:
 def test_every_group_is_run(vectors, file):
     """The groups and cases run here are exactly those of each file."""
     groups = groups_of(vectors, file)
-    told = [group[0] for group in GROUPS[file]]
-    assert [group["comment"] for group in groups] == told + (
+    described = [group[0] for group in GROUPS[file]]
+    assert [group["comment"] for group in groups] == described + (
         list(ENCRYPTED) if file == JOSE else []
     )
     assert sum(len(group["tests"]) for group in groups) == TOTALS[file]

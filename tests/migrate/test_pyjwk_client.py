@@ -70,11 +70,11 @@ def test_the_arguments_are_those_of_pyjwt():
     """Every argument of PyJWT's class is accepted in the same position, with the same default."""
     theirs = inspect.signature(jwt.PyJWKClient).parameters.values()
     ours = inspect.signature(migrate.PyJWKClient).parameters.values()
-    told = {one.name: (one.kind, one.default) for one in ours}
-    assert {one.name: told[one.name] for one in theirs} == {
+    parameters = {one.name: (one.kind, one.default) for one in ours}
+    assert {one.name: parameters[one.name] for one in theirs} == {
         one.name: (one.kind, one.default) for one in theirs
     }
-    assert list(told)[: len(theirs)] == [one.name for one in theirs]
+    assert list(parameters)[: len(theirs)] == [one.name for one in theirs]
 
 
 def test_the_methods_are_those_of_pyjwt():

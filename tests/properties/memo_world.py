@@ -71,21 +71,22 @@ class Counted(ByHost):
 class Seen:
     """One client, its requests and its events."""
 
-    def __init__(self, client: Any, wire: Counted, told: list[Any]) -> None:
+    def __init__(self, client: Any, wire: Counted, reported: list[Any]) -> None:
         self.client = client
         self.wire = wire
-        self.told = told
+        self.reported = reported
 
     def since(self) -> tuple[list[str], list[str]]:
         """Return requests and events since the last time; two flights may land in either order."""
         # The machine's clock, which no test stops, measures how long a caller waited.
         events = [
-            replace(one, seconds=0.0) if isinstance(one, KeysAwaited) else one for one in self.told
+            replace(one, seconds=0.0) if isinstance(one, KeysAwaited) else one
+            for one in self.reported
         ]
-        asked, told = sorted(self.wire.asked), sorted(map(repr, events))
+        asked, reported = sorted(self.wire.asked), sorted(map(repr, events))
         self.wire.asked.clear()
-        self.told.clear()
-        return asked, told
+        self.reported.clear()
+        return asked, reported
 
 
 class World:
@@ -125,7 +126,7 @@ class World:
             resolve = self.resolve if self.kind == "sync" else self.resolve_later
             settings = {"resolve": resolve, "resolve_ttl": 200, "max_resolved": self.room}
         for size in self.sizes:
-            wire, told = Counted([self.here, self.there]), []
+            wire, reported = Counted([self.here, self.there]), []
             with mock.patch("random.SystemRandom", NoChance):
                 client = self.driver.client(
                     *providers,
@@ -133,10 +134,10 @@ class World:
                     clock=self.clock,
                     cache=policy,
                     token_cache_size=size,
-                    listeners=[told.append],
+                    listeners=[reported.append],
                     **settings,
                 )
-            self.seen.append(Seen(client, wire, told))
+            self.seen.append(Seen(client, wire, reported))
 
     # The application, which may change its answers.
 
@@ -236,11 +237,11 @@ class World:
             return (type(error), error.code, str(error), error.retry_after, details)
         if not isinstance(outcome, VerifiedToken):
             return outcome
-        told = {name: deepcopy(getattr(outcome, name)) for name in FACTS}
+        reported = {name: deepcopy(getattr(outcome, name)) for name in FACTS}
         # A caller may do with it as it likes.
         outcome.claims["sub"] = "somebody else"
         outcome.header.clear()
-        return told
+        return reported
 
 
 FACTS = (

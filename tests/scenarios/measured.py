@@ -43,7 +43,7 @@ class Flood:
     kids: int
     seconds: float
     fetches: int
-    strangers: Mapping[str, int]
+    unknown_kids: Mapping[str, int]
     known: Mapping[str, int]
     rotation_seen_after: float
 
@@ -63,11 +63,11 @@ def flood(kind: str) -> Flood:
         known = idp.issue(expires_in=A_YEAR)
         yield known
         before, began = idp.fetches, idp.clock.monotonic()
-        strangers: Counter[str] = Counter()
+        unknown_kids: Counter[str] = Counter()
         good: Counter[str] = Counter()
         newest, seen_after = None, -1.0
         for number in range(kids):
-            strangers[(yield with_kid(known, f"{chance.getrandbits(128):x}"))] += 1
+            unknown_kids[(yield with_kid(known, f"{chance.getrandbits(128):x}"))] += 1
             elapsed = idp.clock.monotonic() - began
             if newest is None and elapsed >= rotation_at:
                 idp.rotate()
@@ -81,7 +81,7 @@ def flood(kind: str) -> Flood:
             kids=kids,
             seconds=idp.clock.monotonic() - began,
             fetches=idp.fetches - before,
-            strangers=strangers,
+            unknown_kids=unknown_kids,
             known=good,
             rotation_seen_after=seen_after,
         )
@@ -100,7 +100,7 @@ class Outage:
     seconds: float
     fetches: int
     known: Mapping[str, int]
-    strangers: Mapping[str, int]
+    unknown_kids: Mapping[str, int]
     forgeries: Mapping[str, int]
     states: frozenset[str]
     noticed_after: float
@@ -118,22 +118,22 @@ def outage(kind: str) -> Outage:
 
     def story(client: Client) -> Generator[str, str, Outage]:
         tokens = [idp.issue(sub=str(number), expires_in=A_YEAR) for number in range(10)]
-        strangers = [with_kid(tokens[0], f"stranger-{number}") for number in range(100)]
+        unknown_kids = [with_kid(tokens[0], f"unknown-{number}") for number in range(100)]
         forgeries = [forged(tokens[0], number) for number in range(100)]
         yield tokens[0]
         before = idp.fetches
         idp.clock.advance(250)
         idp.fail(503)
         began = idp.clock.monotonic()
-        heard: dict[str, Counter[str]] = {"known": Counter(), "new": Counter(), "bad": Counter()}
+        received: dict[str, Counter[str]] = {"known": Counter(), "new": Counter(), "bad": Counter()}
         states: set[str] = set()
         for number in range(seconds * a_second):
             if number % 100 == 50:
-                heard["new"][(yield strangers[number // 100 % 100])] += 1
+                received["new"][(yield unknown_kids[number // 100 % 100])] += 1
             elif number % 100 == 99:
-                heard["bad"][(yield forgeries[number // 100 % 100])] += 1
+                received["bad"][(yield forgeries[number // 100 % 100])] += 1
             else:
-                heard["known"][(yield tokens[number % 10])] += 1
+                received["known"][(yield tokens[number % 10])] += 1
             if number % 100 == 0:
                 states.add(client.health()["issuer.test"].state)
                 assert idp.fetches - before < 1000, "the provider is asked without end"
@@ -149,9 +149,9 @@ def outage(kind: str) -> Outage:
             verifications=seconds * a_second,
             seconds=round(ended - began, 3),
             fetches=fetches,
-            known=heard["known"],
-            strangers=heard["new"],
-            forgeries=heard["bad"],
+            known=received["known"],
+            unknown_kids=received["new"],
+            forgeries=received["bad"],
             states=frozenset(states),
             noticed_after=round(idp.clock.monotonic() - ended, 1),
         )

@@ -47,7 +47,7 @@ def trace(kind: str, jumps: tuple[float, ...], headers: str) -> list:
                 case 50:
                     idp.swap(idp.kid)
             good = idp.issue()  # dated by the clock's current time
-            for token in (good, with_kid(good, f"stranger-{step}"), forged(good, step)):
+            for token in (good, with_kid(good, f"unknown-{step}"), forged(good, step)):
                 outcome = yield token
                 now = client.health()[NAME]
                 rest = now.next_attempt and round(now.next_attempt - clock.time(), 3)
@@ -145,7 +145,7 @@ class TestSleep:
         drive.verify(idp.issue())
         for number in range(3):
             with pytest.raises(TokenError):
-                drive.verify(idp.issue(headers={"kid": f"stranger-{number}"}))
+                drive.verify(idp.issue(headers={"kid": f"unknown-{number}"}))
         assert idp.fetches == 3
         idp.fail(500)
         clock.advance(A_DAY)

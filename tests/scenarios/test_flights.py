@@ -37,48 +37,48 @@ def loops(idp: FakeProvider, **settings) -> AsyncJWKSClient:
 class TestListeners:
     def test_callers_do_not_wait_for_listeners(self, drive, idp):
         """A token is answered while a listener of its fetch has not returned."""
-        go_on, heard = threading.Event(), []
+        go_on, received = threading.Event(), []
 
         def listen(event):
             if isinstance(event, KeysFetched):
                 go_on.wait(PATIENCE)
-                heard.append(event)
+                received.append(event)
 
         with idp.serve():
             drive.client(idp, listeners=[listen])
             try:
                 drive.verify(idp.issue())
-                assert heard == []
+                assert received == []
             finally:
                 go_on.set()
         drive.settle()
-        assert len(heard) == 1
+        assert len(received) == 1
 
     @pytest.mark.parametrize("method", ["refresh", "warm_up"])
     def test_refresh_and_warm_up_wait_for_listeners(self, drive, idp, method):
         """When `refresh` or `warm_up` returns, the listeners of its fetch were called."""
-        heard = []
-        drive.client(idp, listeners=[heard.append])
+        received = []
+        drive.client(idp, listeners=[received.append])
         drive.call(method)
-        [fetched] = [event for event in heard if isinstance(event, KeysFetched)]
+        [fetched] = [event for event in received if isinstance(event, KeysFetched)]
         assert fetched.reason == {"refresh": "manual", "warm_up": "cold"}[method]
         assert (fetched.url, fetched.requests, fetched.source) == (idp.jwks_url, 1, "provider")
 
     def test_a_listener_may_refresh(self, idp):
         """A listener that calls `refresh` waits for a new flight, and never for its own."""
-        heard = []
+        received = []
 
         def listen(event):
             if isinstance(event, KeysFetched):
                 idp.rotate()
                 client.refresh()
             if isinstance(event, (KeysFetched, KeysRotated)):
-                heard.append(event)
+                received.append(event)
 
         client = idp.client(listeners=[listen])
         client.refresh()
-        assert [type(event) for event in heard] == [KeysRotated, KeysFetched]
-        assert heard[0].fetch == heard[1].fetch + 1
+        assert [type(event) for event in received] == [KeysRotated, KeysFetched]
+        assert received[0].fetch == received[1].fetch + 1
 
     def test_a_listener_may_close_the_client(self, idp):
         """A listener that closes the client does not wait for the flight of its event."""
@@ -91,8 +91,8 @@ class TestListeners:
 class TestWaiting:
     def test_a_joiner_does_not_wait_for_long(self, idp):
         """While the set is usable, a caller that joins a fetch for an unknown kid gets 503 after a while."""
-        told = []
-        client = idp.client(cache=CachePolicy(unknown_kid_wait=0.01), listeners=[told.append])
+        reported = []
+        client = idp.client(cache=CachePolicy(unknown_kid_wait=0.01), listeners=[reported.append])
         client.verify(idp.issue())
         idp.rotate()
         outcomes = []
@@ -107,7 +107,9 @@ class TestWaiting:
         first.join(PATIENCE)
         assert outcomes[0].key_id == "key-2"
         client.close()
-        assert {event.reason for event in told if isinstance(event, KeysAwaited)} >= {"unknown_kid"}
+        assert {event.reason for event in reported if isinstance(event, KeysAwaited)} >= {
+            "unknown_kid"
+        }
 
     def test_a_joiner_with_a_bad_signature_does_not_wait_for_long(self, idp):
         """A caller that joins a fetch after a bad signature gets `bad_signature` after a while, never 503."""
@@ -188,12 +190,12 @@ class TestLoops:
 
     def test_its_deadline(self, idp):
         """An overdue task reports its requests, and ends once."""
-        heard, wrong = [], []
+        received, wrong = [], []
 
         async def story() -> None:
             asyncio.get_running_loop().set_exception_handler(lambda _, what: wrong.append(what))
             fetch = FetchPolicy(deadline=0.2)
-            client = loops(idp, fetch=fetch, listeners=[heard.append])
+            client = loops(idp, fetch=fetch, listeners=[received.append])
             with idp.hold(), pytest.raises(KeysUnavailableError):
                 await client.verify(idp.issue())
             await asyncio.gather(
@@ -202,7 +204,7 @@ class TestLoops:
             await asyncio.sleep(0)
 
         asyncio.run(story())
-        [failed] = [event for event in heard if isinstance(event, FetchFailed)]
+        [failed] = [event for event in received if isinstance(event, FetchFailed)]
         assert (failed.code, failed.requests) == ("fetch_timeout", 1)
         assert wrong == []
 
@@ -217,8 +219,8 @@ class TestLoops:
 
 def test_a_flight_that_did_not_run_proves_nothing(idp, monkeypatch):
     """A server that stops its threads between requests causes no failure, and the next request fetches."""
-    heard = []
-    client = idp.client(listeners=[heard.append])
+    received = []
+    client = idp.client(listeners=[received.append])
     [source] = client._sources.values()
     launch, ends = client._flights._crew.launch, []
     monkeypatch.setattr(client._flights._crew, "launch", lambda *flight: ends.append(flight))
@@ -229,7 +231,9 @@ def test_a_flight_that_did_not_run_proves_nothing(idp, monkeypatch):
     assert client.health()[idp.provider.name].last_error is None
     monkeypatch.setattr(client._flights._crew, "launch", launch)
     assert client.verify(idp.issue(sub="u1")).subject == "u1"
-    assert [type(event) for event in heard if not isinstance(event, KeysAwaited)] == [KeysFetched]
+    assert [type(event) for event in received if not isinstance(event, KeysAwaited)] == [
+        KeysFetched
+    ]
 
 
 class TestNothingIsLeft:

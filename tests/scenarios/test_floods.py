@@ -37,7 +37,7 @@ class TestUnknownKids:
         flood = measured.flood(kind)
         assert (flood.kids, flood.seconds) == (10_000, 100)
         assert flood.fetches <= 2 + flood.seconds / 10
-        assert flood.strangers == {"unknown_key": 10_000}
+        assert flood.unknown_kids == {"unknown_key": 10_000}
         assert flood.known == {OK: 400}
 
     def test_a_rotation_during_the_flood(self, kind):
@@ -55,39 +55,41 @@ class TestUnknownKids:
 
     def test_known_kids_do_not_wait_for_an_unknown_kid_s_flight(self, drive, idp):
         """While the provider hangs over the fetch for unknown kids, known kids are served."""
-        told = []
-        drive.client(idp, listeners=[told.append], fetch=PATIENT)
+        reported = []
+        drive.client(idp, listeners=[reported.append], fetch=PATIENT)
         drive.verify(idp.issue())
         drive.settle()
-        told.clear()
+        reported.clear()
         with idp.hold() as held:
-            strangers = [
-                drive.start("verify", idp.issue(headers={"kid": f"stranger-{number}"}))
+            unknown_kids = [
+                drive.start("verify", idp.issue(headers={"kid": f"unknown-{number}"}))
                 for number in range(20)
             ]
             held.wait()
             for number in range(200):
                 assert drive.verify(idp.issue(sub=str(number))).subject == str(number)
-            assert told == []  # the flight is still in progress, and no unknown kid has its answer
-            assert not any(stranger.done() for stranger in strangers)
-        for stranger in strangers:
-            assert stranger.exception(PATIENCE).code == "unknown_key"
+            assert (
+                reported == []
+            )  # the flight is still in progress, and no unknown kid has its answer
+            assert not any(unknown_kid.done() for unknown_kid in unknown_kids)
+        for unknown_kid in unknown_kids:
+            assert unknown_kid.exception(PATIENCE).code == "unknown_key"
 
     def test_known_kids_do_not_wait_when_the_set_becomes_due_meanwhile(self, drive, idp, clock):
         """When the set becomes due while that flight hangs, known kids are still used, and no other flight begins."""
-        told = []
-        drive.client(idp, listeners=[told.append], fetch=PATIENT)
+        reported = []
+        drive.client(idp, listeners=[reported.append], fetch=PATIENT)
         drive.verify(idp.issue())
         drive.settle()
-        told.clear()
+        reported.clear()
         with idp.hold() as held:
-            stranger = drive.start("verify", idp.issue(headers={"kid": "stranger"}))
+            unknown_kid = drive.start("verify", idp.issue(headers={"kid": "unknown"}))
             held.wait()
             clock.advance(299)
             assert drive.health(NAME).state == "due"
             drive.verify(idp.issue())
-            assert told == []
-        assert isinstance(stranger.exception(PATIENCE), TokenError)
+            assert reported == []
+        assert isinstance(unknown_kid.exception(PATIENCE), TokenError)
         drive.settle()
 
     def test_a_flood_that_guesses_the_next_kid(self, kind, idp, clock):
@@ -143,12 +145,12 @@ class TestMemory:
             await client.keys()
             token = idp.issue()
             with idp.hold() as held:
-                strangers = [
-                    asyncio.create_task(client.verify(with_kid(token, f"stranger-{number}")))
+                unknown_kids = [
+                    asyncio.create_task(client.verify(with_kid(token, f"unknown-{number}")))
                     for number in range(1000)
                 ]
                 await held.wait_async()
-            outcomes = await asyncio.gather(*strangers, return_exceptions=True)
+            outcomes = await asyncio.gather(*unknown_kids, return_exceptions=True)
             assert {outcome.code for outcome in outcomes} == {"unknown_key"}
             [source] = client._sources.values()
             return len(source._absent)
@@ -189,31 +191,31 @@ class TestBadSignatures:
             good = [idp.issue(sub=str(number), expires_in=A_YEAR) for number in range(5)]
             bad = [forged(good[0], number) for number in range(50)]
             yield good[0]
-            heard = Counter()
+            received = Counter()
             for number in range(10 * 60 * 4):
-                heard["bad", (yield bad[number % 50])] += 1
-                heard["good", (yield good[number % 5])] += 1
+                received["bad", (yield bad[number % 50])] += 1
+                received["good", (yield good[number % 5])] += 1
                 clock.advance(0.25)
-            return heard
+            return received
 
         with same_bytes_once():
-            heard = play(kind, story, idp)
-        assert heard == {("bad", "bad_signature"): 2400, ("good", OK): 2400}
+            received = play(kind, story, idp)
+        assert received == {("bad", "bad_signature"): 2400, ("good", OK): 2400}
         assert idp.fetches == 1 + 10
 
     def test_good_tokens_do_not_wait_for_the_fetch_of_a_bad_one(self, drive, idp):
         """The forger waits for the fetch that it caused; good tokens of the same kid do not."""
-        told = []
-        drive.client(idp, listeners=[told.append], fetch=PATIENT)
+        reported = []
+        drive.client(idp, listeners=[reported.append], fetch=PATIENT)
         drive.verify(idp.issue())
         drive.settle()
-        told.clear()
+        reported.clear()
         with idp.hold() as held:
             forger = drive.start("verify", forged(idp.issue()))
             held.wait()
             for number in range(50):
                 assert drive.verify(idp.issue(sub=str(number))).subject == str(number)
-            assert told == []
+            assert reported == []
             assert not forger.done()
         assert forger.exception(PATIENCE).code == "bad_signature"
 
@@ -235,21 +237,21 @@ class TestBudgetsApart:
     def test_a_flood_of_both_does_not_keep_the_set_from_its_refresh(self, kind, idp, clock):
         """With both attack budgets empty, the routine refresh still comes each time that it is due."""
         never = CachePolicy(unknown_kid_interval=1e6, bad_signature_interval=1e6)
-        told = []
+        reported = []
 
         def story(client):
             good = idp.issue(expires_in=A_YEAR)
             yield good
             for number in range(3600):
-                yield with_kid(good, f"stranger-{number}")
+                yield with_kid(good, f"unknown-{number}")
                 yield forged(good, number % 50)
                 assert (yield good) == OK
                 assert client.health()[NAME].state == "fresh"
                 clock.advance(1)
 
         with same_bytes_once():
-            play(kind, story, idp, cache=never, listeners=[told.append])
-        came = [e for e in told if isinstance(e, (KeysFetched, KeysUnchanged, KeysRotated))]
+            play(kind, story, idp, cache=never, listeners=[reported.append])
+        came = [e for e in reported if isinstance(e, (KeysFetched, KeysUnchanged, KeysRotated))]
         # Two permits and one bad-signature fetch in the first second, then a set each 240 seconds.
         assert len(came) == idp.fetches == 1 + 3 + (3600 - 1) // 240
 
@@ -261,7 +263,7 @@ class TestBudgetsApart:
             good = idp.issue(expires_in=A_YEAR)
             yield good
             for number in range(50):
-                yield with_kid(good, f"stranger-{number}")
+                yield with_kid(good, f"unknown-{number}")
             assert idp.fetches == 1 + 2
             idp.rotate()
             newest = idp.issue(expires_in=A_YEAR)
@@ -287,7 +289,7 @@ class TestBudgetsApart:
 
         assert play(kind, story, idp) == ([OK, OK], 2)
 
-    @pytest.mark.parametrize("first", ["strangers", "forgers"])
+    @pytest.mark.parametrize("first", ["unknown_kids", "forgers"])
     def test_neither_flood_spends_the_other_s_budget(self, kind, idp, first):
         """After a flood of one sort, the other budget still finds its case at once."""
 
@@ -296,9 +298,9 @@ class TestBudgetsApart:
             yield good
             for number in range(100):
                 bad = forged(good, number)
-                yield with_kid(good, f"stranger-{number}") if first == "strangers" else bad
+                yield with_kid(good, f"unknown-{number}") if first == "unknown_kids" else bad
             fetches = idp.fetches
-            if first == "strangers":
+            if first == "unknown_kids":
                 idp.swap(idp.kid)
             else:
                 idp.rotate()
@@ -316,7 +318,7 @@ class TestBudgetsApart:
             asked_at = []
             for number in range(600):
                 before = idp.fetches
-                yield with_kid(good, f"stranger-{number}")
+                yield with_kid(good, f"unknown-{number}")
                 yield forged(good, number % 50)
                 if idp.fetches > before:
                     asked_at.append(clock.monotonic())

@@ -114,10 +114,10 @@ class TestHerds:
     def test_a_herd_of_unknown_kids(self, kind, idp):
         """As many unknown kids at once cause the flight that they join, one that begins later, and no more."""
 
-        def strangers(count: int) -> list[str]:
-            return [idp.issue(headers={"kid": f"stranger-{number}"}) for number in range(count)]
+        def unknown_kids(count: int) -> list[str]:
+            return [idp.issue(headers={"kid": f"unknown-{number}"}) for number in range(count)]
 
-        outcomes = herd(kind, idp, [idp.issue()], strangers)
+        outcomes = herd(kind, idp, [idp.issue()], unknown_kids)
         assert {error.code for error in outcomes} == {"unknown_key"}
         assert idp.fetches == 1 + 2
 

@@ -42,7 +42,7 @@ class TestAMinute:
     def test_an_unknown_kid_is_503_and_not_a_refusal(self, kind):
         """Unknown kids are 503 throughout, never 401; a forged signature is a 401 throughout."""
         outage = measured.outage(kind)
-        assert outage.strangers == {"fetch_failed": 600}
+        assert outage.unknown_kids == {"fetch_failed": 600}
         assert outage.forgeries == {"bad_signature": 600}
 
     def test_its_end_is_noticed(self, kind):
@@ -61,14 +61,14 @@ class TestAMinute:
             yield token
             clock.advance(age)
             idp.fail(failure)
-            heard, before = Counter(), idp.fetches
+            received, before = Counter(), idp.fetches
             for _ in range(240):
-                heard[(yield token)] += 1
+                received[(yield token)] += 1
                 clock.advance(0.25)
-            return heard, idp.fetches - before
+            return received, idp.fetches - before
 
-        heard, fetches = play(kind, story, idp)
-        assert heard == {OK: 240}
+        received, fetches = play(kind, story, idp)
+        assert received == {OK: 240}
         assert fetches <= 12
 
     def test_a_cold_client(self, kind, idp, clock):
@@ -77,18 +77,18 @@ class TestAMinute:
         def story(client):
             token = idp.issue(expires_in=A_YEAR)
             idp.fail(500)
-            heard = Counter()
+            received = Counter()
             for _ in range(240):
-                heard[(yield token)] += 1
+                received[(yield token)] += 1
                 clock.advance(0.25)
             idp.recover()
             recovered_at = clock.monotonic()
             while (yield token) != OK and clock.monotonic() < recovered_at + 100:
                 clock.advance(0.25)
-            return heard, clock.monotonic() - recovered_at
+            return received, clock.monotonic() - recovered_at
 
-        heard, noticed_after = play(kind, story, idp)
-        assert heard == {"fetch_failed": 240}
+        received, noticed_after = play(kind, story, idp)
+        assert received == {"fetch_failed": 240}
         assert idp.fetches <= 12 + 1
         assert noticed_after <= 30
 
@@ -126,7 +126,7 @@ class TestTenMinutes:
             before = idp.fetches
             for number in range(480):
                 assert (yield token) == OK
-                yield with_kid(token, f"stranger-{number}")
+                yield with_kid(token, f"unknown-{number}")
                 clock.advance(0.25)
             return idp.fetches - before
 
@@ -144,51 +144,51 @@ class TestTwoHundredCallers:
 
     def test_within_the_lifetime_of_the_keys(self, drive, idp, clock):
         """Keys within their lifetime serve every caller at once; only the background flight hangs."""
-        told = []
+        reported = []
         with idp.serve():
-            drive.client(idp, listeners=[told.append], fetch=PATIENT)
+            drive.client(idp, listeners=[reported.append], fetch=PATIENT)
             drive.verify(idp.issue())
             drive.settle()
-            told.clear()
+            reported.clear()
             idp.fail("hang")
             clock.advance(299)
             with idp.hold() as held:
                 calls = self.call(drive, idp)
                 held.wait()
                 assert self.answers(calls) == EVERYBODY
-                assert told == []  # no flight has ended
+                assert reported == []  # no flight has ended
             idp.recover()
             drive.settle()
-        assert [type(event) for event in told] == [FetchFailed]
+        assert [type(event) for event in reported] == [FetchFailed]
         assert idp.fetches == 2
 
     def test_once_one_attempt_has_failed(self, drive, idp, clock):
         """Past the lifetime of the keys, after one failure, every caller is served at once while the next flight hangs."""
-        told = []
+        reported = []
         with idp.serve():
-            drive.client(idp, listeners=[told.append], fetch=PATIENT)
+            drive.client(idp, listeners=[reported.append], fetch=PATIENT)
             drive.verify(idp.issue())
             idp.fail(500)
             clock.advance(300)
             drive.verify(idp.issue())
             drive.settle()
-            told.clear()
+            reported.clear()
             idp.fail("hang")
             clock.advance(1)  # the backoff is over
             with idp.hold() as held:
                 calls = self.call(drive, idp)
                 held.wait()
                 assert self.answers(calls) == EVERYBODY
-                assert {type(event) for event in told} == {ServingStale}  # no flight has ended
+                assert {type(event) for event in reported} == {ServingStale}  # no flight has ended
             idp.recover()
             drive.settle()
         assert idp.fetches == 3
 
     def test_the_first_failure_is_waited_for_together(self, drive, idp, clock):
         """Past the lifetime of the keys, before any failure, all callers wait for one flight, and then use the stale keys."""
-        told = []
+        reported = []
         with idp.serve():
-            drive.client(idp, listeners=[told.append], fetch=PATIENT)
+            drive.client(idp, listeners=[reported.append], fetch=PATIENT)
             drive.verify(idp.issue())
             clock.advance(300)
             idp.fail("hang")
@@ -199,7 +199,7 @@ class TestTwoHundredCallers:
             idp.recover()
             assert self.answers(calls) == EVERYBODY
             drive.settle()
-        assert [type(event) for event in told].count(FetchFailed) == 1
+        assert [type(event) for event in reported].count(FetchFailed) == 1
         assert idp.fetches == 2
 
     def test_a_flight_that_hangs_ends_by_itself(self, drive, idp, clock):
@@ -222,15 +222,15 @@ class TestTwoHundredCallers:
             idp.fail("hang")
             clock.advance(250)
             with idp.hold() as held:
-                strangers = [
-                    drive.start("verify", idp.issue(headers={"kid": f"stranger-{number}"}))
+                unknown_kids = [
+                    drive.start("verify", idp.issue(headers={"kid": f"unknown-{number}"}))
                     for number in range(50)
                 ]
                 held.wait()
                 assert self.answers(self.call(drive, idp)) == EVERYBODY
-            assert not any(stranger.done() for stranger in strangers)
+            assert not any(unknown_kid.done() for unknown_kid in unknown_kids)
             idp.recover()
-            outcomes = [stranger.exception(PATIENCE) for stranger in strangers]
+            outcomes = [unknown_kid.exception(PATIENCE) for unknown_kid in unknown_kids]
             drive.settle()
         assert {type(error) for error in outcomes} == {KeysUnavailableError}
         assert idp.fetches == 2
@@ -239,9 +239,9 @@ class TestTwoHundredCallers:
 class TestOtherPolicies:
     def test_without_background_work_callers_fetch(self, drive, idp, clock):
         """With ``refresh_ahead=None``, after a failure and outside backoff, callers join a flight, then use the stale keys."""
-        told = []
+        reported = []
         policy = CachePolicy(refresh_ahead=None)
-        drive.client(idp, cache=policy, fetch=PATIENT, listeners=[told.append])
+        drive.client(idp, cache=policy, fetch=PATIENT, listeners=[reported.append])
         drive.verify(idp.issue())
         clock.advance(299)
         drive.verify(idp.issue())
@@ -258,7 +258,7 @@ class TestOtherPolicies:
             assert not any(call.done() for call in calls)
         assert [call.result(PATIENCE).subject for call in calls] == [str(n) for n in range(20)]
         assert idp.fetches == 3
-        assert isinstance(told[-1], ServingStale)
+        assert isinstance(reported[-1], ServingStale)
         idp.recover()
         clock.advance(2)
         drive.verify(idp.issue())
@@ -272,14 +272,14 @@ class TestOtherPolicies:
             yield token
             clock.advance(299)
             idp.fail(503)
-            before, heard = idp.fetches, Counter()
+            before, received = idp.fetches, Counter()
             for _ in range(240):
-                heard[(yield token)] += 1
+                received[(yield token)] += 1
                 clock.advance(0.25)
-            return heard, idp.fetches - before
+            return received, idp.fetches - before
 
-        heard, fetches = play(kind, story, idp, cache=CachePolicy(refresh_ahead=None))
-        assert heard == {OK: 240}
+        received, fetches = play(kind, story, idp, cache=CachePolicy(refresh_ahead=None))
+        assert received == {OK: 240}
         assert fetches <= 12
 
     def test_fail_closed(self, kind, idp, clock):
@@ -289,19 +289,19 @@ class TestOtherPolicies:
             token = idp.issue(expires_in=A_YEAR)
             yield token
             idp.fail(500)
-            heard: dict[bool, Counter] = {False: Counter(), True: Counter()}
+            received: dict[bool, Counter] = {False: Counter(), True: Counter()}
             began = clock.monotonic()
             for _ in range(4 * 400):
                 past = clock.monotonic() - began >= 300
-                heard[past][(yield token)] += 1
+                received[past][(yield token)] += 1
                 clock.advance(0.25)
             idp.recover()
             clock.advance(30)
-            return heard, (yield token)
+            return received, (yield token)
 
-        heard, after = play(kind, story, idp, cache=CachePolicy(stale_if_error=0))
-        assert heard[False] == {OK: 1200}
-        assert heard[True] == {"fetch_failed": 400}
+        received, after = play(kind, story, idp, cache=CachePolicy(stale_if_error=0))
+        assert received[False] == {OK: 1200}
+        assert received[True] == {"fetch_failed": 400}
         assert after == OK
 
     def test_the_stale_time_ends(self, kind, idp, clock):
@@ -311,17 +311,17 @@ class TestOtherPolicies:
             token = idp.issue(expires_in=A_YEAR)
             yield token
             idp.fail(500)
-            heard: dict[bool, Counter] = {False: Counter(), True: Counter()}
+            received: dict[bool, Counter] = {False: Counter(), True: Counter()}
             for age in range(0, 4500, 5):
-                heard[age >= 300 + 3600][(yield token)] += 1
+                received[age >= 300 + 3600][(yield token)] += 1
                 clock.advance(5)
             idp.recover()
             clock.advance(30)
-            return heard, (yield token)
+            return received, (yield token)
 
-        heard, after = play(kind, story, idp)
-        assert set(heard[False]) == {OK}
-        assert set(heard[True]) == {"fetch_failed"}
+        received, after = play(kind, story, idp)
+        assert set(received[False]) == {OK}
+        assert set(received[True]) == {"fetch_failed"}
         assert after == OK
 
     def test_a_shorter_stale_time_in_the_response(self, kind, idp, clock):
@@ -333,11 +333,11 @@ class TestOtherPolicies:
             yield token
             idp.fail(500)
             clock.advance(300)
-            heard = []
+            received = []
             for _ in range(3):
-                heard.append((yield token))
+                received.append((yield token))
                 clock.advance(30)
-            return heard
+            return received
 
         assert play(kind, story, idp) == [OK, OK, "fetch_failed"]
 
@@ -345,8 +345,8 @@ class TestOtherPolicies:
 class TestRecovery:
     def test_recovery_is_noticed_in_the_background(self, drive, idp, clock):
         """After an outage a background flight that no caller waits for loads the good set, and everything is as before."""
-        told = []
-        drive.client(idp, fetch=PATIENT, listeners=[told.append])
+        reported = []
+        drive.client(idp, fetch=PATIENT, listeners=[reported.append])
         drive.verify(idp.issue())
         idp.fail(500)
         clock.advance(300)
@@ -355,13 +355,13 @@ class TestRecovery:
         idp.recover()
         clock.advance(30)
         drive.settle()
-        told.clear()
+        reported.clear()
         with idp.hold() as held:
             drive.verify(idp.issue())
             held.wait()
-            assert {type(event) for event in told} == {ServingStale}
+            assert {type(event) for event in reported} == {ServingStale}
         drive.settle()
-        assert isinstance(told[-1], KeysUnchanged)
+        assert isinstance(reported[-1], KeysUnchanged)
         health = drive.health(NAME)
         assert (health.state, health.last_error, health.next_attempt) == ("fresh", None, None)
 

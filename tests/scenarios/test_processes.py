@@ -23,7 +23,7 @@ PLAIN = ()
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 class TestFork:
-    def told(self, kind: str, listening: str, mode=STRICT) -> dict:
+    def reported(self, kind: str, listening: str, mode=STRICT) -> dict:
         outcome = run("fork", kind, listening, mode=mode)
         assert (outcome.status, outcome.err) == (0, "")
         return json.loads(outcome.out)
@@ -37,9 +37,9 @@ class TestFork:
         The parent's flight lands in the parent. The child has its own jitter, so that workers do not fetch
         in step.
         """
-        told = self.told(kind, "plain", mode)
-        assert told["status"] == 0, "the child hung or failed"
-        child, parent = told["child"], told["parent"]
+        reported = self.reported(kind, "plain", mode)
+        assert reported["status"] == 0, "the child hung or failed"
+        child, parent = reported["child"], reported["parent"]
         assert (child["known"], child["newest"], child["remembered"]) == ("key-1", "key-2", "key-2")
         assert child["state"] == "fresh"
         assert (parent["newest"], parent["flew"]) == ("key-2", True)
@@ -50,9 +50,9 @@ class TestFork:
     @pytest.mark.parametrize("kind", ["sync", "async"])
     def test_while_another_thread_logs(self, kind):
         """Forked while another thread is inside `LoggingListener`, the child can log, and does not hang."""
-        told = self.told(kind, "logging")
-        assert told["status"] == 0, "the child hung or failed"
-        assert told["child"]["refused"] == "malformed_token"
+        reported = self.reported(kind, "logging")
+        assert reported["status"] == 0, "the child hung or failed"
+        assert reported["child"]["refused"] == "malformed_token"
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ class TestLeaks:
         with idp.serve():
             outcome = run("leaks", story, str(times), idp.jwks_url, idp.issue(expires_in=600))
         assert (outcome.status, outcome.err) == (0, "")
-        assert json.loads(outcome.out) == {"more": self.nothing, "heard": []}
+        assert json.loads(outcome.out) == {"more": self.nothing, "received": []}
 
     @pytest.mark.parametrize("story", ["closed_in_mid_flight", "aclosed_in_mid_flight"])
     def test_a_client_closed_during_a_flight_leaves_nothing_behind(self, idp, story):
@@ -128,10 +128,10 @@ class TestLeaks:
                     process.stdin.flush()
                 outcome = end(process)
         assert (outcome.status, outcome.err) == (0, "")
-        told = json.loads(outcome.out)
-        assert told["more"] == self.nothing
+        reported = json.loads(outcome.out)
+        assert reported["more"] == self.nothing
         # Three that waited when it was closed, and one that came afterwards, each time.
-        assert told["heard"] == ["fetch_failed"] * 4 * times
+        assert reported["received"] == ["fetch_failed"] * 4 * times
         assert idp.fetches == times
 
 

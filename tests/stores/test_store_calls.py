@@ -54,14 +54,18 @@ def test_a_failure_begins_a_backoff(calls, store, pace):
     store.fail = {"read"}
     waits = []
     for _ in range(7):
-        told = trouble(calls.read, "n", 10, LONG)
-        assert (told.action, told.code, told.cause) == ("read", "store_error", "OSError")
-        waits.append(told.retry_in)
+        reported = trouble(calls.read, "n", 10, LONG)
+        assert (reported.action, reported.code, reported.cause) == (
+            "read",
+            "store_error",
+            "OSError",
+        )
+        waits.append(reported.retry_in)
         assert calls.is_down
         before = store.calls["read"]
         assert trouble(calls.read, "n", 10, LONG) is None
         assert store.calls["read"] == before
-        pace.now += told.retry_in
+        pace.now += reported.retry_in
     assert waits == [1, 2, 4, 8, 16, 30, 30]
     store.fail = set()
     assert calls.read("n", 10, LONG) is None
@@ -82,8 +86,8 @@ def test_one_slow_call_is_not_an_outage(calls, store, pace):
     assert hanging.wait(PATIENCE)
     assert not calls.is_down
     store.let_go.clear()
-    told = trouble(calls.read, "n", 10, LONG)
-    assert (told.code, told.cause, told.retry_in) == ("store_timeout", None, 1)
+    reported = trouble(calls.read, "n", 10, LONG)
+    assert (reported.code, reported.cause, reported.retry_in) == ("store_timeout", None, 1)
 
 
 def test_a_timeout_of_the_store_itself_counts_as_one(calls, store):

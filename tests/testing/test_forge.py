@@ -71,10 +71,10 @@ APART = """
 import json, sys
 from jwks_client import JWKSClient, Provider, TokenError
 
-told = json.load(sys.stdin)
-client = JWKSClient(Provider(jwks=told["jwks"], **told["provider"]))
-client.verify(told["good"])
-for name, code, token in told["tokens"]:
+given = json.load(sys.stdin)
+client = JWKSClient(Provider(jwks=given["jwks"], **given["provider"]))
+client.verify(given["good"])
+for name, code, token in given["tokens"]:
     try:
         client.verify(token)
     except TokenError as error:
@@ -82,7 +82,7 @@ for name, code, token in told["tokens"]:
     else:
         raise AssertionError(f"{name} was accepted")
 assert not [one for one in sys.modules if one.startswith("jwks_client.testing")]
-print(len(told["tokens"]))
+print(len(given["tokens"]))
 """
 
 
@@ -91,7 +91,7 @@ def test_they_are_refused_without_the_kit():
     idp = FakeProvider()
     tokens = idp.forge.all()
     provider = {"name": "p", "issuer": idp.issuer, "audience": "api", "algorithms": ["RS256"]}
-    told = {
+    given = {
         "jwks": idp.jwks(),
         "provider": provider,
         "good": idp.issue(),
@@ -99,7 +99,7 @@ def test_they_are_refused_without_the_kit():
     }
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", APART],
-        input=json.dumps(told),
+        input=json.dumps(given),
         capture_output=True,
         text=True,
         timeout=60,

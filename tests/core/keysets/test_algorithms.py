@@ -90,9 +90,9 @@ class TestSignatures:
     @pytest.mark.parametrize("algorithm", EC)
     def test_ecdsa_signatures_are_converted_to_der_exactly(self, algorithm):
         """Whatever octets the two numbers begin with, cryptography gets their one DER form."""
-        told: list[bytes] = []
+        received: list[bytes] = []
         key = build(jwk(algorithm)).key
-        given = SimpleNamespace(curve=key.curve, verify=lambda der, *_: told.append(der))
+        given = SimpleNamespace(curve=key.curve, verify=lambda der, *_: received.append(der))
         verify, width = verifier(given, algorithm), EC[algorithm]
         rest = bytes(range(1, width))
         numbers = [bytes([first]) + rest for first in (0, 1, 127, 128, 255)]
@@ -100,7 +100,7 @@ class TestSignatures:
         for one, two in itertools.product(numbers, repeat=2):
             verify(one + two, MESSAGE)
             as_numbers = (int.from_bytes(octets, "big") for octets in (one, two))
-            assert told.pop() == encode_dss_signature(*as_numbers)
+            assert received.pop() == encode_dss_signature(*as_numbers)
 
     @pytest.mark.parametrize("algorithm", ALL)
     def test_a_signature_by_another_key_is_invalid(self, algorithm):

@@ -99,16 +99,16 @@ def test_the_application_s_own_checks_have_their_outcomes(drive, idp):
         clock=idp.clock,
     )
 
-    def told(subject: str) -> list[tuple[str, str | None]]:
+    def reported(subject: str) -> list[tuple[str, str | None]]:
         [candidate] = drive.explain(idp.issue(sub=subject)).candidates
         own = [one for one in candidate.checks if one.name.startswith("the application's")]
         return [(one.name.rpartition(".")[2], one.code) for one in own]
 
     passed = [("check", None), ("check_two", None)]
-    assert told("u1") == [*passed, ("check_three", None)]
-    assert told("u2") == [("check", None), ("check_two", "insufficient_scope")]
+    assert reported("u1") == [*passed, ("check_three", None)]
+    assert reported("u2") == [("check", None), ("check_two", "insufficient_scope")]
     assert drive.explain(idp.issue(sub="u2")).first_failed.code == "insufficient_scope"
-    assert told("u3") == [*passed, ("check_three", "rejected_by_check")]
+    assert reported("u3") == [*passed, ("check_three", "rejected_by_check")]
     assert drive.explain(idp.issue(sub="u3")).first_failed.name.endswith("check_three")
 
 
@@ -192,14 +192,14 @@ def test_unavailable_keys_are_explained(drive, idp):
 
 def test_an_explanation_emits_no_event_and_remembers_nothing(drive, idp):
     """An explanation emits no event and adds nothing to the memory."""
-    told = []
-    drive.client(idp, listeners=[told.append])
+    reported = []
+    drive.client(idp, listeners=[reported.append])
     drive.verify(idp.issue())
     drive.settle()
-    told.clear()
+    reported.clear()
     drive.explain(idp.issue(aud="other"))
     drive.explain("x")
-    assert told == []
+    assert reported == []
 
 
 def check_named(explained, name):

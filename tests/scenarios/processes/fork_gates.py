@@ -23,7 +23,7 @@ from jwks_client.testing import FakeProvider
 PATIENCE = 10.0  # real seconds after which a working operation is long done
 FLIGHT = 5.0  # real seconds that a caller waits at most for a flight of this process
 
-told, telling = os.pipe()
+reported, telling = os.pipe()
 tokens, telling_tokens = os.pipe()
 server = os.fork()
 if server == 0:  # the provider is another process: this one has only the client's threads
@@ -31,7 +31,7 @@ if server == 0:  # the provider is another process: this one has only the client
     with idp.serve() as base:
         os.write(telling, f"{base} {idp.issue(expires_in=3600)}".encode())
         signal.pause()
-URL, TOKEN = os.read(told, 4000).decode().split()
+URL, TOKEN = os.read(reported, 4000).decode().split()
 
 
 def made() -> JWKSClient:

@@ -25,7 +25,7 @@ PATIENT = FetchPolicy(connect_timeout=60, attempt_timeout=60, deadline=120)
 # Development mode reports slow callbacks by the wall clock: that would be about the machine.
 logging.getLogger("asyncio").setLevel(logging.ERROR)
 OPEN = Path("/proc/self/fd")
-heard: list[str] = []  # the codes of callers' errors
+received: list[str] = []  # the codes of callers' errors
 left_early: list[None] = []  # one for each loop that ended while a fetch was in flight
 
 
@@ -114,7 +114,7 @@ def closed_in_mid_flight(provider: Provider, token: str) -> Callable[[], None]:
             try:
                 client.verify(token)
             except KeysUnavailableError as error:
-                heard.append(error.code)
+                received.append(error.code)
 
         callers = [threading.Thread(target=verify) for _ in range(3)]
         for caller in callers:
@@ -138,7 +138,7 @@ def aclosed_in_mid_flight(provider: Provider, token: str) -> Callable[[], None]:
         await client.aclose()
         waiting.append(asyncio.create_task(client.verify(token)))
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-        heard.extend(getattr(one, "code", repr(one)) for one in outcomes)
+        received.extend(getattr(one, "code", repr(one)) for one in outcomes)
 
     return lambda: asyncio.run(main())
 
@@ -191,7 +191,7 @@ def main(story: str, times: str, url: str, token: str) -> None:
     after = left()
     assert left_early or story != "left_in_mid_flight", "no loop ended while a fetch was in flight"
     more = {name: after[name] - before[name] for name in before}
-    sys.stdout.write(json.dumps({"more": more, "heard": heard}))
+    sys.stdout.write(json.dumps({"more": more, "received": received}))
 
 
 if __name__ == "__main__":
