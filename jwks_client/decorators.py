@@ -162,7 +162,7 @@ def _check_settings(
     if unknown:
         raise ConfigurationError(min(unknown), "is not a setting of requires")
     if client is None and (token is not None or settings):
-        raise ConfigurationError("client", "must be given, because the other settings require it")
+        raise ConfigurationError("client", "must be given, because other settings require it")
     if token is not None and settings:
         raise ConfigurationError("token", f"must not be combined with {', '.join(settings)}")
     if token is not None and (not callable(token) or is_coroutine_function(token)):

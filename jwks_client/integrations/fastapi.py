@@ -74,15 +74,11 @@ class JWKSAuth:
         **settings: Unpack[GuardSettings],
     ) -> None:
         if client is None and settings.keys() - {"locations"}:
-            raise ConfigurationError(
-                "client", "must be given, because the other settings require it"
-            )
+            raise ConfigurationError("client", "must be given, because other settings require it")
         self._optional = flag("optional", optional)
-        self._guard = (
-            None
-            if client is None
-            else Guard(client, asynchronous=True, optional=optional, **settings)
-        )
+        self._guard: Guard[AsyncVerifier] | None = None
+        if client is not None:
+            self._guard = Guard(client, asynchronous=True, optional=optional, **settings)
         locations = settings.get("locations") or locations_of(client)
         # FastAPI reads this: the connection, the scopes of a Security(), the security schemes.
         self.__signature__ = Signature(
