@@ -90,13 +90,13 @@ def test_the_page_names_every_trick():
     text = PAGE.read_text()
     section = text[text.index("## Hostile tokens") :]
     section = section[: section.index("\n## ")]
-    listed = set(re.findall(r"`([a-z0-9_]+)`", section))
+    named = set(re.findall(r"`([a-z0-9_]+)`", section))
     codes = {one.code for one in idp.forge.all()}
-    assert names | {"too_old"} <= listed
+    assert names | {"too_old"} <= named
     table = [line for line in section.splitlines() if line.startswith("| `")]
     for line in table:
         code, listed = line.strip("|").split("|")[:2]
         code = code.strip().strip("`")
         for name in re.findall(r"`(\w+)`", listed):
             assert {one.name: one.code for one in idp.forge.all()}.get(name, code) == code
-    assert codes <= listed
+    assert codes <= named
