@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .. import AsyncJWKSClient, JWKSClient
 from .._client.access import configured_names, watch
+from .._client.fork_gate import ForkGate
 from ..events import Event, TokenRefused, TokenUndecided
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 RESOLVED = "resolved"  # the label of all tenants together
 _INTERVAL: Final = 1.0  # seconds between two flushes
+
+# Entered to call the metrics backend, whose locks do not survive a fork.
+reporting: Final = ForkGate()
 
 
 class Verdict(NamedTuple):
@@ -132,7 +136,8 @@ class Counts:
         elif isinstance(event, TokenUndecided):
             self._refused(event.provider, f"unavailable:{event.code}")
         else:
-            self._on_event(event, self.label(getattr(event, "provider", None)))
+            with reporting:
+                self._on_event(event, self.label(getattr(event, "provider", None)))
             self.flush_in_time()
 
     def _refused(self, provider: str | None, code: str) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from .. import AsyncJWKSClient, JWKSClient
 from .._client.access import key_set_of
 from ..events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, StoreFailed
-from ._counts import Counts
+from ._counts import Counts, reporting
 
 try:
     import prometheus_client
@@ -108,12 +108,13 @@ class Instrumented:
 
     def flush(self) -> None:
         """Add what was counted since the last flush to the registry."""
-        for verdict, new in self._counts.differences():
-            self._metrics.verifications.labels(*verdict).inc(new)
-        for name, health in self._client.health().items():
-            label = self._counts.label(name)
-            if label == name and health.last_success is not None:
-                self._metrics.fetched.labels(label).set(health.last_success)
+        with reporting:
+            for verdict, new in self._counts.differences():
+                self._metrics.verifications.labels(*verdict).inc(new)
+            for name, health in self._client.health().items():
+                label = self._counts.label(name)
+                if label == name and health.last_success is not None:
+                    self._metrics.fetched.labels(label).set(health.last_success)
 
     def end(self) -> None:
         """Stop counting. What was counted stays in the registry."""

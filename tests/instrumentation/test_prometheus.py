@@ -169,6 +169,45 @@ def test_workers_add_up_in_multiprocess_mode(tmp_path):
     assert float(line.split()[-1]) == 7, scraped.stdout
 
 
+FORKS = """
+import os, threading
+from jwks_client import JWKSClient
+from jwks_client.instrumentation import prometheus
+from jwks_client.testing import FakeProvider
+import httpx
+
+idp = FakeProvider()
+client = JWKSClient(idp.provider, http=httpx.Client(transport=idp.transport))
+metrics = prometheus.instrument(client)._metrics
+inside, forking, forked, lock = threading.Event(), threading.Event(), threading.Event(), threading.Lock()
+labels = metrics.fetches.labels
+
+def slow(*values):
+    with lock:  # stands for a lock of the backend
+        inside.set()
+        forking.wait(10)
+        forked.wait(0.2)  # never set where forks wait for this thread
+    return labels(*values)
+
+metrics.fetches.labels = slow
+token = idp.issue()
+client.verify(token)
+inside.wait(10)
+os.register_at_fork(before=forking.set, after_in_parent=forked.set)
+child = os.fork()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+else:
+    os._exit(not lock.acquire(timeout=10))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_does_not_inherit_a_lock_of_the_backend():
+    """A fork waits until another thread has reported an event, so metrics work in the child."""
+    subprocess.run([sys.executable, "-c", FORKS], check=True, timeout=60)
+
+
 def test_a_missing_extra_is_named():
     """A failing import names the extra to install."""
     program = (
