@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import weakref
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ from jwks_client._core import encoding
 from jwks_client.testing import FakeClock, FakeProvider
 
 pytest.register_assert_rewrite("table_running")  # so that its failures say what differs
+
+# A shell lets what it runs in the background ignore Ctrl-C, and child processes inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A proxy of this machine would be used for loopback addresses too.
 for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):

@@ -11,6 +11,7 @@ from running import PATIENCE
 from jwks_client.testing import FakeProvider
 
 
+@pytest.mark.extended
 @pytest.mark.skipif(os.name != "posix", reason="only POSIX has pseudo-terminals")
 @pytest.mark.parametrize("command", ["keys", "doctor"])
 def test_a_wait_is_shown_on_a_terminal(command):

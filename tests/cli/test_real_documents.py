@@ -108,6 +108,7 @@ def test_a_certificate_of_a_real_provider_is_shown(documents):
     assert keys[0]["certificate_ends"] == "2029-07-19"
 
 
+@pytest.mark.extended
 def test_the_installed_commands_agree(documents):
     """As a process, the commands give the same result as in this process."""
     entry, body = next(pair for pair in documents if pair[0]["id"] == "fz-keycloak")

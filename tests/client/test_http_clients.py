@@ -99,6 +99,7 @@ class TestInjected:
         assert isinstance(caught.value.__cause__, vendor.RemoteProtocolError)
         assert drive.verify(served.issue(sub="u3")).subject == "u3"
 
+    @pytest.mark.extended
     @VENDORS
     def test_the_library_s_time_limits_apply_to_an_injected_client(
         self, drive: Driver, injected: Injected, served: FakeProvider, vendor: Any
@@ -112,6 +113,7 @@ class TestInjected:
         assert caught.value.code == "fetch_timeout"
         drive.settle()
 
+    @pytest.mark.extended
     @VENDORS
     def test_the_library_s_connect_limit_applies_to_an_injected_client(
         self, drive: Driver, injected: Injected, idp: FakeProvider, vendor: Any
@@ -126,6 +128,7 @@ class TestInjected:
             assert caught.value.code == "fetch_timeout"
             drive.settle()
 
+    @pytest.mark.extended
     @VENDORS
     def test_the_library_s_deadline_applies_to_an_injected_client(
         self, drive: Driver, injected: Injected, served: FakeProvider, vendor: Any

@@ -326,6 +326,7 @@ def test_a_handler_may_verify_inside_a_step_of_the_resolver(idp, step):
     assert client.verify(others[1].issue(sub="later")).subject == "later"
 
 
+@pytest.mark.extended
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_fork_at_any_moment():
     """Forked at gates inside a flight, and at 20 random moments of a warm-up, each child verifies."""

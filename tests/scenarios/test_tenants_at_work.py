@@ -299,6 +299,7 @@ class TestGone:
 
 
 class TestMany:
+    @pytest.mark.extended
     def test_ten_thousand_allowed_tenants_under_forged_tokens_that_name_all_of_them(
         self, shared, clock
     ):

@@ -232,6 +232,7 @@ def test_the_document_names_the_locations_of_tokens(idp):
     ]
 
 
+@pytest.mark.extended
 def test_settings_may_name_this_module(idp):
     """The framework reads these settings while it is imported, without a circular import."""
     code = """

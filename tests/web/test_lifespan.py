@@ -305,6 +305,7 @@ def ask(port: int, token: str) -> int:
     return answer.status_code
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("server", ASGI_SERVERS)
 @pytest.mark.parametrize("app", [only_http, fine, silent])
 def test_servers_run_an_app_without_lifespan(idp, server, app, caplog):

@@ -238,8 +238,9 @@ def test_the_memory_is_bounded_in_bytes(characters, words):
     """Tokens of 16 KiB with thousands of scopes do not take hundreds of megabytes."""
     memo = Memo(100_000)
     each = characters + 80 * words
+    entry = _of_size(characters, words)
     for number in range(64 + MOST_BYTES // each):
-        memo.remember(number, _of_size(characters, words))
+        memo.remember(number, entry)
         assert len(memo) * each <= MOST_BYTES
     assert number in memo.entries
 
