@@ -1,7 +1,7 @@
 """Delay a fork while another thread is at work that must not be cut in two.
 
 A forked child would wait forever for a lock that another thread of its parent held. Making a client
-holds import locks, and a metrics backend has locks of its own.
+holds import locks, making a TLS context holds locks of OpenSSL, and a metrics backend has its own.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ _LONGEST: Final = 5.0
 
 
 class ForkGate:
-    """A context manager that delays forks while another thread is inside. It lives forever."""
+    """A context manager that delays forks while other threads are inside. It lives forever.
+
+    Threads inside do not wait for each other, and a thread inside may fork.
+    """
 
     def __init__(self) -> None:
-        self._inside = threading.RLock()  # the thread that is inside may fork
-        self._passed: set[int] = set()
+        self._inside: dict[int, int] = {}  # how often each thread has entered
+        self._changed = threading.Condition()
+        self._closed_by: set[int] = set()
         if hasattr(os, "register_at_fork"):  # pragma: no branch (not on Windows)
             os.register_at_fork(
                 before=self._before,
@@ -28,29 +32,37 @@ class ForkGate:
             )
 
     def __enter__(self) -> None:
-        self._inside.acquire()
+        thread = threading.get_ident()
+        with self._changed:
+            self._inside[thread] = self._inside.get(thread, 0) + 1
 
     def __exit__(self, *_: object) -> None:
-        self._inside.release()
+        thread = threading.get_ident()
+        with self._changed:
+            self._inside[thread] -= 1
+            if not self._inside[thread]:
+                del self._inside[thread]
+            self._changed.notify_all()
 
     def _before(self) -> None:
-        """Wait until no other thread is inside."""
-        if self._inside.acquire(timeout=_LONGEST):
-            self._passed.add(threading.get_ident())
+        """Wait until no other thread is inside, and let none enter until the fork is over."""
+        thread = threading.get_ident()
+        if self._changed.acquire(timeout=_LONGEST):
+            self._closed_by.add(thread)
+            self._changed.wait_for(lambda: not self._inside.keys() - {thread}, _LONGEST)
 
     def _after_in_parent(self) -> None:
-        """Allow other threads to enter again."""
-        if threading.get_ident() in self._passed:
-            self._passed.discard(threading.get_ident())
-            self._inside.release()
+        thread = threading.get_ident()
+        if thread in self._closed_by:
+            self._closed_by.discard(thread)
+            self._changed.release()
 
     def _after_in_child(self) -> None:
-        """Allow threads to enter again: a thread of the parent does not exist in the child."""
-        if threading.get_ident() in self._passed:
-            self._inside.release()
-        else:
-            self._inside = threading.RLock()
-        self._passed = set()
+        """Forget the parent's other threads, which do not exist in the child."""
+        thread = threading.get_ident()
+        self._inside = {thread: self._inside[thread]} if thread in self._inside else {}
+        self._changed = threading.Condition()
+        self._closed_by = set()
 
 
 making: Final = ForkGate()  # entered to make a client

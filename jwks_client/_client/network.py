@@ -23,12 +23,16 @@ from .._core import addresses
 from ..errors import ConfigurationError
 from .authorities import Authorities
 from .dialing import EveryAddress
+from .fork_gate import ForkGate
 
 if TYPE_CHECKING:
     from .._core.policy import FetchPolicy
 
 # An example of a tenant's URL, to check the settings that such URLs will use.
 _TENANT: Final = "https://tenant.invalid/"
+
+# Entered to make a TLS context, since locks of OpenSSL do not survive a fork.
+_opening: Final = ForkGate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +205,14 @@ class _Transport(httpx.BaseTransport):
     def _make(self, way: Way, *, secure: bool) -> httpx.HTTPTransport:
         if way.problem is not None:
             raise way.problem
-        # Plain http needs no certificates: its context trusts no authority.
-        tls = self._authorities.context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         proxy = None
-        if way.proxy is not None:
-            over_tls = way.proxy.lower().startswith("https:")
-            trusted = self._authorities.context() if over_tls else None
-            proxy = httpx.Proxy(way.proxy, ssl_context=trusted)
+        with _opening:
+            # Plain http needs no certificates: its context trusts no authority.
+            tls = self._authorities.context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            if way.proxy is not None:
+                over_tls = way.proxy.lower().startswith("https:")
+                trusted = self._authorities.context() if over_tls else None
+                proxy = httpx.Proxy(way.proxy, ssl_context=trusted)
         return _Dialing(verify=tls, trust_env=False, proxy=proxy)
 
     def close(self) -> None:
