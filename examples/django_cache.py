@@ -15,9 +15,10 @@ Settings: OIDC_ISSUER, OIDC_AUDIENCE, REDIS_URL, JWKS_STORE_SECRET and PORT (0: 
 stands it works with the provider that ``jwks-client serve`` runs on this machine.
 """
 
-import contextlib
 import os
+import signal
 import sys
+import threading
 from typing import Any
 
 PLACEHOLDER = "not a secret: at least 32 bytes from a vault"
@@ -70,9 +71,10 @@ def main() -> int:
 
     port = int(os.environ.get("PORT", "8000"))
     with make_server("127.0.0.1", port, make_app()) as server:
+        # wsgiref would swallow the KeyboardInterrupt of a Ctrl-C that comes during a request.
+        signal.signal(signal.SIGINT, lambda *_: threading.Thread(target=server.shutdown).start())
         print(f"running on http://127.0.0.1:{server.server_port}", file=sys.stderr, flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            server.serve_forever()
+        server.serve_forever()
     return 0
 
 
