@@ -46,6 +46,7 @@ def make_app() -> Any:
         return JsonResponse({"orders of": token.subject if token else None})
 
     settings.configure(
+        SECRET_KEY="only-signs-cookies-and-this-site-sets-none",
         ALLOWED_HOSTS=["127.0.0.1"],
         ROOT_URLCONF=(path("health", health), path("ready", ready), path("orders", orders)),
         CACHES={
