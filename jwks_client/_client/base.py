@@ -21,7 +21,7 @@ from .._core.provider import Provider
 from ..events import Event, TenantDropped
 from . import arguments
 from .clock import SystemClock
-from .fork_gate import making
+from .fork_gate import no_fork
 from .health import Health, health_of
 from .issuers.directory import Directory
 from .keeper import TaskKeeper, ThreadKeeper
@@ -67,7 +67,7 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
         listeners: Iterable[Listener] = (),
         clock: Clock | None = None,
     ) -> None:
-        with making:
+        with no_fork:  # imports hold locks
             _import_heavy_modules()
             self._cache_policy = arguments.policy("cache", cache, CachePolicy)
             self._fetch_policy = arguments.policy("fetch", fetch, FetchPolicy)

@@ -15,7 +15,7 @@ _LONGEST: Final = 5.0
 
 
 class ForkGate:
-    """A context manager that delays forks while other threads are inside. It lives forever.
+    """A context manager that delays forks while other threads are inside.
 
     Threads inside do not wait for each other, and a thread inside may fork.
     """
@@ -24,12 +24,6 @@ class ForkGate:
         self._inside: dict[int, int] = {}  # how often each thread has entered
         self._changed = threading.Condition()
         self._closed_by: set[int] = set()
-        if hasattr(os, "register_at_fork"):  # pragma: no branch (not on Windows)
-            os.register_at_fork(
-                before=self._before,
-                after_in_parent=self._after_in_parent,
-                after_in_child=self._after_in_child,
-            )
 
     def __enter__(self) -> None:
         thread = threading.get_ident()
@@ -44,20 +38,21 @@ class ForkGate:
                 del self._inside[thread]
             self._changed.notify_all()
 
-    def _before(self) -> None:
+    def before(self) -> None:
         """Wait until no other thread is inside, and let none enter until the fork is over."""
         thread = threading.get_ident()
         if self._changed.acquire(timeout=_LONGEST):
             self._closed_by.add(thread)
             self._changed.wait_for(lambda: not self._inside.keys() - {thread}, _LONGEST)
 
-    def _after_in_parent(self) -> None:
+    def after_in_parent(self) -> None:
+        """Let threads enter again."""
         thread = threading.get_ident()
         if thread in self._closed_by:
             self._closed_by.discard(thread)
             self._changed.release()
 
-    def _after_in_child(self) -> None:
+    def after_in_child(self) -> None:
         """Forget the parent's other threads, which do not exist in the child."""
         thread = threading.get_ident()
         self._inside = {thread: self._inside[thread]} if thread in self._inside else {}
@@ -65,4 +60,12 @@ class ForkGate:
         self._closed_by = set()
 
 
-making: Final = ForkGate()  # entered to make a client
+# One gate for all such work: a fork that has closed one of several would wait at the next.
+no_fork: Final = ForkGate()
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch (not on Windows)
+    os.register_at_fork(
+        before=no_fork.before,
+        after_in_parent=no_fork.after_in_parent,
+        after_in_child=no_fork.after_in_child,
+    )

@@ -23,16 +23,13 @@ from .._core import addresses
 from ..errors import ConfigurationError
 from .authorities import Authorities
 from .dialing import EveryAddress
-from .fork_gate import ForkGate
+from .fork_gate import no_fork
 
 if TYPE_CHECKING:
     from .._core.policy import FetchPolicy
 
 # An example of a tenant's URL, to check the settings that such URLs will use.
 _TENANT: Final = "https://tenant.invalid/"
-
-# Entered to make a TLS context, since locks of OpenSSL do not survive a fork.
-_opening: Final = ForkGate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +203,7 @@ class _Transport(httpx.BaseTransport):
         if way.problem is not None:
             raise way.problem
         proxy = None
-        with _opening:
+        with no_fork:  # making a TLS context holds locks of OpenSSL
             # Plain http needs no certificates: its context trusts no authority.
             tls = self._authorities.context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             if way.proxy is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .. import AsyncJWKSClient, JWKSClient
 from .._client.access import configured_names, watch
-from .._client.fork_gate import ForkGate
+from .._client.fork_gate import no_fork
 from ..events import Event, TokenRefused, TokenUndecided
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 RESOLVED = "resolved"  # the label of all tenants together
 _INTERVAL: Final = 1.0  # seconds between two flushes
-
-# Entered to call the metrics backend, whose locks do not survive a fork.
-reporting: Final = ForkGate()
 
 
 class Verdict(NamedTuple):
@@ -136,7 +133,7 @@ class Counts:
         elif isinstance(event, TokenUndecided):
             self._refused(event.provider, f"unavailable:{event.code}")
         else:
-            with reporting:
+            with no_fork:  # the backend holds locks
                 self._on_event(event, self.label(getattr(event, "provider", None)))
             self.flush_in_time()
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from .. import AsyncJWKSClient, JWKSClient
 from .._client.access import key_set_of
+from .._client.fork_gate import no_fork
 from ..events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, StoreFailed
-from ._counts import Counts, reporting
+from ._counts import Counts
 
 try:
     import prometheus_client
@@ -108,7 +109,7 @@ class Instrumented:
 
     def flush(self) -> None:
         """Add what was counted since the last flush to the registry."""
-        with reporting:
+        with no_fork:  # the registry holds locks
             for verdict, new in self._counts.differences():
                 self._metrics.verifications.labels(*verdict).inc(new)
             for name, health in self._client.health().items():

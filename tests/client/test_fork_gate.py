@@ -10,7 +10,7 @@ import pytest
 from driver import PATIENCE
 
 from jwks_client._client import network
-from jwks_client._client.fork_gate import ForkGate
+from jwks_client._client.fork_gate import ForkGate, no_fork
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def test_a_fork_waits_until_every_thread_has_left(gate, monkeypatch):
     monkeypatch.setattr(gate._changed, "wait_for", lambda *so: (waits.set(), wait_for(*so))[1])
 
     def fork():
-        gate._before()
+        gate.before()
         assert not gate._inside
-        gate._after_in_parent()
+        gate.after_in_parent()
         forked.set()
 
     forking = threading.Thread(target=fork, daemon=True)
@@ -60,10 +60,10 @@ def test_a_thread_inside_may_fork(gate):
     """It does not wait for itself, and it is still inside in the parent and in the child."""
     with gate:
         with gate:
-            gate._before()
-            gate._after_in_parent()
-        gate._before()
-        gate._after_in_child()
+            gate.before()
+            gate.after_in_parent()
+        gate.before()
+        gate.after_in_child()
         assert gate._inside == {threading.get_ident(): 1}
     assert gate._inside == {}
 
@@ -72,7 +72,7 @@ def test_a_child_forgets_the_threads_of_its_parent(gate):
     """The threads inside do not exist in the child, so a fork of the child does not wait for them."""
     leave = threading.Event()
     thread = inside(gate, leave)
-    gate._after_in_child()
+    gate.after_in_child()
     assert gate._inside == {}
     with gate:
         assert [*gate._inside] == [threading.get_ident()]
@@ -88,7 +88,7 @@ def test_a_tls_context_is_made_inside(monkeypatch, secure):
     made = ssl.create_default_context()
 
     def context(*_):
-        found.append(threading.get_ident() in network._opening._inside)
+        found.append(threading.get_ident() in no_fork._inside)
         return made
 
     stand_in = SimpleNamespace(SSLContext=context, PROTOCOL_TLS_CLIENT=ssl.PROTOCOL_TLS_CLIENT)
@@ -96,4 +96,4 @@ def test_a_tls_context_is_made_inside(monkeypatch, secure):
     authorities = SimpleNamespace(context=context)
     network._Transport(network.Way(), authorities)._make(network.Way(), secure=secure).close()
     assert found == [True]
-    assert network._opening._inside == {}
+    assert threading.get_ident() not in no_fork._inside
