@@ -26,11 +26,15 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeGuard, TypeVar, 
 from .._client.access import emit, locations_of, requires_every_key_set
 from .._core.callables import is_coroutine_function
 from .._core.credentials.answers import Answer, Answers
-from .._core.credentials.reader import CredentialsReader, Location, UnverifiedRequest
+from .._core.credentials.reader import (
+    CredentialsReader,
+    Location,
+    UnverifiedRequest,
+    no_credentials,
+)
 from .._core.settings import flag
 from ..errors import (
     ConfigurationError,
-    CredentialsError,
     InsufficientScopeError,
     JWKSError,
     TokenError,
@@ -170,7 +174,7 @@ class Guard(Generic[ClientT]):
             optional: whether this request may, in addition to the guard's own setting.
         """
         if not (optional or self.optional):
-            raise CredentialsError("missing_credentials", "the request carries no credentials")
+            raise no_credentials()
 
     def refuse(self, error: JWKSError, request: UnverifiedRequest, path: str) -> Answer:
         """Return the answer to a refused request, and report the refusal once.

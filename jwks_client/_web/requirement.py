@@ -11,13 +11,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeAlias, TypeVar, overload
 
 from .._core.callables import is_coroutine_function
+from .._core.credentials.reader import no_credentials
 from .._core.json_values import any_of as values_of
 from .._core.json_values import is_json
 from .._core.tokens.claim_values import check_values, wanted
 from .._core.tokens.verified import VerifiedToken, reported
 from ..errors import (
     ConfigurationError,
-    CredentialsError,
     InsufficientScopeError,
     JWKSError,
     TokenError,
@@ -109,7 +109,7 @@ class Requirement:
         unchanged, because the application decides about the status.
         """
         if token is None:
-            error = CredentialsError("missing_credentials", "the request carries no credentials")
+            error = no_credentials()
             note(error)
             raise error
         if self._provider not in (None, token.provider):

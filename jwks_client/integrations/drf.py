@@ -30,13 +30,14 @@ except ImportError as error:
 
 from .. import VerifiedToken
 from .._core.credentials.answers import Answer
+from .._core.credentials.reader import no_credentials
 from .._core.credentials.request import UnverifiedRequest
 from .._web.answer_for import mapping_of
 from .._web.frameworks import django_response
 from .._web.guard import is_refusal
 from .._web.handling import handling_in
 from .._web.identity import TOKEN_KEY
-from ..errors import CredentialsError, JWKSError
+from ..errors import JWKSError
 from ._django_setup import guard_from_settings, start_with_requests
 from ._django_user import TokenUser
 from ._drf_permissions import HasScopes, refusal_of
@@ -116,7 +117,7 @@ def _cause_of(exc: Exception, request: Any) -> JWKSError | None:
         return exc
     ours = any(isinstance(one, JWKSAuthentication) for one in request.authenticators or ())
     if isinstance(exc, NotAuthenticated) and ours:
-        return CredentialsError("missing_credentials", "the request carries no credentials")
+        return no_credentials()
     return refusal_of(exc, request) if isinstance(exc, PermissionDenied) else None
 
 

@@ -27,13 +27,14 @@ except ImportError as error:
 
 from .. import VerifiedToken
 from .._client.access import locations_of
+from .._core.credentials.reader import no_credentials
 from .._core.settings import flag
 from .._web.guard import Guard
 from .._web.handling import note
 from .._web.identity import current_token
 from .._web.requirement import ClaimsRule, Requirement, claims_as
 from .._web.starlette_connection import Connection, GuardSettings, answer_refusals
-from ..errors import ConfigurationError, CredentialsError
+from ..errors import ConfigurationError
 from ..protocols import AsyncVerifier
 from ._openapi import schemes
 
@@ -56,8 +57,7 @@ class JWKSAuth:
         openid_connect_url: the URL of the provider's discovery document, for the API documentation.
         scheme_name: the prefix of the security schemes' names, for an app with several `JWKSAuth`.
         settings: ``locations``, ``realm``, ``on_error``, ``resource_metadata``,
-            ``trusted_origins``, as in `JWKSMiddleware`; without a client only ``locations``, for
-            the document.
+            ``trusted_origins``, as in `JWKSMiddleware`; without a client only ``locations``.
 
     Raises ConfigurationError naming the setting.
     """
@@ -98,7 +98,7 @@ class JWKSAuth:
         """Return the token of a connection, or None if it is anonymous."""
         token = await self._token_of(Connection(connection.scope, connection))
         if token is None and (scopes.scopes or not self._optional):
-            error = CredentialsError("missing_credentials", "the request carries no credentials")
+            error = no_credentials()
             note(error, connection.scope, certain=True)
             raise error
         return None if token is None else token.require(*scopes.scopes)

@@ -29,6 +29,7 @@ __all__ = [
     "Handshake",
     "Location",
     "UnverifiedRequest",
+    "no_credentials",
 ]
 
 # RFC 6750, section 2.1: b64token, without the padding at its end.
@@ -144,6 +145,11 @@ class CredentialsReader:
             raise CredentialsError(
                 "invalid_request", "the request has a token in the query and another elsewhere"
             )
+
+
+def no_credentials() -> CredentialsError:
+    """Return the error for a request that must have credentials and has none."""
+    return CredentialsError("missing_credentials", "the request carries no credentials")
 
 
 def _text(octets: bytes) -> str:
