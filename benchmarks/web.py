@@ -7,7 +7,7 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from time import perf_counter
@@ -109,22 +109,31 @@ def _rows(
 def called(here: Web, measure: Measure) -> Section:
     provider = provider_of(here.asked)
     key = JWKSClient(provider).get_signing_key(here.asked["jwks"]["keys"][0]["kid"]).key
-    loop = asyncio.new_event_loop()
-    contestants = {
-        path: Contestant(
-            _scopes(path, here.tokens[:1] if path == "/cached" else here.tokens, measure),
-            each_awaited(_caller(one), loop),
-        )
-        for path, one in apps(provider, key, measure.tokens).items()
-    }
-    seconds = interleaved(contestants, measure.rounds)
-    loop.close()
+    seconds = _seconds(
+        apps(provider, key, measure.tokens),
+        lambda path: _scopes(path, here.tokens[:1] if path == "/cached" else here.tokens, measure),
+        measure,
+    )
     return Section(
         "An ASGI app, called by itself",
         "Without a server, a request costs only the app and the middleware.",
         "beside the open app",
         _rows({path: micro(one) for path, one in seconds.items()}, seconds),
     )
+
+
+def _seconds(
+    asked: dict[str, Any], feed_of: Callable[[str], Feed], measure: Measure
+) -> dict[str, float]:
+    """Return how long a call of each app takes."""
+    loop = asyncio.new_event_loop()
+    contestants = {
+        name: Contestant(feed_of(name), each_awaited(_caller(one), loop))
+        for name, one in asked.items()
+    }
+    seconds = interleaved(contestants, measure.rounds)
+    loop.close()
+    return seconds
 
 
 def _scopes(path: str, tokens: list[bytes], measure: Measure) -> Feed:
@@ -171,13 +180,11 @@ def _caller(one: Any) -> Any:
 
 
 def fastapi_called(here: Web, measure: Measure) -> Section:
-    loop = asyncio.new_event_loop()
-    contestants = {
-        what: Contestant(_scopes("/", here.tokens[:1], measure), each_awaited(_caller(one), loop))
-        for what, one in fastapi_apps(provider_of(here.asked)).items()
-    }
-    seconds = interleaved(contestants, measure.rounds)
-    loop.close()
+    seconds = _seconds(
+        fastapi_apps(provider_of(here.asked)),
+        lambda _: _scopes("/", here.tokens[:1], measure),
+        measure,
+    )
     return Section(
         "A FastAPI app, called by itself",
         "The same token again, in process: a dependency beside the middleware.",
