@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from child_processes import child
+
 import jwks_client
 
 PATIENCE = 30.0  # real seconds after which a working operation is long done
@@ -30,18 +32,14 @@ def started(
     script: str, *arguments: str, mode: tuple[str, ...] = STRICT
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a script of ``processes/`` in another Python, which does not outlive the block."""
-    with subprocess.Popen(
+    with child(
         [sys.executable, *mode, str(SCRIPTS / f"{script}.py"), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         env=environment(),
     ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+        yield process
 
 
 def end(process: subprocess.Popen[str], word: str = "", within: float = PATIENCE) -> Outcome:
