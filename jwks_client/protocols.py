@@ -55,7 +55,7 @@ class Stored(NamedTuple):
 
 
 class Store(Protocol):
-    """Where the processes of an application share key sets (see `jwks_client.stores`).
+    """A store through which processes share key sets (see `jwks_client.stores`).
 
     The methods are called in threads of this library, one call at a time. They may raise anything:
     a failure of the store costs a fetch and changes no verdict. Names are at most 100 characters of

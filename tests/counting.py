@@ -10,7 +10,7 @@ from collections.abc import Callable
 def calls_of(function: Callable[..., object], *args: object) -> int:
     """Count the calls of Python and C functions that a call makes, itself included.
 
-    Only this thread is counted. What an interpreter calls without an event (slots, specialised
+    Only this thread is counted. Calls that an interpreter makes without an event (slots, specialised
     instructions) is not counted.
     """
     seen = 0

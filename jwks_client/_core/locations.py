@@ -1,4 +1,4 @@
-"""Where a request may carry a token: `Header`, `Cookie`, `Subprotocol` and `Query`.
+"""The places of a token in a request: `Header`, `Cookie`, `Subprotocol` and `Query`.
 
 Must not depend on: how a request is read (`credentials`).
 """

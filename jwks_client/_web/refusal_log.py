@@ -3,7 +3,7 @@
 Must not depend on: servers, frameworks, answers.
 
 A flood is limited to ten records at once and then one a second. The next record says how many were
-omitted. Where a setting is the likely cause, the record says what to do.
+omitted. If a setting is the likely cause, the record says what to do.
 """
 
 from __future__ import annotations

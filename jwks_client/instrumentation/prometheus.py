@@ -118,7 +118,7 @@ class Instrumented:
                     self._metrics.fetched.labels(label).set(health.last_success)
 
     def end(self) -> None:
-        """Stop counting. What was counted stays in the registry."""
+        """Stop counting. The counts stay in the registry."""
         if self.flush in self._metrics.flushes:
             self.flush()
             self._counts.stop()

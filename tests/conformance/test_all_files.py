@@ -78,7 +78,7 @@ def test_there_are_five_reasons():
         "RSA under 2048 bits",
         "JSON serialisation",
         "critical header",
-        "payload that is no claims object",
+        "payload that is not a claims object",
     ]
     assert CODES.keys() == set(Reason)
     of_key_sets = {"symmetric_key", "weak_key"}

@@ -1,6 +1,6 @@
 """Envoy's JWT library: its parser's verdicts on key sets and tokens, and its verifier's on signatures.
 
-The status is that library's own. Where it is Ok, this library must read or accept as well.
+The status is that library's own. If it is Ok, this library must read or accept as well.
 """
 
 from __future__ import annotations

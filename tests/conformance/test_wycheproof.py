@@ -108,7 +108,7 @@ TOTALS = {JWS: 303, SETS: 20, JOSE: 55}
 SAME_AS_A_VALID_ONE = "invalid, yet the very token of 357, which is valid"
 NO_BASE64URL = "valid, with a ? inside a base64url part"
 OTHER_ALGORITHM = "valid, a PS384 token with a key for PS256"
-NO_ALGORITHM = "valid, with a key for ES521, which is no algorithm"
+NO_ALGORITHM = "valid, with a key for ES521, which is not an algorithm"
 CONTRADICTORY = {
     346: (OTHER_ALGORITHM, "no key"),
     350: (OTHER_ALGORITHM, "no key"),

@@ -36,7 +36,7 @@ class Reason(Enum):
     RSA_UNDER_2048_BITS = "RSA under 2048 bits"
     JSON_SERIALISATION = "JSON serialisation"
     CRITICAL_HEADER = "critical header"
-    NO_CLAIMS_OBJECT = "payload that is no claims object"
+    NO_CLAIMS_OBJECT = "payload that is not a claims object"
 
 
 # The codes that may stand for each: of the token, or of the entry of the key set.

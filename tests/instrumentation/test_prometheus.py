@@ -205,7 +205,8 @@ else:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_child_does_not_inherit_a_lock_of_the_backend():
     """A fork waits until another thread has reported an event, so metrics work in the child."""
-    subprocess.run([sys.executable, "-c", FORKS], check=True, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", FORKS], check=False, timeout=60)
+    assert ended.returncode == 0
 
 
 def test_a_missing_extra_is_named():

@@ -101,14 +101,14 @@ class Use(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Call the resolver, or join the in-flight call, and wait. ``pays``: this takes a permit."""
+    """Call the resolver, or join the in-flight call, and wait. ``pays``: it costs a permit."""
 
     pays: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The resolver recently answered that there is no such tenant."""
+    """The resolver recently answered that the tenant does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,7 @@ class TenantTable(Generic[S]):
         return dropped + self._hold(tenant)
 
     def record_absent(self, issuer: str, number: int, now: float) -> Tenant[S] | None:
-        """Record that there is no such tenant. Returns the tenant that is dropped."""
+        """Record that the tenant does not exist. Returns the tenant that is dropped."""
         self._note_absent(issuer, _Absent(number=number, until=now + REFUSED_FOR))
         return self._let_go(issuer)
 

@@ -17,8 +17,8 @@ from ..provider import IssuerTemplate, Provider
 from ..unchecked import Unchecked, UncheckedType
 from . import reasons
 
-#: Where an issuer's metadata is: below its URL (OpenID Connect Discovery 1.0, section 4), or with
-#: its path after this one (RFC 8414, section 3).
+#: The paths of an issuer's metadata: below its URL (OpenID Connect Discovery 1.0, section 4), or
+#: before its path (RFC 8414, section 3).
 OPENID_PATH: Final = "/.well-known/openid-configuration"
 OAUTH_PATH: Final = "/.well-known/oauth-authorization-server"
 #: Seconds after which metadata is fetched again.
@@ -29,7 +29,7 @@ METADATA_KEPT_FOR: Final = 7 * METADATA_LIFETIME
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """Where the metadata says the key set is, and when it was fetched (monotonic seconds)."""
+    """The key set's URL in the metadata, and when that was fetched (monotonic seconds)."""
 
     jwks_url: str
     at: float
