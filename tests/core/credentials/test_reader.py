@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from jwks_client._core.credentials.answers import Answer, Answers
-from jwks_client._core.credentials.reader import CredentialsReader, UnverifiedRequest
+from jwks_client._core.credentials.reader import (
+    CredentialsReader,
+    UnverifiedRequest,
+    no_credentials,
+)
 from jwks_client.errors import (
     ConfigurationError,
     CredentialsError,
@@ -82,6 +86,13 @@ def test_a_bearer_token_is_read(value):
 def test_another_scheme_counts_as_no_credentials(value):
     """Another scheme is never read as Bearer, and never denied as if it were malformed."""
     assert read(authorization(value)) is None
+
+
+def test_missing_credentials_are_a_401_with_a_code_of_their_own():
+    """A request without credentials is 401, and no part of it is in the message."""
+    error = no_credentials()
+    assert (error.code, error.http_status) == ("missing_credentials", 401)
+    assert error.message == "the request carries no credentials"
 
 
 @pytest.mark.parametrize(
