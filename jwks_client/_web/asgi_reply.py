@@ -56,9 +56,10 @@ class Reply:
         self._echo = echo
         self._accepted = self.begun = self.replaced = False
         scope[HANDLING_KEY] = handling
-        handling.before_raise = self._before_raise
+        handling.observer = self
 
-    def _before_raise(self) -> None:
+    def before_raise(self) -> None:
+        """Let a Starlette app answer the refusal."""
         answer_in_starlette(self._scope)
 
     def __call__(self, message: Message) -> Awaitable[None]:

@@ -6,8 +6,8 @@ Must not depend on: providers, cached keys, time. No caller can change a token f
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, final
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar, final
 
 from ...errors import InsufficientScopeError, JWKSError, TokenError
 from ..encoding import read_again
@@ -43,6 +43,13 @@ class TokenFacts(NamedTuple):
         return "<TokenFacts>"
 
 
+class Watcher(Protocol):
+    """Records the refusals of a token."""
+
+    def note(self, error: JWKSError) -> object:
+        """Record a refusal that is about to be raised."""
+
+
 @final
 class VerifiedToken:
     """A token with a valid signature and valid claims. Immutable; its repr shows no claims.
@@ -67,7 +74,7 @@ class VerifiedToken:
     _facts: TokenFacts
     _claims: dict[str, Any]
     _header: dict[str, Any]
-    _watch: Callable[[JWKSError], object]
+    _watch: Watcher
 
     def __init__(self, facts: TokenFacts, claims: dict[str, Any] | None = None) -> None:
         _set_facts(self, facts)
@@ -203,7 +210,7 @@ _set_claims: Final[Any] = VerifiedToken.__dict__["_claims"].__set__
 _set_header: Final[Any] = VerifiedToken.__dict__["_header"].__set__
 
 
-#: ``watch(token, call)``: call ``call`` with each refusal of this token, before it is raised.
+#: ``watch(token, watcher)``: call ``watcher.note`` with each refusal before it is raised.
 watch: Final[Any] = VerifiedToken.__dict__["_watch"].__set__
 
 
@@ -211,7 +218,7 @@ def reported(token: VerifiedToken, error: ErrorT) -> ErrorT:
     """Return a token's refusal, after it was passed to the watcher of the token."""
     found = getattr(token, "_watch", None)
     if found is not None:
-        found(error)
+        found.note(error)
     return error
 
 

@@ -804,8 +804,12 @@ def test_a_watcher_gets_the_refusals_of_its_own_token_only():
     from jwks_client._core.tokens.verified import watch
 
     watched, other = VerifiedToken(verified()._facts), verified()
-    found = []
-    watch(watched, found.append)
+
+    class Recorded(list):
+        note = list.append
+
+    found = Recorded()
+    watch(watched, found)
     raised = []
     for one in (watched, other):
         for scopes, any_of in ((("orders:write",), ()), ((), ("orders:write", "admin"))):
