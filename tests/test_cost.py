@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from quick_readers import reading
 
 from jwks_client import IssuerTemplate, JWKSClient, Provider
+from jwks_client.providers import UNCHECKED
 from jwks_client.testing import FakeProvider
 
 
@@ -112,6 +113,22 @@ def test_a_large_token_costs_few_calls_more():
     for token in before:
         client.verify(token)
     assert calls_of(client.verify, large) <= calls_of(client.verify, small) + 12
+
+
+@pytest.mark.usefixtures("spared")
+@pytest.mark.parametrize(("audience", "aud"), [("api", ["api", "account"]), (UNCHECKED, None)])
+def test_every_usual_audience_takes_the_fast_path(audience, aud):
+    """A list of audiences, or an audience that is not checked, costs a few calls and not the checks one by one."""
+    idp = FakeProvider()
+    counts = {}
+    for name, checked, claim in (("usual", "api", "api"), ("other", audience, aud)):
+        client = JWKSClient(
+            Provider(name=name, issuer=idp.issuer, audience=checked, jwks=idp.jwks())
+        )
+        first, second = (idp.issue(sub=f"u{number}", aud=claim) for number in range(2))
+        client.verify(first)
+        counts[name] = calls_of(client.verify, second)
+    assert counts["other"] <= counts["usual"] + 10
 
 
 def test_a_remembered_token_costs_little():

@@ -56,8 +56,10 @@ def strings_of(value: object) -> tuple[str, ...] | None:
         return (value,)
     if isinstance(value, list):
         several = tuple(cast("list[object]", value))
-        if all(isinstance(one, str) for one in several):
-            return cast("tuple[str, ...]", several)
+        for one in several:  # hot path: faster than `all` with a generator
+            if not isinstance(one, str):
+                return None
+        return cast("tuple[str, ...]", several)
     return None
 
 

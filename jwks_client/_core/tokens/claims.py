@@ -148,12 +148,17 @@ class Rules:
         raw, header, claims, payload, _, _, _ = token
         soon = now + self._leeway
         issuer = subject = expires_at = issued_at = not_before = None
-        audience: tuple[str, ...] = ()
+        audience: tuple[str, ...] | None = None
         try:
-            issuer, audience = self._issuers[claims["iss"]], self._audiences[claims["aud"]]
+            issuer, aud = self._issuers[claims["iss"]], claims["aud"] if "aud" in claims else ABSENT
+            if type(aud) is str and aud in self._audiences:
+                audience = self._audiences[aud]
+            else:
+                audience = self._accepted_audience(aud)
             subject, expires_at, issued_at = claims["sub"], claims["exp"], claims["iat"]
             is_plain = (
-                type(subject) is str
+                audience is not None
+                and type(subject) is str
                 and type(expires_at) is int
                 and type(issued_at) is int
                 and now < expires_at + self._leeway
@@ -309,28 +314,32 @@ class Rules:
                 )
         return issued_at, not_before
 
+    def _accepted_audience(self, audience: object) -> tuple[str, ...] | None:
+        """Return the audiences in ``aud`` (or `ABSENT`); None if they are not acceptable."""
+        if audience is ABSENT:
+            return None if self._checks_audience else ()
+        several = strings_of(audience)
+        if self._checks_audience and self._audiences.keys().isdisjoint(several or ()):
+            return None
+        return several
+
     def _check_audience(self, claims: dict[str, Any]) -> tuple[str, ...]:
         audience = claims.get("aud", ABSENT)
-        if audience is ABSENT and not self._checks_audience:
-            return ()
+        accepted = self._accepted_audience(audience)
+        if accepted is not None:
+            return accepted
         wanted_here = self._checks_audience or "aud" in self._required
         if audience is ABSENT or (audience is None and wanted_here):
             raise TokenError(
                 "missing_claim", "'aud' is missing", claim="aud", expected=self.provider.audience
             )
-        several = strings_of(audience)
-        if several is None:
+        if strings_of(audience) is None:
             raise TokenError(
                 "invalid_claim", "'aud' is neither a string nor a list of strings", claim="aud"
             )
-        if self._checks_audience and self._audiences.keys().isdisjoint(several):
-            raise TokenError(
-                "wrong_audience",
-                "'aud' does not match",
-                claim="aud",
-                expected=self.provider.audience,
-            )
-        return several
+        raise TokenError(
+            "wrong_audience", "'aud' does not match", claim="aud", expected=self.provider.audience
+        )
 
     def _check_string(self, claims: dict[str, Any], name: str) -> str | None:
         value = claims.get(name, ABSENT)
