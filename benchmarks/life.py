@@ -35,9 +35,9 @@ def both(values: list[object]) -> str:
     return " / ".join(dict.fromkeys(str(one) for one in values))
 
 
-def refused(heard: measured.Mapping[str, int]) -> str:
-    total = sum(heard.values())
-    return f"{total - heard.get(measured.OK, 0)} of {total}"
+def refused(answers: measured.Mapping[str, int]) -> str:
+    total = sum(answers.values())
+    return f"{total - answers.get(measured.OK, 0)} of {total}"
 
 
 def scenarios() -> str:

@@ -38,7 +38,7 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-def heard(base_url: str, token: str | None) -> Any:
+def first_message(base_url: str, token: str | None) -> Any:
     """Return the first message of the WebSocket ``/live``, or the status of its denial."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     url = base_url.replace("http://", "ws://") + "/live"
@@ -61,9 +61,9 @@ def check_aiohttp_app(idp: FakeProvider, base_url: str) -> None:
     assert refusal(ask(base_url, "/orders", writer)) == (403, "insufficient_scope")
     assert refusal(ask(base_url, "/orders", writer, "POST")) == (403, "insufficient_claims")
     assert refusal(ask(base_url, "/nowhere")) == (401, "missing_credentials")
-    assert heard(base_url, reader) == {"orders of": "u7"}
-    assert heard(base_url, writer) == 403
-    assert heard(base_url, None) == 401
+    assert first_message(base_url, reader) == {"orders of": "u7"}
+    assert first_message(base_url, writer) == 403
+    assert first_message(base_url, None) == 401
 
 
 def check_fastapi_app(idp: FakeProvider, base_url: str) -> None:
@@ -76,8 +76,8 @@ def check_fastapi_app(idp: FakeProvider, base_url: str) -> None:
     assert refusal(ask(base_url, "/orders")) == (401, "missing_credentials")
     assert refusal(ask(base_url, "/orders", idp.issue())) == (403, "insufficient_scope")
     assert refusal(ask(base_url, "/me", idp.issue(sub=None))) == (403, "insufficient_claims")
-    assert heard(base_url, good) == {"orders of": "u7"}
-    assert heard(base_url, None) in (401, 403)  # whether the server can send a denial
+    assert first_message(base_url, good) == {"orders of": "u7"}
+    assert first_message(base_url, None) in (401, 403)  # whether the server can send a denial
     document = ask(base_url, "/openapi.json").json()
     assert document["components"]["securitySchemes"]["openid"] == {
         "type": "openIdConnect",
@@ -98,8 +98,8 @@ def check_litestar_app(idp: FakeProvider, base_url: str) -> None:
     assert refusal(ask(base_url, "/orders", writer)) == (403, "insufficient_scope")
     assert refusal(ask(base_url, "/orders", writer, "POST")) == (403, "insufficient_claims")
     assert ask(base_url, "/nowhere").status_code == 404
-    assert heard(base_url, reader) == {"orders of": "u7"}
-    assert heard(base_url, writer) == 403
+    assert first_message(base_url, reader) == {"orders of": "u7"}
+    assert first_message(base_url, writer) == 403
     schemes = ask(base_url, "/schema/openapi.json").json()["components"]["securitySchemes"]
     assert schemes["openid"]["openIdConnectUrl"].startswith(idp.issuer)
 
@@ -146,8 +146,8 @@ def check_starlette_app(idp: FakeProvider, base_url: str) -> None:
     assert refusal(ask(base_url, "/orders", reader, "POST")) == (403, "insufficient_claims")
     assert refusal(ask(base_url, "/nowhere")) == (401, "missing_credentials")
     assert ask(base_url, "/nowhere", reader).status_code == 404
-    assert heard(base_url, reader) == {"orders of": "u7"}
-    assert heard(base_url, writer) == 403
+    assert first_message(base_url, reader) == {"orders of": "u7"}
+    assert first_message(base_url, writer) == 403
 
 
 def check_django_app(idp: FakeProvider, base_url: str) -> None:

@@ -272,12 +272,12 @@ def rows_of_settings(kind: str) -> list[list[str]]:
 def test_the_page_of_settings_has_each_setting_with_its_default(kind):
     """docs/settings.md has a row for each field, in the order of the code, with the code's default."""
     names = {"CachePolicy": CachePolicy, "FetchPolicy": FetchPolicy, "providers": providers}
-    told = {
+    in_the_page = {
         field.strip("`"): MISSING if default == "required" else eval(default.strip("`"), names)  # noqa: S307
         for field, default, *_ in rows_of_settings(kind)
     }
-    assert told == defaults()[kind]
-    assert list(told) == list(defaults()[kind])
+    assert in_the_page == defaults()[kind]
+    assert list(in_the_page) == list(defaults()[kind])
 
 
 def test_both_clients_have_the_same_defaults():
@@ -312,13 +312,13 @@ def test_defaults_in_running_text_are_those_of_the_code():
     """A default that docs/how-keys-live.md gives as `setting` (number) is the code's default."""
     known = {name: value for group in defaults().values() for name, value in group.items()}
     text = (ROOT / "docs/how-keys-live.md").read_text()
-    told = [
+    in_the_page = [
         (name, value)
         for name, value in re.findall(r"`(\w+)`\s\(([\d.]+)[,;)]", text)
         if name in known
     ]
-    assert len(told) > 8
-    assert told == [(name, str(known[name])) for name, _ in told]
+    assert len(in_the_page) > 8
+    assert in_the_page == [(name, str(known[name])) for name, _ in in_the_page]
 
 
 def test_the_table_of_errors_has_each_code_and_its_status():
@@ -330,7 +330,7 @@ def test_the_table_of_errors_has_each_code_and_its_status():
         "CredentialsError": {*errors.CredentialsErrorCode.__args__},
         "ConfigurationError": {errors.ConfigurationError("a", "b").code},
     }
-    told: dict[str, set[str]] = {}
+    in_the_page: dict[str, set[str]] = {}
     for what, status, listed in rows_of(section_of(ROOT / "docs/debug.md", "Errors")):
         if what.startswith("`"):
             kind = what.split("`")[1]
@@ -338,10 +338,10 @@ def test_the_table_of_errors_has_each_code_and_its_status():
             assert status == str(errors.CredentialsError("invalid_request", "").http_status)
         elif kind != "ConfigurationError":
             assert status == str(getattr(errors, kind).http_status)
-        told.setdefault(kind, set()).update(re.findall(r"`(\w+)`", listed))
-    assert told.keys() == codes.keys()
-    assert all(told[kind] <= codes[kind] for kind in told)
-    assert told["TokenError"] == codes["TokenError"]
+        in_the_page.setdefault(kind, set()).update(re.findall(r"`(\w+)`", listed))
+    assert in_the_page.keys() == codes.keys()
+    assert all(in_the_page[kind] <= codes[kind] for kind in in_the_page)
+    assert in_the_page["TokenError"] == codes["TokenError"]
 
 
 def test_each_error_code_has_a_heading():

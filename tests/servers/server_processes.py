@@ -334,8 +334,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def seen(reply: Reply) -> dict[str, Any]:
     """Return what the app saw of a request."""
-    told: dict[str, Any] = json.loads(reply.body)
-    return told
+    found: dict[str, Any] = json.loads(reply.body)
+    return found
 
 
 def slug(server: Server) -> str:

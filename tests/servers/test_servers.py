@@ -45,9 +45,11 @@ def differences(running: Running, row: Row) -> list[str]:
         if json.loads(reply.body)["code"] != row.code:
             wrong.append(reply.body.decode())
     elif reply.body:
-        told = seen(reply)
-        told["scopes"] = sorted(set(told["scopes"]) - {"authenticated"})
-        wrong += [f"{name}: {told[name]!r}" for name in row.sees if told[name] != row.sees[name]]
+        observed = seen(reply)
+        observed["scopes"] = sorted(set(observed["scopes"]) - {"authenticated"})
+        wrong += [
+            f"{name}: {observed[name]!r}" for name in row.sees if observed[name] != row.sees[name]
+        ]
         if reply.headers.get("sec-websocket-protocol") != row.protocol:
             wrong.append("subprotocol")
     return wrong

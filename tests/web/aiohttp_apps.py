@@ -29,8 +29,8 @@ async def whoami(request: web.Request) -> web.Response:
 
 
 async def anything(request: web.Request) -> web.StreamResponse:
-    told = await act_in_task(request.path, get_token(request), request.query_string)
-    response = web.json_response(told, status=status_of(request.path))
+    found = await act_in_task(request.path, get_token(request), request.query_string)
+    response = web.json_response(found, status=status_of(request.path))
     if request.path == "/late":
         await response.prepare(request)
         await response.write_eof()

@@ -119,12 +119,12 @@ class StandIn:
 
     def __init__(self, *, warm_up: BaseException | None = None, close: BaseException | None = None):
         self.asked: list[str] = []
-        self.told: list[events.Event] = []
+        self.emitted: list[events.Event] = []
         self._warm_up = warm_up
         self._close = close
 
     def _emit(self, event: events.Event) -> None:
-        self.told.append(event)
+        self.emitted.append(event)
 
     async def verify(self, token: str, *, provider: str | None = None) -> Any:
         raise NotImplementedError

@@ -92,8 +92,8 @@ class Org(View):
 
 
 def anything(request: HttpRequest, **_: str) -> JsonResponse:
-    told = act(request.path, token_of(request), request.META["QUERY_STRING"])
-    response = JsonResponse(told, status=status_of(request.path))
+    found = act(request.path, token_of(request), request.META["QUERY_STRING"])
+    response = JsonResponse(found, status=status_of(request.path))
     if request.path == "/late":
         response["Content-Length"] = len(response.content)
         response._resource_closers.append(work_on)
@@ -101,8 +101,8 @@ def anything(request: HttpRequest, **_: str) -> JsonResponse:
 
 
 async def anything_async(request: HttpRequest, **_: str) -> JsonResponse:
-    told = await act_in_task(request.path, token_of(request), request.META["QUERY_STRING"])
-    return JsonResponse(told, status=status_of(request.path))
+    found = await act_in_task(request.path, token_of(request), request.META["QUERY_STRING"])
+    return JsonResponse(found, status=status_of(request.path))
 
 
 urlpatterns = [

@@ -248,8 +248,8 @@ class GrpcTable(Table):
             if row.code is not None:
                 assert (details, answer) == (row.code, [])
             elif code == grpc.StatusCode.OK:
-                told = json.loads(answer[0])
-                assert {name: told[name] for name in row.sees} == row.sees
+                found = json.loads(answer[0])
+                assert {name: found[name] for name in row.sees} == row.sees
                 assert len(answer) == (2 if kind.endswith("stream") else 1)
         expected = [(row.code, row.status)] * len(KINDS) if row.code else []
         assert [(one.code, one.status) for one in self.refusals] == expected

@@ -17,9 +17,9 @@ from jwks_client.integrations.litestar import requires as guard
 @route(["/", "/{rest:path}"], http_method=METHODS)
 async def anything(request: Request[Any, Any, Any]) -> Response[Any]:
     scope = request.scope
-    told = await act_in_task(scope["path"], get_token(scope), scope["query_string"].decode())
+    found = await act_in_task(scope["path"], get_token(scope), scope["query_string"].decode())
     background = BackgroundTask(work_on_in_task) if scope["path"] == "/late" else None
-    return Response(told, status_code=status_of(scope["path"]), background=background)
+    return Response(found, status_code=status_of(scope["path"]), background=background)
 
 
 async def whoami(request: Request[Any, Any, Any]) -> dict[str, Any]:

@@ -31,9 +31,9 @@ def seen_of(connection: HTTPConnection) -> dict[str, Any]:
 
 async def anything(request: Request) -> JSONResponse:
     path, token = request.url.path, get_token(request)
-    told = await act_in_task(path, token, request.url.query)
+    found = await act_in_task(path, token, request.url.query)
     background = BackgroundTask(work_on_in_task) if path == "/late" else None
-    return JSONResponse(told, status_of(path), background=background)
+    return JSONResponse(found, status_of(path), background=background)
 
 
 def in_thread(request: Request) -> JSONResponse:

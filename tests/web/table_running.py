@@ -166,12 +166,12 @@ class Table:
         """Assert that the app answered, and saw what the row says."""
         if not row.sees:
             return
-        told = json.loads(answer.body)
+        found = json.loads(answer.body)
         sees = {**row.sees}
         if "current" in sees and not self.integration.has_current:
             sees["current"] = None
-        assert {name: told[name] for name in sees} == sees
-        assert "token" not in str(told["query"])
+        assert {name: found[name] for name in sees} == sees
+        assert "token" not in str(found["query"])
         assert answer.headers.get("sec-websocket-protocol") == row.protocol
 
     def assert_problem(self, row: Row, answer: Reply) -> None:

@@ -378,13 +378,13 @@ OPEN = {
 @pytest.mark.parametrize("kind", OPEN)
 def test_a_handler_may_require_more_than_an_open_path(idp, kind):
     """A handler's requirement on an open path is answered with a refusal and not with a 500."""
-    told: list[Any] = []
-    client = client_of(idp, listeners=[told.append])
+    emitted: list[Any] = []
+    client = client_of(idp, listeners=[emitted.append])
     handler = requires("orders:read")(fine)
     settings: Any = {"exclude": ["/docs/*"], "preflight": "pass", "warm_up": None}
     app = JWKSMiddleware(handler, client, **settings)
     answer = call(app, OPEN[kind])
-    assert (answer.status, told[-1].code) == (401, "missing_credentials")
+    assert (answer.status, emitted[-1].code) == (401, "missing_credentials")
     app = JWKSMiddleware(raising(KeyError("bug")), client, **settings)
     with pytest.raises(KeyError):
         call(app, OPEN[kind])

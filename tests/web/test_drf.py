@@ -265,7 +265,7 @@ def test_the_first_request_of_any_kind_begins_to_load_keys():
     idp = FakeProvider(clock=FakeClock())
     for options, fetched in (({"warm_up": None}, False), ({}, True)):
         loaded = threading.Event()
-        client = idp.client(listeners=[lambda event, told=loaded: told.set()])
+        client = idp.client(listeners=[lambda event, done=loaded: done.set()])
         with alone(client, options):
             site = get_wsgi_application()
             assert idp.fetches == 0
@@ -277,12 +277,12 @@ def test_the_first_request_of_any_kind_begins_to_load_keys():
 
 def call(site: Any, url: str) -> str:
     """Ask a site as a server does, to the end of the body."""
-    told: list[str] = []
+    statuses: list[str] = []
     environ: dict[str, Any] = {"PATH_INFO": url, "REQUEST_METHOD": "GET"}
     setup_testing_defaults(environ)
-    with closing(site(environ, lambda status, headers: told.append(status))) as body:
+    with closing(site(environ, lambda status, headers: statuses.append(status))) as body:
         assert [*body]
-    return told[0]
+    return statuses[0]
 
 
 def test_wrong_settings_do_not_fail_requests_without_a_token():

@@ -231,9 +231,9 @@ def test_callers_are_kept_apart(table):
         answer = table.ask(row, **tokens)
         assert answer.status == row.status
         if row.name in tokens:
-            told = json.loads(answer.body)
-            assert told["sub"] == row.name
-            assert told["current"] in (row.name, None)
+            found = json.loads(answer.body)
+            assert found["sub"] == row.name
+            assert found["current"] in (row.name, None)
 
     mixed = [one for at, row in enumerate(whoami) for one in (row, *others[at % 3 : at % 3 + 1])]
     with table.during("plain"), ThreadPoolExecutor(6) as pool:

@@ -19,18 +19,18 @@ from jwks_client.decorators import requires
 
 def test_the_innermost_middleware_answers(idp):
     """Two middlewares around one app give one answer, by the inner one's settings, reported once."""
-    told: list[Any] = []
+    emitted: list[Any] = []
 
     async def deep(request: Any) -> Any:
         current_token().require("deep")
 
     app = Starlette(routes=[Route("/", deep)])
-    inner = JWKSMiddleware(app, client_of(idp, listeners=[told.append]), realm="inner")
+    inner = JWKSMiddleware(app, client_of(idp, listeners=[emitted.append]), realm="inner")
     outer = JWKSMiddleware(inner, client_of(idp), realm="outer")
     answer = call(outer, http_scope(idp.issue()))
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert 'realm="inner"' in answer.headers["www-authenticate"]
-    assert [type(one).__name__ for one in told].count("RequestRefused") == 1
+    assert [type(one).__name__ for one in emitted].count("RequestRefused") == 1
 
 
 def test_a_500_of_the_app_does_not_wait_for_its_background_task(idp):
@@ -56,7 +56,7 @@ def test_a_500_of_the_app_does_not_wait_for_its_background_task(idp):
 
 def test_answer_for_reports_a_refusal_once(idp):
     """A framework that asks twice, and raises as well, gets one answer and one report."""
-    told: list[Any] = []
+    emitted: list[Any] = []
     answers: list[Any] = []
 
     @requires("a")
@@ -70,10 +70,10 @@ def test_answer_for_reports_a_refusal_once(idp):
             answers.extend([protected.answer_for(error, scope) for _ in range(2)])
             raise
 
-    protected = JWKSMiddleware(app, client_of(idp, listeners=[told.append]))
+    protected = JWKSMiddleware(app, client_of(idp, listeners=[emitted.append]))
     assert call(protected, http_scope(idp.issue())).status == 403
     assert answers[0] is answers[1]
-    assert [type(one).__name__ for one in told].count("RequestRefused") == 1
+    assert [type(one).__name__ for one in emitted].count("RequestRefused") == 1
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), ConfigurationError("x", "y")])

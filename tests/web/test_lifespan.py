@@ -97,21 +97,21 @@ def test_a_required_warm_up_that_fails_fails_the_start(error):
 @pytest.mark.parametrize("error", [AWAY, RuntimeError("a stand-in's")])
 def test_a_failed_background_warm_up_is_only_logged(error, caplog):
     """A background warm-up that fails is logged, and the first request tries again."""
-    told: list[asyncio.Event] = []
+    logged: list[asyncio.Event] = []
 
-    class Told(logging.Handler):
+    class Noticing(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            told[0].set()
+            logged[0].set()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        told.append(asyncio.Event())
+        logged.append(asyncio.Event())
         await receive()
         await send(STARTED)
-        await told[0].wait()
+        await logged[0].wait()
         await receive()
         await send(ENDED)
 
-    logger, handler = logging.getLogger("jwks_client"), Told()
+    logger, handler = logging.getLogger("jwks_client"), Noticing()
     logger.addHandler(handler)
     try:
         assert live(app, StandIn(warm_up=error)) == [STARTED, ENDED]
@@ -176,10 +176,10 @@ def test_the_app_may_use_the_client_until_its_end(idp):
         await receive()
         client.asked.append("the app's last")
         await send(ENDED)
-        client.asked.append("told")
+        client.asked.append("reported")
 
     live(app, client, close_client=True)
-    assert client.asked == ["warm_up 10", "the app's last", "aclose", "told"]
+    assert client.asked == ["warm_up 10", "the app's last", "aclose", "reported"]
 
 
 def test_a_client_that_cannot_be_closed_does_not_stop_the_server(caplog):

@@ -205,9 +205,11 @@ def test_a_preflight_that_passes_has_no_body(idp):
     """The app reads an empty body, and its next ``receive`` waits for the server's own disconnect."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        told = [await receive(), await receive()]
+        messages = [await receive(), await receive()]
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": json.dumps(told, default=repr).encode()})
+        await send(
+            {"type": "http.response.body", "body": json.dumps(messages, default=repr).encode()}
+        )
 
     sent = [
         {"type": "http.request", "body": b"reset", "more_body": True},

@@ -34,7 +34,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "LONGEST_SLEEP", 0.005)
 
 
-class Told:
+class Emitted:
     """A listener with gates for the events it gets."""
 
     def __init__(self) -> None:
@@ -115,8 +115,8 @@ def asynchronous(request: pytest.FixtureRequest, idp: FakeProvider) -> Iterator[
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def emitted() -> Emitted:
+    return Emitted()
 
 
 # ready
@@ -167,59 +167,59 @@ def test_ready_waits_for_every_required_provider(drive, clock):
 
 
 def test_an_app_that_starts_during_an_outage_recovers_without_a_request(
-    asynchronous, idp, clock, told
+    asynchronous, idp, clock, emitted
 ):
     """Backoff and Retry-After are obeyed, and the keys are loaded as soon as the provider responds."""
     idp.fail(503)
-    client = asynchronous(listeners=[told], cache=CachePolicy(failure_backoff=(8, 8)))
+    client = asynchronous(listeners=[emitted], cache=CachePolicy(failure_backoff=(8, 8)))
     with Server(JWKSMiddleware(fine, client)):
-        told.until(1, events.FetchFailed)
+        emitted.until(1, events.FetchFailed)
         for failures in (2, 3):
             clock.advance(3.9)  # the backoff is at least half of eight seconds
-            assert told.count(events.FetchFailed) == failures - 1
+            assert emitted.count(events.FetchFailed) == failures - 1
             clock.advance(4.1)
-            told.until(failures, events.FetchFailed)
+            emitted.until(failures, events.FetchFailed)
         assert not client.ready
         idp.recover()
         clock.advance(8)
-        told.until(1, events.KeysFetched)
+        emitted.until(1, events.KeysFetched)
         assert client.ready
 
 
-def test_the_background_obeys_retry_after(asynchronous, idp, clock, told):
+def test_the_background_obeys_retry_after(asynchronous, idp, clock, emitted):
     """A provider that asks for four minutes gets no request for four minutes."""
     idp.fail(503, headers={"Retry-After": "240"})
-    client = asynchronous(listeners=[told])
+    client = asynchronous(listeners=[emitted])
     with Server(JWKSMiddleware(fine, client)):
-        told.until(1, events.FetchFailed)
+        emitted.until(1, events.FetchFailed)
         clock.advance(239)
         assert 0 < client._keeper.step() <= 1
         assert idp.fetches == 1
         clock.advance(1)
-        told.until(2, events.FetchFailed)
+        emitted.until(2, events.FetchFailed)
     assert idp.fetches == 2
 
 
-def test_keys_are_kept_fresh_without_requests(asynchronous, idp, clock, told):
+def test_keys_are_kept_fresh_without_requests(asynchronous, idp, clock, emitted):
     """An idle replica's keys stay fresh for hours."""
-    client = asynchronous(listeners=[told])
+    client = asynchronous(listeners=[emitted])
     with Server(JWKSMiddleware(fine, client)):
-        told.until(1, *FETCHED)
+        emitted.until(1, *FETCHED)
         for fetches in range(2, 12):
             clock.advance(299)  # within the lifetime of 300 s, and past due whatever the jitter
-            told.until(fetches, *FETCHED)
+            emitted.until(fetches, *FETCHED)
         assert client.health()["issuer.test"].state == "fresh"
     assert idp.fetches == 11
 
 
 @pytest.mark.parametrize("how", ["keep_fresh", "refresh_ahead"])
-def test_keeping_fresh_can_be_turned_off(asynchronous, idp, clock, told, how):
+def test_keeping_fresh_can_be_turned_off(asynchronous, idp, clock, emitted, how):
     """With keep_fresh=False the keys are loaded at the start, and then the background work ends."""
     cache = CachePolicy(refresh_ahead=None if how == "refresh_ahead" else 0.8)
-    client = asynchronous(listeners=[told], cache=cache)
+    client = asynchronous(listeners=[emitted], cache=cache)
     others = set(threading.enumerate())  # of other tests' clients
     with Server(JWKSMiddleware(fine, client, keep_fresh=how != "keep_fresh")):
-        told.until(1, *FETCHED)
+        emitted.until(1, *FETCHED)
         clock.advance(290)
         for thread in set(threading.enumerate()) - others:
             if thread.name == "jwks-client keeper":
@@ -229,14 +229,14 @@ def test_keeping_fresh_can_be_turned_off(asynchronous, idp, clock, told, how):
     assert idp.fetches == 1
 
 
-def test_two_middlewares_of_a_client_have_one_keeper(asynchronous, idp, clock, told):
+def test_two_middlewares_of_a_client_have_one_keeper(asynchronous, idp, clock, emitted):
     """Two middlewares of a client, nested or not, share one keeper."""
-    client = asynchronous(listeners=[told])
+    client = asynchronous(listeners=[emitted])
     others = set(threading.enumerate())
     with Server(JWKSMiddleware(JWKSMiddleware(fine, client), client)):
-        told.until(1, *FETCHED)
+        emitted.until(1, *FETCHED)
         clock.advance(299)
-        told.until(2, *FETCHED)
+        emitted.until(2, *FETCHED)
         begun = set(threading.enumerate()) - others
         assert len([one for one in begun if one.name == "jwks-client keeper"]) <= 1
     assert idp.fetches == 2
@@ -275,31 +275,31 @@ def test_providers_are_renewed_one_at_a_time_and_spread_out(idp, clock):
 
 
 def test_without_lifespan_the_first_request_begins_the_warm_up_even_if_excluded(
-    asynchronous, idp, told
+    asynchronous, idp, emitted
 ):
     """Without lifespan nothing is fetched before the first request, and a health check is enough to load the keys."""
-    client = asynchronous(listeners=[told])
+    client = asynchronous(listeners=[emitted])
     app = JWKSMiddleware(fine, client, exclude=["/health"])
 
     async def story() -> None:
         assert idp.fetches == 0
         for _ in range(3):
             assert (await Call().to(app, http_scope(None, "/health"))).status == 200
-        await asyncio.to_thread(told.until, 1, events.KeysFetched)
+        await asyncio.to_thread(emitted.until, 1, events.KeysFetched)
 
     asyncio.run(story())
     assert idp.fetches == 1
 
 
-def test_a_loop_that_ended_does_not_stop_the_warm_up(idp, clock, told):
+def test_a_loop_that_ended_does_not_stop_the_warm_up(idp, clock, emitted):
     """With a caller-supplied client the next event loop continues the warm-up that the last one left."""
     idp.fail(503)
-    client = client_of(idp, listeners=[told], cache=CachePolicy(failure_backoff=(1, 1)))
+    client = client_of(idp, listeners=[emitted], cache=CachePolicy(failure_backoff=(1, 1)))
     app = JWKSMiddleware(fine, client, exclude=["/health"])
 
     async def once() -> None:
         await Call().to(app, http_scope(None, "/health"))
-        await asyncio.to_thread(told.until, 1, events.FetchFailed)
+        await asyncio.to_thread(emitted.until, 1, events.FetchFailed)
 
     asyncio.run(once())
     assert not client.ready
@@ -308,41 +308,41 @@ def test_a_loop_that_ended_does_not_stop_the_warm_up(idp, clock, told):
 
     async def again() -> None:
         await Call().to(app, http_scope(None, "/health"))
-        await asyncio.to_thread(told.until, 1, events.KeysFetched)
+        await asyncio.to_thread(emitted.until, 1, events.KeysFetched)
 
     asyncio.run(again())
 
 
 @pytest.fixture
-def sync_client(idp: FakeProvider, told: Told) -> Iterator[JWKSClient]:
+def sync_client(idp: FakeProvider, emitted: Emitted) -> Iterator[JWKSClient]:
     http = httpx.Client(transport=idp.transport)
-    client = JWKSClient(idp.provider, http=http, clock=idp.clock, listeners=[told])
+    client = JWKSClient(idp.provider, http=http, clock=idp.clock, listeners=[emitted])
     yield client
     client.close()
 
 
-def test_under_wsgi_the_first_request_begins_the_warm_up(idp, clock, told, sync_client):
+def test_under_wsgi_the_first_request_begins_the_warm_up(idp, clock, emitted, sync_client):
     """Making the middleware starts nothing, so a server may fork afterwards."""
     before = threading.active_count()
     app = for_wsgi.JWKSMiddleware(fine_wsgi, sync_client, exclude=["/health"])
     assert (idp.fetches, threading.active_count()) == (0, before)
     idp.fail(503)
     assert Called(app, environ_of(None, "/health")).status == "200 OK"
-    told.until(1, events.FetchFailed)
+    emitted.until(1, events.FetchFailed)
     idp.recover()
     clock.advance(31)
-    told.until(1, events.KeysFetched)
+    emitted.until(1, events.KeysFetched)
     assert sync_client.ready
     assert Called(app, environ_of(None, "/health")).status == "200 OK"
 
 
-def test_a_failure_to_load_is_logged_once(idp, clock, told, sync_client, caplog):
+def test_a_failure_to_load_is_logged_once(idp, clock, emitted, sync_client, caplog):
     """A failed warm-up is logged once at WARNING with its reason, and not again with each attempt."""
     idp.fail(503)
     app = for_wsgi.JWKSMiddleware(fine_wsgi, sync_client, exclude=["/health"])
     Called(app, environ_of(None, "/health"))
     for failures in (1, 2, 3):
-        told.until(failures, events.FetchFailed)
+        emitted.until(failures, events.FetchFailed)
         clock.advance(31)
     sync_client.close()
     warnings = [one.message for one in caplog.records if one.name == "jwks_client"]
@@ -351,30 +351,30 @@ def test_a_failure_to_load_is_logged_once(idp, clock, told, sync_client, caplog)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_child_begins_its_own_warm_up(idp, clock, told, sync_client):
+def test_a_forked_child_begins_its_own_warm_up(idp, clock, emitted, sync_client):
     """A worker of a server that preloads the app begins its own warm-up with its first request."""
     app = for_wsgi.JWKSMiddleware(fine_wsgi, sync_client, exclude=["/health"])
     idp.fail(503)
     Called(app, environ_of(None, "/health"))
-    told.until(1, events.FetchFailed)
+    emitted.until(1, events.FetchFailed)
     sync_client._after_fork()  # the child's side of a fork
     assert [sync_client._keeper._claim.acquire(blocking=False)] == [True]
     sync_client._keeper._claim.release()
     idp.recover()
     clock.advance(31)
     Called(app, environ_of(None, "/health"))
-    told.until(1, events.KeysFetched)
+    emitted.until(1, events.KeysFetched)
 
 
 def test_a_dropped_client_ends_its_keeper(idp, clock):
     """A test suite that makes an app for each test leaves no threads behind."""
     with idp.serve():
-        told = Told()
+        emitted = Emitted()
         others = set(threading.enumerate())  # of other tests' clients
-        client = AsyncJWKSClient(idp.provider, clock=clock, listeners=[told])
+        client = AsyncJWKSClient(idp.provider, clock=clock, listeners=[emitted])
         app = JWKSMiddleware(fine, client, exclude=["/health"])
         asyncio.run(Call().to(app, http_scope(None, "/health")))
-        told.until(1, events.KeysFetched)
+        emitted.until(1, events.KeysFetched)
         begun = set(threading.enumerate()) - others
         (thread,) = [one for one in begun if one.name == "jwks-client keeper"]
         gone = weakref.ref(client)
@@ -388,7 +388,7 @@ def test_a_dropped_client_ends_its_keeper(idp, clock):
 # required
 
 
-def test_a_required_start_waits_for_the_required_providers_only(clock, told):
+def test_a_required_start_waits_for_the_required_providers_only(clock, emitted):
     """A provider that is not required at start is loaded in the background once it responds."""
     from dataclasses import replace
 
@@ -400,14 +400,14 @@ def test_a_required_start_waits_for_the_required_providers_only(clock, told):
             optional,
             replace(first.provider, name="first"),
             clock=clock,
-            listeners=[told],
+            listeners=[emitted],
         )
         with Server(JWKSMiddleware(fine, client, warm_up="required")):
             assert client.ready
             assert client.health()["second"].state == "cold"
             held.wait()
             held.release()
-            told.until(2, events.KeysFetched)
+            emitted.until(2, events.KeysFetched)
         asyncio.run(client.aclose())
 
 

@@ -21,14 +21,14 @@ from jwks_client.wsgi import JWKSMiddleware as WSGIMiddleware
 
 def told_of(idp: FakeProvider, scope: dict[str, Any], **settings: Any) -> events.RequestRefused:
     """Return the one event of a denied request."""
-    told: list[events.RequestRefused] = []
+    emitted: list[events.RequestRefused] = []
 
     def listen(event: events.Event) -> None:
         if isinstance(event, events.RequestRefused):
-            told.append(event)
+            emitted.append(event)
 
     call(JWKSMiddleware(fine, client_of(idp, listeners=[listen]), **settings), scope)
-    (event,) = told
+    (event,) = emitted
     return event
 
 
@@ -202,9 +202,9 @@ REFUSED = {
 def test_a_refusal_has_one_record_whatever_is_configured(idp, kind, listeners, caplog):
     """With logging of all events, the refusal has one record, of jwks_client.requests, which names the request."""
     caplog.set_level(logging.DEBUG, logger="jwks_client")
-    told: list[str] = []
+    emitted: list[str] = []
     logs = [events.LoggingListener() for _ in range(listeners)]
-    client = client_of(idp, listeners=[*logs, lambda event: told.append(type(event).__name__)])
+    client = client_of(idp, listeners=[*logs, lambda event: emitted.append(type(event).__name__)])
     app = JWKSMiddleware(requires("orders:read")(fine), client)
     call(app, http_scope(idp.issue(scope="orders:read")))
     caplog.clear()
@@ -212,7 +212,7 @@ def test_a_refusal_has_one_record_whatever_is_configured(idp, kind, listeners, c
     assert answered.status in (401, 403)
     about_the_request = [one for one in caplog.records if "Keys" not in one.getMessage()]
     assert [one.name for one in about_the_request] == ["jwks_client.requests"]
-    assert told[-1] == "RequestRefused", "listeners are given every event all the same"
+    assert emitted[-1] == "RequestRefused", "listeners are given every event all the same"
 
 
 def test_a_refusal_over_wsgi_has_one_record_too(idp, caplog):

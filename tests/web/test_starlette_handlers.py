@@ -264,7 +264,7 @@ def test_a_backend_admits_anonymous_requests(idp):
 
 def test_a_backend_closes_a_handshake_that_it_refuses(idp):
     """Starlette's middleware can only close; an error inside the endpoint is denied as usual."""
-    told: list[Any] = []
+    emitted: list[Any] = []
 
     async def socket(websocket: WebSocket) -> None:
         get_token(websocket).require("chat")
@@ -273,12 +273,12 @@ def test_a_backend_closes_a_handshake_that_it_refuses(idp):
         await websocket.accept()
         get_token(websocket).require("chat")
 
-    client = client_of(idp, listeners=[told.append])
+    client = client_of(idp, listeners=[emitted.append])
     app = behind_backend(
         JWKSBackend(client), WebSocketRoute("/", socket), WebSocketRoute("/accepts", accepts)
     )
     assert call(app, ws_scope()).sent == [{"type": "websocket.close", "code": 1000}]
-    assert [event.code for event in told] == ["missing_credentials"]
+    assert [event.code for event in emitted] == ["missing_credentials"]
     denied = call(app, ws_scope(idp.issue()), CONNECT)
     assert (denied.status, denied.code) == (403, "insufficient_scope")
     closed = call(app, ws_scope(idp.issue(), "/accepts"), CONNECT)

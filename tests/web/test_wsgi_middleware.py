@@ -157,10 +157,10 @@ def test_paths_are_compared_as_utf_8(idp):
     assert Called(app, environ_of(None, "/ol\xe9")).status == "401 Unauthorized"
     assert Called(app, environ_of(None, "/prices")).status == "200 OK"
     assert Called(app, environ_of(None, "/prices", REQUEST_METHOD="POST")).code
-    told: list[Any] = []
-    app = protect(fine, client_of(idp, listeners=[told.append]))
+    emitted: list[Any] = []
+    app = protect(fine, client_of(idp, listeners=[emitted.append]))
     Called(app, environ_of(None, raw, SCRIPT_NAME="/api"))
-    assert told[0].path == "/api/ol\\xe9"
+    assert emitted[0].path == "/api/ol\\xe9"
 
 
 def test_a_handler_may_require_more_than_an_open_path(idp):
@@ -183,11 +183,11 @@ def test_a_handler_may_require_more_than_an_open_path(idp):
 
 def test_answer_to_serves_frameworks_that_answer_all_errors_themselves(idp):
     """`answer_to` is a WSGI app with the middleware's answer, and emits the same event."""
-    told: list[Any] = []
-    app = protect(fine, client_of(idp, listeners=[told.append]))
+    emitted: list[Any] = []
+    app = protect(fine, client_of(idp, listeners=[emitted.append]))
     called = Called(app.answer_to(InsufficientScopeError(["a"])), environ_of(None, "/orders"))
     assert (called.status, called.code) == ("403 Forbidden", "insufficient_scope")
-    assert [(one.code, one.path) for one in told] == [("insufficient_scope", "/orders")]
+    assert [(one.code, one.path) for one in emitted] == [("insufficient_scope", "/orders")]
     with pytest.raises(TypeError, match="error must be a refusal"):
         Called(app.answer_to(ConfigurationError("name", "m")), environ_of())
 

@@ -57,7 +57,7 @@ class TestLife:
         assert read_freshness({}, policy, NOW, renewed=False) == Freshness(111, 222)
 
     @pytest.mark.parametrize(
-        ("told", "expected"),
+        ("header", "expected"),
         [
             ("max-age=600", 600),
             ("max-age=60", 60),
@@ -68,9 +68,9 @@ class TestLife:
             ("max-age=3801600", 3600),  # Okta sends this
         ],
     )
-    def test_max_age_counts_within_the_bounds(self, told: str, expected: float) -> None:
+    def test_max_age_counts_within_the_bounds(self, header: str, expected: float) -> None:
         """``max-age`` sets the lifetime, never below ``min_ttl`` or above ``max_ttl``."""
-        assert life(cache_control=told) == expected
+        assert life(cache_control=header) == expected
 
     def test_huge_numbers_stay_within_the_bounds(self) -> None:
         """The difference of two huge numbers stays within the bounds."""
@@ -80,7 +80,7 @@ class TestLife:
         assert life(cache_control="max-age=600", age=endless) == 60
 
     @pytest.mark.parametrize(
-        "told",
+        "header",
         [
             "Max-Age=600",
             "MAX-AGE=600",
@@ -96,12 +96,12 @@ class TestLife:
             "x-max-age=100, max-age=600",
         ],
     )
-    def test_cache_control_is_read_in_every_shape(self, told: str) -> None:
+    def test_cache_control_is_read_in_every_shape(self, header: str) -> None:
         """Case, blanks, quotes, other directives and repeats (the first counts) change nothing."""
-        assert life(cache_control=told) == 600
+        assert life(cache_control=header) == 600
 
     @pytest.mark.parametrize(
-        "told",
+        "header",
         [
             "no-store",
             "no-cache",
@@ -112,22 +112,23 @@ class TestLife:
             "private, no-cache, no-store, max-age=0, must-revalidate",
         ],
     )
-    def test_no_store_and_no_cache_give_the_shortest_lifetime(self, told: str) -> None:
+    def test_no_store_and_no_cache_give_the_shortest_lifetime(self, header: str) -> None:
         """``no-store`` and ``no-cache`` give ``min_ttl``, whatever else the header says."""
         policy = CachePolicy(min_ttl=77)
-        assert life(policy, cache_control=told, expires=date(3000)) == 77
+        assert life(policy, cache_control=header, expires=date(3000)) == 77
 
     @pytest.mark.parametrize(
-        "told", ["max-age=", "max-age", "max-age=soon", "max-age=-1", "max-age=60.5", "max-age=1e9"]
+        "header",
+        ["max-age=", "max-age", "max-age=soon", "max-age=-1", "max-age=60.5", "max-age=1e9"],
     )
-    def test_an_unreadable_max_age_gives_the_shortest_lifetime(self, told: str) -> None:
+    def test_an_unreadable_max_age_gives_the_shortest_lifetime(self, header: str) -> None:
         """An unreadable ``max-age`` gives ``min_ttl`` (RFC 9111, section 4.2.1)."""
-        assert life(cache_control=told, expires=date(3000)) == 60
+        assert life(cache_control=header, expires=date(3000)) == 60
 
-    @pytest.mark.parametrize("told", ["2147483648", "9999999999", "99999999999", "1" + "0" * 40])
-    def test_a_huge_max_age_gives_the_longest_lifetime(self, told: str) -> None:
+    @pytest.mark.parametrize("header", ["2147483648", "9999999999", "99999999999", "1" + "0" * 40])
+    def test_a_huge_max_age_gives_the_longest_lifetime(self, header: str) -> None:
         """A ``max-age`` of any number of digits is large (RFC 9111, section 1.2.2): ``max_ttl``."""
-        assert life(cache_control=f"max-age={told}") == 3600
+        assert life(cache_control=f"max-age={header}") == 3600
 
     @pytest.mark.parametrize(
         ("age", "expected"),
@@ -158,10 +159,12 @@ class TestLife:
         assert life(expires=date(500), date=sent) == 500
         assert life(expires=date(500), wall=NOW + 100) == 400
 
-    @pytest.mark.parametrize("told", ["0", "-1", "", "never", "1700000900", date(-500)])
-    def test_expires_in_the_past_or_unreadable_gives_the_shortest_lifetime(self, told: str) -> None:
+    @pytest.mark.parametrize("header", ["0", "-1", "", "never", "1700000900", date(-500)])
+    def test_expires_in_the_past_or_unreadable_gives_the_shortest_lifetime(
+        self, header: str
+    ) -> None:
         """An unreadable ``Expires`` counts as past (RFC 9111, section 5.3): ``min_ttl``."""
-        assert life(expires=told) == 60
+        assert life(expires=header) == 60
 
     def test_max_age_beats_expires(self) -> None:
         """With both headers, ``Expires`` is ignored (RFC 9111, section 5.3)."""
@@ -185,17 +188,17 @@ class TestLife:
 
     @pytest.mark.usefixtures("time_zone")
     @pytest.mark.parametrize(
-        "told",
+        "header",
         [
             "Tue, 14 Nov 2023 22:21:40 GMT",
             "Tuesday, 14-Nov-23 22:21:40 GMT",
             "Tue Nov 14 22:21:40 2023",
         ],
     )
-    def test_dates_are_gmt_in_each_of_http_s_forms(self, told: str) -> None:
+    def test_dates_are_gmt_in_each_of_http_s_forms(self, header: str) -> None:
         """All three date forms of RFC 9110, section 5.6.7, mean GMT, whatever this machine's time zone."""
-        assert life(expires=told) == 500
-        assert retry_after({"retry-after": told}, NOW + 400) == 100
+        assert life(expires=header) == 500
+        assert retry_after({"retry-after": header}, NOW + 400) == 100
 
     def test_headers_can_be_ignored(self) -> None:
         """With ``honour_headers=False`` the lifetime is ``ttl``, whatever the response says."""
@@ -207,7 +210,7 @@ class TestLife:
 
 class TestStaleIfError:
     @pytest.mark.parametrize(
-        ("told", "expected"),
+        ("header", "expected"),
         [
             ("stale-if-error=100", 100),
             ('Stale-If-Error="100", max-age=600', 100),
@@ -221,9 +224,9 @@ class TestStaleIfError:
             ("max-age=0, stale-while-revalidate=5", 3600),
         ],
     )
-    def test_only_a_smaller_stale_if_error_wins(self, told: str, expected: float) -> None:
+    def test_only_a_smaller_stale_if_error_wins(self, header: str, expected: float) -> None:
         """The response can shorten the stale time, by ``stale-if-error`` and no other directive."""
-        assert stale_for(told) == expected
+        assert stale_for(header) == expected
 
     def test_a_smaller_stale_if_error_wins_although_headers_are_ignored(self) -> None:
         """``honour_headers=False`` ignores the lifetime of a response, but not its shorter stale-if-error."""
@@ -263,7 +266,7 @@ class TestRenewal:
 
 class TestRetryAfter:
     @pytest.mark.parametrize(
-        ("told", "expected"),
+        ("header", "expected"),
         [
             ("0", 0),
             ("120", 120),
@@ -279,12 +282,12 @@ class TestRetryAfter:
             (date(86400), 300),
         ],
     )
-    def test_retry_after_is_read_up_to_the_cap(self, told: str, expected: float) -> None:
+    def test_retry_after_is_read_up_to_the_cap(self, header: str, expected: float) -> None:
         """Retry-After, in seconds or as a date, is obeyed up to 300 seconds."""
-        assert retry_after({"retry-after": told}, NOW) == expected
+        assert retry_after({"retry-after": header}, NOW) == expected
 
     @pytest.mark.parametrize(
-        "told",
+        "header",
         [
             "",
             " ",
@@ -298,9 +301,9 @@ class TestRetryAfter:
             "Tue, 99 Nov 2023 22:21:40 GMT",
         ],
     )
-    def test_an_unreadable_retry_after_counts_as_absent(self, told: str) -> None:
+    def test_an_unreadable_retry_after_counts_as_absent(self, header: str) -> None:
         """A Retry-After that is neither whole seconds nor a date counts as absent."""
-        assert retry_after({"retry-after": told}, NOW) is None
+        assert retry_after({"retry-after": header}, NOW) is None
 
     def test_an_absent_retry_after_is_none(self) -> None:
         """A response without Retry-After gives None."""
