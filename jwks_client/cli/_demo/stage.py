@@ -23,7 +23,7 @@ import httpx
 
 from .app import AUDIENCE, SCOPE
 
-__all__ = ["Answer", "Server", "Stage", "StageError"]
+__all__ = ["Response", "Server", "Stage", "StageError"]
 
 PATIENCE: Final = 20.0  # seconds, far longer than any request takes
 _VERIFY: Final = re.compile(r"verify;dur=([0-9.]+)")
@@ -34,7 +34,7 @@ class StageError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Response:
     """A response of the API.
 
     Attributes:
@@ -214,13 +214,13 @@ class Stage:
 
     # The API.
 
-    async def ask(self, token: str | None) -> Answer:
+    async def ask(self, token: str | None) -> Response:
         """Request the orders from the API."""
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
         response = await self._http.get(f"{self.api.base_url}/orders", headers=headers)
         content = response.json()
         timing = _VERIFY.search(response.headers.get("server-timing", ""))
-        return Answer(
+        return Response(
             status=response.status_code,
             code=content.get("code", ""),
             keys=content.get("keys", ""),

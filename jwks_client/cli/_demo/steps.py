@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from ...testing import FakeProvider
 from .fleet import share
 from .report import Finding, Report, at_least, at_most, note, same
-from .stage import PATIENCE, Answer, Stage
+from .stage import PATIENCE, Response, Stage
 
 __all__ = ["STEPS", "Step", "perform", "play"]
 
@@ -199,9 +199,9 @@ async def _withdraw(stage: Stage) -> list[Finding]:
     for kid in kids:
         await stage.revoke(kid)
     began = perf_counter()
-    others: list[Answer] = []
+    others: list[Response] = []
 
-    async def ask_both() -> Answer:
+    async def ask_both() -> Response:
         others.append(await stage.ask(stage.token))
         return await stage.ask(withdrawn)
 
@@ -284,8 +284,8 @@ STEPS: Final = (
 
 
 async def _until(
-    ask: Callable[[], Awaitable[Answer]], is_last: Callable[[Answer], bool]
-) -> list[Answer]:
+    ask: Callable[[], Awaitable[Response]], is_last: Callable[[Response], bool]
+) -> list[Response]:
     """Repeat a request until a response is the last one, or for 20 s; return all responses."""
     end = perf_counter() + PATIENCE
     answers = [await ask()]
@@ -309,7 +309,7 @@ def _segment(octets: bytes) -> str:
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
-def _tally(answers: Iterable[Answer]) -> str:
+def _tally(answers: Iterable[Response]) -> str:
     return _listed(Counter(str(answer) for answer in answers))
 
 
@@ -317,7 +317,7 @@ def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{what}: {count}" for what, count in sorted(counts.items())) or "none"
 
 
-def _median(answers: Iterable[Answer]) -> float:
+def _median(answers: Iterable[Response]) -> float:
     times = [answer.micros for answer in answers if answer.micros is not None]
     return statistics.median(times) if times else math.nan
 
@@ -326,5 +326,5 @@ def _readable(micros: float) -> str:
     return f"{micros:.1f} µs" if micros < 1000 else f"{micros / 1000:.1f} ms"
 
 
-def _with_state(answer: Answer) -> str:
+def _with_state(answer: Response) -> str:
     return f"{answer}, {answer.keys}" if answer.keys else str(answer)

@@ -22,12 +22,12 @@ from .gate import Gate, Hold
 from .pace import Pace
 
 __all__ = [
-    "Answer",
     "Document",
     "Failure",
     "Published",
     "Request",
     "Responder",
+    "Response",
     "Silence",
     "Turn",
     "TurnFor",
@@ -53,7 +53,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Response:
     """A complete HTTP response."""
 
     status: int
@@ -77,7 +77,7 @@ class Silence(NamedTuple):
 class Turn(NamedTuple):
     """The outcome of a request, the gate to wait for, and the pace of the response."""
 
-    outcome: Answer | Silence
+    outcome: Response | Silence
     gate: Gate | None = None
     pace: Pace | None = None
 
@@ -93,7 +93,7 @@ class Published(NamedTuple):
 
 
 class _Broken(NamedTuple):
-    outcome: Answer | Silence
+    outcome: Response | Silence
     hangs: bool
     only: Document | None
 
@@ -193,7 +193,7 @@ class Responder:
         name: Document | None,
         content: Mapping[str, object],
         usual_headers: Mapping[str, str],
-    ) -> Answer:
+    ) -> Response:
         if name is None:
             return _json(404, {"error": f"nothing is served at {request.path}"})
         if request.method != "GET":
@@ -216,7 +216,7 @@ def _is_known(request: Request, validators: Mapping[str, str]) -> bool:
     return modified is not None and request.headers.get("if-modified-since") == modified
 
 
-def _outcome(how: Failure, headers: Mapping[str, str]) -> Answer | Silence:
+def _outcome(how: Failure, headers: Mapping[str, str]) -> Response | Silence:
     match how:
         case "hang":
             return Silence(None)
@@ -241,17 +241,17 @@ def _outcome(how: Failure, headers: Mapping[str, str]) -> Answer | Silence:
 
 def _json(
     status: int, content: Mapping[str, object], headers: Mapping[str, str] | None = None
-) -> Answer:
+) -> Response:
     return _answer(status, json.dumps(content).encode(), {"content-type": _JSON}, headers or {})
 
 
-def _answer(status: int, body: bytes, usual: Mapping[str, str], own: Mapping[str, str]) -> Answer:
+def _answer(status: int, body: bytes, usual: Mapping[str, str], own: Mapping[str, str]) -> Response:
     named = {**usual, **_lower(own)}
     if status in (204, 304):  # without a body (RFC 9110, section 6.4.1)
         named.pop("content-type", None)
-        return Answer(status=status, headers=tuple(named.items()), body=b"")
+        return Response(status=status, headers=tuple(named.items()), body=b"")
     named["content-length"] = str(len(body))
-    return Answer(status=status, headers=tuple(named.items()), body=body)
+    return Response(status=status, headers=tuple(named.items()), body=body)
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .gate import PATIENCE, Gate, wait, wait_async
 from .pace import Pace
-from .responder import Answer, Request, Silence, Turn, TurnFor
+from .responder import Request, Response, Silence, Turn, TurnFor
 
 if TYPE_CHECKING:
     from ..._web.asgi_scope import Receive, Scope, Send
@@ -71,7 +71,7 @@ def _read_scope(scope: Scope) -> Request:
     return Request(method=scope["method"], path=path, headers=headers)
 
 
-async def _send(answer: Answer, pace: Pace, send: Send) -> None:
+async def _send(answer: Response, pace: Pace, send: Send) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     for piece in pace.pieces(answer.body) if pace.octets else ():
@@ -209,7 +209,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 (http.server's)
 
-    def _outcome_of(self, turn: Turn, pace: Pace) -> Answer | Silence:
+    def _outcome_of(self, turn: Turn, pace: Pace) -> Response | Silence:
         if turn.gate is not None:
             wait(turn.gate, self._ending, within=None)
             if not turn.gate.is_open:
@@ -217,7 +217,7 @@ class _Connection(BaseHTTPRequestHandler):
         pace.pause(pace.delay, ending=self._ending)
         return turn.outcome
 
-    def _send(self, answer: Answer, pace: Pace) -> None:
+    def _send(self, answer: Response, pace: Pace) -> None:
         self.send_response_only(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
