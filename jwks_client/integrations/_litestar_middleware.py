@@ -5,10 +5,10 @@ Must not depend on: what a route requires, the OpenAPI document.
 
 from __future__ import annotations
 
-from typing import Any, Final, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 from urllib.parse import unquote
 
-from litestar import Request, Response
+from litestar import Request, Response, asgi
 
 from .._web.admission import AppSettings
 from .._web.asgi_scope import ASGIApp, Receive, Scope, Send, token_in
@@ -17,6 +17,9 @@ from .._web.handling import handling_in
 from ..asgi import JWKSMiddleware
 from ..errors import JWKSError
 from ..protocols import AsyncVerifier
+
+if TYPE_CHECKING:
+    from litestar.handlers import ASGIRouteHandler
 
 __all__ = ["Outside", "Protected", "answer"]
 
@@ -29,6 +32,20 @@ class Protected(JWKSMiddleware):
     def __init__(self, client: AsyncVerifier, **settings: Unpack[AppSettings]) -> None:
         super().__init__(_route, client, warm_up=None, **settings)
         self._some_are_open = True  # each route has its own setting
+
+    def metadata_route(self) -> ASGIRouteHandler | None:
+        """Return a route for the metadata document (RFC 9728), if the app has one.
+
+        Litestar runs a middleware only where a route matches.
+        """
+        resource = self._resource
+        if resource is None:
+            return None
+
+        async def metadata(scope: Scope, receive: Receive, send: Send) -> None:
+            await resource(scope, receive, send)
+
+        return asgi(resource.path, copy_scope=True, exclude_from_auth=True)(metadata)
 
     def _is_open(self, scope: Scope) -> bool:
         is_open = scope["route_handler"].opt.get("exclude_from_auth")

@@ -15,7 +15,7 @@ route requires (`_web.requirement`).
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -89,6 +89,9 @@ class JWKSAuth(InitPlugin):
         app_config.middleware.insert(0, DefineMiddleware(outside, protected=self._protected))
         app_config.exception_handlers.setdefault(JWKSError, answer)
         app_config.lifespan.append(self._live)
+        metadata = self._protected.metadata_route()
+        if metadata is not None and not _is_routed(metadata.paths, app_config.route_handlers):
+            app_config.route_handlers.append(metadata)
         if app_config.openapi_config is not None:
             # The default is an object that all apps of the process share, so it must not change.
             document = app_config.openapi_config = copy.copy(app_config.openapi_config)
@@ -103,6 +106,11 @@ class JWKSAuth(InitPlugin):
 
     def _live(self, _app: object) -> AbstractAsyncContextManager[None]:
         return run_lifespan(self._lifespan)
+
+
+def _is_routed(paths: Collection[str], handlers: Iterable[object]) -> bool:
+    """Return whether the app itself has a route for one of these paths."""
+    return any(path in getattr(handler, "paths", ()) for handler in handlers for path in paths)
 
 
 def requires(

@@ -15,6 +15,7 @@ from litestar.status_codes import WS_1008_POLICY_VIOLATION
 from litestar.testing import TestClient
 
 from jwks_client import ConfigurationError, events
+from jwks_client.asgi import ProtectedResource
 from jwks_client.integrations.litestar import JWKSAuth, requires
 from jwks_client.providers import Cookie, Header
 
@@ -165,6 +166,34 @@ def test_the_app_s_own_document_keeps_its_components(idp):
     assert document["components"]["securitySchemes"].keys() == {"own", "bearer"}
     assert document["security"] == [{"own": []}, {"bearer": []}]
     assert (config.components, config.security) == (own, [{"own": []}])
+
+
+@pytest.mark.parametrize("routed", [False, True])
+def test_the_metadata_document_is_served_without_a_token(idp, routed):
+    """The document that a challenge names is served, also if the app has a route for it."""
+    resource = ProtectedResource(resource="https://api.test/mcp", scopes_supported=["a"])
+
+    @get(resource.path)
+    async def own() -> str:
+        return "the app's own"
+
+    app = app_of(idp.async_client(), *([own] if routed else []), resource_metadata=resource)
+    with TestClient(app) as http:
+        challenge = http.get("/me").headers["www-authenticate"]
+        assert challenge == f'Bearer resource_metadata="{resource.url}"'
+        for headers in ({}, bearer(idp.issue())):
+            answer = http.get(resource.path, headers=headers)
+            assert (answer.status_code, answer.json()["resource"]) == (200, resource.resource)
+        assert http.get(f"{resource.path}/more").status_code == 404
+
+
+def test_an_app_with_a_path_serves_the_metadata_document_below_it(idp):
+    """A proxy may map the well-known path to an app that has only routes below a path."""
+    resource = ProtectedResource(resource="https://api.test")
+    auth = JWKSAuth(idp.async_client(), resource_metadata=resource)
+    app = Litestar([me], path="/v1", plugins=[auth], openapi_config=None, logging_config=None)
+    with TestClient(app) as http:
+        assert http.get(f"/v1{resource.path}").json()["resource"] == resource.resource
 
 
 def test_required_keys_are_loaded_at_the_start(idp):
