@@ -32,6 +32,8 @@ except ImportError as error:
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+    from .._core.keysets.jwk import KeySet
+
 __all__ = ["Instrumented", "instrument"]
 
 _BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -99,6 +101,7 @@ class Instrumented:
     ) -> None:
         self._client = client
         self._metrics = metrics
+        self._shown: dict[str, KeySet | None] = {}  # whose keys the registry shows
         in_workers = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         self._counts = Counts(
             client, self._on_event, self.flush if in_workers else None, tenants=tenants
@@ -112,10 +115,13 @@ class Instrumented:
         with no_fork:  # the registry holds locks
             for verdict, new in self._counts.differences():
                 self._metrics.verifications.labels(*verdict).inc(new)
+            shown = {}
             for name, health in self._client.health().items():
-                label = self._counts.label(name)
-                if label == name and health.last_success is not None:
-                    self._metrics.fetched.labels(label).set(health.last_success)
+                if self._counts.label(name) == name:
+                    shown[name] = self._show_keys(name)
+                    if health.last_success is not None:
+                        self._metrics.fetched.labels(name).set(health.last_success)
+            self._shown = shown
 
     def end(self) -> None:
         """Stop counting. The counts stay in the registry."""
@@ -138,17 +144,21 @@ class Instrumented:
                 code = event.code if isinstance(event, FetchFailed) else ""
                 fetches = metrics.fetches.labels(label, event.reason, event.source, code)
                 fetches.observe(event.duration)
-                self._count_keys(event.provider, label)
             case StoreFailed():
                 metrics.store_failures.labels(label, event.code).inc()
             case _:
                 pass
 
-    def _count_keys(self, provider: str, label: str) -> None:
-        key_set = key_set_of(self._client, provider)
-        if label == provider and key_set is not None:
-            self._metrics.keys.labels(label, "usable").set(len(key_set))
-            self._metrics.keys.labels(label, "unusable").set(len(key_set.unusable))
+    def _show_keys(self, name: str) -> KeySet | None:
+        """Set the number of keys of a provider, unless its key set is the one shown last.
+
+        In multiprocess mode, the value of the process whose key set changed last is reported.
+        """
+        key_set = key_set_of(self._client, name)
+        if key_set is not None and key_set is not self._shown.get(name):
+            self._metrics.keys.labels(name, "usable").set(len(key_set))
+            self._metrics.keys.labels(name, "unusable").set(len(key_set.unusable))
+        return key_set
 
 
 def instrument(

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from jwks_client import JWKSClient
+from jwks_client import JWKSClient, Provider
 from jwks_client.errors import JWKSError, KeysUnavailableError, TokenError
 from jwks_client.instrumentation import prometheus
 from jwks_client.testing import FakeProvider
@@ -78,6 +78,20 @@ def test_fetches_and_keys_are_measured(drive, idp, clock, registry):
     }
     assert values(registry, "jwks_client_key_set_fetched_seconds") == {
         ("issuer.test",): clock.time()
+    }
+
+
+def test_keys_loaded_before_are_measured(drive, idp, registry):
+    """The keys of a client that is instrumented after its start, and of a static key set, are counted."""
+    client = drive.client(idp)
+    drive.warm_up()
+    prometheus.instrument(client, registry=registry)
+    fixed = Provider(name="fixed", issuer="https://a.test", audience="api", jwks=idp.jwks())
+    prometheus.instrument(JWKSClient(fixed), registry=registry)
+    assert values(registry, "jwks_client_keys") == {
+        (name, state): number
+        for name in ("issuer.test", "fixed")
+        for state, number in (("usable", 1), ("unusable", 0))
     }
 
 
