@@ -7,9 +7,11 @@ framework.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import math
 import os
+import sys
 import time
 from collections.abc import Iterable
 from typing import Any, Final
@@ -32,7 +34,8 @@ class CacheStore:
 
     Arguments:
         cache: has ``add``, ``get``, ``set(key, value, seconds)`` and ``delete``; ``add`` must be
-            atomic. Flask-Caching: after ``init_app``, within the application's context.
+            atomic. Django: ``cache``, or ``caches["shared"]``; the store uses a connection of its
+            own. Flask-Caching: after ``init_app``, within the application's context.
         secret: seals the records, at least 32 bytes. Of several, the first seals and all verify.
         prefix: the prefix of all keys.
 
@@ -90,19 +93,37 @@ class CacheStore:
 
 
 def _bound(cache: Any) -> Any:
-    """Return the backend of Flask-Caching, which belongs to an application; else the cache."""
+    """Return Flask-Caching's backend, or Django's proxy for one of its caches, or the cache."""
     if not all(callable(getattr(cache, name, None)) for name in _CALLS):
         raise ConfigurationError(
             "cache", f"must have add, get, set and delete, got {type(cache).__name__}"
         )
     if not hasattr(type(cache), "cache"):
-        return cache
+        return _proxy_of(cache)
     try:
         return cache.cache
     except Exception as error:
         raise ConfigurationError(
             "cache", "must be bound to an application: call init_app first, then make the store"
         ) from error
+
+
+def _proxy_of(cache: Any) -> Any:
+    """Return Django's proxy for a cache that came from ``caches``; else the cache.
+
+    Such a cache belongs to the thread that asked for it, and its client must not be used in others.
+    """
+    django: Any = sys.modules.get("django.core.cache")
+    if django is None or not isinstance(cache, django.BaseCache):
+        return cache
+    aliases: list[str] = []
+    with contextlib.suppress(Exception):  # Django has no settings
+        aliases.extend(django.caches)
+    for alias in aliases:
+        with contextlib.suppress(Exception):  # another cache, which cannot be made
+            if django.caches[alias] is cache:
+                return django.ConnectionProxy(django.caches, alias)
+    return cache
 
 
 def _backend(cache: Any) -> Any:

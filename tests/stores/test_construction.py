@@ -108,6 +108,32 @@ def test_caches_of_one_process_are_refused():
             assert kind in refused("cache", CacheStore, extension, secret=SECRET)
 
 
+def test_a_cache_of_django_is_not_used_in_other_threads(tmp_path, monkeypatch):
+    """A client library may not be thread-safe, so a store uses a connection that no view uses."""
+    from django.core import cache as django
+
+    shared = {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": str(tmp_path),
+    }
+    caches = django.CacheHandler(
+        {"default": {"BACKEND": "no.such.Cache"}, "other": shared, "shared": shared}
+    )
+    monkeypatch.setattr(django, "caches", caches)
+    of_the_view = caches["shared"]
+    store = CacheStore(of_the_view, secret=SECRET, prefix="x:")
+
+    def used(*_: object) -> None:
+        raise AssertionError("the store used the view's connection")
+
+    for name in ("add", "get", "set", "delete"):
+        setattr(of_the_view, name, used)
+    assert store.claim("lease", 60)
+    store.write("keys", b"value", 60)
+    assert store.read("keys", 60).value == b"value"
+    store.release("lease")
+
+
 def test_a_cache_must_have_the_four_calls():
     """A cache without add, get, set and delete is refused; so is Flask-Caching before init_app."""
     refused("cache", CacheStore, object(), secret=SECRET)
