@@ -111,6 +111,30 @@ class TestWaiting:
             "unknown_kid"
         }
 
+    def test_a_joiner_whose_key_is_cached_waits_for_the_end(self, idp, clock):
+        """Without background work, a joiner with a known kid is never 503: it uses the stale set if the fetch fails."""
+
+        async def story() -> list[str | None]:
+            client = loops(idp, cache=CachePolicy(refresh_ahead=None, unknown_kid_wait=0))
+            await client.verify(idp.issue())
+            idp.fail(500)
+            clock.advance(300)
+            await client.verify(idp.issue())
+            clock.advance(1)
+            with idp.hold():
+                begun = asyncio.ensure_future(client.verify(idp.issue()))
+                await asyncio.sleep(0)
+                joined = asyncio.ensure_future(client.verify(idp.issue()))
+                looked_up = asyncio.ensure_future(client.get_signing_key("key-1"))
+                for _ in range(10):
+                    await asyncio.sleep(0)
+                assert not any(call.done() for call in (begun, joined, looked_up))
+            kids = [(await begun).key_id, (await joined).key_id, (await looked_up).kid]
+            await client.aclose()
+            return kids
+
+        assert asyncio.run(story()) == ["key-1"] * 3
+
     def test_a_joiner_with_a_bad_signature_does_not_wait_for_long(self, idp):
         """A caller that joins a fetch after a bad signature gets `bad_signature` after a while, never 503."""
         client = idp.client(cache=CachePolicy(unknown_kid_wait=0.01))

@@ -170,7 +170,7 @@ class Flights:
             self.board(source, last, Budget.ROUTINE)
 
     def waiting(
-        self, provider: str, source: KeySource, boarding: Boarding
+        self, provider: str, source: KeySource, boarding: Boarding, *, has_key: bool = False
     ) -> Generator[Wait, object, bool]:
         """Wait for a flight. Return False if the caller gave up while the flight was in progress.
 
@@ -178,12 +178,13 @@ class Flights:
             source: the key set.
             provider: the name of the provider whose token needs the flight.
             boarding: the flight, and whether this caller started it.
+            has_key: whether the set has the key, so that the caller waits for a newer set alone.
         """
         flight, began = boarding
         if flight.landed.is_open:
             return True
         seconds = math.inf
-        if not began and source.is_usable(self.clock.monotonic()):
+        if not began and not has_key and source.is_usable(self.clock.monotonic()):
             seconds = self._unknown_kid_wait
         since = time.monotonic()
         yield Wait(flight, seconds)

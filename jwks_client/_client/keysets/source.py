@@ -26,6 +26,7 @@ from ..._core.keysets.cache import (
     change_between,
 )
 from ..._core.keysets.fetch import Failed, Fetched, Outcome, Plan, Talk, Validators
+from ..._core.keysets.jwk import Missing
 from ..._core.settings import header
 from ...errors import KeysUnavailableError
 from ...events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, Reason, escaped
@@ -126,6 +127,13 @@ class KeySource:
         """Return whether tokens with a known kid can be verified now without a fetch."""
         state = self.cache.state(now)
         return state in {"fresh", "due"} or (state == "stale" and self.cache.failure is not None)
+
+    def has_key(self, need: Need) -> bool:
+        """Return whether the cached set, whatever its age, names a key for a token."""
+        key_set = self.cache.key_set
+        return key_set is not None and not isinstance(
+            key_set.select(need.kid, need.algorithm), Missing
+        )
 
     def look_up(self, need: Need, *, in_flight: bool, seen: int) -> Decision:
         """Decide for a token whose first lookup happened when ``seen`` flights had started."""

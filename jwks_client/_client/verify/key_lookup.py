@@ -52,7 +52,8 @@ def signing_key(
                 boarding = flights.board(
                     source, last, decision.budget, unknown_kid=kid, alone=vanished
                 )
-                if not (yield from flights.waiting(rules.name, source, boarding)):
+                has_key = source.has_key(need)
+                if not (yield from flights.waiting(rules.name, source, boarding, has_key=has_key)):
                     raise source.not_waited_for(boarding.flight)
                 vanished = not boarding.flight.recorded
             case _:
