@@ -29,7 +29,8 @@ def clerk(
     checked instead. Tokens without ``azp`` are refused by default: Clerk omits it if there was no
     Origin, as in native apps, in top-level navigations, and for tokens that a server requested.
     Accept them with ``require_azp=False``. Machine tokens have no ``azp`` either, but are always
-    refused, because ``sid`` is required. Sessions that are still pending (``sts``) are refused.
+    refused: wherever ``azp`` may be absent, ``sid`` is required. Sessions that are still pending
+    (``sts``) are refused.
 
     The Authorization header is read before the cookie ``__session``.
 
@@ -38,7 +39,7 @@ def clerk(
             proxy URL without its scheme, such as ``app.example.com/__clerk``, which is then the
             issuer.
         authorized_parties: the origins of your own front ends, such as ``https://app.example.com``.
-            ``UNCHECKED`` accepts a token that any page obtained.
+            ``UNCHECKED`` accepts a session token that any page obtained, or that has no ``azp``.
         require_azp: refuse tokens without ``azp``. If False, an ``azp`` that is present must still
             be among ``authorized_parties``.
         options: any other field of `Provider`.
@@ -64,7 +65,7 @@ def clerk(
         issuer=where,
         audience=UNCHECKED,
         algorithms=("RS256",),
-        required_claims=() if azp_required else ("sid",),
+        required_claims=() if "azp" in values else ("sid",),
         claim_values=values,
         checks=checks,
         locations=(BEARER, Cookie("__session")),

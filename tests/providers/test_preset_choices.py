@@ -230,6 +230,9 @@ def test_other_restrictors_of_gitlab_replace_the_project(options, expected):
         ({"authorized_parties": APP, "require_azp": False}, APP, "s1", "ok"),
         ({"authorized_parties": APP, "require_azp": False}, "https://b.c", "s1", "invalid_claim"),
         ({"authorized_parties": UNCHECKED}, "https://b.c", "s1", "ok"),
+        ({"authorized_parties": UNCHECKED}, None, "s1", "ok"),
+        ({"authorized_parties": UNCHECKED}, None, None, "missing_claim"),
+        ({"authorized_parties": UNCHECKED, "require_azp": False}, None, None, "missing_claim"),
     ],
 )
 def test_clerk_tokens_without_azp_can_be_accepted(options, azp, sid, expected):
