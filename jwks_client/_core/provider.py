@@ -191,7 +191,9 @@ class Provider:
         own = self.scope_claim
         if callable(own):
             if is_coroutine_function(own):
-                raise ConfigurationError("scope_claim", "must be a plain function, got a coroutine")
+                raise ConfigurationError(
+                    "scope_claim", "must be a plain function, got a coroutine function"
+                )
         elif own is not None and not isinstance(own, str):
             self._keep("scope_claim", settings.names("scope_claim", own, at_least=1))
         elif own is not None:
@@ -229,6 +231,10 @@ class Provider:
         else:
             settings.url(given[0], getattr(self, given[0]), allow_http=self.allow_http)
         headers = self.headers
+        if is_coroutine_function(headers):
+            raise ConfigurationError(
+                "headers", "must be a plain function, got a coroutine function"
+            )
         if headers is not None and not callable(headers):
             if not isinstance(headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise ConfigurationError(

@@ -377,6 +377,10 @@ class TestBadValues:
             ),
             ("locations", (), "must not be empty"),
             *(("headers", v, "must be a mapping or a callable") for v in ("a: b", [("a", "b")], 5)),
+            *(
+                ("headers", v, "must be a plain function, got a coroutine")
+                for v in (_later, _Later())
+            ),
             ("headers", {"a b": "c"}, "must have names that are valid in HTTP"),
             ("headers", {1: "c"}, "must have names that are valid in HTTP"),
             *(("allow_http", v, "must be True or False") for v in (None, 0, 1, "yes")),
