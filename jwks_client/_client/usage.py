@@ -99,7 +99,8 @@ class KeyUses:
             self._counts.pop(gone, None)
         counts = self._counts.setdefault(name, {})
         there = {(one.kid, one.thumbprint) for one in published.get(name) or ()}
-        withdrawn = sorted(counts.keys() - there, key=lambda one: counts[one].last_used)
+        known = dict(counts)  # another thread may drop a key meanwhile
+        withdrawn = sorted(known.keys() - there, key=lambda one: known[one].last_used)
         for old in withdrawn[: max(len(withdrawn) - MOST_WITHDRAWN, 0)]:
             counts.pop(old, None)
         return counts.setdefault(key, _Count())

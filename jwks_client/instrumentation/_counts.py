@@ -5,6 +5,7 @@ A token costs no lock and no lookup of a label. Must not depend on any monitorin
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import weakref
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 RESOLVED = "resolved"  # the label of all tenants together
 _INTERVAL: Final = 1.0  # seconds between two flushes
+_log = logging.getLogger("jwks_client")
 
 
 class Verdict(NamedTuple):
@@ -66,6 +68,7 @@ class Counts:
         self._on_event = on_event
         self._flush = flush
         self._flush_at = 0.0
+        self._failed = False
         self.stop = watch(client, self._listen, self._counter())
         _instances.add(self)
 
@@ -99,11 +102,19 @@ class Counts:
             count.total = count.reported = 0
 
     def flush_in_time(self) -> None:
-        """Flush, unless that was done within the last second."""
+        """Flush, unless that was done within the last second. If it fails, that is only logged."""
         now = time.monotonic()
-        if self._flush is not None and now >= self._flush_at:
-            self._flush_at = now + _INTERVAL
+        if self._flush is None or now < self._flush_at:
+            return
+        self._flush_at = now + _INTERVAL
+        try:
             self._flush()
+        except Exception:  # the backend's disk may be full, which must not refuse a token
+            if not self._failed:
+                _log.exception("metrics could not be written; trying again each second")
+            self._failed = True
+        else:
+            self._failed = False
 
     def _counter(self) -> Callable[[TokenFacts], None]:
         """Return what counts an accepted token: as little as can be, since each token pays it."""

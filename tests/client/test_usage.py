@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import httpx
 import pytest
 
 from jwks_client import JWKSClient
+from jwks_client._client import usage
 from jwks_client._client.usage import MOST_WITHDRAWN
 from jwks_client.errors import ConfigurationError, TokenError
 from jwks_client.testing import FakeClock, FakeProvider
@@ -55,6 +59,33 @@ def test_a_withdrawn_key_stays_for_a_while(drive, idp, clock):
     assert [use.published for use in uses] == [True] + [False] * MOST_WITHDRAWN
     assert [use.kid for use in uses[1:3]] == ["key-20", "key-19"]
     assert len(client._uses._counts["issuer.test"]) <= MOST_WITHDRAWN + 2
+
+
+def facts(kid: str) -> Any:
+    return SimpleNamespace(provider="p", key=SimpleNamespace(kid=kid, thumbprint=kid))
+
+
+def test_two_threads_may_count_new_keys_at_once(monkeypatch):
+    """A valid token is accepted also while another thread counts a new key and drops a withdrawn one."""
+    meanwhile: list[str] = []
+
+    class Interrupted(usage._Count):
+        """A count; while it is read, another thread counts."""
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "last_used":
+                new, meanwhile[:] = meanwhile[:], []
+                for kid in new:
+                    uses.count(facts(kid))
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(usage, "_Count", Interrupted)
+    uses = usage.KeyUses(FakeClock(), lambda: {"p": None})
+    for number in range(MOST_WITHDRAWN + 1):
+        uses.count(facts(f"key-{number}"))
+    meanwhile += ["one", "two"]
+    uses.count(facts("three"))
+    assert {"one", "two", "three"} <= {kid for kid, _ in uses._counts["p"]}
 
 
 def test_counting_costs_nothing_where_it_is_off(drive, idp):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import re
@@ -181,6 +182,28 @@ def test_workers_add_up_in_multiprocess_mode(tmp_path):
     )
     (line,) = [one for one in scraped.stdout.splitlines() if one.startswith(VERIFIED)]
     assert float(line.split()[-1]) == 7, scraped.stdout
+
+
+def test_a_backend_that_fails_refuses_no_token(tmp_path, monkeypatch, idp, clock, registry, caplog):
+    """In multiprocess mode, a full or missing disk costs metrics, and neither a valid token nor more than one record."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    http = httpx.Client(transport=idp.transport)
+    client = JWKSClient(idp.provider, http=http, clock=clock)
+    counted = prometheus.instrument(client, registry=registry)
+
+    def fail(*_: str) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(counted._metrics.verifications, "labels", fail)
+        for _ in range(3):
+            counted._counts._flush_at = 0.0
+            assert client.verify(idp.issue()).provider == "issuer.test"
+    assert [one.levelname for one in caplog.records] == ["ERROR"]
+    counted._counts._flush_at = 0.0
+    client.verify(idp.issue())
+    assert values(registry, VERIFIED)
+    counted.end()
 
 
 FORKS = """
