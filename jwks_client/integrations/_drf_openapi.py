@@ -11,6 +11,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
+from .._client.access import locations_of
 from .._core.locations import Cookie, Header
 from ._django_setup import client_from_settings, options_from_settings
 
@@ -38,7 +39,7 @@ class JWKSScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-cal
 
 
 def _schemes() -> Iterator[tuple[str, dict[str, str]]]:
-    for one in options_from_settings().get("locations") or client_from_settings().locations:
+    for one in options_from_settings().get("locations") or locations_of(client_from_settings()):
         match one:
             case Header(scheme=None) | Cookie():
                 kind = "cookie" if isinstance(one, Cookie) else "header"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 import textwrap
@@ -204,7 +205,8 @@ def test_an_async_client_is_refused_with_the_fix(idp):
     assert caught.value.field == "JWKS_CLIENT"
 
 
-def test_the_document_names_the_locations_of_tokens(idp):
+@pytest.mark.parametrize("named_in", ["the options", "the provider"])
+def test_the_document_names_the_locations_of_tokens(idp, named_in):
     """drf-spectacular finds a scheme for each header and cookie, without a warning."""
     from drf_spectacular.generators import SchemaGenerator
     from drf_spectacular.openapi import AutoSchema
@@ -218,7 +220,10 @@ def test_the_document_names_the_locations_of_tokens(idp):
         providers.Cookie("session"),
     )
     patterns = [path("documented", Documented.as_view())]
-    with site(idp.client(), JWKS_OPTIONS={"locations": locations}):
+    client, options = idp.client(), {"locations": locations}
+    if named_in == "the provider":
+        client, options = idp.client(dataclasses.replace(idp.provider, locations=locations)), {}
+    with site(client, JWKS_OPTIONS=options):
         document = SchemaGenerator(patterns=patterns).get_schema(request=None, public=True)
     assert document["components"]["securitySchemes"] == {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
