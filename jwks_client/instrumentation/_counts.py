@@ -109,7 +109,7 @@ class Counts:
         self._flush_at = now + _INTERVAL
         try:
             self._flush()
-        except Exception:  # the backend's disk may be full, which must not refuse a token
+        except Exception:  # noqa: BLE001 (the backend's disk may be full, which must not refuse a token)
             if not self._failed:
                 _log.exception("metrics could not be written; trying again each second")
             self._failed = True

@@ -184,11 +184,10 @@ def test_workers_add_up_in_multiprocess_mode(tmp_path):
     assert float(line.split()[-1]) == 7, scraped.stdout
 
 
-def test_a_backend_that_fails_refuses_no_token(tmp_path, monkeypatch, idp, clock, registry, caplog):
+def test_a_backend_that_fails_refuses_no_token(tmp_path, monkeypatch, idp, registry, caplog):
     """In multiprocess mode, a full or missing disk costs metrics, and neither a valid token nor more than one record."""
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    http = httpx.Client(transport=idp.transport)
-    client = JWKSClient(idp.provider, http=http, clock=clock)
+    client = idp.client()
     counted = prometheus.instrument(client, registry=registry)
 
     def fail(*_: str) -> None:
