@@ -15,7 +15,6 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from . import VerifiedToken
 from ._core.credentials.answers import Answer
 from ._core.credentials.reader import Location, UnverifiedRequest
 from ._web.answer_for import answer_for
@@ -30,13 +29,12 @@ from ._web.asgi_scope import (
     request_of,
     seen_by_app,
     send_answer,
-    token_in,
 )
 from ._web.exclusions import Exclusions, optional_paths, route_path
 from ._web.frameworks import ask_frameworks
 from ._web.guard import Guard, OnError, Refusal, WarmUp, is_refusal
 from ._web.handling import Handling
-from ._web.identity import current, current_token
+from ._web.identity import current, current_token, get_token, token_in
 from ._web.preflight import Preflight, bare_scope, checked_preflight, is_preflight, without_body
 from ._web.protected_resource import ProtectedResource
 from .errors import JWKSError
@@ -229,14 +227,3 @@ class JWKSMiddleware:
             and scope["type"] == "http"
             and route_path(scope["path"], scope.get("root_path", "")) == resource.path
         )
-
-
-def get_token(scope_or_request: object) -> VerifiedToken | None:
-    """Return the token of a request that `JWKSMiddleware` admitted, or None.
-
-    Arguments:
-        scope_or_request: an ASGI scope, or an object with a ``scope`` (a Starlette ``Request``).
-
-    Raises TypeError for anything else.
-    """
-    return token_in(scope_or_request)

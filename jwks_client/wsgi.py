@@ -12,7 +12,7 @@ import atexit
 import logging
 import re
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from . import VerifiedToken
@@ -32,7 +32,7 @@ from ._web.guard import (
     describe_warm_up_failure,
     required_start,
 )
-from ._web.identity import TOKEN_KEY, current_token
+from ._web.identity import current_token, get_token, token_in
 from ._web.preflight import Preflight, bare_environ, checked_preflight, is_preflight
 from ._web.protected_resource import ProtectedResource
 from ._web.wsgi_reply import run, send
@@ -130,7 +130,7 @@ class JWKSMiddleware:
             return send(answer, environ, start_response)
         if self._is_open(environ):
             # Keep another middleware's result.
-            return self._serve(environ, start_response, get_token(environ))
+            return self._serve(environ, start_response, token_in(environ))
         if self._passes_preflights and _is_preflight(environ):
             return self._serve(bare_environ(environ, self._guard.reader), start_response, None)
         try:
@@ -199,23 +199,6 @@ class JWKSMiddleware:
         )
         scheme = environ.get("wsgi.url_scheme", "http")
         return UnverifiedRequest("http", environ["REQUEST_METHOD"], headers, b"", scheme)
-
-
-def get_token(environ_or_request: object) -> VerifiedToken | None:
-    """Return the token of a request that `JWKSMiddleware` admitted, or None.
-
-    Arguments:
-        environ_or_request: a WSGI environ, or an object with an ``environ`` (Flask) or ``META``
-            (Django).
-
-    Raises TypeError for anything else.
-    """
-    given = environ_or_request
-    found = getattr(given, "environ", getattr(given, "META", given))
-    if not isinstance(found, Mapping):
-        raise TypeError(f"request must be an environ or have one, got {type(given).__name__}")
-    token = found.get(TOKEN_KEY)
-    return token if isinstance(token, VerifiedToken) else None
 
 
 def _is_preflight(environ: WSGIEnvironment) -> bool:

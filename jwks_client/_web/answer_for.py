@@ -9,8 +9,9 @@ from .._core.credentials.answers import Answer
 from .._core.credentials.request import UnverifiedRequest
 from .guard import Guard, is_refusal
 from .handling import handling_in
+from .identity import mapping_of
 
-__all__ = ["answer_for", "mapping_of", "path_of"]
+__all__ = ["answer_for", "path_of"]
 
 
 def answer_for(guard: Guard[Any], error: Exception, request: object) -> Answer:
@@ -30,22 +31,6 @@ def answer_for(guard: Guard[Any], error: Exception, request: object) -> Answer:
     if handling is not None:
         return handling.answer(error)
     return guard.refuse(error, UnverifiedRequest.of(found), path_of(found))
-
-
-def mapping_of(request: object) -> Mapping[str, Any]:
-    """Return the scope or environ of a request.
-
-    Raises TypeError for anything else.
-    """
-    for name in ("scope", "environ", "META"):
-        found = getattr(request, name, None)
-        if isinstance(found, Mapping):
-            return found
-    if isinstance(request, Mapping):
-        return request
-    raise TypeError(
-        f"request must be a scope or an environ, or have one, got {type(request).__name__}"
-    )
 
 
 def path_of(scope_or_environ: Mapping[str, Any]) -> str:

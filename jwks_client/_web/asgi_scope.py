@@ -25,7 +25,6 @@ __all__ = [
     "request_of",
     "seen_by_app",
     "send_answer",
-    "token_in",
 ]
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -43,18 +42,6 @@ def admitted(scope: Scope, token: VerifiedToken | None) -> Scope:
     """Return the scope for the app; the server's scope does not change."""
     user = User(token)
     return {**scope, TOKEN_KEY: token, "user": user, "auth": user}
-
-
-def token_in(scope: object) -> VerifiedToken | None:
-    """Return the token of a scope, or of an object with a scope; None if there is none.
-
-    Raises TypeError for anything else.
-    """
-    found = getattr(scope, "scope", scope)
-    if not isinstance(found, MutableMapping):
-        raise TypeError(f"request must be a scope or have one, got {type(scope).__name__}")
-    token = found.get(TOKEN_KEY)
-    return token if isinstance(token, VerifiedToken) else None
 
 
 def seen_by_app(scope: Scope, handshake: Handshake) -> Scope:

@@ -11,9 +11,9 @@ from typing import Any, Literal
 from .._core.credentials.request import UnverifiedRequest
 from .._core.tokens.verified import VerifiedToken
 from ..errors import JWKSError
-from .answer_for import mapping_of, path_of
+from .answer_for import path_of
 from .guard import Guard
-from .identity import TOKEN_KEY
+from .identity import TOKEN_KEY, mapping_of
 
 __all__ = ["FlaskConnection", "flask_request"]
 

@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from .._core.credentials.answers import Answer
 from ..errors import JWKSError
-from .answer_for import mapping_of
 from .flask_connection import Framework, flask_request
 from .guard import is_refusal
 from .handling import Handling, handling_in
+from .identity import mapping_of
 
 __all__ = ["answer_in_django", "ask_frameworks", "connect_django", "django_response"]
 

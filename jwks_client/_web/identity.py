@@ -1,4 +1,4 @@
-"""The caller of a request, as the app sees it: ``current_token()``, ``user`` and ``auth``.
+"""The caller of a request, as the app sees it: its token, ``user`` and ``auth``.
 
 A `User` stands in for both objects that Starlette's own middleware puts in ``scope["user"]`` and
 ``scope["auth"]``, so that ``starlette.authentication.requires`` works without a dependency on
@@ -7,14 +7,23 @@ Starlette. Must not depend on: how a request was admitted.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import Any, Final
 
 from .. import VerifiedToken
 
-__all__ = ["TOKEN_KEY", "User", "current", "current_token", "serving"]
+__all__ = [
+    "TOKEN_KEY",
+    "User",
+    "current",
+    "current_token",
+    "get_token",
+    "mapping_of",
+    "serving",
+    "token_in",
+]
 
 #: The key of the token in an ASGI scope and in a WSGI environ.
 TOKEN_KEY: Final = "jwks_client.token"  # noqa: S105 (a name)
@@ -23,6 +32,40 @@ TOKEN_KEY: Final = "jwks_client.token"  # noqa: S105 (a name)
 current: Final[ContextVar[tuple[VerifiedToken | None, object]]] = ContextVar(
     "jwks_client.current", default=(None, None)
 )
+
+
+def mapping_of(request: object) -> Mapping[str, Any]:
+    """Return the scope or environ of a request.
+
+    Raises TypeError for anything else.
+    """
+    for name in ("scope", "environ", "META"):
+        found = getattr(request, name, None)
+        if isinstance(found, Mapping):
+            return found
+    if isinstance(request, Mapping):
+        return request
+    raise TypeError(
+        f"request must be a scope or an environ, or have one, got {type(request).__name__}"
+    )
+
+
+def token_in(scope_or_environ: Mapping[str, Any]) -> VerifiedToken | None:
+    """Return the token in a scope or an environ, or None."""
+    token = scope_or_environ.get(TOKEN_KEY)
+    return token if isinstance(token, VerifiedToken) else None
+
+
+def get_token(request: object) -> VerifiedToken | None:
+    """Return the token with which a request was admitted, or None.
+
+    Arguments:
+        request: an ASGI scope, a WSGI environ, or a framework's request that has one of them: as
+            ``scope`` (Starlette), ``environ`` (Flask) or ``META`` (Django).
+
+    Raises TypeError for anything else.
+    """
+    return token_in(mapping_of(request))
 
 
 def current_token() -> VerifiedToken | None:

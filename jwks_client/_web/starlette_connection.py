@@ -18,10 +18,10 @@ from .._core.locations import Location
 from .._core.tokens.verified import VerifiedToken
 from ..errors import JWKSError
 from .asgi_reply import Reply
-from .asgi_scope import Scope, Send, admitted, request_of, seen_by_app, send_answer, token_in
+from .asgi_scope import Scope, Send, admitted, request_of, seen_by_app, send_answer
 from .guard import Guard, OnError, is_refusal
 from .handling import HANDLING_KEY, Handling
-from .identity import TOKEN_KEY, current_token
+from .identity import TOKEN_KEY, current_token, token_in
 from .protected_resource import ProtectedResource
 from .starlette_handlers import answer_in_starlette, answer_socket, response_of
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from .._core.credentials.answers import Answer
 from .._core.credentials.reader import UnverifiedRequest
 from .._web.guard import Guard, OnError, Refusal, is_refusal
-from .._web.identity import TOKEN_KEY, User, current_token, serving
+from .._web.identity import TOKEN_KEY, User, current_token, get_token, serving
 from .._web.requirement import ClaimsRule, Requirement
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "UnverifiedRequest",
     "User",
     "current_token",
+    "get_token",
     "is_refusal",
     "serving",
 ]

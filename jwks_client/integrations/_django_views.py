@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from asgiref.sync import iscoroutinefunction  # pyright: ignore[reportDeprecated]
 
 from .._core.credentials.reader import CredentialsReader
-from .._web.answer_for import mapping_of
 from .._web.exclusions import route_path
 from .._web.handling import note
-from .._web.identity import TOKEN_KEY
+from .._web.identity import TOKEN_KEY, mapping_of
 from .._web.preflight import bare_environ, bare_scope
 from .._web.requirement import ClaimsRule, Requirement
 from ..errors import ConfigurationError, JWKSError

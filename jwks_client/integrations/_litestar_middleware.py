@@ -11,9 +11,10 @@ from urllib.parse import unquote
 from litestar import Request, Response, asgi
 
 from .._web.admission import AppSettings
-from .._web.asgi_scope import ASGIApp, Receive, Scope, Send, token_in
+from .._web.asgi_scope import ASGIApp, Receive, Scope, Send
 from .._web.guard import is_refusal
 from .._web.handling import handling_in
+from .._web.identity import token_in
 from ..asgi import JWKSMiddleware
 from ..errors import JWKSError
 from ..protocols import AsyncVerifier

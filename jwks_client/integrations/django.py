@@ -25,11 +25,10 @@ except ImportError as error:
 
 from .. import VerifiedToken
 from .._core.credentials.request import UnverifiedRequest
-from .._web.answer_for import mapping_of
 from .._web.exclusions import Exclusions, optional_paths
 from .._web.frameworks import answer_in_django, connect_django, django_response
 from .._web.handling import HANDLING_KEY, Handling
-from .._web.identity import TOKEN_KEY, serving
+from .._web.identity import TOKEN_KEY, current_token, get_token, mapping_of, serving
 from .._web.preflight import checked_preflight, is_preflight
 from ..errors import JWKSError
 from ._django_setup import client_from_settings, guard_of, options_from_settings, start
@@ -38,7 +37,7 @@ from ._django_views import path_of, requires, without_credentials
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
 
-__all__ = ["JWKSMiddleware", "requires"]
+__all__ = ["JWKSMiddleware", "current_token", "get_token", "requires"]
 
 _WHY_SYNC: Final = (
     "Django runs the middleware synchronously, under WSGI or before a sync-only middleware"

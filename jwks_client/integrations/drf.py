@@ -32,17 +32,22 @@ from .. import VerifiedToken
 from .._core.credentials.answers import Answer
 from .._core.credentials.reader import no_credentials
 from .._core.credentials.request import UnverifiedRequest
-from .._web.answer_for import mapping_of
 from .._web.frameworks import django_response
 from .._web.guard import is_refusal
 from .._web.handling import handling_in
-from .._web.identity import TOKEN_KEY
+from .._web.identity import TOKEN_KEY, get_token, mapping_of
 from ..errors import JWKSError
 from ._django_setup import guard_from_settings, start_with_requests
 from ._django_user import TokenUser
 from ._drf_permissions import HasScopes, refusal_of
 
-__all__ = ["HasScopes", "JWKSAuthentication", "TokenUser", "exception_handler"]
+__all__ = [
+    "HasScopes",
+    "JWKSAuthentication",
+    "TokenUser",
+    "exception_handler",
+    "get_token",
+]
 
 
 class JWKSAuthentication(BaseAuthentication):  # type: ignore[misc]

@@ -31,9 +31,9 @@ except ImportError as error:
 from .._client.access import locations_of
 from .._web.admission import AppSettings, check_names
 from .._web.asgi_lifespan import Lifespan
-from .._web.asgi_scope import token_in
 from .._web.guard import WarmUp
 from .._web.handling import note
+from .._web.identity import token_in
 from .._web.lifetime import no_app, run_lifespan
 from .._web.requirement import ClaimsRule, Requirement
 from ..errors import JWKSError

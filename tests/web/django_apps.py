@@ -18,7 +18,7 @@ from table_app import INSIDE, ORG, act, act_in_task, seen, status_of, work_on
 
 from jwks_client import asgi, wsgi
 from jwks_client.decorators import requires as requires_outside
-from jwks_client.integrations.django import requires
+from jwks_client.integrations.django import get_token, requires
 
 clients: dict[str, Any] = {}
 MIDDLEWARE = "jwks_client.integrations.django.JWKSMiddleware"
@@ -57,10 +57,10 @@ class Watch:
 
 
 def token_of(request: HttpRequest) -> Any:
-    """Return the token: the native middleware's, or that of the middleware outside of Django."""
-    if hasattr(request, "token"):
-        return request.token
-    return (asgi if hasattr(request, "scope") else wsgi).get_token(request)
+    """Return the token, whichever middleware found it: the native one also sets ``request.token``."""
+    token = get_token(request)
+    assert getattr(request, "token", token) is token
+    return token
 
 
 def seen_of(request: HttpRequest) -> dict[str, Any]:

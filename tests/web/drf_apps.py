@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from table_app import ORG, act, status_of, work_on
 
-from jwks_client.integrations.drf import HasScopes, JWKSAuthentication
+from jwks_client.integrations.drf import HasScopes, JWKSAuthentication, get_token
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -27,6 +27,7 @@ class WhoAmI(APIView):
 
     def get(self, request: Request, **_: str) -> Response:
         assert request.auth is None or request.user.username == request.auth.subject
+        assert get_token(request) is request.auth
         query = request.META.get("QUERY_STRING", "")
         response = Response(act(request.path, request.auth, query), status_of(request.path))
         if request.path == "/late":
