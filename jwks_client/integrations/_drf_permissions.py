@@ -6,9 +6,9 @@ Must not depend on: settings, clients, how refusals are answered.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from rest_framework.permissions import BasePermission, OperationHolderMixin
+from rest_framework.permissions import BasePermission
 
 from .._core.tokens.verified import VerifiedToken
 from .._web.requirement import ClaimsRule, Requirement
@@ -22,8 +22,13 @@ __all__ = ["HasScopes", "refusal_of"]
 _REFUSAL = "jwks_client.refusal"
 
 
-class HasScopes(OperationHolderMixin):  # type: ignore[misc]
-    """A permission that checks requirements on the token.
+def HasScopes(  # noqa: N802 (used like a permission class)
+    *scopes: str,
+    any_of: Collection[str] = (),
+    claims: ClaimsRule | None = None,
+    provider: str | None = None,
+) -> type[BasePermission]:
+    """Return a permission class that checks requirements on the token.
 
     Arguments:
         scopes: the token must have all of these.
@@ -33,26 +38,18 @@ class HasScopes(OperationHolderMixin):  # type: ignore[misc]
 
     Raises ConfigurationError naming the setting.
     """
+    required = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
 
-    def __init__(
-        self,
-        *scopes: str,
-        any_of: Collection[str] = (),
-        claims: ClaimsRule | None = None,
-        provider: str | None = None,
-    ) -> None:
-        self._requirement = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
+    class HasScopes(_HasScopes):
+        requirement = required
 
-    def __call__(self) -> BasePermission:
-        """Return the permission for one request; the framework calls this like a class."""
-        return _Permission(self._requirement)
+    return HasScopes
 
 
-class _Permission(BasePermission):  # type: ignore[misc]
-    def __init__(self, requirement: Requirement) -> None:
-        self._requirement = requirement
-        self.message: str | None = None
-        self.code: str | None = None
+class _HasScopes(BasePermission):  # type: ignore[misc]
+    requirement: ClassVar[Requirement]
+    message: str | None = None
+    code: str | None = None
 
     def has_permission(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -63,7 +60,7 @@ class _Permission(BasePermission):  # type: ignore[misc]
         if not isinstance(request.auth, VerifiedToken):
             return False
         try:
-            self._requirement.enforce(request.auth)
+            self.requirement.enforce(request.auth)
         except JWKSError as error:
             # Not raised, because another permission may suffice: HasScopes("a") | IsAdminUser.
             request._request.META[_REFUSAL] = error  # noqa: SLF001 (Django's own request)

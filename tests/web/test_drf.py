@@ -19,7 +19,7 @@ from django_apps import project
 from drf_apps import REST, WhoAmI, alone, urls
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework.permissions import IsAdminUser, IsAuthenticated
+from rest_framework.permissions import BasePermission, IsAdminUser, IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.throttling import UserRateThrottle
@@ -148,6 +148,12 @@ def test_either_of_two_permissions_suffices(idp):
         assert ask("either", idp.issue(scope="reports:read")).status_code == 200
         assert ask("either", idp.issue(scope="admin")).status_code == 200
         assert ask("either", idp.issue()).status_code == 403
+
+
+def test_has_scopes_is_a_permission_class():
+    """HasScopes(…) is a class, as the framework's stubs and packages that inspect permissions expect."""
+    assert issubclass(HasScopes("a"), BasePermission)
+    assert HasScopes("a").__name__ == "HasScopes"
 
 
 def test_a_requirement_inside_a_view_is_answered(idp):
