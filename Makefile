@@ -13,6 +13,10 @@ PIP := -m pip --quiet --disable-pip-version-check install
 # The tests of the core alone must cover the core.
 CORE_TESTS ?= tests/core
 
+# pytest would rewrite and compile every test in every worker, and each child process that tests start
+# would compile the package.
+export PYTHONDONTWRITEBYTECODE =
+
 # On all cores; an idle worker takes over tests of a busy one.
 PARALLEL := -n auto --dist worksteal
 
