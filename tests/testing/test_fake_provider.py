@@ -2,6 +2,7 @@
 
 import base64
 import gc
+import itertools
 import json
 import threading
 from collections import deque
@@ -230,7 +231,7 @@ def test_rsa_keys_are_reused_when_their_provider_is_gone(monkeypatch):
     """Once the pool is full, a new provider makes no new RSA key, so tests stay fast."""
     # A separate pool: leftovers of other tests may be returned at any time.
     monkeypatch.setattr(_keys, "_made", deque(maxlen=_keys.POOL_SIZE))
-    monkeypatch.setattr(_keys, "_returned", deque(maxlen=_keys.POOL_SIZE))
+    monkeypatch.setattr(_keys, "_returned", deque())
     idp = FakeProvider()
     while len(set(modulus(idp))) < _keys.POOL_SIZE:
         idp.rotate()
@@ -250,7 +251,7 @@ def test_rsa_keys_are_reused_when_their_provider_is_gone(monkeypatch):
 def test_the_pool_is_filled_before_a_key_is_reused(monkeypatch):
     """A provider does not get the key of the provider that just ended; the key that was free the longest is reused first."""
     monkeypatch.setattr(_keys, "_made", deque(maxlen=_keys.POOL_SIZE))
-    monkeypatch.setattr(_keys, "_returned", deque(maxlen=_keys.POOL_SIZE))
+    monkeypatch.setattr(_keys, "_returned", deque())
     fresh = iter("abcdefghijkl")
     monkeypatch.setattr(_keys.rsa, "generate_private_key", lambda **_: next(fresh))
 
@@ -259,6 +260,25 @@ def test_the_pool_is_filled_before_a_key_is_reused(monkeypatch):
 
     lent = [_keys.make_key("RS256", "k", borrower=Borrower()).private for _ in range(8)]
     assert lent == [*"abcdef", "a", "b"]
+
+
+def test_the_keys_of_many_providers_are_reused(monkeypatch):
+    """When many providers are garbage-collected at once, the next ones need no new RSA key."""
+    monkeypatch.setattr(_keys, "_made", deque(maxlen=_keys.POOL_SIZE))
+    monkeypatch.setattr(_keys, "_returned", deque())
+    fresh = itertools.count()
+    monkeypatch.setattr(_keys.rsa, "generate_private_key", lambda **_: next(fresh))
+
+    class Borrower:
+        pass
+
+    def borrowed(borrowers):
+        return {_keys.make_key("RS256", "k", borrower=one).private for one in borrowers}
+
+    many = 3 * _keys.POOL_SIZE
+    first = borrowed([Borrower() for _ in range(many)])
+    assert len(first) == many
+    assert borrowed([Borrower() for _ in range(many)]) == first
 
 
 def test_a_second_provider_cannot_forge_under_the_same_kid(idp):

@@ -5,7 +5,8 @@ independently.
 
 Generating an RSA key takes about 100 ms, so RSA keys are pooled. A borrower has a key exclusively
 until it is garbage-collected. The pool is filled before a key is reused, and the key returned first
-is reused first, so that a token of a former provider is not signed by a key of the next.
+is reused first, so that a token of a former provider is not signed by a key of the next. No key is
+discarded: providers may be garbage-collected many at a time, and the next ones need as many keys.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ _HASHES: Final[dict[str, HashAlgorithm]] = {"256": SHA256(), "384": SHA384(), "5
 
 POOL_SIZE: Final = 6
 # A deque is thread-safe without a lock, for which a finalizer must not wait.
-_returned: deque[rsa.RSAPrivateKey] = deque(maxlen=POOL_SIZE)
+_returned: deque[rsa.RSAPrivateKey] = deque()
 _made: deque[None] = deque(maxlen=POOL_SIZE)
 
 
