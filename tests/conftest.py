@@ -9,6 +9,7 @@ import sys
 import weakref
 from collections.abc import Iterator
 
+import example_counts  # noqa: F401 (registers a profile)
 import pytest
 from driver import Driver, driving
 from extended import mark_extended

@@ -1,0 +1,17 @@
+"""How many examples property tests try: all of them, or a quarter of them in `make test`.
+
+`make test` selects the Hypothesis profile ``quarter``. All other runs, such as `make test-all`,
+`make coverage`, `make mutants` and plain pytest, use the default profile.
+"""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+ALL = settings.default.max_examples
+settings.register_profile("quarter", max_examples=ALL // 4)
+
+
+def share_of(examples: int) -> int:
+    """Return this number of examples, or a quarter of it under the profile ``quarter``."""
+    return max(1, examples * settings.default.max_examples // ALL)
