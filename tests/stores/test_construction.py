@@ -109,7 +109,7 @@ def test_caches_of_one_process_are_refused():
 
 
 def test_a_cache_of_django_is_not_used_in_other_threads(tmp_path, monkeypatch):
-    """A client library may not be thread-safe, so a store uses a connection that no view uses."""
+    """Client libraries are not always thread-safe, so a store uses a connection that no view uses."""
     from django.core import cache as django
 
     shared = {
