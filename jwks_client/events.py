@@ -58,9 +58,9 @@ class KeysFetched(_OfAFetch):
     """The first key set of a provider was fetched.
 
     ``content_type`` is the response's content type, for information only. All events of a fetch
-    have: ``fetch``, a number that is unique in the client; ``url``, the last URL requested;
-    ``duration`` in seconds; ``requests``, the number of requests for the key set; ``reason``, why
-    the fetch began; ``source``, where the keys came from.
+    have: ``fetch``, a number that is unique in the client; ``url``, the last URL requested, without
+    its query, which may contain a secret; ``duration`` in seconds; ``requests``, the number of
+    requests for the key set; ``reason``, why the fetch began; ``source``, where the keys came from.
     """
 
     kids: tuple[str, ...]

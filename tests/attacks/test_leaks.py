@@ -303,6 +303,25 @@ def test_a_failed_fetch_reveals_no_secret(drive, idp, caplog, how):
     assert idp.requests[-1].headers["authorization"] == f"Bearer {SECRET}"
 
 
+@pytest.mark.parametrize("how", [None, 500])
+def test_the_query_of_a_key_url_is_not_shown(drive, idp, caplog, how):
+    """The query of a key URL may hold a secret, so no event, log record or error shows it."""
+    caplog.set_level(logging.DEBUG, logger="jwks_client")
+    events = []
+    provider = dataclasses.replace(idp.provider, jwks_url=f"{idp.jwks_url}?code={SECRET}")
+    transport = httpx.MockTransport(lambda _: httpx.Response(how or 200, json=idp.jwks))
+    listeners = [events.append, LoggingListener()]
+    drive.client(provider, transport=transport, clock=idp.clock, listeners=listeners)
+    shown = ""
+    try:
+        drive.verify(idp.issue())
+    except KeysUnavailableError as error:
+        shown = repr(texts_of(error))
+    own = [record for record in caplog.records if record.name == "jwks_client"]
+    assert SECRET not in f"{shown}{events}{[vars(record) for record in own]}{drive.health()}"
+    assert events[0].url == idp.jwks_url
+
+
 def test_a_failing_headers_function_reveals_no_secret(drive, idp, caplog):
     """An exception of the application's headers function may hold a secret, so its text is not shown."""
     caplog.set_level(logging.DEBUG)

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from ..._core.causes import causes
+from ..._core.keysets import reasons
 from ..._core.keysets.cache import (
     Budget,
     Decision,
@@ -240,7 +241,7 @@ class KeySource:
         fetch = _Fetch(
             provider=self.name,
             fetch=flight.fetch,
-            url=flight.url,
+            url=None if flight.url is None else reasons.place(flight.url),
             duration=now - flight.began_at,
             requests=new.requests - old.requests,
             reason=flight.reason,
