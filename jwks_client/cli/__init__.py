@@ -1,6 +1,6 @@
 """The entry point of the command ``jwks-client``.
 
-Must not import click, rich or uvicorn before `main` runs, which reports a missing extra.
+Must not import a library of the extra before `main` runs, which reports a missing one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 __all__ = ["main"]
 
-_EXTRA: Final = ("click", "rich", "uvicorn")
+_EXTRA: Final = ("click", "jinja2", "rich", "starlette", "uvicorn")
 _USAGE: Final = 2
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     """Run the command and exit with its status."""
     missing = [name for name in _EXTRA if _is_missing(name)]
     if missing:
-        needs = " and ".join(missing)
+        needs = ", ".join(missing)
         sys.stderr.write(f'jwks-client needs {needs}: pip install "jwks-client-sdk[cli]"\n')
         sys.exit(_USAGE)
     for stream in (sys.stdout, sys.stderr):

@@ -35,8 +35,7 @@ try:
     from opentelemetry.metrics import CallbackOptions, Observation
 except ImportError as error:
     raise ImportError(
-        "jwks_client.instrumentation.opentelemetry needs "
-        'pip install "jwks-client-sdk[opentelemetry]"'
+        'opentelemetry-api is not installed: pip install "jwks-client-sdk[opentelemetry]"'
     ) from error
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ try:
     import prometheus_client
 except ImportError as error:
     raise ImportError(
-        'jwks_client.instrumentation.prometheus needs pip install "jwks-client-sdk[prometheus]"'
+        'prometheus-client is not installed: pip install "jwks-client-sdk[prometheus]"'
     ) from error
 
 if TYPE_CHECKING:

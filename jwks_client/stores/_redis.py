@@ -105,7 +105,7 @@ def _connect(url: str) -> Any:
     except ImportError:
         raise ConfigurationError(
             "redis",
-            "must be a client unless redis-py is installed: pip install 'jwks-client-sdk[redis]'",
+            'needs redis-py to connect to a URL: pip install "jwks-client-sdk[redis]"',
         ) from None
     codecs.lookup("idna")  # otherwise the first connection would import it
     # The server may have closed a pooled connection, so retry once; never after a timeout.

@@ -12,7 +12,7 @@ def python(program: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("missing", ["click", "rich", "uvicorn"])
+@pytest.mark.parametrize("missing", ["click", "jinja2", "rich", "starlette", "uvicorn"])
 def test_one_line_says_what_to_install(missing):
     """If one of its libraries is missing, the command prints how to install it and exits with 2."""
     ended = python(

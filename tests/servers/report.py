@@ -45,6 +45,8 @@ NOTES = """
 - WSGI has no start event: the first request loads the keys, unless you call `client.warm_up()`.
 - uvicorn logs the URL of each WebSocket handshake at the level "info", the query included. If you
   accept tokens in the query, start it with `--log-level warning`.
+- uvicorn 0.54 with websockets logs the error "ASGI callable returned without completing handshake" after every denied
+  WebSocket handshake, whatever denied it. The client has its answer; ignore the record.
 - uWSGI needs `--enable-threads` or `--threads`: without it, no thread of the application runs
   between requests, and a background refresh waits until the next request.
 """
