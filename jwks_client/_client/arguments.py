@@ -47,12 +47,16 @@ def policy(name: str, given: object, kind: type[P]) -> P:
 def listeners(given: Iterable[Listener]) -> tuple[Listener, ...]:
     """Return the listeners as a tuple of callables."""
     several = tuple(given) if isinstance(given, Iterable) else None  # pyright: ignore[reportUnnecessaryIsInstance]
-    # A class is callable too, but each event would only make an object.
-    if several is None or not all(callable(one) and not isinstance(one, type) for one in several):
+    if several is None or not all(map(_is_listener, several)):
         raise ConfigurationError(
-            "listeners", "must be a collection of callables, such as LoggingListener()"
+            "listeners", "must be a collection of plain callables, such as LoggingListener()"
         )
     return several
+
+
+def _is_listener(given: object) -> bool:
+    # A class is callable too, but each event would only make an object. Nothing awaits a coroutine.
+    return callable(given) and not isinstance(given, type) and not is_coroutine_function(given)
 
 
 def clock(given: Clock) -> Clock:

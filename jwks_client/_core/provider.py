@@ -64,6 +64,10 @@ class IssuerTemplate:
             raise ConfigurationError(
                 "issuer", f"must contain exactly one {{claim}}, got {self.template!r}"
             )
+        if is_coroutine_function(self.allowed):
+            raise ConfigurationError(
+                "allowed", "must be a plain function, got a coroutine function"
+            )
         if not callable(self.allowed):
             values = frozenset(settings.names("allowed", self.allowed, at_least=1))
             for value in values:

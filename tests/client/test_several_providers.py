@@ -173,6 +173,10 @@ class TestVerdicts:
         assert caught.value.expected == "a"
 
 
+async def _awaited_by_nothing(event):
+    """Stand for a listener that is a coroutine function."""
+
+
 class TestConfiguration:
     @pytest.mark.parametrize(
         "change",
@@ -210,6 +214,7 @@ class TestConfiguration:
                 "listeners",
                 [LoggingListener],
             ),  # instead of LoggingListener(): it would never be called
+            ("listeners", [_awaited_by_nothing]),
             ("clock", 5),
             ("http", 5),
             ("max_resolved", 0),  # even without a resolver

@@ -546,9 +546,12 @@ class TestIssuerTemplates:
         with pytest.raises(TypeError):
             IssuerTemplate("https://login.test/{tid}", {"t1"})
 
-    @pytest.mark.parametrize("allowed", ["t1", None, 5, (), [], {""}, {5}, {"t1": 1}.items()])
-    def test_allowed_is_a_collection_or_a_callable(self, allowed):
-        """An empty collection or a lone string in `allowed` is refused as a mistake."""
+    @pytest.mark.parametrize(
+        "allowed",
+        ["t1", None, 5, (), [], {""}, {5}, {"t1": 1}.items(), _later, _Later()],
+    )
+    def test_allowed_is_a_collection_or_a_plain_function(self, allowed):
+        """An empty collection, a lone string or a coroutine function in `allowed` is refused as a mistake."""
         assert refused(IssuerTemplate, "{tid}", allowed=allowed).field == "allowed"
 
     @pytest.mark.parametrize("value", ["a/b", "a.b", "a_b", "ä", " t1", "t1\n", "{tid}", "a" * 65])
