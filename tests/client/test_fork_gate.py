@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import ssl
+import sys
 import threading
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from driver import PATIENCE
 
-from jwks_client._client import network
+from jwks_client._client import fork_gate, network
 from jwks_client._client.fork_gate import ForkGate, no_fork
+from jwks_client._client.latch import Latch
 
 
 @pytest.fixture
@@ -33,12 +37,17 @@ def inside(gate, leave):
     return thread
 
 
-def test_a_fork_waits_until_every_thread_has_left(gate, monkeypatch):
+def test_a_fork_waits_until_every_thread_has_left(gate):
     """Threads inside do not wait for each other, and a fork waits for all of them."""
     leave, waits, forked = threading.Event(), threading.Event(), threading.Event()
     threads = [inside(gate, leave), inside(gate, leave)]
-    wait_for = gate._changed.wait_for
-    monkeypatch.setattr(gate._changed, "wait_for", lambda *so: (waits.set(), wait_for(*so))[1])
+
+    class Watched(Latch):
+        def wait(self, seconds: float) -> bool:
+            waits.set()
+            return super().wait(seconds)
+
+    gate._left = Watched()
 
     def fork():
         gate.before()
@@ -79,6 +88,84 @@ def test_a_child_forgets_the_threads_of_its_parent(gate):
     gate._inside[thread.ident] = 1  # as in the parent, where this thread goes on
     leave.set()
     thread.join(PATIENCE)
+
+
+def test_a_thread_that_enters_during_a_fork_waits_for_its_end(gate):
+    """What it does inside is not cut in two by a fork that has begun."""
+    gate.before()
+    entered = threading.Event()
+
+    def enter():
+        with gate:
+            entered.set()
+
+    entering = threading.Thread(target=enter, daemon=True)
+    over = gate._forking[threading.get_ident()]
+    entering.start()
+    while not over._waiting:
+        assert entering.is_alive()
+    assert (entered.is_set(), gate._inside) == (False, {})
+    gate.after_in_parent()
+    assert entered.wait(PATIENCE)
+    entering.join(PATIENCE)
+
+
+class Interrupted(Exception):
+    """What a signal handler raises, as Celery's does at a soft time limit."""
+
+
+def interrupted(act, line):
+    """Raise in a line of the gate, counted from 1, as a signal handler can. Return whether it was reached."""
+    lines = itertools.count(1)
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename != fork_gate.__file__:
+            return None
+        if event == "line" and next(lines) == line:
+            raise Interrupted
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        act()
+    except Interrupted:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def enter(gate):
+    with gate:
+        pass
+
+
+def fork(gate):
+    try:
+        gate.before()
+    finally:
+        gate.after_in_parent()  # the interpreter ignores what the hook before it raised
+
+
+@pytest.mark.parametrize("act", [enter, fork])
+def test_a_signal_handler_may_raise_at_any_moment(monkeypatch, act):
+    """Threads enter afterwards, and forks are delayed at most once."""
+    monkeypatch.setattr(fork_gate, "_LONGEST", 0.01)
+    for line in itertools.count(1):
+        gate = ForkGate()
+        if not interrupted(partial(act, gate), line):
+            break
+        for _ in range(2):
+            others = [
+                threading.Thread(target=one, args=(gate,), daemon=True) for one in (enter, fork)
+            ]
+            for other in others:
+                other.start()
+                other.join(PATIENCE)
+                assert not other.is_alive(), line
+        assert (gate._inside, gate._forking) == ({}, {}), line
+    assert line > 5
 
 
 @pytest.mark.parametrize("secure", [True, False])
