@@ -30,15 +30,15 @@ def imports(measure: Measure) -> Section:
                 some.append(seconds)
     ours, theirs, bare, client = (statistics.median(some) for some in rounds.values())
     return Section(
-        "The start",
+        "Startup",
         "PyJWT, cryptography and httpx, with what httpx imports for a fetch, are imported when the "
         "first client is made. So neither `import jwks_client` nor a request pays for them.",
-        "beside the three",
+        "relative to the first row",
         [
             Row(f"`{THEIRS}`", milli(theirs), times(1.0)),
             Row("… where click is not installed", milli(bare), times(bare / theirs)),
             Row(f"`{OURS}`", milli(ours), times(ours / theirs), at_most(ours / theirs, 0.6)),
-            Row("… and the first client made", milli(client), times(client / theirs)),
+            Row("… and the first client created", milli(client), times(client / theirs)),
         ],
     )
 

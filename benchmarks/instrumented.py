@@ -1,6 +1,6 @@
 """Measure what metrics cost a remembered token: ``python -m benchmarks.instrumented``.
 
-Prints the table of docs/performance.md: a client without metrics beside clients with them, in turn.
+Prints the table of docs/performance.md: a client without metrics and clients with them, in turn.
 Prometheus' multiprocess mode is chosen by the environment before the import, so it has a process of
 its own.
 """
@@ -55,7 +55,7 @@ def main() -> None:
         worker = subprocess.run(  # noqa: S603
             command, env={**os.environ, IN_WORKERS: folder}, check=True, capture_output=True
         )
-    print("| | a remembered token | beside no metrics | goal |")
+    print("| | a remembered token | relative to no metrics | goal |")
     print("| --- | ---: | ---: | --- |")
     for found, skipped in ((measured(), ()), (json.loads(worker.stdout), (OFF,))):
         for name, one in found.items():

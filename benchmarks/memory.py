@@ -39,7 +39,7 @@ def memory(measure: Measure) -> Section:
     return Section(
         "A large memory",
         f"Each token has {length} characters.",
-        "beside the signature",
+        "relative to the signature",
         [
             Row(
                 f"one of {spaced(measure.many)} at random, seen before",
@@ -53,7 +53,7 @@ def memory(measure: Measure) -> Section:
                 times(found["new"] / found["raw"]),
             ),
             Row(
-                "bytes for each, beside its text",
+                "bytes for each, without its text",
                 f"{size:.0f} B",
                 "",
                 at_most(size / 1000, 2.6, " kB"),

@@ -204,7 +204,7 @@ def peers(scene: Scene, loop: asyncio.AbstractEventLoop) -> tuple[dict[str, Peer
                 peer = make(scene)
                 examined(peer.verify, scene, loop)
             except (ImportError, LeftOut, ValueError, AssertionError) as error:
-                left_out.append(f"{name}: {error}")
+                left_out.append(f"{name} ({error})")
             else:
                 found[name] = peer
     return found, left_out

@@ -108,9 +108,9 @@ def _section(measure: Measure, name: str) -> Section:
     }
     rows = own_rows(found, kind.goals)
     kept = statistics.median(run["kept"] for run in runs)
-    rows.append(Row("bytes kept for each, beside its text", f"{kept:.0f} B"))
+    rows.append(Row("bytes kept for each, without its text", f"{kept:.0f} B"))
     text = f"RS256, {runs[0]['length']} characters."
-    return Section(kind.title, text, "beside the signature", rows)
+    return Section(kind.title, text, "relative to the signature", rows)
 
 
 def measured(measure: Measure, name: str) -> dict[str, Any]:

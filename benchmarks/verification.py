@@ -58,7 +58,7 @@ def verification(measure: Measure, algorithm: str) -> tuple[Section, dict[str, f
     }
     text = f"Left out: {'; '.join(left_out)}." if left_out else ""
     name = NAMES.get(algorithm, algorithm)
-    return Section(name, text, "beside the signature", _rows(found, algorithm)), found
+    return Section(name, text, "relative to the signature", _rows(found, algorithm)), found
 
 
 def measured(measure: Measure, algorithm: str) -> dict[str, Any]:
@@ -146,10 +146,10 @@ def _rows(found: dict[str, float], algorithm: str) -> list[Row]:
         goals |= {AGAIN: 0.08, AGAIN_READ: 0.25, AGAIN_READ_FAST: 0.25}
     shown = {name: one for name, one in found.items() if name not in {INSIDE, AWAITED}}
     awaited = found[AWAITED] / found[INSIDE]
-    beside = "`await client.verify` beside `client.verify`"
+    compared = "`await client.verify` compared with `client.verify`"
     return [
         *own_rows(shown, goals),
-        Row(beside, "", times(awaited), at_most(awaited, 1.05)),
+        Row(compared, "", times(awaited), at_most(awaited, 1.05)),
     ]
 
 

@@ -26,7 +26,7 @@ def waits(measure: Measure) -> Section:
         return Section(
             "Fetches",
             f"The provider answers the cold callers after {milli(ANSWER_TIME)}.",
-            "beside one caller, or none",
+            "relative to one caller, or to no flood",
             [*herds(here), *flood(here, measure), blocked(here, measure)],
         )
 

@@ -95,7 +95,7 @@ def _rows(
             for path, what in WHAT.items()
         ),
         Row(
-            "distinct tokens: JWKSMiddleware beside signatures only",
+            "distinct tokens: JWKSMiddleware compared with signatures only",
             "",
             times(distinct),
             at_most(distinct, server.distinct) if server else "",
@@ -115,9 +115,9 @@ def called(here: Web, measure: Measure) -> Section:
         measure,
     )
     return Section(
-        "An ASGI app, called by itself",
-        "Without a server, a request costs only the app and the middleware.",
-        "beside the open app",
+        "An ASGI app, called without a server",
+        "The app is called directly, so a request costs only the app and the middleware.",
+        "relative to the open app",
         _rows({path: micro(one) for path, one in seconds.items()}, seconds),
     )
 
@@ -186,9 +186,9 @@ def fastapi_called(here: Web, measure: Measure) -> Section:
         measure,
     )
     return Section(
-        "A FastAPI app, called by itself",
-        "The same token again, in process: a dependency beside the middleware.",
-        "beside the open app",
+        "A FastAPI app, called without a server",
+        "The same token again, in process: a dependency compared with the middleware.",
+        "relative to the open app",
         [Row(what, micro(one), times(one / seconds[OPEN])) for what, one in seconds.items()],
     )
 
@@ -211,7 +211,7 @@ def served(here: Web, measure: Measure, server: Server) -> Section:
         f"One server process; a second process asks it over {CONNECTIONS} connections that stay "
         "open. The ratios compare the CPU time of the server, so a slow load generator does not "
         f"hide anything. The median of {measure.layouts} servers, one after the other.",
-        "CPU time beside the open app",
+        "CPU time relative to the open app",
         _rows(measured, used, server),
     )
 
