@@ -183,7 +183,10 @@ def diagram(policy: CachePolicy) -> str:
         failed = moment.cache.failed(3, FAILURE, moment.now, draw=0.0)
         # The picture has one line because these two always hold; it would lie if they did not.
         assert (came.state(moment.now), failed.state(moment.now)) == ("fresh", moment.state)  # noqa: S101
-    lines += ["", "A good response leads from any state to fresh. A failed fetch changes no state."]
+    lines += [
+        "",
+        "A good response leads from any state to fresh. A failed fetch does not change the state.",
+    ]
     return "\n".join(line.rstrip() for line in lines)
 
 
