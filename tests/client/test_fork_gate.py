@@ -91,7 +91,7 @@ def test_a_child_forgets_the_threads_of_its_parent(gate):
 
 
 def test_a_thread_that_enters_during_a_fork_waits_for_its_end(gate):
-    """What it does inside is not cut in two by a fork that has begun."""
+    """A fork that has begun does not interrupt the work of a thread that enters later."""
     gate.before()
     entered = threading.Event()
 
@@ -111,7 +111,7 @@ def test_a_thread_that_enters_during_a_fork_waits_for_its_end(gate):
 
 
 class Interrupted(Exception):
-    """What a signal handler raises, as Celery's does at a soft time limit."""
+    """The exception of a signal handler, as Celery raises it at a soft time limit."""
 
 
 def interrupted(act, line):
