@@ -108,8 +108,8 @@ def requires(
         scopes: the token must have all of them.
         client: verifies the token without a middleware: an `AsyncJWKSClient` for coroutine
             functions, a `JWKSClient` for others. The decorator finds the connection among the
-            arguments: Starlette's ``Request`` or ``WebSocket``, or the scope of an ASGI app. In
-            Flask and Quart it uses the current request.
+            arguments: Starlette's ``Request`` or ``WebSocket``, Litestar's ``Request``, or the
+            scope of an ASGI app. In Flask and Quart it uses the current request.
         any_of: the token must have at least one of them.
         claims: the token's claims must have these JSON values (a set means any one of its
             members); or a plain function of the `VerifiedToken` that returns True to accept it.
@@ -261,7 +261,10 @@ def _connection_of(
     args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Connection | FlaskConnection | None:
     """Return the connection among a handler's arguments, or Flask's current request."""
-    return Connection.among(args, kwargs) or FlaskConnection.current()
+    found = Connection.among(args, kwargs)
+    if found is None:
+        return FlaskConnection.current()
+    return None if found.keeps_tokens else found
 
 
 def _found(find: FindToken, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | bytes:
@@ -301,6 +304,6 @@ def _is_lifespan(args: tuple[Any, ...]) -> bool:
 def _not_found(handler: Handler) -> NoReturn:
     name = getattr(handler, "__qualname__", repr(handler))
     raise TypeError(
-        f"{name} was given no connection: it must accept a Starlette Request or WebSocket, or "
-        "be an ASGI app; or pass token= to find the token"
+        f"{name} was given no connection: it must accept a Starlette Request or WebSocket, or a "
+        "Litestar Request, or be an ASGI app; or pass token= to find the token"
     )

@@ -1,7 +1,8 @@
 """Find, admit or refuse the connection that an ASGI framework passes to a handler.
 
-Starlette's and FastAPI's objects are recognized by duck typing. The framework is only imported when
-a response is needed. Must not depend on: requirements on a token, verification.
+The objects of Starlette and FastAPI, and Litestar's requests, are recognized by duck typing. The
+framework is only imported when a response is needed. Must not depend on: requirements on a token,
+verification.
 
 A handler's scope belongs to one request, so the results are written into it, under the keys that
 the middleware uses.
@@ -10,7 +11,7 @@ the middleware uses.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeGuard
+from typing import Any, Final, TypedDict, TypeGuard
 
 from .._core.credentials.answers import Answer
 from .._core.credentials.reader import UnverifiedRequest
@@ -22,11 +23,9 @@ from .asgi_scope import Scope, Send, admitted, request_of, seen_by_app, send_ans
 from .guard import Guard, OnError, is_refusal
 from .handling import HANDLING_KEY, Handling
 from .identity import TOKEN_KEY, current_token, token_in
+from .litestar_connection import is_litestar, litestar_response
 from .protected_resource import ProtectedResource
 from .starlette_handlers import answer_in_starlette, answer_socket, response_of
-
-if TYPE_CHECKING:
-    from starlette.responses import Response
 
 __all__ = ["Connection", "GuardSettings", "answer_refusals"]
 
@@ -86,6 +85,11 @@ class Connection:
         return request_of(self.scope)
 
     @property
+    def keeps_tokens(self) -> bool:
+        """Return whether tokens cannot be removed from what the handler sees of a handshake."""
+        return self.scope["type"] == "websocket" and is_litestar(self._holder)
+
+    @property
     def is_known(self) -> bool:
         """Return whether an integration has already looked for its token."""
         return TOKEN_KEY in self.scope
@@ -116,7 +120,7 @@ class Connection:
             return
         self.scope.update(seen)
         for name in _REMEMBERED:
-            vars(self._holder).pop(name, None)
+            getattr(self._holder, "__dict__", {}).pop(name, None)
         if self._send is not None:
             self._holder.send = self._send
 
@@ -127,7 +131,7 @@ class Connection:
         at = self._at
         return (*args[:at], self.scope, args[at + 1], self._send, *args[at + 3 :])
 
-    async def answer_refusal(self, guard: Guard[Any], error: JWKSError) -> Response | None:
+    async def answer_refusal(self, guard: Guard[Any], error: JWKSError) -> Any:
         """Answer a refusal; return what the handler must return.
 
         Raises an error that is not a refusal.
@@ -148,11 +152,12 @@ class Connection:
             await send_answer(self._answer(guard, error), self.scope, send)
         return None
 
-    def response_to(self, guard: Guard[Any], error: JWKSError) -> Response:
+    def response_to(self, guard: Guard[Any], error: JWKSError) -> Any:
         """Return the response to a refused plain request. Raises an error that is not a refusal."""
         if self._send is not None or self.scope["type"] != "http":
             raise error
-        return response_of(self._answer(guard, error))
+        render = litestar_response if is_litestar(self._holder) else response_of
+        return render(self._answer(guard, error))
 
     def _answer(self, guard: Guard[Any], error: JWKSError) -> Answer:
         handling = self._handling

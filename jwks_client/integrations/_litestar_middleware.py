@@ -15,6 +15,7 @@ from .._web.asgi_scope import ASGIApp, Receive, Scope, Send
 from .._web.guard import is_refusal
 from .._web.handling import handling_in
 from .._web.identity import token_in
+from .._web.litestar_connection import litestar_response
 from ..asgi import JWKSMiddleware
 from ..errors import JWKSError
 from ..protocols import AsyncVerifier
@@ -84,11 +85,4 @@ def answer(request: Request[Any, Any, Any], error: JWKSError) -> Response[bytes]
     handling = handling_in(request.scope)
     if handling is None or not is_refusal(error):
         raise error
-    found = handling.answer(error)
-    headers = dict(found.text_headers)
-    return Response(
-        found.body,
-        status_code=found.status,
-        media_type=headers.pop("content-type", None),
-        headers=headers,
-    )
+    return litestar_response(handling.answer(error))

@@ -120,4 +120,7 @@ class JWKSBackend(AuthenticationBackend):
         """
         if not isinstance(error, JWKSError):
             raise error
-        return await Connection(conn.scope, conn).answer_refusal(self._guard, error)
+        response: Response | None = await Connection(conn.scope, conn).answer_refusal(
+            self._guard, error
+        )
+        return response

@@ -6,16 +6,17 @@ import traceback
 from typing import Any
 
 import pytest
-from litestar import Controller, Litestar, Request, WebSocket, get, websocket
+from litestar import Controller, Litestar, Request, WebSocket, get, post, websocket
 from litestar.config.cors import CORSConfig
+from litestar.exceptions import WebSocketDisconnect
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.response import Stream
 from litestar.status_codes import WS_1008_POLICY_VIOLATION
 from litestar.testing import TestClient
 
-from jwks_client import ConfigurationError, events
-from jwks_client.asgi import ProtectedResource
+from jwks_client import ConfigurationError, decorators, events
+from jwks_client.asgi import ProtectedResource, get_token
 from jwks_client.integrations.litestar import JWKSAuth, requires
 from jwks_client.providers import Cookie, Header
 
@@ -239,3 +240,56 @@ def test_an_open_route_can_be_marked_in_the_document(idp):
 
     document = Litestar([marked], plugins=[JWKSAuth(idp.async_client())]).openapi_schema
     assert document.to_schema()["paths"]["/marked"]["get"]["security"] == [{}]
+
+
+@pytest.mark.parametrize("awaits", [True, False])
+def test_the_decorator_with_a_client_protects_a_route(idp, awaits):
+    """Without the plugin, refusals before and in the handler are answered, whatever the route returns."""
+    if awaits:
+
+        @post("/orders")
+        @decorators.requires("orders:write", client=idp.async_client())
+        async def orders(request: Request[Any, Any, Any]) -> str:
+            token = get_token(request)
+            return token.require("admin").subject
+    else:
+
+        @post("/orders", sync_to_thread=True)
+        @decorators.requires("orders:write", client=idp.client())
+        def orders(request: Request[Any, Any, Any]) -> str:
+            token = get_token(request)
+            return token.require("admin").subject
+
+    with TestClient(Litestar([orders], openapi_config=None, logging_config=None)) as http:
+        assert http.post("/orders").headers["www-authenticate"] == "Bearer"
+        for scope, missing in (("", "orders:write"), ("orders:write", "admin")):
+            answer = http.post("/orders", headers=bearer(idp.issue(scope=scope)))
+            assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+            assert answer.headers["content-type"] == "application/problem+json"
+            challenge = f'Bearer error="insufficient_scope", scope="{missing}"'
+            assert answer.headers["www-authenticate"] == challenge
+        answer = http.post("/orders", headers=bearer(idp.issue(scope="orders:write admin")))
+        assert (answer.status_code, answer.text) == (201, "u1")
+
+
+def test_the_decorator_with_a_client_does_not_protect_a_websocket(idp):
+    """A handshake's token cannot be removed from Litestar's WebSocket, so an error says that it is no connection."""
+
+    @websocket("/live")
+    @decorators.requires(client=idp.async_client())
+    async def live(socket: WebSocket[Any, Any, Any]) -> None:
+        await socket.accept()
+
+    raised: list[str] = []
+
+    def note(error: Exception, _scope: object) -> None:
+        raised.append(str(error))
+
+    app = Litestar([live], openapi_config=None, logging_config=None, after_exception=[note])
+    with (
+        TestClient(app) as http,
+        pytest.raises(WebSocketDisconnect),
+        http.websocket_connect("/live", headers=bearer(idp.issue())),
+    ):
+        pass
+    assert "was given no connection" in raised[0]
