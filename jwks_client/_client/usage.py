@@ -89,7 +89,9 @@ class KeyUses:
         counts = dict(self._counts.get(name, {}))
         for key in keys or ():
             yield _use((key.kid, key.thumbprint), counts.pop((key.kid, key.thumbprint), None))
-        for one in sorted(counts, key=lambda one: -counts[one].last_used)[:MOST_WITHDRAWN]:
+        # Of keys with equal times, the one that was counted first is the oldest.
+        oldest_first = sorted(counts, key=lambda one: counts[one].last_used)
+        for one in reversed(oldest_first[-MOST_WITHDRAWN:]):
             yield _use(one, counts[one], published=False)
 
     def _new(self, name: str, key: tuple[str | None, str]) -> _Count:
@@ -100,7 +102,8 @@ class KeyUses:
         counts = self._counts.setdefault(name, {})
         there = {(one.kid, one.thumbprint) for one in published.get(name) or ()}
         known = dict(counts)  # another thread may drop a key meanwhile
-        withdrawn = sorted(known.keys() - there, key=lambda one: known[one].last_used)
+        withdrawn = [one for one in known if one not in there]
+        withdrawn.sort(key=lambda one: known[one].last_used)
         for old in withdrawn[: max(len(withdrawn) - MOST_WITHDRAWN, 0)]:
             counts.pop(old, None)
         return counts.setdefault(key, _Count())
