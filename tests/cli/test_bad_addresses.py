@@ -189,6 +189,7 @@ def test_metadata_that_leads_nowhere():
     ("text", "message"),
     [
         ("idp.example.com/jwks", "did you mean https://idp.example.com/jwks"),
+        ("auth0:acme.eu.auth0.com", "or a preset with --provider"),
         ("", "not a URL"),
         ("ftp://idp.example.com", "not a URL"),
         ("https://", "not a URL"),

@@ -574,6 +574,16 @@ def test_it_behaves_like_a_preset():
             assert client.verify(token).issuer == "stytch.com/project-test-0a1b2c3d"
 
 
+def test_it_says_what_each_key_is_for():
+    """The table shows which key signs, which still verify, and which, as Keycloak's second, only encrypts."""
+    ask = Asker(algorithm="RS256", preset=named("keycloak", (), {}))
+    ask.idp.rotate()
+    uses = re.findall(
+        r"<td>(?:<span class=\"pill\">)?(signs now|still verifies|encrypts)<", ask("GET", "/").text
+    )
+    assert sorted(uses) == ["encrypts", "signs now", "still verifies"]
+
+
 def test_each_preset_can_be_shown():
     """Every preset has a page, whose form issues tokens that the preset accepts."""
     for name in preset_names():
