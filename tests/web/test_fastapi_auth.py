@@ -354,6 +354,35 @@ def test_a_dependency_is_overridden_the_fastapi_way(idp):
     assert call(app, http_scope()).code == "missing_credentials"
 
 
+def test_another_client_overrides_every_dependency_of_an_auth(idp):
+    """With another JWKSAuth as override, scopes, requires and claims_as use its client, in WebSockets too."""
+    auth = JWKSAuth(client_of(FakeProvider(issuer="https://production.test")))
+    app = FastAPI()
+
+    @app.get("/scoped")
+    def scoped(token: Annotated[VerifiedToken, Security(auth, scopes=["a"])]) -> Any:
+        return subject_of(token)
+
+    @app.get("/required")
+    def required(token: Annotated[VerifiedToken, Depends(auth.requires("a"))]) -> Any:
+        return subject_of(token)
+
+    @app.get("/typed")
+    def typed(claims: Annotated[Claims, Depends(auth.claims_as(Claims))]) -> Any:
+        return claims.sub
+
+    @app.websocket("/live")
+    async def live(websocket: WebSocket, token: Annotated[VerifiedToken, Depends(auth)]) -> None:
+        await websocket.accept(subject_of(token))
+
+    app.dependency_overrides[auth] = JWKSAuth(client_of(idp))
+    for path in ("/scoped", "/required", "/typed"):
+        assert body_of(app, http_scope(idp.issue(sub="t", scope="a", org_id="o"), path)) == "t"
+    assert call(app, http_scope(idp.issue(), "/required")).code == "insufficient_scope"
+    answer = call(app, ws_scope(idp.issue(sub="t"), "/live"), CONNECT)
+    assert answer.sent[0] == {"type": "websocket.accept", "subprotocol": "t", "headers": []}
+
+
 def _http(idp: FakeProvider) -> Any:
     import httpx
 
