@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -81,11 +82,15 @@ def spared(request):
         yield 2 if quickly else 0
 
 
+# Python 3.14 also reports the ``__enter__`` of a ``with`` block over a lock as a call: the memory has one.
+ENTERING = int(sys.version_info >= (3, 14))
+
+
 @pytest.mark.parametrize(("algorithm", "most"), [("RS256", 34), ("ES256", 37), ("EdDSA", 35)])
 def test_a_new_token_costs_few_calls(algorithm, most, spared):
     """A new token is verified, and remembered, in a few dozen calls beyond those of the signature check."""
     scene = warm(algorithm)
-    assert own_calls(scene, scene.tokens[0]) <= most - spared
+    assert own_calls(scene, scene.tokens[0]) <= most + ENTERING - spared
 
 
 def test_a_new_token_costs_fewer_calls_without_the_memory(spared):
@@ -97,7 +102,7 @@ def test_a_new_token_costs_fewer_calls_without_the_memory(spared):
 def test_a_new_token_and_its_signature_stay_within_the_budget(spared):
     """In total, cryptography's own calls included, RS256 makes at most 43 calls."""
     scene = warm()
-    assert calls_of(scene.client.verify, scene.tokens[0]) <= 43 - spared
+    assert calls_of(scene.client.verify, scene.tokens[0]) <= 43 + ENTERING - spared
 
 
 @pytest.mark.usefixtures("spared")

@@ -64,12 +64,13 @@ def seen_by_app(scope: Scope, handshake: Handshake) -> Scope:
 async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     """Answer a request, or deny a handshake (with the answer, if the server supports that)."""
     headers = answer.headers_to_send
+    # `more_body` may be omitted, but Quart's test client expects it.
     if scope["type"] == "http":
         body = b"" if scope["method"] == "HEAD" else answer.body
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
     elif _DENIAL in (scope.get("extensions") or {}):
         await send({"type": f"{_DENIAL}.start", "status": answer.status, "headers": headers})
-        await send({"type": f"{_DENIAL}.body", "body": answer.body})
+        await send({"type": f"{_DENIAL}.body", "body": answer.body, "more_body": False})
     else:
         await send({"type": "websocket.close", "code": POLICY_VIOLATION})

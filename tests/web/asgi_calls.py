@@ -51,21 +51,28 @@ def ws_scope(token: str | None = None, path: str = "/", **members: Any) -> dict[
 
 
 class Call:
-    """One call of an app: the messages it sent; the server gives those of ``received``."""
+    """One call of an app: the messages it sent.
+
+    The server gives those of ``received``. When a WebSocket is closed or denied, it says so.
+    """
 
     def __init__(self, *received: dict[str, Any]) -> None:
         self.sent: list[dict[str, Any]] = []
         self._received = list(received)
+        self._is_over = asyncio.Event()
 
     async def receive(self) -> dict[str, Any]:
         await asyncio.sleep(0)  # as a server would, so that other tasks run
         if self._received:
             return self._received.pop(0)
-        await asyncio.get_running_loop().create_future()  # the server has nothing to send
-        raise AssertionError
+        await self._is_over.wait()
+        return {"type": "websocket.disconnect", "code": 1006}
 
     async def send(self, message: dict[str, Any]) -> None:
         self.sent.append(message)
+        is_denied = message["type"] == "websocket.http.response.body"
+        if message["type"] == "websocket.close" or (is_denied and not message.get("more_body")):
+            self._is_over.set()
 
     async def to(self, app: Any, scope: dict[str, Any]) -> Call:
         """Make the call."""
