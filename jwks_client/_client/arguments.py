@@ -106,7 +106,7 @@ def check_http(given: object, fetch: FetchPolicy, *, asynchronous: bool) -> None
         raise ConfigurationError("http", f"must be an {kind}, or a client with its methods")
 
 
-def patience(timeout: object) -> float:
+def seconds_of(timeout: object) -> float:
     """Return the seconds for which a call may wait, at most an hour. Raises ValueError."""
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
         raise ValueError("timeout must be a number of seconds, at least 0")

@@ -193,12 +193,12 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
         Loaded tenants are included, by issuer.
         """
         now, wall = self._clock.monotonic(), self._clock.time()
-        everyone = self._directory.everyone()
+        sources = self._directory.all_sources()
         return {
             name: health_of(
                 source.cache, now, wall, None if source.shared is None else source.shared.state
             )
-            for name, source in everyone.items()
+            for name, source in sources.items()
         }
 
     def usage(self) -> Mapping[str, tuple[KeyUse, ...]]:
@@ -227,7 +227,7 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
         self._begin = begin
 
     def _key_sets(self) -> dict[str, KeySet | None]:
-        return {name: one.cache.key_set for name, one in self._directory.everyone().items()}
+        return {name: one.cache.key_set for name, one in self._directory.all_sources().items()}
 
     def forget(self, issuer: str) -> None:
         """Drop a resolved tenant: its keys and remembered tokens, or its remembered refusal.
@@ -269,7 +269,7 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
         if self._tenants is not None:
             self._tenants.after_fork()
         self._keeper.after_fork()
-        for source in self._directory.everyone().values():
+        for source in self._directory.all_sources().values():
             source.after_fork(due_share(self._cache_policy, self._random))
 
     def __repr__(self) -> str:

@@ -42,10 +42,10 @@ class EveryAddress(httpcore.NetworkBackend):
         for longest in (_USUALLY, None) if len(found) > 1 else (None,):
             for place, address in enumerate(tuple(found)):
                 share = max(end - time.monotonic(), 0.001) / (len(found) - place)
-                patience = share if longest is None else min(share / 2, longest)
+                limit = share if longest is None else min(share / 2, longest)
                 try:
                     return self._tcp.connect_tcp(
-                        address, port, patience, local_address, socket_options
+                        address, port, limit, local_address, socket_options
                     )
                 except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                     failure = error

@@ -95,8 +95,8 @@ class FileStore:
     def claim(self, name: str, seconds: float) -> bool:
         """Take a lease, unless it is taken."""
         began = time.monotonic()
-        with self._opened() as at, at.alone() as alone:
-            if not alone:
+        with self._opened() as at, at.locked() as locked:
+            if not locked:
                 return False  # another process is changing a lease at this moment
             file = _file_name(name)
             found = at.read(file, LONGEST)
@@ -111,8 +111,8 @@ class FileStore:
     def release(self, name: str) -> None:
         """Give a lease back, unless it has expired."""
         if self._leases.give_back(name):
-            with self._opened() as at, at.alone() as alone:
-                if alone:
+            with self._opened() as at, at.locked() as locked:
+                if locked:
                     at.remove(_file_name(name))
 
     @contextlib.contextmanager
@@ -193,7 +193,7 @@ class _Directory:
                     self.remove(name)
 
     @contextlib.contextmanager
-    def alone(self) -> Generator[bool]:
+    def locked(self) -> Generator[bool]:
         """Lock the leases against other processes inside the block; never wait.
 
         The operating system releases the lock when the process ends. On Windows, which has no such

@@ -97,7 +97,7 @@ class Directory:
         """Return where a request may carry the configured providers' tokens."""
         return self._routes.locations
 
-    def everyone(self) -> dict[str, KeySource]:
+    def all_sources(self) -> dict[str, KeySource]:
         """Return the key sets of configured providers and of loaded tenants, by name."""
         tenants = () if self._tenants is None else self._tenants.loaded
         return {**self.sources, **{one.issuer: one.source for one in tenants}}

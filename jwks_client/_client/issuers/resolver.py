@@ -32,7 +32,7 @@ MOST_FOR_NEW: Final = 32
 MOST_FOR_ONE: Final = 2  # per issuer: a stuck call, and another attempt
 
 Resolve: TypeAlias = Callable[[str], Provider | Awaitable[Provider | None] | None]
-BROKEN_OFF: Final = object()  # replaces the answer of a task that was cancelled with its loop
+CANCELLED: Final = object()  # replaces the answer of a task that was cancelled with its loop
 TOO_LATE: Final = Failure("the application's resolver took too long", slow=True)
 STUCK: Final = Failure("too many calls of the application's resolver are still running", slow=True)
 
@@ -45,7 +45,7 @@ class Resolver:
         lock: guards the running calls; the caller's lock, so that it covers both.
         asynchronous: whether the resolver may be a coroutine function, or return an awaitable.
         most_known: how many tenants may be loaded.
-        on_end: called with each call and its answer, which may be a `Failure` or `BROKEN_OFF`; in
+        on_end: called with each call and its answer, which may be a `Failure` or `CANCELLED`; in
             any thread, without the lock.
 
     Raises `ConfigurationError` if this kind of client cannot call it.
@@ -177,7 +177,7 @@ class Resolver:
         """End the call of a cancelled task, which may never have started. Its callers ask again."""
         if task.cancelled():
             _discard(answer)
-            self._end(call, BROKEN_OFF)
+            self._end(call, CANCELLED)
 
 
 def _discard(answer: object) -> None:

@@ -27,7 +27,7 @@ from .. import arguments
 from ..keysets.flight import MOST_ROUNDS
 from ..keysets.source import KeySource
 from ..lock import InterruptibleLock
-from .resolver import BROKEN_OFF, TOO_LATE, Resolve, Resolver
+from .resolver import CANCELLED, TOO_LATE, Resolve, Resolver
 from .resolver_call import Resolution
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ class Tenants:
 
     def _answered(self, call: Resolution, answer: object) -> None:
         """Process the resolver's answer, in any thread."""
-        if answer is BROKEN_OFF:
+        if answer is CANCELLED:
             with self._lock:
                 self._give_up(call)
         elif not call.ended:

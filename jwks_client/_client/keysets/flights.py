@@ -144,7 +144,7 @@ class Flights:
             unknown_kid=unknown_kid if budget is Budget.UNKNOWN_KID else None,
             ignores_store=reason == "manual" or source.skips_store,
             began_at=self.clock.monotonic(),
-            overdue_at=time.monotonic() + self._deadline + source.store_patience,
+            overdue_at=time.monotonic() + self._deadline + source.longest_store_wait,
         )
         flight = last.follow(new)
         source.latest = flight

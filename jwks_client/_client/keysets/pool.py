@@ -89,7 +89,7 @@ class Sources:
             raise ConfigurationError(
                 "jwks", f"must be a JWK Set with a usable key: {bad}"
             ) from None
-        return KeySource.holding(plan, key_set, self.clock)
+        return KeySource.static(plan, key_set, self.clock)
 
 
 def due_share(policy: CachePolicy, chance: random.Random) -> float | None:

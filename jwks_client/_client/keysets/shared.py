@@ -86,7 +86,7 @@ class SharedKeySet:
         return "down" if self._calls.is_down else "up"
 
     @property
-    def patience(self) -> float:
+    def longest_wait(self) -> float:
         """Return how many seconds a flight may spend on the store before it asks the provider."""
         return 0.0 if self._calls.is_down else self._last_lease + LONGEST_DELAY
 
@@ -174,9 +174,9 @@ class SharedKeySet:
         began = pace.monotonic()
         if self._look(visit, binding, purpose, cache):
             return True
-        last = self._last_lease if calls.leases_count else 0.0
+        last = self._last_lease if calls.trusts_leases else 0.0
         polling = False
-        shared = purpose.budget is Budget.UNKNOWN_KID and calls.budget_counts
+        shared = purpose.budget is Budget.UNKNOWN_KID and calls.trusts_budget
         while True:
             waited = pace.monotonic() - began
             permitted = not shared or self._is_permitted(visit, binding, polling=polling)

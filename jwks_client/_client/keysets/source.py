@@ -85,7 +85,7 @@ class KeySource:
         self._absent: dict[str, float] = {}
 
     @classmethod
-    def holding(cls, plan: Plan, key_set: KeySet, clock: Clock) -> KeySource:
+    def static(cls, plan: Plan, key_set: KeySet, clock: Clock) -> KeySource:
         """Return a source of a static key set, which is never fetched."""
         cache = KeyCache(policy=plan.cache, due_share=None, key_set=key_set, lifetime=math.inf)
         return cls(plan, cache, clock, lambda: 0.0)
@@ -106,9 +106,9 @@ class KeySource:
         return self.latest.last()
 
     @property
-    def store_patience(self) -> float:
+    def longest_store_wait(self) -> float:
         """Return how many seconds a flight may spend on the store, in addition to its deadline."""
-        return 0.0 if self.shared is None else self.shared.patience
+        return 0.0 if self.shared is None else self.shared.longest_wait
 
     @property
     def begun(self) -> int:

@@ -114,12 +114,12 @@ class StoreCalls:
         return self.pace.monotonic() < self._retry_at
 
     @property
-    def leases_count(self) -> bool:
+    def trusts_leases(self) -> bool:
         """Return whether to wait for leases: no lease that never ended was met recently."""
         return self.pace.monotonic() >= self._leases_at
 
     @property
-    def budget_counts(self) -> bool:
+    def trusts_budget(self) -> bool:
         """Return whether to obey the shared budget: no refusal without proof was met recently."""
         return self.pace.monotonic() >= self._budget_at
 

@@ -63,7 +63,7 @@ class KeyRequests:
             required: wait only for the key sets that a start requires, and begin to fetch the
                 others.
         """
-        until = time.monotonic() + arguments.patience(timeout)
+        until = time.monotonic() + arguments.seconds_of(timeout)
         now = self._flights.clock.monotonic()
         cold = [
             one for one in self._fetched_sources() if one.cache.state(now) not in {"fresh", "due"}
@@ -128,5 +128,5 @@ class KeyRequests:
         return only.pairs[0]
 
     def _fetched_sources(self) -> list[KeySource]:
-        everyone = self._directory.everyone().values()
-        return list({id(one): one for one in everyone if not one.fixed}.values())
+        sources = self._directory.all_sources().values()
+        return list({id(one): one for one in sources if not one.fixed}.values())

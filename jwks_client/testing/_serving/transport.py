@@ -30,19 +30,19 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a sync client."""
         turn = self._turn_for(_read(request))
-        if turn.gate is not None and not wait(turn.gate, within=_patience(request)):
+        if turn.gate is not None and not wait(turn.gate, within=_read_timeout(request)):
             raise _timed_out(request)
-        if turn.pace and not turn.pace.pause(turn.pace.delay, within=_patience(request)):
+        if turn.pace and not turn.pace.pause(turn.pace.delay, within=_read_timeout(request)):
             raise _timed_out(request)
         return _response(request, turn)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer an async client."""
         turn = self._turn_for(_read(request))
-        if turn.gate is not None and not await wait_async(turn.gate, within=_patience(request)):
+        if turn.gate is not None and not await wait_async(turn.gate, within=_read_timeout(request)):
             raise _timed_out(request)
         pace = turn.pace
-        if pace and not await pace.pause_async(pace.delay, within=_patience(request)):
+        if pace and not await pace.pause_async(pace.delay, within=_read_timeout(request)):
             raise _timed_out(request)
         return _response(request, turn)
 
@@ -56,17 +56,17 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
         self._request = request
 
     def __iter__(self) -> Iterator[bytes]:
-        patience = _patience(self._request)
+        timeout = _read_timeout(self._request)
         for piece in self._pace.pieces(self._body):
             yield piece
-            if not self._pace.pause(self._pace.every, within=patience):
+            if not self._pace.pause(self._pace.every, within=timeout):
                 raise _timed_out(self._request)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        patience = _patience(self._request)
+        timeout = _read_timeout(self._request)
         for piece in self._pace.pieces(self._body):
             yield piece
-            if not await self._pace.pause_async(self._pace.every, within=patience):
+            if not await self._pace.pause_async(self._pace.every, within=timeout):
                 raise _timed_out(self._request)
 
 
@@ -75,7 +75,7 @@ def _read(request: httpx.Request) -> Request:
     return Request(method=request.method, path=path, headers=dict(request.headers))
 
 
-def _patience(request: httpx.Request) -> float | None:
+def _read_timeout(request: httpx.Request) -> float | None:
     timeout: dict[str, float | None] = request.extensions.get("timeout", {})
     return timeout.get("read")
 
