@@ -38,13 +38,13 @@ def configured_names(client: Any) -> tuple[str, ...]:
 
 
 def checks_every_audience(client: object) -> bool:
-    """Return whether each configured provider of a client checks the audience."""
+    """Return whether every configured provider of a client checks the audience."""
     directory: Any = getattr(client, "_directory", None)
     return directory is None or directory.checks_every_audience is True
 
 
 def requires_every_key_set(client: object) -> bool:
-    """Return whether a start waits for the keys of each configured provider of a client."""
+    """Return whether startup waits for the keys of every configured provider of a client."""
     directory: Any = getattr(client, "_directory", None)
     return directory is None or directory.requires_all is True
 

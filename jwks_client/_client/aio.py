@@ -33,18 +33,19 @@ class AsyncJWKSClient(
 
     Arguments:
         providers: the providers whose tokens are accepted.
-        resolve: a function, or a coroutine function, that is given an issuer that no provider
-            names, and returns the issuer's `Provider` from the application's own records, or None.
+        resolve: a function, or a coroutine function, that receives an issuer which no provider
+            names, and returns that issuer's `Provider` from the application's own records, or
+            None.
         max_resolved: how many resolved providers are kept (1 to 100 000).
         resolve_ttl: seconds (at least 1) after which ``resolve`` is asked again.
         cache: how long keys are used.
         fetch: how keys are fetched, and the limits on a fetch.
         token_cache_size: how many verified tokens are remembered; 0 for none.
-        http: an ``httpx.AsyncClient``, or a client with its methods, to fetch with. The caller
-            closes it.
+        http: an ``httpx.AsyncClient``, or a client with the same methods, for all fetches. The
+            caller closes it.
         store: where processes share key sets; from `jwks_client.stores`, or a custom store.
         count_keys: whether `usage` counts the tokens that each key verifies.
-        listeners: callables given each event of `jwks_client.events`.
+        listeners: callables that receive each event of `jwks_client.events`.
         clock: an object with ``time()`` and ``monotonic()``; by default the system's.
 
     Raises `ConfigurationError` naming the setting.
@@ -91,7 +92,7 @@ class AsyncJWKSClient(
         await self._drive(self._requests.refresh(provider))
 
     async def warm_up(self, timeout: float = 10) -> None:  # noqa: ASYNC109 (the contract's name)
-        """Load all providers side by side; see `JWKSClient.warm_up`."""
+        """Load all providers concurrently; see `JWKSClient.warm_up`."""
         await self._drive(self._requests.warm_up(timeout))
 
     async def _warm_up_required(self) -> None:

@@ -55,7 +55,8 @@ def listeners(given: Iterable[Listener]) -> tuple[Listener, ...]:
 
 
 def _is_listener(given: object) -> bool:
-    # A class is callable too, but each event would only make an object. Nothing awaits a coroutine.
+    # A class is callable too, but calling it with an event would only create an object. Nothing
+    # awaits a coroutine.
     return callable(given) and not isinstance(given, type) and not is_coroutine_function(given)
 
 
@@ -107,7 +108,7 @@ def check_http(given: object, fetch: FetchPolicy, *, asynchronous: bool) -> None
 
 
 def seconds_of(timeout: object) -> float:
-    """Return the seconds for which a call may wait, at most an hour. Raises ValueError."""
+    """Return a timeout in seconds, limited to an hour. Raises ValueError."""
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
         raise ValueError("timeout must be a number of seconds, at least 0")
     return min(timeout, 3600.0)

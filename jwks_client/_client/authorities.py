@@ -78,7 +78,7 @@ class Authorities:
         if self._ca_file is not None:
             try:
                 context.load_verify_locations(cafile=self._ca_file)
-            except OSError as error:  # an SSLError is one
+            except OSError as error:  # SSLError is a subclass
                 raise _unreadable("ca_file", self._ca_file, "PEM file") from error
         return context
 

@@ -1,4 +1,4 @@
-"""Delay a fork while another thread is at work that must not be cut in two.
+"""Delay a fork while another thread does work that a fork must not interrupt.
 
 A forked child would wait forever for a lock that another thread of its parent held. Making a client
 holds import locks, making a TLS context holds locks of OpenSSL, and a metrics backend has its own.
@@ -84,7 +84,7 @@ class ForkGate:
         self._left = Latch()
 
 
-# One gate for all such work: a fork that has closed one of several would wait at the next.
+# One gate for all such work: with several, a fork would close one gate and then wait at the next.
 no_fork: Final = ForkGate()
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch (not on Windows)

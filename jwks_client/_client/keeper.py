@@ -80,7 +80,7 @@ class ThreadKeeper:
     def step(self) -> Flight | float | None:
         """Start the flights that are due now. Return what to wait for, or None at the end.
 
-        Key sets are loaded side by side, and renewed one at a time.
+        Key sets are loaded concurrently, and renewed one at a time.
         """
         flights, before = self._flights, self._flight
         if flights.closed:

@@ -34,7 +34,7 @@ _TENANT: Final = "https://tenant.invalid/"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to the network: direct, or through a proxy.
+    """A route to the network: direct, or through a proxy.
 
     Arguments:
         proxy: the proxy's URL, which may contain a password; None for a direct connection.

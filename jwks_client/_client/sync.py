@@ -33,17 +33,19 @@ class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
 
     Arguments:
         providers: the providers whose tokens are accepted.
-        resolve: a function that is given an issuer that no provider names, and returns the
-            issuer's `Provider` from the application's own records, or None. Runs in its own thread.
+        resolve: a function that receives an issuer which no provider names, and returns that
+            issuer's `Provider` from the application's own records, or None. Runs in its own
+            thread.
         max_resolved: how many resolved providers are kept (1 to 100 000).
         resolve_ttl: seconds (at least 1) after which ``resolve`` is asked again.
         cache: how long keys are used.
         fetch: how keys are fetched, and the limits on a fetch.
         token_cache_size: how many verified tokens are remembered; 0 for none.
-        http: an ``httpx.Client``, or a client with its methods, to fetch with. It is never closed.
+        http: an ``httpx.Client``, or a client with the same methods, for all fetches. It is never
+            closed.
         store: where processes share key sets; from `jwks_client.stores`, or a custom store.
         count_keys: whether `usage` counts the tokens that each key verifies.
-        listeners: callables given each event of `jwks_client.events`.
+        listeners: callables that receive each event of `jwks_client.events`.
         clock: an object with ``time()`` and ``monotonic()``; by default the system's.
 
     Raises `ConfigurationError` naming the setting.
@@ -60,7 +62,7 @@ class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
 
         Arguments:
             token: the compact token, without ``Bearer``.
-            provider: the name of the one provider to ask; by default the token's issuer decides.
+            provider: the name of the only provider to try; by default the token's issuer decides.
             claim_values: claims that must have exactly these JSON values in this call (a nonce).
 
         Returns the verified token. Raises `TokenError` if the token is refused, and
@@ -95,7 +97,8 @@ class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
     def get_signing_key_from_jwt(self, token: str | bytes) -> Key:
         """Return the key that a token names. The token is not verified.
 
-        Raises TokenError for shape and algorithm, as `verify`, and the errors of `get_signing_key`.
+        Raises TokenError for shape and algorithm, as `verify` does, and the errors of
+        `get_signing_key`.
         """
         return self._drive(self._requests.key_of_token(token))
 
@@ -111,17 +114,17 @@ class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
         """Fetch now, regardless of budgets and backoff, or join the in-flight fetch.
 
         Arguments:
-            provider: the provider's name; by default all providers, side by side.
+            provider: the provider's name; by default all providers, concurrently.
 
         Raises KeysUnavailableError: the first failure, in the order of the providers.
         """
         self._drive(self._requests.refresh(provider))
 
     def warm_up(self, timeout: float = 10) -> None:
-        """Load all providers side by side, for start-up. Try all, then raise the first failure.
+        """Load all providers concurrently, at startup. Try all, then raise the first failure.
 
         Arguments:
-            timeout: seconds to wait at most, from 0 to an hour.
+            timeout: maximum wait in seconds, from 0 to an hour.
 
         Raises KeysUnavailableError; ValueError if the timeout is not such a number.
         """

@@ -19,7 +19,7 @@ class CachePolicy:
 
     Arguments:
         ttl: lifetime of a set if the response gives none; within ``min_ttl`` and ``max_ttl``.
-        honour_headers: let ``Cache-Control: max-age`` (less ``Age``) or ``Expires`` set the
+        honour_headers: let ``Cache-Control: max-age`` (minus ``Age``) or ``Expires`` set the
             lifetime.
         min_ttl: shortest lifetime that a response can set (also no-store and no-cache).
         max_ttl: longest lifetime that a response can set.
@@ -29,8 +29,8 @@ class CachePolicy:
             smaller ``stale-if-error`` in the response wins (RFC 5861, section 4).
         unknown_kid_burst: fetches that unknown kids can cause at once (whole number, at least 1).
         unknown_kid_interval: seconds after which one more such fetch is allowed.
-        unknown_kid_wait: how long a caller waits at most for a fetch that another caller began,
-            while the key set is usable; None for 1 in `JWKSClient`, and for
+        unknown_kid_wait: the longest time that a caller waits for a fetch that another caller
+            began, while the key set is usable; None for 1 in `JWKSClient`, and for
             ``FetchPolicy.deadline`` in `AsyncJWKSClient`.
         bad_signature_interval: at most one fetch per interval if a known kid's signature is
             invalid.

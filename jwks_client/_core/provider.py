@@ -132,7 +132,7 @@ class Provider:
         require_expiry: refuse tokens without ``exp``.
         bound_tokens: ``"refuse"`` tokens with ``cnf`` (RFC 9449, RFC 8705), or accept them because
             the application checks the binding (``"checked_elsewhere"``).
-        checks: callables that are given the `VerifiedToken`; None or True accepts, False refuses.
+        checks: callables that receive the `VerifiedToken`; None or True accepts, False refuses.
         locations: where a request may carry the token, in order.
         scope_claim: the claim that contains the scopes, if it is not one of ``scope``, ``scp`` and
             ``scopes``. Either a name; several names, of which the first that is present decides; or

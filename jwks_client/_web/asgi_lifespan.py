@@ -6,7 +6,7 @@ The client starts before the app: when the app starts, keys are loaded or being 
 ends after the app, which may use it until then. Many apps do not support lifespan: they raise
 before they receive a message, or return without an answer. This module then answers the server in
 their place, so that the client is still warmed up and closed. If an app receives the startup
-message and then raises, its start has failed, and the exception is passed on to the server. If the
+message and then raises, its start has failed, and the exception is passed to the server. If the
 server does not support lifespan, the first request begins the warm-up.
 """
 

@@ -9,8 +9,8 @@ an answer and a log record. Must not depend on: ASGI, WSGI, frameworks. A custom
     answer = guard.refuse(error, request, path)   # for a JWKSError of either step
 
 A refusal is emitted to the client's listeners and written to the logger ``jwks_client.requests``
-(ten records at once, then one a second). If a listener, the log or ``on_error`` fails, the request
-is still denied.
+(a burst of ten records, then one per second). If a listener, the log or ``on_error`` fails, the
+request is still denied.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ class Guard(Generic[ClientT]):
         locations: where credentials are, in order; None uses those of the client's providers.
         optional: admit requests without credentials; invalid credentials are still refused.
         realm: the realm that challenges name.
-        on_error: renders a custom answer: is given a `Refusal` and returns an `Answer`, or None for
-            the default. If it raises or returns anything else, the default is sent.
+        on_error: renders a custom answer: receives a `Refusal` and returns an `Answer`, or None
+            for the default. If it raises or returns anything else, the default is sent.
         resource_metadata: the URL of RFC 9728 metadata, or a `ProtectedResource`, for challenges.
         trusted_origins: origins whose pages may send requests with a cookie.
 

@@ -50,7 +50,7 @@ class Handling:
     Attributes:
         unhandled: the exception that the framework reported as not handled.
         reports: whether the framework reports such exceptions.
-        observer: is called when a refusal is recorded, before it is raised.
+        observer: called when a refusal is recorded, before it is raised.
     """
 
     __slots__ = (

@@ -2,8 +2,8 @@
 
 Must not depend on: servers, frameworks, answers.
 
-A flood is limited to ten records at once and then one a second. The next record says how many were
-omitted. If a setting is the likely cause, the record says what to do.
+A flood is limited to a burst of ten records, then one per second. The next record says how many
+were omitted. If a setting is the likely cause, the record says what to do.
 """
 
 from __future__ import annotations

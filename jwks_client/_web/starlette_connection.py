@@ -45,7 +45,7 @@ class GuardSettings(TypedDict, total=False):
 
 
 class Connection:
-    """The connection that a handler was given.
+    """The connection that a handler received.
 
     Arguments:
         scope: its ASGI scope, ``http`` or ``websocket``.

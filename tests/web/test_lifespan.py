@@ -20,7 +20,7 @@ from jwks_client.errors import KeysUnavailableError
 SCOPE = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
 STARTUP, SHUTDOWN = {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}
 STARTED, ENDED = {"type": "lifespan.startup.complete"}, {"type": "lifespan.shutdown.complete"}
-AWAY = KeysUnavailableError("fetch_timeout", "not all key sets arrived in time for the start")
+AWAY = KeysUnavailableError("fetch_timeout", "not all key sets were loaded in time")
 
 
 def living(notes: list[str], *, started: Any = STARTED, ended: Any = ENDED) -> Any:

@@ -70,7 +70,7 @@ class Directory:
         self._clock = clock
         self._unchecked = self._pairs(self._routes.unchecked)
         needed = [self.sources[one.name] for one in providers if one.required_at_start]
-        #: The key sets that a start waits for; a shared one if any of its providers requires it.
+        #: The key sets that startup waits for; a shared one if any of its providers requires it.
         self.required: tuple[KeySource, ...] = tuple({id(one): one for one in needed}.values())
         self.requires_all = len(needed) == len(providers)
         #: The candidates for every token, if there is one provider and no resolver.
@@ -83,7 +83,7 @@ class Directory:
 
     @property
     def checks_every_audience(self) -> bool:
-        """Return whether each configured provider checks the audience."""
+        """Return whether every configured provider checks the audience."""
         named = map(self._routes.named, self.names)
         return all(rules.provider.audience is not UNCHECKED for rules in named)
 

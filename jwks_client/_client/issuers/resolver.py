@@ -27,7 +27,8 @@ from ...errors import ConfigurationError
 from ..lock import InterruptibleLock
 from .resolver_call import Resolution
 
-# Concurrent calls for new issuers: the bucket allows no more in two seconds, so others are stuck.
+# Concurrent calls for new issuers. The bucket allows no more in two seconds, so if there are more,
+# some are stuck.
 MOST_FOR_NEW: Final = 32
 MOST_FOR_ONE: Final = 2  # per issuer: a stuck call, and another attempt
 
@@ -63,7 +64,7 @@ class Resolver:
         if not callable(resolve):  # pyright: ignore[reportUnnecessaryComparison]
             raise ConfigurationError(
                 "resolve",
-                "must be a callable that is given an issuer",
+                "must be a callable that accepts an issuer",
             )
         self.as_task = is_coroutine_function(resolve)
         if self.as_task and not asynchronous:
@@ -117,7 +118,7 @@ class Resolver:
             for one in list(self._running):
                 if one.task is not None and one.task.get_loop().is_closed():
                     self._running.pop(one, None)  # its loop is closed, which ended the task
-            running = list(self._running.items())  # a signal handler may begin a call meanwhile
+            running = list(self._running.items())  # a signal handler may begin a call concurrently
             of_one = sum(one.issuer == call.issuer for one, _ in running)
             alike = sum(was_new is new for _, was_new in running)
             if of_one >= MOST_FOR_ONE or alike >= (MOST_FOR_NEW if new else self._most_known):
@@ -131,7 +132,7 @@ class Resolver:
         self._on_end(call, answer)
 
     def _run(self, call: Resolution, context: contextvars.Context) -> None:
-        """Call a plain function in this thread, which is its own."""
+        """Call a plain function in this thread, which serves only this call."""
         try:
             answer = context.run(self._resolve, call.issuer)
         except BaseException as error:  # noqa: BLE001 (this thread has no caller)

@@ -31,7 +31,7 @@ class Resolution:
 
     Attributes:
         tenant: the tenant that the call returned, unless the answer was dropped. Callers that
-            waited use it, even if it was evicted meanwhile.
+            waited use it, even if it has been evicted since.
         failure: the failure of the call, if it failed.
         task: the task that awaits the answer, if one does.
     """

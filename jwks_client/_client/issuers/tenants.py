@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ...protocols import Clock
 
 PATIENCE: Final = 2.0  # seconds after which the resolver's answer is dropped
-# How many forgotten issuers are remembered, whose next load skips the store.
+# How many forgotten issuers are remembered. The next load of each of them skips the store.
 _MOST_FORGOTTEN: Final = 10_000
 Loaded: TypeAlias = Tenant[KeySource]
 
@@ -47,8 +47,8 @@ class Tenants:
         policy: how long answers are used.
         asynchronous: whether the resolver may be a coroutine function, or return an awaitable.
         clock: the client's clock.
-        make_source: makes the key source of a provider. It is given the tenant's former source, if
-            any, which it may return if the keys come from the same place in the same way.
+        make_source: makes the key source of a provider. It receives the tenant's former source, if
+            any, and may return that if the keys come from the same place in the same way.
         emit: called with each event.
         draw: returns a random number from 0 to 1.
         patience: seconds after which an answer is dropped.
@@ -221,7 +221,7 @@ class Tenants:
         """Return a new call, which is started later. The caller holds the lock."""
         for one in list(self._in_flight):
             if one[0] is not None and one[0].is_closed():
-                self._in_flight.pop(one, None)  # a closed loop takes its calls along
+                self._in_flight.pop(one, None)  # the calls of a closed loop never end
         loop = asyncio.get_running_loop() if self._asynchronous else None
         overdue_at = time.monotonic() + self._patience
         call = Resolution(place[1], loop, next(self._numbers), now, overdue_at)
@@ -286,7 +286,7 @@ class Tenants:
             )
             return [failed]
         left = table.record_tenant(outcome, call.number, call.began_at)
-        if not call.ended:  # a signal handler may have forgotten the issuer meanwhile
+        if not call.ended:  # a signal handler may have forgotten the issuer
             call.tenant = outcome
         evicted = _evicted(one for one in left if one.issuer != issuer)
         return evicted if outcome is known else [TenantResolved(provider=issuer), *evicted]

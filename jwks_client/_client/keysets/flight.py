@@ -3,8 +3,8 @@
 Theory of operation. The flights of a key set form a chain, and each flight has at most one
 successor. A caller reads the last flight, then looks at the cache. If it has to fetch, it joins
 that flight while it is in progress, and otherwise starts its successor. If another caller was
-first, it gets that caller's flight. So a claim needs no lock, and no caller acts on facts that a
-flight has changed meanwhile. A flight lands, or vanishes and leaves no trace in the cache.
+first, it gets that caller's flight. So a claim needs no lock, and no caller acts on outdated
+facts. A flight lands, or vanishes and leaves no trace in the cache.
 
 This module must not depend on what carries a flight (a thread, a task).
 """
@@ -174,7 +174,10 @@ def refused_headers(error: Exception) -> Failed:
     """Return the outcome if the ``headers`` callable raised or its result is not valid headers."""
     cause = None if isinstance(error, ConfigurationError) else error
     return Failed(
-        code="fetch_failed", message="the application's headers failed", cause=cause, private=True
+        code="fetch_failed",
+        message="the provider's headers= raised or returned invalid headers",
+        cause=cause,
+        private=True,
     )
 
 

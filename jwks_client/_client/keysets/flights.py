@@ -34,7 +34,7 @@ class Crew(Protocol):
     """Carries the flights of a client."""
 
     def launch(self, source: KeySource, flight: Flight, end: End) -> None:
-        """Start to fetch; call ``end`` with the outcome, or with None if the flight vanishes."""
+        """Start fetching; call ``end`` with the outcome, or with None if the flight vanishes."""
         ...
 
     def call(self, flight: Flight, listeners: Callable[[], None]) -> None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ...protocols import Clock
     from ..health import StoreState
 
-# Seconds after which every process fetches; a second process fetches after half of that time.
+# Seconds after which every process fetches. A second process fetches after half of that time.
 LAST_LEASE: Final = 2.0
 _SHARE_OF_DEADLINE: Final = 0.4
 _SHORT_WAITS: Final = 0.3

@@ -181,7 +181,7 @@ class KeySource:
         absent.pop(kid, None)
         absent[kid] = self._clock.monotonic() + self.cache.policy.negative_kid_ttl
         while len(absent) > most:
-            with suppress(RuntimeError, StopIteration):  # another thread changed it meanwhile
+            with suppress(RuntimeError, StopIteration):  # another thread changed it concurrently
                 absent.pop(next(iter(absent)), None)
         return True
 

@@ -115,12 +115,12 @@ class StoreCalls:
 
     @property
     def trusts_leases(self) -> bool:
-        """Return whether to wait for leases: no lease that never ended was met recently."""
+        """Return whether to wait for leases; False for a while after a lease did not end."""
         return self.pace.monotonic() >= self._leases_at
 
     @property
     def trusts_budget(self) -> bool:
-        """Return whether to obey the shared budget: no refusal without proof was met recently."""
+        """Return whether to obey the shared budget; False for a while after an unproven refusal."""
         return self.pace.monotonic() >= self._budget_at
 
     def distrust_budget(self) -> None:

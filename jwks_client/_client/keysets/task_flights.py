@@ -44,7 +44,7 @@ class TaskCrew:
         self._policy = policy
 
     def launch(self, source: KeySource, flight: Flight, end: End) -> None:
-        """Start to fetch; see `Crew`."""
+        """Start fetching; see `Crew`."""
         flight.loop = loop = asyncio.get_running_loop()
         # An empty context: a flight belongs to no request, and must not be traced as part of one.
         context = contextvars.Context()

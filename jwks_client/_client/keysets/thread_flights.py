@@ -101,7 +101,7 @@ class Conversation:
     def wait(self) -> Outcome | None:
         """Wait for the outcome, and cut what takes too long. Return None if it was stopped."""
         # Checked again after each wait: another attempt, or the end of the store's part, may have
-        # moved the limit meanwhile.
+        # moved the limit in the meantime.
         longest = min(self._policy.attempt_timeout, self._policy.deadline)
         while True:
             now, overdue_at = time.monotonic(), self.flight.overdue_at
@@ -144,7 +144,7 @@ class ThreadCrew:
         self._fetch = fetch
 
     def launch(self, source: KeySource, flight: Flight, end: End) -> None:
-        """Start to fetch; see `Crew`. A signal handler may call this a second time."""
+        """Start fetching; see `Crew`. A signal handler may call this a second time."""
         thread = thread_of(source, self._fly, source, flight, end)
         try:
             thread.start()

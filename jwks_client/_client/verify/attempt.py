@@ -266,7 +266,7 @@ def check_with_cached_keys(
     cache, header = source.cache, token.header
     key_set = cache.key_set
     # Hot path: if a fresh set has selected keys for this kid and algorithm before,
-    # `KeyCache.look_up` would return the same. In all other cases the attempt looks up.
+    # `KeyCache.look_up` would return the same. In all other cases, the attempt looks the key up.
     if (
         key_set is not None
         and header.wanted in key_set.chosen

@@ -1,10 +1,10 @@
 """Verify a token for its candidates, and choose the verdict.
 
-First every candidate checks the token with its cached keys. Only if no signature was valid, the
-candidates whose set lacks the key fetch, one after the other, and only if the token's header,
-issuer and expiry do not already refuse it. `steps` is a generator: it yields what to wait for (a
-flight, or an awaitable that a custom check returned) and is resumed afterwards. Must not depend on
-threads, tasks, or what carries a flight.
+First every candidate checks the token with its cached keys. If no signature was valid, the
+candidates whose set lacks the key fetch, one after the other, unless the token's header, issuer or
+expiry already rules it out. `steps` is a generator: it yields what to wait for (a flight, or an
+awaitable that a custom check returned) and is resumed afterwards. Must not depend on threads,
+tasks, or what carries a flight.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ def loaded(flights: Flights, name: str, source: KeySource) -> Generator[Want, ob
 def fetched(
     flights: Flights, sources: Iterable[KeySource], *, manual: bool, until: float = math.inf
 ) -> Generator[Want, object]:
-    """Fetch key sets side by side, regardless of budgets and backoff; wait for the listeners too.
+    """Fetch key sets concurrently, regardless of budgets and backoff; wait for the listeners too.
 
     Arguments:
         flights: the client's flights.
@@ -132,7 +132,7 @@ def fetched(
         until: when the caller stops waiting, by the system's monotonic clock.
 
     Raises KeysUnavailableError: the failure of the first key set in the order given, or
-    ``fetch_timeout`` if the time did not suffice.
+    ``fetch_timeout`` if there was not enough time.
     """
 
     def board(source: KeySource, *, alone: bool = False) -> Boarding:
@@ -146,9 +146,7 @@ def fetched(
         for _ in range(MOST_ROUNDS):
             yield Wait(boarding.flight, until - time.monotonic())
             if not boarding.flight.landed.is_open and time.monotonic() >= until:
-                raise KeysUnavailableError(
-                    "fetch_timeout", "not all key sets arrived in time for the start"
-                )
+                raise KeysUnavailableError("fetch_timeout", "not all key sets were loaded in time")
             landed = source.cache.newest >= boarding.flight.number
             # If a refresh joined a flight that landed a stored record, it still asks the provider.
             if landed and not (manual and source.cache.from_store):

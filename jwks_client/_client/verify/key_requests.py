@@ -48,7 +48,7 @@ class KeyRequests:
         return (yield from loaded(self._flights, rules.name, source))
 
     def refresh(self, provider: str | None) -> Generator[Want, object]:
-        """Fetch the key set of one provider, or of all, side by side."""
+        """Fetch the key set of one provider, or of all concurrently."""
         sources = self._fetched_sources()
         if provider is not None:
             _, source = yield from self._named(provider)
@@ -56,11 +56,11 @@ class KeyRequests:
         yield from fetched(self._flights, sources, manual=True)
 
     def warm_up(self, timeout: object, *, required: bool = False) -> Generator[Want, object]:
-        """Fetch the key sets that are not loaded or have expired, side by side.
+        """Fetch the key sets that are not loaded or have expired, concurrently.
 
         Arguments:
-            timeout: seconds to wait at most.
-            required: wait only for the key sets that a start requires, and begin to fetch the
+            timeout: maximum wait in seconds.
+            required: wait only for the key sets that startup requires, and begin to fetch the
                 others.
         """
         until = time.monotonic() + arguments.seconds_of(timeout)
@@ -124,7 +124,9 @@ class KeyRequests:
             return (yield from self._directory.named(provider))
         only = self._directory.only
         if only is None:
-            raise ConfigurationError("provider", "must be given, because the client has several")
+            raise ConfigurationError(
+                "provider", "must be given, because the client has several providers"
+            )
         return only.pairs[0]
 
     def _fetched_sources(self) -> list[KeySource]:

@@ -4,10 +4,10 @@ Must not depend on: cookies, tokens, answers.
 
 Browsers add cookies to requests that pages of other sites cause. So a cookie proves who the user
 is, but not which page sent the request. Requests that change nothing are accepted, because the
-browser hides the response from the other page. For all others the browser's own headers decide, the
-strongest first: an Origin that the application trusts, Sec-Fetch-Site (W3C Fetch Metadata), then
-Origin (RFC 6454) compared with Host. A client that sends none of these headers is not a browser,
-and no page can make it send a cookie.
+browser hides the response from the other page. For all other requests the browser's own headers
+decide, the strongest first: an Origin that the application trusts, Sec-Fetch-Site (W3C Fetch
+Metadata), then Origin (RFC 6454) compared with Host. A client that sends none of these headers is
+not a browser, and no page can make it send a cookie.
 
 A WebSocket handshake is a GET, but it opens a connection in both directions that no same-origin
 policy protects (RFC 6455, section 10.2). So handshakes are never treated as safe.

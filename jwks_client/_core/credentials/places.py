@@ -70,7 +70,7 @@ class CookiePlace:
 
     def find(self, request: UnverifiedRequest) -> list[bytes]:
         """Return the distinct values; a single empty cookie, which a logout leaves, is ignored."""
-        # HTTP/2 may send each cookie in a header of its own (RFC 9113, section 8.2.3).
+        # HTTP/2 may send each cookie in a separate header (RFC 9113, section 8.2.3).
         values = {
             value.strip(_BLANKS)
             for header in request.values(b"cookie")

@@ -139,7 +139,7 @@ class CredentialsReader:
         return seen
 
     def _check_query_alone(self, request: UnverifiedRequest) -> None:
-        """Reject a query token beside another token (RFC 6750, 2): anyone can make up a URL."""
+        """Reject a query token next to another token (RFC 6750, 2): anyone can make up a URL."""
         holding = [place for place in self._of_handshakes if place.find(request)]
         if len(holding) > 1 and any(isinstance(place, QueryPlace) for place in holding):
             raise CredentialsError(

@@ -271,8 +271,8 @@ class TenantTable(Generic[S]):
         # Failures long ago do not count as consecutive.
         recent = former is not None and now < former.until + self.policy.backoff[1]
         failures = 1 + (former.failures if former is not None and recent else 0)
-        # A first, quick failure causes no backoff: the next token may ask again, with a permit of
-        # its own. From the second failure on, the issuer is in backoff.
+        # A first, quick failure causes no backoff: the next token may ask again, with another
+        # permit. From the second failure on, the issuer is in backoff.
         rest = self._backoff(failures, draw) if failure.slow or failures > 1 else 0.0
         self._note_absent(
             issuer, _Absent(number=number, until=now + rest, failure=failure, failures=failures)
@@ -331,7 +331,7 @@ class TenantTable(Generic[S]):
             self._held.pop(last.issuer, None)
             last.held = False
             dropped.append(last)
-        if tenant.epoch != self._epoch:  # an issuer was forgotten meanwhile, possibly this one
+        if tenant.epoch != self._epoch:  # an issuer was forgotten since, possibly this one
             self._let_go(tenant.issuer)
         return dropped
 

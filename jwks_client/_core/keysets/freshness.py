@@ -133,5 +133,5 @@ def _date(value: str) -> float | None:
         date = parsedate_to_datetime(value[:_LONGEST_HEADER])
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    # HTTP dates are in GMT, also in the format that does not say so (RFC 9110, section 5.6.7).
+    # HTTP dates are in GMT, even in the format that does not say so (RFC 9110, section 5.6.7).
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

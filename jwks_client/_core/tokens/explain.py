@@ -93,7 +93,7 @@ class Explanation:
         code: None if the token is accepted, else the code that ``verify`` raises.
         message: one sentence for people.
         provider: the name of the provider that accepted it, or None.
-        candidates: the providers that were asked, in order.
+        candidates: the providers that were tried, in order.
         now: the time that was used to check times, in seconds since the epoch, or None.
         kid, typ: header members of the token, escaped; None if absent or not read.
         hints: common causes of such a refusal.
@@ -175,7 +175,7 @@ def explain(
 
     Arguments:
         token: the parsed token.
-        candidates: the providers that were asked, with the facts of their keys, and which of the
+        candidates: the providers that were tried, with the facts of their keys, and which of the
             custom checks ran.
         error: the verdict, or None if the token is accepted.
         accepted_by: the provider that accepted it.

@@ -1,4 +1,4 @@
-"""The memo of verified tokens: the same bytes were verified before, by a key that is still valid.
+"""The memo of verified tokens, which saves work if the same bytes come again.
 
 It decides what to remember of a verification, and when an entry still counts. Must not depend on:
 how tokens are verified. A hit skips parsing and the signature, and nothing else. It only counts

@@ -56,13 +56,13 @@ class VerifiedToken:
 
     Attributes:
         claims: all claims, as a plain dict that belongs to this token.
-        header: the header, likewise.
+        header: the header, as a plain dict that belongs to this token.
         issuer: ``iss`` or None.
         subject: ``sub`` or None.
         audience: ``aud`` as a tuple.
         scopes: from ``scope``, ``scp``, ``scopes`` or the provider's own claim.
         expires_at: ``exp``, seconds since the epoch, or None.
-        issued_at: ``iat``, likewise.
+        issued_at: ``iat``, seconds since the epoch, or None.
         key_id: the kid of the key that verified it, or None.
         algorithm: the ``alg`` of its signature.
         provider: the name of the provider that accepted it.
@@ -152,7 +152,7 @@ class VerifiedToken:
             raise
 
     def require(self, *scopes: str, any_of: Collection[str] = ()) -> VerifiedToken:
-        """Return this token if it has all ``scopes``, and one of ``any_of`` if that is given.
+        """Return this token if it has all ``scopes``, and at least one of ``any_of``, if given.
 
         Raises `InsufficientScopeError`.
         """
