@@ -7,35 +7,27 @@ lock, so it must first check whether it has interrupted the owner.
 from __future__ import annotations
 
 import threading
+from typing import Any, cast
 
 
 class InterruptibleLock:
-    """A re-entrant lock; a context manager."""
+    """A re-entrant lock.
 
-    __slots__ = ("_depth", "_lock")
+    Attributes:
+        held: holds the lock during a ``with`` block. It is not a method in Python, in which a
+            signal handler could raise after the lock was acquired, and leave it locked forever.
+    """
+
+    __slots__ = ("held",)
 
     def __init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
         """Replace the lock in a forked child, because a thread of the parent may hold it."""
-        self._lock = threading.RLock()
-        self._depth = 0
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        self._depth += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._depth -= 1
-        self._lock.release()
+        self.held = threading.RLock()
 
     @property
     def is_mine(self) -> bool:
         """Return whether this thread holds the lock; a signal handler has then interrupted it."""
-        if not self._lock.acquire(blocking=False):
-            return False
-        try:
-            return self._depth > 0
-        finally:
-            self._lock.release()
+        return cast("Any", self.held)._is_owned() is True  # noqa: SLF001 (as `threading` asks)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import ssl
-import sys
 import threading
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from driver import PATIENCE
+from interrupting import interrupted
 
 from jwks_client._client import fork_gate, network
 from jwks_client._client.fork_gate import ForkGate, no_fork
@@ -110,32 +110,6 @@ def test_a_thread_that_enters_during_a_fork_waits_for_its_end(gate):
     entering.join(PATIENCE)
 
 
-class Interrupted(Exception):
-    """The exception of a signal handler, as Celery raises it at a soft time limit."""
-
-
-def interrupted(act, line):
-    """Raise in a line of the gate, counted from 1, as a signal handler can. Return whether it was reached."""
-    lines = itertools.count(1)
-
-    def trace(frame, event, _):
-        if frame.f_code.co_filename != fork_gate.__file__:
-            return None
-        if event == "line" and next(lines) == line:
-            raise Interrupted
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        act()
-    except Interrupted:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
-
-
 def enter(gate):
     with gate:
         pass
@@ -152,9 +126,9 @@ def fork(gate):
 def test_a_signal_handler_may_raise_at_any_moment(monkeypatch, act):
     """Threads enter afterwards, and forks are delayed at most once."""
     monkeypatch.setattr(fork_gate, "_LONGEST", 0.01)
-    for line in itertools.count(1):
+    for place in itertools.count(1):
         gate = ForkGate()
-        if not interrupted(partial(act, gate), line):
+        if not interrupted(partial(act, gate), place, fork_gate, threading):
             break
         for _ in range(2):
             others = [
@@ -163,9 +137,9 @@ def test_a_signal_handler_may_raise_at_any_moment(monkeypatch, act):
             for other in others:
                 other.start()
                 other.join(PATIENCE)
-                assert not other.is_alive(), line
-        assert (gate._inside, gate._forking) == ({}, {}), line
-    assert line > 5
+                assert not other.is_alive(), place
+        assert (gate._inside, gate._forking) == ({}, {}), place
+    assert place > 5
 
 
 @pytest.mark.parametrize("secure", [True, False])

@@ -645,7 +645,7 @@ def test_a_child_process_begins_without_calls_and_with_a_free_lock(bench):
     tenants = bench.open()
     bench.begin()
     bench.application.wait_until_asked(A)
-    tenants._lock.__enter__()
+    tenants._lock.held.acquire()
     bench.application.gate, parent = None, bench.application.gate
     tenants.after_fork()
     assert bench.ask().issuer == A

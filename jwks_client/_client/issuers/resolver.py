@@ -80,6 +80,13 @@ class Resolver:
 
     def start(self, call: Resolution, *, new: bool) -> None:
         """Start a call. ``new``: its issuer has no loaded tenant."""
+        try:
+            self._start(call, new=new)
+        except BaseException:  # a signal handler raised, so perhaps no thread answers
+            self._end(call, CANCELLED)
+            raise
+
+    def _start(self, call: Resolution, *, new: bool) -> None:
         if not self._make_room(call, new=new):
             self._on_end(call, STUCK)
             return
@@ -101,7 +108,7 @@ class Resolver:
             here = asyncio.get_running_loop()
         except RuntimeError:
             here = None
-        with self._lock:
+        with self._lock.held:
             tasks = [one.task for one in list(self._running) if one.task is not None]
         for task in tasks:
             with suppress(RuntimeError):  # its loop is closed, and the task has ended
@@ -114,7 +121,7 @@ class Resolver:
 
     def _make_room(self, call: Resolution, *, new: bool) -> bool:
         """Claim a place among the running calls. Return whether stuck calls left one free."""
-        with self._lock:
+        with self._lock.held:
             for one in list(self._running):
                 if one.task is not None and one.task.get_loop().is_closed():
                     self._running.pop(one, None)  # its loop is closed, which ended the task
@@ -127,7 +134,7 @@ class Resolver:
             return True
 
     def _end(self, call: Resolution, answer: object) -> None:
-        with self._lock:
+        with self._lock.held:
             self._running.pop(call, None)
         self._on_end(call, answer)
 

@@ -101,7 +101,7 @@ class Tenants:
     @property
     def loaded(self) -> tuple[Loaded, ...]:
         """Return the loaded tenants, for ``health()`` and explicit calls."""
-        with self._lock:
+        with self._lock.held:
             return self._table.tenants
 
     def get_fresh(self, issuer: str) -> Loaded | None:
@@ -138,7 +138,7 @@ class Tenants:
         """Record that a tenant has verified a token, so that it outranks tenants that have not."""
         if tenant.held and tenant.verified:
             return
-        with self._lock:
+        with self._lock.held:
             left = self._table.verified(tenant, self._clock.monotonic())
         self._emit_all(_evicted(left))
 
@@ -147,7 +147,7 @@ class Tenants:
 
         The answer of a call that began earlier is dropped; its callers ask again.
         """
-        with self._lock:
+        with self._lock.held:
             self._forgotten[issuer] = None
             tenant = self._table.forget(issuer)
             for call in list(self._in_flight.values()):
@@ -158,7 +158,7 @@ class Tenants:
 
     def close(self) -> list[asyncio.Task[None]]:
         """End all calls and wake their callers. Return this event loop's cancelled tasks."""
-        with self._lock:
+        with self._lock.held:
             self._closed = True
             for call in list(self._in_flight.values()):
                 self._give_up(call)
@@ -181,7 +181,7 @@ class Tenants:
             self._land(overdue, TOO_LATE)  # its caller has stopped waiting
         now = self._clock.monotonic()
         begun: Resolution | None = None
-        with self._lock:
+        with self._lock.held:
             in_flight = self._in_flight.get(place)
             decision = self._table.look_up(issuer, now, in_flight=in_flight is not None)
             if isinstance(decision, Ask) and self._closed:
@@ -233,7 +233,7 @@ class Tenants:
     def _answered(self, call: Resolution, answer: object) -> None:
         """Process the resolver's answer, in any thread."""
         if answer is CANCELLED:
-            with self._lock:
+            with self._lock.held:
                 self._give_up(call)
         elif not call.ended:
             self._land(call, answer if isinstance(answer, Failure) else self._read(call, answer))
@@ -261,7 +261,7 @@ class Tenants:
         """Record the outcome of a call, once, and emit events. A late answer is dropped."""
         if call.left <= 0:
             outcome = TOO_LATE
-        with self._lock:
+        with self._lock.held:
             if call.ended:
                 return
             news = self._table.is_news(call.issuer, call.number)

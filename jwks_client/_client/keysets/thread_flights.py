@@ -151,6 +151,10 @@ class ThreadCrew:
         except RuntimeError as error:  # no more threads, or the interpreter is ending
             if flight.take_off.acquire(blocking=False):
                 end(_no_thread(error))
+        except BaseException:  # a signal handler raised, so perhaps the thread does not run
+            if flight.take_off.acquire(blocking=False):
+                end(None)
+            raise
         else:
             flight.thread = thread
 
