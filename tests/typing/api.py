@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict, assert_type
 
 import httpx
+import jwt
 
 from jwks_client import (
     AsyncJWKSClient,
@@ -73,6 +74,7 @@ def sync_client(idp: FakeProvider, clock: FakeClock) -> None:
     keys = client.keys()
     assert_type(keys, KeySet)
     assert_type(client.get_signing_key("k", alg="RS256"), Key)
+    jwt.decode("x", client.get_signing_key_from_jwt("x").key, algorithms=["RS256"])
     assert_type([one.kid for one in keys], list[str | None])
     assert_type(client.health()["p"].fetches, int)
     with client as same:

@@ -19,7 +19,7 @@ from ..encoding import Repeated, to_base64url, tolerant_json
 from . import reasons
 
 if TYPE_CHECKING:
-    from .algorithms import PublicKey, Verify
+    from .algorithms import Verify
 
 __all__ = ["BadKeySet", "Key", "KeySet", "UnusableKey", "present_members", "read_key_set"]
 
@@ -49,7 +49,7 @@ class Key:
     alg: str | None
     use: str | None
     thumbprint: str
-    key: PublicKey = field(repr=False, compare=False)
+    key: Any = field(repr=False, compare=False)  # `jwt.decode` is not typed for ML-DSA keys
     issuer: str | None = field(default=None, repr=False)
     algorithms: frozenset[str] = field(default=frozenset(), repr=False)
     verifiers: Mapping[str, Verify] = field(
