@@ -196,7 +196,7 @@ class KeyCache:
             case "stale":
                 if self.failure is None:
                     return Fetch(Budget.ROUTINE)
-                if self.policy.refresh_ahead is None and (in_flight or not in_backoff):
+                if self.policy.refresh_ahead is None and not in_backoff:
                     return Fetch(Budget.ROUTINE)  # no background work: the caller waits
                 return Use(selection, stale=True, refresh=not in_backoff and not in_flight)
             case "expired":
