@@ -9,16 +9,17 @@ import asyncio
 import atexit
 import functools
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from django.conf import settings
 from django.core.signals import request_finished, request_started, setting_changed
 from django.utils.module_loading import import_string
 
-from .._client.keeper import ThreadKeeper, keeper_of
+from .._client.keeper import keeper_of
 from .._core.settings import flag
 from .._web.guard import Guard, checked_warm_up, required_start
 from .._web.starlette_connection import GuardSettings
@@ -34,7 +35,17 @@ __all__ = [
 ]
 
 _OF_GUARD: Final = frozenset(GuardSettings.__annotations__)
-_OPTIONS: Final = _OF_GUARD | {"optional", "exclude", "preflight", "warm_up", "close_client"}
+_OPTIONS: Final = _OF_GUARD | {
+    *("optional", "exclude", "preflight", "warm_up", "keep_fresh", "close_client"),
+}
+
+
+class Background(Protocol):
+    """Begins the background work of a client, unless it has begun in this process."""
+
+    def __call__(self, *, under_asgi: bool) -> None:
+        """Begin it."""
+        ...
 
 
 def client_from_settings() -> Any:
@@ -120,44 +131,68 @@ def start_with_requests() -> None:
         signal.connect(_begin, dispatch_uid="jwks_client.start")
 
 
-def _begin(**_: object) -> None:
+def _begin(sender: object = None, scope: object = None, **_: object) -> None:
     with suppress(Exception):  # a wrong setting is an error where a token is read
-        keeper = _keeper_from_settings()
-        if keeper is not None:
-            keeper.begin(keep_fresh=False)
+        begin = _background_from_settings()
+        if begin is not None:
+            begin(under_asgi=scope is not None or _is_asgi(sender))
+
+
+def _is_asgi(handler: object) -> bool:
+    """Return whether Django's handler of a request is the one for ASGI."""
+    asgi: Any = sys.modules.get("django.core.handlers.asgi")
+    return asgi is not None and isinstance(handler, type) and issubclass(handler, asgi.ASGIHandler)
 
 
 @functools.cache
-def _keeper_from_settings() -> ThreadKeeper | None:
+def _background_from_settings() -> Background | None:
     guard, options = guard_from_settings(), options_from_settings()
-    warm_up = checked_warm_up(options.get("warm_up", "background"))
-    return keeper_of(guard.client) if warm_up == "background" else None
+    if options.get("warm_up", "background") == "required":
+        return None  # nothing waits for the keys without the middleware
+    return _background(guard.client, options)
 
 
 def _forget_settings(setting: str, **_: object) -> None:
     if setting in ("JWKS_CLIENT", "JWKS_OPTIONS"):
         guard_from_settings.cache_clear()
-        _keeper_from_settings.cache_clear()
+        _background_from_settings.cache_clear()
 
 
 setting_changed.connect(_forget_settings, dispatch_uid="jwks_client.guard")  # by tests
 
 
-def start(client: Any, options: Mapping[str, Any]) -> ThreadKeeper | None:
-    """Load the keys now if ``warm_up`` is ``"required"``; return what the first request must start.
+def start(client: Any, options: Mapping[str, Any]) -> Background | None:
+    """Load the keys now if ``warm_up`` is ``"required"``; return what each request must call.
 
-    Django reports neither the start nor the end of a server. The server may fork after the
-    middleware is made, so background loading starts with the first request of a process.
-    ``close_client`` closes the client when the interpreter exits.
+    Django reports neither the start nor the end of a server. ``close_client`` closes the client
+    when the interpreter exits.
     """
-    warm_up = checked_warm_up(options.get("warm_up", "background"))
+    begin = _background(client, options)
     closes = flag("close_client", options.get("close_client", False))
-    if warm_up == "required":
+    if options.get("warm_up") == "required":
         _call(required_start(client))
     if closes:
         close = client.aclose if inspect.iscoroutinefunction(client.verify) else client.close
         atexit.register(_call, close)
-    return keeper_of(client) if warm_up == "background" else None
+    return begin
+
+
+def _background(client: Any, options: Mapping[str, Any]) -> Background | None:
+    """Return what begins the background work of a client, if there is any.
+
+    The server may fork after the middleware is made, so the work begins with the first request of
+    a process. As in the ASGI and WSGI middlewares, keys are only kept fresh under ASGI.
+    """
+    warm_up = checked_warm_up(options.get("warm_up", "background"))
+    keeps_fresh = flag("keep_fresh", options.get("keep_fresh", True))
+    keeper = None if warm_up is None else keeper_of(client)
+    if keeper is None:
+        return None
+
+    def begin(*, under_asgi: bool) -> None:
+        keeper.begin(keep_fresh=keeps_fresh and under_asgi)
+
+    return begin
 
 
 def _call(function: Callable[[], Any]) -> None:

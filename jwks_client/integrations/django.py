@@ -77,12 +77,12 @@ class JWKSMiddleware:
         self._exclusions = Exclusions(options.get("exclude", ()))
         self._passes_preflights = checked_preflight(options.get("preflight", "refuse"))
         connect_django()
-        self._keeper = start(client, options)
+        self._begin = start(client, options)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Serve one request."""
-        if self._keeper is not None:
-            self._keeper.begin(keep_fresh=False)
+        if self._begin is not None:
+            self._begin(under_asgi=hasattr(request, "scope"))
         return self._serve_async(request) if self._awaits else self._serve(request)
 
     def _serve(self, request: HttpRequest) -> HttpResponseBase:

@@ -136,6 +136,21 @@ def test_nothing_is_begun_before_the_first_request():
         assert client._keeper._claim.locked()
 
 
+@pytest.mark.parametrize("warm_up", ["background", "required"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_keys_are_kept_fresh_under_asgi(kept, warm_up):
+    """Under ASGI the keys are renewed without requests, unless keep_fresh=False; under WSGI they are not."""
+    for asynchronous in (True, False):
+        client = FakeProvider().client()
+        with project(client, JWKS_OPTIONS={"keep_fresh": kept, "warm_up": warm_up}):
+            if asynchronous:
+                async_to_sync(awaited)(AsyncClient().get, "/")
+            else:
+                Client().get("/")
+        assert client._keeper._claim.locked()
+        assert client._keeper._keep_fresh is (kept and asynchronous)
+
+
 def test_keys_are_loaded_by_the_start():
     """With warm_up="required" the first request fetches nothing."""
     for kind in ("client", "async_client"):

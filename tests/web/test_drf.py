@@ -12,6 +12,9 @@ from typing import Any, ClassVar
 from wsgiref.util import setup_testing_defaults
 
 import pytest
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.test import override_settings
 from django.urls import path
@@ -300,3 +303,31 @@ def test_wrong_settings_do_not_fail_requests_without_a_token():
     """They are an error of the requests that bring a token, not of a health check."""
     with override_settings(ROOT_URLCONF=urls({}), MIDDLEWARE=[], REST_FRAMEWORK=REST):
         assert call(get_wsgi_application(), "/open") == "200 OK"
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+@pytest.mark.parametrize(
+    ("sent", "asynchronous"),
+    [
+        ({"signal": request_finished, "sender": ASGIHandler}, True),
+        ({"signal": request_finished, "sender": WSGIHandler}, False),
+        ({"signal": request_started, "sender": ASGIHandler, "scope": {"type": "http"}}, True),
+        ({"signal": request_started, "sender": WSGIHandler, "environ": {}}, False),
+    ],
+)
+def test_keys_are_kept_fresh_under_asgi(sent, asynchronous, keeps):
+    """Without the middleware, too, keys are renewed without requests under ASGI, unless keep_fresh=False."""
+    client = FakeProvider().client()
+    signal, more = sent["signal"], {name: sent[name] for name in sent if name != "signal"}
+    with site(client, JWKS_OPTIONS={"keep_fresh": keeps}):
+        signal.send(**more)
+    assert client._keeper._claim.locked()
+    assert client._keeper._keep_fresh is (asynchronous and keeps)
+
+
+def test_required_keys_are_not_waited_for_without_the_middleware():
+    """With warm_up="required", nothing loads keys in the background; the first token does."""
+    client = FakeProvider().client()
+    with site(client, JWKS_OPTIONS={"warm_up": "required"}):
+        request_finished.send(sender=WSGIHandler)
+    assert not client._keeper._claim.locked()
