@@ -1,6 +1,6 @@
 """A cold start of eight processes, with and without a store: ``python -m benchmarks.cold_start``.
 
-Prints the table of docs/stores.md. Starts a redis-server of its own on loopback and serves a
+Prints the table of docs/stores.md. Starts its own redis-server on loopback and serves a
 provider that takes its time. The processes are forked, made ready and let go at once, so that only
 the way from a token to its verdict is measured.
 """
@@ -76,7 +76,7 @@ def measured(kind: str, delay: float, folder: str, url: str) -> tuple[float, flo
     """Return the median and the longest time for a first token, and how often keys were fetched."""
     idp = FakeProvider(issuer=None, algorithm="ES256")
     idp.delay(delay)
-    with idp.serve() as issuer:  # on a port of its own, so that its records are its own, too
+    with idp.serve() as issuer:  # on a new port, so that no earlier records match
         provider = providers.generic(idp.jwks_url, issuer=issuer, audience="api")
         store: Any = None
         if kind == "`RedisStore`":

@@ -32,8 +32,8 @@ EVENTS = """## Events
 
 A client calls each of its `listeners=[…]` with these. `events.LoggingListener()` logs them to the
 logger `jwks_client`, at the level below, each field as the attribute `jwks_<field>` of the record.
-Events marked * are limited to ten records at once and one a second. [Logs](production.md#logs) has
-the other loggers."""
+Events marked * are limited to a burst of ten records, then one per second.
+[Logs](production.md#logs) has the other loggers."""
 _KINDS = (Provider, CachePolicy, FetchPolicy)
 _SECTION = re.compile(r"^(?:Arguments|Attributes):\n((?:(?: {4}.*)?\n?)+)", re.MULTILINE)
 _ENTRY = re.compile(r"^ {4}(?=\S)", re.MULTILINE)

@@ -2,7 +2,7 @@
 
 Shows a plain app without a framework. Only requests with a valid token reach it; the middleware
 answers all others: 400, 401, 403 if `require` finds that a scope is missing, 503 while the
-provider's keys are unavailable. Keys are loaded at the start, with retries while the provider is
+provider's keys are unavailable. Keys are loaded at startup, with retries while the provider is
 down. /health and /ready need no token: the first is for a liveness probe, the second for a
 readiness probe, and answers 503 until the keys are loaded.
 

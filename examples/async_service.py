@@ -1,7 +1,7 @@
 """Protect an HTTP API without a framework: a plain ASGI app under uvicorn.
 
 Shows what a service needs around ``verify``: one client for the life of the service, key sets that
-are loaded in the background at the start, the right status for each error, and paths for probes.
+are loaded in the background at startup, the right status for each error, and paths for probes.
 
     pip install "jwks-client-sdk[cli]"       # brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
@@ -68,7 +68,7 @@ class Service:
         while not self._client.ready:
             try:
                 await self._client.warm_up()
-            except JWKSError as error:  # the provider may be down at the start
+            except JWKSError as error:  # the provider may be down at startup
                 print(f"keys not loaded yet: {error}", file=sys.stderr)
                 await asyncio.sleep(error.retry_after or 1)
 

@@ -72,7 +72,7 @@ urlpatterns = [
 
 def make_app() -> ASGIHandler:
     """Return the site, configured by the environment."""
-    global client  # noqa: PLW0603 (in a project: a module of its own, project/auth.py)
+    global client  # noqa: PLW0603 (in a project: a separate module, project/auth.py)
     client = AsyncJWKSClient(
         providers.oidc(
             os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),

@@ -85,7 +85,7 @@ def urls() -> list[Any]:
 
 def make_app() -> ASGIHandler:
     """Return the API, configured by the environment."""
-    global client  # noqa: PLW0603 (in a project: a module of its own, project/auth.py)
+    global client  # noqa: PLW0603 (in a project: a separate module, project/auth.py)
     client = JWKSClient(
         providers.oidc(
             os.environ.get("OIDC_ISSUER", "http://127.0.0.1:8400"),

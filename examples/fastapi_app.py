@@ -36,7 +36,7 @@ class User:
 
 
 async def load(client: AsyncJWKSClient) -> None:
-    """Load the keys, and retry until they are loaded: the provider may be down at the start."""
+    """Load the keys, and retry until they are loaded: the provider may be down at startup."""
     while not client.ready:
         try:
             await client.warm_up()

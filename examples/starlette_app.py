@@ -1,7 +1,7 @@
 """Protect a Starlette app: a middleware for the whole app, `requires` for routes.
 
 Shows public paths for probes, a sync and an async route, a class-based endpoint and a WebSocket.
-The middleware loads the keys at the start and closes the client at the end.
+The middleware loads the keys at startup and closes the client at shutdown.
 
     pip install "jwks-client-sdk[starlette,cli]"       # cli brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…

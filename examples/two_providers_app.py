@@ -30,7 +30,7 @@ PROJECT = "project-test-00000000-0000-4000-8000-000000000000"
 
 
 async def load(client: AsyncJWKSClient) -> None:
-    """Load the keys, and retry until they are loaded: the provider may be down at the start."""
+    """Load the keys, and retry until they are loaded: the provider may be down at startup."""
     while not client.ready:
         try:
             await client.warm_up()

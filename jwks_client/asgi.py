@@ -5,8 +5,8 @@
 Must not depend on: frameworks, how credentials are read or errors answered (`_web.guard`), how keys
 are fetched (the client).
 
-Besides ``verify``, a connection costs one copy of its scope. There is no task, and bodies are never
-touched. Scopes other than ``http``, ``websocket`` and ``lifespan`` pass through.
+Apart from ``verify``, a connection costs one copy of its scope. The middleware starts no task, and
+never touches bodies. Scopes other than ``http``, ``websocket`` and ``lifespan`` pass through.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class JWKSMiddleware:
             compared without ``root_path``.
         locations: where credentials are, in order; None uses those of the client's providers.
         realm: the realm that challenges name.
-        on_error: renders a custom answer: is given a `Refusal`, returns an `Answer` or None.
+        on_error: renders a custom answer: receives a `Refusal`, returns an `Answer` or None.
         resource_metadata: the URL of RFC 9728 metadata that challenges name, or a
             `ProtectedResource`, which the middleware then also serves.
         trusted_origins: origins whose pages may send requests with a cookie.
@@ -80,7 +80,7 @@ class JWKSMiddleware:
             middleware outside this one), or let them ``"pass"``: the app then sees them without
             credentials, token and body.
         warm_up: when the server starts, load keys in the ``"background"`` and retry until they are
-            loaded; or wait for them, and fail the start if they cannot be loaded in ten seconds
+            loaded; or wait for them, and fail startup if they cannot be loaded within ten seconds
             (``"required"``); or None. Without a lifespan, the first request begins this.
         keep_fresh: keep the keys of configured providers fresh until the server ends, with or
             without requests. Has no effect with ``refresh_ahead=None`` or ``warm_up=None``.

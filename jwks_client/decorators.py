@@ -15,8 +15,8 @@ must have (`_web.requirement`).
 The wrapped function only runs if the token meets the requirements. Inside, `current_token()` and
 ``get_token(request)`` return the token. Without a client, the decorator raises errors and the
 middleware answers them. With a client, the decorator answers them: it returns a response if the
-function was given a plain request, and sends one if the function was given a WebSocket or is an
-ASGI app. With ``token=`` there is no connection to answer, so the decorator raises errors.
+function received a plain request, and sends one if the function received a WebSocket or is an ASGI
+app. With ``token=`` there is no connection to answer, so the decorator raises errors.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def requires(
     decorated function raises, or answers, the errors of ``verify``; CredentialsError
     ``missing_credentials`` (401) without a token; InsufficientScopeError (403)
     ``insufficient_scope``, or ``insufficient_claims`` for other claims or another provider. It
-    raises TypeError if it needs a connection and was given none.
+    raises TypeError if it needs a connection and received none.
     """
     _check_settings(scopes, client, token, settings)
     requirement = Requirement(scopes, any_of=any_of, claims=claims, provider=provider)
@@ -204,7 +204,7 @@ def _under_middleware(handler: Handler, requirement: Requirement, *, awaits: boo
 def _by_connection(
     handler: Handler, requirement: Requirement, guard: Guard[Any], *, awaits: bool
 ) -> Handler:
-    """Wrap a handler that is given a connection, and answer refusals here."""
+    """Wrap a handler that receives a connection, and answer refusals here."""
 
     async def call_async(*args: Any, **kwargs: Any) -> Any:
         connection = _connection_of(args, kwargs)

@@ -1,6 +1,6 @@
 """Events: frozen values for listeners, and a listener that logs them.
 
-A listener is a callable that is given one event. It is called inline, so it should return at once.
+A listener is a callable that receives one event. It is called inline, so it should return quickly.
 Its exceptions are suppressed and cannot break a verification. Events contain no token and no
 claims. The kid of a token is untrusted, so events contain it truncated and escaped. An event names
 an issuer only if the application configured or accepted it.
@@ -252,7 +252,7 @@ _LEVELS: Final[Mapping[type[Event], int]] = {
     ResolverFailed: _WARNING,
     StoreFailed: _WARNING,
 }
-# Events that a flood of tokens could cause: limited to a burst, then one a second.
+# Events that a flood of tokens could cause: limited to a burst, then one per second.
 _DRIVEN_BY_TOKENS: Final = frozenset(
     {
         KeysAwaited,
@@ -272,9 +272,9 @@ _BURST: Final = 10.0
 class LoggingListener:
     """Writes each event to a stdlib logger: one line, and its fields as ``extra`` (``jwks_…``).
 
-    Events that tokens cause are limited to ten records at once, then one a second, for each kind;
-    the next record says in ``jwks_suppressed`` how many were omitted. Refusals that an integration
-    logs itself (logger ``jwks_client.requests``) are not logged a second time.
+    Events that tokens cause are limited to a burst of ten records, then one per second, for each
+    kind; the next record says in ``jwks_suppressed`` how many were omitted. Refusals that an
+    integration logs itself (logger ``jwks_client.requests``) are not logged a second time.
 
     Arguments:
         logger: where to write; by default the logger named ``jwks_client``.
@@ -324,7 +324,7 @@ def logged_elsewhere() -> Generator[None]:
 
 
 class FloodLimit:
-    """The limit on log records that requests cause: ten at once, then one a second.
+    """The limit on log records that requests cause: a burst of ten, then one per second.
 
     Arguments:
         monotonic: returns monotonic seconds.

@@ -49,7 +49,7 @@ class PyJWKClient:
         cache_jwk_set: cache the key set; False fetches for each call.
         lifespan: seconds that the key set is cached, above 0.
         headers: sent with each fetch.
-        timeout: seconds that a fetch may take in all, from 0.001 to 300.
+        timeout: seconds that a fetch may take in total, from 0.001 to 300.
         ssl_context: what TLS connections trust; by default the public authorities.
         cooldown_duration: seconds after which unknown kids may cause one more fetch, in addition to
             two at once.

@@ -21,7 +21,7 @@ __all__ = [
 
 
 class Listener(Protocol):
-    """A callable that is given each event, inline. It should return at once.
+    """A callable that receives each event, inline. It should return quickly.
 
     Its exceptions are suppressed.
     """
@@ -148,7 +148,7 @@ class AsyncHTTPClient(Protocol):
 
     @property
     def send(self) -> Callable[..., Awaitable[Any]]:
-        """Sends it with ``stream=True`` and returns an `AsyncHTTPResponse` likewise."""
+        """Sends it with ``stream=True`` and returns an `AsyncHTTPResponse` with an unread body."""
         ...
 
 

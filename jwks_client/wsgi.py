@@ -58,9 +58,9 @@ _log = logging.getLogger("jwks_client")
 class JWKSMiddleware:
     """Admits requests with a valid token, and denies all others.
 
-    The app finds the token with `get_token` or `current_token`, also while the server iterates its
-    body. Everything else is as in `jwks_client.asgi.JWKSMiddleware`, except for start and end,
-    which WSGI does not report.
+    The app finds the token with `get_token` or `current_token`, even while the server iterates its
+    body. Everything else is as in `jwks_client.asgi.JWKSMiddleware`, except that WSGI does not
+    report when the server starts and ends.
 
     Arguments:
         app: the WSGI app.

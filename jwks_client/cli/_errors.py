@@ -83,7 +83,7 @@ class Group(click.Group):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Inspection for ``--json`` before parsing, because parsing may fail."""
+        """Look for ``--json`` before parsing, because parsing may fail."""
         ctx.meta[_AS_JSON] = "--json" in args
         return super().parse_args(ctx, args)
 

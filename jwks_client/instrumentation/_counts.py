@@ -48,7 +48,7 @@ class Counts:
         client: the client.
         on_event: called with each event that is not a verdict, and the label of its provider.
         flush: called with a verdict, once a second at most.
-        tenants: give each resolved tenant a label of its own.
+        tenants: give each resolved tenant a separate label.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Counts:
             self._failed = False
 
     def _counter(self) -> Callable[[TokenFacts], None]:
-        """Return what counts an accepted token: as little as can be, since each token pays it."""
+        """Return the function that counts an accepted token. Kept short: each token pays for it."""
         accepts, add, monotonic = self._accepts, self._add, time.monotonic
 
         def count(facts: TokenFacts) -> None:

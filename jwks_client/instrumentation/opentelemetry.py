@@ -51,7 +51,7 @@ _MOST: Final = 64  # how many fetches, and waiters per fetch, are remembered for
 
 
 class Instrumented:
-    """The instrumentation of one client; `end` it, or use it as a context manager."""
+    """The instrumentation of one client; call `end`, or use it as a context manager."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class Instrumented:
         *,
         inside: bool = False,
     ) -> Generator[trace.Span]:
-        """Record a span that ends now, as a child of the current span or in a trace of its own."""
+        """Record a span that ends now, as a child of the current span or in a separate trace."""
         now = time.time_ns()
         span = self._tracer.start_span(
             name,
@@ -198,7 +198,7 @@ def instrument(
         client: the client.
         meter_provider: the meter provider; by default the global one.
         tracer_provider: the tracer provider; by default the global one.
-        tenants: give each resolved tenant an attribute value of its own. By default all tenants
+        tenants: give each resolved tenant a separate attribute value. By default all tenants
             share ``resolved``.
 
     Returns the instrumentation, whose ``end()`` stops it.

@@ -94,7 +94,7 @@ _metrics: weakref.WeakKeyDictionary[CollectorRegistry, _Metrics] = weakref.WeakK
 
 
 class Instrumented:
-    """The instrumentation of one client; `end` it, or use it as a context manager."""
+    """The instrumentation of one client; call `end`, or use it as a context manager."""
 
     def __init__(
         self, client: JWKSClient | AsyncJWKSClient, metrics: _Metrics, *, tenants: bool
@@ -172,7 +172,7 @@ def instrument(
     Arguments:
         client: the client; several clients may share a registry.
         registry: the registry; by default Prometheus' global one.
-        tenants: give each resolved tenant a label of its own. By default all tenants share the
+        tenants: give each resolved tenant a separate label. By default all tenants share the
             label ``resolved``, so that the registry does not grow with the number of tenants.
 
     Returns the instrumentation, whose ``end()`` stops it.

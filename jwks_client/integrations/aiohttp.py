@@ -44,14 +44,14 @@ _TOKEN: Final[Any] = TOKEN_KEY if _key is None else _key(TOKEN_KEY, object)
 def middleware(client: AsyncVerifier, **settings: Unpack[AppSettings]) -> Middleware:
     """Return a middleware that admits requests with a valid token, and denies all others.
 
-    Refusals, also those that handlers raise, are answered as in `JWKSMiddleware` for ASGI. List
-    this middleware first; only CORS middleware should precede it.
+    Refusals, including those that handlers raise, are answered as in `JWKSMiddleware` for ASGI.
+    List this middleware first; only CORS middleware should precede it.
 
     Arguments:
         client: an `AsyncJWKSClient`.
         settings: ``optional``, ``exclude``, ``locations``, ``realm``, ``on_error``,
             ``resource_metadata``, ``trusted_origins``, as in `JWKSMiddleware`. Whole paths are
-            compared, also in a sub-application.
+            compared, even in a sub-application.
 
     Raises ConfigurationError naming the setting.
     """

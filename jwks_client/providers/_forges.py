@@ -37,9 +37,9 @@ def github_actions(
     """Return the provider of tokens of GitHub Actions jobs in your repositories.
 
     All of GitHub has the same issuer, so only the repository, its id or its owner distinguishes
-    your jobs from others. All that are given must match. Names are compared case-insensitively, as
-    on GitHub. Jobs of all branches and pull requests of a repository are accepted unless you
-    require more, such as ``claim_values={"ref": "refs/heads/main"}``.
+    your jobs from others. All values that you pass must match. Names are compared
+    case-insensitively, as on GitHub. Jobs of all branches and pull requests of a repository are
+    accepted unless you require more, such as ``claim_values={"ref": "refs/heads/main"}``.
 
     Arguments:
         repository: ``owner/name``, one or several. ``UNCHECKED`` accepts every repository, so give
@@ -93,9 +93,9 @@ def gitlab(
     """Return the provider of ID tokens of GitLab CI jobs in your projects.
 
     All of gitlab.com has the same issuer, so only the project, its id or its group distinguishes
-    your jobs from others. All that are given must match. Jobs of all branches are accepted unless
-    you require more: ``claim_values={"ref_protected": "true"}`` for protected branches and tags
-    only.
+    your jobs from others. All values that you pass must match. Jobs of all branches are accepted
+    unless you require more: ``claim_values={"ref_protected": "true"}`` for protected branches and
+    tags only.
 
     Arguments:
         host: the host of the instance, with the port and path of your installation if it has them.

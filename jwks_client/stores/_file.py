@@ -209,7 +209,7 @@ class _Directory:
             return
         try:
             yield True
-        finally:  # closing is not enough: a process forked meanwhile also holds the descriptor
+        finally:  # closing is not enough: a process forked since then also holds it
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _open(self, name: str, flags: int) -> int:

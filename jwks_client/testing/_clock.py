@@ -15,7 +15,7 @@ class FakeClock:
     between its values are meaningful.
 
     Arguments:
-        time: the wall clock at the start, in seconds since 1970.
+        time: the initial wall-clock time, in seconds since 1970.
     """
 
     def __init__(self, time: float = 1_700_000_000) -> None:

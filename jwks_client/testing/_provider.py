@@ -284,10 +284,11 @@ class FakeProvider:
                 …                              # the fetch is in flight now
                 held.release()                 # respond, as at the end of the block
 
-        A held request gets the response of the moment it arrived, as on a slow network; through
-        `transport` it waits no longer than its own read timeout. Holds may be nested: a request
-        belongs to the latest one that is not released. A hanging request counts as arrived and
-        continues to hang. With ``only``, only requests for one document are held, as in `fail`.
+        A held request gets the response that was due when it arrived, as on a slow network;
+        through `transport` it waits no longer than its own read timeout. Holds may be nested: a
+        request belongs to the latest one that is not released. A hanging request counts as arrived
+        and continues to hang. With ``only``, only requests for one document are held, as in
+        `fail`.
         """
         return self._responder.hold(only=only)
 

@@ -120,7 +120,8 @@ async def _refuse(stage: Stage) -> list[Finding]:
         ("two words", "400 invalid_request", "not atoken"),
     ]
     findings = [same(what, code, await stage.ask(token)) for what, code, token in attempts]
-    # The forged token may cause a fetch, at most one a minute, because its kid may have a new key.
+    # The forged token may cause a fetch, at most one per minute, because its kid may have a new
+    # key.
     return [*findings, at_most("GETs of the key set", 1, await stage.fetches() - before)]
 
 
@@ -129,7 +130,7 @@ class _Load:
     """Concurrent callers that send requests until `stop`.
 
     Attributes:
-        good: tokens that must be answered with 200; more may be added meanwhile.
+        good: tokens that must be answered with 200; more may be added while the callers run.
         bad: tokens that must be answered with 401.
         answers: the responses to good tokens and to bad tokens.
     """

@@ -73,8 +73,8 @@ def doctor(
       jwks-client doctor https://idp.example.com --migrate < token.txt
 
     Exit status: 0 no errors (perhaps warnings); 1 an error; 2 wrong usage; 3 no key set.
-    --watch runs until Ctrl-C and ends with the status of the last inspection. --watch --json prints
-    one object at the start and one per change, which also contains "changes".
+    --watch runs until Ctrl-C and ends with the status of the last inspection. --watch --json
+    prints one object first and one per change, which also contains "changes".
     """  # noqa: D301 (click wants the character behind \\b)
     import sys
 

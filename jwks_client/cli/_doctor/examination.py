@@ -36,7 +36,7 @@ _SEE: Final = {
 }
 
 # From RFC 7517, 7518 and 9964, OpenID Federation and Web Crypto, and misspellings, which have a
-# finding of their own.
+# separate finding.
 _MEMBERS: Final = frozenset(
     {"kty", "use", "key_ops", "alg", "kid", "x5u", "x5c", "crv", "x", "y", "n", "e", "pub", "k"}
     | {"d", "p", "q", "dp", "dq", "qi", "oth", "priv", "ext", "iat", "nbf", "exp", "revoked"}

@@ -1,7 +1,6 @@
 """An HTTP client for a `JWKSClient` that remembers the last request and response.
 
-The library's errors name no host, because an application may send them to outsiders. A command may
-name it: `Recorder.describe` turns a KeysUnavailableError into one line with the URL.
+`Recorder.describe` turns a KeysUnavailableError into one line that also says what to try.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ __all__ = ["TokenEndpoint"]
 
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")  # 3.3
 _REPEATABLE: Final = ("audience", "resource")  # RFC 8693, section 2.1; RFC 8707, section 2
-_NO_CACHE: Final = {"pragma": "no-cache"}  # section 5.1, beside no-store
+_NO_CACHE: Final = {"pragma": "no-cache"}  # section 5.1, in addition to no-store
 
 
 class _Denied(Exception):

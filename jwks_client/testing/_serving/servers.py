@@ -179,7 +179,7 @@ class _Server(ThreadingHTTPServer):
         with self._connections_lock:
             connections = dict(self._connections)
         for connection in connections.values():
-            with suppress(OSError):  # closed meanwhile
+            with suppress(OSError):  # already closed
                 connection.shutdown(socket.SHUT_RDWR)
         for thread in connections:
             thread.join(PATIENCE)

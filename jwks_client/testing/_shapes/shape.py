@@ -62,7 +62,7 @@ class Shape:
         kid: returns the kid of the nth key, which has that algorithm.
         key_members: additional members of each key; None omits one.
         other_keys: entries of the set that sign no tokens.
-        document_members: members of the key set besides ``keys``.
+        document_members: members of the key set in addition to ``keys``.
         answer_headers: headers of the response with the key set.
     """
 
