@@ -251,6 +251,40 @@ class TestInjected:
                 drive.keys()
         assert closed == [drive.kind]
 
+    def test_a_response_of_many_small_chunks_blocks_no_event_loop(self, idp: FakeProvider) -> None:
+        """Other tasks of the loop run while a hostile server's response of one-byte chunks is read."""
+        content = idp.jwks()
+
+        class Answer:
+            status_code = 200
+            headers: ClassVar[dict[str, str]] = {}
+            is_stream_consumed = False
+
+            async def aiter_raw(self) -> AsyncIterator[bytes]:
+                for octet in json.dumps(content).encode().ljust(10_000):
+                    yield bytes([octet])  # one read from the socket held them all
+
+            async def aclose(self) -> None: ...
+
+        class Client:
+            def build_request(self, method: str, url: str, **options: Any) -> str:
+                return url
+
+            async def send(self, request: str, **options: Any) -> Answer:
+                return Answer()
+
+        async def story() -> int:
+            turns, client = 0, AsyncJWKSClient(idp.provider, http=Client())
+            keys = asyncio.create_task(client.keys())
+            while not keys.done():
+                await asyncio.sleep(0)
+                turns += 1
+            assert len(await keys) == 1
+            await client.aclose()
+            return turns
+
+        assert asyncio.run(story()) >= 100
+
     def test_a_falsy_client_is_used(self, drive: Driver, idp: FakeProvider) -> None:
         """Only None means "no client": a client that counts as false is used."""
 

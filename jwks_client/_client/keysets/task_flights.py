@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 # Seconds within which another event loop must answer a ping, or its flight is abandoned.
 _PING: Final = 1.0
+# How many chunks of a response are read in one turn of the event loop. One read from a socket can
+# contain thousands of chunks of one byte, which httpx yields without awaiting anything.
+_CHUNKS: Final = 100
 
 
 T = TypeVar("T")
@@ -162,11 +165,14 @@ class TaskCrew:
         headers = lower_names(response.headers)
         if response.is_stream_consumed:  # read whole already: a mock transport's response
             return Response(response.status_code, headers, response.content, decoded=True)
-        body = bytearray()
+        body, chunks = bytearray(), 0
         async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > self._policy.max_body:
                 return Response(response.status_code, headers, None)
+            chunks += 1
+            if not chunks % _CHUNKS:
+                await asyncio.sleep(0)
         return Response(response.status_code, headers, bytes(body))
 
 
