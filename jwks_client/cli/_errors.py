@@ -82,10 +82,25 @@ class Group(click.Group):
     is one line on standard error. Everything that looks like a token is truncated.
     """
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
         """Look for ``--json`` before parsing, because parsing may fail."""
-        ctx.meta[_AS_JSON] = "--json" in args
-        return super().parse_args(ctx, args)
+        as_json = "--json" in args and not extra.get("resilient_parsing")  # to complete words
+        try:
+            if as_json:
+                args = _json_last(args)
+            context = super().make_context(info_name, args, parent, **extra)
+        except click.ClickException as error:
+            if not as_json:
+                raise
+            raise _printed(_without_secrets(error)) from None
+        context.meta[_AS_JSON] = as_json
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, and report its error."""
@@ -95,9 +110,25 @@ class Group(click.Group):
             safe = _without_secrets(error)
         if not ctx.meta[_AS_JSON]:
             raise safe
-        code, more = _code_of(safe)
-        say_json({"error": {"code": code, "message": safe.message}, **more})
-        return ctx.exit(safe.exit_code)
+        raise _printed(safe)
+
+
+def _json_last(args: list[str]) -> list[str]:
+    """Return the arguments with ``--json`` behind the command, which has that option."""
+    at = next((at for at, one in enumerate(args) if not one.startswith("-")), len(args))
+    before = [one for one in args[:at] if one != "--json"]
+    if at == len(args):
+        if not before:
+            raise click.UsageError("COMMAND is missing")
+        return before
+    return args if len(before) == at else [*before, args[at], "--json", *args[at + 1 :]]
+
+
+def _printed(error: click.ClickException) -> click.exceptions.Exit:
+    """Print an error as one JSON object, and return the exception that ends the command."""
+    code, more = _code_of(error)
+    say_json({"error": {"code": code, "message": error.message}, **more})
+    return click.exceptions.Exit(error.exit_code)
 
 
 def _without_secrets(error: click.ClickException) -> click.ClickException:

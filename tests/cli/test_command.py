@@ -7,6 +7,7 @@ from running import run
 from serving import invoke
 
 import jwks_client
+from jwks_client.testing import FakeProvider
 
 
 def test_it_says_its_version():
@@ -39,19 +40,34 @@ def test_help_shows_examples():
         assert "Exit status:" in text
 
 
-def test_an_unknown_command_is_an_object_with_json():
-    """With ``--json`` wrong usage is one object on standard output, and nothing on standard error."""
-    ended = invoke("no-such-command", "--json")
+@pytest.mark.parametrize(
+    "words",
+    ["no-such-command --json", "--json no-such-command", "--no-such-option --json", "--json"],
+)
+def test_wrong_usage_is_an_object_with_json(words):
+    """With ``--json`` anywhere, wrong usage is one object on standard output, and nothing on standard error."""
+    ended = invoke(*words.split())
     assert (ended.exit_code, ended.stderr) == (2, "")
     printed = json.loads(ended.stdout)
     assert printed.keys() == {"error"}
     assert printed["error"]["code"] == "usage"
 
 
+def test_json_may_precede_the_command():
+    """``--json`` before the command means the same as behind it; the version and the help ignore it."""
+    token = FakeProvider().issue()
+    before, behind = invoke("--json", "decode", token), invoke("decode", token, "--json")
+    assert (before.exit_code, before.stdout) == (0, behind.stdout)
+    assert json.loads(before.stdout)["verified"] is False
+    for option in ("--version", "--help"):
+        assert invoke(option, "--json").stdout == invoke(option).stdout
+
+
 @pytest.mark.parametrize(
     ("words", "completion"),
     [
         ("jwks-client ver", "verify"),
+        ("jwks-client --json ver", "verify"),
         ("jwks-client doctor --wa", "--watch"),
         ("jwks-client verify --provider sty", "stytch:"),
         ("jwks-client keys --provider stytch_m", "stytch_m2m:"),
