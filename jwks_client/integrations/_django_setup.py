@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _OF_GUARD: Final = frozenset(GuardSettings.__annotations__)
+_guards: Final[list[Guard[Any]]] = []  # at most one
 _OPTIONS: Final = _OF_GUARD | {
     *("optional", "exclude", "preflight", "warm_up", "keep_fresh", "close_client"),
 }
@@ -114,11 +115,16 @@ def guard_of(client: Any, options: Mapping[str, Any], *, sync_because: str | Non
     )
 
 
-@functools.cache
 def guard_from_settings() -> Guard[Any]:
-    """Return the guard of the settings, for Django REST framework without the middleware."""
-    why = "Django REST framework does not await, so it needs JWKSMiddleware for that client"
-    return guard_of(client_from_settings(), options_from_settings(), sync_because=why)
+    """Return the guard of the settings, for Django REST framework without the middleware.
+
+    It is made again if ``JWKS_CLIENT`` names another object, because tests replace the client.
+    """
+    client = client_from_settings()
+    if not _guards or _guards[0].client is not client:
+        why = "Django REST framework does not await, so it needs JWKSMiddleware for that client"
+        _guards[:] = [guard_of(client, options_from_settings(), sync_because=why)]
+    return _guards[0]
 
 
 def start_with_requests() -> None:
@@ -154,7 +160,7 @@ def _background_from_settings() -> Background | None:
 
 def _forget_settings(setting: str, **_: object) -> None:
     if setting in ("JWKS_CLIENT", "JWKS_OPTIONS"):
-        guard_from_settings.cache_clear()
+        _guards.clear()
         _background_from_settings.cache_clear()
 
 

@@ -18,7 +18,7 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.test import override_settings
 from django.urls import path
-from django_apps import project
+from django_apps import clients, project
 from drf_apps import REST, WhoAmI, alone, urls
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -151,6 +151,16 @@ def test_either_of_two_permissions_suffices(idp):
         assert ask("either", idp.issue(scope="reports:read")).status_code == 200
         assert ask("either", idp.issue(scope="admin")).status_code == 200
         assert ask("either", idp.issue()).status_code == 403
+
+
+def test_a_test_may_replace_the_client(idp, monkeypatch):
+    """The client that ``JWKS_CLIENT`` names may be replaced between two requests, as tests do."""
+    other = FakeProvider(issuer="https://other.test")
+    with site(idp.client(), JWKS_CLIENT="django_apps.replaced"):
+        for one in (idp, other):
+            monkeypatch.setitem(clients, "replaced", one.client())
+            assert ask("whoami", one.issue()).status_code == 200
+        assert ask("whoami", idp.issue()).status_code == 401
 
 
 def test_has_scopes_is_a_permission_class():
