@@ -1,8 +1,8 @@
 """Measure what metrics cost a remembered token: ``python -m benchmarks.instrumented``.
 
 Prints the table of docs/performance.md: a client without metrics and clients with them, in turn.
-Prometheus' multiprocess mode is chosen by the environment before the import, so it has a process of
-its own.
+Prometheus' multiprocess mode is chosen by the environment before the import, so it runs in a
+separate process.
 """
 
 from __future__ import annotations

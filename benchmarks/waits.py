@@ -116,7 +116,7 @@ def flood(here: Scene, measure: Measure) -> list[Row]:
         ),
         Row("… to refuse one of them", micro(statistics.median(refusing))),
         Row(
-            "… to verify a token of a known key meanwhile",
+            "… to verify a token of a known key during the flood",
             micro(statistics.median(meanwhile)),
             times(slower),
         ),

@@ -93,6 +93,12 @@ _NO_NOUN = (
     r"(?<!there\s)\b(is|are) no "
     r"(string|number|list|object|refusal|type|key|setting|token|provider|tenant|JSON|text|URL)\b"
 )
+_BESIDE = (
+    r"\bbeside (the|a|an|it|them|this|that|these|those|another|others?|its|one|no|ours|many|`+)"
+)
+_ALSO = (
+    r", also (if|in|while|where|when|with|for|of|to|as|by|during|around|below|those|its|under)\b"
+)
 BANNED = (
     Banned(r"\bmay not\b", "must not, cannot or might not", "it means any of the three"),
     Banned(_NO_NOUN, "is not a …", "it reads like 'there is no …'"),
@@ -145,6 +151,39 @@ BANNED = (
         r"(?<=[a-z][.:]\s)(?-i:Who|Whoever|Whose) [a-z]+ [^.?!]*[.!]",
         "If you …, the client …",
         "a sentence that begins with a relative clause hides its subject",
+    ),
+    Banned(
+        r"\bthat (is|are) given (an?|the|each|one|every)\b", "that receives …", "it hides the actor"
+    ),
+    Banned(r"\bat (the )?start\b", "at startup, first, initially", "it does not say of what"),
+    Banned(
+        r"\bof (its|their|our) own\b(?! [a-z])",
+        "its own …, a separate …",
+        "it puts the adjective after the noun",
+    ),
+    Banned(_BESIDE, "next to, in addition to, compared with", "three meanings hide in it"),
+    Banned(r"\blikewise\b", "what is meant", "the reader must look for what came before"),
+    Banned(_ALSO, "even if, including", "it is German word order"),
+    Banned(r"\banew\b(?!,|:|\.[a-z])", "again", "it is archaic"),
+    Banned(
+        r"\b(one|two|five|ten) a (second|minute)\b",
+        "one per second",
+        "'one a second' reads like two numerals",
+    ),
+    Banned(
+        r"\bten (records |refusals )?at once\b",
+        "a burst of ten",
+        "'at once' also means immediately",
+    ),
+    Banned(
+        r"(?<=[a-z]) meanwhile(?=[.;,|\"]|\s*\n)",
+        "in the meantime, concurrently, since",
+        "it does not say during what",
+    ),
+    Banned(
+        r"\b(goes|go|went|going) on\b",
+        "continues, is passed on",
+        "it means both, and 'happens' as well",
     ),
 )
 # Files and folders that are clean. The list grows, and nothing is removed from it.

@@ -101,7 +101,7 @@ class KeyUses:
             self._counts.pop(gone, None)
         counts = self._counts.setdefault(name, {})
         there = {(one.kid, one.thumbprint) for one in published.get(name) or ()}
-        known = dict(counts)  # another thread may drop a key meanwhile
+        known = dict(counts)  # another thread may drop a key concurrently
         withdrawn = [one for one in known if one not in there]
         withdrawn.sort(key=lambda one: known[one].last_used)
         for old in withdrawn[: max(len(withdrawn) - MOST_WITHDRAWN, 0)]:

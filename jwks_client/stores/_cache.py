@@ -34,8 +34,8 @@ class CacheStore:
 
     Arguments:
         cache: has ``add``, ``get``, ``set(key, value, seconds)`` and ``delete``; ``add`` must be
-            atomic. Django: ``cache``, or ``caches["shared"]``; the store uses a connection of its
-            own. Flask-Caching: after ``init_app``, within the application's context.
+            atomic. Django: ``cache``, or ``caches["shared"]``; the store uses a separate
+            connection. Flask-Caching: after ``init_app``, within the application's context.
         secret: seals the records, at least 32 bytes. Of several, the first seals and all verify.
         prefix: the prefix of all keys.
 

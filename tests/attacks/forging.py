@@ -165,7 +165,7 @@ class Stand:
 
     Arguments:
         idp: the provider of honest tokens; with ``beside``, the first of several.
-        jwks: the key set that it publishes instead of its own.
+        jwks: another key set for it to publish.
         honest: makes an honest token, where ``idp`` issues others.
     """
 

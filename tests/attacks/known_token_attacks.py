@@ -301,7 +301,7 @@ def redirect(drive):
 
 
 def fetches_without_end(drive):
-    """Try random kids, and one kid again and again, also during an outage: few requests, no known key lost."""
+    """Try random kids, and one kid again and again, even during an outage: few requests, no known key lost."""
     clock = FakeClock(NOW)
     idp = FakeProvider(ISSUER, algorithm="ES256", clock=clock)
     drive.client(idp)

@@ -144,7 +144,7 @@ NO_JSON_NUMBERS = [
 
 @pytest.mark.parametrize("value", NO_JSON_NUMBERS, ids=[repr(one[:12]) for one in NO_JSON_NUMBERS])
 def test_a_number_that_json_cannot_express_is_malformed(drive, value):
-    """NaN, infinities, also by exponent, and thousands of digits are malformed in any position."""
+    """NaN, infinities (written with an exponent, too) and thousands of digits are malformed in any position."""
     stand = Stand(drive, EC)
     for name in ("exp", "nbf", "iat", "level"):
         stand.assert_all_refused(

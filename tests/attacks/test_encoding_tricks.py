@@ -169,7 +169,7 @@ def test_a_wrong_number_of_dots_is_refused(drive, count):
 
 
 def test_json_serialisations_are_refused(drive):
-    """Only the compact form is read: flattened, general and unsigned JSON are refused, also as text."""
+    """Only the compact form is read: flattened, general and unsigned JSON are refused, as bytes and as text."""
     stand = Stand(drive, EC)
     header, payload, signature = honest_token(EC).split(".")
     entry = {"protected": header, "signature": signature}

@@ -32,7 +32,7 @@ ODD = {name: own_key(name, "odd") for name in ("RS256", "ES256", "Ed25519")}
 
 
 def assert_unusable_beside(drive, idp, entry, token, *, reason=None):
-    """Assert that an entry verifies nothing and leaves the honest key beside it alone, in either position."""
+    """Assert that an entry verifies nothing and does not affect the honest key next to it, in either position."""
     for entries in ((entry, entry_of(idp)), (entry_of(idp), entry)):
         stand = Stand(drive, idp, jwks=document(*entries))
         stand.assert_all_refused([token], "unknown_key")
@@ -208,7 +208,7 @@ BROKEN_EC = {
     "lower case": {"crv": "p-256"},
     "no curve": {"crv": ...},
     "curve list": {"crv": ["P-256"]},
-    "curve of its own": {"crv": {"p": 23, "a": 1, "b": 1}},
+    "custom curve": {"crv": {"p": 23, "a": 1, "b": 1}},
     "alg of another curve": {"alg": "ES384"},
     "kty OKP": {"kty": "OKP"},
 }

@@ -27,7 +27,7 @@ HEADER = octets_of(header_of(EC))
 
 
 def before(octets, more):
-    """Return an object with extra members in front of its own."""
+    """Return an object with extra members in front."""
     return b"{" + more + b"," + octets[1:]
 
 
@@ -143,7 +143,7 @@ def twice(entry, more):
     ['"kid":"other"', '"x":"AA"', '"use":"enc"', '"alg":"ES256"', '"kty":"oct"'],
 )
 def test_a_key_with_a_repeated_member_verifies_nothing(drive, more):
-    """An entry with a repeated member verifies nothing under either value, and the good key beside it stays usable."""
+    """An entry with a repeated member verifies nothing under either value, and the good key next to it stays usable."""
     key = own_key("ES256", "odd")
     EC.fail(twice(key.jwk(), more))
     stand = Stand(drive, EC)

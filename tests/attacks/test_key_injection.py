@@ -107,7 +107,7 @@ def test_a_thumbprint_in_the_header_finds_no_key(drive):
 
 
 def test_a_certificate_in_the_key_set_is_never_trusted(drive):
-    """``x5c`` of another key beside ``n`` and ``e`` is ignored: only the key's own members count."""
+    """``x5c`` of another key in addition to ``n`` and ``e`` is ignored: only the key's own members count."""
     other = base64.b64encode(self_signed(MALLORY["RS256"].private)).decode()
     stand = Stand(drive, RSA, jwks=document(entry_of(RSA, x5c=[other])))
     stand.assert_refused(forged(RSA, MALLORY["RS256"], header_of(RSA)), "bad_signature")

@@ -133,7 +133,7 @@ def test_a_host_that_does_not_exist(monkeypatch):
 
 
 def test_a_url_without_a_document():
-    """A URL with neither a key set nor an issuer is reported so, also as a finding of the doctor."""
+    """A URL with neither a key set nor an issuer is reported as such, and is a finding of the doctor."""
     with served() as what:
         ended = invoke("keys", f"{what.base_url}/somewhere")
         assert ended.exit_code == 3

@@ -131,7 +131,7 @@ def test_a_bad_token_is_refused(idp, code):
 
 
 def test_it_explains_every_key_and_check(idp):
-    """``--explain`` prints each key considered and each check, also for a refused token."""
+    """``--explain`` prints each key considered and each check, even for a refused token."""
     idp.rotate()
     with idp.serve() as base_url:
         now = int(idp.clock.time())

@@ -15,8 +15,8 @@ class Interrupted(Exception):
 def interrupted(act: Callable[[], object], place: int, *modules: ModuleType) -> bool:
     """Call a function, and raise at the n-th place in these modules. Return whether it was reached.
 
-    A place is where the interpreter runs signal handlers: at the start of a function, and after a
-    call of a function in C.
+    A place is where the interpreter runs signal handlers: at the beginning of a function, and
+    after a call of a function in C.
     """
     files = {module.__file__ for module in modules}
     places = itertools.count(1)

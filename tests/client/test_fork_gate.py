@@ -85,7 +85,7 @@ def test_a_child_forgets_the_threads_of_its_parent(gate):
     assert gate._inside == {}
     with gate:
         assert [*gate._inside] == [threading.get_ident()]
-    gate._inside[thread.ident] = 1  # as in the parent, where this thread goes on
+    gate._inside[thread.ident] = 1  # as in the parent, where this thread continues
     leave.set()
     thread.join(PATIENCE)
 

@@ -438,7 +438,7 @@ class TestLoops:
         assert idp.fetches == 1
 
     def test_a_run_that_ends_during_a_flight_loses_the_flight(self, idp: FakeProvider) -> None:
-        """``asyncio.run`` cancels a remaining flight at its end, and the next run fetches anew."""
+        """``asyncio.run`` cancels a remaining flight at its end, and the next run fetches again."""
         client = AsyncJWKSClient(
             idp.provider, http=httpx.AsyncClient(transport=idp.transport), clock=idp.clock
         )
@@ -560,7 +560,7 @@ class TestCancellation:
         self.run(idp, story)
 
     def test_a_task_group_that_fails(self, idp: FakeProvider) -> None:
-        """Tasks cancelled beside a refused token leave the flight to others."""
+        """Tasks that are cancelled while another token is refused leave the flight to others."""
 
         async def story(client: AsyncJWKSClient) -> None:
             with idp.hold() as held:

@@ -621,7 +621,7 @@ class TestByHand:
         assert idp.fetches == 1
 
     def test_close_ends_a_flight(self, drive, idp):
-        """Waiting callers get an error when the client is closed, and no flight goes on."""
+        """Waiting callers get an error when the client is closed, and no flight continues."""
         drive.client(idp)
         with idp.hold() as held:
             call = drive.start("verify", idp.issue())
@@ -694,7 +694,7 @@ class TestLoops:
         assert idp.fetches == 3
 
     def test_a_cancelled_leader_fails_no_follower(self, idp):
-        """If the caller that began a flight is cancelled, the flight goes on for the other callers."""
+        """If the caller that began a flight is cancelled, the flight continues for the other callers."""
 
         async def story() -> None:
             client = AsyncJWKSClient(

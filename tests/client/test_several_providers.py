@@ -228,7 +228,7 @@ class TestConfiguration:
         assert caught.value.field == setting
 
     def test_settings_without_effect_are_refused(self, drive, one):
-        """A private CA or a proxy beside a caller-supplied HTTP client would be ignored, so it is refused."""
+        """A private CA or a proxy would be ignored with a caller-supplied HTTP client, so it is refused."""
         for fetch in (FetchPolicy(ca_file="ca.pem"), FetchPolicy(proxy="http://proxy.test:1")):
             with pytest.raises(ConfigurationError) as caught:
                 drive.client(one, fetch=fetch)

@@ -70,7 +70,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 class TestDeadline:
-    """FetchPolicy.deadline is total, whatever the server does meanwhile."""
+    """FetchPolicy.deadline is total, whatever the server does until then."""
 
     @staticmethod
     def assert_given_up(drive: Driver, server: Server, policy: FetchPolicy = SHORT) -> None:
@@ -260,7 +260,7 @@ class TestDeadline:
         assert server.connections == 1
 
     def test_each_attempt_has_its_own_limit(self, drive: Driver) -> None:
-        """``attempt_timeout`` limits one attempt in total, dripping or not, and applies anew to the retry."""
+        """``attempt_timeout`` limits one attempt in total, dripping or not, and applies again to the retry."""
 
         def script(peer: Peer) -> None:
             peer.read_request()

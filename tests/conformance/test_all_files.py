@@ -72,7 +72,7 @@ def test_every_collection_is_known():
 
 
 def test_there_are_five_reasons():
-    """A token that a vector calls valid is refused for one of five reasons, each with codes of its own."""
+    """A token that a vector calls valid is refused for one of five reasons, each with its own codes."""
     assert [reason.value for reason in Reason] == [
         "symmetric algorithm",
         "RSA under 2048 bits",

@@ -277,7 +277,7 @@ class TestRealWorld:
         padded = any("=" in one.get("n", "") for one in written)
         assert padded == said.get("base64_padding_in_key_material", False)
 
-        # A certificate beside a key is neither used nor harmful, and neither is any other member.
+        # A certificate in a key is neither used nor harmful, and neither is any other member.
         assert any("x5c" in one for one in written) == said.get("x5c", False)
         known = {"kty", "kid", "alg", "use", "key_ops", "n", "e", "crv", "x", "y"}
         others = {
@@ -363,7 +363,7 @@ class TestRotation:
 class TestLibraries:
     @pytest.mark.parametrize("name", LIBRARIES)
     def test_a_key_set(self, vectors, drive, name):
-        """The good entries of a set stay usable, whatever is wrong with the entries beside them."""
+        """The good entries of a set stay usable, whatever is wrong with the other entries."""
         document = load(vectors / name)
         assert_read_as_served(drive, document, LIBRARIES[name])
         assert_entries(read_entries(drive, document), document["keys"], LIBRARIES[name])
@@ -405,7 +405,7 @@ class TestLibraries:
         assert signature_state(keys_of(drive), case.get("compact", case.get("token"))) == HOLDS
 
     def test_a_token_without_kid_finds_its_key_among_two(self, vectors, drive):
-        """RFC 7515 A.2's token names no key; SmallRye's set has the right key beside another."""
+        """RFC 7515 A.2's token names no key; SmallRye's set has the right key and another one."""
         (case,) = [one for one in load(vectors / "rfc/vectors.json") if one["id"] == "rfc7515-A.2"]
         keys = load(vectors / "smallrye-jwt/publicKeySet.jwk")
         drive.client(provider(jwks=keys), clock=FakeClock(1300819379))

@@ -259,7 +259,7 @@ def test_a_key_that_is_weak_by_policy(vectors, drive, file):
     ],
 )
 def test_why_a_key_is_unusable(vectors, drive, name, codes):
-    """A key that the vectors reject is unusable for its own reason, and the key beside it is usable."""
+    """A key that the vectors reject is unusable for its own reason, and the key next to it is usable."""
     (group,) = [one for one in groups_of(vectors, SETS) if one["comment"] == name]
     entries = read_entries(drive, keys_for(group))
     assert [getattr(entry, "code", None) for entry in entries] == codes

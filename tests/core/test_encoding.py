@@ -374,7 +374,7 @@ class TestStrictObjects:
         assert strict_object(holding(f'["{text}",{"[" * 30}1{"]" * 30}]')) is not None
 
     def test_siblings_are_not_levels(self):
-        """Many brackets side by side are not deep, and do not hide the depth beside them."""
+        """Many brackets in a row are not deep, and do not hide the depth next to them."""
         wide = "[]," * 100 + '{"b":[]}'
         raw = holding(f"[{wide}]")
         assert strict_object(raw) == json.loads(raw)
@@ -414,13 +414,13 @@ class TestStrictObjects:
         ],
     )
     def test_digits_in_strings_do_not_count(self, text):
-        """Digits in a string do not count, as name, as value, or beside a number of 64 digits."""
+        """Digits in a string do not count, as name, as value, or next to a number of 64 digits."""
         raw = f'{{"{text}":"{text}","b":{"9" * 64}}}'.encode()
         assert strict_object(raw) == json.loads(raw)
 
     @pytest.mark.parametrize("text", ["9" * 65, r"\"" + "9" * 65, "9" * 65 + r"\\"])
     def test_digits_in_strings_hide_no_long_number(self, text):
-        """A number beside a string of digits is still counted."""
+        """A number next to a string of digits is still counted."""
         assert strict_object(f'{{"{text}":"{text}","b":{"9" * 65}}}'.encode()) is None
 
     def test_adjacent_numbers_are_counted_apart(self):

@@ -1,4 +1,4 @@
-"""`migrate.PyJWKClient` and PyJWT's own class side by side: each promise is tested on both."""
+"""`migrate.PyJWKClient` compared with PyJWT's own class: each promise is tested on both."""
 
 import base64
 import inspect
@@ -251,7 +251,7 @@ def test_a_rotation_is_seen_after_the_cooldown(kind, idp, clock):
 
 
 def test_unknown_kids_have_a_budget(kind, idp):
-    """A flood of unknown kids causes a few fetches, and known kids are found meanwhile."""
+    """A flood of unknown kids causes a few fetches, and known kids are found during it."""
     client = kind(idp.url)
     client.get_signing_keys()
     for number in range(50):

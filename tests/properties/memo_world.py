@@ -302,7 +302,7 @@ LAYOUTS: dict[str, Callable[[World], list[Provider]]] = {
         provider(w.here, name="any", issuer=providers.UNCHECKED),
     ],
     "resolved": lambda w: [provider(w.there)],
-    "resolved beside any": lambda w: [
+    "resolved, and any issuer": lambda w: [
         provider(w.here, name="any", issuer=providers.UNCHECKED, audience="web")
     ],
     "moody": lambda w: [provider(w.here, checks=w.checks)],

@@ -49,7 +49,7 @@ values = st.recursive(
 )
 objects = st.dictionaries(texts, values, max_size=4)
 
-# Texts beside `json.dumps`'s own: values that readers read differently, or refuse.
+# Texts that `json.dumps` does not write: values that readers read differently, or refuse.
 odd_texts = st.sampled_from(
     [
         *(

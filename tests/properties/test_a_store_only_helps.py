@@ -106,7 +106,7 @@ STORIES = {
         (0, 0, 0),
         [comes(0), happens("rotate", True), comes(1, after=0.5)],
     ),
-    "a clock that is slow, beside a store without one": (
+    "a slow clock, and a store without one": (
         CLOCKLESS,
         (0, -600, 0),
         [comes(0), happens("rotate", False), comes(1, 1, after=260)],

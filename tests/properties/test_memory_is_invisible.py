@@ -197,7 +197,7 @@ STORIES = {
         "resolved",
         [happens("tenant", "a", False), happens("forget", "a")],
     ),
-    "a resolved tenant is described anew": (
+    "a resolved tenant is described again": (
         "resolved",
         [happens("mood", False), happens("time", 161), happens("time", 1)],
     ),

@@ -1,4 +1,4 @@
-"""PyJWT is an independent judge: a token that `jwt.decode` refuses under a policy is refused here under it."""
+"""PyJWT is an independent oracle: a token that `jwt.decode` refuses under a policy is refused here under it."""
 
 from __future__ import annotations
 

@@ -290,7 +290,7 @@ def test_hosts_have_ports_and_paths_where_the_product_can_be_self_hosted(
 
 @pytest.mark.parametrize("path", ["", "/user_management/client_1", "/sso/client_1"])
 def test_a_custom_workos_domain_is_an_issuer(path):
-    """A custom domain's issuers are accepted beside those of WorkOS, and the key URL stays."""
+    """A custom domain's issuers are accepted in addition to those of WorkOS, and the key URL stays."""
     provider = providers.workos("client_1", domain="auth.example.com")
     assert provider.jwks_url == "https://api.workos.com/sso/jwks/client_1"
     assert verdict(provider, iss=f"https://auth.example.com{path}", sid="s1") == "ok"

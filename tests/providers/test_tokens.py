@@ -222,7 +222,7 @@ def test_a_prelude_session_needs_its_host_and_tolerates_15_seconds(prelude, clai
 
 
 def test_prelude_session_and_step_up_have_their_own_keys(prelude):
-    """Neither kind passes for the other, alone or side by side in one client."""
+    """Neither kind passes for the other, alone or both in one client."""
     session, step_up = prelude
     plain, grant = prelude_session(session, scope="pay"), prelude_grant(step_up)
     assert verdict(session.client(), grant) == "unknown_key"
@@ -511,7 +511,7 @@ def test_wso2_s_error_text_with_status_200_is_a_failed_fetch(idp):
 
 
 def test_a_1024_bit_key_is_unusable_and_does_not_affect_the_good_one(idp):
-    """A weak key of an old tenant is never used, and the key beside it is."""
+    """A weak key of an old tenant is never used, and the key next to it is."""
     base, provider = WSO2_URLS["plain"]
     weak_modulus = base64.urlsafe_b64encode(b"\xc1" * 128).rstrip(b"=").decode()
     weak = {"kid": "weak", "n": weak_modulus}

@@ -110,7 +110,7 @@ class Live:
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """Return the settings of its program, beside the port."""
+        """Return the settings of its program, in addition to the port."""
 
     @abstractmethod
     def command(self, settings: Path) -> list[str]:

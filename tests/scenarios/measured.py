@@ -108,10 +108,11 @@ class Outage:
 
 @cache
 def outage(kind: str) -> Outage:
-    """Play a minute of 503 at 1000 verifications a second, begun while the set is due, so its lifetime ends in it.
+    """Play a minute of 503 at 1000 verifications a second, begun while the set is due, so its
+    lifetime ends during the outage.
 
     Every hundredth token names an unknown kid, another has an invalid signature. Then the
-    provider recovers, and ten tokens a second go on until a new set has come.
+    provider recovers, and ten tokens a second arrive until there is a new set.
     """
     idp = es256()
     seconds, a_second = 60, 1000

@@ -104,7 +104,7 @@ class TestWallClock:
 
 class TestSleep:
     def test_a_machine_that_slept_wakes_with_old_keys(self, drive, idp, clock):
-        """After a day of sleep the first token causes a fetch, and a key that was withdrawn meanwhile verifies nothing."""
+        """After a day of sleep the first token causes a fetch, and a key that was withdrawn in between verifies nothing."""
         drive.client(idp)
         old = idp.issue(expires_in=A_YEAR)
         drive.verify(old)

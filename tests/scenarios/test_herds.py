@@ -168,7 +168,7 @@ class TestEndsOfCallers:
         assert idp.fetches == 1
 
     def test_all_callers_are_cancelled(self, idp):
-        """If all waiting callers are cancelled, the flight goes on, and the next caller finds its keys."""
+        """If all waiting callers are cancelled, the flight continues, and the next caller finds its keys."""
 
         async def story() -> None:
             client = asynchronous(idp)

@@ -227,7 +227,7 @@ class TestGone:
         ]
 
     def test_a_forgotten_tenant_s_keys_are_gone_too(self, drive, shared):
-        """The next token of a forgotten tenant calls the resolver, and fetches anew."""
+        """The next token of a forgotten tenant calls the resolver, and fetches again."""
         records = Records(1)
         open_client(drive, records, shared)
         for _ in range(2):

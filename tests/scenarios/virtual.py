@@ -1,9 +1,9 @@
 """Stories on a virtual clock, written once and played with either client, one token after the other.
 
 A story is a generator: it yields a token, receives its outcome (`OK`, or the code of the error), and
-moves the clock itself. Flights that a token began have landed before the story goes on, and chance is
-removed (`steady`), so an instant of the virtual clock means the same in every run, and the counts of a
-story are the same in every run too.
+moves the clock itself. Flights that a token began have landed before the story continues, and
+chance is removed (`steady`), so an instant of the virtual clock means the same in every run, and
+the counts of a story are the same in every run too.
 """
 
 from __future__ import annotations

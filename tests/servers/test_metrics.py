@@ -27,7 +27,7 @@ def verified(running: Running) -> float:
     """How many accepted tokens /metrics reports, of all workers together."""
     text = running.ask(Row(name="", path="/metrics")).body.decode()
     lines = [one for one in text.splitlines() if one.startswith("jwks_client_verifications_total")]
-    assert len(lines) <= 1, "workers have no series of their own"
+    assert len(lines) <= 1, "workers share their series"
     return sum(float(one.split()[-1]) for one in lines)
 
 

@@ -45,7 +45,7 @@ def test_the_async_client_is_wired_too(idp):
 
 @pytest.mark.parametrize("make", ["client", "async_client"])
 def test_settings_and_providers_can_be_given(idp, make):
-    """Any setting of the client may be given, the clock too, and more providers beside this one."""
+    """Any setting of the client may be given, the clock too, and more providers in addition to this one."""
     clock, seen = FakeClock(), []
     other = providers.stytch("project-test-1")
     client = getattr(idp, make)(

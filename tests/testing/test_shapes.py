@@ -160,7 +160,7 @@ def test_hanko_keys_and_sessions():
 
 
 def test_stytch_key_sets_have_their_oddities():
-    """Stytch key sets have x5tS256 for x5t#S256, key_ops, and members beside `keys`; the issuer has no scheme."""
+    """Stytch key sets have x5tS256 for x5t#S256, key_ops, and members other than `keys`; the issuer has no scheme."""
     idp = FakeProvider().as_provider("stytch")
     assert re.fullmatch(r"jwk-test-[0-9a-f-]{36}", idp.kid)
     document = document_of(idp)

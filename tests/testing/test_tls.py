@@ -55,7 +55,7 @@ def test_a_client_gets_the_authority_by_ca_file(idp):
 
 
 def test_a_client_without_the_authority_refuses_the_certificate(idp):
-    """Without the authority the certificate is refused as any private one, and the server goes on."""
+    """Without the authority the certificate is refused like any private one, and the server continues."""
     with idp.serve(tls=True):
         with JWKSClient(idp.provider, clock=idp.clock) as client:
             with pytest.raises(KeysUnavailableError):

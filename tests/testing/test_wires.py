@@ -198,7 +198,7 @@ def test_an_etag_is_compared(wire, etag, asked, status):
 
 
 def test_a_date_is_compared():
-    """Last-Modified works likewise, unless an ETag is sent (RFC 9110, section 13.1.3)."""
+    """Last-Modified works in the same way, unless an ETag is sent (RFC 9110, section 13.1.3)."""
     idp = FakeProvider(algorithm="ES256")
     wire = Wire("transport", idp)
     then, later = "Tue, 14 Nov 2023 22:13:20 GMT", "Tue, 14 Nov 2023 22:13:21 GMT"
@@ -420,7 +420,7 @@ def test_a_held_response_is_that_of_the_moment_of_arrival(wire):
 
 
 def test_a_failure_can_be_held(wire):
-    """A failure at the moment of arrival is held too, even if the provider recovers meanwhile."""
+    """A failure at the moment of arrival is held too, even if the provider recovers before its release."""
     wire.idp.fail(503)
     with wire.idp.hold() as held:
         asked = Asked(lambda: wire.ask(KEYS))

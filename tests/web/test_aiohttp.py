@@ -74,7 +74,7 @@ async def test_a_refusal_after_a_websocket_was_accepted_closes_it_with_1008(idp)
 
 @pytest.mark.asyncio
 async def test_the_handler_s_subprotocol_wins(idp):
-    """The handler negotiates its own subprotocol beside a token; otherwise the marker is echoed."""
+    """The handler can negotiate its own subprotocol next to a token; otherwise the marker is echoed."""
     offers = []
 
     async def handler(request):

@@ -148,7 +148,7 @@ def test_starlette_s_own_requires_works_under_the_middleware(idp):
 
 
 def test_get_token_accepts_a_scope_or_an_object_with_one(idp):
-    """get_token accepts a scope, or a request that has one, also beside ``META``, as Django's under ASGI."""
+    """get_token accepts a scope, or a request that has one, even if it also has ``META``, as Django's do under ASGI."""
 
     class Request:
         def __init__(self, scope: Any) -> None:
@@ -437,7 +437,7 @@ def test_an_error_from_inside_starlette_is_answered(idp, error, status):
 
 @pytest.mark.parametrize("begun", [(START,), (START, BODY), ({**FAILED, "status": 501},)])
 def test_an_error_after_the_response_began_is_raised(idp, begun):
-    """An error after the response began goes on to the server, because a request has one response."""
+    """An error after the response began is raised to the server, because a request has one response."""
     error = TokenError("token_expired", "m")
     one = Call()
     with pytest.raises(TokenError):
@@ -452,7 +452,7 @@ def test_an_error_after_the_response_began_is_raised(idp, begun):
 )
 @pytest.mark.parametrize("before", [(), (FAILED, BODY), (START,)])
 def test_other_errors_are_left_to_the_server(idp, error, before):
-    """A ConfigurationError and the app's own errors go on to the server, with the 500 sent."""
+    """A ConfigurationError and the app's own errors are raised to the server, with the 500 sent."""
     one = Call()
     with pytest.raises(type(error)):
         asyncio.run(
@@ -478,7 +478,7 @@ def test_a_500_of_the_app_s_own_is_sent(idp):
 
 
 def test_a_streamed_500_is_not_held_back(idp):
-    """Each message of a streamed 500 is sent at once, and an error after it goes on."""
+    """Each message of a streamed 500 is sent at once, and an error after it is raised."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(FAILED)

@@ -523,7 +523,7 @@ def test_a_function_without_a_connection_is_not_called(idp, arguments):
 
 
 def test_the_scope_of_the_request_counts_before_the_context(idp):
-    """A function that is given a request is judged by that request's token, not by the context."""
+    """If a function receives a request, that request's token counts, not the token of the context."""
     client = sync_client_of(idp)
     rich, poor = client.verify(idp.issue(scope="a")), client.verify(idp.issue())
     seen: list[Any] = []
@@ -539,7 +539,7 @@ def test_the_scope_of_the_request_counts_before_the_context(idp):
     assert seen == []
     asyncio.run(
         inner({"type": "http"}, call, call)
-    )  # without a token of its own: the context counts
+    )  # without a token in the scope: the context counts
     assert seen == ["admitted"]
 
 

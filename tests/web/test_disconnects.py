@@ -25,7 +25,7 @@ def send_request(port: int, token: str) -> socket.socket:
 
 @pytest.mark.parametrize("server", ASGI_SERVERS)
 def test_a_caller_that_disconnects_during_a_fetch_harms_no_other(idp, server, caplog):
-    """The fetch goes on and serves the other waiting requests, and nothing is logged as an error."""
+    """The fetch continues and serves the other waiting requests, and nothing is logged as an error."""
     caplog.set_level(logging.WARNING)
     ended = threading.Event()
 
@@ -58,7 +58,7 @@ def test_a_caller_that_disconnects_during_a_fetch_harms_no_other(idp, server, ca
 
 
 def test_an_error_of_the_server_s_send_is_raised(idp):
-    """An OSError of the server's send goes on to the server, and is not answered."""
+    """An OSError of the server's send is raised to the server, and is not answered."""
 
     async def send(message: Any) -> None:
         raise OSError("the client is gone")

@@ -285,7 +285,7 @@ def test_settings_may_name_this_module(idp):
 
 
 def test_the_first_request_of_any_kind_begins_to_load_keys():
-    """A health check is enough, and an outage meanwhile ends by itself; warm_up=None loads nothing."""
+    """A health check begins the loading, which survives an outage; warm_up=None loads nothing."""
     idp = FakeProvider(clock=FakeClock())
     for options, fetched in (({"warm_up": None}, False), ({}, True)):
         loaded = threading.Event()

@@ -200,10 +200,7 @@ def test_an_app_that_fails_its_start_fails_it():
 
 @pytest.mark.parametrize("how", ["background", "required"])
 def test_an_app_that_raises_at_its_start_fails_the_start(idp, how):
-    """An exception of the app at its start goes on to the server, which ends or goes on as without the middleware.
-
-    A server that goes on has an open client, and no warm-up that nothing would end.
-    """
+    """An exception of the app at startup reaches the server, which ends or continues as without the middleware. If the server continues, its client is open, and no warm-up is left running."""
     one, asked = Call(STARTUP, SHUTDOWN), StandIn()
     left: set[str] = set()
 
@@ -256,7 +253,7 @@ def test_a_server_refuses_to_start_an_app_that_fails_its_start(idp, protect):
 
 
 def test_an_exception_after_the_start_is_raised():
-    """An exception after the start goes on to the server, and the client is closed."""
+    """An exception after startup reaches the server, and the client is closed."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
@@ -309,7 +306,7 @@ def ask(port: int, token: str) -> int:
 @pytest.mark.parametrize("server", ASGI_SERVERS)
 @pytest.mark.parametrize("app", [only_http, fine, silent])
 def test_servers_run_an_app_without_lifespan(idp, server, app, caplog):
-    """The keys are loaded at the start and the client is closed at the end, whatever the app supports."""
+    """The keys are loaded at startup and the client is closed at shutdown, whatever the app supports."""
     caplog.set_level(logging.WARNING)
     client = client_of(idp)
     protected = JWKSMiddleware(app, client, warm_up="required", close_client=True)

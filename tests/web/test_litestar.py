@@ -171,7 +171,7 @@ def test_the_app_s_own_document_keeps_its_components(idp):
 
 @pytest.mark.parametrize("routed", [False, True])
 def test_the_metadata_document_is_served_without_a_token(idp, routed):
-    """The document that a challenge names is served, also if the app has a route for it."""
+    """The document that a challenge names is served, even if the app has a route for it."""
     resource = ProtectedResource(resource="https://api.test/mcp", scopes_supported=["a"])
 
     @get(resource.path)

@@ -214,7 +214,7 @@ def test_keys_are_kept_fresh_without_requests(asynchronous, idp, clock, emitted)
 
 @pytest.mark.parametrize("how", ["keep_fresh", "refresh_ahead"])
 def test_keeping_fresh_can_be_turned_off(asynchronous, idp, clock, emitted, how):
-    """With keep_fresh=False the keys are loaded at the start, and then the background work ends."""
+    """With keep_fresh=False the keys are loaded at startup, and then the background work ends."""
     cache = CachePolicy(refresh_ahead=None if how == "refresh_ahead" else 0.8)
     client = asynchronous(listeners=[emitted], cache=cache)
     others = set(threading.enumerate())  # of other tests' clients
@@ -389,7 +389,7 @@ def test_a_dropped_client_ends_its_keeper(idp, clock):
 
 
 def test_a_required_start_waits_for_the_required_providers_only(clock, emitted):
-    """A provider that is not required at start is loaded in the background once it responds."""
+    """A provider that is not required at startup is loaded in the background once it responds."""
     from dataclasses import replace
 
     first = FakeProvider(issuer="https://first.test", clock=clock)

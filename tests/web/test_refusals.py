@@ -162,7 +162,8 @@ def test_a_refusal_is_logged_without_any_configuration(idp, caplog):
 
 
 def test_a_flood_of_refusals_does_not_flood_the_log(idp, caplog):
-    """Ten records are logged at once, then one a second of the client's clock, with the number left out.
+    """A burst of ten records is logged, then one per second of the client's clock, with the number
+    left out.
 
     Each refusal is still answered.
     """

@@ -430,7 +430,7 @@ def _join_warm_ups() -> None:
 
 
 def test_the_client_is_closed_at_exit_if_configured():
-    """WSGI has no end of its own, so close_client closes the client when the interpreter exits."""
+    """WSGI does not report its end, so close_client closes the client when the interpreter exits."""
     script = """
 from jwks_client.wsgi import JWKSMiddleware
 class Client:

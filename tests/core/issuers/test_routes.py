@@ -1,4 +1,4 @@
-"""Candidate providers of a token, the error that counts among theirs, and providers that may stand side by side."""
+"""Candidate providers of a token, the error that counts among theirs, and providers that can be combined."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_the_first_error_after_a_valid_signature_counts_most(code):
     assert verdict(held, ()) is ERRORS[code]
 
 
-# Providers side by side
+# Combined providers
 
 
 def refuse(*providers):
@@ -260,7 +260,7 @@ DIFFERENT = [
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
 def test_providers_that_differ_in_one_rule_stand_side_by_side(one, other):
-    """Providers whose issuer, keys or any claim rule differ are accepted side by side."""
+    """Providers whose issuer, keys or any claim rule differ can be combined."""
     assert Routes([provider(**one), provider(name="q", **other)]).names == ("p", "q")
 
 

@@ -62,7 +62,7 @@ def loaded(issuer="a", at=0.0, **settings):
 
 
 def test_the_defaults_are_the_contract_s():
-    """The defaults are 256 tenants, five minutes, a burst of twenty, five a second, and ten seconds for a refusal."""
+    """The defaults are 256 tenants, five minutes, a burst of twenty, five per second, and ten seconds for a refusal."""
     policy = TenantPolicy()
     assert (policy.max_resolved, policy.resolve_ttl, policy.stale_if_error) == (256, 300, 3600)
     assert (BURST, PER_SECOND, REFUSED_FOR, MOST_ABSENT) == (20, 5, 10, 1024)
@@ -169,7 +169,7 @@ def test_an_answer_makes_a_tenant_fresh_again():
 
 
 def test_an_unknown_issuer_needs_a_permit():
-    """Twenty unknown issuers get a permit at once, then five a second; a caller that joins a call pays nothing."""
+    """A burst of twenty unknown issuers gets permits, then five per second; a caller that joins a call pays nothing."""
     made = table()
     for _ in range(20):
         assert made.look_up("x", 0, in_flight=False) == Ask(pays=True)

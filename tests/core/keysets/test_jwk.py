@@ -221,7 +221,7 @@ class TestDocuments:
         )
     )
     def test_no_entry_spoils_its_neighbours(self, entry):
-        """Whatever JSON stands beside a good entry, the good entry is read."""
+        """Whatever JSON is next to a good entry, the good entry is read."""
         key_set = read(GOOD, entry)
         assert key_set.select("good", "RS256") == Found((only(GOOD),))
         assert [bad.index for bad in key_set.unusable] == [1]

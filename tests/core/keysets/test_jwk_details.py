@@ -29,7 +29,7 @@ UNUSABLE = [
 
 @pytest.mark.parametrize(("code", "entry"), UNUSABLE)
 def test_an_unusable_entry_has_a_reason_for_people(code, entry):
-    """An unusable entry has a reason in words, beside the code for programs."""
+    """An unusable entry has a reason in words, and a code for programs."""
     (bad,) = read(GOOD, entry).unusable
     assert bad.code == code
     assert len(bad.reason.split()) > 3

@@ -702,7 +702,7 @@ def test_no_two_of_these_are_equal_json():
     ],
 )
 def test_scopes_come_from_the_usual_claims(claims, scopes):
-    """Scopes come from `scope` as a string or a list, and from `scp` and `scopes` likewise; a wrong type gives none."""
+    """Scopes come from `scope` as a string or a list, and in the same way from `scp` and `scopes`; a wrong type gives none."""
     found = judged(claims).scopes
     assert found == scopes
     assert isinstance(found, frozenset)

@@ -209,7 +209,7 @@ def check_named(explained, name):
 
 
 def test_expected_and_found_values_are_shown_together(drive, idp):
-    """Each check shows expected and found values, and times with the moment by which they were judged."""
+    """Each check shows expected and found values, and times with the moment that was used to check them."""
     drive.client(idp)
     drive.keys()
     explained = drive.explain(idp.issue(aud="other", expires_in=-60))

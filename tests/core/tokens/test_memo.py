@@ -219,7 +219,7 @@ def test_unwanted_entries_are_dropped_and_the_rest_stay():
 
 
 def test_a_large_memory_drops_a_few_entries_at_once():
-    """A large memory drops its oldest entries, at most one in sixty-four beside the entry that must go."""
+    """A large memory drops its oldest entries, at most one in sixty-four in addition to the entry that must go."""
     memo, entry = Memo(128), remembered()
     for number in range(129):
         memo.remember(number, entry)

@@ -223,7 +223,7 @@ def test_the_message_names_the_unreadable_part():
     ],
 )
 def test_only_the_compact_form_is_read(raw):
-    """JSON serialization, also around a good token, and a leading scheme are malformed."""
+    """JSON serialization, even of a good token, and a leading scheme are malformed."""
     assert_refused("malformed_token", read, raw)
 
 
@@ -447,7 +447,7 @@ def test_a_typ_that_is_not_a_string_is_malformed(typ):
     ],
 )
 def test_typ_is_compared_without_case_and_application_is_optional(typ, plain):
-    """The prefix application/ is optional once, at the start (RFC 7515, section 4.1.9); nothing else is ignored."""
+    """One prefix application/ is optional (RFC 7515, section 4.1.9); nothing else is ignored."""
     assert unverified({"typ": typ}).token_type == plain
 
 

@@ -112,7 +112,7 @@ def main(kind: str, logs: bool) -> None:
             [source] = client._sources.values()
             from_child, to_parent = os.pipe()
             with source._landing, client._verifier.memo_lock, warnings.catch_warnings():
-                # Python 3.12 warns about threads beside a fork: that is the story here.
+                # Python 3.12 warns about a fork of a process with threads: that is the story here.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 pid = os.fork()
                 if pid == 0:
