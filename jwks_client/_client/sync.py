@@ -139,7 +139,7 @@ class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
 
         Arguments:
             token: the compact token. It is verified as in `verify`, fetches included, but without
-                the memory of verified tokens. Nothing is raised or emitted.
+                the memory of verified tokens. The verdict is neither raised nor emitted.
         """
         return self._drive(self._verifier.explained(token))
 

@@ -64,6 +64,31 @@ class TestRouting:
         drive.verify(two.issue())
         assert refused(drive, two.issue(iss="https://one.test")) == "bad_signature"
 
+    def test_a_refusal_names_the_provider_that_decided(self, drive, one, two):
+        """If several providers may accept a token, the error and the event name the one that decided."""
+        reported = []
+        open_to_all = replace(two.provider, name="any", issuer=providers.UNCHECKED, audience="b")
+        drive.client(
+            *(one.provider, open_to_all),
+            transport=Both(one, two),
+            clock=one.clock,
+            listeners=[reported.append],
+        )
+        decided = [
+            (two.issue(iss="https://one.test"), "wrong_audience", "any"),
+            (one.issue(aud="b"), "wrong_audience", "one.test"),
+            (one.issue(headers={"kid": "unknown"}), "unknown_key", "one.test"),
+        ]
+        for token, code, name in decided:
+            with pytest.raises(TokenError) as caught:
+                drive.verify(token)
+            assert (caught.value.code, caught.value.provider) == (code, name)
+            assert (reported[-1].code, reported[-1].provider) == (code, name)
+        two.fail(500)
+        with pytest.raises(KeysUnavailableError) as unavailable:
+            drive.refresh()
+        assert unavailable.value.provider == "any"
+
     def test_unchecked_issuers_come_last(self, drive, one, two):
         """A provider with an unchecked issuer is asked after those that name the issuer."""
         open_to_all = replace(two.provider, name="any", issuer=providers.UNCHECKED)

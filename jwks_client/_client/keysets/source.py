@@ -280,6 +280,11 @@ class KeySource:
 
     def unavailable(self) -> KeysUnavailableError:
         """Return the error that is raised when keys are unavailable."""
+        error = self._unavailable()
+        error.provider = self.name
+        return error
+
+    def _unavailable(self) -> KeysUnavailableError:
         cache = self.cache
         failure = cache.failure
         postponed = self.postponed_until - self._clock.monotonic()

@@ -62,13 +62,18 @@ def steps(
             yield from attempt.retry()
             if (yield from _accepts(attempt)):
                 return _accepted(attempt, attempts[:place])
-    errors = [(attempt.held, attempt.error) for attempt in attempts]
-    if candidates.refusal is not None:
-        errors.insert(0, (False, candidates.refusal))
-    return verdict(
-        (error for held, error in errors if held and error is not None),
-        (error for held, error in errors if not held and error is not None),
-    )
+    return _refusal(candidates.refusal, attempts)
+
+
+def _refusal(of_resolver: JWKSError | None, attempts: list[Attempt]) -> JWKSError:
+    """Return the error to raise, which names the provider that decided."""
+    held: list[JWKSError] = []
+    others = [] if of_resolver is None else [of_resolver]
+    for attempt in attempts:
+        if attempt.error is not None:
+            attempt.error.provider = attempt.rules.name
+            (held if attempt.held else others).append(attempt.error)
+    return verdict(held, others)
 
 
 def _accepted(attempt: Attempt, earlier: list[Attempt]) -> Accepted:
