@@ -29,7 +29,7 @@ test-all: EXAMPLES =
 test: $(VENV)/.installed  ## run the tests that need no services; PYTEST_ARGS="-n 0 -k name" selects some
 	$(BIN)/python -m pytest $(PARALLEL) $(EXAMPLES) -m 'not extended' $(PYTEST_ARGS)
 
-test-all: test  ## run all tests, also those with a browser, servers, Redis, memcached and live providers
+test-all: test  ## run all tests, including those with a browser, servers, Redis, memcached and live providers
 	$(BIN)/python -m pytest -n auto --dist loadfile -m extended $(PYTEST_ARGS)
 
 check: $(VENV)/.installed  ## linters, type checkers and import contracts

@@ -1,8 +1,8 @@
 """A cold start of eight processes, with and without a store: ``python -m benchmarks.cold_start``.
 
 Prints the table of docs/stores.md. Starts its own redis-server on loopback and serves a
-provider that takes its time. The processes are forked, made ready and let go at once, so that only
-the way from a token to its verdict is measured.
+slow provider. The processes are forked and prepared, and then start at the same time, so that only
+the time from a token to its verdict is measured.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The cost of a start: `import jwks_client`, each time in a new interpreter."""
+"""The cost of startup: `import jwks_client`, each time in a new interpreter."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Measure in interleaved rounds: the CPU time of the thread, and the median.
 
 In each round every contestant gets the same number of tokens, in a new random order of contestants,
-so that changes in the machine's speed affect all of them alike. Other processes hardly count,
+so that changes in the machine's speed affect all of them equally. Other processes hardly matter,
 because only CPU time is measured. The garbage collector runs as in production.
 """
 

@@ -33,7 +33,7 @@ FAILURE: Final = Failed(code="fetch_failed", message="no answer")
 
 
 class Column(NamedTuple):
-    """One question that a token asks of a key set."""
+    """A column of the table: what a token needs from the key set."""
 
     title: str
     need: Need
@@ -57,12 +57,12 @@ class Moment(NamedTuple):
 
     @property
     def state(self) -> str:
-        """As `health()` names it."""
+        """Return the state, as `health()` names it."""
         return self.cache.state(self.now)
 
 
 def answer() -> Fetched:
-    """A good answer with the one key, as the policy's defaults have it live."""
+    """Return a good response with one key, with the default lifetime of the policy."""
     policy = CachePolicy()
     key = Key(
         kid=THERE.kid,
@@ -84,12 +84,12 @@ def answer() -> Fetched:
 
 
 def cold(policy: CachePolicy) -> KeyCache:
-    """A key set before anything came."""
+    """Return a key set before its first fetch."""
     return KeyCache(policy=policy, due_share=policy.refresh_ahead)
 
 
 def turns(cache: KeyCache) -> list[float]:
-    """The instants at which time alone moves a set that was asked for at 0 to another state."""
+    """Return the instants at which a set that was requested at 0 changes its state by age alone."""
     candidates = sorted(
         {
             cache.fresh_until,
@@ -102,13 +102,13 @@ def turns(cache: KeyCache) -> list[float]:
 
 
 def moments(policy: CachePolicy) -> list[Moment]:
-    """The key set in each of its states, in the order in which time brings them."""
+    """Return the key set in each of its states, in the order of its age."""
     loaded = cold(policy).fetched(1, answer(), began_at=0.0)
     return [Moment(cold(policy), 0.0), *(Moment(loaded, now) for now in (0.0, *turns(loaded)))]
 
 
 def after(attempt: str, moment: Moment) -> KeyCache:
-    """The facts of a moment, with its last attempt come out in this way."""
+    """Return the facts of a moment after a last attempt with this outcome."""
     if attempt == "succeeded":
         return moment.cache
     rests_until = moment.now + (attempt == "failed, in backoff")
@@ -117,7 +117,7 @@ def after(attempt: str, moment: Moment) -> KeyCache:
 
 
 def said(decision: Decision, *, in_flight: bool) -> str:
-    """A decision in words."""
+    """Return a decision in words."""
     match decision:
         case Use(stale=stale, refresh=refresh):
             return f"use{', marked stale' * stale}{'; fetch in the background' * refresh}"
@@ -144,7 +144,7 @@ def cells(cache: KeyCache, now: float, *, in_flight: bool) -> tuple[str, ...]:
 
 
 def rows(policy: CachePolicy, *, in_flight: bool) -> Iterator[tuple[str, ...]]:
-    """The lines of the table; attempts after which all is the same share one."""
+    """Yield the lines of the table; attempts with the same decisions share a line."""
     for moment in moments(policy):
         by_cells: dict[tuple[str, ...], list[str]] = {}
         for attempt in ATTEMPTS:
@@ -159,7 +159,7 @@ def rows(policy: CachePolicy, *, in_flight: bool) -> Iterator[tuple[str, ...]]:
 
 
 def table(policy: CachePolicy, *, in_flight: bool = False) -> str:
-    """The decision table as Markdown."""
+    """Return the decision table as Markdown."""
     titles = ("state", "last fetch", *(one.title for one in COLUMNS))
     lines = [titles, ("---",) * len(titles), *rows(policy, in_flight=in_flight)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -181,7 +181,7 @@ def diagram(policy: CachePolicy) -> str:
         lines += ["  ▼", moment.state]
         came = moment.cache.fetched(3, answer(), began_at=moment.now)
         failed = moment.cache.failed(3, FAILURE, moment.now, draw=0.0)
-        # The picture has one line because these two always hold; it would lie if they did not.
+        # The sentence below the picture states both of these.
         assert (came.state(moment.now), failed.state(moment.now)) == ("fresh", moment.state)  # noqa: S101
     lines += [
         "",
@@ -213,7 +213,7 @@ def drawn() -> str:
 
 
 def page(text: str) -> str:
-    """The page with what is drawn put between its markers."""
+    """Return the page with the drawing between its markers."""
     between = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
     assert between.search(text), f"{PAGE.name} has no markers"  # noqa: S101 (a script)
     return between.sub(lambda _: f"{BEGIN}\n\n{drawn()}\n{END}", text)

@@ -336,7 +336,7 @@ def test_a_provider_without_an_issuer_check_does_not_vouch_for_others(drive):
 
 
 def test_a_remembered_token_is_not_valid_for_longer(drive, clock):
-    """A remembered token is judged again by expiry, age and the application's own checks."""
+    """Expiry, age and the application's own checks run again for a remembered token."""
     idp = FakeProvider(ISSUER, algorithm="ES256", clock=clock)
     words = [True]
     provider = without_network(idp, checks=[lambda _: words[0]], max_age=50)

@@ -287,7 +287,7 @@ def test_certificates_and_thumbprints(keys, made, found):
     body = json.dumps({"keys": [*keys, jwk]}).encode()
     visit = Exchange(url="https://idp.example/jwks", status=200, headers=GOOD, body=body)
     inspection = Inspection(target=visit.url, keys=visit, entries=read_entries(body, 100))
-    now = FakeProvider().clock.time()  # a certificate is judged by the system's clock
+    now = FakeProvider().clock.time()  # a certificate is checked by the system's clock
     assert [(one.severity, one.code, one.kid) for one in examine(inspection, now)] == found
 
 

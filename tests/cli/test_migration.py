@@ -121,7 +121,7 @@ def test_a_key_set_names_no_issuer(idp):
 
 
 def test_a_preset_brings_its_own_rules(idp):
-    """With --provider the token is judged as in an application with that preset."""
+    """With --provider the token is verified as in an application with that preset."""
     preset = f"generic:{idp.base_url}/.well-known/jwks.json,issuer=https://idp.test,audience=shop"
     _, found = asked(idp, idp.issue(), "--provider", preset)
     assert found.keys() == {"wrong_issuer", "wrong_audience"}

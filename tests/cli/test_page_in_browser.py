@@ -169,7 +169,7 @@ def test_it_breaks_and_recovers_on_a_click(driver, base_url, button, failure):
     driver.get(f"{base_url}/")
     press(driver, button)
     assert state(base_url)["failure"] == failure
-    assert "In force now." in find(driver, ".at-health").text
+    assert "Active now." in find(driver, ".at-health").text
     press(driver, "Issue token")
     assert find(driver, "#token").text.count(".") == 2
     press(driver, "Recover")

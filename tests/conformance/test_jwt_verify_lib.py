@@ -86,7 +86,7 @@ USABLE = {
 }
 
 # The verdict on a token as published, which is mostly unsigned, and on its payload once one of our
-# keys has signed it: the code, and the claim if one was judged.
+# keys has signed it: the code, and the claim that failed, if any.
 READ = {
     "TestEmptyJwt": ("malformed_token", None),
     "TestTooManySections": ("encrypted_token", None),

@@ -1,6 +1,6 @@
 """Vectors of bare signatures by NIST and the Ed25519 authors, from PyPI's `cryptography-vectors`.
 
-The signed octets are not JWTs, so the verifier of the parsed key judges them.
+The signed octets are not JWTs, so they are checked with the verifier of the parsed key.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`FakeProvider`: its tokens and its keys, judged by PyJWT and cryptography."""
+"""`FakeProvider`: its tokens and its keys, verified by PyJWT and cryptography."""
 
 import base64
 import gc

@@ -1,4 +1,4 @@
-"""Frozen time: tokens are issued and judged by the frozen clock, whichever library freezes it."""
+"""Frozen time: tokens are issued and verified by the frozen clock, whichever library freezes it."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def test_a_refusal_has_one_record_whatever_is_configured(idp, kind, listeners, c
     assert answered.status in (401, 403)
     about_the_request = [one for one in caplog.records if "Keys" not in one.getMessage()]
     assert [one.name for one in about_the_request] == ["jwks_client.requests"]
-    assert emitted[-1] == "RequestRefused", "listeners are given every event all the same"
+    assert emitted[-1] == "RequestRefused", "listeners still receive every event"
 
 
 def test_a_refusal_over_wsgi_has_one_record_too(idp, caplog):

@@ -191,7 +191,7 @@ def test_a_handshake_s_token_is_hidden_from_the_handler(idp):
     assert not any(token in one for one in seen)
 
 
-# Beside Starlette's own authentication.
+# With Starlette's own authentication.
 
 
 def test_starlette_s_own_decorator_works_under_the_middleware(idp):

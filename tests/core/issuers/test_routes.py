@@ -67,7 +67,7 @@ def test_all_providers_of_the_issuer_are_candidates_in_the_order_given():
 
 
 def test_a_template_names_the_tenants_that_are_allowed():
-    """A template matches by the unverified text alone; the claim is judged later."""
+    """A template matches by the unverified text alone; the claim is checked later."""
     several = routes(a=A, t=TENANTS)
     assert asked(several, T1) == ["t"]
     assert asked(several, A) == ["a"]

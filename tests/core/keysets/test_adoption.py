@@ -1,4 +1,4 @@
-"""How a reader judges records: their age and lifetime, and whether a record replaces a fetch."""
+"""The age and the lifetime of a record, and whether it replaces a fetch."""
 
 from __future__ import annotations
 

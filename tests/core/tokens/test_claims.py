@@ -107,7 +107,7 @@ def test_typ_must_be_one_of_the_provider_s_token_types(typ, types, admitted):
 
 
 def test_alg_is_judged_before_typ():
-    """alg and typ are judged before any key, and of two faults alg's is the verdict."""
+    """alg and typ are checked before any key, and if both are wrong, alg decides the code."""
     assert_refused(
         "algorithm_not_allowed",
         rules(algorithms=["RS256"]).check_header,
@@ -741,7 +741,7 @@ def test_a_provider_s_own_scope_claim_is_the_only_one():
     ],
 )
 def test_issuer_and_expiry_refuse_a_token_without_a_key(claims, code):
-    """An issuer or expiry check before the key gives the same verdict as the whole judgement."""
+    """An issuer or expiry check before the key gives the same verdict as the full check."""
     given = unverified(**claims)
     error = assert_refused(code, rules().precheck, given, NOW)
     assert error.claim in {"iss", "exp"}
@@ -764,7 +764,7 @@ def test_issuer_and_expiry_refuse_a_token_without_a_key(claims, code):
     ],
 )
 def test_no_other_check_runs_without_a_key(claims):
-    """Other claims are judged only after the signature is valid."""
+    """Other claims are checked only after the signature is valid."""
     demanding = rules(required_claims=["x"], claim_values={"y": 1})
     assert_passes(demanding.precheck, unverified(**claims), NOW)
 
@@ -891,7 +891,7 @@ def outcomes(its_rules, given, key=KEY):
 
 
 def first_code(its_rules, given):
-    """Return the verdict of the whole judgement."""
+    """Return the verdict of the full check."""
     try:
         its_rules.check_header(given)
         its_rules.check_claims(given, KEY, NOW)
