@@ -19,8 +19,6 @@ __all__ = ["CookiePlace", "HeaderPlace", "Place", "QueryPlace", "SubprotocolPlac
 _BLANKS: Final = b" \t"  # RFC 9110, section 5.6.3
 _SCHEME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]*")
 _PROTOCOLS: Final = b"sec-websocket-protocol"
-# A parameter with the separator before it. Some query parsers still split at semicolons.
-_PARAMETERS: Final = re.compile(rb"(?:^|[&;])[^&;]*")
 # RFC 7515, section 7.1. A signature or a payload may be empty.
 _JWS: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
 
@@ -123,15 +121,19 @@ class SubprotocolPlace:
 class QueryPlace:
     """WebSocket: a parameter of the query string."""
 
-    __slots__ = ("_name",)
+    __slots__ = ("_pattern",)
 
     def __init__(self, location: Query) -> None:
-        self._name = location.name.encode()
+        # Linear in the input, and does not build a list of the other parameters. Some query parsers
+        # still split at semicolons.
+        name = b"".join(map(_spelled, location.name.encode()))
+        self._pattern = re.compile(rb"[&;]" + name + rb"(?:=([^&;]*))?(?=[&;]|\Z)")
 
     def find(self, request: UnverifiedRequest) -> list[bytes]:
         """Return the non-empty values of the parameter."""
-        found = (_pair(one) for one in _PARAMETERS.findall(request.query))
-        return [value for name, value in found if name == self._name and value]
+        return [
+            value for one in self._pattern.findall(b"&" + request.query) if (value := _plain(one))
+        ]
 
     def without_token(
         self, request: UnverifiedRequest, *, only_tokens: bool = False
@@ -142,15 +144,13 @@ class QueryPlace:
             request: the handshake.
             only_tokens: keep values that do not look like a JWS.
         """
-        parameters = _PARAMETERS.findall(request.query)
-        kept = [one for one in parameters if not self._is_token(*_pair(one), only_tokens)]
-        if len(kept) == len(parameters):
-            return request
-        query = b"".join(kept)
-        return request._replace(query=query if kept[:1] == parameters[:1] else query[1:])
 
-    def _is_token(self, name: bytes, value: bytes, only_tokens: bool) -> bool:  # noqa: FBT001 (positional for the unpacking)
-        return name == self._name and not (only_tokens and not _JWS.fullmatch(value))
+        def kept(found: re.Match[bytes]) -> bytes:
+            is_token = not only_tokens or _JWS.fullmatch(_plain(found[1] or b""))
+            return b"" if is_token else found[0]
+
+        query = self._pattern.sub(kept, b"&" + request.query)[1:]
+        return request if query == request.query else request._replace(query=query)
 
 
 Place: TypeAlias = HeaderPlace | CookiePlace | SubprotocolPlace | QueryPlace
@@ -177,7 +177,13 @@ def _protocols(request: UnverifiedRequest) -> list[bytes]:
     ]
 
 
-def _pair(text: bytes) -> tuple[bytes, bytes]:
-    """Return a parameter's name and value as application parsers decode them (WHATWG URL, 5.1)."""
-    name, _, value = text.lstrip(b"&;").replace(b"+", b" ").partition(b"=")
-    return unquote_to_bytes(name), unquote_to_bytes(value)
+def _spelled(octet: int) -> bytes:
+    """Return a pattern for one octet of a name, as apps read it (WHATWG URL, section 5.1)."""
+    plain = {0x20: rb"[ +]", 0x25: rb"%(?![0-9A-Fa-f]{2})"}.get(octet, re.escape(bytes([octet])))
+    escaped = rb"(?i:%%%02x)" % octet
+    return escaped if octet in b"&;=+" else rb"(?:" + plain + rb"|" + escaped + rb")"
+
+
+def _plain(value: bytes) -> bytes:
+    """Return a parameter's value as application parsers decode it."""
+    return unquote_to_bytes(value.replace(b"+", b" "))
