@@ -33,7 +33,7 @@ _TENANT: Final = "https://tenant.invalid/"
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Route:
     """A route to the network: direct, or through a proxy.
 
     Arguments:
@@ -62,32 +62,32 @@ class Network:
         _import_what_a_fetch_needs()
         self.authorities = Authorities(fetch.ca_file)
         if fetch.proxy is None:
-            self._ways = dict(_environment())
+            self._routes = dict(_environment())
         else:
-            self._ways = {"all://": _way(fetch.proxy, "proxy")}
+            self._routes = {"all://": _route(fetch.proxy, "proxy")}
         self._check([*urls, _TENANT] if resolves else urls)
 
     def open(self) -> httpx.Client:
         """Return an HTTP client for one flight; the caller closes it."""
-        return self._client(lambda way: _Transport(way, self.authorities))
+        return self._client(lambda route: _Transport(route, self.authorities))
 
     def after_fork(self) -> None:
         """Drop the SSL context in a forked child: the parent may hold OpenSSL's locks."""
         self.authorities.after_fork()
 
-    def _client(self, make: Callable[[Way], httpx.BaseTransport]) -> httpx.Client:
-        mounts = {pattern: make(way) for pattern, way in self._ways.items()}
-        return httpx.Client(transport=make(Way()), mounts=mounts, trust_env=False)
+    def _client(self, make: Callable[[Route], httpx.BaseTransport]) -> httpx.Client:
+        mounts = {pattern: make(route) for pattern, route in self._routes.items()}
+        return httpx.Client(transport=make(Route()), mounts=mounts, trust_env=False)
 
     def _check(self, urls: Iterable[str]) -> None:
         origins = {addresses.origin(url): url for url in urls}
         if any(scheme == "https" for scheme, _, _ in origins):
             self.authorities.check()
-        for way in self._ways.values():  # an invalid setting is an error even if no URL uses it
-            if way.variable == "proxy" and way.problem is not None:
-                raise way.problem
-        if self._ways:
-            with self._client(_Asked) as asking:
+        for route in self._routes.values():  # an invalid setting is an error even if no URL uses it
+            if route.variable == "proxy" and route.problem is not None:
+                raise route.problem
+        if self._routes:
+            with self._client(_Checking) as asking:
                 for url in origins.values():
                     with suppress(_Usable):
                         asking.get(url)
@@ -109,8 +109,8 @@ def _import_what_a_fetch_needs() -> None:
 # --- the proxies from the environment, as httpx reads them
 
 
-def _environment() -> Iterator[tuple[str, Way]]:
-    """Return the way for each pattern of URLs that the environment's variables define."""
+def _environment() -> Iterator[tuple[str, Route]]:
+    """Return the route for each pattern of URLs that the environment's variables define."""
     found = getproxies()
     exempt = [one.strip() for one in found.get("no", "").split(",")]
     proxies = {scheme: found[scheme] for scheme in ("http", "https", "all") if found.get(scheme)}
@@ -120,7 +120,9 @@ def _environment() -> Iterator[tuple[str, Way]]:
     for host in filter(None, exempt):
         pattern = _pattern(host)
         try:
-            httpx.Client(transport=_Asked(Way()), mounts={pattern: None}, trust_env=False).close()
+            httpx.Client(
+                transport=_Checking(Route()), mounts={pattern: None}, trust_env=False
+            ).close()
         except (httpx.InvalidURL, ValueError):
             problem = ConfigurationError(
                 _variable("no"),
@@ -128,12 +130,12 @@ def _environment() -> Iterator[tuple[str, Way]]:
                 "httpx cannot read (it does not support IPv6 networks)",
             )
         else:
-            yield pattern, Way()
+            yield pattern, Route()
     for scheme, proxy in proxies.items():
         # If an exemption cannot be read, no URL may use a proxy, because it might be exempt.
         variable = _variable(scheme)
-        way = _way(proxy if "://" in proxy else f"http://{proxy}", variable)
-        yield f"{scheme}://", way if problem is None else Way(way.proxy, variable, problem)
+        route = _route(proxy if "://" in proxy else f"http://{proxy}", variable)
+        yield f"{scheme}://", route if problem is None else Route(route.proxy, variable, problem)
 
 
 def _pattern(exempt: str) -> str:
@@ -153,7 +155,7 @@ def _variable(scheme: str) -> str:
     return name if os.environ.get(name) else name.upper()
 
 
-def _way(proxy: str, variable: str) -> Way:
+def _route(proxy: str, variable: str) -> Route:
     wrong = None
     try:
         scheme = httpx.Proxy(proxy).url.scheme
@@ -164,52 +166,52 @@ def _way(proxy: str, variable: str) -> Way:
         if scheme.startswith("socks") and find_spec("socksio") is None:
             wrong = "needs socksio for a SOCKS proxy: pip install 'httpx[socks]'"
     problem = None if wrong is None else ConfigurationError(variable, wrong)
-    return Way(proxy, variable, problem)
+    return Route(proxy, variable, problem)
 
 
 # --- transports
 
 
 class _Usable(Exception):
-    """The way for a URL is usable."""
+    """The route for a URL is usable."""
 
 
-class _Asked(httpx.BaseTransport):
-    """Sends nothing, but raises the problem of the way for a URL, or `_Usable`."""
+class _Checking(httpx.BaseTransport):
+    """Sends nothing, but raises the problem of the route for a URL, or `_Usable`."""
 
-    def __init__(self, way: Way) -> None:
-        self._way = way
+    def __init__(self, route: Route) -> None:
+        self._route = route
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        raise _way_for(request, self._way).problem or _Usable
+        raise _route_for(request, self._route).problem or _Usable
 
 
 class _Transport(httpx.BaseTransport):
-    """One way to the network, with a connection pool for each scheme in use."""
+    """One route to the network, with a connection pool for each scheme in use."""
 
-    def __init__(self, way: Way, authorities: Authorities) -> None:
-        self._way = way
+    def __init__(self, route: Route, authorities: Authorities) -> None:
+        self._route = route
         self._authorities = authorities
-        self._open: dict[tuple[Way, bool], httpx.HTTPTransport] = {}
+        self._open: dict[tuple[Route, bool], httpx.HTTPTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        way = _way_for(request, self._way)
+        route = _route_for(request, self._route)
         secure = request.url.scheme == "https"
-        if (way, secure) not in self._open:
-            self._open[way, secure] = self._make(way, secure=secure)
-        return self._open[way, secure].handle_request(request)
+        if (route, secure) not in self._open:
+            self._open[route, secure] = self._make(route, secure=secure)
+        return self._open[route, secure].handle_request(request)
 
-    def _make(self, way: Way, *, secure: bool) -> httpx.HTTPTransport:
-        if way.problem is not None:
-            raise way.problem
+    def _make(self, route: Route, *, secure: bool) -> httpx.HTTPTransport:
+        if route.problem is not None:
+            raise route.problem
         proxy = None
         with no_fork:  # making a TLS context holds locks of OpenSSL
             # Plain http needs no certificates: its context trusts no authority.
             tls = self._authorities.context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            if way.proxy is not None:
-                over_tls = way.proxy.lower().startswith("https:")
+            if route.proxy is not None:
+                over_tls = route.proxy.lower().startswith("https:")
                 trusted = self._authorities.context() if over_tls else None
-                proxy = httpx.Proxy(way.proxy, ssl_context=trusted)
+                proxy = httpx.Proxy(route.proxy, ssl_context=trusted)
         return _Dialing(verify=tls, trust_env=False, proxy=proxy)
 
     def close(self) -> None:
@@ -217,10 +219,10 @@ class _Transport(httpx.BaseTransport):
             transport.close()
 
 
-def _way_for(request: httpx.Request, way: Way) -> Way:
-    """Return the way for a request: the environment's proxies do not apply to loopback."""
-    local = way.variable != "proxy" and addresses.may_be_loopback(request.url.host)
-    return Way() if local else way
+def _route_for(request: httpx.Request, route: Route) -> Route:
+    """Return the route for a request: the environment's proxies do not apply to loopback."""
+    local = route.variable != "proxy" and addresses.may_be_loopback(request.url.host)
+    return Route() if local else route
 
 
 class _Dialing(httpx.HTTPTransport):

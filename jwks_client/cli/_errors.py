@@ -114,7 +114,7 @@ class Group(click.Group):
 
 
 def _json_last(args: list[str]) -> list[str]:
-    """Return the arguments with ``--json`` behind the command, which has that option."""
+    """Return the arguments with ``--json`` after the command, which has that option."""
     at = next((at for at, one in enumerate(args) if not one.startswith("-")), len(args))
     before = [one for one in args[:at] if one != "--json"]
     if at == len(args):

@@ -77,7 +77,7 @@ def unb64(segment):
 
 
 def number(segment):
-    """Return the number that a JWK's member holds."""
+    """Return the number in a JWK's member."""
     return int.from_bytes(unb64(segment), "big")
 
 
@@ -115,7 +115,7 @@ def assembled(header, payload, signature=b""):
 
 
 def made_by(sign, header, payload):
-    """Return a token whose signature any function makes of the signing input."""
+    """Return a token whose signature a function makes from the signing input."""
     message = f"{b64(octets_of(header))}.{b64(octets_of(payload))}"
     return f"{message}.{b64(sign(message.encode()))}"
 

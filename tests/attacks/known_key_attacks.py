@@ -246,7 +246,7 @@ def point_off_the_curve(drive):
 
 
 def key_of_another_kid(drive):
-    """Try a valid signature by another key of the set than the one that the kid names."""
+    """Try a valid signature by a key of the set that the kid does not name."""
     second = own_key("ES256", "second")
     stand = Stand(drive, EC, jwks=document(entry_of(EC), second.jwk()))
     stand.assert_accepted(made_by(second.sign, header_of(EC, kid="second"), claims_of(EC)))

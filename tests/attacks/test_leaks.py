@@ -53,7 +53,7 @@ def token(header=None, **claims):
 
 
 def forged(header=None, **claims):
-    """Return such a token forged by the attacker."""
+    """Return the same token, signed by the attacker."""
     changed = claims_of(EC, **{"sub": SECRET, "email": SECRET, **claims})
     return made_by(EVIL.sign, header_of(EC, **(header or {})), changed)
 

@@ -165,7 +165,7 @@ class Server(socketserver.ThreadingTCPServer):
             self.bugs.append(bug)
 
     def end(self) -> None:
-        """Shut open connections, count those still waiting, and join the threads."""
+        """Shut down open connections, count those still waiting, and join the threads."""
         self.shutdown()
         self.socket.setblocking(False)
         with suppress(BlockingIOError):

@@ -155,6 +155,6 @@ def test_a_tls_context_is_made_inside(monkeypatch, secure):
     stand_in = SimpleNamespace(SSLContext=context, PROTOCOL_TLS_CLIENT=ssl.PROTOCOL_TLS_CLIENT)
     monkeypatch.setattr(network, "ssl", stand_in)
     authorities = SimpleNamespace(context=context)
-    network._Transport(network.Way(), authorities)._make(network.Way(), secure=secure).close()
+    network._Transport(network.Route(), authorities)._make(network.Route(), secure=secure).close()
     assert found == [True]
     assert threading.get_ident() not in no_fork._inside

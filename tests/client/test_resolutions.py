@@ -39,7 +39,7 @@ def provider(issuer, **more):
 
 
 class Keys:
-    """A key source, as far as tenants need it."""
+    """The part of a key source that tenants use."""
 
     def __init__(self, provider):
         self.provider = provider
@@ -171,7 +171,7 @@ class Bench:
         return Keys(provider)
 
     def begin(self, issuer=A) -> Future:
-        """Begin to ask for an issuer, as a token of it would."""
+        """Begin a call for an issuer, as a token of that issuer does."""
         if self.loop is not None:
             return self.loop.begin(self.tenants, issuer)
         return self.threads.submit(self.in_thread, issuer)

@@ -44,7 +44,7 @@ def outcome(client, token):
 
 @pytest.fixture
 def threads_that_do_not_start(monkeypatch):
-    """Return a function after which starting a thread of this name raises, as often as given."""
+    """Return a function that makes the next starts of threads of this name raise."""
     start = threading.Thread.start
 
     def forbid(name, times):

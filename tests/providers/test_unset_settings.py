@@ -32,7 +32,7 @@ ALLOWED = {
 
 
 def parameters(factory):
-    """Return every parameter of a factory by name, with its type; of Provider's fields the restricting ones."""
+    """Return every parameter of a factory and every restricting field of Provider, with its type."""
     signature = inspect.signature(getattr(providers, factory), eval_str=True)
     found = {}
     for one in signature.parameters.values():

@@ -203,10 +203,10 @@ class TestEndsOfCallers:
         assert idp.fetches == 1
 
     def test_a_failing_leader_of_threads(self, idp, monkeypatch):
-        """A caller in a thread that dies of its own error does not affect the others."""
+        """A caller whose thread ends with an error does not affect the others."""
 
         class Unlucky(Exception):
-            """The error of which the leader dies while it waits."""
+            """The error that ends the leader while it waits."""
 
         client = synchronous(idp)
         real_wait = Latch.wait

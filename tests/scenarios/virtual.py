@@ -84,7 +84,7 @@ async def _play_in_a_loop(story: Story[T], idp: Any, settings: Any) -> T:
 
 
 def steady(client: Client) -> Client:
-    """Remove chance from a client: no jitter, and after a failure the shortest backoff that may be drawn.
+    """Make a client deterministic: no jitter, and after a failure the shortest possible backoff.
 
     With the shortest backoffs a client fetches as often as it ever may, which is what upper bounds need.
     """

@@ -203,7 +203,7 @@ def test_a_request_has_the_answer_of_the_table(table, row):
 
 
 def test_a_500_of_the_app_is_prompt(table):
-    """The app's own 500 reaches the client while the app still works on."""
+    """The app's own 500 reaches the client while the app is still working."""
     if not table.integration.late:
         return
     LATE.clear()

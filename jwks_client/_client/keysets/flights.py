@@ -178,7 +178,7 @@ class Flights:
             source: the key set.
             provider: the name of the provider whose token needs the flight.
             boarding: the flight, and whether this caller started it.
-            has_key: whether the set has the key, so that the caller waits for a newer set alone.
+            has_key: whether the set has the key, so that the caller only waits for a newer set.
         """
         flight, began = boarding
         if flight.landed.is_open:

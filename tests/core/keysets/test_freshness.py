@@ -29,7 +29,7 @@ def life(policy: CachePolicy = POLICY, *, wall: float = NOW, **headers: str) -> 
 
 
 def stale_for(cache_control: str, policy: CachePolicy = POLICY) -> float:
-    """Return how long past its lifetime a 200 with this Cache-Control may serve."""
+    """Return how long past its lifetime a 200 with this Cache-Control may be used."""
     fresh = read_freshness({"cache-control": cache_control}, policy, NOW, renewed=False)
     assert fresh is not None
     return fresh.stale_for

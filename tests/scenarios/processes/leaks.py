@@ -1,4 +1,4 @@
-"""Repeat one thing in one process: what is open and alive afterwards must be what was before.
+"""Repeat one action in one process: afterwards, no more may be open and alive than before.
 
 Arguments: what to do, how often, the URL of a key set, a token. Prints one line of JSON for the test: how many
 more of each possible leftover there are, and the callers' results.
@@ -179,7 +179,7 @@ STORIES = {
 
 
 def main(story: str, times: str, url: str, token: str) -> None:
-    """Run once to have everything loaded, count, run as often as given, count again."""
+    """Run once so that everything is loaded, count, run the given number of times, and count again."""
     provider = Provider(
         name="p", issuer="https://issuer.test", audience="api", jwks_url=url, algorithms=("ES256",)
     )
