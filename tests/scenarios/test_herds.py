@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -14,6 +15,8 @@ from jwks_client import AsyncJWKSClient, FetchPolicy, JWKSClient, KeysUnavailabl
 from jwks_client._client.latch import Latch
 
 PATIENCE = 10.0  # real seconds after which a working operation is long done
+# A busy machine may need seconds to start a thousand tasks or 64 threads, and the fetch waits for them.
+PATIENT = FetchPolicy(attempt_timeout=60, deadline=60)
 TASKS, THREADS = 1000, 64
 
 
@@ -67,6 +70,8 @@ def herd_of_threads(client, tokens, idp) -> list:
 def herd(kind: str, idp, tokens_before, prepare, **settings) -> list:
     """Let one token warm the client, if there is one, then ``prepare``, and verify its tokens at once."""
 
+    settings = {"fetch": PATIENT, **settings}
+
     async def story() -> list:
         client = asynchronous(idp, **settings)
         for token in tokens_before:
@@ -104,7 +109,7 @@ class TestHerds:
         """When that one fetch fails, all callers get an error of their own at once, and none fetches again."""
         idp.fail(500)
         outcomes = herd(
-            kind, idp, [], lambda count: tokens_of(idp, count), fetch=FetchPolicy(retries=0)
+            kind, idp, [], lambda count: tokens_of(idp, count), fetch=replace(PATIENT, retries=0)
         )
         assert {type(error) for error in outcomes} == {KeysUnavailableError}
         assert {error.code for error in outcomes} == {"fetch_failed"}
