@@ -46,6 +46,12 @@ def test_the_names_are_exactly_these():
     assert all(hasattr(jwks_client, name) for name in NAMES)
 
 
+def test_a_shell_completes_exactly_these_names():
+    """`dir(jwks_client)` lists the public names, and no name that the root imports for itself."""
+    listed = {name for name in dir(jwks_client) if not name.startswith("_")}
+    assert listed == {name for name in NAMES if not name.startswith("_")}
+
+
 def test_the_import_is_light():
     """`import jwks_client` loads neither HTTP, nor cryptography, nor any framework."""
     heavy = {"httpx", "jwt", "cryptography", "starlette", "fastapi", "uvicorn", "click", "rich"}
