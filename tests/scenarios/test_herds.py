@@ -69,7 +69,6 @@ def herd_of_threads(client, tokens, idp) -> list:
 
 def herd(kind: str, idp, tokens_before, prepare, **settings) -> list:
     """Let one token warm the client, if there is one, then ``prepare``, and verify its tokens at once."""
-
     settings = {"fetch": PATIENT, **settings}
 
     async def story() -> list:
