@@ -58,12 +58,15 @@ class ThreadKeeper:
             self.after_fork()
         if not self._claim.acquire(blocking=False):
             return
-        self._keep_fresh = keep_fresh
-        self._ending = Latch()
         try:
+            self._keep_fresh = keep_fresh
+            self._ending = Latch()
             self._start()
         except RuntimeError:  # no more threads, or the interpreter is ending: others may try
-            self._claim = threading.Lock()
+            self.end()
+        except BaseException:  # a signal handler raised, so perhaps it has not started
+            self.end()
+            raise
 
     def end(self) -> None:
         """Stop; another start of the server may start it again."""

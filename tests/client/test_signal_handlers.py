@@ -95,3 +95,15 @@ def test_a_flight_that_did_not_begin_is_not_waited_for(idp, threads_that_do_not_
         client.verify(idp.issue())
     assert not client._flights._flying
     assert outcome(client, idp.issue(sub="u1")) == ["u1"]
+
+
+def test_a_keeper_that_did_not_begin_can_begin(idp, threads_that_do_not_start):
+    """If it keeps the thread that loads keys in the background from starting, the next request starts it."""
+    loaded = threading.Event()
+    client = idp.client(listeners=[lambda _: loaded.set()])
+    threads_that_do_not_start("jwks-client keeper", 1)
+    with pytest.raises(Interrupted):
+        client._keeper.begin(keep_fresh=False)
+    client._keeper.begin(keep_fresh=False)
+    assert loaded.wait(PATIENCE)
+    assert client.ready
