@@ -30,7 +30,7 @@ ClaimsRule: TypeAlias = Mapping[str, Any] | Callable[[VerifiedToken], object]
 
 T = TypeVar("T")
 
-_MUST_BE: Final = "must be scopes: non-empty strings without blanks"
+_MUST_BE: Final = "must be strings without blanks, one for each scope"
 
 
 class Requirement:
@@ -171,5 +171,5 @@ def _checked_scopes(field: str, given: object) -> tuple[str, ...]:
     several: tuple[object, ...] = tuple(given) if isinstance(given, Collection) else (None,)
     checked = tuple(one for one in several if isinstance(one, str) and one.split() == [one])
     if len(checked) != len(several):
-        raise ConfigurationError(field, _MUST_BE)
+        raise ConfigurationError(field, f"{_MUST_BE}, got {given!r}")
     return checked

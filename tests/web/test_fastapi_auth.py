@@ -158,6 +158,7 @@ def test_a_wrong_requirement_is_refused_at_once(idp):
     with pytest.raises(ConfigurationError) as caught:
         JWKSAuth().requires("a b")
     assert caught.value.field == "scopes"
+    assert "one for each scope, got ('a b',)" in str(caught.value)
 
 
 # Dependencies.
