@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .._core.credentials.answers import Answer
 from ..errors import JWKSError
@@ -19,6 +19,9 @@ from .flask_connection import Framework, flask_request
 from .guard import is_refusal
 from .handling import Handling, handling_in
 from .identity import mapping_of
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
 
 __all__ = ["answer_in_django", "ask_frameworks", "connect_django", "django_response"]
 
@@ -101,7 +104,7 @@ def answer_in_django(request: Any, error: Exception) -> Any:
     return django_response(handling.answer(error), request)
 
 
-def django_response(answer: Answer, request: Any) -> Any:
+def django_response(answer: Answer, request: Any) -> HttpResponse:
     """Return an answer as a Django response."""
     from django.http import HttpResponse
 

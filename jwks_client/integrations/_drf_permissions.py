@@ -46,7 +46,7 @@ def HasScopes(  # noqa: N802 (used like a permission class)
     return HasScopes
 
 
-class _HasScopes(BasePermission):  # type: ignore[misc]
+class _HasScopes(BasePermission):  # type: ignore[misc,unused-ignore]
     requirement: ClassVar[Requirement]
     message: str | None = None
     code: str | None = None

@@ -142,7 +142,7 @@ class JWKSMiddleware:
             handling.end()
 
 
-def _replaced(response: Any, handling: Handling, request: HttpRequest) -> HttpResponseBase:
+def _replaced(response: HttpResponseBase, handling: Handling, request: Any) -> HttpResponseBase:
     """Answer a refusal that another middleware raised, and that Django turned into a 500."""
     error = handling.cause_of_500() if response.status_code == 500 else None
     return response if error is None else django_response(handling.answer(error), request)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 try:
@@ -50,7 +49,7 @@ __all__ = [
 ]
 
 
-class JWKSAuthentication(BaseAuthentication):  # type: ignore[misc]
+class JWKSAuthentication(BaseAuthentication):  # type: ignore[misc,unused-ignore]
     """Makes ``request.user`` a `TokenUser` and ``request.auth`` the `VerifiedToken`.
 
     A request without credentials is anonymous; permissions decide whether to allow it. The setting
@@ -87,7 +86,7 @@ class JWKSAuthentication(BaseAuthentication):  # type: ignore[misc]
         return "Bearer"
 
 
-def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Any:
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Any:
     """Answer refusals with their challenge or Retry-After, and other errors as the framework does.
 
     For the setting ``EXCEPTION_HANDLER``.
@@ -105,7 +104,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Any:
     return django_response(answer, request)
 
 
-class _Refused(APIException):  # type: ignore[misc]
+class _Refused(APIException):  # type: ignore[misc,unused-ignore]
     """A refusal in a form that the framework answers correctly even without `exception_handler`."""
 
     def __init__(self, error: JWKSError, answer: Answer) -> None:
