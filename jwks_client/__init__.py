@@ -1,4 +1,4 @@
-"""Verify JWTs with a provider's published keys: fetched, cached by ``kid``, rotated with it."""
+"""Verify JWTs with a provider's published keys: fetched, cached by ``kid``, and kept up to date."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final

@@ -1,7 +1,7 @@
 """Wrap gRPC handlers so that credentials are checked before the method runs.
 
-In asyncio tasks and in threads. Must not depend on: what a call requires (`_grpc_rules`), how
-tokens are verified.
+Works in asyncio tasks and in threads. Must not depend on: what a call requires (`_grpc_rules`),
+how tokens are verified.
 """
 
 from __future__ import annotations

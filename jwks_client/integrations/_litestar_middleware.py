@@ -23,12 +23,12 @@ from ..protocols import AsyncVerifier
 if TYPE_CHECKING:
     from litestar.handlers import ASGIRouteHandler
 
-__all__ = ["Outside", "Protected", "answer"]
+__all__ = ["RouteMiddleware", "SharedMiddleware", "answer"]
 
 _ROUTE: Final = "jwks_client.route"
 
 
-class Protected(JWKSMiddleware):
+class SharedMiddleware(JWKSMiddleware):
     """The middleware that all routes share, so that they have one guard and one log limit."""
 
     def __init__(self, client: AsyncVerifier, **settings: Unpack[AppSettings]) -> None:
@@ -54,10 +54,10 @@ class Protected(JWKSMiddleware):
         return bool(is_open) or super()._is_open(scope)
 
 
-class Outside:
+class RouteMiddleware:
     """The middleware of one route; Litestar makes one for each."""
 
-    def __init__(self, app: ASGIApp, protected: Protected) -> None:
+    def __init__(self, app: ASGIApp, protected: SharedMiddleware) -> None:
         self._app = app
         self._protected = protected
 

@@ -38,7 +38,7 @@ from .._web.lifetime import no_app, run_lifespan
 from .._web.requirement import ClaimsRule, Requirement
 from ..errors import JWKSError
 from ..protocols import AsyncVerifier
-from ._litestar_middleware import Outside, Protected, answer
+from ._litestar_middleware import RouteMiddleware, SharedMiddleware, answer
 from ._litestar_openapi import documented
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class JWKSAuth(InitPlugin):
         **settings: Unpack[AppSettings],
     ) -> None:
         check_names(settings, AppSettings.__annotations__)
-        self._protected = Protected(client, **settings)
+        self._protected = SharedMiddleware(client, **settings)
         self._lifespan = Lifespan(
             no_app, client, warm_up=warm_up, keep_fresh=keep_fresh, close_client=close_client
         )
@@ -85,8 +85,8 @@ class JWKSAuth(InitPlugin):
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Protect an app; Litestar calls this."""
-        outside: Any = Outside
-        app_config.middleware.insert(0, DefineMiddleware(outside, protected=self._protected))
+        middleware: Any = RouteMiddleware
+        app_config.middleware.insert(0, DefineMiddleware(middleware, protected=self._protected))
         app_config.exception_handlers.setdefault(JWKSError, answer)
         app_config.lifespan.append(self._live)
         metadata = self._protected.metadata_route()

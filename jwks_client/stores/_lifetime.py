@@ -1,4 +1,4 @@
-"""Prepend its lifetime to a value, so that its age follows from the store's remaining time."""
+"""Prepend the lifetime to a value, so that its age can be computed from the time that is left."""
 
 from __future__ import annotations
 

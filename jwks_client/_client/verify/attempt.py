@@ -41,13 +41,13 @@ class Attempt:
             that (`steps`).
         error: why the candidate refuses the token; None if it does not.
         asked: the custom checks that ran, by name, each with its error.
-        held: whether a key of this candidate verifies the signature.
+        is_signed: whether a key of this candidate verifies the signature.
         retry: what to try after a wait; None for nothing.
     """
 
     __slots__ = (
         *("_claim_values", "_flights", "_token", "_tried"),
-        *("asked", "error", "facts", "held", "retry", "rules", "seen", "source"),
+        *("asked", "error", "facts", "is_signed", "retry", "rules", "seen", "source"),
     )
 
     def __init__(
@@ -62,7 +62,7 @@ class Attempt:
         self.error: JWKSError | None = None
         self.facts: TokenFacts | None = None
         self.asked: list[tuple[str, JWKSError | None]] = []
-        self.held = False
+        self.is_signed = False
         self.retry: Callable[[], Generator[Want, object]] | None = None
         self._tried: Found | None = None
 
@@ -149,7 +149,7 @@ class Attempt:
         if key is None:
             self.not_signed(found, may_recheck=may_recheck)
             return
-        self.held = True
+        self.is_signed = True
         try:
             now = self._flights.clock.time()
             self.facts = self.rules.check_claims(self._token, key, now, self._claim_values)
@@ -242,7 +242,7 @@ class Attempt:
             if not vanished:
                 break
         unknown = source.cache.failure is not None or source.is_postponed(flights.clock.monotonic())
-        if not self.held and unknown and self._precheck_failure() is None:
+        if not self.is_signed and unknown and self._precheck_failure() is None:
             self.error = source.unavailable()
 
     def _try_if_changed(self) -> None:
@@ -282,7 +282,7 @@ def check_with_cached_keys(
                 return rules.check_claims(token, key, flights.clock.time(), options.claim_values)
             except TokenError as error:
                 attempt = Attempt(flights, case, rules, source)
-                attempt.held = True
+                attempt.is_signed = True
                 attempt.refuse(error)
             if len(found.keys) > 1:  # another entry of the same key may be for this issuer
                 attempt.look_up()

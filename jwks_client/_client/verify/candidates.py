@@ -55,7 +55,7 @@ def steps(
             attempts.append(attempt)
         if (yield from _accepts(attempts[place])):
             return _accepted(attempts[place], attempts[:place])
-    if not any(attempt.held for attempt in attempts):
+    if not any(attempt.is_signed for attempt in attempts):
         for place, attempt in enumerate(attempts):
             if attempt.retry is None:
                 continue
@@ -67,13 +67,13 @@ def steps(
 
 def _refusal(of_resolver: JWKSError | None, attempts: list[Attempt]) -> JWKSError:
     """Return the error to raise, which names the provider that decided."""
-    held: list[JWKSError] = []
+    signed: list[JWKSError] = []
     others = [] if of_resolver is None else [of_resolver]
     for attempt in attempts:
         if attempt.error is not None:
             attempt.error.provider = attempt.rules.name
-            (held if attempt.held else others).append(attempt.error)
-    return verdict(held, others)
+            (signed if attempt.is_signed else others).append(attempt.error)
+    return verdict(signed, others)
 
 
 def _accepted(attempt: Attempt, earlier: list[Attempt]) -> Accepted:

@@ -123,14 +123,14 @@ class Routes:
         raise TokenError("unknown_issuer", "the issuer is not configured", claim="iss")
 
 
-def verdict(held: Iterable[JWKSError], others: Iterable[JWKSError]) -> JWKSError:
+def verdict(signed: Iterable[JWKSError], others: Iterable[JWKSError]) -> JWKSError:
     """Return the error to raise when several candidates refuse a token.
 
     Arguments:
-        held: the errors of candidates whose key verifies the signature, in their order.
+        signed: the errors of candidates whose key verifies the signature, in their order.
         others: the errors of the other candidates, in their order.
     """
-    for error in held:
+    for error in signed:
         return error
     rest = list(others)
     order: list[Callable[[JWKSError], bool]] = [lambda e: isinstance(e, KeysUnavailableError)]

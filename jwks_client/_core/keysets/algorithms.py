@@ -110,10 +110,10 @@ def _pkcs1_verifier(key: RSAPublicKey, digest: HashAlgorithm) -> Verify:
     # Hashing in Python is cheaper than letting cryptography do it.
     hashed, hash_of = Prehashed(digest), getattr(hashlib, digest.name)
 
-    def holds(signature: bytes, signed: bytes) -> None:
+    def check(signature: bytes, signed: bytes) -> None:
         verify(signature, hash_of(signed).digest(), padding, hashed)
 
-    return holds
+    return check
 
 
 def _pss_verifier(key: RSAPublicKey, digest: HashAlgorithm) -> Verify:
@@ -121,14 +121,14 @@ def _pss_verifier(key: RSAPublicKey, digest: HashAlgorithm) -> Verify:
     hashed, hash_of = Prehashed(digest), getattr(hashlib, digest.name)
     width = (key.key_size + 7) // 8
 
-    def holds(signature: bytes, signed: bytes) -> None:
+    def check(signature: bytes, signed: bytes) -> None:
         # RFC 8017, section 8.1.2, step 1. OpenSSL checks this for PKCS #1 v1.5 only. Without it, a
         # signature whose first octet is zero would also be valid without that octet.
         if len(signature) != width:
             raise ValueError("the signature and the modulus differ in length")
         verify(signature, hash_of(signed).digest(), padding, hashed)
 
-    return holds
+    return check
 
 
 def _ecdsa_verifier(key: EllipticCurvePublicKey, digest: HashAlgorithm) -> Verify:
@@ -136,7 +136,7 @@ def _ecdsa_verifier(key: EllipticCurvePublicKey, digest: HashAlgorithm) -> Verif
     width = (key.curve.key_size + 7) // 8
     around = _around_numbers(width)
 
-    def holds(signature: bytes, signed: bytes) -> None:
+    def check(signature: bytes, signed: bytes) -> None:
         # RFC 7518, section 3.4: both numbers at full width, one after the other.
         if len(signature) != 2 * width:
             raise ValueError("the signature does not have the length of its curve")
@@ -150,7 +150,7 @@ def _ecdsa_verifier(key: EllipticCurvePublicKey, digest: HashAlgorithm) -> Verif
             encoded = encode_dss_signature(r, s)
         verify(encoded, signed, ecdsa)
 
-    return holds
+    return check
 
 
 def _around_numbers(width: int) -> dict[tuple[bool, bool], tuple[bytes, bytes]]:

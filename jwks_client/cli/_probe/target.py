@@ -71,7 +71,7 @@ class Inspection:
         return last is None or last.status is None
 
     @property
-    def is_nothing(self) -> bool:
+    def is_missing(self) -> bool:
         """Return whether the last response was 404 or 410."""
         last = self.keys or self.metadata
         return last is not None and last.status in {404, 410}
@@ -101,9 +101,9 @@ def inspect_url(target: str, prober: Prober) -> Inspection:
             return inspection
         tried.append(inspection)
     # Return the first that exists; if none does, the URL itself.
-    something = [one for one in tried if not one.is_nothing]
-    if something:
-        return something[0]
+    existing = [one for one in tried if not one.is_missing]
+    if existing:
+        return existing[0]
     itself = next((one for one in tried if one.keys is not None), tried[0])
     return Inspection(
         target=target, metadata=itself.metadata, keys=itself.keys, trouble=_not_found(target, tried)

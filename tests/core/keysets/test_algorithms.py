@@ -37,7 +37,7 @@ def unbuildable(entry: dict[str, object]) -> Unbuildable:
     return caught.value
 
 
-def holds(algorithm: str, entry: dict[str, object], signature: bytes, message: bytes = MESSAGE):
+def is_valid(algorithm: str, entry: dict[str, object], signature: bytes, message: bytes = MESSAGE):
     try:
         verifier(build(entry).key, algorithm)(signature, message)
     except (InvalidSignature, ValueError):
@@ -57,20 +57,20 @@ class TestSignatures:
     @pytest.mark.parametrize("algorithm", ALL)
     def test_a_good_signature_is_valid(self, algorithm):
         """A signature by the key's own algorithm is valid."""
-        assert holds(algorithm, jwk(algorithm), signer(algorithm).sign(MESSAGE)) is True
+        assert is_valid(algorithm, jwk(algorithm), signer(algorithm).sign(MESSAGE)) is True
 
     @pytest.mark.parametrize("curve", OKP)
     def test_eddsa_is_another_name_for_the_curve(self, curve):
         """EdDSA and the name of RFC 9864 mean the same algorithm for a key of that curve."""
         signature = signer(curve).sign(MESSAGE)
-        assert holds("EdDSA", jwk(curve), signature) is True
-        assert holds("EdDSA", jwk(curve), signature, b"another") is False
+        assert is_valid("EdDSA", jwk(curve), signature) is True
+        assert is_valid("EdDSA", jwk(curve), signature, b"another") is False
 
     @pytest.mark.parametrize("algorithm", ALL)
     def test_a_changed_signature_is_invalid(self, algorithm):
         """A signature over another message, by another key, with a flipped bit, cut or extended is invalid and raises nothing."""
         good = signer(algorithm).sign(MESSAGE)
-        assert holds(algorithm, jwk(algorithm), good, MESSAGE + b" ") is False
+        assert is_valid(algorithm, jwk(algorithm), good, MESSAGE + b" ") is False
         bad = [
             b"",
             b"\0",
@@ -85,7 +85,7 @@ class TestSignatures:
             good[:-1] + bytes([good[-1] ^ 1]),
         ]
         for signature in bad:
-            assert holds(algorithm, jwk(algorithm), signature) is False
+            assert is_valid(algorithm, jwk(algorithm), signature) is False
 
     @pytest.mark.parametrize("algorithm", EC)
     def test_ecdsa_signatures_are_converted_to_der_exactly(self, algorithm):
@@ -106,14 +106,14 @@ class TestSignatures:
     def test_a_signature_by_another_key_is_invalid(self, algorithm):
         """A signature by another key of the same type is invalid."""
         other = make_key(algorithm, "k2", borrower=self)
-        assert holds(algorithm, jwk(algorithm), other.sign(MESSAGE)) is False
+        assert is_valid(algorithm, jwk(algorithm), other.sign(MESSAGE)) is False
 
     @pytest.mark.parametrize("signed", RSA)
     def test_a_signature_by_another_rsa_algorithm_is_invalid(self, signed):
         """A signature by another hash, or by PSS instead of PKCS#1 v1.5, is invalid for the same RSA key (RFC 7518, sections 3.3 and 3.5)."""
         private = signer("RS256").private
         signature = SigningKey("k1", signed, private).sign(MESSAGE)
-        held = [name for name in RSA if holds(name, jwk("RS256"), signature)]
+        held = [name for name in RSA if is_valid(name, jwk("RS256"), signature)]
         assert held == [signed]
 
     @pytest.mark.parametrize("salt", [0, 20, padding.PSS.MAX_LENGTH])
@@ -121,7 +121,7 @@ class TestSignatures:
         """A PS256 signature with a salt of another length is invalid (RFC 7518, section 3.5)."""
         pss = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=salt)
         signature = signer("PS256").private.sign(MESSAGE, pss, SHA256())
-        assert holds("PS256", jwk("PS256"), signature) is False
+        assert is_valid("PS256", jwk("PS256"), signature) is False
 
     @pytest.mark.parametrize("algorithm", RSA)
     def test_an_rsa_signature_has_the_length_of_its_modulus(self, algorithm):
@@ -132,9 +132,9 @@ class TestSignatures:
             for message in messages
             if (signature := signer(algorithm).sign(message))[0] == 0
         )
-        assert holds(algorithm, jwk(algorithm), good, message) is True
-        assert holds(algorithm, jwk(algorithm), good[1:], message) is False
-        assert holds(algorithm, jwk(algorithm), b"\0" + good, message) is False
+        assert is_valid(algorithm, jwk(algorithm), good, message) is True
+        assert is_valid(algorithm, jwk(algorithm), good[1:], message) is False
+        assert is_valid(algorithm, jwk(algorithm), b"\0" + good, message) is False
 
     @pytest.mark.parametrize("algorithm", EC)
     def test_an_ecdsa_signature_must_be_two_numbers_of_full_width(self, algorithm):
@@ -156,7 +156,7 @@ class TestSignatures:
             b"\0" + r + b"\0" + s,
         ]
         for signature in bad:
-            assert holds(algorithm, jwk(algorithm), signature) is False
+            assert is_valid(algorithm, jwk(algorithm), signature) is False
 
 
 class TestBuilding:
