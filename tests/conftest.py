@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import example_counts  # noqa: F401 (registers a profile)
 import pytest
+from cheap_rsa_keys import generate_private_key
+from cryptography.hazmat.primitives.asymmetric import rsa
 from driver import Driver, driving
 from extended import mark_extended
 from outside_vectors import Vectors, leave_out_absent
@@ -25,6 +27,8 @@ pytest.register_assert_rewrite("table_running")  # so that its failures say what
 # A shell lets what it runs in the background ignore Ctrl-C, and child processes inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+rsa.generate_private_key = generate_private_key
 
 # A proxy of this machine would be used for loopback addresses too.
 for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
