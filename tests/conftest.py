@@ -35,6 +35,10 @@ for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
     os.environ.pop(_name, None)
     os.environ.pop(_name.lower(), None)
 
+# Every client would read the certificates of this machine when it is made.
+for _name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+    os.environ.pop(_name, None)
+
 # Run without the extra `fast`; tests of the extra itself still run.
 if os.environ.get("JWKS_PLAIN"):
     encoding._quick_octets = encoding._quick_object = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import ssl
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from jwks_client.testing import FakeProvider
 
 PATIENCE = 10.0  # real seconds after which a working operation is long done
 FLIGHT_PREFIX = "jwks-client"  # how the clients name their threads and tasks
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for http alone: reading authorities takes 15 ms
 KEEPER = "jwks-client keeper"  # which lives as long as its client, here of another test
 
 

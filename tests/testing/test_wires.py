@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import httpx
 import pytest
+from driver import NO_TLS
 
 from jwks_client.testing import FakeProvider
 
@@ -29,7 +30,8 @@ class Wire:
         request = {"method": method, "url": (base or self.idp.base_url) + path, "headers": headers}
         if self.kind in ("served", "transport"):
             transport = self.idp.transport if self.kind == "transport" else None
-            with httpx.Client(transport=transport, trust_env=False, timeout=10) as client:
+            settings = {"transport": transport, "trust_env": False, "verify": NO_TLS}
+            with httpx.Client(**settings, timeout=10) as client:
                 return client.request(**request)
         transport = self.idp.transport
         if self.kind == "app":

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from driver import NO_TLS
 from edge_running import serving
 from mcp.server.auth.settings import AuthSettings
 from requests_table import Row
@@ -141,6 +142,7 @@ def call(port: int, path: str, headers: list[tuple[str, str]]) -> httpx.Response
         json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params},
         headers=[("Accept", "application/json, text/event-stream"), *headers],
         trust_env=False,
+        verify=NO_TLS,
         timeout=PATIENCE,
     )
 
