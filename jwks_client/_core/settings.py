@@ -132,9 +132,12 @@ def url(field: str, value: object, *, allow_http: bool = False) -> str:
 
 
 def described(value: object) -> str:
-    """Return a value for an error message: short, and without a password."""
-    if isinstance(value, str) and "@" in value:
-        return "one that may contain a password"
+    """Return a value for an error message: short, and without a password or a URL's query."""
+    if isinstance(value, str):
+        if "@" in value:
+            return "one that may contain a password"
+        if "://" in value:
+            value = value.partition("?")[0]  # its query may contain a secret
     try:
         text = repr(value)
     except ValueError:  # an integer with more digits than Python converts to text

@@ -356,6 +356,14 @@ def test_a_wrong_setting_reveals_no_secret():
     assert SECRET not in f"{caught.value}{caught.value!r}"
 
 
+@pytest.mark.parametrize("wrong", ["ftp://issuer.test/", "http://issuer.test/", "https://a b/"])
+def test_a_wrong_url_reveals_no_query(wrong):
+    """The query of a key URL may hold a secret, so the error about the URL does not show it."""
+    with pytest.raises(ConfigurationError) as caught:
+        dataclasses.replace(without_network(EC), jwks=None, jwks_url=f"{wrong}?code={SECRET}")
+    assert SECRET not in f"{caught.value}{caught.value!r}"
+
+
 def test_a_private_key_in_the_set_is_not_shown(drive, caplog):
     """A private key that was published by mistake appears in no reason, event, log line or explanation."""
     caplog.set_level(logging.DEBUG)
