@@ -3,7 +3,7 @@
 The cache must be one that processes share, such as Redis or memcached. A process that starts while
 the provider is down uses the stored keys. Anyone who can write to a cache that unpickles can run
 code in the project, so protect the cache with a password. /health is for a liveness probe; /ready
-answers a readiness probe 503 until the keys are loaded.
+is for a readiness probe, and answers 503 until the keys are loaded.
 
     pip install "jwks-client-sdk[redis]" django
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…

@@ -4,7 +4,7 @@ The server uses the MCP SDK, and `JWKSTokenVerifier` verifies its tokens. The ch
 names the protected resource's metadata (RFC 9728), which names the authorization servers. A token
 without the scope is answered with 403. `JWKSMiddleware` around the server answers 503 when keys are
 unavailable. The SDK alone cannot do that, so an outage would log its clients out. /health is for a
-liveness probe; /ready answers a readiness probe 503 until the keys are loaded.
+liveness probe; /ready is for a readiness probe, and answers 503 until the keys are loaded.
 
     pip install "jwks-client-sdk[mcp]"
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…

@@ -3,8 +3,8 @@
 Shows ``resolve`` together with a configured provider. Operators, whose tokens come from the
 configured provider, may change the table. A tenant's tokens are verified with the keys that its row
 names. ``forget`` makes a change effective at once in this process; other processes see it within
-``resolve_ttl``. /health is for a liveness probe; /ready answers a readiness probe 503 until the
-operators' keys are loaded. A tenant's keys are loaded when its first token arrives.
+``resolve_ttl``. /health is for a liveness probe; /ready is for a readiness probe, and answers 503
+until the operators' keys are loaded. A tenant's keys are loaded when its first token arrives.
 
     pip install "jwks-client-sdk[cli]"       # brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…        # the operators'

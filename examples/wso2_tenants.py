@@ -1,7 +1,7 @@
 """Verify access tokens of many WSO2 tenants, which can change while the client runs.
 
 Shows ``resolve``: a token's issuer is looked up in the application's own records, and keys are only
-fetched for a tenant that is found there. The token selects a row; it never names a URL.
+fetched for a tenant that is found there. The token selects a row; it never provides a URL.
 
     export WSO2_BASE_URL=https://is.example.com:9443
     export WSO2_TENANTS="acme.com=client-id-1 globex.com=client-id-2"

@@ -122,7 +122,7 @@ class Provider:
             8414).
         jwks: a static key set (mapping, str or bytes), which is never fetched.
         algorithms: accepted ``alg``, asymmetric only (RFC 8725, section 3.1).
-        token_types: accepted ``typ``, compared case-insensitively; None stands for absent.
+        token_types: accepted ``typ``, compared case-insensitively; None means absent.
         required_claims: claims that must be present and not null.
         claim_values: claims that must have exactly this JSON value; a set means any one of its
             members.

@@ -323,14 +323,14 @@ def test_servers_run_an_app_without_lifespan(idp, server, app, caplog):
 
 
 def test_without_lifespan_the_first_request_loads_the_keys(idp):
-    """A server may call nothing at its start (uvicorn --lifespan off, many a test client)."""
+    """Some servers call nothing at startup (uvicorn --lifespan off, many test clients)."""
     one = Call()
     asyncio.run(one.to(JWKSMiddleware(fine, client_of(idp)), http_scope(idp.issue())))
     assert (one.status, idp.fetches) == (200, 1)
 
 
 def test_a_required_warm_up_is_limited_in_time(idp, monkeypatch):
-    """A provider that never responds fails the start at the end of the client's time limit."""
+    """If the provider never responds, startup fails at the end of the client's time limit."""
     client = client_of(idp)
     real = client.warm_up
 

@@ -45,7 +45,7 @@ def askable(issuer: str) -> bool:
 
 
 def precheck_expiry(claims: dict[str, Any], now: float, leeway: float) -> None:
-    """Check the expiry, so that the resolver is not asked for the sake of an expired token.
+    """Check the expiry, so that an expired token does not cause a call of the resolver.
 
     Arguments:
         claims: the unverified claims. A token without ``exp`` passes, in case its tenant does not

@@ -1,7 +1,8 @@
 """Choose the providers that a token may belong to, and the error to raise if none accepts it.
 
-Routes by the unverified ``iss``: a token chooses among configured providers, and never names a URL.
-Must not depend on: keys, caches, fetches. Routing takes constant time in the number of providers.
+Routes by the unverified ``iss``: a token chooses among configured providers, and is never used as
+a URL. Must not depend on: keys, caches, fetches. Routing takes constant time in the number of
+providers.
 """
 
 from __future__ import annotations
