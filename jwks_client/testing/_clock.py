@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-import threading
+
+from ._locks import new_lock
 
 __all__ = ["FakeClock"]
 
@@ -19,7 +20,7 @@ class FakeClock:
     """
 
     def __init__(self, time: float = 1_700_000_000) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._wall = _finite("time", time)
         self._monotonic = 0.0
 

@@ -6,7 +6,6 @@ imported when it is used, because pytest imports the plugin in every run.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +19,7 @@ from .._core.provider import IssuerTemplate, Provider
 from .._core.unchecked import UNCHECKED, Unchecked, restriction
 from ..protocols import Clock
 from ._keys.ring import KeyRing
+from ._locks import new_lock
 from ._shapes.shape import Shape
 
 __all__ = ["KEY_PATH", "NOWHERE", "Identity", "path_of"]
@@ -48,7 +48,7 @@ class Identity:
         self.clock: Final[Clock] = SystemClock() if clock is None else clock
         self._issuer = None if issuer is None else settings.text("issuer", issuer)
         self._audience = restriction("audience", audience)
-        self.lock: Final = threading.RLock()
+        self.lock: Final = new_lock()
         self.served_at: str | None = None
         self.shape = Shape(audience=None if self._audience is UNCHECKED else self._audience)
         self.keys = KeyRing(algorithm, self.shape.kid)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from .._locks import new_lock
+
 __all__ = ["Gate", "Hold", "wait", "wait_async"]
 
 PATIENCE: Final = 10.0  # seconds after which a waiting test fails, far more than it needs
@@ -20,7 +22,7 @@ class Gate:
     """Opens once and stays open; usable from any thread and any event loop."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._waiting: list[Callable[[], None]] = []
         self._is_open = False
 
@@ -91,7 +93,7 @@ class Hold:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._arrived = 0
         self._marks: dict[int, Gate] = {}
         self.gate: Final = Gate()

@@ -17,6 +17,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
+from .._locks import new_lock
 from .gate import PATIENCE, Gate, wait, wait_async
 from .pace import Pace
 from .responder import Request, Response, Silence, Turn, TurnFor
@@ -131,7 +132,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, turn_for: TurnFor, port: int, tls: ssl.SSLContext | None) -> None:
         self.ending: Final = Gate()
         self._tls = tls
-        self._connections_lock = threading.Lock()
+        self._connections_lock = new_lock()
         self._connections: dict[threading.Thread, socket.socket] = {}
         super().__init__(("127.0.0.1", port), partial(_Connection, turn_for, self.ending))
 
