@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 from urllib.parse import unquote
 
 from litestar import Request, Response, asgi
+from litestar.utils import normalize_path
 
 from .._web.admission import AppSettings
 from .._web.asgi_scope import ASGIApp, Receive, Scope, Send
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["RouteMiddleware", "SharedMiddleware", "answer"]
 
 _ROUTE: Final = "jwks_client.route"
+_AMBIGUOUS: Final = "//"  # a path that `exclude` never matches
 
 
 class SharedMiddleware(JWKSMiddleware):
@@ -63,11 +65,35 @@ class RouteMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        path, sent = scope["path"], scope.get("raw_path")
-        # Litestar removes slashes from the path; `exclude` compares the path as it was sent.
-        as_sent = unquote(sent.partition(b"?")[0]) if sent else path
-        seen = {**scope, "path": as_sent, _ROUTE: (self._app, path)}
+        seen = {**scope, "path": _as_sent(scope), _ROUTE: (self._app, scope["path"])}
         await self._protected(seen, receive, send)
+
+
+def _as_sent(scope: Scope) -> str:
+    """Return the path that `exclude` compares: as it was sent, before Litestar removed slashes.
+
+    Where the server does not report it, or a middleware outside has rewritten it, this is the path
+    by which Litestar found the route. A mount whose own path is unknown is never excluded.
+    """
+    routed, sent, root_path = _routed(scope), scope.get("raw_path"), scope.get("root_path", "")
+    if sent:
+        as_sent = unquote(sent.partition(b"?")[0])
+        below = as_sent.split(root_path, 1)[-1] if root_path else as_sent  # as Litestar does
+        if normalize_path(below) in routed:
+            return as_sent
+    return routed[0] if len(routed) == 1 else _AMBIGUOUS
+
+
+def _routed(scope: Scope) -> list[str]:
+    """Return the path by which Litestar found the route; one for each path of a mount."""
+    handler, path = scope["route_handler"], scope["path"]
+    if not getattr(handler, "is_mount", False):
+        return [path]
+    return [  # the scope has only the part below the mount
+        normalize_path(f"{route.path}/{path}")
+        for route in scope["litestar_app"].routes
+        if getattr(route, "route_handler", None) is handler
+    ]
 
 
 async def _route(scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,7 +6,8 @@ import traceback
 from typing import Any
 
 import pytest
-from litestar import Controller, Litestar, Request, WebSocket, get, post, websocket
+from asgi_calls import call, http_scope
+from litestar import Controller, Litestar, Request, WebSocket, asgi, get, post, websocket
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import WebSocketDisconnect
 from litestar.openapi.config import OpenAPIConfig
@@ -195,6 +196,48 @@ def test_an_app_with_a_path_serves_the_metadata_document_below_it(idp):
     app = Litestar([me], path="/v1", plugins=[auth], openapi_config=None, logging_config=None)
     with TestClient(app) as http:
         assert http.get(f"/v1{resource.path}").json()["resource"] == resource.resource
+
+
+@get(["/docs/x", "/tenant/docs/x"])
+async def docs() -> str:
+    return "docs"
+
+
+async def mounted(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"mounted"})
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "status"),
+    [
+        ({}, "/docs/x", 200),
+        ({}, "/mount/x", 200),
+        ({}, "/second/mount/x", 401),
+        ({}, "/admin/docs/x", 401),
+        ({}, "//docs/x", 401),
+        # A server does not report the path as it was sent.
+        ({"raw_path": None}, "/docs/x", 200),
+        ({"raw_path": None}, "/admin/docs/x", 401),
+        ({"raw_path": None}, "/mount/x", 401),  # the mount has two paths
+        # A middleware outside rewrites the path.
+        ({"path": "/tenant/docs/x"}, "/docs/x", 401),
+        ({"path": "/admin/docs/x"}, "/docs/x", 401),
+        ({"path": "/docs/x"}, "/v1/docs/x", 200),
+    ],
+)
+def test_exclude_compares_the_path_that_is_routed(idp, change, path, status):
+    """A mount, a server without ``raw_path`` or a rewriting middleware opens no other path."""
+    app = app_of(
+        idp.async_client(),
+        docs,
+        asgi(["/mount", "/second/mount"], is_mount=True, copy_scope=True)(mounted),
+        asgi("/admin", is_mount=True, copy_scope=True)(mounted),
+        exclude=["/docs/*", "/mount/*"],
+    )
+
+    scope = {**http_scope(None, path), "raw_path": path.encode(), **change}
+    assert call(app, scope).status == status
 
 
 def test_required_keys_are_loaded_at_the_start(idp):
