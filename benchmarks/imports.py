@@ -38,7 +38,7 @@ def imports(measure: Measure) -> Section:
             Row(f"`{THEIRS}`", milli(theirs), times(1.0)),
             Row("… where click is not installed", milli(bare), times(bare / theirs)),
             Row(f"`{OURS}`", milli(ours), times(ours / theirs), at_most(ours / theirs, 0.6)),
-            Row("… and the first client created", milli(client), times(client / theirs)),
+            Row("… and create the first client", milli(client), times(client / theirs)),
         ],
     )
 

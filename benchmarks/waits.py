@@ -156,7 +156,7 @@ def blocked(here: Scene, measure: Measure) -> Row:
     idle = statistics.median(one["idle"] for one in gaps)
     longest = statistics.median(one["fetching"] for one in gaps)
     return Row(
-        f"the event loop stands still at the first fetch (idle: {milli(idle)})",
+        f"the event loop is blocked at the first fetch (idle: {milli(idle)})",
         milli(longest),
         "",
         at_most(longest * 1e3, 6, " ms"),

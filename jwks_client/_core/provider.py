@@ -188,7 +188,7 @@ class Provider:
         if self.store_scope is not None:
             settings.text("store_scope", self.store_scope, longest=512)
 
-    def _keep(self, name: str, value: object) -> None:
+    def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
     def _check_scope_claim(self) -> None:
@@ -199,14 +199,14 @@ class Provider:
                     "scope_claim", "must be a plain function, got a coroutine function"
                 )
         elif own is not None and not isinstance(own, str):
-            self._keep("scope_claim", settings.names("scope_claim", own, at_least=1))
+            self._set("scope_claim", settings.names("scope_claim", own, at_least=1))
         elif own is not None:
             settings.text("scope_claim", own)
 
     def _check_identity(self) -> None:
         if not isinstance(self.issuer, IssuerTemplate):
-            self._keep("issuer", restriction("issuer", self.issuer))
-        self._keep("audience", restriction("audience", self.audience))
+            self._set("issuer", restriction("issuer", self.issuer))
+        self._set("audience", restriction("audience", self.audience))
         algorithms = settings.names("algorithms", self.algorithms, at_least=1)
         for algorithm in algorithms:
             if algorithm not in SUPPORTED_ALGORITHMS:
@@ -215,8 +215,8 @@ class Provider:
                     f"must be asymmetric algorithms ({', '.join(sorted(SUPPORTED_ALGORITHMS))}), "
                     f"got {algorithm!r}",
                 )
-        self._keep("algorithms", algorithms)
-        self._keep("token_types", _token_types(self.token_types))
+        self._set("algorithms", algorithms)
+        self._set("token_types", _token_types(self.token_types))
 
     def _check_source(self) -> None:
         settings.flag("allow_http", self.allow_http)
@@ -245,13 +245,11 @@ class Provider:
                     "headers",
                     f"must be a mapping or a callable, got {type(headers).__name__}",
                 )
-            self._keep(
-                "headers", dict(settings.header("headers", n, v) for n, v in headers.items())
-            )
+            self._set("headers", dict(settings.header("headers", n, v) for n, v in headers.items()))
 
     def _check_claims(self) -> None:
-        self._keep("required_claims", settings.names("required_claims", self.required_claims))
-        self._keep("forbidden_claims", settings.names("forbidden_claims", self.forbidden_claims))
+        self._set("required_claims", settings.names("required_claims", self.required_claims))
+        self._set("forbidden_claims", settings.names("forbidden_claims", self.forbidden_claims))
         values = self.claim_values
         if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError(
@@ -264,9 +262,9 @@ class Provider:
                     "claim_values",
                     f"must be JSON values or sets of them, got {type(value).__name__} for {name!r}",
                 )
-        self._keep("claim_values", dict(values))
-        self._keep("checks", _members("checks", self.checks, callable, "callables"))
-        self._keep(
+        self._set("claim_values", dict(values))
+        self._set("checks", _members("checks", self.checks, callable, "callables"))
+        self._set(
             "locations",
             _members(
                 "locations", self.locations, _is_location, "Header, Cookie, Subprotocol or Query"

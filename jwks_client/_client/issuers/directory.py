@@ -127,7 +127,7 @@ class Directory:
                 self._pairs(self._routes.candidates(token)), settled=self._routes.settled
             )
         tenant = self._tenants.get_fresh(issuer)
-        return None if tenant is None else self._with(tenant, pin)
+        return None if tenant is None else self._with_tenant(tenant, pin)
 
     def candidates(
         self, token: UnverifiedToken, pin: Pin | None
@@ -143,7 +143,7 @@ class Directory:
         assert tenants is not None and issuer is not None  # noqa: S101, PT018 (else it is known)
         try:
             precheck_expiry(token.claims, self._clock.time(), tenants.leeway)
-            return self._with((yield from tenants.resolved(issuer)), pin)
+            return self._with_tenant((yield from tenants.resolved(issuer)), pin)
         except (TokenError, KeysUnavailableError) as error:
             refusal = error
         if pin is not None and refusal.code == "unknown_issuer":
@@ -152,7 +152,7 @@ class Directory:
             raise refusal
         return Candidates(self._unchecked, refusal=refusal, settled=False)
 
-    def _with(self, tenant: Loaded, pin: Pin | None) -> Candidates:
+    def _with_tenant(self, tenant: Loaded, pin: Pin | None) -> Candidates:
         others = self._unchecked if pin is None else ()
         return Candidates(((tenant.rules, tenant.source), *others), tenant)
 

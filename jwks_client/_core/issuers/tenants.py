@@ -240,12 +240,12 @@ class TenantTable(Generic[S]):
         _drop_oldest(self._newest)
         self.leeway = max(self.leeway, tenant.provider.leeway)
         self._absent.pop(tenant.issuer, None)
-        return dropped + self._hold(tenant)
+        return dropped + self._load(tenant)
 
     def record_absent(self, issuer: str, number: int, now: float) -> Tenant[S] | None:
         """Record that the tenant does not exist. Returns the tenant that is dropped."""
         self._note_absent(issuer, _Absent(number=number, until=now + REFUSED_FOR))
-        return self._let_go(issuer)
+        return self._drop(issuer)
 
     def record_failure(
         self, issuer: str, number: int, failure: Failure, now: float, draw: float
@@ -310,15 +310,15 @@ class TenantTable(Generic[S]):
         ):
             return []
         tenant.verified = True
-        return self._hold(tenant)
+        return self._load(tenant)
 
     def forget(self, issuer: str) -> Tenant[S] | None:
         """Drop everything known about an issuer, refusals too. Returns the dropped tenant."""
         self._epoch += 1
         self._absent.pop(issuer, None)
-        return self._let_go(issuer)
+        return self._drop(issuer)
 
-    def _hold(self, tenant: Tenant[S]) -> list[Tenant[S]]:
+    def _load(self, tenant: Tenant[S]) -> list[Tenant[S]]:
         tenant.uses = self._uses
         tenant.last_use = next(self._uses)
         tenant.held = True
@@ -332,10 +332,10 @@ class TenantTable(Generic[S]):
             last.held = False
             dropped.append(last)
         if tenant.epoch != self._epoch:  # an issuer was forgotten since, possibly this one
-            self._let_go(tenant.issuer)
+            self._drop(tenant.issuer)
         return dropped
 
-    def _let_go(self, issuer: str) -> Tenant[S] | None:
+    def _drop(self, issuer: str) -> Tenant[S] | None:
         tenant = self._held.pop(issuer, None)
         if tenant is not None:
             tenant.held = False

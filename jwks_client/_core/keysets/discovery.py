@@ -56,7 +56,7 @@ def jwks_uri(body: bytes, provider: Provider) -> str:
         # OpenID Connect Discovery, section 4.3; RFC 8414, section 3.3.
         raise BadMetadata(
             f"names another issuer than configured: it names {reasons.value(named)}, "
-            f"configured is {_configured(provider.issuer)}{_slash(named, provider.issuer)}"
+            f"configured is {_configured(provider.issuer)}{_slash_hint(named, provider.issuer)}"
         )
     url = members.get("jwks_uri")
     if not isinstance(url, str):
@@ -79,7 +79,7 @@ def _configured(issuer: object) -> str:
             return reasons.value(issuer)
 
 
-def _slash(named: object, configured: object) -> str:
+def _slash_hint(named: object, configured: object) -> str:
     differs = isinstance(named, str) and isinstance(configured, str) and named != configured
     only = differs and str(named).rstrip("/") == str(configured).rstrip("/")
     return " (they differ in the trailing slash)" if only else ""

@@ -228,7 +228,7 @@ def _candidate(
     # before a key was fetched, there is no result for the signature.
     if cache.key_set is not None or isinstance(error, KeysUnavailableError):
         checks.insert(1, _signature(keys, made_by, cache, error))
-    checks.extend(_own(name, refusal) for name, refusal in asked)
+    checks.extend(_custom_check(name, refusal) for name, refusal in asked)
     return CandidateExplained(
         provider=rules.name, state=cache.state(now), keys=keys, checks=tuple(checks)
     )
@@ -297,7 +297,7 @@ def _signature(
     return CheckExplained(name="signature", code=code, claim=None, message=message)
 
 
-def _own(name: str, refusal: JWKSError | None) -> CheckExplained:
+def _custom_check(name: str, refusal: JWKSError | None) -> CheckExplained:
     name = f"the application's {name}"
     if refusal is None:
         return CheckExplained(name=name, code=None, claim=None, message="")
