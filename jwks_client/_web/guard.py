@@ -142,8 +142,9 @@ class Guard(Generic[ClientT]):
             locations_of(client) if locations is None else locations, trusted_origins
         )
         if on_error is not None and (not callable(on_error) or is_coroutine_function(on_error)):
+            given = "a coroutine function" if callable(on_error) else type(on_error).__name__
             raise ConfigurationError(
-                "on_error", f"must be a plain function of a Refusal, got {type(on_error).__name__}"
+                "on_error", f"must be a plain function of a Refusal, got {given}"
             )
         self._on_error = on_error
         self.resource: ProtectedResource | None = None

@@ -60,7 +60,8 @@ class FileStore:
         required = "" if _HAS_OWNERS else "this system has no file owners to rely on"
         self.secrets = secrets_of(secret, required=required)
         if not isinstance(directory, (str, os.PathLike)) or not str(directory):
-            raise ConfigurationError("directory", f"must be a path, got {type(directory).__name__}")
+            given = "''" if isinstance(directory, str) else type(directory).__name__
+            raise ConfigurationError("directory", f"must be a path, got {given}")
         self._path = os.path.abspath(directory)
         self._leases = Leases()
         try:

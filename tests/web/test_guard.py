@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from unittest.mock import AsyncMock
 
 import httpx
 import pytest
@@ -51,3 +52,13 @@ def test_an_error_that_is_not_a_refusal_is_raised():
     with pytest.raises(ConfigurationError) as caught:
         guard.refuse(wrong, UnverifiedRequest.from_pairs("GET", []), "/")
     assert caught.value is wrong
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [("text", "str"), (AsyncMock(), "a coroutine function")]
+)
+def test_on_error_must_be_a_plain_function(idp, given, shown):
+    """The error about ``on_error`` says what was given."""
+    with pytest.raises(ConfigurationError) as caught:
+        Guard(idp.client(), asynchronous=False, on_error=given)
+    assert str(caught.value) == f"on_error must be a plain function of a Refusal, got {shown}"
