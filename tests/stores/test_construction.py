@@ -144,7 +144,7 @@ def test_a_cache_must_have_the_four_calls():
 @pytest.mark.parametrize(("directory", "shown"), [("", "''"), (None, "NoneType"), (7, "int")])
 def test_a_directory_must_be_a_path(directory, shown):
     """The error about a directory that is not set says what was given."""
-    assert refused("directory", FileStore, directory) == f"directory must be a path, got {shown}"
+    assert refused("directory", FileStore, directory).endswith(f"must be a path, got {shown}")
 
 
 def test_a_directory_that_others_may_write_to_is_refused(tmp_path):
