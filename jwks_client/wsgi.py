@@ -165,7 +165,8 @@ class JWKSMiddleware:
 
         Arguments:
             error: what the app raised, such as `InsufficientScopeError`.
-            request: the WSGI environ, or an object with ``environ`` (Flask) or ``META`` (Django).
+            request: the WSGI environ, or an object with ``environ`` (Flask), ``META`` (Django) or
+                ``env`` (Falcon).
 
         Raises TypeError if the error is not a refusal, or the object is not a request.
         """

@@ -39,7 +39,7 @@ def mapping_of(request: object) -> Mapping[str, Any]:
 
     Raises TypeError for anything else.
     """
-    for name in ("scope", "environ", "META"):
+    for name in ("scope", "environ", "META", "env"):
         found = getattr(request, name, None)
         if isinstance(found, Mapping):
             return found
@@ -61,7 +61,7 @@ def get_token(request: object) -> VerifiedToken | None:
 
     Arguments:
         request: an ASGI scope, a WSGI environ, or a framework's request that has one of them: as
-            ``scope`` (Starlette), ``environ`` (Flask) or ``META`` (Django).
+            ``scope`` (Starlette), ``environ`` (Flask), ``META`` (Django) or ``env`` (Falcon).
 
     Raises TypeError for anything else.
     """

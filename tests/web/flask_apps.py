@@ -78,14 +78,14 @@ def falcon_asgi(client: Any, settings: Any) -> Any:
 
     @requires("orders:read")
     async def orders(req: Any, resp: Any) -> None:
-        resp.media = seen(asgi.get_token(req.scope))
+        resp.media = seen(asgi.get_token(req))
 
     @requires(claims=ORG)
     async def org(req: Any, resp: Any) -> None:
-        resp.media = seen(asgi.get_token(req.scope))
+        resp.media = seen(asgi.get_token(req))
 
     async def anything(req: Any, resp: Any) -> None:
-        resp.media = await act_in_task(req.path, asgi.get_token(req.scope))
+        resp.media = await act_in_task(req.path, asgi.get_token(req))
 
     app = falcon.asgi.App()
     for path, handler in (("/", anything), ("/orders", orders), ("/org", org)):
@@ -98,14 +98,14 @@ def falcon_wsgi(client: Any, settings: Any) -> Any:
 
     @requires("orders:read")
     def orders(req: Any, resp: Any) -> None:
-        resp.media = seen(wsgi.get_token(req.env))
+        resp.media = seen(wsgi.get_token(req))
 
     @requires(claims=ORG)
     def org(req: Any, resp: Any) -> None:
-        resp.media = seen(wsgi.get_token(req.env))
+        resp.media = seen(wsgi.get_token(req))
 
     def anything(req: Any, resp: Any) -> None:
-        resp.media = act(req.path, wsgi.get_token(req.env))
+        resp.media = act(req.path, wsgi.get_token(req))
 
     app = falcon.App()
     for path, handler in (("/", anything), ("/orders", orders), ("/org", org)):
