@@ -49,10 +49,10 @@ def requires_every_key_set(client: object) -> bool:
     return directory is None or directory.requires_all is True
 
 
-def key_set_of(client: Any, provider: str) -> KeySet | None:
-    """Return the cached key set of a provider by name, or None if there is none."""
+def key_sets_of(client: Any) -> dict[str, KeySet | None]:
+    """Return the cached key set of each provider and resolved tenant by name, or None."""
     key_sets: dict[str, KeySet | None] = client._key_sets()  # noqa: SLF001 (our own class)
-    return key_sets.get(provider)
+    return key_sets
 
 
 def watch(client: Any, listener: Listener, count: Counter) -> Callable[[], None]:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from .. import AsyncJWKSClient, JWKSClient
-from .._client.access import key_set_of
+from .._client.access import key_sets_of
 from ..events import (
     Event,
     FetchFailed,
@@ -107,22 +107,16 @@ class Instrumented:
             yield Observation(total, _with_error(attributes, verdict.error_type))
 
     def _keys(self, _: CallbackOptions) -> Iterable[Observation]:
-        for name in () if self._ended else self._configured():
-            key_set = key_set_of(self._client, name)
-            if key_set is not None:
+        for name, key_set in () if self._ended else key_sets_of(self._client).items():
+            if key_set is not None and self._counts.label(name) == name:
                 yield Observation(len(key_set), {"provider": name, "state": "usable"})
                 unusable = len(key_set.unusable)
                 yield Observation(unusable, {"provider": name, "state": "unusable"})
 
     def _key_sets(self, _: CallbackOptions) -> Iterable[Observation]:
-        health = self._client.health()
-        for name in () if self._ended else self._configured():
-            fetched = health[name].last_success
-            if fetched is not None:
-                yield Observation(fetched, {"provider": name})
-
-    def _configured(self) -> list[str]:
-        return [name for name in self._client.health() if self._counts.label(name) == name]
+        for name, health in () if self._ended else self._client.health().items():
+            if health.last_success is not None and self._counts.label(name) == name:
+                yield Observation(health.last_success, {"provider": name})
 
     def _on_event(self, event: Event, label: str) -> None:
         match event:

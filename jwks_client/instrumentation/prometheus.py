@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from .. import AsyncJWKSClient, JWKSClient
-from .._client.access import key_set_of
+from .._client.access import key_sets_of
 from .._client.fork_gate import no_fork
 from ..events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, StoreFailed
 from ._counts import Counts
@@ -115,13 +115,10 @@ class Instrumented:
         with no_fork:  # the registry holds locks
             for verdict, new in self._counts.differences():
                 self._metrics.verifications.labels(*verdict).inc(new)
-            shown = {}
             for name, health in self._client.health().items():
-                if self._counts.label(name) == name:
-                    shown[name] = self._show_keys(name)
-                    if health.last_success is not None:
-                        self._metrics.fetched.labels(name).set(health.last_success)
-            self._shown = shown
+                if self._counts.label(name) == name and health.last_success is not None:
+                    self._metrics.fetched.labels(name).set(health.last_success)
+            self._show_keys()
 
     def end(self) -> None:
         """Stop counting. The counts stay in the registry."""
@@ -149,16 +146,19 @@ class Instrumented:
             case _:
                 pass
 
-    def _show_keys(self, name: str) -> KeySet | None:
-        """Set the number of keys of a provider, unless its key set is the one shown last.
+    def _show_keys(self) -> None:
+        """Set the number of keys of each provider whose key set is not the one shown last.
 
         In multiprocess mode, the value of the process whose key set changed last is reported.
         """
-        key_set = key_set_of(self._client, name)
-        if key_set is not None and key_set is not self._shown.get(name):
-            self._metrics.keys.labels(name, "usable").set(len(key_set))
-            self._metrics.keys.labels(name, "unusable").set(len(key_set.unusable))
-        return key_set
+        key_sets = key_sets_of(self._client)
+        for name, key_set in key_sets.items():
+            if key_set is None or key_set is self._shown.get(name):
+                continue
+            if self._counts.label(name) == name:
+                self._metrics.keys.labels(name, "usable").set(len(key_set))
+                self._metrics.keys.labels(name, "unusable").set(len(key_set.unusable))
+        self._shown = key_sets
 
 
 def instrument(
