@@ -545,6 +545,26 @@ class TestByHand:
         assert reported[0].content_type == "text/html; a=\\xe9" + 86 * "x"
         assert [one.content_type for one in reported[1:]] == [None, "application/jwk-set+json"]
 
+    def test_the_kids_of_a_key_set_are_escaped_and_truncated_in_events(self, drive, idp):
+        """A kid in a key set is a provider's text: an event contains no control characters and at most 1024 of it."""
+        reported: list = []
+        kids = ["key-1", "a\nb", "x" * 300_000]
+        [key] = idp.jwks()["keys"]
+
+        def answer(_):
+            sets = [{**key, "kid": kid} for kid in kids[: 2 + len(reported)]]
+            return httpx.Response(200, json={"keys": sets})
+
+        transport = httpx.MockTransport(answer)
+        drive.client(
+            idp.provider, transport=transport, clock=idp.clock, listeners=[reported.append]
+        )
+        for _ in range(2):
+            drive.refresh()
+            drive.settle()
+        assert reported[0].kids == ("key-1", "a\\nb")
+        assert reported[1].added == ("x" * 1024,)
+
     def test_warm_up_accepts_any_number_of_seconds(self, drive, idp):
         """An infinite timeout is accepted, and anything but a number of seconds is refused, by both clients."""
         drive.client(idp)

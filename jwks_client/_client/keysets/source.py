@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypedDict
@@ -29,6 +29,7 @@ from ..._core.keysets.cache import (
 from ..._core.keysets.fetch import Failed, Fetched, Outcome, Plan, Talk, Validators
 from ..._core.keysets.jwk import Missing
 from ..._core.settings import header
+from ..._core.tokens.unverified import MAX_KID
 from ...errors import KeysUnavailableError
 from ...events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, Reason, escaped
 from .flight import Flight, overdue
@@ -261,7 +262,7 @@ class KeySource:
         if old.key_set is None:
             return KeysFetched(
                 **fetch,
-                kids=tuple(key.kid for key in new.key_set if key.kid is not None),
+                kids=_for_events(key.kid for key in new.key_set if key.kid is not None),
                 unusable=len(new.key_set.unusable),
                 life=new.lifetime,
                 content_type=content_type,
@@ -271,9 +272,9 @@ class KeySource:
             return KeysUnchanged(**fetch, life=new.lifetime, content_type=content_type)
         return KeysRotated(
             **fetch,
-            added=change.added,
-            withdrawn=change.withdrawn,
-            swapped=change.swapped,
+            added=_for_events(change.added),
+            withdrawn=_for_events(change.withdrawn),
+            swapped=_for_events(change.swapped),
             life=new.lifetime,
             content_type=content_type,
         )
@@ -316,6 +317,11 @@ class KeySource:
         self.latest = Flight.none(self.begun)
         if not self.fixed:
             self.cache = replace(self.cache, due_share=due_share)
+
+
+def _for_events(kids: Iterable[str]) -> tuple[str, ...]:
+    # A usual kid is unchanged. No token can name a longer one (`MAX_KID`).
+    return tuple(escaped(kid, MAX_KID, limit=2 * MAX_KID) for kid in kids)
 
 
 def _in_words(failure: Failed) -> str | None:
