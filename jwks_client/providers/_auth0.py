@@ -8,7 +8,7 @@ from .._core.provider import Provider
 from .._core.unchecked import Unchecked
 from ._identifiers import host
 from ._make import make
-from ._options import OptionsBesideAudience
+from ._options import OptionsExceptAudience
 
 __all__ = ["auth0"]
 
@@ -17,7 +17,7 @@ def auth0(
     domain: str,
     *,
     audience: str | tuple[str, ...] | Unchecked,
-    **options: Unpack[OptionsBesideAudience],
+    **options: Unpack[OptionsExceptAudience],
 ) -> Provider:
     """Return the provider of access tokens of an Auth0 tenant for one of its APIs.
 

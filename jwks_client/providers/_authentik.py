@@ -9,7 +9,7 @@ from .._core.unchecked import Unchecked
 from ._identifiers import base_url as base
 from ._identifiers import segment
 from ._make import make
-from ._options import OptionsBesideAudience
+from ._options import OptionsExceptAudience
 
 __all__ = ["authentik"]
 
@@ -19,7 +19,7 @@ def authentik(
     slug: str,
     *,
     audience: str | tuple[str, ...] | Unchecked,
-    **options: Unpack[OptionsBesideAudience],
+    **options: Unpack[OptionsExceptAudience],
 ) -> Provider:
     """Return the provider of tokens of one authentik application.
 

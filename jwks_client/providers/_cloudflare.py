@@ -9,7 +9,7 @@ from .._core.provider import Provider
 from .._core.unchecked import Unchecked
 from ._identifiers import segment
 from ._make import make
-from ._options import OptionsBesideAudience
+from ._options import OptionsExceptAudience
 
 __all__ = ["cloudflare_access"]
 
@@ -18,7 +18,7 @@ def cloudflare_access(
     team: str,
     *,
     audience: str | tuple[str, ...] | Unchecked,
-    **options: Unpack[OptionsBesideAudience],
+    **options: Unpack[OptionsExceptAudience],
 ) -> Provider:
     """Return the provider of application tokens of a Cloudflare Access team.
 

@@ -13,7 +13,7 @@ from ..errors import ConfigurationError
 from ._checks import ClaimImplies, FirstClaim
 from ._identifiers import allowed, segment
 from ._make import make
-from ._options import OptionsBesideAudience
+from ._options import OptionsExceptAudience
 
 __all__ = ["entra", "entra_b2c", "entra_external_id", "entra_multi_tenant"]
 
@@ -33,7 +33,7 @@ def entra(
     audience: str | tuple[str, ...] | Unchecked,
     version: Literal["1.0", "2.0"] = "2.0",
     require_scp_or_roles: bool = True,
-    **options: Unpack[OptionsBesideAudience],
+    **options: Unpack[OptionsExceptAudience],
 ) -> Provider:
     """Return the provider of access tokens of one Entra ID tenant.
 
@@ -79,7 +79,7 @@ def entra_multi_tenant(
     allowed_tenants: Collection[str] | Callable[[str], bool] | Unchecked,
     version: Literal["1.0", "2.0"] = "2.0",
     require_scp_or_roles: bool = True,
-    **options: Unpack[OptionsBesideAudience],
+    **options: Unpack[OptionsExceptAudience],
 ) -> Provider:
     """Return the provider of access tokens of those Entra ID tenants that the application allows.
 
@@ -122,7 +122,7 @@ def entra_external_id(
     *,
     audience: str | tuple[str, ...] | Unchecked,
     require_scp_or_roles: bool = True,
-    **options: Unpack[OptionsBesideAudience],
+    **options: Unpack[OptionsExceptAudience],
 ) -> Provider:
     """Return the provider of access tokens of an Entra External ID tenant (``ciamlogin.com``).
 
@@ -161,7 +161,7 @@ def entra_b2c(
     *,
     policy: str,
     audience: str | tuple[str, ...] | Unchecked,
-    **options: Unpack[OptionsBesideAudience],
+    **options: Unpack[OptionsExceptAudience],
 ) -> Provider:
     """Return the provider of tokens of one user flow or policy of an Azure AD B2C tenant.
 

@@ -11,7 +11,7 @@ from ..errors import ConfigurationError
 from ._checks import ClaimBelow, ClaimWithoutCase
 from ._identifiers import matching, segment, site
 from ._make import make
-from ._options import OptionsBesideAudience
+from ._options import OptionsExceptAudience
 
 __all__ = ["github_actions", "gitlab"]
 
@@ -32,7 +32,7 @@ def github_actions(
     owner: str | tuple[str, ...] | Unchecked = UNCHECKED,
     enterprise: str | Unchecked = UNCHECKED,
     host: str = _GITHUB,
-    **options: Unpack[OptionsBesideAudience],
+    **options: Unpack[OptionsExceptAudience],
 ) -> Provider:
     """Return the provider of tokens of GitHub Actions jobs in your repositories.
 
@@ -88,7 +88,7 @@ def gitlab(
     project_path: str | tuple[str, ...] | Unchecked,
     project_id: str | tuple[str, ...] | Unchecked = UNCHECKED,
     group: str | tuple[str, ...] | Unchecked = UNCHECKED,
-    **options: Unpack[OptionsBesideAudience],
+    **options: Unpack[OptionsExceptAudience],
 ) -> Provider:
     """Return the provider of ID tokens of GitLab CI jobs in your projects.
 

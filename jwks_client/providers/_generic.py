@@ -10,7 +10,7 @@ from .._core.provider import DEFAULT_ALGORITHMS, IssuerTemplate, Provider
 from .._core.unchecked import Unchecked
 from ._identifiers import base_url as base
 from ._make import make
-from ._options import OptionsBesideAlgorithms, OptionsBesideUrl
+from ._options import OptionsExceptAlgorithms, OptionsExceptUrl
 
 __all__ = ["generic", "oidc"]
 
@@ -21,7 +21,7 @@ def generic(
     issuer: str | tuple[str, ...] | IssuerTemplate | Unchecked,
     audience: str | tuple[str, ...] | Unchecked,
     algorithms: Collection[str] = DEFAULT_ALGORITHMS,
-    **options: Unpack[OptionsBesideUrl],
+    **options: Unpack[OptionsExceptUrl],
 ) -> Provider:
     """Return the provider of tokens whose key set is at a known URL.
 
@@ -51,7 +51,7 @@ def oidc(
     *,
     audience: str | tuple[str, ...] | Unchecked,
     algorithms: Collection[str] = DEFAULT_ALGORITHMS,
-    **options: Unpack[OptionsBesideAlgorithms],
+    **options: Unpack[OptionsExceptAlgorithms],
 ) -> Provider:
     """Return the provider of tokens of an issuer that publishes metadata.
 

@@ -11,7 +11,7 @@ from .._core.unchecked import UNCHECKED, Unchecked, restriction
 from ._identifiers import base_url as base
 from ._identifiers import host, segment
 from ._make import make
-from ._options import OptionsBesideIssuer, OptionsBesideMaxAge
+from ._options import OptionsExceptIssuer, OptionsExceptMaxAge
 
 __all__ = ["hanko", "hanko_passkeys", "hanko_passkeys_transaction"]
 
@@ -24,7 +24,7 @@ def hanko_passkeys(
     relying_party_id: str | Unchecked,
     max_age: float | Unchecked = 300,
     base_url: str = _PASSKEYS,
-    **options: Unpack[OptionsBesideMaxAge],
+    **options: Unpack[OptionsExceptMaxAge],
 ) -> Provider:
     """Return the provider of the tokens that Hanko's passkey server issues after a ceremony.
 
@@ -63,7 +63,7 @@ def hanko_passkeys_transaction(
     relying_party_id: str | Unchecked,
     max_age: float | Unchecked = 300,
     base_url: str = _PASSKEYS,
-    **options: Unpack[OptionsBesideMaxAge],
+    **options: Unpack[OptionsExceptMaxAge],
 ) -> Provider:
     """Return the provider of the tokens that confirm one transaction by a passkey.
 
@@ -93,7 +93,7 @@ def hanko(
     *,
     audience: str | tuple[str, ...] | Unchecked,
     issuer: str | tuple[str, ...] | Unchecked = UNCHECKED,
-    **options: Unpack[OptionsBesideIssuer],
+    **options: Unpack[OptionsExceptIssuer],
 ) -> Provider:
     """Return the provider of session tokens of Hanko Cloud or a self-hosted Hanko backend.
 
@@ -142,7 +142,7 @@ def _ceremony(
     relying_party_id: str | Unchecked,
     max_age: float | Unchecked,
     base_url: str,
-    options: OptionsBesideMaxAge,
+    options: OptionsExceptMaxAge,
 ) -> _Ceremony:
     url = base("base_url", base_url, allow_http=options.get("allow_http", False))
     tenant = segment("tenant_id", tenant_id, "the tenant's id")

@@ -10,7 +10,7 @@ from ..errors import ConfigurationError
 from ._identifiers import base_url as base
 from ._identifiers import segment
 from ._make import make
-from ._options import OptionsBesideAudience
+from ._options import OptionsExceptAudience
 
 __all__ = ["keycloak"]
 
@@ -20,7 +20,7 @@ def keycloak(
     realm: str,
     *,
     audience: str | tuple[str, ...] | Unchecked,
-    **options: Unpack[OptionsBesideAudience],
+    **options: Unpack[OptionsExceptAudience],
 ) -> Provider:
     """Return the provider of access tokens of a Keycloak realm.
 

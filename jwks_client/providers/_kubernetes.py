@@ -10,7 +10,7 @@ from .._core.unchecked import Unchecked
 from ._checks import ClaimPrefix
 from ._identifiers import base_url
 from ._make import make
-from ._options import OptionsBesideIssuer
+from ._options import OptionsExceptIssuer
 
 __all__ = ["kubernetes"]
 
@@ -25,7 +25,7 @@ def kubernetes(
     *,
     audience: str | tuple[str, ...] | Unchecked,
     api_server: bool = False,
-    **options: Unpack[OptionsBesideIssuer],
+    **options: Unpack[OptionsExceptIssuer],
 ) -> Provider:
     """Return the provider of projected service account tokens of a cluster.
 

@@ -10,7 +10,7 @@ from .._core.unchecked import Unchecked
 from ..errors import ConfigurationError
 from ._identifiers import base_url
 from ._make import make
-from ._options import OptionsBesideIssuer
+from ._options import OptionsExceptIssuer
 
 __all__ = ["okta"]
 
@@ -21,7 +21,7 @@ def okta(
     issuer: str,
     *,
     audience: str | tuple[str, ...] | Unchecked,
-    **options: Unpack[OptionsBesideIssuer],
+    **options: Unpack[OptionsExceptIssuer],
 ) -> Provider:
     """Return the provider of access tokens of an Okta custom authorization server.
 

@@ -37,7 +37,7 @@ class CommonOptions(TypedDict, total=False):
     store_scope: str | None
 
 
-class OptionsBesideMaxAge(CommonOptions, total=False):
+class OptionsExceptMaxAge(CommonOptions, total=False):
     """Options of a factory with max_age as its own parameter."""
 
     jwks_url: str | None
@@ -46,31 +46,31 @@ class OptionsBesideMaxAge(CommonOptions, total=False):
     audience: str | tuple[str, ...] | Unchecked
 
 
-class OptionsBesideUrl(CommonOptions, total=False):
+class OptionsExceptUrl(CommonOptions, total=False):
     """Options of a factory with the URL, issuer, audience and algorithms as its own parameters."""
 
     max_age: float | None
 
 
-class OptionsBesideAlgorithms(OptionsBesideUrl, total=False):
+class OptionsExceptAlgorithms(OptionsExceptUrl, total=False):
     """Options of a factory with issuer, audience and algorithms as its own parameters."""
 
     jwks_url: str | None
 
 
-class OptionsBesideIssuer(OptionsBesideAlgorithms, total=False):
+class OptionsExceptIssuer(OptionsExceptAlgorithms, total=False):
     """Options of a factory with issuer and audience as its own parameters."""
 
     algorithms: Collection[str]
 
 
-class OptionsBesideAudience(OptionsBesideIssuer, total=False):
+class OptionsExceptAudience(OptionsExceptIssuer, total=False):
     """Options of a factory with the audience as its own parameter."""
 
     issuer: str | tuple[str, ...] | IssuerTemplate | Unchecked
 
 
-class ProviderOptions(OptionsBesideAudience, total=False):
+class ProviderOptions(OptionsExceptAudience, total=False):
     """Any field of `Provider`."""
 
     audience: str | tuple[str, ...] | Unchecked

@@ -8,7 +8,7 @@ from .._core.provider import Provider
 from .._core.unchecked import Unchecked
 from ._identifiers import base_url
 from ._make import make
-from ._options import OptionsBesideIssuer
+from ._options import OptionsExceptIssuer
 
 __all__ = ["ory_hydra"]
 
@@ -17,7 +17,7 @@ def ory_hydra(
     issuer: str,
     *,
     audience: str | tuple[str, ...] | Unchecked,
-    **options: Unpack[OptionsBesideIssuer],
+    **options: Unpack[OptionsExceptIssuer],
 ) -> Provider:
     """Return the provider of access tokens of an Ory Hydra server or Ory Network project.
 

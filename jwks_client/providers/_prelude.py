@@ -9,7 +9,7 @@ from .._core.unchecked import UNCHECKED, Unchecked
 from ..errors import ConfigurationError
 from ._identifiers import host, segment
 from ._make import make
-from ._options import OptionsBesideAudience
+from ._options import OptionsExceptAudience
 
 __all__ = ["prelude", "prelude_step_up"]
 
@@ -22,7 +22,7 @@ def prelude(
     *,
     domain: str | None = None,
     audience: str | tuple[str, ...] | Unchecked = UNCHECKED,
-    **options: Unpack[OptionsBesideAudience],
+    **options: Unpack[OptionsExceptAudience],
 ) -> Provider:
     """Return the provider of access tokens of Prelude sessions.
 
@@ -59,7 +59,7 @@ def prelude_step_up(
     *,
     domain: str | None = None,
     audience: str | tuple[str, ...] | Unchecked = UNCHECKED,
-    **options: Unpack[OptionsBesideAudience],
+    **options: Unpack[OptionsExceptAudience],
 ) -> Provider:
     """Return the provider of step-up tokens of Prelude.
 

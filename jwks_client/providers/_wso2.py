@@ -10,7 +10,7 @@ from ._checks import ClaimImplies
 from ._identifiers import base_url as base
 from ._identifiers import segment
 from ._make import make
-from ._options import OptionsBesideAudience, OptionsBesideIssuer
+from ._options import OptionsExceptAudience, OptionsExceptIssuer
 
 __all__ = ["asgardeo", "wso2"]
 
@@ -30,7 +30,7 @@ def wso2(
     audience: str | tuple[str, ...] | Unchecked,
     tenant: str | None = None,
     issuer: str | tuple[str, ...] | None = None,
-    **options: Unpack[OptionsBesideIssuer],
+    **options: Unpack[OptionsExceptIssuer],
 ) -> Provider:
     """Return the provider of JWT access tokens of a WSO2 Identity Server.
 
@@ -73,7 +73,7 @@ def asgardeo(
     organization: str,
     *,
     audience: str | tuple[str, ...] | Unchecked,
-    **options: Unpack[OptionsBesideAudience],
+    **options: Unpack[OptionsExceptAudience],
 ) -> Provider:
     """Return the provider of JWT access tokens of an Asgardeo organization.
 

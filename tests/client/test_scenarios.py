@@ -469,7 +469,7 @@ class TestSingleFlight:
         assert idp.fetches == 2
 
 
-class TestByHand:
+class TestDirectCalls:
     def test_refresh_skips_budgets_and_backoff(self, drive, idp):
         """`refresh` fetches at once, and raises when the fetch fails."""
         drive.client(idp, fetch=FetchPolicy(retries=0))
