@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -107,6 +108,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if "quart" in item.nodeid.lower() or "frameworks/recipes.md" in item.nodeid:
                 item.add_marker(pytest.mark.skip(reason=why))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of garbage collections: it lives as long as the process."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
