@@ -115,7 +115,11 @@ def rsa_made(idp, encode):
 
     def sign(message):
         value = int.from_bytes(encode(message), "big")
-        return pow(value, numbers.d, numbers.public_numbers.n).to_bytes(256, "big")
+        # By the Chinese remainder theorem (RFC 8017, section 5.1.2), which takes a third of the time.
+        one = pow(value, numbers.dmp1, numbers.p)
+        two = pow(value, numbers.dmq1, numbers.q)
+        number = two + numbers.q * ((one - two) * numbers.iqmp % numbers.p)
+        return number.to_bytes(256, "big")
 
     return made_by(sign, header_of(idp), claims_of(idp))
 
