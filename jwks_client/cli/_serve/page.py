@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -87,21 +88,25 @@ class View:
     notice: Notice | None = None
 
 
+@cache
+def _template() -> Template:
+    templates = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters["highlighted"] = highlighted
+    return templates.get_template("page.html")
+
+
 class Page:
     """The page at ``/`` and its files below ``/page/``."""
 
     def __init__(self, idp: DevelopmentProvider) -> None:
         self._idp = idp
         self._kept = View(form=Form.usual(idp))
-        templates = Environment(
-            loader=FileSystemLoader(_HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        templates.filters["highlighted"] = highlighted
-        self._template = templates.get_template("page.html")
 
     @property
     def routes(self) -> list[Route]:
@@ -164,7 +169,7 @@ class Page:
 
     def _show(self, view: View, *, status: int = 200) -> Response:
         idp = self._idp
-        html = self._template.render(
+        html = _template().render(
             idp=idp,
             view=view,
             keys=idp.jwks()["keys"][::-1],
