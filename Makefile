@@ -20,8 +20,8 @@ export PYTHONDONTWRITEBYTECODE =
 # On all cores; an idle worker takes over tests of a busy one.
 PARALLEL := -n auto --dist worksteal
 
-# Property tests try a quarter of their examples in `make test`, and all of them in `make test-all`.
-EXAMPLES = --hypothesis-profile=quarter
+# Property tests try half of their examples in `make test`, and all of them in `make test-all`.
+EXAMPLES = --hypothesis-profile=half
 test-all: EXAMPLES =
 
 .PHONY: test test-all check format coverage test-servers test-providers docs demo release-check bench fuzz mutants clean
