@@ -20,14 +20,10 @@ export PYTHONDONTWRITEBYTECODE =
 # On all cores; an idle worker takes over tests of a busy one.
 PARALLEL := -n auto --dist worksteal
 
-# Property tests try half of their examples in `make test`, and all of them in `make test-all`.
-EXAMPLES = --hypothesis-profile=half
-test-all: EXAMPLES =
-
 .PHONY: test test-all check format coverage test-servers test-providers docs demo release-check bench fuzz mutants clean
 
 test: $(VENV)/.installed  ## run the tests that need no services; PYTEST_ARGS="-n 0 -k name" selects some
-	$(BIN)/python -m pytest $(PARALLEL) $(EXAMPLES) -m 'not extended' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not extended' $(PYTEST_ARGS)
 
 test-all: test  ## run all tests, including those with a browser, servers, Redis, memcached and live providers
 	$(BIN)/python -m pytest -n auto --dist loadfile -m extended $(PYTEST_ARGS)

@@ -10,7 +10,6 @@ import sys
 import weakref
 from collections.abc import Iterator
 
-import example_counts  # noqa: F401 (registers a profile)
 import pytest
 from cheap_rsa_keys import generate_private_key
 from cryptography.hazmat.primitives.asymmetric import rsa

@@ -8,7 +8,6 @@ from unittest import mock
 
 import jwt
 import pytest
-from example_counts import share_of
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -78,7 +77,7 @@ def test_any_one_character_changed_in_a_good_token_is_refused(drive, algorithm):
     good = idp.issue(scope="a b")
     assert drive.verify(good).subject == "u1"
 
-    @settings(max_examples=share_of(150), deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(st.integers(0, len(good)), characters, st.integers(0, 1))
     @example(0, " ", 0)
     @example(len(good), "=", 0)
@@ -97,7 +96,7 @@ def test_any_text_raises_only_errors_of_this_library(drive):
     """Any str or bytes is accepted or raises an error of this library."""
     drive.client(provider(), provider(name="other", issuer="https://other.test"), clock=CLOCK)
 
-    @settings(max_examples=share_of(200), deadline=None)
+    @settings(max_examples=200, deadline=None)
     @given(
         st.text(max_size=60)
         | st.binary(max_size=60)
@@ -115,7 +114,7 @@ def test_any_signed_octets_raise_only_errors_of_this_library(drive):
     drive.client(provider(), clock=CLOCK)
     octets = st.binary(max_size=40) | values.map(lambda value: json.dumps(value).encode())
 
-    @settings(max_examples=share_of(150), deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(octets | st.just(b'{"alg":"ES256"}'), octets)
     def it_is_refused(header, payload):
         assert not accepts(drive, IDP.sign(header, payload))
@@ -139,7 +138,7 @@ def test_any_header_and_claims_raise_only_errors_of_this_library(drive):
         clock=CLOCK,
     )
 
-    @settings(max_examples=share_of(250), deadline=None)
+    @settings(max_examples=250, deadline=None)
     @given(headers, claims)
     def it_is_accepted_or_refused(header, payload):
         token = IDP.sign(json.dumps(header).encode(), json.dumps(payload).encode())
@@ -179,7 +178,7 @@ def test_a_token_that_pyjwt_refuses_is_refused(drive):
         optional={"exp": moments, "iat": moments, "nbf": moments, "sub": values, "jti": values},
     )
 
-    @settings(max_examples=share_of(250), deadline=None)
+    @settings(max_examples=250, deadline=None)
     @given(headers, claims | near, st.booleans())
     @example({"alg": "ES256", "kid": "key-1"}, {"iss": IDP.issuer, "aud": "api", "exp": NOW}, False)
     def it_is_refused_here_too(header, payload, damaged):

@@ -9,7 +9,6 @@ from unittest.mock import patch
 
 import orjson
 import pytest
-from example_counts import share_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from keys import to_text
@@ -598,7 +597,7 @@ def test_every_good_object_is_read(value, ascii_only, separators):
     assert strict_object(raw) == (value if levels_of(value) <= 32 else None)
 
 
-@settings(deadline=None, max_examples=share_of(300))
+@settings(deadline=None, max_examples=300)
 @given(
     st.one_of(
         st.binary(max_size=60),

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from example_counts import share_of
 from hypothesis import seed, settings
 from hypothesis import strategies as st
 
@@ -18,14 +17,12 @@ CLOCK = FakeClock(NOW)
 
 
 def steady(examples: int, *which: object) -> Callable[[Any], Any]:
-    """Run this share of examples (`share_of`), the same in each run, however long they take.
+    """Run this number of examples, the same in each run, however long they take.
 
     Arguments:
         which: the parameters of the test: other parameters get other examples.
     """
-    chosen = settings(
-        max_examples=share_of(examples), derandomize=True, deadline=None, database=None
-    )
+    chosen = settings(max_examples=examples, derandomize=True, deadline=None, database=None)
     number = zlib.crc32(repr(which).encode())
     return lambda test: seed(number)(chosen(test))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from example_counts import share_of
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -684,5 +683,5 @@ class Walk(RuleBasedStateMachine):
 
 TestWalk = Walk.TestCase
 TestWalk.settings = settings(
-    max_examples=share_of(150), stateful_step_count=60, deadline=None, derandomize=True
+    max_examples=150, stateful_step_count=60, deadline=None, derandomize=True
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 
-from example_counts import share_of
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -171,7 +170,7 @@ class Walk(RuleBasedStateMachine):
         assert all(later - earlier >= 60 for earlier, later in itertools.pairwise(times))
 
 
-Walk.TestCase.settings = settings(max_examples=share_of(60), stateful_step_count=40, deadline=None)
+Walk.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
 class TestWalk(Walk.TestCase):
