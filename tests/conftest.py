@@ -111,6 +111,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     """Leave what was collected out of garbage collections: it lives as long as the process."""
+    # Hypothesis imports itself for its summary if no test did, and would not find what is frozen.
+    import hypothesis  # noqa: F401
+
     gc.freeze()
 
 
