@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -107,14 +106,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if "quart" in item.nodeid.lower() or "frameworks/recipes.md" in item.nodeid:
                 item.add_marker(pytest.mark.skip(reason=why))
-
-
-def pytest_collection_finish() -> None:
-    """Leave what was collected out of garbage collections: it lives as long as the process."""
-    # Hypothesis imports itself for its summary if no test did, and would not find what is frozen.
-    import hypothesis  # noqa: F401
-
-    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,12 @@ PATIENCE = 10.0  # real seconds after which a working operation is long done
 SHORT = 0.05  # real seconds after which callers give a call of the resolver up
 
 
+@pytest.fixture(autouse=True)
+def short_wait_for_an_abandoned_lock(monkeypatch):
+    """Replace an abandoned lock soon, so that no test waits for seconds."""
+    monkeypatch.setattr(lock, "_LONGEST", SHORT)
+
+
 def resolving(idp):
     """Return a client whose only provider is a tenant."""
     http = httpx.Client(transport=idp.transport)
@@ -72,6 +78,22 @@ def test_it_may_raise_anywhere_in_a_lookup(idp):
         assert outcome(client, token) == ["u1"], place
         client.close()
         token = idp.issue(sub="u1")
+
+
+def test_a_lock_that_was_never_released_is_replaced():
+    """Python 3.14 may run a handler after a lock was acquired and before its block: others wait, but not forever."""
+    tested, entered = lock.InterruptibleLock(), threading.Event()
+    thread = threading.Thread(target=tested.held.acquire)
+    thread.start()
+    thread.join(PATIENCE)
+
+    def enter():
+        with tested.held:
+            entered.set()
+
+    threading.Thread(target=enter, daemon=True).start()
+    assert entered.wait(PATIENCE)
+    assert not tested.is_mine
 
 
 def test_calls_that_did_not_begin_take_no_place(idp, threads_that_do_not_start):
