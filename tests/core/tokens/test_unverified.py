@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 from dataclasses import replace
+from typing import TypedDict
 
 import pytest
 from signed_tokens import (
@@ -28,7 +29,7 @@ from signed_tokens import (
     verified,
 )
 
-from jwks_client import InsufficientScopeError
+from jwks_client import InsufficientScopeError, TokenError
 from jwks_client._core.provider import SUPPORTED_ALGORITHMS
 from jwks_client._core.tokens.unverified import parse, text_of
 from jwks_client._core.tokens.verified import VerifiedToken, find_signing_key
@@ -797,6 +798,25 @@ def test_parsed_claims_are_handed_out_once():
     claims["sub"] = "u2"
     assert seen.claims["sub"] != "u2"
     assert copy.copy(own).claims == seen.claims
+
+
+def test_a_watcher_learns_which_claims_did_not_fit():
+    """Claims that do not fit a type are passed to the watcher as a demand of the handler, and to no other token's."""
+    from jwks_client._core.tokens.verified import watch
+
+    class Recorded(list):
+        note = list.append
+
+    class Wanted(TypedDict):
+        sub: int
+
+    token, found = VerifiedToken(verified()._facts), Recorded()
+    watch(token, found)
+    for one in (verified(), token):
+        with pytest.raises(TokenError) as caught:
+            one.claims_as(Wanted)
+        assert caught.value._misfit is True
+    assert found == [caught.value]
 
 
 def test_a_watcher_gets_the_refusals_of_its_own_token_only():
