@@ -57,7 +57,7 @@ class SignatureOnly:
 def apps(provider: Provider, key: Any, tokens: int) -> dict[str, Any]:
     """Return the apps by path; ``tokens`` is the number of distinct tokens, which come in turn.
 
-    No server runs their lifespan, and the keys are static, so there is no warm-up.
+    No server runs their lifespan, and the keys are static, so nothing has to be loaded.
     """
     return {
         "/open": app,

@@ -79,7 +79,7 @@ def bearer(scope: Message) -> str:
     credentials: str = found[0].decode("latin-1") if found else ""
     scheme, _, token = credentials.partition(" ")
     if scheme.lower() != "bearer":
-        raise CredentialsError("missing_credentials", "there is no bearer token")
+        raise CredentialsError("missing_credentials", "the request has no bearer token")
     if len(found) > 1 or not token or " " in token:
         raise CredentialsError("invalid_request", "the credentials are malformed")
     return token

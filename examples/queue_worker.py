@@ -1,9 +1,9 @@
 """Handle messages that contain their sender's token: acknowledge, requeue or reject each one.
 
 Shows how a consumer interprets the errors. If the token is refused, retrying cannot help: reject
-the message to the dead-letter queue. If keys are unavailable, there is no verdict on the token:
-requeue the message. Once its token has expired, the message is rejected, so none is requeued
-forever.
+the message to the dead-letter queue. If keys are unavailable, the token is neither accepted nor
+refused: requeue the message. Once its token has expired, the message is rejected, so none is
+requeued forever.
 
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
     python examples/queue_worker.py < messages.jsonl     # {"token": "…", "order": "…"} in each line

@@ -16,7 +16,7 @@ The wrapped function only runs if the token meets the requirements. Inside, `cur
 ``get_token(request)`` return the token. Without a client, the decorator raises errors and the
 middleware answers them. With a client, the decorator answers them: it returns a response if the
 function received a plain request, and sends one if the function received a WebSocket or is an ASGI
-app. With ``token=`` there is no connection to answer, so the decorator raises errors.
+app. With ``token=`` the decorator has no connection to answer, so it raises errors.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def requires(
             members); or a plain function of the `VerifiedToken` that returns True to accept it.
         provider: the name of the provider that must have issued the token.
         token: with ``client``: a callable that returns the token. It is called with all arguments
-            of the function. If it returns None or raises, there is no token.
+            of the function. If it returns None or raises, the call has no token.
         settings: with ``client`` and without ``token``: ``locations``, ``realm``, ``on_error``,
             ``resource_metadata``, ``trusted_origins``, as in `JWKSMiddleware`.
 
@@ -182,7 +182,7 @@ def _under_middleware(handler: Handler, requirement: Requirement, *, awaits: boo
             if token is None and (connection is None or not connection.is_known):
                 raise CredentialsError(
                     "missing_credentials",
-                    "there is no token: the request carries no credentials, or the app is not "
+                    "no token: the request carries no credentials, or the app is not "
                     "wrapped in JWKSMiddleware; wrap it, or pass client=",
                 )
             requirement.enforce(token)

@@ -134,7 +134,7 @@ class UnknownKid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUndecided:
-    """There is no verdict on a token, because its keys are unavailable (503)."""
+    """A token was neither accepted nor refused, because its keys are unavailable (503)."""
 
     provider: str | None
     code: str

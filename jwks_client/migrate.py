@@ -151,7 +151,7 @@ class PyJWKClient:
     def get_signing_key(self, kid: str) -> PyJWK:
         """Return the key of a kid; fetch if it is unknown and the cooldown permits that.
 
-        Raises as `fetch_data`; ``PyJWKClientError`` if there is no such key.
+        Raises as `fetch_data`; ``PyJWKClientError`` if no key has that kid.
         """
         key = self._find(kid) if isinstance(kid, str) and kid else None
         if key is None:

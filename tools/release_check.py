@@ -67,7 +67,7 @@ def compare_with_last_release() -> None:
     """Fail if a public name of the last release is gone or changed incompatibly."""
     tags = run("git", "tag", "--list", "v[0-9]*", "--sort=-version:refname", "--merged").split()
     if not tags:
-        print("There is no release tag yet, so there is no API to compare with.")
+        print("No release tag exists yet, so the API cannot be compared.")
         return
     print(run(sys.executable, "-m", "griffe", "check", "jwks_client", "--against", tags[0]))
 

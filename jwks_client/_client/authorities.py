@@ -23,7 +23,7 @@ class Authorities:
     Arguments:
         ca_file: a PEM file of authorities trusted in addition to the public ones, or None.
 
-    There is no lock, because a forked child could inherit it locked. At worst, two threads make two
+    It has no lock, because a forked child could inherit it locked. At worst, two threads make two
     contexts.
     """
 

@@ -20,7 +20,7 @@ _LONGEST: Final = 5.0
 class ForkGate:
     """A context manager that delays forks while other threads are inside.
 
-    Threads inside do not wait for each other, and a thread inside may fork. There is no lock,
+    Threads inside do not wait for each other, and a thread inside may fork. It has no lock,
     because a signal handler that raises could leave it locked forever.
     """
 

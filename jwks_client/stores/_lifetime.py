@@ -18,7 +18,7 @@ def dated(value: bytes, seconds: float) -> bytes:
 
 
 def undated(octets: bytes) -> tuple[float | None, bytes]:
-    """Return the lifetime in seconds and the value; None and all octets if there is no lifetime."""
+    """Return the lifetime in seconds and the value; None and all octets without a lifetime."""
     lifetime, space, value = octets.partition(b" ")
     if not space or len(lifetime) >= LONGEST or not lifetime.isdigit():
         return None, octets

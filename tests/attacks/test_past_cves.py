@@ -1,7 +1,7 @@
 """Past mistakes of other libraries, by the number of the advisory.
 
 Numbers and descriptions were checked against the CVE list, OSV or the project's own advisory. A mistake without a
-counterpart here (HMAC compared in variable time: there is no HMAC) is still tried, and refused.
+counterpart here (HMAC compared in variable time: this library has no HMAC) is still tried, and refused.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ class FakeInternet:
         url = str(request.url)
         self.asked.append(url)
         if request.url.host not in {httpx.URL(one).host for one in self._accounts}:
-            raise httpx.ConnectError("there is no such host", request=request)
+            raise httpx.ConnectError("the host does not exist", request=request)
         if url not in self._accounts:
             return httpx.Response(404, request=request)
         return self._accounts[url].idp.transport.handle_request(request)

@@ -155,7 +155,7 @@ def test_every_command_that_a_page_names_exists(page):
     targets = {name for tool, name in named if tool == "make"}
     makefile = ROOT / "Makefile"
     if targets and not makefile.exists():
-        pytest.skip("there is no Makefile: the sdist has none")
+        pytest.skip("the sdist has no Makefile")
     if targets:
         assert targets <= set(re.findall(r"^([a-z-]+):", makefile.read_text(), re.MULTILINE))
 

@@ -230,7 +230,7 @@ def test_cached_keys_without_a_cached_set(kind, idp):
 
 
 def test_a_rotation_is_seen(kind, idp):
-    """A token of a new key is verified at once where there is no cooldown."""
+    """A token of a new key is verified at once without a cooldown."""
     client = kind(idp.url, cooldown_duration=0)
     client.get_signing_key_from_jwt(idp.issue())
     for _ in range(3):

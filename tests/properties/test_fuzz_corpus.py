@@ -12,7 +12,7 @@ INPUTS = sorted(path for path in FUZZ.glob("corpus/*/*") if path.is_file())
 TARGETS = {}
 
 if not INPUTS:
-    pytest.skip("there is no corpus: the sdist has no fuzz/", allow_module_level=True)
+    pytest.skip("the sdist has no fuzz/, and so no corpus", allow_module_level=True)
 
 
 def load(target):

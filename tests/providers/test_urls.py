@@ -401,7 +401,7 @@ def test_an_error_about_an_identifier_does_not_show_it():
 
 @pytest.mark.parametrize("factory", [providers.prelude, providers.prelude_step_up])
 def test_prelude_needs_an_app_or_a_domain(factory):
-    """Without app and domain there is no host, and the error names both parameters."""
+    """Without app and domain the host is unknown, and the error names both parameters."""
     with pytest.raises(ConfigurationError, match="domain") as caught:
         factory()
     assert caught.value.field == "app_id"

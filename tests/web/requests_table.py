@@ -234,7 +234,7 @@ READING_ROWS = [
         big=True,
         **refused("token_too_large"),
     ),
-    Row(name="a cookie that is no place", headers=(cookie(),), **MISSING),
+    Row(name="a cookie that is not a location", headers=(cookie(),), **MISSING),
     Row(
         name="cold start, refused at sight",
         setup="cold",
@@ -283,7 +283,7 @@ READING_ROWS = [
     Row(name="one method, another", path="/prices", method="POST", **MISSING),
     Row(name="one method, HEAD", path="/prices", method="HEAD", **MISSING),
     Row(name="a CORS preflight", method="OPTIONS", headers=PREFLIGHT, **MISSING),
-    Row(name="OPTIONS that is no preflight", method="OPTIONS", headers=PREFLIGHT[:1], **MISSING),
+    Row(name="OPTIONS that is not a preflight", method="OPTIONS", headers=PREFLIGHT[:1], **MISSING),
     Row(name="OPTIONS without Origin", method="OPTIONS", headers=PREFLIGHT[1:], **MISSING),
     Row(name="a POST dressed as a preflight", method="POST", headers=PREFLIGHT, **MISSING),
     # Cookies.
@@ -477,7 +477,7 @@ READING_ROWS = [
         **MALFORMED,
     ),
     Row(
-        name="ws: query and subprotocol where they are no places",
+        name="ws: query and subprotocol that are not locations",
         websocket=True,
         path="/ws?access_token={good}",
         headers=(("Sec-WebSocket-Protocol", "bearer, {good}"),),

@@ -316,7 +316,7 @@ def test_the_decorator_with_a_client_protects_a_route(idp, awaits):
 
 
 def test_the_decorator_with_a_client_does_not_protect_a_websocket(idp):
-    """A handshake's token cannot be removed from Litestar's WebSocket, so an error says that it is no connection."""
+    """A handshake's token cannot be removed from Litestar's WebSocket, so an error says that it is not a connection."""
 
     @websocket("/live")
     @decorators.requires(client=idp.async_client())

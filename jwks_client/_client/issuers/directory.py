@@ -170,7 +170,7 @@ class Directory:
     def named(self, name: str) -> Generator[Resolution, object, tuple[Rules, KeySource]]:
         """Return a provider with its key set. Call the resolver if needed.
 
-        Raises ValueError if there is no such provider; KeysUnavailableError ``resolver_failed``.
+        Raises ValueError if no provider has that name; KeysUnavailableError ``resolver_failed``.
         """
         pin = self.pin(name)
         if isinstance(pin, Rules):

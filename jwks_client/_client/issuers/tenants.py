@@ -43,7 +43,7 @@ class Tenants:
     """The tenants of one client, and the application's resolver that knows them.
 
     Arguments:
-        resolve: called with an issuer; returns its provider, or None if there is no such tenant.
+        resolve: called with an issuer; returns its provider, or None if the tenant does not exist.
         policy: how long answers are used.
         asynchronous: whether the resolver may be a coroutine function, or return an awaitable.
         clock: the client's clock.

@@ -104,7 +104,7 @@ class Attempt:
 
     def refuse(self, error: TokenError) -> None:
         """Record why the candidate refuses the token."""
-        # Without its frames, one of which refers to this attempt, so that there is no cycle.
+        # Without its frames, one of which refers to this attempt, to avoid a cycle.
         self.error = error.with_traceback(None)
 
     def _lacks_key(self, decision: Refuse) -> None:

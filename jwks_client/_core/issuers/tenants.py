@@ -15,8 +15,8 @@ calls. A new issuer takes one permit, which pays for the call and the first fetc
 numbered as they begin; the answer of an older call never overwrites that of a newer one.
 
 Eviction. A tenant that has verified a token outranks every tenant that has not, including a new
-one. So an attacker who forges issuers can only evict other new tenants. A new tenant for which
-there is no room still serves the token that caused the call, and is kept if that token is valid
+one. So an attacker who forges issuers can only evict other new tenants. A new tenant that
+does not fit still serves the token that caused the call, and is kept if that token is valid
 (`TenantTable.verified`).
 """
 

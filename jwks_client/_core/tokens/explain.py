@@ -225,7 +225,7 @@ def _candidate(
         for name, run in rules.each_check(token, made_by, wall)
     ]
     # `verify` checks the signature after alg and typ, before the claims. If alg or typ was refused
-    # before a key was fetched, there is no result for the signature.
+    # before a key was fetched, the signature was not checked.
     if cache.key_set is not None or isinstance(error, KeysUnavailableError):
         checks.insert(1, _signature(keys, made_by, cache, error))
     checks.extend(_custom_check(name, refusal) for name, refusal in asked)

@@ -122,7 +122,7 @@ class Memo:
         self.headers: dict[bytes, UnverifiedHeader] = {}
 
     def remember(self, key: Hashable, entry: Remembered) -> None:
-        """Add an entry and drop the oldest if there is no room. The caller holds a lock."""
+        """Add an entry and drop the oldest if the memo is full. The caller holds a lock."""
         entries = self.entries
         if key in entries:
             self._forget(key)  # becomes the newest

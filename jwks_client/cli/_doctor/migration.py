@@ -53,7 +53,7 @@ def of_token(token: bytes, inspection: Inspection, place: str | Provider) -> Ite
         place: the URL, or the provider of a preset, whose rules then apply.
     """
     if inspection.keys is None or inspection.keys.body is None or inspection.fetched is None:
-        return  # other findings say why there are no keys
+        return  # other findings say why the keys are missing
     body = inspection.keys.body
     provider = replace(_provider(inspection, place), jwks_url=None, discovery_url=None, jwks=body)
     with JWKSClient(provider) as client:

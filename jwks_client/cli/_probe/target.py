@@ -44,7 +44,7 @@ class Inspection:
         metadata: the last exchange for its metadata.
         keys: the exchange for its key set.
         fetched: what the library reads from it; None if the library rejects it.
-        entries: the entries of the key set; None if there is no key set.
+        entries: the entries of the key set; None without a key set.
         trouble: why the library gets no keys from it; None if it gets some.
     """
 

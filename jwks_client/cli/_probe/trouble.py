@@ -25,7 +25,7 @@ __all__ = ["Trouble", "is_page", "trouble_from_error", "trouble_from_response"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """Why there is no key set.
+    """The reason for a missing key set.
 
     Attributes:
         code: the library's code for it.
