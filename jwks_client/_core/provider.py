@@ -12,7 +12,6 @@ from typing import Any, Final, Literal, TypeAlias
 
 from ..errors import ConfigurationError
 from . import settings
-from .callables import is_coroutine_function
 from .json_values import any_of, is_json
 from .locations import BEARER, Cookie, Header, Location, Query, Subprotocol
 from .unchecked import Unchecked, restriction
@@ -64,11 +63,7 @@ class IssuerTemplate:
             raise ConfigurationError(
                 "issuer", f"must contain exactly one {{claim}}, got {self.template!r}"
             )
-        if is_coroutine_function(self.allowed):
-            raise ConfigurationError(
-                "allowed", "must be a plain function, got a coroutine function"
-            )
-        if not callable(self.allowed):
+        if not callable(settings.plain("allowed", self.allowed)):
             values = frozenset(settings.names("allowed", self.allowed, at_least=1))
             for value in values:
                 if not _TENANT.fullmatch(value):
@@ -192,16 +187,11 @@ class Provider:
         object.__setattr__(self, name, value)
 
     def _check_scope_claim(self) -> None:
-        own = self.scope_claim
-        if callable(own):
-            if is_coroutine_function(own):
-                raise ConfigurationError(
-                    "scope_claim", "must be a plain function, got a coroutine function"
-                )
-        elif own is not None and not isinstance(own, str):
-            self._set("scope_claim", settings.names("scope_claim", own, at_least=1))
-        elif own is not None:
+        own = settings.plain("scope_claim", self.scope_claim)
+        if isinstance(own, str):
             settings.text("scope_claim", own)
+        elif own is not None and not callable(own):
+            self._set("scope_claim", settings.names("scope_claim", own, at_least=1))
 
     def _check_identity(self) -> None:
         if not isinstance(self.issuer, IssuerTemplate):
@@ -234,11 +224,7 @@ class Provider:
                 )
         else:
             settings.url(given[0], getattr(self, given[0]), allow_http=self.allow_http)
-        headers = self.headers
-        if is_coroutine_function(headers):
-            raise ConfigurationError(
-                "headers", "must be a plain function, got a coroutine function"
-            )
+        headers = settings.plain("headers", self.headers)
         if headers is not None and not callable(headers):
             if not isinstance(headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise ConfigurationError(

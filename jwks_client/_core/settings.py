@@ -14,8 +14,10 @@ from typing import Final, TypeVar
 
 from ..errors import ConfigurationError
 from .addresses import is_loopback, split_url
+from .callables import is_coroutine_function
 
 T = TypeVar("T", bound=str)
+F = TypeVar("F")
 
 LONGEST_TEXT: Final = 2048
 
@@ -129,6 +131,13 @@ def url(field: str, value: object, *, allow_http: bool = False) -> str:
             "use https, or allow_http=True",
         )
     return str(value)
+
+
+def plain(field: str, value: F) -> F:
+    """Return a value that is not a coroutine function, because nothing would await its calls."""
+    if is_coroutine_function(value):
+        raise ConfigurationError(field, "must be a plain function, got a coroutine function")
+    return value
 
 
 def described(value: object) -> str:

@@ -21,6 +21,7 @@ from ...events import KeysAwaited
 from .flight import Flight
 
 if TYPE_CHECKING:
+    from ..._core.keysets.cache import Need
     from ..._core.keysets.fetch import Outcome
     from ...events import Event, Reason
     from ...protocols import Clock
@@ -170,7 +171,7 @@ class Flights:
             self.board(source, last, Budget.ROUTINE)
 
     def waiting(
-        self, provider: str, source: KeySource, boarding: Boarding, *, has_key: bool = False
+        self, provider: str, source: KeySource, boarding: Boarding, need: Need | None = None
     ) -> Generator[Wait, object, bool]:
         """Wait for a flight. Return False if the caller gave up while the flight was in progress.
 
@@ -178,13 +179,18 @@ class Flights:
             source: the key set.
             provider: the name of the provider whose token needs the flight.
             boarding: the flight, and whether this caller started it.
-            has_key: whether the set has the key, so that the caller only waits for a newer set.
+            need: the key that the caller needs. With that key in a set that may be used, the
+                caller waits for a newer set as long as the flight takes.
         """
         flight, began = boarding
         if flight.landed.is_open:
             return True
         seconds = math.inf
-        if not began and not has_key and source.is_usable(self.clock.monotonic()):
+        if (
+            not began
+            and source.is_usable(self.clock.monotonic())
+            and (need is None or not source.has_key(need))
+        ):
             seconds = self._unknown_kid_wait
         since = time.monotonic()
         yield Wait(flight, seconds)

@@ -183,8 +183,7 @@ class Attempt:
             except KeysUnavailableError as error:
                 self.error = error
                 return
-            has_key = source.has_key(need)
-            if not (yield from flights.waiting(self.rules.name, source, boarding, has_key=has_key)):
+            if not (yield from flights.waiting(self.rules.name, source, boarding, need)):
                 self.error = source.not_waited_for(boarding.flight)
                 return
             vanished = not boarding.flight.recorded

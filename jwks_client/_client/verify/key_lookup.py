@@ -52,8 +52,7 @@ def signing_key(
                 boarding = flights.board(
                     source, last, decision.budget, unknown_kid=kid, alone=vanished
                 )
-                has_key = source.has_key(need)
-                if not (yield from flights.waiting(rules.name, source, boarding, has_key=has_key)):
+                if not (yield from flights.waiting(rules.name, source, boarding, need)):
                     raise source.not_waited_for(boarding.flight)
                 vanished = not boarding.flight.recorded
             case _:
