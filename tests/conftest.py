@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import weakref
 from collections.abc import Iterator
 
@@ -101,11 +100,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out the tests of absent collections, and mark those that `make test` leaves out."""
     leave_out_absent(config, items)
     mark_extended(items)
-    if sys.version_info[:3] == (3, 13, 0):
-        why = "on CPython 3.13.0 an in-process request to a plain Quart app never ends"
-        for item in items:
-            if "quart" in item.nodeid.lower() or "frameworks/recipes.md" in item.nodeid:
-                item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.fixture(scope="session")

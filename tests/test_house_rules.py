@@ -65,7 +65,7 @@ def test_every_silenced_rule_has_its_reason():
         f"{path.relative_to(package)}:{number}"
         for path in package.rglob("*.py")
         for number, line in enumerate(path.read_text().splitlines(), 1)
-        if re.search(r"# noqa[^(]*$", line)
+        if re.search(r"#\snoqa[^(]*$", line)
     ]
     assert bare == []
 

@@ -53,29 +53,33 @@ def ws_scope(token: str | None = None, path: str = "/", **members: Any) -> dict[
 class Call:
     """One call of an app: the messages it sent.
 
-    The server gives those of ``received``. When a WebSocket is closed or denied, it says so.
+    The server gives those of ``received``, and a disconnect when the answer is complete.
     """
 
     def __init__(self, *received: dict[str, Any]) -> None:
         self.sent: list[dict[str, Any]] = []
         self._received = list(received)
         self._is_over = asyncio.Event()
+        self._disconnect: dict[str, Any] = {"type": "websocket.disconnect", "code": 1006}
 
     async def receive(self) -> dict[str, Any]:
         await asyncio.sleep(0)  # as a server would, so that other tasks run
         if self._received:
             return self._received.pop(0)
         await self._is_over.wait()
-        return {"type": "websocket.disconnect", "code": 1006}
+        return self._disconnect
 
     async def send(self, message: dict[str, Any]) -> None:
         self.sent.append(message)
-        is_denied = message["type"] == "websocket.http.response.body"
-        if message["type"] == "websocket.close" or (is_denied and not message.get("more_body")):
+        kind = message["type"]
+        is_body = kind.endswith("http.response.body")
+        if kind == "websocket.close" or (is_body and not message.get("more_body")):
             self._is_over.set()
 
     async def to(self, app: Any, scope: dict[str, Any]) -> Call:
         """Make the call."""
+        if scope["type"] == "http":
+            self._disconnect = {"type": "http.disconnect"}
         await asyncio.wait_for(app(scope, self.receive, self.send), PATIENCE)
         return self
 
