@@ -159,7 +159,7 @@ def test_an_unknown_tenant_s_issuer_is_never_requested(drive, idp):
 
 
 def test_a_resolver_s_answer_for_another_issuer_is_refused(drive, idp):
-    """Whatever the attacker's ``iss``, the resolver's provider must name exactly that issuer."""
+    """The resolver's provider must name exactly the ``iss`` of the token, which an attacker may choose."""
     template = IssuerTemplate("https://{t}.test", allowed=lambda _: True)
     for wrong in (
         idp.provider,

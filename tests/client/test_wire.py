@@ -132,7 +132,7 @@ class TestDeadline:
     def test_nothing_is_left_one_attempt_after_the_deadline(
         self, drive: Driver, authority: tuple[str, ssl.SSLContext], where: str
     ) -> None:
-        """Whatever a flight is stuck in, its thread and socket are gone one ``attempt_timeout`` later."""
+        """The thread and socket of a stuck flight are gone one ``attempt_timeout`` later, wherever it is stuck."""
         ca_file, _ = authority
         policy = FetchPolicy(
             connect_timeout=FAR, attempt_timeout=1, deadline=0.3, retries=0, ca_file=ca_file

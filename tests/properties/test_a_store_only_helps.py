@@ -1,4 +1,4 @@
-"""Whatever happens to a store, it plants no key, and no process is worse off than without it."""
+"""A store in any state plants no key, and no process is worse off than without it."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def differences(running: Running, row: Row) -> list[str]:
 
 
 def test_every_request_has_the_answer_of_the_table(running):
-    """Whatever server runs the app, a request has the status, challenge and body of the table."""
+    """A request has the status, challenge and body of the table on every server."""
     wrong = {
         row.name: found
         for row in ROWS

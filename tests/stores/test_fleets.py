@@ -252,7 +252,7 @@ def test_a_wrong_password_and_a_full_server(idp, provider, tmp_path):
 
 @pytest.mark.parametrize("planted", ["a list", "50 MB", "garbage", "another secret's"])
 def test_a_hostile_server(idp, provider, place, planted):
-    """Whatever stands in the record's place, every verdict is as without a store, and one event says so."""
+    """Every verdict is as without a store if anything else stands in the record's place, and one event says so."""
     _, url = place("redis")
     seen = []
     store = RedisStore(url, secret=SECRET)

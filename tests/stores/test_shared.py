@@ -483,7 +483,7 @@ def test_a_store_that_is_always_slow_delays_within_limits(any_store, pace):
     ids=lambda value: str(value)[:30],
 )
 def test_a_hostile_record_plants_nothing(store, pace, planted, code):
-    """Whatever the store contains, the provider's keys are used; the record is reported once and overwritten."""
+    """The provider's keys are used, not what the store contains; the record is reported once and overwritten."""
     honest = Process(store, pace)
     honest.fly()
     [name] = store.values

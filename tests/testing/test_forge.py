@@ -47,7 +47,7 @@ def test_a_forged_token_is_refused_with_the_code_it_states(token):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_algorithm_has_its_hostile_tokens(algorithm, clock):
-    """Whatever algorithm a provider uses, both clients refuse its forged tokens with the stated codes."""
+    """Both clients refuse forged tokens of every algorithm with the stated codes."""
     idp = FakeProvider(algorithm=algorithm, clock=clock)
     tokens = idp.forge.all()
     sync_client, async_client = idp.client(), idp.async_client()

@@ -151,7 +151,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
 
 
 class Site(NamedTuple):
-    """Where the app is served, and its provider."""
+    """The address of the served app, and its provider."""
 
     port: int
     idp: FakeProvider

@@ -89,7 +89,7 @@ class TestSignatures:
 
     @pytest.mark.parametrize("algorithm", EC)
     def test_ecdsa_signatures_are_converted_to_der_exactly(self, algorithm):
-        """Whatever octets the two numbers begin with, cryptography gets their one DER form."""
+        """Cryptography gets the one DER form of the two numbers, with any leading octets."""
         received: list[bytes] = []
         key = build(jwk(algorithm)).key
         given = SimpleNamespace(curve=key.curve, verify=lambda der, *_: received.append(der))

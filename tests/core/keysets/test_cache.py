@@ -373,7 +373,7 @@ class TestChange:
 
 
 def test_no_cell_uses_an_expired_or_absent_key():
-    """Whatever else is true, a key past its stale time is never used, and neither is an absent key."""
+    """A key past its stale time is never used, and neither is an absent key, in any state."""
     for flags in itertools.product([False, True], repeat=3):
         missed, in_flight, failed = flags
         cache = failing(loaded()) if failed else loaded()

@@ -334,7 +334,7 @@ NAMES = st.sampled_from(["cache-control", "expires", "date", "age", "retry-after
 
 @given(headers=st.dictionaries(NAMES, VALUES), renewed=st.booleans(), wall=st.floats(0, 2e11))
 def test_no_header_breaks_the_bounds(headers: dict[str, str], renewed: bool, wall: float) -> None:
-    """Whatever an outsider writes, nothing raises and every time stays within the policy."""
+    """Headers that an outsider writes raise nothing, and every time stays within the policy."""
     fresh = read_freshness(headers, POLICY, wall, renewed=renewed)
     assert fresh is not None or renewed
     if fresh is not None:

@@ -172,7 +172,7 @@ def test_anything_but_a_record_is_refused(value, code):
 
 @given(st.binary(max_size=400))
 def test_any_bytes_raise_bad_record_or_nothing(value):
-    """Whatever bytes a store returns, the only error is `BadRecord`."""
+    """The only error is `BadRecord`, for any bytes that a store returns."""
     with pytest.raises(BadRecord):
         unseal(value, BINDING, (SECRET,), MAX_BODY)
 
