@@ -56,7 +56,8 @@ class ThreadKeeper:
         """
         if self._process != os.getpid():  # uWSGI may fork without the hooks of `os`
             self.after_fork()
-        if not self._claim.acquire(blocking=False):
+        # A request may call this each time: `locked` is the fast answer, `acquire` decides races.
+        if self._claim.locked() or not self._claim.acquire(blocking=False):
             return
         try:
             self._keep_fresh = keep_fresh
