@@ -20,7 +20,7 @@ from .base import BaseClient
 from .issuers.resolver_call import Resolution
 from .keysets.flights import Wait
 from .keysets.task_flights import wait
-from .verify.waiting import Want
+from .verify.waiting import Want, no_asyncio
 
 CLOSING: Final = 1.0  # seconds for which `aclose` waits for the end of a flight
 T = TypeVar("T")
@@ -52,6 +52,7 @@ class AsyncJWKSClient(
     """
 
     _asynchronous = True
+    _loop_of_caller = staticmethod(running_loop)
 
     async def verify(
         self,
@@ -61,8 +62,6 @@ class AsyncJWKSClient(
         claim_values: Mapping[str, Any] | None = None,
     ) -> VerifiedToken:
         """Verify a token; see `JWKSClient.verify`."""
-        if running_loop() is None:
-            raise _no_asyncio()
         begun = self._begin(token, provider, claim_values)
         if type(begun) is VerifiedToken:
             return begun
@@ -106,7 +105,7 @@ class AsyncJWKSClient(
     async def aclose(self) -> None:
         """End all flights. Fresh keys still verify; a fetch raises KeysUnavailableError."""
         if running_loop() is None:
-            raise _no_asyncio()
+            raise no_asyncio()
         flying = self._flights.close()
         self._keeper.end()
         if self._tenants is not None:
@@ -124,7 +123,7 @@ class AsyncJWKSClient(
 
     async def _drive(self, steps: Generator[Want, object, T]) -> T:
         if running_loop() is None:
-            raise _no_asyncio()
+            raise no_asyncio()
         value: object = None
         error: Exception | None = None
         while True:
@@ -144,10 +143,3 @@ class AsyncJWKSClient(
                 value = await cast("Any", want)
             except Exception as raised:  # noqa: BLE001 (the application's check)
                 error = raised
-
-
-def _no_asyncio() -> RuntimeError:
-    return RuntimeError(
-        "AsyncJWKSClient needs a running asyncio event loop; under trio, use JWKSClient in a "
-        "thread: await trio.to_thread.run_sync(client.verify, token)"
-    )
