@@ -86,7 +86,7 @@ def spared(request):
 ENTERING = int(sys.version_info >= (3, 14))
 
 
-@pytest.mark.parametrize(("algorithm", "most"), [("RS256", 34), ("ES256", 37), ("EdDSA", 35)])
+@pytest.mark.parametrize(("algorithm", "most"), [("RS256", 36), ("ES256", 37), ("EdDSA", 35)])
 def test_a_new_token_costs_few_calls(algorithm, most, spared):
     """A new token is verified, and remembered, in a few dozen calls beyond those of the signature check."""
     scene = warm(algorithm)
@@ -96,13 +96,13 @@ def test_a_new_token_costs_few_calls(algorithm, most, spared):
 def test_a_new_token_costs_fewer_calls_without_the_memory(spared):
     """With the memory off, no call is spent on writing it."""
     scene = warm(token_cache_size=0)
-    assert own_calls(scene, scene.tokens[0]) <= 27 - spared
+    assert own_calls(scene, scene.tokens[0]) <= 29 - spared
 
 
 def test_a_new_token_and_its_signature_stay_within_the_budget(spared):
-    """In total, cryptography's own calls included, RS256 makes at most 43 calls."""
+    """In total, cryptography's own calls included, RS256 makes at most 45 calls."""
     scene = warm()
-    assert calls_of(scene.client.verify, scene.tokens[0]) <= 43 + ENTERING - spared
+    assert calls_of(scene.client.verify, scene.tokens[0]) <= 45 + ENTERING - spared
 
 
 @pytest.mark.usefixtures("spared")

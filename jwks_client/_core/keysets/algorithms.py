@@ -8,7 +8,6 @@ PyJWT prepares them for each signature.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from itertools import product
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
@@ -107,18 +106,15 @@ def verifier(key: Any, algorithm: str) -> Verify:
 
 def _pkcs1_verifier(key: RSAPublicKey, digest: HashAlgorithm) -> Verify:
     verify, padding = key.verify, PKCS1v15()
-    # Hashing in Python is cheaper than letting cryptography do it.
-    hashed, hash_of = Prehashed(digest), getattr(hashlib, digest.name)
 
     def check(signature: bytes, signed: bytes) -> None:
-        verify(signature, hash_of(signed).digest(), padding, hashed)
+        verify(signature, signed, padding, digest)
 
     return check
 
 
 def _pss_verifier(key: RSAPublicKey, digest: HashAlgorithm) -> Verify:
     verify, padding = key.verify, PSS(MGF1(digest), digest.digest_size)
-    hashed, hash_of = Prehashed(digest), getattr(hashlib, digest.name)
     width = (key.key_size + 7) // 8
 
     def check(signature: bytes, signed: bytes) -> None:
@@ -126,7 +122,7 @@ def _pss_verifier(key: RSAPublicKey, digest: HashAlgorithm) -> Verify:
         # signature whose first octet is zero would also be valid without that octet.
         if len(signature) != width:
             raise ValueError("the signature and the modulus differ in length")
-        verify(signature, hash_of(signed).digest(), padding, hashed)
+        verify(signature, signed, padding, digest)
 
     return check
 
