@@ -10,7 +10,6 @@ from typing import IO, Any, Final
 
 import click
 
-from ..errors import ConfigurationError
 from ._output import printable, say_json, without_tokens
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "Group",
     "KeysUnavailable",
     "Refused",
-    "wrong_setting",
 ]
 
 REFUSED: Final = 1
@@ -68,11 +66,6 @@ class WrongUsage(click.UsageError):
         click.echo(f"Error: {self.message}", file=file, err=file is None)
         if self.ctx is not None:
             click.echo(f"See {self.ctx.command_path} --help.", file=file, err=file is None)
-
-
-def wrong_setting(error: ConfigurationError) -> click.UsageError:
-    """Return the usage error for a setting that the library rejects."""
-    return click.UsageError(error.message)
 
 
 class Group(click.Group):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import click
 
@@ -20,54 +19,39 @@ __all__ = [
     "token_argument",
 ]
 
-F = TypeVar("F", bound=Callable[..., Any])
 _LONGEST: Final = 1024 * 1024
 
-
-def as_json_option(command: F) -> F:
-    """Add ``--json``."""
-    text = "Print one JSON object to standard output, for errors too."
-    return click.option("--json", "as_json", is_flag=True, help=text)(command)
-
-
-def ca_option(command: F) -> F:
-    """Add ``--ca FILE``."""
-    return click.option(
-        "--ca",
-        "ca_file",
-        type=click.Path(exists=True, dir_okay=False),
-        metavar="FILE",
-        help="A PEM file of certificate authorities to trust in addition to the public ones.",
-    )(command)
-
-
-def timeout_option(command: F) -> F:
-    """Add ``--timeout SECONDS``."""
-    return click.option(
-        "--timeout",
-        type=click.FloatRange(0.05, 300),
-        default=5.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long to wait for each response.",
-    )(command)
-
-
-def provider_option(command: F) -> F:
-    """Add ``--provider NAME:ARG,…``."""
-    return click.option(
-        "--provider",
-        "preset",
-        metavar="NAME:ARG[,KEY=VALUE…]",
-        shell_complete=complete_preset,
-        help="A provider by its short name, such as stytch:project-live-0a1b or "
-        "auth0:acme.eu.auth0.com,audience=https://api.example.com",
-    )(command)
-
-
-def token_argument(command: F) -> F:
-    """Add TOKEN. It accepts any number of words, so that no error message repeats an extra one."""
-    return click.argument("words", metavar="[TOKEN]", nargs=-1)(command)
+as_json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object to standard output, for errors too.",
+)
+ca_option = click.option(
+    "--ca",
+    "ca_file",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="A PEM file of certificate authorities to trust in addition to the public ones.",
+)
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(0.05, 300),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for each response.",
+)
+provider_option = click.option(
+    "--provider",
+    "preset",
+    metavar="NAME:ARG[,KEY=VALUE…]",
+    shell_complete=complete_preset,
+    help="A provider by its short name, such as stytch:project-live-0a1b or "
+    "auth0:acme.eu.auth0.com,audience=https://api.example.com",
+)
+# Any number of words, so that no error message repeats an extra one.
+token_argument = click.argument("words", metavar="[TOKEN]", nargs=-1)
 
 
 def read_token(words: tuple[str, ...]) -> bytes:

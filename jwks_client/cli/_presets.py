@@ -26,7 +26,6 @@ from click.shell_completion import CompletionItem
 from .. import Provider, providers
 from .._core.unchecked import UNCHECKED, Unchecked
 from ..errors import ConfigurationError
-from ._errors import wrong_setting
 from ._output import printable, without_tokens
 
 __all__ = ["PresetCall", "call_of", "complete_preset", "preset_names", "provider_of"]
@@ -75,7 +74,7 @@ class PresetCall:
         try:
             return make(*self.positional, **self.keywords)
         except ConfigurationError as error:
-            raise wrong_setting(error) from None
+            raise click.UsageError(error.message) from None
 
     def code(self) -> str:
         """Return the Python expression of the call."""

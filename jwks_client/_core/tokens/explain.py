@@ -93,20 +93,20 @@ class Explanation:
         code: None if the token is accepted, else the code that ``verify`` raises.
         message: one sentence for people.
         provider: the name of the provider that accepted it, or None.
-        candidates: the providers that were tried, in order.
         now: the time that was used to check times, in seconds since the epoch, or None.
         kid, typ: header members of the token, escaped; None if absent or not read.
         hints: common causes of such a refusal.
+        candidates: the providers that were tried, in order.
     """
 
     code: str | None
     message: str
     provider: str | None
-    candidates: tuple[CandidateExplained, ...]
     now: float | None = None
     kid: str | None = None
     typ: str | None = None
     hints: tuple[str, ...] = ()
+    candidates: tuple[CandidateExplained, ...]
 
     @property
     def accepted(self) -> bool:

@@ -6,14 +6,11 @@ is accepted. The signature is never printed, so that the output cannot be used a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from .._options import as_json_option, read_token, token_argument
-
-if TYPE_CHECKING:
-    from ..._core.policy import FetchPolicy
 
 __all__ = ["decode"]
 
@@ -37,10 +34,9 @@ def decode(*, words: tuple[str, ...], as_json: bool) -> None:
 
     Exit status: 0 decoded, 1 malformed, 2 wrong usage.
     """  # noqa: D301 (click wants the character behind \\b)
-    from ... import FetchPolicy
     from .._output import note, say, say_json
 
-    header, claims = _read(read_token(words), FetchPolicy())
+    header, claims = _read(read_token(words))
     if as_json:
         note(_WARNING, "bold red")
         say_json({"verified": False, "header": header, "claims": claims})
@@ -61,14 +57,15 @@ def _show(members: dict[str, Any]) -> None:
         say(line)
 
 
-def _read(token: bytes, limits: FetchPolicy) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read(token: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    from ... import FetchPolicy
     from ..._core.encoding import decode_segment, strict_object
     from ..._core.tokens.unverified import text_of
     from ...errors import TokenError
     from .._errors import Refused
 
     try:
-        text = text_of(token, limits.max_token)
+        text = text_of(token, FetchPolicy().max_token)
     except TokenError as error:
         raise Refused(error.code, error.message) from None
     segments = text.encode("ascii", "replace").split(b".")

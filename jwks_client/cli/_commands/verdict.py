@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ... import VerifiedToken
     from ..._core.tokens.explain import CandidateExplained, Explanation, KeyExplained
 
-__all__ = ["explanation_as_json", "show_explanation", "show_token", "token_as_json"]
+__all__ = ["show_explanation", "show_token", "token_as_json"]
 
 
 def show_token(token: VerifiedToken) -> None:
@@ -68,48 +68,6 @@ def show_explanation(explanation: Explanation) -> None:
         table(("CHECK", "OUTCOME"), _check_rows(candidate))
     if not explanation.candidates:
         say("The token was refused before any provider or key was considered.")
-
-
-def explanation_as_json(explanation: Explanation) -> dict[str, object]:
-    """Return an explanation as JSON members."""
-    return {
-        "code": explanation.code,
-        "message": explanation.message,
-        "provider": explanation.provider,
-        "now": explanation.now,
-        "kid": explanation.kid,
-        "typ": explanation.typ,
-        "hints": list(explanation.hints),
-        "candidates": [
-            {
-                "provider": candidate.provider,
-                "state": str(candidate.state),
-                "keys": [
-                    {
-                        "kid": key.kid,
-                        "kty": key.kty,
-                        "alg": key.alg,
-                        "thumbprint": key.thumbprint,
-                        "outcome": key.outcome,
-                        "made_the_signature": key.made_the_signature,
-                    }
-                    for key in candidate.keys
-                ],
-                "checks": [
-                    {
-                        "name": check.name,
-                        "code": check.code,
-                        "claim": check.claim,
-                        "message": check.message,
-                        "expected": check.expected,
-                        "found": check.found,
-                    }
-                    for check in candidate.checks
-                ],
-            }
-            for candidate in explanation.candidates
-        ],
-    }
 
 
 def _key_row(key: KeyExplained) -> tuple[Cell, ...]:

@@ -19,11 +19,7 @@ from .._options import (
 )
 
 if TYPE_CHECKING:
-    from ... import Provider, VerifiedToken
-    from ..._core.tokens.explain import Explanation
-    from ...errors import JWKSError
-    from .._errors import CommandError
-    from .._probe.recorder import Recorder
+    from ... import Provider
 
 __all__ = ["verify"]
 
@@ -96,65 +92,45 @@ def verify(
     Exit status: 0 verified, 1 refused, 2 wrong usage, 3 keys unavailable.
     """  # noqa: D301 (click wants the character behind \\b)
     from contextlib import suppress
+    from dataclasses import asdict
 
-    from ... import JWKSClient
+    from ... import JWKSClient, VerifiedToken
     from ...errors import JWKSError, KeysUnavailableError
+    from .._errors import KeysUnavailable, Refused
+    from .._output import say_json
     from .._probe.prober import Prober, fetch_policy
     from .._probe.recorder import Recorder
+    from .verdict import show_explanation, show_token, token_as_json
 
     provider = _provider(**settings)
     token = read_token(words)
     with Prober(fetch_policy(timeout), ca_file) as prober:
         recorder = Recorder(prober)
         with JWKSClient(provider, http=recorder, fetch=prober.policy) as client:
-            verified: VerifiedToken | None = None
-            error: JWKSError | None = None
             if explain:
                 # An expired token is refused without a fetch; the explanation needs the keys.
                 with suppress(KeysUnavailableError):
                     client.keys()
+            outcome: VerifiedToken | JWKSError
             try:
-                verified = client.verify(token)
-            except JWKSError as refused:
-                error = refused
+                outcome = client.verify(token)
+            except JWKSError as error:
+                outcome = error
             explanation = client.explain(token) if explain else None
-    _show(verified, explanation, as_json=as_json)
-    if error is not None:
-        raise _command_error(error, recorder, explanation)
-
-
-def _show(
-    verified: VerifiedToken | None, explanation: Explanation | None, *, as_json: bool
-) -> None:
-    from .._output import say_json
-    from .verdict import explanation_as_json, show_explanation, show_token, token_as_json
-
-    if not as_json:
-        if verified is not None:
-            show_token(verified)
-        if explanation is not None:
-            show_explanation(explanation)
-    elif verified is not None:
-        more = {} if explanation is None else {"explanation": explanation_as_json(explanation)}
-        say_json({**token_as_json(verified), **more})
-
-
-def _command_error(
-    error: JWKSError, recorder: Recorder, explanation: Explanation | None
-) -> CommandError:
-    from ...errors import KeysUnavailableError
-    from .._errors import KeysUnavailable, Refused
-    from .verdict import explanation_as_json
-
-    more: dict[str, object] = (
-        {} if explanation is None else {"explanation": explanation_as_json(explanation)}
-    )
-    if isinstance(error, KeysUnavailableError):
-        message = recorder.describe(error)
-        return KeysUnavailable(error.code, message, more=more)
-    # Include the claim and the expected value: they come from the options.
-    message = str(error).removeprefix(f"{error.code}: ")
-    return Refused(error.code, message, more=more)
+    more = {} if explanation is None else {"explanation": asdict(explanation)}
+    if isinstance(outcome, VerifiedToken):
+        if as_json:
+            say_json({**token_as_json(outcome), **more})
+        else:
+            show_token(outcome)
+    if explanation is not None and not as_json:
+        show_explanation(explanation)
+    if isinstance(outcome, KeysUnavailableError):
+        raise KeysUnavailable(outcome.code, recorder.describe(outcome), more=more)
+    if isinstance(outcome, JWKSError):
+        # Include the claim and the expected value: they come from the options.
+        message = str(outcome).removeprefix(f"{outcome.code}: ")
+        raise Refused(outcome.code, message, more=more)
 
 
 def _provider(

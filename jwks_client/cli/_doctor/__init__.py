@@ -127,12 +127,13 @@ def _status(report: Report) -> int:
 
 
 def _show_json(report: Report, changes: list[str] | None) -> None:
+    from dataclasses import asdict
+
     from .._output import say_json
-    from .finding import as_json
 
     content: dict[str, object] = {
         "target": report.inspection.target,
-        "findings": [as_json(one) for one in report.findings],
+        "findings": [asdict(one) for one in report.findings],
     }
     say_json(content if changes is None else {**content, "changes": changes})
 

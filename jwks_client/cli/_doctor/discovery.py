@@ -25,8 +25,7 @@ def of_metadata(inspection: Inspection) -> Iterator[Finding]:
     document = metadata_of(inspection.metadata)
     if not document:
         return
-    if inspection.issuer is not None:
-        yield from _of_issuer(inspection.issuer, document.get("issuer"), exact=inspection.exact)
+    yield from _of_issuer(inspection, document.get("issuer"))
     yield from _of_access_tokens(document)
     url, home = document.get("jwks_uri"), urlsplit(inspection.metadata.url).hostname
     if isinstance(url, str) and inspection.keys is not None and urlsplit(url).hostname != home:
@@ -39,8 +38,9 @@ def of_metadata(inspection: Inspection) -> Iterator[Finding]:
         )
 
 
-def _of_issuer(wanted: str, found: object, *, exact: bool) -> Iterator[Finding]:
-    if found == wanted:
+def _of_issuer(inspection: Inspection, found: object) -> Iterator[Finding]:
+    wanted = inspection.issuer
+    if wanted is None or found == wanted:
         return
     if not isinstance(found, str):
         yield Finding(
@@ -57,7 +57,7 @@ def _of_issuer(wanted: str, found: object, *, exact: bool) -> Iterator[Finding]:
             "client that is configured with the former rejects it",
             see=_ISSUER,
         )
-    elif exact:
+    elif wanted == inspection.target:  # else the URL of the metadata was given
         yield Finding(
             code="issuer_spelling",
             severity="info",

@@ -10,7 +10,6 @@ import string
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ..._core.encoding import tolerant_octets
 from .._output import printable
 from .._probe.certificates import THUMBPRINTS, Certificate, Unreadable, leaf_of, spelling_of
 from .._probe.entries import Entry
@@ -52,11 +51,10 @@ def _of_spelling(entry: Entry) -> Iterator[Finding]:
         for member in ("n", "e", "x", "y", "pub")
         if not _ALPHABET.issuperset(entry.word(member) or "")
     ]
-    modulus = tolerant_octets(entry.jwk.get("n"), 4096) or b""
     if loose:
         text = f"has {' and '.join(loose)} that is not base64url without padding"
         yield _finding(entry, "loose_encoding", "info", text, "RFC 7518, section 2")
-    if modulus.startswith(b"\0"):
+    if (entry.modulus or b"").startswith(b"\0"):
         text = "has an n that begins with a zero octet, which strict clients reject"
         yield _finding(entry, "loose_encoding", "info", text, "RFC 7518, section 6.3.1.1")
 

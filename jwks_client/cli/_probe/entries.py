@@ -44,12 +44,17 @@ class Entry:
         return self.kid if self.kid is not None else f"#{self.index + 1}"
 
     @property
+    def modulus(self) -> bytes | None:
+        """Return the octets of an RSA modulus, as published; None if they cannot be read."""
+        return tolerant_octets(self.jwk.get("n"), 4096)
+
+    @property
     def size(self) -> str:
         """Return the bits of an RSA modulus, the curve, or the parameter set; empty if unknown."""
         match self.word("kty"):
             case "RSA":
-                octets = tolerant_octets(self.jwk.get("n"), 4096)
-                return "" if octets is None else str(int.from_bytes(octets, "big").bit_length())
+                modulus = self.modulus
+                return "" if modulus is None else str(int.from_bytes(modulus, "big").bit_length())
             case "EC" | "OKP":
                 return self.word("crv") or ""
             case "AKP":
@@ -62,8 +67,8 @@ class Entry:
         """Return an identifier of its key material; None if the material cannot be read."""
         if self.key is not None:
             return self.key.thumbprint
-        octets = tolerant_octets(self.jwk.get("n"), 4096)
-        return None if octets is None else f"RSA {octets.lstrip(bytes(1)).hex()}"
+        modulus = self.modulus
+        return None if modulus is None else f"RSA {modulus.lstrip(bytes(1)).hex()}"
 
     def word(self, member: str) -> str | None:
         """Return a member, if it is a string."""

@@ -40,7 +40,6 @@ class Inspection:
     Attributes:
         target: the URL as given.
         issuer: the issuer, if the URL was tried as one, else None.
-        exact: whether the issuer is spelled exactly as given.
         metadata: the last exchange for its metadata.
         keys: the exchange for its key set.
         fetched: what the library reads from it; None if the library rejects it.
@@ -50,7 +49,6 @@ class Inspection:
 
     target: str
     issuer: str | None = None
-    exact: bool = True
     metadata: Exchange | None = None
     keys: Exchange | None = None
     fetched: Fetched | None = None
@@ -158,7 +156,6 @@ def _inspect(target: str, provider: Provider, prober: Prober, issuer: str | None
     return Inspection(
         target=target,
         issuer=issuer,
-        exact=issuer == target,
         metadata=rest[-1] if rest else None,
         keys=keys,
         fetched=outcome if isinstance(outcome, Fetched) else None,

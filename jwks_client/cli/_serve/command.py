@@ -13,8 +13,8 @@ from click.core import ParameterSource
 
 from ..._core.addresses import is_loopback
 from ...errors import ConfigurationError
-from .._errors import wrong_setting
 from .._options import as_json_option, provider_option
+from .._output import note
 from .._presets import PresetCall, call_of
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _provider_maker(
                 base_url, algorithm=algorithm, expires_in=expires_in, **settings
             )
         except ConfigurationError as error:
-            raise wrong_setting(error) from None
+            raise click.UsageError(error.message) from None
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--algorithm") from None
 
@@ -225,7 +225,6 @@ def _checked_host(host: str, *, allowed: bool) -> str:
 
 
 def _checked_base_url(base_url: str, *, allowed: bool) -> str:
-
     if (place := _place_in(base_url)) is None:
         raise click.BadParameter(
             "must be scheme, host and port, such as http://idp:8400", param_hint="--base-url"
@@ -250,18 +249,13 @@ def _place_in(base_url: str) -> SplitResult | None:
 
 
 def _warn(idp: DevelopmentProvider, address: str) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    warning = (
+    note(
         "For development only: it signs any token for anyone who reaches this port. "
-        "Never use it in production."
+        "Never use it in production.",
+        "bold red",
     )
-    console.print(Text(warning, style="bold red"))
     if not ipaddress.ip_address(address).is_loopback:
-        beyond = f"It listens on {address}; other machines can reach it."
-        console.print(Text(beyond, style="bold red"))
-    console.print(Text(f"In a browser: {idp.base_url}/", style="dim"))
-    console.print(Text(f"Discovery: {idp.discovery_url}", style="dim"))
-    console.print(Text("Tokens and keys: jwks-client serve --help", style="dim"))
+        note(f"It listens on {address}; other machines can reach it.", "bold red")
+    note(f"In a browser: {idp.base_url}/", "dim")
+    note(f"Discovery: {idp.discovery_url}", "dim")
+    note("Tokens and keys: jwks-client serve --help", "dim")
