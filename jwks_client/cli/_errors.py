@@ -6,6 +6,7 @@ unavailable.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import IO, Any, Final
 
 import click
@@ -36,7 +37,9 @@ class CommandError(click.ClickException):
         more: further members of the JSON object, next to ``error``.
     """
 
-    def __init__(self, code: str, message: str, *, more: dict[str, object] | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *, more: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(printable(without_tokens(message), _LONGEST))
         self.code = code
         self.more = more or {}
@@ -134,7 +137,7 @@ def _without_secrets(error: click.ClickException) -> click.ClickException:
     return click.ClickException(message)
 
 
-def _code_of(error: click.ClickException) -> tuple[str, dict[str, object]]:
+def _code_of(error: click.ClickException) -> tuple[str, Mapping[str, object]]:
     match error:
         case CommandError():
             return error.code, error.more

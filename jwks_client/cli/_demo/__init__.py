@@ -1,18 +1,24 @@
 """``jwks-client demo``: run a provider and an API on this machine and show how they interact.
 
-`app` is the API, a small ASGI app under uvicorn. `stage` starts it and the provider as processes
-and sends them requests. `steps` contains each step and its expected results. `report` prints them.
+`app` is the API, a small Starlette app under uvicorn. `stage` starts it and the provider as
+processes and sends them requests. `steps` contains each step and its expected results. `report`
+prints them.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 import click
 
 from .._options import as_json_option
 
 __all__ = ["demo"]
+
+# What the API requires of tokens.
+AUDIENCE: Final = "api"
+SCOPE: Final = "orders:read"
 
 
 @click.command()

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from .report import Finding, at_most, same
+from .report import Finding, at_most, listed, same
 from .stage import Server, Stage
 
 PROCESSES: Final = 4
@@ -31,15 +31,11 @@ async def share(stage: Stage) -> list[Finding]:
             answer = await late.ask(token)
     outcomes = Counter(one.split()[0] for one in said)
     return [
-        same(f"{PROCESSES} processes at once", f"verified: {PROCESSES}", _listed(outcomes)),
-        at_most("their fetches, together", 2, sum(int(one.split()[1]) for one in said), ""),
+        same(f"{PROCESSES} processes at once", f"verified: {PROCESSES}", listed(outcomes)),
+        at_most("their fetches, together", 2, sum(int(one.split()[1]) for one in said)),
         same("the provider answers", "no", "yes" if reachable else "no"),
         same("a process that starts now", "verified, 0 fetches", _described(answer)),
     ]
-
-
-def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{what}: {count}" for what, count in sorted(counts.items()))
 
 
 def _described(answer: str) -> str:

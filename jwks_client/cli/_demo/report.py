@@ -5,6 +5,7 @@ Must not depend on the steps. No token is ever printed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from .._output import say_json
 
-__all__ = ["Finding", "RecordedReport", "Report", "at_least", "at_most", "note", "same"]
+__all__ = ["Finding", "RecordedReport", "Report", "at_least", "at_most", "listed", "note", "same"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,11 @@ def at_least(what: str, least: float, got: float, unit: str = "") -> Finding:
     return Finding(
         what=what, expected=f"at least {least:g}{unit}", got=f"{got:.3g}{unit}", holds=got >= least
     )
+
+
+def listed(counts: Counter[str]) -> str:
+    """Return a result that counts outcomes."""
+    return ", ".join(f"{what}: {count}" for what, count in sorted(counts.items())) or "none"
 
 
 def note(what: str, got: str) -> Finding:

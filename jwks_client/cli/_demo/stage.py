@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from .app import AUDIENCE, SCOPE
+from . import AUDIENCE, SCOPE
 
 __all__ = ["Response", "Server", "Stage", "StageError"]
 

@@ -6,7 +6,6 @@ Must not depend on processes, HTTP or output.
 from __future__ import annotations
 
 import asyncio
-import base64
 import itertools
 import math
 import statistics
@@ -17,9 +16,11 @@ from time import perf_counter
 from typing import Final
 from urllib.parse import urlsplit
 
+from ..._core.encoding import to_base64url
 from ...testing import FakeProvider
+from . import SCOPE
 from .fleet import share
-from .report import Finding, Report, at_least, at_most, note, same
+from .report import Finding, Report, at_least, at_most, listed, note, same
 from .stage import PATIENCE, Response, Stage
 
 __all__ = ["STEPS", "Step", "perform", "play"]
@@ -109,7 +110,7 @@ async def _remember(stage: Stage) -> list[Finding]:
 async def _refuse(stage: Stage) -> list[Finding]:
     before = await stage.fetches()
     forged = await _forge(stage)
-    unsigned = ".".join((_segment(b'{"alg":"none"}'), stage.token.split(".")[1], ""))
+    unsigned = ".".join((to_base64url(b'{"alg":"none"}'), stage.token.split(".")[1], ""))
     attempts = [
         ("forged: the right kid, another key", "401 bad_signature", forged),
         ("unsigned: alg none", "401 algorithm_not_allowed", unsigned),
@@ -184,8 +185,8 @@ async def _rotate(stage: Stage) -> list[Finding]:
     good, bad = load.answers[True], load.answers[False]
     return [
         note("concurrent callers", f"{CALLERS}, every tenth token forged"),
-        same("valid tokens, old key and new", f"200: {good.total()}", _listed(good)),
-        same("forged tokens among them", f"401 bad_signature: {bad.total()}", _listed(bad)),
+        same("valid tokens, old key and new", f"200: {good.total()}", listed(good)),
+        same("forged tokens among them", f"401 bad_signature: {bad.total()}", listed(bad)),
         same("GETs of the key set for all of them", 1, await stage.fetches() - before),
     ]
 
@@ -301,21 +302,13 @@ async def _forge(stage: Stage) -> str:
 
     def sign() -> str:
         forger = FakeProvider(issuer=stage.provider.base_url)
-        return forger.issue(scope="orders:read", expires_in=600)
+        return forger.issue(scope=SCOPE, expires_in=600)
 
     return await asyncio.to_thread(sign)  # generates an RSA key
 
 
-def _segment(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
-
-
 def _tally(answers: Iterable[Response]) -> str:
-    return _listed(Counter(str(answer) for answer in answers))
-
-
-def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{what}: {count}" for what, count in sorted(counts.items())) or "none"
+    return listed(Counter(str(answer) for answer in answers))
 
 
 def _median(answers: Iterable[Response]) -> float:

@@ -11,7 +11,7 @@ import sys
 
 from ... import JWKSClient, JWKSError, providers
 from ...stores import FileStore
-from .app import AUDIENCE
+from . import AUDIENCE
 
 
 def main() -> None:
