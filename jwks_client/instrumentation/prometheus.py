@@ -69,7 +69,9 @@ class _Metrics:
             "jwks_client_key_set_fetched_seconds",
             "Time of the last successful fetch of the key set, in Unix time.",
             ("provider",),
-            multiprocess_mode="livemin",
+            # Not the earliest: a process that only forks workers (`gunicorn --preload`) loads the
+            # keys once, and an idle worker fetches none. Both would look like an outage.
+            multiprocess_mode="livemax",
             registry=registry,
         )
         self.store_failures = prometheus_client.Counter(

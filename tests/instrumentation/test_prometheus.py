@@ -163,25 +163,62 @@ if child:
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_workers_add_up_in_multiprocess_mode(tmp_path):
-    """Each process exports its counts, at exit at the latest, and nothing is counted twice."""
-    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, timeout=60)
+def scrape_of(program: str, directory: Path) -> str:
+    """Run a program in Prometheus' multiprocess mode, and return what a scrape finds afterwards."""
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(directory)}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
     scrape = (
         "from prometheus_client import CollectorRegistry, generate_latest, multiprocess as m;"
         "r = CollectorRegistry(); m.MultiProcessCollector(r); print(generate_latest(r).decode())"
     )
-    scraped = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", scrape],
         env=environment,
         check=True,
         timeout=60,
         capture_output=True,
         text=True,
-    )
-    (line,) = [one for one in scraped.stdout.splitlines() if one.startswith(VERIFIED)]
-    assert float(line.split()[-1]) == 7, scraped.stdout
+    ).stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_workers_add_up_in_multiprocess_mode(tmp_path):
+    """Each process exports its counts, at exit at the latest, and nothing is counted twice."""
+    scraped = scrape_of(PROGRAM, tmp_path)
+    (line,) = [one for one in scraped.splitlines() if one.startswith(VERIFIED)]
+    assert float(line.split()[-1]) == 7, scraped
+
+
+PRELOADED = """
+import os, sys
+from jwks_client import JWKSClient
+from jwks_client.instrumentation import prometheus
+from jwks_client.testing import FakeClock, FakeProvider
+from prometheus_client import Counter
+import httpx
+requests = Counter("requests", "Of the application.")
+clock = FakeClock(1_700_000_000)
+idp = FakeProvider(clock=clock)
+client = JWKSClient(idp.provider, http=httpx.Client(transport=idp.transport), clock=clock)
+prometheus.instrument(client)
+client.warm_up()
+for worker in ("busy", "idle"):
+    if not os.fork():
+        requests.inc()
+        if worker == "busy":
+            clock.advance(4000)
+            client.verify(idp.issue())
+        sys.exit()
+    os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_process_that_only_forks_does_not_make_the_keys_look_old(tmp_path):
+    """With preloading, the last fetch of any worker counts: not that of the parent, nor the zero of an idle worker."""
+    scraped = scrape_of(PRELOADED, tmp_path)
+    (line,) = [one for one in scraped.splitlines() if one.startswith("jwks_client_key_set_fetched")]
+    assert float(line.split()[-1]) == 1_700_004_000
 
 
 def test_a_backend_that_fails_refuses_no_token(tmp_path, monkeypatch, idp, registry, caplog):
