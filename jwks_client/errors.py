@@ -76,7 +76,8 @@ class JWKSError(Exception):
     kid: str | None = None
 
     def __init__(self, code: str, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
+        # Celery's JSON serializer rebuilds an exception as its class called with `args`.
+        super().__init__(code, message)
         self.code = code
         self.message = message
         self.retry_after = retry_after
@@ -109,6 +110,7 @@ class ConfigurationError(JWKSError):
     def __init__(self, field: str, message: str) -> None:
         joint = " " if message.startswith("must ") else ": "
         super().__init__("invalid_configuration", f"{field}{joint}{message}")
+        self.args = (field, message)
         self.field = field
 
 
@@ -177,9 +179,9 @@ class InsufficientScopeError(JWKSError):
     def __init__(
         self,
         required: Iterable[str] = (),
-        *,
         code: InsufficientScopeCode = "insufficient_scope",
         message: str | None = None,
+        *,
         claim: str | None = None,
         expected: object = None,
     ) -> None:
@@ -189,6 +191,7 @@ class InsufficientScopeError(JWKSError):
         if message is None:
             message = f"the token lacks a required scope ({' '.join(self.required)})"
         super().__init__(code, message)
+        self.args = (self.required, code, message)
 
     def __str__(self) -> str:
         return f"{super().__str__()}{_details(self)}"

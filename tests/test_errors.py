@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 
 import pytest
@@ -77,7 +78,18 @@ def test_each_error_has_a_code_a_message_and_a_status(error, kind, code, status)
     assert str(error) == f"{code}: {error.message}"
     assert repr(error) == f"{kind.__name__}({code!r}, {error.message!r})"
     assert error.message
-    assert error.args == (error.message,)
+
+
+@pytest.mark.parametrize("error", [error for error, *_ in ERRORS])
+def test_an_error_survives_serializers_that_keep_its_args(error):
+    """Celery's JSON serializer returns `type(*args)`: the caller can catch the class and read the code."""
+    args = json.loads(json.dumps(error.args))
+    again = type(error)(*args)
+    assert (again.code, again.message, again.http_status) == (
+        *(error.code, error.message),
+        error.http_status,
+    )
+    assert getattr(again, "required", None) == getattr(error, "required", None)
 
 
 def test_the_codes_are_the_promised_ones():
