@@ -204,7 +204,7 @@ def _value(name: str, parameter: str, kind: object, texts: list[str]) -> Any:
     if texts == [UNCHECKED.name] and Unchecked in options:
         return UNCHECKED
     if any(not one.strip() for one in texts):
-        raise click.UsageError(f"{parameter} must not be blank; leave it out for its default")
+        raise click.UsageError(f"{parameter} of {name} must not be blank")
     several = any(_is_several(one) for one in options)
     if len(texts) > 1 and not several:
         raise click.UsageError(f"{parameter} of {name} must not be repeated")

@@ -190,12 +190,12 @@ def test_metadata_that_leads_nowhere():
     [
         ("idp.example.com/jwks", "did you mean https://idp.example.com/jwks"),
         ("auth0:acme.eu.auth0.com", "or a preset with --provider"),
-        ("", "not a URL"),
-        ("ftp://idp.example.com", "not a URL"),
-        ("https://", "not a URL"),
-        ("https://user:secret@idp.example.com", "not a URL"),
-        ("https://idp.example.com/#x", "not a URL"),
-        ("https://idp.example.com:port", "not a URL"),
+        ("", "cannot be used as a URL"),
+        ("ftp://idp.example.com", "cannot be used as a URL"),
+        ("https://", "cannot be used as a URL"),
+        ("https://user:secret@idp.example.com", "cannot be used as a URL"),
+        ("https://idp.example.com/#x", "cannot be used as a URL"),
+        ("https://idp.example.com:port", "cannot be used as a URL"),
     ],
 )
 @pytest.mark.parametrize("command", ["keys", "doctor"])

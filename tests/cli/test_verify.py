@@ -189,6 +189,7 @@ def test_leeway_and_algorithm_apply(idp):
         (("--issuer", "https://i.example", "--audience", "a", "--audience", ""), "--audience"),
         (("--issuer", "", "--audience", "a", "--jwks-url", "https://i.example/k"), "--issuer"),
         (("--provider", "auth0:acme.eu.auth0.com", "--audience", ""), "--audience"),
+        (("--provider", "oidc:https://i.example,audience="), "audience of oidc must not be blank"),
     ],
 )
 def test_wrong_usage_names_the_option(idp, options, named):

@@ -85,8 +85,8 @@ def checked_url(text: str) -> str:
     if bare and addresses.split_url(completed) is not None:
         raise click.UsageError(f"{escaped!r} is not a URL; did you mean https://{escaped}?")
     raise click.UsageError(
-        f"{escaped!r} is not a URL; give an absolute https URL such as https://idp.example.com,"
-        " or a preset with --provider"
+        f"{escaped!r} cannot be used as a URL; give an https URL without a user or a fragment, such"
+        " as https://idp.example.com, or a preset with --provider"
     )
 
 

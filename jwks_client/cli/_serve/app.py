@@ -92,7 +92,7 @@ class Driver:
         try:
             token = await asyncio.to_thread(fill, self._idp, read_order(body), self._idp.expires_in)
         except OrderError as error:
-            raise Refused(400, "bad_order", str(error)) from None
+            raise Refused(400, "bad_order", f"the body {error}") from None
         if _prefers_text(request):
             return PlainTextResponse(token, headers=NO_STORE)
         return Json({"token": token})
