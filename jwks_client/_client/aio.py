@@ -6,6 +6,7 @@ This module decides how a caller waits. It must not depend on the sync client.
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio import _get_running_loop as running_loop  # pyright: ignore[reportPrivateUsage] (in C)
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, Final, Self, TypeVar, cast
@@ -20,7 +21,7 @@ from .base import BaseClient
 from .issuers.resolver_call import Resolution
 from .keysets.flights import Wait
 from .keysets.task_flights import wait
-from .verify.waiting import Want, no_asyncio
+from .verify.waiting import Want
 
 CLOSING: Final = 1.0  # seconds for which `aclose` waits for the end of a flight
 T = TypeVar("T")
@@ -52,7 +53,6 @@ class AsyncJWKSClient(
     """
 
     _asynchronous = True
-    _loop_of_caller = staticmethod(running_loop)
 
     async def verify(
         self,
@@ -62,6 +62,9 @@ class AsyncJWKSClient(
         claim_values: Mapping[str, Any] | None = None,
     ) -> VerifiedToken:
         """Verify a token; see `JWKSClient.verify`."""
+        # In Python 3.11 the check makes a system call, which most processes need not pay for.
+        if "trio" in sys.modules:
+            check_asyncio()
         begun = self._begin(token, provider, claim_values)
         if type(begun) is VerifiedToken:
             return begun
@@ -104,8 +107,7 @@ class AsyncJWKSClient(
 
     async def aclose(self) -> None:
         """End all flights. Fresh keys still verify; a fetch raises KeysUnavailableError."""
-        if running_loop() is None:
-            raise no_asyncio()
+        check_asyncio()
         flying = self._flights.close()
         self._keeper.end()
         if self._tenants is not None:
@@ -122,8 +124,7 @@ class AsyncJWKSClient(
         await self.aclose()
 
     async def _drive(self, steps: Generator[Want, object, T]) -> T:
-        if running_loop() is None:
-            raise no_asyncio()
+        check_asyncio()
         value: object = None
         error: Exception | None = None
         while True:
@@ -143,3 +144,12 @@ class AsyncJWKSClient(
                 value = await cast("Any", want)
             except Exception as raised:  # noqa: BLE001 (the application's check)
                 error = raised
+
+
+def check_asyncio() -> None:
+    """Raise RuntimeError, saying what to do instead, unless an asyncio event loop runs."""
+    if running_loop() is None:
+        raise RuntimeError(
+            "AsyncJWKSClient needs a running asyncio event loop; under trio, use JWKSClient in a "
+            "thread: await trio.to_thread.run_sync(client.verify, token)"
+        )

@@ -51,8 +51,6 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
     """Settings and rules of a client; see the two clients for the arguments."""
 
     _asynchronous = False
-    # Returns the event loop that the caller of `verify` may wait in; None if callers need none.
-    _loop_of_caller: Callable[[], object] | None = None
 
     def __init__(
         self,
@@ -90,12 +88,7 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
             self._keeper = self._make_keeper()
             self._requests = KeyRequests(self._directory, self._flights, fetch)
             self._verifier = TokenVerifier(
-                self._directory,
-                self._tenants,
-                self._flights,
-                limits=fetch,
-                memory=memory,
-                loop_of_caller=self._loop_of_caller,
+                self._directory, self._tenants, self._flights, limits=fetch, memory=memory
             )
             counts = settings.flag("count_keys", count_keys)
             self._uses = KeyUses(self._clock, self._key_sets) if counts else None

@@ -7,7 +7,8 @@ ends after the app, which may use it until then. Many apps do not support lifesp
 before they receive a message, or return without an answer. This module then answers the server in
 their place, so that the client is still warmed up and closed. If an app receives the startup
 message and then raises, its start has failed, and the exception is passed to the server. If the
-server does not support lifespan, the first request begins the warm-up.
+server does not support lifespan, the first request begins the warm-up. A server that does not run
+asyncio does not start, because the client could not verify anything there.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from .._client.aio import check_asyncio
 from .._client.keeper import keeper_of
 from .._core.settings import flag
 from ..protocols import AsyncVerifier
@@ -56,7 +58,9 @@ class Lifespan:
         self._keeps_fresh = flag("keep_fresh", keep_fresh)
         self._closes = flag("close_client", close_client)
         # A test double of a client has no keeper: its `warm_up` is called once.
-        self._keeper = None if warm_up is None else keeper_of(client)
+        keeper = keeper_of(client)
+        self._needs_asyncio = keeper is not None
+        self._keeper = None if warm_up is None else keeper
         self.is_missing = self._keeper is not None
 
     def begin(self) -> None:
@@ -64,9 +68,20 @@ class Lifespan:
         if self._keeper is not None:
             self._keeper.begin(keep_fresh=self._keeps_fresh)
 
+    def check_loop(self) -> None:
+        """Raise RuntimeError unless the client can be used on the server's event loop."""
+        if self._needs_asyncio:
+            check_asyncio()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the lifespan protocol once."""
         self.is_missing = False
+        try:
+            self.check_loop()
+        except RuntimeError as error:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
         if self._warm_up is None and not self._closes:
             await self._app(scope, receive, send)
             return

@@ -24,8 +24,9 @@ async def no_app(scope: Scope, receive: Receive, send: Send) -> None:
 async def run_lifespan(lifespan: Lifespan) -> AsyncGenerator[None]:
     """Run a lifespan around the block: load keys before it, and end the client after it.
 
-    Raises RuntimeError if the keys are required and cannot be loaded.
+    Raises RuntimeError if the keys are required and cannot be loaded, or if asyncio does not run.
     """
+    lifespan.check_loop()
     received: asyncio.Queue[Message] = asyncio.Queue()
     sent: asyncio.Queue[Message] = asyncio.Queue()
     task = asyncio.create_task(lifespan({"type": "lifespan"}, received.get, sent.put))

@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
+import trio
 from driver import ByHost, is_flight
 
 from jwks_client import (
@@ -233,12 +235,14 @@ class TestLoops:
         assert wrong == []
 
     def test_without_a_loop(self, idp):
-        """If asyncio does not run (under trio), the error says what to do instead."""
-        client = idp.async_client()
-        asyncio.run(client.warm_up())  # also where nothing has to wait
-        for call in (client.verify(idp.issue()), client.warm_up(), client.aclose()):
+        """Under trio, the error says what to do instead, even for a token that was verified or is malformed."""
+        client, known = idp.async_client(), idp.issue()
+        asyncio.run(client.verify(known))
+        calls = [client.warm_up, client.aclose]
+        calls += [partial(client.verify, token) for token in (known, idp.issue(), "junk", 1)]
+        for call in calls:
             with pytest.raises(RuntimeError, match="JWKSClient in a thread"):
-                call.send(None)
+                trio.run(call)
 
 
 def test_a_flight_that_did_not_run_proves_nothing(idp, monkeypatch):

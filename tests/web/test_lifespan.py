@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import trio
 from asgi_calls import PATIENCE, Call, StandIn, client_of, fine, http_scope
 from edge_running import ASGI_SERVERS, serving
 
@@ -92,6 +93,26 @@ def test_a_required_warm_up_that_fails_fails_the_start(error):
     assert sent["message"].startswith("keys could not be loaded: ")
     assert notes == []
     assert client.asked == ["warm_up 10", "aclose"]
+
+
+@pytest.mark.parametrize("how", ["background", "required", None])
+def test_a_server_that_runs_trio_does_not_start(idp, how):
+    """A server without asyncio is told at its start what to do instead, and not with the first request."""
+    notes: list[str] = []
+    app = JWKSMiddleware(living(notes), idp.async_client(), warm_up=how)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return STARTUP
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    trio.run(app, SCOPE, receive, send)
+    [failed] = sent
+    assert failed["type"] == "lifespan.startup.failed"
+    assert "use JWKSClient in a thread" in failed["message"]
+    assert notes == []
 
 
 @pytest.mark.parametrize("error", [AWAY, RuntimeError("a stand-in's")])

@@ -6,6 +6,7 @@ import traceback
 from typing import Any
 
 import pytest
+import trio
 from asgi_calls import call, http_scope
 from litestar import Controller, Litestar, Request, WebSocket, asgi, get, post, websocket
 from litestar.config.cors import CORSConfig
@@ -336,3 +337,16 @@ def test_the_decorator_with_a_client_does_not_protect_a_websocket(idp):
     ):
         pass
     assert "was given no connection" in raised[0]
+
+
+def test_an_app_does_not_start_under_trio(idp):
+    """A server without asyncio is told at its start what to do instead."""
+    app = app_of(idp.async_client())
+
+    async def start() -> None:
+        async with app.lifespan():
+            pass
+
+    with pytest.raises(Exception) as raised:  # a group, or its only error
+        trio.run(start)
+    assert "use JWKSClient in a thread" in "".join(traceback.format_exception(raised.value))

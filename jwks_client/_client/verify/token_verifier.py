@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, final
 
 from ..._core.policy import FetchPolicy
@@ -27,7 +27,7 @@ from .attempt import Attempt, check_with_cached_keys
 from .candidates import Accepted, Verifying, is_lasting, steps
 from .case import PLAIN, Options, Verification
 from .checks import run_checks
-from .waiting import Want, no_asyncio
+from .waiting import Want
 
 if TYPE_CHECKING:
     from ..._core.keysets.jwk import KeySet
@@ -45,8 +45,6 @@ class TokenVerifier:
         flights: the client's flights.
         limits: the limits of a token's size.
         memory: how many verified tokens are remembered.
-        loop_of_caller: returns the running event loop, or None; asked for each token that is not
-            remembered, because it may make a system call. None if callers need no event loop.
 
     Attributes:
         memo: the verified tokens.
@@ -55,8 +53,8 @@ class TokenVerifier:
     """
 
     __slots__ = (
-        *("_clock", "_directory", "_flights", "_loop_of_caller", "_max_header", "_max_token"),
-        *("_memo_is_busy", "_tenants", "memo", "memo_lock"),
+        *("_clock", "_directory", "_flights", "_max_header", "_max_token", "_memo_is_busy"),
+        *("_tenants", "memo", "memo_lock"),
     )
 
     def __init__(
@@ -67,13 +65,11 @@ class TokenVerifier:
         *,
         limits: FetchPolicy,
         memory: int,
-        loop_of_caller: Callable[[], object] | None,
     ) -> None:
         self._directory = directory
         self._tenants = tenants
         self._flights = flights
         self._clock = flights.clock
-        self._loop_of_caller = loop_of_caller
         self._max_token, self._max_header = limits.max_token, limits.max_header
         self.memo = Memo(memory)
         self.after_fork()
@@ -83,7 +79,7 @@ class TokenVerifier:
         self.memo_lock = threading.RLock()
         self._memo_is_busy = False
 
-    def begin(  # noqa: C901, PLR0912 (hot path: kept inline)
+    def begin(  # noqa: C901 (hot path: kept inline)
         self, token: object, provider: str | None, claim_values: Mapping[str, Any] | None
     ) -> VerifiedToken | Verifying | JWKSError:
         """Verify a token with cached keys: memo, parse, candidates, key, verify, remember.
@@ -108,8 +104,6 @@ class TokenVerifier:
                 if not found.rules.asks_the_application:
                     return VerifiedToken(found.facts)
                 return self._check_again(found, options)
-            if self._loop_of_caller is not None and self._loop_of_caller() is None:
-                raise no_asyncio()
             parsed = parse(text, self._max_header, memo.headers)
             if candidates is None:
                 candidates = self._directory.known(parsed, options.pin)

@@ -29,11 +29,3 @@ def attend(flights: Flights, provider: str, source: KeySource, decision: Use) ->
         age = flights.clock.monotonic() - cache.asked_at
         code = "" if cache.failure is None else cache.failure.code
         flights.emit(ServingStale(provider=provider, age=age, code=code))
-
-
-def no_asyncio() -> RuntimeError:
-    """Return the error for a caller of the async client that no asyncio event loop runs."""
-    return RuntimeError(
-        "AsyncJWKSClient needs a running asyncio event loop; under trio, use JWKSClient in a "
-        "thread: await trio.to_thread.run_sync(client.verify, token)"
-    )
