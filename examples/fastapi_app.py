@@ -4,7 +4,7 @@ Shows a route that requires a scope, claims as a type, a WebSocket, and how the 
 ends with the app. Refused requests are answered with 400, 401, 403 or 503. /health is for a
 liveness probe; /ready is for a readiness probe, and answers 503 until the keys are loaded.
 
-    pip install "jwks-client-sdk[fastapi,cli]"       # cli brings uvicorn
+    pip install "jwks-client-sdk[fastapi,cli]" websockets   # cli brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
     python examples/fastapi_app.py
     curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/orders

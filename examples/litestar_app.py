@@ -4,7 +4,7 @@ Shows public routes for probes, guards, a WebSocket, and an OpenAPI document tha
 provider.
 The keys are loaded when the app starts, and the client is closed when it ends.
 
-    pip install "jwks-client-sdk[litestar,cli]"       # cli brings uvicorn
+    pip install "jwks-client-sdk[litestar,cli]" websockets   # cli brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
     python examples/litestar_app.py
     curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/orders

@@ -3,7 +3,7 @@
 Shows public paths for probes, a sync and an async route, a class-based endpoint and a WebSocket.
 The middleware loads the keys at startup and closes the client at shutdown.
 
-    pip install "jwks-client-sdk[starlette,cli]"       # cli brings uvicorn
+    pip install "jwks-client-sdk[starlette,cli]" websockets   # cli brings uvicorn
     export OIDC_ISSUER=https://idp.example.com/ OIDC_AUDIENCE=…
     python examples/starlette_app.py
     curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/orders

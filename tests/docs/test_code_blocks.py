@@ -110,6 +110,26 @@ def test_the_code_of_a_page_runs_and_prints_what_it_says(
             printed = None
 
 
+RECIPES = ROOT / "docs/frameworks/recipes.md"
+recipes = dict(re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", RECIPES.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", [name for name, text in recipes.items() if "```python" in text])
+def test_a_recipe_runs_alone(name, request, internet, monkeypatch):
+    """A recipe is a complete app: it imports what it uses, whatever stands above it."""
+    if "settings.configure(" in recipes[name] and "JWKS_PAGE_APART" not in os.environ:
+        run_apart(request.node.nodeid)
+        return
+    stytch = account("stytch")
+    internet.publish(stytch)
+    module = types.ModuleType("recipe")
+    module.token = stytch.issue()
+    module.good = {"Authorization": f"Bearer {module.token}"}
+    monkeypatch.setitem(sys.modules, "recipe", module)
+    for code in re.findall(r"^```python\n(.*?)^```", recipes[name], re.MULTILINE | re.DOTALL):
+        exec(compile(code, name, "exec"), vars(module))  # noqa: S102
+
+
 def run_apart(node: str) -> None:
     """Run the test of a page in a separate process."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", node]
