@@ -140,8 +140,9 @@ class CredentialsReader:
 
     def _check_query_alone(self, request: UnverifiedRequest) -> None:
         """Reject a query token next to another token (RFC 6750, 2): anyone can make up a URL."""
-        holding = [place for place in self._of_handshakes if place.find(request)]
-        if len(holding) > 1 and any(isinstance(place, QueryPlace) for place in holding):
+        places = self._of_handshakes
+        queries = [one for one in places if isinstance(one, QueryPlace) and one.find(request)]
+        if queries and any(one.find(request) for one in places if one is not queries[0]):
             raise CredentialsError(
                 "invalid_request", "the request has a token in the query and another elsewhere"
             )
