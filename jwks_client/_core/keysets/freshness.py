@@ -56,7 +56,8 @@ def caching_headers(headers: Mapping[str, str], wall: float) -> dict[str, str]:
 
     Arguments:
         headers: of the response, with lower-case names.
-        wall: now, in seconds since the epoch; replaces a missing Date, which Expires needs.
+        wall: now, in seconds since the epoch; with Age, it replaces a missing Date, which Expires
+            needs.
     """
     from email.utils import formatdate
 
@@ -66,7 +67,7 @@ def caching_headers(headers: Mapping[str, str], wall: float) -> dict[str, str]:
         if (value := headers.get(name, "")[:_LONGEST_HEADER]) and value.isascii()
     }
     if "expires" in kept:
-        kept.setdefault("date", formatdate(wall, usegmt=True))
+        kept.setdefault("date", formatdate(max(wall - _age(headers), 0.0), usegmt=True))
     return kept
 
 
@@ -97,16 +98,22 @@ def _stated(headers: Mapping[str, str], directives: dict[str, str], wall: float)
     if "max-age" in directives:
         lifetime = _seconds(directives["max-age"])
         # RFC 9111, section 4.2.1: an invalid lifetime counts as zero.
-        return (
-            0.0
-            if lifetime is None
-            else lifetime - (_seconds(headers.get("age", "").strip()) or 0.0)
-        )
+        return 0.0 if lifetime is None else lifetime - _age(headers)
     if "expires" not in headers:
         return None
-    expires = _date(headers["expires"])
-    sent = _date(headers.get("date", ""))
-    return 0.0 if expires is None else expires - (wall if sent is None else sent)
+    expires, sent = _date(headers["expires"]), _date(headers.get("date", ""))
+    if expires is None:
+        return 0.0
+    # Age counts from Date, when the provider sent the response to the first cache on the path.
+    return expires - wall if sent is None else expires - sent - _age(headers)
+
+
+def _age(headers: Mapping[str, str]) -> float:
+    """Return the seconds that the response spent in caches on the path; 0 if it does not say.
+
+    If several caches added the header, the first value counts (RFC 9111, section 5.1).
+    """
+    return _seconds(headers.get("age", "").partition(",")[0].strip()) or 0.0
 
 
 def _cache_control(value: str) -> dict[str, str]:

@@ -58,6 +58,8 @@ def test_expires_counts_from_the_response():
     kept = caching_headers({"expires": "Tue, 14 Nov 2023 22:23:20 GMT"}, WALL)
     assert kept["date"] == "Tue, 14 Nov 2023 22:13:20 GMT"
     assert offer(asked=WALL - 400, **kept).lifetime == 600.0
+    aged = caching_headers({"expires": "Tue, 14 Nov 2023 22:23:20 GMT", "age": "120"}, WALL)
+    assert (aged["date"], aged["age"]) == ("Tue, 14 Nov 2023 22:11:20 GMT", "120")
     assert caching_headers(
         {"date": "x", "age": "é", "cache-control": "a", "server": "s"}, WALL
     ) == {

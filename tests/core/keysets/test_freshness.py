@@ -143,6 +143,8 @@ class TestLife:
             ("soon", 900),
             ("-100", 900),
             ("", 900),
+            ("100, 30", 800),  # two caches; RFC 9111, section 5.1: the first value counts
+            ("soon, 100", 900),
         ],
     )
     def test_age_is_subtracted(self, age: str, expected: float) -> None:
@@ -152,6 +154,12 @@ class TestLife:
     def test_expires_counts_from_the_response_s_own_date(self) -> None:
         """The lifetime is ``Expires`` minus ``Date``, so the provider's clock may be wrong."""
         assert life(expires=date(90_000 + 500), date=date(90_000)) == 500
+
+    def test_age_is_subtracted_from_expires_too(self) -> None:
+        """A cache keeps ``Date``, so its Age shortens ``Expires`` minus ``Date`` (RFC 9111, section 4.2)."""
+        assert life(expires=date(700), date=date(-300), age="300") == 700
+        assert life(expires=date(700), date=date(-300), age="990") == 60
+        assert life(expires=date(700), age="300") == 700  # without Date it counts from now
 
     @pytest.mark.parametrize("sent", ["", "yesterday", "0"])
     def test_expires_without_a_date_counts_from_now(self, sent: str) -> None:
