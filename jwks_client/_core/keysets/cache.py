@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 State: TypeAlias = Literal["cold", "fresh", "due", "stale", "expired"]
 _ALWAYS: Final = float("inf")
+# Seconds between two background fetches that keep a set fresh, however short its lifetime is.
+_PAUSE: Final = 1.0
 
 
 class Need(NamedTuple):
@@ -126,7 +128,7 @@ class KeyCache:
 
         A cold set should be fetched at once; a set without background refresh never. To spread the
         fetches of sets that became due together, each waits for up to half of its remaining
-        lifetime.
+        lifetime, and for at least a second after the previous fetch.
 
         Arguments:
             share: the part of that wait, from 0 to 1.
@@ -137,7 +139,7 @@ class KeyCache:
         if self.due_share is None:
             return _ALWAYS
         left = self.asked_at + self.lifetime - self.fresh_until
-        return max(self.fresh_until + left * share / 2, retry_at)
+        return max(self.fresh_until + left * share / 2, self.asked_at + _PAUSE, retry_at)
 
     def has_permit(self, now: float) -> bool:
         """Return whether the unknown-kid bucket has a permit left."""

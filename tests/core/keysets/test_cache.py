@@ -395,3 +395,10 @@ def test_a_keeper_fetches_a_cold_set_at_once_and_later_ones_in_the_last_part():
     assert fetched.wanted_at(0) == fetched.fresh_until
     assert fetched.wanted_at(1) == fetched.fresh_until + left / 2
     assert loaded(refresh_ahead=None).wanted_at(0.5) > 1e9
+
+
+def test_a_keeper_pauses_between_two_fetches_however_short_the_lifetime_is():
+    """With ``min_ttl=0`` and ``no-store``, an idle server asks the provider at most once a second."""
+    for lifetime in (0.0, 0.1):
+        short = replace(loaded(), lifetime=lifetime)
+        assert short.wanted_at(0.5) == short.asked_at + 1
