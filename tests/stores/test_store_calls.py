@@ -83,7 +83,7 @@ def test_one_slow_call_is_not_an_outage(calls, store, pace):
     hanging = calls._hanging
     store.let_go.set()
     pace.hanging.clear()
-    assert hanging.wait(PATIENCE)
+    assert hanging.done.wait(PATIENCE)
     assert not calls.is_down
     store.let_go.clear()
     reported = trouble(calls.read, "n", 10, LONG)
@@ -113,6 +113,23 @@ def test_no_thread_is_started_while_a_call_hangs(calls, store):
     for _ in range(100):
         trouble(calls.read, "n", 10, LONG)
     assert threading.active_count() == before
+
+
+def test_a_call_that_never_ends_is_reported_once_per_backoff(calls, store, pace):
+    """A store that hangs forever is reported when it was needed a second later, then once per backoff."""
+    store.hang = {"write"}
+    assert trouble(calls.write, "n", b"v", 60, LONG) is None
+    assert trouble(calls.read, "n", 10, LONG) is None  # perhaps it was only slow
+    waits = []
+    pace.now += 1
+    for _ in range(3):
+        reported = trouble(calls.read, "n", 10, LONG)
+        assert (reported.action, reported.code) == ("write", "store_timeout")
+        assert trouble(calls.read, "n", 10, LONG) is None
+        waits.append(reported.retry_in)
+        pace.now += reported.retry_in
+    assert waits == [1, 2, 4]
+    assert store.calls == {"write": 1}
 
 
 def test_a_child_of_a_fork_has_no_call_outstanding(calls, store):

@@ -103,13 +103,13 @@ class StoreCalls:
     def after_fork(self) -> None:
         """Forget the calls of the parent's threads in a forked child."""
         self._turn = threading.Lock()
-        self._hanging: threading.Event | None = None
+        self._hanging: _Call | None = None
 
     @property
     def is_down(self) -> bool:
         """Return whether the store is not used, because it failed recently or a call hangs."""
         hanging = self._hanging
-        if hanging is not None and not hanging.is_set():
+        if hanging is not None and not hanging.done.is_set():
             return True
         return self.pace.monotonic() < self._retry_at
 
@@ -170,19 +170,19 @@ class StoreCalls:
 
     def _call(self, action: Action, within: float, *arguments: object) -> object:
         began = self.pace.monotonic()
-        if self.is_down or within <= 0 or not self._turn.acquire(timeout=within):
+        if within <= 0 or not self._turn.acquire(timeout=within):
             raise StoreUnusable
         try:
-            if self.is_down:  # it went down while this caller waited for its turn
-                raise StoreUnusable
-            call = _Call(getattr(self.store, action), arguments)
+            if self.is_down:
+                raise self._still_hangs() or StoreUnusable()
+            call = _Call(action, getattr(self.store, action), arguments, began)
             thread = threading.Thread(target=call.run, name="jwks-client store", daemon=True)
             try:
                 thread.start()
             except RuntimeError as error:  # no more threads, or the interpreter is ending
                 raise self._failed(action, "store_error", error) from None
             if not self.pace.wait(call.done, within - (self.pace.monotonic() - began)):
-                self._hanging = call.done
+                self._hanging = call
                 if within < _COUNTS_FROM:  # it was not waited for
                     raise StoreUnusable
                 raise self._failed(action, "store_timeout", None)
@@ -196,6 +196,15 @@ class StoreCalls:
             raise self._failed(action, code, call.error)
         self._failures = self._timeouts = 0
         return call.answer
+
+    def _still_hangs(self) -> StoreUnusable | None:
+        """Report a call that has hung for a second or more, once per backoff."""
+        call, now = self._hanging, self.pace.monotonic()
+        if call is None or call.done.is_set():
+            return None
+        if now < max(call.began + _BACKOFF[0], self._retry_at):
+            return None
+        return self._failed(call.action, "store_timeout", None)
 
     def _failed(self, action: Action, code: str, error: BaseException | None) -> StoreUnusable:
         """Start a backoff, except after a first timeout: one slow call is not an outage."""
@@ -220,9 +229,17 @@ class StoreCalls:
 class _Call:
     """One call, in a separate thread."""
 
-    __slots__ = ("_arguments", "_function", "answer", "done", "error")
+    __slots__ = ("_arguments", "_function", "action", "answer", "began", "done", "error")
 
-    def __init__(self, function: Callable[..., object], arguments: tuple[object, ...]) -> None:
+    def __init__(
+        self,
+        action: Action,
+        function: Callable[..., object],
+        arguments: tuple[object, ...],
+        began: float,
+    ) -> None:
+        self.action: Action = action
+        self.began = began
         self._function = function
         self._arguments = arguments
         self.answer: object = None
