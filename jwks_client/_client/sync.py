@@ -6,7 +6,6 @@ This module decides how a caller waits. It must not depend on the async client.
 from __future__ import annotations
 
 import inspect
-import threading
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
@@ -18,13 +17,13 @@ from ..protocols import HTTPClient
 from .base import BaseClient
 from .issuers.resolver_call import Resolution
 from .keysets.flights import Wait
-from .keysets.thread_flights import gone, wait
+from .keysets.thread_flights import wait
 from .verify.waiting import Want
 
 if TYPE_CHECKING:
     from .._core.tokens.explain import Explanation
 
-CLOSING: Final = 1.0  # seconds for which `close` waits for the end of a flight
+CLOSING: Final = 2.0  # seconds for which `close` waits for the end of a flight
 T = TypeVar("T")
 
 
@@ -150,9 +149,7 @@ class JWKSClient(BaseClient[Callable[[str], Provider | None], HTTPClient]):
         if self._tenants is not None:
             self._tenants.close()
         for flight in flying:
-            if flight.thread is not threading.current_thread():  # a listener may close the client
-                flight.over.wait(CLOSING)
-                gone(flight, CLOSING)
+            wait(Wait(flight, CLOSING, over=True))
 
     def __enter__(self) -> Self:
         return self

@@ -14,7 +14,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from ..._core.keysets.cache import Budget
 from ..._core.keysets.fetch import Failed
@@ -34,14 +35,6 @@ MOST_ROUNDS: Final = 3
 _GRACE: Final = 1.0
 
 
-class Conversing(Protocol):
-    """A conversation with a provider in another thread."""
-
-    def stop(self) -> None:
-        """Cut the conversation short."""
-        ...
-
-
 class Flight:
     """One fetch in progress, or one that has ended.
 
@@ -50,8 +43,7 @@ class Flight:
         fetch: a number that is unique in the client, for events.
         budget: what pays for the flight when it lands. A flight that vanishes costs nothing.
         reason: why it was started, for events.
-        suspect_kid: the kid whose signature failed, if that is the reason.
-        unknown_kid: the unknown kid, if that is the reason.
+        kid: the unknown kid, or the one whose signature failed, if that is the reason.
         ignores_store: whether to skip the store's record and ask the provider.
         began_at: when it began, by the client's clock (monotonic).
         overdue_at: its deadline, by the system's monotonic clock.
@@ -69,10 +61,9 @@ class Flight:
     """
 
     __slots__ = (
-        *("_followed_by", "abandoned", "began_at", "budget", "claimed_by", "conversation"),
-        *("ended", "fetch", "ignores_store", "landed", "loop", "number", "over", "overdue_at"),
-        *("process", "reason", "recorded", "requests", "suspect_kid", "take_off", "task"),
-        *("thread", "unknown_kid", "url"),
+        *("_followed_by", "abandoned", "began_at", "budget", "claimed_by", "cut", "ended", "fetch"),
+        *("ignores_store", "kid", "landed", "loop", "number", "over", "overdue_at", "process"),
+        *("reason", "recorded", "requests", "take_off", "task", "thread", "url"),
     )
 
     def __init__(
@@ -84,16 +75,14 @@ class Flight:
         reason: Reason,
         began_at: float,
         overdue_at: float,
-        suspect_kid: str | None = None,
-        unknown_kid: str | None = None,
+        kid: str | None = None,
         ignores_store: bool = False,
     ) -> None:
         self.number = number
         self.fetch = fetch
         self.budget = budget
         self.reason: Reason = reason
-        self.suspect_kid = suspect_kid
-        self.unknown_kid = unknown_kid
+        self.kid = kid
         self.ignores_store = ignores_store
         self.began_at = began_at
         self.overdue_at = overdue_at
@@ -105,11 +94,12 @@ class Flight:
         self.over = Latch()
         self.recorded = False
         self.abandoned = False
-        # The thread with its conversation, or the task and its loop, that carries the flight.
+        # The thread that carries the flight, with a function that cuts its conversation short; or
+        # the task and its loop.
         self.claimed_by = threading.get_ident()
         self.take_off = threading.Lock()  # acquired once
         self.thread: threading.Thread | None = None
-        self.conversation: Conversing | None = None
+        self.cut: Callable[[], None] | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.task: asyncio.Task[None] | None = None
         self._followed_by: dict[str, Flight] = {}
@@ -129,11 +119,6 @@ class Flight:
         flight.landed.open()
         flight.over.open()
         return flight
-
-    @property
-    def kid(self) -> str | None:
-        """Return the kid that a stored record must contain to make this fetch unnecessary."""
-        return self.unknown_kid if self.suspect_kid is None else self.suspect_kid
 
     @property
     def left(self) -> float:

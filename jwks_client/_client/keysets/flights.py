@@ -109,8 +109,7 @@ class Flights:
         budget: Budget,
         *,
         reason: Reason | None = None,
-        suspect_kid: str | None = None,
-        unknown_kid: str | None = None,
+        kid: str | None = None,
         alone: bool = False,
     ) -> Boarding:
         """Join a flight while it is in progress, or start its successor.
@@ -120,8 +119,7 @@ class Flights:
             last: its last flight, read before the caller looked at the cache.
             budget: what pays for a new flight.
             reason: why a new flight is started; by default the reason of the budget.
-            suspect_kid: the kid whose signature failed, if that is the reason.
-            unknown_kid: the kid that the set lacks, if that is the reason.
+            kid: the kid that the set lacks, or the one whose signature failed.
             alone: do not join a flight of another event loop, because one has vanished before.
 
         Raises KeysUnavailableError ``fetch_failed`` on a closed client.
@@ -141,8 +139,7 @@ class Flights:
             fetch=next(self._fetches),
             budget=budget,
             reason=source.reason_for(budget) if reason is None else reason,
-            suspect_kid=suspect_kid,
-            unknown_kid=unknown_kid if budget is Budget.UNKNOWN_KID else None,
+            kid=None if budget is Budget.ROUTINE else kid,
             ignores_store=reason == "manual" or source.skips_store,
             began_at=self.clock.monotonic(),
             overdue_at=time.monotonic() + self._deadline + source.longest_store_wait,
@@ -170,21 +167,31 @@ class Flights:
         if not source.cache.in_backoff(now) and source.cache.state(now) != "fresh":
             self.board(source, last, Budget.ROUTINE)
 
-    def waiting(
-        self, provider: str, source: KeySource, boarding: Boarding, need: Need | None = None
+    def flown(
+        self,
+        provider: str,
+        source: KeySource,
+        last: Flight,
+        budget: Budget,
+        *,
+        kid: str | None = None,
+        need: Need | None = None,
+        alone: bool = False,
     ) -> Generator[Wait, object, bool]:
-        """Wait for a flight. Return False if the caller gave up while the flight was in progress.
+        """Board a flight and wait for its end. Return whether it recorded a fact, or vanished.
 
         Arguments:
-            source: the key set.
             provider: the name of the provider whose token needs the flight.
-            boarding: the flight, and whether this caller started it.
+            source, last, budget, kid, alone: see `board`.
             need: the key that the caller needs. With that key in a set that may be used, the
                 caller waits for a newer set as long as the flight takes.
+
+        Raises KeysUnavailableError: ``fetch_failed`` on a closed client; ``fetch_timeout`` if the
+        caller gave up while the flight was in progress.
         """
-        flight, began = boarding
+        flight, began = self.board(source, last, budget, kid=kid, alone=alone)
         if flight.landed.is_open:
-            return True
+            return flight.recorded
         seconds = math.inf
         if (
             not began
@@ -202,7 +209,9 @@ class Flights:
                 reason=flight.reason,
             )
         )
-        return seconds == math.inf or not flight.in_progress
+        if seconds != math.inf and flight.in_progress:
+            raise source.not_waited_for(flight)
+        return flight.recorded
 
     def close(self) -> list[Flight]:
         """Make all flights vanish, and start no more. Return them."""
@@ -246,7 +255,7 @@ class Flights:
                     self.emit(event)
             finally:
                 self._flying.discard(flight)
-                flight.conversation = flight.loop = flight.task = None
+                flight.cut = flight.loop = flight.task = None
                 flight.over.open()
 
         self._crew.call(flight, listeners)

@@ -144,16 +144,9 @@ class KeySource:
         came = self.fetched_since(seen)
         missed = self.fixed or self._is_absent(need.kid, now)
         decision = cache.look_up(need, now, missed=missed, in_flight=in_flight, just_fetched=came)
-        if (
-            isinstance(decision, Fetch)
-            and not in_flight
-            and self._is_postponed(decision.budget, now)
-        ):
+        if not in_flight and decision == Fetch(Budget.UNKNOWN_KID) and self.is_postponed(now):
             return Refuse(known=False)
         return decision
-
-    def _is_postponed(self, budget: Budget, now: float) -> bool:
-        return budget is Budget.UNKNOWN_KID and self.is_postponed(now)
 
     def is_postponed(self, now: float) -> bool:
         """Return whether other processes spent the permits for unknown kids."""
@@ -200,7 +193,7 @@ class KeySource:
             plan=self.plan,
             now=self._clock.monotonic(),
             wall=self._clock.time(),
-            validators=seed or (cache.validators if cache.key_set is not None else None),
+            validators=seed or cache.validators,
             discovered=cache.discovered,
             last_failed=cache.failure is not None,
             revalidate=flight.reason in {"unknown_kid", "bad_signature", "manual"},

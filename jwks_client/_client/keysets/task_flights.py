@@ -199,7 +199,7 @@ async def wait(want: Wait) -> None:
     flight = want.flight
     if want.over:
         if await flight.over.waited(want.seconds):
-            gone(flight, 1)  # takes an instant, because the thread has called the listeners
+            gone(flight)
         return
     until = time.monotonic() + min(want.seconds, flight.left)
     here, there = asyncio.get_running_loop(), flight.loop

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .source import KeySource
 
 OpenHTTP = Callable[[], AbstractContextManager["HTTPClient"]]
-Fetch = Callable[["Conversation"], Outcome]
 
 
 class Conversation:
@@ -55,16 +54,16 @@ class Conversation:
         self._policy = policy
         self._line = Line()
 
-    def run(self, fetch: Fetch) -> None:
+    def run(self) -> None:
         """Fetch, in this thread."""
         try:
-            self.outcome = fetch(self)
+            self.outcome = self._fetch()
         except Exception as error:  # noqa: BLE001 (a caller-supplied client may raise anything)
             self.outcome = Failed(code="fetch_failed", message="the fetch failed", cause=error)
         finally:
             self.done.open()
 
-    def fetch(self) -> Outcome:
+    def _fetch(self) -> Outcome:
         """Ask the store, if there is one, then the provider."""
         source, flight, shared = self.source, self.flight, self.source.shared
         if shared is None:
@@ -133,15 +132,11 @@ class ThreadCrew:
     Arguments:
         http: opens an HTTP client for one flight.
         policy: the limits.
-        fetch: fetches a key set, given the conversation; by default it asks the provider.
     """
 
-    def __init__(
-        self, http: OpenHTTP, policy: FetchPolicy, fetch: Fetch = Conversation.fetch
-    ) -> None:
+    def __init__(self, http: OpenHTTP, policy: FetchPolicy) -> None:
         self._http = http
         self._policy = policy
-        self._fetch = fetch
 
     def launch(self, source: KeySource, flight: Flight, end: End) -> None:
         """Start fetching; see `Crew`. A signal handler may call this a second time."""
@@ -165,19 +160,19 @@ class ThreadCrew:
     def stop(self, flight: Flight) -> None:
         """Make a flight vanish."""
         flight.abandoned = True  # first, because the flight may be about to start its conversation
-        conversation = flight.conversation
-        if conversation is not None:
-            conversation.stop()
+        cut = flight.cut
+        if cut is not None:
+            cut()
 
     def _fly(self, source: KeySource, flight: Flight, end: End) -> None:
         if not flight.take_off.acquire(blocking=False):
             return
         conversation = Conversation(source, flight, self._http, self._policy)
-        flight.conversation = conversation
+        flight.cut = conversation.stop
         if flight.abandoned:
             end(None)
             return
-        talking = thread_of(source, conversation.run, self._fetch)
+        talking = thread_of(source, conversation.run)
         try:
             talking.start()
         except RuntimeError as error:
@@ -194,15 +189,16 @@ def wait(want: Wait) -> None:
     flight = want.flight
     if not want.over:
         flight.landed.wait(min(want.seconds, flight.left))
-    elif flight.thread is not threading.current_thread() and flight.over.wait(want.seconds):
-        gone(flight, 1)
+        return
+    # A listener that waits for its own flight would prevent its end.
+    if flight.thread is not threading.current_thread() and flight.over.wait(want.seconds):
+        gone(flight)
 
 
-def gone(flight: Flight, seconds: float) -> None:
-    """Wait until the thread of a flight that is over has ended as well."""
-    thread = flight.thread
-    if thread is not None and thread is not threading.current_thread():
-        thread.join(seconds)
+def gone(flight: Flight) -> None:
+    """Wait an instant until the thread of a flight that is over has ended as well."""
+    if flight.thread is not None:
+        flight.thread.join(1)
 
 
 def thread_of(source: KeySource, run: Callable[..., None], *arguments: object) -> threading.Thread:

@@ -8,6 +8,7 @@ Must not depend on the other candidates, threads or tasks.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING, assert_never, final
 
 from ..._core.keysets.cache import Budget, Fetch, Need, Refuse, Use, selected
@@ -46,8 +47,8 @@ class Attempt:
     """
 
     __slots__ = (
-        *("_claim_values", "_flights", "_token", "_tried"),
-        *("asked", "error", "facts", "is_signed", "retry", "rules", "seen", "source"),
+        *("_claim_values", "_flights", "_seen", "_token"),
+        *("asked", "error", "facts", "is_signed", "retry", "rules", "source"),
     )
 
     def __init__(
@@ -58,13 +59,12 @@ class Attempt:
         self._claim_values = options.claim_values
         self.rules = rules
         self.source = source
-        self.seen = source.begun
+        self._seen = source.begun
         self.error: JWKSError | None = None
         self.facts: TokenFacts | None = None
         self.asked: list[tuple[str, JWKSError | None]] = []
         self.is_signed = False
         self.retry: Callable[[], Generator[Want, object]] | None = None
-        self._tried: Found | None = None
 
     def look_up(self) -> None:
         """Check the token with the cached keys. Never waits."""
@@ -75,7 +75,7 @@ class Attempt:
             return
         source = self.source
         in_flight = source.last_flight.in_progress
-        decision = source.look_up(self._need, in_flight=in_flight, seen=self.seen)
+        decision = source.look_up(self._need, in_flight=in_flight, seen=self._seen)
         match decision:
             case Use():
                 self._use(decision, may_recheck=True)
@@ -113,7 +113,7 @@ class Attempt:
             self.error = source.unavailable()
             return
         self.error = TokenError("unknown_key", "the provider publishes no such key")
-        if kid is not None and source.note_absent(kid, self.seen):
+        if kid is not None and source.note_absent(kid, self._seen):
             self._flights.emit(UnknownKid(provider=self.rules.name, kid=escaped_kid(kid)))
 
     def _use(self, decision: Use, *, may_recheck: bool) -> None:
@@ -159,65 +159,63 @@ class Attempt:
 
     def not_signed(self, found: Found, *, may_recheck: bool) -> None:
         """Record that no key verifies the signature."""
-        self._tried = found
         self.error = TokenError("bad_signature", "its signature is not valid")
         if may_recheck and not self.source.fixed:
-            self.retry = self._recheck_without_kid if self._token.kid is None else self._recheck_kid
+            kid = self._token.kid
+            recheck = self._recheck_without_kid if kid is None else self._recheck_kid
+            self.retry = partial(recheck, found)
 
     def _fetch_and_check(self) -> Generator[Want, object]:
         source, flights, need = self.source, self._flights, self._need
         vanished = False
         for _ in range(MOST_ROUNDS):
             last = source.last_flight
-            decision = source.look_up(need, in_flight=last.in_progress, seen=self.seen)
+            decision = source.look_up(need, in_flight=last.in_progress, seen=self._seen)
             if isinstance(decision, Use):
                 self._use(decision, may_recheck=False)
                 return
             if isinstance(decision, Refuse):
                 self._lacks_key(decision)
                 return
+            name, budget = self.rules.name, decision.budget
             try:
-                boarding = flights.board(
-                    source, last, decision.budget, unknown_kid=need.kid, alone=vanished
+                recorded = yield from flights.flown(
+                    name, source, last, budget, kid=need.kid, need=need, alone=vanished
                 )
             except KeysUnavailableError as error:
-                self.error = error
+                self.error = error.with_traceback(None)
                 return
-            if not (yield from flights.waiting(self.rules.name, source, boarding, need)):
-                self.error = source.not_waited_for(boarding.flight)
-                return
-            vanished = not boarding.flight.recorded
-        decision = source.look_up(need, in_flight=False, seen=self.seen)
+            vanished = not recorded
+        decision = source.look_up(need, in_flight=False, seen=self._seen)
         if isinstance(decision, Use):
             self._use(decision, may_recheck=False)
         else:
             self.error = source.unavailable()
 
-    def _recheck_kid(self) -> Generator[Want, object]:
+    def _recheck_kid(self, tried: Found) -> Generator[Want, object]:
         """Fetch after the signature of a known kid failed, in case the kid was reused."""
         source, flights, kid = self.source, self._flights, self._token.kid
         vanished = False
         for _ in range(MOST_ROUNDS):
             last = source.last_flight
-            if not (last.in_progress and last.suspect_kid == kid) and (
+            is_for_kid = last.budget is Budget.BAD_SIGNATURE and last.kid == kid
+            if not (last.in_progress and is_for_kid) and (
                 not source.cache.may_recheck_kid(flights.clock.monotonic())
                 or self._precheck_failure()
             ):
                 return
             try:
-                boarding = flights.board(
-                    source, last, Budget.BAD_SIGNATURE, suspect_kid=kid, alone=vanished
+                recorded = yield from flights.flown(
+                    self.rules.name, source, last, Budget.BAD_SIGNATURE, kid=kid, alone=vanished
                 )
             except KeysUnavailableError:
                 return  # never a 503, because the token is probably forged
-            if not (yield from flights.waiting(self.rules.name, source, boarding)):
+            self._try_if_changed(tried)
+            if recorded:
                 return
-            self._try_if_changed()
-            vanished = not boarding.flight.recorded
-            if not vanished:
-                return
+            vanished = True
 
-    def _recheck_without_kid(self) -> Generator[Want, object]:
+    def _recheck_without_kid(self, tried: Found) -> Generator[Want, object]:
         """Fetch after no key verified a token without kid, in case there is a new key."""
         source, flights = self.source, self._flights
         vanished = False
@@ -229,25 +227,23 @@ class Attempt:
             if not may or self._precheck_failure() is not None:
                 break
             try:
-                boarding = flights.board(source, last, Budget.UNKNOWN_KID, alone=vanished)
+                recorded = yield from flights.flown(
+                    self.rules.name, source, last, Budget.UNKNOWN_KID, alone=vanished
+                )
             except KeysUnavailableError as error:
-                self.error = error
+                self.error = error.with_traceback(None)
                 return
-            if not (yield from flights.waiting(self.rules.name, source, boarding)):
-                self.error = source.not_waited_for(boarding.flight)
-                return
-            self._try_if_changed()
-            vanished = not boarding.flight.recorded
-            if not vanished:
+            self._try_if_changed(tried)
+            if recorded:
                 break
+            vanished = True
         unknown = source.cache.failure is not None or source.is_postponed(flights.clock.monotonic())
         if not self.is_signed and unknown and self._precheck_failure() is None:
             self.error = source.unavailable()
 
-    def _try_if_changed(self) -> None:
-        key_set, tried = self.source.cache.key_set, self._tried
-        if key_set is None or tried is None:
-            return
+    def _try_if_changed(self, tried: Found) -> None:
+        key_set = self.source.cache.key_set
+        assert key_set is not None  # noqa: S101 (it was tried, and a set is never removed)
         selection = key_set.select(self._token.kid, self._token.algorithm)
         if isinstance(selection, Found) and selected(selection) != selected(tried):
             self._try_keys(selection, may_recheck=False)

@@ -49,12 +49,11 @@ def signing_key(
             case Fetch():
                 if is_last:
                     break
-                boarding = flights.board(
-                    source, last, decision.budget, unknown_kid=kid, alone=vanished
+                name, budget = rules.name, decision.budget
+                recorded = yield from flights.flown(
+                    name, source, last, budget, kid=kid, need=need, alone=vanished
                 )
-                if not (yield from flights.waiting(rules.name, source, boarding, need)):
-                    raise source.not_waited_for(boarding.flight)
-                vanished = not boarding.flight.recorded
+                vanished = not recorded
             case _:
                 assert_never(decision)
     raise source.unavailable()
@@ -110,9 +109,8 @@ def loaded(flights: Flights, name: str, source: KeySource) -> Generator[Want, ob
             break
         if cache.in_backoff(flights.clock.monotonic()) and not last.in_progress:
             break
-        boarding = flights.board(source, last, Budget.ROUTINE, alone=vanished)
-        yield from flights.waiting(name, source, boarding)
-        vanished = not boarding.flight.recorded
+        recorded = yield from flights.flown(name, source, last, Budget.ROUTINE, alone=vanished)
+        vanished = not recorded
     key_set = source.cache.key_set
     if key_set is None:
         raise source.unavailable()
