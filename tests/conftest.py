@@ -16,7 +16,7 @@ from extended import mark_extended
 from outside_vectors import Vectors, leave_out_absent
 from store_servers import memcached_server, redis_server
 
-from jwks_client._client.keeper import ThreadKeeper
+from jwks_client._client.keeper import Keeper
 from jwks_client._core import encoding
 from jwks_client.testing import FakeClock, FakeProvider
 
@@ -51,16 +51,16 @@ def _level_of_the_root_logger() -> Iterator[None]:
     root.setLevel(level)
 
 
-_begun: weakref.WeakSet[ThreadKeeper] = weakref.WeakSet()
-_start_keeper = ThreadKeeper.begin
+_begun: weakref.WeakSet[Keeper] = weakref.WeakSet()
+_start_keeper = Keeper.begin
 
 
-def _begin_noted(keeper: ThreadKeeper, *, keep_fresh: bool) -> None:
+def _begin_noted(keeper: Keeper, *, keep_fresh: bool) -> None:
     _begun.add(keeper)
     _start_keeper(keeper, keep_fresh=keep_fresh)
 
 
-ThreadKeeper.begin = _begin_noted  # type: ignore[method-assign]
+Keeper.begin = _begin_noted  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

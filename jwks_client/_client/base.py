@@ -24,7 +24,7 @@ from .clock import SystemClock
 from .fork_gate import no_fork
 from .health import Health, health_of
 from .issuers.directory import Directory
-from .keeper import TaskKeeper, ThreadKeeper
+from .keeper import Keeper
 from .keysets.flights import Crew, Flights
 from .keysets.pool import Sources, due_share
 from .keysets.shared import SharedKeySet
@@ -139,9 +139,9 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
         opens: Any = partial(nullcontext, http) if self._network is None else self._network.open
         return ThreadCrew(opens, self._fetch_policy)
 
-    def _make_keeper(self) -> ThreadKeeper:
-        kind = TaskKeeper if self._http is not None and self._asynchronous else ThreadKeeper
-        return kind(self._flights, self._sources.values())
+    def _make_keeper(self) -> Keeper:
+        as_task = self._http is not None and self._asynchronous
+        return Keeper(self._flights, self._sources.values(), as_task=as_task)
 
     def _make_tenants(
         self, make: Sources, resolve: Resolve | None, max_resolved: int, resolve_ttl: float

@@ -30,17 +30,20 @@ LONGEST_SLEEP: Final = 1.0
 _VANISHED: Final = 1.0  # seconds to wait after a flight that vanished
 
 
-class ThreadKeeper:
-    """A keeper that is a daemon thread.
+class Keeper:
+    """The keeper of one client.
 
     Arguments:
         flights: the client's flights.
         sources: the key sets of the configured providers.
+        as_task: whether it is a task, as the client's flights are.
     """
 
-    def __init__(self, flights: Flights, sources: Iterable[KeySource]) -> None:
+    def __init__(self, flights: Flights, sources: Iterable[KeySource], *, as_task: bool) -> None:
         self._flights = flights
         self._sources = [one for one in dict.fromkeys(sources) if not one.fixed]
+        self._as_task = as_task
+        self._task: asyncio.Task[None] | None = None
         self._keep_fresh = False
         self._process = os.getpid()
         self._flight: Flight | None = None  # the flight of the previous step
@@ -49,12 +52,13 @@ class ThreadKeeper:
         self._ending = Latch()
 
     def begin(self, *, keep_fresh: bool) -> None:
-        """Start, unless the keeper of this process has started.
+        """Start, unless the keeper of this process has started and its event loop, if any, exists.
 
         Arguments:
             keep_fresh: continue after all key sets are loaded.
         """
-        if self._process != os.getpid():  # uWSGI may fork without the hooks of `os`
+        is_lost = self._task is not None and self._task.get_loop().is_closed()
+        if is_lost or self._process != os.getpid():  # uWSGI may fork without the hooks of `os`
             self.after_fork()
         # A request may call this each time: `locked` is the fast answer, `acquire` decides races.
         if self._claim.locked() or not self._claim.acquire(blocking=False):
@@ -71,13 +75,17 @@ class ThreadKeeper:
 
     def end(self) -> None:
         """Stop; another start of the server may start it again."""
+        task, self._task = self._task, None
         self._ending.open()
         self._claim = threading.Lock()
+        if task is not None:
+            with suppress(RuntimeError):  # the loop is closed, which ended the task
+                task.get_loop().call_soon_threadsafe(task.cancel)
 
     def after_fork(self) -> None:
         """Reset the keeper in a forked child, where the parent's threads do not exist."""
         self._process = os.getpid()
-        self._flight = None
+        self._flight = self._task = None
         self._ending = Latch()
         self._claim = threading.Lock()
 
@@ -112,10 +120,18 @@ class ThreadKeeper:
         return self._flight
 
     def _start(self) -> None:
-        arguments = (weakref.ref(self), self._ending)
-        threading.Thread(
-            target=_run, args=arguments, name="jwks-client keeper", daemon=True
-        ).start()
+        keeper: weakref.ref[Keeper] = weakref.ref(self)
+        arguments, name = (keeper, self._ending), "jwks-client keeper"
+        if not self._as_task:
+            threading.Thread(target=_run, args=arguments, name=name, daemon=True).start()
+            return
+        import asyncio
+        import contextvars
+
+        # An empty context, because no request owns the task.
+        self._task = asyncio.get_running_loop().create_task(
+            _live(*arguments), name=name, context=contextvars.Context()
+        )
 
     def _warn(self, cold: Iterable[KeySource]) -> None:
         failed = [source for source in cold if source.cache.failure is not None]
@@ -127,42 +143,7 @@ class ThreadKeeper:
             )
 
 
-class TaskKeeper(ThreadKeeper):
-    """A keeper that is a task, for a client whose flights are tasks; see `ThreadKeeper`."""
-
-    _task: asyncio.Task[None] | None = None
-
-    def begin(self, *, keep_fresh: bool) -> None:
-        """Start on this event loop, unless it runs on another one that still exists."""
-        if self._task is not None and self._task.get_loop().is_closed():
-            self.after_fork()
-        super().begin(keep_fresh=keep_fresh)
-
-    def end(self) -> None:
-        """Stop; see `ThreadKeeper.end`."""
-        task, self._task = self._task, None
-        super().end()
-        if task is not None:
-            with suppress(RuntimeError):  # the loop is closed, which ended the task
-                task.get_loop().call_soon_threadsafe(task.cancel)
-
-    def after_fork(self) -> None:
-        """Reset the keeper; see `ThreadKeeper.after_fork`."""
-        self._task = None
-        super().after_fork()
-
-    def _start(self) -> None:
-        import asyncio
-        import contextvars
-
-        self._task = asyncio.get_running_loop().create_task(
-            _live(weakref.ref(self), self._ending),
-            name="jwks-client keeper",
-            context=contextvars.Context(),  # an empty context, because no request owns the task
-        )
-
-
-def _run(keeper: weakref.ref[ThreadKeeper], ending: Latch) -> None:
+def _run(keeper: weakref.ref[Keeper], ending: Latch) -> None:
     while (want := _step(keeper)) is not None and not ending.is_open:
         if isinstance(want, Flight):
             want.landed.wait(want.left)
@@ -170,7 +151,7 @@ def _run(keeper: weakref.ref[ThreadKeeper], ending: Latch) -> None:
             ending.wait(want)
 
 
-async def _live(keeper: weakref.ref[ThreadKeeper], ending: Latch) -> None:
+async def _live(keeper: weakref.ref[Keeper], ending: Latch) -> None:
     from .keysets.task_flights import wait
 
     while (want := _step(keeper)) is not None and not ending.is_open:
@@ -180,7 +161,7 @@ async def _live(keeper: weakref.ref[ThreadKeeper], ending: Latch) -> None:
             await ending.waited(want)
 
 
-def _step(keeper: weakref.ref[ThreadKeeper]) -> Flight | float | None:
+def _step(keeper: weakref.ref[Keeper]) -> Flight | float | None:
     living = keeper()
     try:
         return None if living is None else living.step()
@@ -195,7 +176,7 @@ def _log() -> logging.Logger:
     return logging.getLogger("jwks_client")
 
 
-def keeper_of(client: object) -> ThreadKeeper | None:
+def keeper_of(client: object) -> Keeper | None:
     """Return the keeper of a client, or None for a test double."""
     keeper = getattr(client, "_keeper", None)
-    return keeper if isinstance(keeper, ThreadKeeper) else None
+    return keeper if isinstance(keeper, Keeper) else None
