@@ -6,7 +6,6 @@ depend on what the arguments are used for.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -76,7 +75,7 @@ def store(given: Store) -> Store:
         raise ConfigurationError(
             "store", f"must have read, write, claim and release, got {type(given).__name__}"
         )
-    if any(inspect.iscoroutinefunction(one) for one in calls):
+    if any(map(is_coroutine_function, calls)):
         raise ConfigurationError("store", "must have plain methods, for the async client too")
     secrets = getattr(given, "secrets", None)
     if not isinstance(secrets, tuple) or not all(
@@ -100,7 +99,7 @@ def check_http(given: object, fetch: FetchPolicy, *, asynchronous: bool) -> None
     shaped = callable(getattr(given, "build_request", None)) and callable(
         getattr(given, "send", None)
     )
-    awaits = hasattr(given, "aclose") or inspect.iscoroutinefunction(getattr(given, "send", None))
+    awaits = hasattr(given, "aclose") or is_coroutine_function(getattr(given, "send", None))
     blocks = hasattr(given, "close") and not awaits
     if not shaped or (blocks if asynchronous else awaits):
         kind = "httpx.AsyncClient" if asynchronous else "httpx.Client"

@@ -284,6 +284,14 @@ class _Plain:
     def release(self, name): ...
 
 
+class _Reader:
+    async def __call__(self, name, limit): ...
+
+
+class _Wrapped(_Plain):
+    read = _Reader()
+
+
 class _Weak(_Plain):
     secrets = (b"short",)
 
@@ -294,7 +302,7 @@ class _Wrong(_Plain):
 
 @pytest.mark.parametrize(
     "given",
-    ["redis://h", {}, _Plain, _Awaited(), _Weak(), _Wrong(), object()],
+    ["redis://h", {}, _Plain, _Awaited(), _Wrapped(), _Weak(), _Wrong(), object()],
     ids=lambda value: type(value).__name__,
 )
 def test_anything_but_a_store_is_refused(drive, idp, given):
