@@ -79,19 +79,19 @@ class Line:
     extension reports each new connection; shutting down its socket solves both.
     """
 
-    __slots__ = ("_is_cut", "_stream", "until")
+    __slots__ = ("_stream", "is_cut", "until")
 
     def __init__(self, until: float = math.inf) -> None:
         self.until = until  # when to cut it, by the system's monotonic clock
+        self.is_cut = False  # if it was cut, the resulting failure is a timeout
         self._stream: Any = None
-        self._is_cut = False
 
     def trace(self, _name: str, info: Mapping[str, Any]) -> None:
         """Record a connection; the ``trace`` extension of a sync client."""
         stream = info.get("return_value")
         if hasattr(stream, "get_extra_info"):
             self._stream = stream
-        if self._is_cut:
+        if self.is_cut:
             self._shut()
 
     async def trace_async(self, name: str, info: Mapping[str, Any]) -> None:
@@ -100,7 +100,7 @@ class Line:
 
     def cut(self) -> None:
         """Shut down the connection, which ends every wait for it."""
-        self._is_cut = True
+        self.is_cut = True
         self._shut()
 
     async def cut_async(self) -> None:
@@ -109,11 +109,6 @@ class Line:
         if self._stream is not None:
             with suppress(Exception):  # the task ends with its own error
                 await self._stream.aclose()
-
-    @property
-    def is_cut(self) -> bool:
-        """Return whether the connection was cut, so that the resulting failure is a timeout."""
-        return self._is_cut
 
     def _shut(self) -> None:
         if self._stream is None:

@@ -73,10 +73,9 @@ class Directory:
         #: The key sets that startup waits for; a shared one if any of its providers requires it.
         self.required: tuple[KeySource, ...] = tuple({id(one): one for one in needed}.values())
         self.requires_all = len(needed) == len(providers)
+        only = self._routes.only
         #: The candidates for every token, if there is one provider and no resolver.
-        self.only: Candidates | None = None
-        if len(providers) == 1 and tenants is None:
-            self.only = Candidates(self._pairs((self._routes.named(providers[0].name),)))
+        self.only = None if only is None else Candidates(self._pairs(only))
 
     def _pairs(self, some: Sequence[Rules]) -> Pairs:
         return tuple([(rules, self.sources[rules.name]) for rules in some])

@@ -53,15 +53,17 @@ def steps(
             attempt = Attempt(flights, case, rules, source)
             attempt.look_up()
             attempts.append(attempt)
-        if (yield from _accepts(attempts[place])):
-            return _accepted(attempts[place], attempts[:place])
+        accepted = yield from _accepted(attempts, place)
+        if accepted is not None:
+            return accepted
     if not any(attempt.is_signed for attempt in attempts):
         for place, attempt in enumerate(attempts):
             if attempt.retry is None:
                 continue
             yield from attempt.retry()
-            if (yield from _accepts(attempt)):
-                return _accepted(attempt, attempts[:place])
+            accepted = yield from _accepted(attempts, place)
+            if accepted is not None:
+                return accepted
     return _refusal(candidates.refusal, attempts)
 
 
@@ -76,19 +78,17 @@ def _refusal(of_resolver: JWKSError | None, attempts: list[Attempt]) -> JWKSErro
     return verdict(signed, others)
 
 
-def _accepted(attempt: Attempt, earlier: list[Attempt]) -> Accepted:
-    assert attempt.facts is not None  # noqa: S101 (it accepts)
-    return Accepted(attempt.facts, attempt.rules, attempt.source, earlier)
-
-
-def _accepts(attempt: Attempt) -> Generator[Want, object, bool]:
-    """Return whether signature and claims are valid, and the custom checks accept."""
-    if attempt.facts is None or not attempt.rules.checks:
-        return attempt.facts is not None
-    refusal = yield from run_checks(attempt.rules, VerifiedToken(attempt.facts), attempt.asked)
+def _accepted(attempts: list[Attempt], place: int) -> Generator[Want, object, Accepted | None]:
+    """Return the accepted token if signature and claims are valid, and the custom checks accept."""
+    attempt = attempts[place]
+    facts = attempt.facts
+    if facts is None:
+        return None
+    refusal = yield from run_checks(attempt.rules, VerifiedToken(facts), attempt.asked)
     if refusal is not None:
         attempt.facts, attempt.error = None, refusal
-    return refusal is None
+        return None
+    return Accepted(facts, attempt.rules, attempt.source, attempts[:place])
 
 
 # Refusals that depend on the key sets, but not on the clock. A token that a later candidate

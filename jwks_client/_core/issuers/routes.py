@@ -8,8 +8,8 @@ providers.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Final
 
 from ...errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
 from ..json_values import any_of
@@ -19,10 +19,8 @@ from ..tokens.claims import Rules
 from ..tokens.unverified import UnverifiedToken
 from ..unchecked import UNCHECKED
 
-T = TypeVar("T")
-
-# Which errors of several candidates come first if no signature was valid.
-_RANKED = ("bad_signature", "ambiguous_key", "unknown_key")
+# Which refusals of several candidates come first if no signature was valid.
+_RANKED: Final = ("bad_signature", "ambiguous_key", "unknown_key")
 
 
 class Routes:
@@ -39,10 +37,10 @@ class Routes:
         "_by_issuer",
         "_by_name",
         "_by_prefix",
-        "_only",
         "_order",
         "_prefix_lengths",
         "locations",
+        "only",
         "settled",
         "unchecked",
     )
@@ -55,12 +53,13 @@ class Routes:
         _check_distinct(providers)
         all_rules = [Rules(provider) for provider in providers]
         self._by_name = {rules.name: rules for rules in all_rules}
-        self._only = (all_rules[0],) if len(all_rules) == 1 and not resolved else None
+        #: The candidates for every token, if no other provider is configured or resolved.
+        self.only = (all_rules[0],) if len(all_rules) == 1 and not resolved else None
         every_place = (place for provider in providers for place in provider.locations)
         self.locations: tuple[Location, ...] = tuple(dict.fromkeys(every_place)) or (BEARER,)
         self.unchecked = tuple(rules for rules in all_rules if not rules.checks_issuer)
         # Whether the providers that name an issuer depend on the token alone.
-        self.settled = self._only is not None or not any(
+        self.settled = self.only is not None or not any(
             isinstance(p.issuer, IssuerTemplate) and callable(p.issuer.allowed) for p in providers
         )
         by_issuer: dict[str, list[Rules]] = {}
@@ -108,8 +107,8 @@ class Routes:
 
         Raises TokenError ``unknown_issuer``, or ``missing_claim`` or ``invalid_claim`` for ``iss``.
         """
-        if self._only is not None:
-            return self._only  # reports a more precise error than this method could
+        if self.only is not None:
+            return self.only  # reports a more precise error than this method could
         issuer = token.claims.get("iss")
         named: tuple[Rules, ...] = ()
         if isinstance(issuer, str):
@@ -133,18 +132,13 @@ def verdict(signed: Iterable[JWKSError], others: Iterable[JWKSError]) -> JWKSErr
     """
     for error in signed:
         return error
-    rest = list(others)
-    order: list[Callable[[JWKSError], bool]] = [lambda e: isinstance(e, KeysUnavailableError)]
-    order.extend(_has_code(code) for code in _RANKED)
-    for matches in order:
-        for error in rest:
-            if matches(error):
-                return error
-    return rest[0]
+    return min(others, key=_rank)  # of equal ranks, the first
 
 
-def _has_code(code: str) -> Callable[[JWKSError], bool]:
-    return lambda error: error.code == code
+def _rank(error: JWKSError) -> int:
+    if isinstance(error, KeysUnavailableError):
+        return -1
+    return _RANKED.index(error.code) if error.code in _RANKED else len(_RANKED)
 
 
 def _plain_issuers(provider: Provider) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from .cache import Budget, KeyCache, change_between
 from .fetch import Fetched, Validators
-from .freshness import read_freshness
+from .freshness import Freshness, read_freshness
 from .jwk import KeySet, read_key_set
 from .record import Record, age_of
 
@@ -46,8 +46,6 @@ class Offer:
 
     def fetched(self) -> Fetched:
         """Return the fact that a flight records in place of a response."""
-        from .freshness import Freshness
-
         return Fetched(
             key_set=self.key_set,
             freshness=Freshness(self.lifetime, self.stale_for),
@@ -89,9 +87,8 @@ def offer_of(
     freshness = read_freshness(record.headers, policy, record.asked_at, renewed=False)
     assert freshness is not None  # noqa: S101 (None only occurs with renewed=True)
     age = age_of(record, wall, in_store)
-    if in_store is None:
-        age = freshness.lifetime if age is None else max(age, freshness.lifetime)
-    assert age is not None  # noqa: S101 (as the store has a clock)
+    if age is None or in_store is None:
+        age = max(age or 0.0, freshness.lifetime)
     return Offer(
         record=record,
         key_set=key_set,

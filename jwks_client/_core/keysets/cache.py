@@ -97,7 +97,7 @@ class KeyCache:
     failed_at: float | None = None
     retry_at: float = 0.0
     requests: int = 0  # requests for the key set so far
-    permits: float = field(default=-1.0)  # in the unknown-kid bucket at permits_at; -1: full
+    permits: float = -1.0  # in the unknown-kid bucket at permits_at; -1: full
     permits_at: float = 0.0
     rechecked_at: float | None = None  # when a bad signature last paid for a fetch
     # Until when the set is fresh; precomputed, because every token reads it.
@@ -201,10 +201,8 @@ class KeyCache:
                 if self.policy.refresh_ahead is None and not in_backoff:
                     return Fetch(Budget.ROUTINE)  # no background work: the caller waits
                 return Use(selection, stale=True, refresh=not in_backoff and not in_flight)
-            case "expired":
+            case "expired" | "cold":
                 return self._fetch_or_refuse(now, in_flight=in_flight)
-            case "cold":  # pragma: no cover (look_up handles a cold set)
-                return Fetch(Budget.ROUTINE)
             case _:
                 assert_never(state)
 

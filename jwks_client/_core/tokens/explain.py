@@ -154,7 +154,7 @@ def _details(check: CheckExplained) -> str:
     return f": {check.code}, {check.message}{compared}"
 
 
-def refused_before_routing(error: JWKSError, token: object = None) -> Explanation:
+def refused_before_routing(error: JWKSError, token: object) -> Explanation:
     """Return the explanation of a token that reached no provider."""
     dot = b"." if isinstance(token, bytes) else "."
     opaque = error.code == "malformed_token" and isinstance(token, (str, bytes))
@@ -166,7 +166,7 @@ def refused_before_routing(error: JWKSError, token: object = None) -> Explanatio
 
 def explain(
     token: UnverifiedToken,
-    candidates: Iterable[tuple[Rules, KeyCache, Asked]],
+    candidates: Sequence[tuple[Rules, KeyCache, Asked]],
     error: JWKSError | None,
     accepted_by: str | None,
     times: tuple[float, float],
@@ -178,20 +178,19 @@ def explain(
         candidates: the providers that were tried, with the facts of their keys, and which of the
             custom checks ran.
         error: the verdict, or None if the token is accepted.
-        accepted_by: the provider that accepted it.
+        accepted_by: the provider that accepted it, or None.
         times: seconds since the epoch, and monotonic seconds.
     """
-    asked = tuple(candidates)
     typ = token.header.members.get("typ")
     return Explanation(
         code=None if error is None else error.code,
         message="the signature and all claims are valid" if error is None else error.message,
-        provider=accepted_by if error is None else None,
-        candidates=tuple(_candidate(token, candidate, error, times) for candidate in asked),
+        provider=accepted_by,
+        candidates=tuple(_candidate(token, candidate, error, times) for candidate in candidates),
         now=times[0],
         kid=None if token.kid is None else printable(token.kid, _LONGEST),
         typ=None if typ is None else _escaped(typ),
-        hints=() if error is None else tuple(_hints(token, [rules for rules, _, _ in asked])),
+        hints=() if error is None else tuple(_hints(token, [rules for rules, _, _ in candidates])),
     )
 
 
