@@ -53,6 +53,8 @@ _MOST_SHOWN: Final = 200
 # RFC 9110, sections 5.1 and 5.5: headers that every server sends, as one header.
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE: Final = re.compile(rb"[\x20-\x7e\x80-\xff\t]*")
+_FRAMING: Final = (b"content-length", b"transfer-encoding")
+_WITHOUT_BODY: Final = (204, 205, 304)  # RFC 9110, section 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,10 +208,9 @@ class Guard(Generic[ClientT]):
         if self._on_error is None:
             return refusal.answer, None, None
         try:
-            answer = self._on_error(refusal)
-            if answer is None:
-                return refusal.answer, None, None
-            if _can_be_sent(answer):
+            given = self._on_error(refusal)
+            answer = refusal.answer if given is None else _sendable(given)
+            if answer is not None:
                 return answer, None, None
         except Exception as error:  # noqa: BLE001 (the application's code)
             return refusal.answer, "on_error raised, so the default answer was sent", error
@@ -257,12 +258,21 @@ def check_client(client: object, *, asynchronous: bool) -> None:
         raise ConfigurationError("client", f"must be {wanted}, got {type(client).__name__}")
 
 
-def _can_be_sent(answer: object) -> bool:
-    """Return whether an application's answer can be sent safely by any server."""
-    return (
-        isinstance(answer, Answer)
-        and isinstance(answer.status, int)
-        and 200 <= answer.status <= 599
-        and isinstance(answer.body, bytes)
-        and all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in answer.headers)
+def _sendable(given: object) -> Answer | None:
+    """Return an application's answer in a form that any server can send; None if there is none."""
+    if not (
+        isinstance(given, Answer)
+        and isinstance(given.status, int)
+        and 200 <= given.status <= 599
+        and isinstance(given.body, bytes)
+    ):
+        return None
+    headers = tuple(
+        (name, value.strip(b" \t"))
+        for name, value in given.headers
+        if name.lower() not in _FRAMING  # the server, or the edge, says how long the body is
     )
+    if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers):
+        return None
+    body = b"" if given.status in _WITHOUT_BODY else given.body
+    return Answer(status=given.status, headers=headers, body=body)

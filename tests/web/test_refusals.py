@@ -64,6 +64,20 @@ def test_on_error_may_redirect_a_browser_and_is_called_for_handshakes_too(idp):
     assert told_of(idp, http_scope(), on_error=render).status == 303
 
 
+FRAMED = ((b"content-length", b"1"), (b"Transfer-Encoding", b"chunked"), (b"x-a", b" a\t"))
+
+
+@pytest.mark.parametrize(("status", "body"), [(401, b"text"), (204, b""), (205, b""), (304, b"")])
+def test_a_custom_answer_is_sent_in_a_form_that_every_server_accepts(idp, status, body):
+    """Its length is that of its body, a status that has no body has none, and values have no blanks around them."""
+    answer = Answer(status=status, headers=FRAMED, body=b"text")
+    sent = call(JWKSMiddleware(fine, client_of(idp), on_error=lambda _: answer), http_scope())
+    start, last = sent.sent
+    length = [] if status in (204, 304) else [(b"content-length", b"%d" % len(body))]
+    assert (start["status"], start["headers"]) == (status, [(b"x-a", b"a"), *length])
+    assert last["body"] == body
+
+
 def _raise(refusal: Refusal) -> Answer:
     raise LookupError("on_error is broken")
 
