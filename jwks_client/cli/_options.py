@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -11,6 +11,7 @@ from ._errors import Refused
 from ._presets import complete_preset
 
 __all__ = [
+    "SecondsRange",
     "as_json_option",
     "ca_option",
     "provider_option",
@@ -20,6 +21,20 @@ __all__ = [
 ]
 
 _LONGEST: Final = 1024 * 1024
+
+
+class SecondsRange(click.FloatRange):
+    """A range of seconds. Rejects ``nan`` too, which click compares with the limits and accepts."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number of seconds."""
+        seconds: float = super().convert(value, param, ctx)
+        if seconds != seconds:  # noqa: PLR0124 (only NaN differs from itself)
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return seconds
+
 
 as_json_option = click.option(
     "--json",
@@ -36,7 +51,7 @@ ca_option = click.option(
 )
 timeout_option = click.option(
     "--timeout",
-    type=click.FloatRange(0.05, 300),
+    type=SecondsRange(0.05, 300),
     default=5.0,
     show_default=True,
     metavar="SECONDS",

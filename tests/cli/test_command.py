@@ -53,6 +53,25 @@ def test_wrong_usage_is_an_object_with_json(words):
     assert printed["error"]["code"] == "usage"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "keys http://127.0.0.1:9 --timeout",
+        "verify a.b.c --issuer http://127.0.0.1:9 --audience api --timeout",
+        "verify a.b.c --issuer http://127.0.0.1:9 --audience api --leeway",
+        "doctor http://127.0.0.1:9 --timeout",
+        "doctor http://127.0.0.1:9 --interval",
+        "serve --expires-in",
+    ],
+)
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-inf", "-1", "x", ""])
+def test_seconds_that_are_not_a_number_are_wrong_usage(words, seconds):
+    """An option in seconds rejects what is not a number in its range, ``nan`` too, before any work begins."""
+    ended = invoke(*words.split(), seconds, "--json")
+    assert ended.exit_code == 2, ended.stdout
+    assert json.loads(ended.stdout)["error"]["code"] == "usage"
+
+
 def test_json_may_precede_the_command():
     """``--json`` before the command means the same as behind it; the version and the help ignore it."""
     token = FakeProvider().issue()

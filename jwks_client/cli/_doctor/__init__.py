@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from .._options import as_json_option, ca_option, provider_option, timeout_option
+from .._options import (
+    SecondsRange,
+    as_json_option,
+    ca_option,
+    provider_option,
+    timeout_option,
+)
 
 if TYPE_CHECKING:
     from .watch import Report
@@ -27,7 +33,7 @@ _STYLES: Final = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 @click.option("--watch", "watching", is_flag=True, help="Repeat, and print what changes.")
 @click.option(
     "--interval",
-    type=click.FloatRange(1, 86_400),
+    type=SecondsRange(1, 86_400),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
