@@ -7,7 +7,7 @@ client is requested.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 from urllib.parse import urlsplit
 
@@ -19,19 +19,41 @@ from ..protocols import Clock, Listener, Store
 if TYPE_CHECKING:
     from ._serving.transport import FakeTransport
 
-__all__ = ["ClientSettings", "Router", "async_client", "route", "sync_client"]
+__all__ = [
+    "AsyncClientSettings",
+    "ClientSettings",
+    "Router",
+    "async_client",
+    "route",
+    "sync_client",
+]
 
 
-class ClientSettings(TypedDict, total=False):
-    """The settings of both clients, without the providers."""
+class CommonSettings(TypedDict, total=False):
+    """The settings that both clients have in common, without the providers."""
 
+    max_resolved: int
+    resolve_ttl: float
     cache: CachePolicy
     fetch: FetchPolicy
     token_cache_size: int
     http: Any
     store: Store | None
+    count_keys: bool
     listeners: Iterable[Listener]
     clock: Clock | None
+
+
+class ClientSettings(CommonSettings, total=False):
+    """The settings of a `JWKSClient`."""
+
+    resolve: Callable[[str], Provider | None] | None
+
+
+class AsyncClientSettings(CommonSettings, total=False):
+    """The settings of an `AsyncJWKSClient`."""
+
+    resolve: Callable[[str], Provider | Awaitable[Provider | None] | None] | None
 
 
 class Router(Protocol):

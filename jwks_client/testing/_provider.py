@@ -22,7 +22,7 @@ from ._tokens import Tokens
 
 if TYPE_CHECKING:
     from .. import AsyncJWKSClient, JWKSClient
-    from ._clients import ClientSettings, Router
+    from ._clients import AsyncClientSettings, ClientSettings, Router
     from ._forge.forge import Forge
     from ._serving.gate import Hold
     from ._serving.transport import FakeTransport
@@ -328,7 +328,7 @@ class FakeProvider:
         return client
 
     def async_client(
-        self, *providers: Provider, **settings: Unpack[ClientSettings]
+        self, *providers: Provider, **settings: Unpack[AsyncClientSettings]
     ) -> AsyncJWKSClient:
         """Return an `AsyncJWKSClient`, as `client` does; closing it is optional."""
         from ._clients import async_client

@@ -1,6 +1,7 @@
 """Clients wired to a fake provider, blocks that make one, and routes on respx."""
 
 import asyncio
+import inspect
 import threading
 import unittest
 
@@ -20,6 +21,7 @@ from jwks_client import (
 )
 from jwks_client._client.clock import SystemClock
 from jwks_client.testing import FakeClock, FakeProvider, provider
+from jwks_client.testing._clients import AsyncClientSettings, ClientSettings
 
 
 def test_a_client_is_wired_to_the_provider(idp):
@@ -41,6 +43,17 @@ def test_the_async_client_is_wired_too(idp):
             return await client.verify(idp.issue())
 
     assert asyncio.run(story()).subject == "u1"
+
+
+@pytest.mark.parametrize(
+    ("client", "settings"),
+    [(JWKSClient, ClientSettings), (AsyncJWKSClient, AsyncClientSettings)],
+)
+def test_type_checkers_know_every_setting_of_the_client(client, settings):
+    """A type checker accepts every setting of the client for the kit's client, and no other keyword."""
+    assert settings.__annotations__.keys() == (
+        inspect.signature(client).parameters.keys() - {"providers"}
+    )
 
 
 @pytest.mark.parametrize("make", ["client", "async_client"])

@@ -53,6 +53,11 @@ async def is_member_by_database(token: VerifiedToken) -> bool:
     return token.subject is not None
 
 
+async def find_tenant(issuer: str) -> Provider | None:
+    """Find the provider of a tenant, in a database."""
+    return None
+
+
 def sync_client(idp: FakeProvider, clock: FakeClock) -> None:
     """Use every call of the sync client."""
     client = JWKSClient(
@@ -104,12 +109,15 @@ def testing_kit() -> None:
     idp = FakeProvider()
     assert_type(idp.issue(sub="u1"), str)
     assert_type(idp.forge.expired("u1"), ForgedToken)
-    assert_type(idp.client(), JWKSClient)
+    assert_type(idp.client(resolve={"https://a.test": idp.provider}.get), JWKSClient)
+    assert_type(idp.client(max_resolved=8, resolve_ttl=60, count_keys=True), JWKSClient)
+    assert_type(idp.async_client(resolve=find_tenant, count_keys=True), AsyncJWKSClient)
     assert_type(idp.as_provider("stytch"), FakeProvider)
 
 
 def wrong(options: Mapping[str, str]) -> None:
     """Mistakes that a type checker must find."""
+    FakeProvider().client(resolve=find_tenant)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     providers.stytch("project-live-1", audienze="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Provider(name="x", jwks_url="https://x.test")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     JWKSClient(providers.oidc("https://x.test", audience="a"), ttl=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
