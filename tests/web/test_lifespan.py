@@ -97,7 +97,7 @@ def test_a_required_warm_up_that_fails_fails_the_start(error):
 
 @pytest.mark.parametrize("how", ["background", "required", None])
 def test_a_server_that_runs_trio_does_not_start(idp, how):
-    """A server without asyncio is told at its start what to do instead, and not with the first request."""
+    """The start of a server without asyncio fails, with a message that says what to do instead, before any request."""
     notes: list[str] = []
     app = JWKSMiddleware(living(notes), idp.async_client(), warm_up=how)
     sent: list[Any] = []

@@ -340,7 +340,7 @@ def test_the_decorator_with_a_client_does_not_protect_a_websocket(idp):
 
 
 def test_an_app_does_not_start_under_trio(idp):
-    """A server without asyncio is told at its start what to do instead."""
+    """The start of a server without asyncio fails, with a message that says what to do instead."""
     app = app_of(idp.async_client())
 
     async def start() -> None:

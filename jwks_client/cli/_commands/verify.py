@@ -19,7 +19,8 @@ from .._options import (
 )
 
 if TYPE_CHECKING:
-    from ... import Provider
+    from ... import JWKSClient, Provider, VerifiedToken
+    from ...errors import JWKSError
 
 __all__ = ["verify"]
 
@@ -111,11 +112,7 @@ def verify(
                 # An expired token is refused without a fetch; the explanation needs the keys.
                 with suppress(KeysUnavailableError):
                     client.keys()
-            outcome: VerifiedToken | JWKSError
-            try:
-                outcome = client.verify(token)
-            except JWKSError as error:
-                outcome = error
+            outcome = _outcome(client, token)
             explanation = client.explain(token) if explain else None
     more = {} if explanation is None else {"explanation": asdict(explanation)}
     if isinstance(outcome, VerifiedToken):
@@ -131,6 +128,15 @@ def verify(
         # Include the claim and the expected value: they come from the options.
         message = str(outcome).removeprefix(f"{outcome.code}: ")
         raise Refused(outcome.code, message, more=more)
+
+
+def _outcome(client: JWKSClient, token: bytes) -> VerifiedToken | JWKSError:
+    from ...errors import JWKSError
+
+    try:
+        return client.verify(token)
+    except JWKSError as error:
+        return error
 
 
 def _provider(
