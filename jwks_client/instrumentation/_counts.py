@@ -59,11 +59,10 @@ class Counts:
         *,
         tenants: bool,
     ) -> None:
-        self._counts: dict[tuple[str | None, str], _Count] = {}
         self._names = frozenset(configured_names(client))
         # Hot path: one lookup finds the counter of an accepted token.
         self._accepts = {name: _Count() for name in self._names}
-        self._counts.update({(name, "accepted"): self._accepts[name] for name in self._names})
+        self._counts = {_accepted(name): count for name, count in self._accepts.items()}
         self._tenants = tenants
         self._on_event = on_event
         self._flush = flush
@@ -74,12 +73,11 @@ class Counts:
 
     def differences(self) -> Iterator[tuple[Verdict, int]]:
         """Yield each verdict with the number counted since the last call."""
-        for (provider, code), count in list(self._counts.items()):
+        for verdict, count in list(self._counts.items()):
             new = count.total - count.reported
             if new:
                 count.reported += new
-                kind, _, error_type = code.partition(":")
-                yield Verdict(self.label(provider), kind, error_type), new
+                yield verdict, new
 
     def label(self, provider: str | None) -> str:
         """Return the label of a provider: its configured name, or the label that tenants share."""
@@ -89,12 +87,8 @@ class Counts:
 
     def totals(self) -> dict[Verdict, int]:
         """Return each verdict with the number counted in this process."""
-        sums: dict[Verdict, int] = {}
-        for (provider, code), count in list(self._counts.items()):
-            kind, _, error_type = code.partition(":")
-            verdict = Verdict(self.label(provider), kind, error_type)
-            sums[verdict] = sums.get(verdict, 0) + count.total
-        return {verdict: total for verdict, total in sums.items() if total}
+        counts = list(self._counts.items())
+        return {verdict: count.total for verdict, count in counts if count.total}
 
     def after_fork(self) -> None:
         """Start from zero in a forked child: the parent reports its own counts."""
@@ -118,19 +112,19 @@ class Counts:
 
     def _counter(self) -> Callable[[TokenFacts], None]:
         """Return the function that counts an accepted token. Kept short: each token pays for it."""
-        accepts, add, monotonic = self._accepts, self._add, time.monotonic
+        accepts, add, label, monotonic = self._accepts, self._add, self.label, time.monotonic
 
         def count(facts: TokenFacts) -> None:
             found = accepts.get(facts.provider)
             if found is None:
-                add(facts.provider, "accepted")
+                add(_accepted(label(facts.provider)))
             else:
                 found.total += 1
 
         def count_and_flush(facts: TokenFacts) -> None:
             found = accepts.get(facts.provider)
             if found is None:
-                add(facts.provider, "accepted")
+                add(_accepted(label(facts.provider)))
             else:
                 found.total += 1
             if monotonic() >= self._flush_at:
@@ -139,29 +133,26 @@ class Counts:
         return count if self._flush is None else count_and_flush
 
     def _listen(self, event: Event) -> None:
-        if isinstance(event, TokenRefused):
-            self._refused(event.provider, f"refused:{event.code}")
-        elif isinstance(event, TokenUndecided):
-            self._refused(event.provider, f"unavailable:{event.code}")
-        else:
-            with no_fork:  # the backend holds locks
-                self._on_event(event, self.label(getattr(event, "provider", None)))
-            self.flush_in_time()
-
-    def _refused(self, provider: str | None, code: str) -> None:
-        self._add(provider, code)
+        label = self.label(getattr(event, "provider", None))
+        match event:
+            case TokenRefused():
+                self._add(Verdict(label, "refused", event.code))
+            case TokenUndecided():
+                self._add(Verdict(label, "unavailable", event.code))
+            case _:
+                with no_fork:  # the backend holds locks
+                    self._on_event(event, label)
         self.flush_in_time()
 
-    def _add(self, provider: str | None, code: str) -> None:
-        key = (provider if provider in self._names or self._tenants else _labelled(provider), code)
-        count = self._counts.get(key)
+    def _add(self, verdict: Verdict) -> None:
+        count = self._counts.get(verdict)
         if count is None:
-            count = self._counts.setdefault(key, _Count())
+            count = self._counts.setdefault(verdict, _Count())
         count.total += 1
 
 
-def _labelled(provider: str | None) -> str | None:
-    return None if provider is None else RESOLVED
+def _accepted(label: str) -> Verdict:
+    return Verdict(label, "accepted", "")
 
 
 _instances: weakref.WeakSet[Counts] = weakref.WeakSet()
