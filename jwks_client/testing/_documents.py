@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from .._core.keysets.discovery import OAUTH_PATH, OPENID_PATH
 from ._identity import KEY_PATH, Identity, path_of
 from ._serving.responder import Document, Published
-from ._shapes.shape import Shape
 
 __all__ = ["Documents"]
 
@@ -38,28 +37,27 @@ class Documents:
 
     def published(self) -> Published:
         """Return every document by its path, as it is now."""
-        with self._identity.lock:
-            return self._published(self._identity, self._identity.shape)
-
-    def _published(self, idp: Identity, shape: Shape) -> Published:
-        shaped = shape.provider is not None  # then its key set has one URL only
-        keys = {**idp.jwks(), **shape.document_members}
-        metadata = {
-            "issuer": idp.issuer,
-            "jwks_uri": idp.jwks_url,
-            "response_types_supported": ["code"],
-            "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": [idp.keys.algorithm],
-            **self.more_metadata,
-        }
-        documents: dict[str, tuple[Document, Mapping[str, object]]] = {}
-        # A client made before serve() began still requests paths below the issuer's.
-        for place in {path_of(idp.base_url), path_of(idp.issuer)}:
-            if not shaped:
-                documents[f"{place}{KEY_PATH}"] = (_KEY_SET, keys)
-            documents[f"{place}{OPENID_PATH}"] = (_OIDC, metadata)
-            documents[f"{OAUTH_PATH}{place}"] = (_RFC_8414, metadata)
-        if shaped:
-            documents[urlsplit(idp.discovery_url).path] = (_OIDC, metadata)
-            documents[urlsplit(idp.jwks_url).path] = (_KEY_SET, keys)
-        return Published(documents, shape.answer_headers)
+        idp = self._identity
+        with idp.lock:
+            shape = idp.shape
+            shaped = shape.provider is not None  # then its key set has one URL only
+            keys = {**idp.jwks(), **shape.document_members}
+            metadata = {
+                "issuer": idp.issuer,
+                "jwks_uri": idp.jwks_url,
+                "response_types_supported": ["code"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": [idp.keys.algorithm],
+                **self.more_metadata,
+            }
+            documents: dict[str, tuple[Document, Mapping[str, object]]] = {}
+            # A client made before serve() began still requests paths below the issuer's.
+            for place in {path_of(idp.base_url), path_of(idp.issuer)}:
+                if not shaped:
+                    documents[f"{place}{KEY_PATH}"] = (_KEY_SET, keys)
+                documents[f"{place}{OPENID_PATH}"] = (_OIDC, metadata)
+                documents[f"{OAUTH_PATH}{place}"] = (_RFC_8414, metadata)
+            if shaped:
+                documents[urlsplit(idp.discovery_url).path] = (_OIDC, metadata)
+                documents[urlsplit(idp.jwks_url).path] = (_KEY_SET, keys)
+            return Published(documents, shape.answer_headers)

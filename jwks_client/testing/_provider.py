@@ -371,10 +371,11 @@ class FakeProvider:
             tls: serve https, with a certificate by a private authority. Clients trust it with
                 ``FetchPolicy(ca_file=idp.ca_file)``.
         """
-        served = serve(
-            self._responder.turn_for, port, authority().server_context() if tls else None
-        )
-        with served as base_url, self._identity.served(base_url):
+        context = authority().server_context if tls else None
+        with (
+            serve(self._responder.turn_for, port, context) as base_url,
+            self._identity.served(base_url),
+        ):
             yield base_url
 
     @property

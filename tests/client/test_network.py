@@ -238,7 +238,7 @@ class TestAuthorities:
         """A private authority in SSL_CERT_FILE is trusted for its servers."""
         own = kit_authority()
         monkeypatch.setenv("SSL_CERT_FILE", own.ca_file)
-        with serving(answering(http(key_set)), tls=own.server_context()) as server:
+        with serving(answering(http(key_set)), tls=own.server_context) as server:
             assert asked(server.url) == key_set
 
     def test_plain_http_reads_no_authorities(
@@ -263,7 +263,7 @@ class TestAuthorities:
         make_another(another)
         shutil.copy(another, ca_file)
         network = Network(FetchPolicy(ca_file=str(ca_file)), [])
-        with serving(answering(http(key_set)), tls=own.server_context()) as server:
+        with serving(answering(http(key_set)), tls=own.server_context) as server:
 
             def is_trusted() -> bool:
                 try:

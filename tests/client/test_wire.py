@@ -40,7 +40,7 @@ def key_set(idp: FakeProvider) -> bytes:
 def authority() -> tuple[str, ssl.SSLContext]:
     """Return the kit's private CA: its file, and the TLS of a server that it trusts."""
     own = kit_authority()
-    return own.ca_file, own.server_context()
+    return own.ca_file, own.server_context
 
 
 def at(url: str, **fields: Any) -> Provider:

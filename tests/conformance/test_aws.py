@@ -8,8 +8,8 @@ import pytest
 from vectors import claims_of, load, octets, serving, verdict
 
 from jwks_client import Provider, TokenError
+from jwks_client._core.encoding import to_base64url
 from jwks_client.testing import FakeClock
-from jwks_client.testing._keys.signing_key import to_base64url
 
 if TYPE_CHECKING:
     from outside_vectors import Vectors

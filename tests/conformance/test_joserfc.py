@@ -24,7 +24,8 @@ from vectors import (
 )
 
 from jwks_client import ConfigurationError, Key
-from jwks_client.testing._keys.signing_key import make_key, to_base64url
+from jwks_client._core.encoding import to_base64url
+from jwks_client.testing._keys.signing_key import make_key
 
 if TYPE_CHECKING:
     from outside_vectors import Vectors

@@ -14,8 +14,8 @@ import cryptography_vectors
 import pytest
 from vectors import key_set, verified
 
+from jwks_client._core.encoding import to_base64url
 from jwks_client._core.keysets.jwk import Key, read_key_set
-from jwks_client.testing._keys.signing_key import to_base64url
 
 HASHES = {"SHA256": "256", "SHA384": "384", "SHA512": "512"}
 CURVES = {"P-256,SHA-256": "ES256", "P-384,SHA-384": "ES384", "P-521,SHA-512": "ES512"}

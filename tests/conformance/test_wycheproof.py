@@ -28,7 +28,7 @@ from vectors import (
     verified,
 )
 
-from jwks_client.testing._keys.signing_key import to_base64url
+from jwks_client._core.encoding import to_base64url
 
 if TYPE_CHECKING:
     from outside_vectors import Vectors

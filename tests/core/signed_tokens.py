@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from jwks_client import Key, Provider, TokenError, VerifiedToken, providers
+from jwks_client._core.encoding import to_base64url
 from jwks_client._core.keysets.jwk import read_key_set
 from jwks_client._core.tokens.claims import Rules
 from jwks_client._core.tokens.unverified import UnverifiedToken, parse
 from jwks_client._core.tokens.verified import TokenFacts
-from jwks_client.testing._keys.signing_key import make_key, to_base64url
+from jwks_client.testing._keys.signing_key import make_key
 
 NOW = 1_700_000_000
 ISSUER, AUDIENCE = "https://issuer.test", "api"

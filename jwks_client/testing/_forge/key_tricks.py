@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from ..._core.encoding import to_base64url
 from ..._core.provider import Provider
 from .._shapes.drafts import to_json
 from .forged_token import Bench, Draft, trick
@@ -35,9 +36,9 @@ def _fits_into_a_header(provider: Provider) -> bool:
 @trick("bad_signature")
 def tampered(_: Bench, draft: Draft) -> str:
     """Its claims were changed after signing."""
-    good = draft.sign()
+    header, _payload, signature = draft.sign().split(".")
     draft.claims["sub"] = "admin" if draft.claims["sub"] != "admin" else "root"
-    return _with_payload(good, to_json(draft.claims))
+    return f"{header}.{to_base64url(to_json(draft.claims))}.{signature}"
 
 
 @trick("bad_signature")
@@ -55,8 +56,6 @@ def empty_signature(_: Bench, draft: Draft) -> str:
 @trick("bad_signature")
 def zero_signature(_: Bench, draft: Draft) -> str:
     """Its signature consists of zeros, at the right length (CVE-2022-21449)."""
-    from .._keys.signing_key import to_base64url
-
     signature = draft.key.sign(b"for its length")
     return f"{draft.sign().rpartition('.')[0]}.{to_base64url(bytes(len(signature)))}"
 
@@ -81,8 +80,6 @@ def unsigned_in_disguise(_: Bench, draft: Draft) -> str:
 @trick("algorithm_not_allowed")
 def hmac_with_public_key(_: Bench, draft: Draft) -> str:
     """An HS256 token whose secret is the public key."""
-    from .._keys.signing_key import to_base64url
-
     draft.header["alg"] = "HS256"
     message = draft.sign().rpartition(".")[0]
     digest = hmac.digest(draft.key.public_octets(), message.encode(), hashlib.sha256)
@@ -162,10 +159,3 @@ def _certificate_of(key: SigningKey) -> Mapping[str, object]:
     if not isinstance(key.private, RSAPrivateKey):
         return {}
     return {"x5c": [base64.b64encode(self_signed(key.private)).decode()]}
-
-
-def _with_payload(token: str, payload: bytes) -> str:
-    from .._keys.signing_key import to_base64url
-
-    header, _, signature = token.split(".")
-    return f"{header}.{to_base64url(payload)}.{signature}"

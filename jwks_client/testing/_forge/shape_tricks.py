@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from ..._core.encoding import to_base64url
 from .._shapes.drafts import to_json
 from .forged_token import Bench, Draft, trick
 
@@ -70,8 +71,6 @@ def not_an_object(_: Bench, draft: Draft) -> str:
 @trick("malformed_token")
 def stray_bits(_: Bench, draft: Draft) -> str:
     """Its base64url has unused bits set, and is signed with them."""
-    from .._keys.signing_key import to_base64url
-
     header, payload = draft.octets()
     payload += b" " * (-(len(payload) - 1) % 3)  # leaves one octet: two characters, 4 bits
     encoded = to_base64url(payload)
@@ -100,8 +99,6 @@ def no_token(*_: object) -> str:
 @trick("encrypted_token")
 def encrypted(_: Bench, draft: Draft) -> str:
     """It has the five segments of an encrypted token (RFC 7516)."""
-    from .._keys.signing_key import to_base64url
-
     header = {"alg": "RSA-OAEP-256", "enc": "A256GCM", "kid": draft.key.kid}
     parts = [to_json(header), b"k" * 256, b"i" * 12, b"c" * 64, b"t" * 16]
     return ".".join(map(to_base64url, parts))

@@ -40,6 +40,7 @@ class Authority:
     Attributes:
         pem: the authority's certificate, for clients that must trust it.
         ca_file: a file with the certificate, removed when the process ends.
+        server_context: the SSL context of a server at 127.0.0.1, ::1 or localhost.
     """
 
     def __init__(self) -> None:
@@ -75,11 +76,7 @@ class Authority:
         self.pem: Final = certificate.public_bytes(_PEM).decode("ascii")
         self.ca_file: Final = str(folder / "ca.pem")
         Path(self.ca_file).write_text(self.pem, encoding="ascii")
-        self._context: Final = _server_context(server, of_server, folder / "server.pem")
-
-    def server_context(self) -> ssl.SSLContext:
-        """Return the SSL context of a server at 127.0.0.1, ::1 or localhost."""
-        return self._context
+        self.server_context: Final = _server_context(server, of_server, folder / "server.pem")
 
 
 @functools.cache

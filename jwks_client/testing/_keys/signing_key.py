@@ -11,7 +11,6 @@ discarded: providers may be garbage-collected many at a time, and the next ones 
 
 from __future__ import annotations
 
-import base64
 import json
 import weakref
 from collections import deque
@@ -23,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa,
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ..._core.encoding import to_base64url
 
 __all__ = ["SigningKey", "make_key"]
 
@@ -130,11 +131,6 @@ def make_key(algorithm: str, kid: str, *, borrower: object) -> SigningKey:
     raise ValueError(
         f"algorithm must be one of {', '.join((*_RSA, *_EC, *_RAW))}, got {algorithm!r}"
     )
-
-
-def to_base64url(octets: bytes) -> str:
-    """Encode as base64url without padding (RFC 7515, section 2)."""
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
 
 
 def _borrow_rsa(borrower: object) -> rsa.RSAPrivateKey:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 from ... import IssuerTemplate, Provider, providers
+from ..._core.encoding import to_base64url
 from ..._core.unchecked import UNCHECKED
 from .shape import Shape, demanded_by
 
@@ -134,8 +135,7 @@ def _uuid_kid(number: int, _algorithm: str) -> str:
 
 def _wso2_kid(number: int, algorithm: str) -> str:
     digest = hashlib.sha256(f"certificate {number}".encode()).hexdigest()
-    encoded = base64.urlsafe_b64encode(digest.encode()).rstrip(b"=").decode()
-    return f"{encoded}_{algorithm}"
+    return f"{to_base64url(digest.encode())}_{algorithm}"
 
 
 # Providers.
