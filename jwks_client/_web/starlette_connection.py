@@ -166,9 +166,9 @@ class Connection:
         return guard.refuse(error, self.request, self.scope["path"])
 
 
-def answer_refusals(scope: Scope, guard: Guard[Any], token: VerifiedToken | None) -> None:
-    """Let the guard answer the refusals that the handler of this request causes."""
-    scope[HANDLING_KEY] = Handling(guard, request_of(scope), scope["path"], token)
+def answer_refusals(scope: Scope, guard: Guard[Any]) -> None:
+    """Let the guard answer the refusals of this request, even before there is a token."""
+    scope[HANDLING_KEY] = Handling(guard, request_of(scope), scope["path"], None)
     answer_in_starlette(scope)
 
 

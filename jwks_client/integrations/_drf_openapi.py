@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 from .._client.access import locations_of
-from .._core.locations import Cookie, Header
 from ._django_setup import client_from_settings, options_from_settings
+from ._openapi import SchemeObject, scheme_objects
 
 __all__ = ["JWKSScheme"]
 
@@ -27,25 +25,18 @@ class JWKSScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-cal
     @property
     def name(self) -> list[str]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
         """Return the names of the schemes."""
-        return [name for name, _ in _schemes()]
+        return list(_schemes())
 
-    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:  # noqa: ARG002 (the framework's)
+    def get_security_definition(self, auto_schema: Any) -> list[SchemeObject]:  # noqa: ARG002 (the framework's)
         """Return the schemes, in the order of their names."""
-        return [scheme for _, scheme in _schemes()]
+        return list(_schemes().values())
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:  # noqa: ARG002 (the framework's)
         """Return the schemes as alternatives."""
-        return [{name: []} for name, _ in _schemes()]
+        return [{name: []} for name in _schemes()]
 
 
-def _schemes() -> Iterator[tuple[str, dict[str, str]]]:
-    for one in options_from_settings().get("locations") or locations_of(client_from_settings()):
-        match one:
-            case Header(scheme=None) | Cookie():
-                kind = "cookie" if isinstance(one, Cookie) else "header"
-                named = re.sub(r"[^A-Za-z0-9.-]", "_", one.name)
-                yield f"{kind}-{named}", {"type": "apiKey", "in": kind, "name": one.name}
-            case Header():
-                yield "bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-            case _:
-                pass  # for WebSocket handshakes only
+def _schemes() -> dict[str, SchemeObject]:
+    return scheme_objects(
+        options_from_settings().get("locations") or locations_of(client_from_settings())
+    )

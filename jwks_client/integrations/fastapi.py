@@ -6,7 +6,7 @@
     async def orders(token: Annotated[VerifiedToken, Security(auth, scopes=["orders:read"])]): ...
 
 Must not depend on: how credentials are read or errors answered (`_web.guard`), what a token must
-have (`_web.requirement`), the content of the document (`_openapi`).
+have (`_web.requirement`), the content of the document (`_fastapi_openapi`).
 
 No setup is needed: errors are answered in any app that uses a `JWKSAuth`, unless the app has its
 own ``exception_handler`` for ``JWKSError``.
@@ -36,7 +36,7 @@ from .._web.requirement import ClaimsRule, Requirement, claims_as
 from .._web.starlette_connection import Connection, GuardSettings, answer_refusals
 from ..errors import ConfigurationError
 from ..protocols import AsyncVerifier
-from ._openapi import schemes
+from ._fastapi_openapi import schemes
 
 __all__ = ["JWKSAuth"]
 
@@ -141,7 +141,7 @@ class JWKSAuth:
         found_by, token = scope.get(_FOUND, (None, None))
         if found_by is guard:  # another dependency of this route has verified the token
             return cast("VerifiedToken | None", token)
-        answer_refusals(scope, guard, None)
+        answer_refusals(scope, guard)
         raw = guard.read(connection.request)
         token = None if raw is None else await guard.client.verify(raw)
         connection.admit(guard, token)
