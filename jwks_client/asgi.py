@@ -35,6 +35,7 @@ from ._web.frameworks import ask_frameworks
 from ._web.guard import Guard, OnError, Refusal, WarmUp, is_refusal
 from ._web.handling import Handling
 from ._web.identity import current, current_token, get_token, token_in
+from ._web.lifetime import Lifetime
 from ._web.preflight import Preflight, bare_scope, checked_preflight, is_preflight, without_body
 from ._web.protected_resource import ProtectedResource
 from .errors import JWKSError
@@ -125,9 +126,10 @@ class JWKSMiddleware:
         self._passes_preflights = checked_preflight(preflight)
         self._resource = self._guard.resource
         self._some_are_open = self._exclusions.any or self._resource is not None
-        self._lifespan = Lifespan(
-            app, client, warm_up=warm_up, keep_fresh=keep_fresh, close_client=close_client
+        lifetime = Lifetime(
+            client, warm_up=warm_up, keep_fresh=keep_fresh, close_client=close_client
         )
+        self._lifespan = Lifespan(app, lifetime)
 
     async def __call__(  # noqa: C901, PLR0912 (hot path: kept inline)
         self, scope: Scope, receive: Receive, send: Send

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Generic, TypeVar, Unpack, cast
 
+from .._core.credentials.answers import Answer
 from .._core.credentials.reader import UnverifiedRequest
 from ..errors import ConfigurationError
 from ..protocols import AsyncVerifier, Verifier
@@ -59,10 +60,12 @@ class Admission(Generic[ClientT]):
         """Return whether a request needs no credentials."""
         return self._exclusions.match(_method(request), path)
 
-    def is_metadata(self, request: UnverifiedRequest, path: str) -> bool:
-        """Return whether a request asks for the metadata document (RFC 9728)."""
+    def metadata(self, request: UnverifiedRequest, path: str) -> Answer | None:
+        """Return the metadata document (RFC 9728), if a request asks for it."""
         resource = self.guard.resource
-        return resource is not None and request.kind == "http" and path == resource.path
+        if resource is None or request.kind != "http" or path != resource.path:
+            return None
+        return resource.answer(request.method)
 
     def read(self, request: UnverifiedRequest, path: str) -> str | None:
         """Return the unverified token of a request, or None if it may be anonymous.

@@ -23,11 +23,10 @@ except ImportError as error:
 from .. import VerifiedToken
 from .._core.credentials.answers import Answer
 from .._web.admission import Admission, AppSettings
-from .._web.asgi_lifespan import Lifespan
 from .._web.asgi_scope import POLICY_VIOLATION
 from .._web.guard import WarmUp, is_refusal
 from .._web.identity import TOKEN_KEY, serving
-from .._web.lifetime import no_app, run_lifespan
+from .._web.lifetime import Lifetime
 from ..errors import ConfigurationError, JWKSError
 from ..protocols import AsyncVerifier
 from ._aiohttp_handshake import unverified_of, watched, without_tokens
@@ -63,8 +62,8 @@ def middleware(client: AsyncVerifier, **settings: Unpack[AppSettings]) -> Middle
         guard = admission.guard
         excluded = admission.excludes(unverified, path)
         try:
-            if admission.is_metadata(unverified, path) and guard.resource is not None:
-                return _response(guard.resource.answer(request.method))
+            if (metadata := admission.metadata(unverified, path)) is not None:
+                return _response(metadata)
             if not excluded:
                 raw = admission.read(unverified, path)
                 request[_TOKEN] = None if raw is None else await guard.client.verify(raw)
@@ -116,12 +115,10 @@ def setup(
     if not isinstance(app, web.Application):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError("app", f"must be a web.Application, got {type(app).__name__}")
     app.middlewares.insert(0, middleware(client, **settings))
-    lifespan = Lifespan(
-        no_app, client, warm_up=warm_up, keep_fresh=keep_fresh, close_client=close_client
-    )
+    lifetime = Lifetime(client, warm_up=warm_up, keep_fresh=keep_fresh, close_client=close_client)
 
     async def live(_app: web.Application) -> AsyncGenerator[None]:
-        async with run_lifespan(lifespan):
+        async with lifetime.running():
             yield
 
     app.cleanup_ctx.insert(0, live)

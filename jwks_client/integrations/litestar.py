@@ -30,11 +30,10 @@ except ImportError as error:
 
 from .._client.access import locations_of
 from .._web.admission import AppSettings, check_names
-from .._web.asgi_lifespan import Lifespan
 from .._web.guard import WarmUp
 from .._web.handling import note
 from .._web.identity import token_in
-from .._web.lifetime import no_app, run_lifespan
+from .._web.lifetime import Lifetime
 from .._web.requirement import ClaimsRule, Requirement
 from ..errors import JWKSError
 from ..protocols import AsyncVerifier
@@ -77,8 +76,8 @@ class JWKSAuth(InitPlugin):
     ) -> None:
         check_names(settings, AppSettings.__annotations__)
         self._protected = SharedMiddleware(client, **settings)
-        self._lifespan = Lifespan(
-            no_app, client, warm_up=warm_up, keep_fresh=keep_fresh, close_client=close_client
+        self._lifetime = Lifetime(
+            client, warm_up=warm_up, keep_fresh=keep_fresh, close_client=close_client
         )
         locations = settings.get("locations") or locations_of(client)
         self._schemes = documented(locations, openid_connect_url)
@@ -105,7 +104,7 @@ class JWKSAuth(InitPlugin):
         return app_config
 
     def _live(self, _app: object) -> AbstractAsyncContextManager[None]:
-        return run_lifespan(self._lifespan)
+        return self._lifetime.running()
 
 
 def _is_routed(paths: Collection[str], handlers: Iterable[object]) -> bool:
