@@ -208,11 +208,7 @@ def _is_preflight(environ: WSGIEnvironment) -> bool:
 
 def _route_path(environ: WSGIEnvironment) -> str:
     """Return the path by which the app routes: in PEP 3333, SCRIPT_NAME is not part of it."""
-    return _text(environ.get("PATH_INFO", ""))
-
-
-def _text(path: str) -> str:
-    """Return a path decoded as UTF-8 from PEP 3333's native string."""
+    path: str = environ.get("PATH_INFO", "")
     return path.encode("latin-1", "replace").decode("utf-8", "replace")
 
 

@@ -37,9 +37,9 @@ class FlaskConnection:
 
     __slots__ = ("_found", "_module")
 
-    def __init__(self, name: Framework, request: object) -> None:
-        self._module: Any = sys.modules[name]
-        self._found: Any = mapping_of(request)
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        self._found: Any = mapping_of(module.request)
 
     @classmethod
     def current(cls) -> FlaskConnection | None:
@@ -47,7 +47,7 @@ class FlaskConnection:
         for name in ("flask", "quart"):
             module: Any = sys.modules.get(name)
             if module is not None and module.has_request_context():
-                return cls(name, module.request)
+                return cls(module)
         return None
 
     @property

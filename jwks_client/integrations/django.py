@@ -86,8 +86,8 @@ class JWKSMiddleware:
         return self._serve_async(request) if self._awaits else self._serve(request)
 
     def _serve(self, request: HttpRequest) -> HttpResponseBase:
-        if self._is_metadata(request):
-            return self._metadata(request)
+        if (metadata := self._metadata(request)) is not None:
+            return metadata
         try:
             request, raw = self._read(request)
             token = None if raw is None else self._verify(raw)
@@ -97,8 +97,8 @@ class JWKSMiddleware:
             return _replaced(self._get_response(request), handling, request)
 
     async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
-        if self._is_metadata(request):
-            return self._metadata(request)
+        if (metadata := self._metadata(request)) is not None:
+            return metadata
         try:
             request, raw = self._read(request)
             token = None if raw is None else await self._verify(raw)
@@ -107,12 +107,12 @@ class JWKSMiddleware:
         with self._admitted(request, token) as handling:
             return _replaced(await self._get_response(request), handling, request)
 
-    def _is_metadata(self, request: HttpRequest) -> bool:
-        return self._resource is not None and path_of(request) == self._resource.path
-
-    def _metadata(self, request: HttpRequest) -> HttpResponseBase:
-        assert self._resource is not None  # noqa: S101 (for the type checkers)
-        return django_response(self._resource.answer(request.method or ""), request)
+    def _metadata(self, request: HttpRequest) -> HttpResponseBase | None:
+        """Return the metadata document (RFC 9728), if the request asks for it."""
+        resource = self._resource
+        if resource is None or path_of(request) != resource.path:
+            return None
+        return django_response(resource.answer(request.method or ""), request)
 
     def _read(self, request: HttpRequest) -> tuple[HttpRequest, str | None]:
         """Return the request in the form that the site sees, and its unverified token."""
