@@ -1,7 +1,7 @@
 """Rules on claims that exact values cannot express. Rules are values that can be compared.
 
-A rule returns False, or raises an error that names the claim. Must not depend on: providers, or
-anything of a `VerifiedToken` but its claims.
+A rule raises an error that names the claim. Must not depend on: providers, or anything of a
+`VerifiedToken` but its claims.
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ class ClaimPrefix:
     claim: str
     prefix: str
 
-    def __call__(self, token: HasClaims) -> bool:
-        """Return whether the token has that claim with that prefix."""
+    def __call__(self, token: HasClaims) -> None:
+        """Raise TokenError ``rejected_by_check`` for another value, or none."""
         value = token.claims.get(self.claim)
-        return isinstance(value, str) and value.startswith(self.prefix)
+        if not (isinstance(value, str) and value.startswith(self.prefix)):
+            raise _rejected(self.claim, f"does not begin with {self.prefix!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,11 @@ class ClaimImplies:
     claim: str
     others: tuple[str, ...]
 
-    def __call__(self, token: HasClaims) -> bool:
-        """Return whether the claim is absent, or at least one of the others is present."""
+    def __call__(self, token: HasClaims) -> None:
+        """Raise TokenError ``rejected_by_check`` if the claim is present without the others."""
         found = token.claims
-        return self.claim not in found or any(found.get(one) is not None for one in self.others)
+        if self.claim in found and all(found.get(one) is None for one in self.others):
+            raise _rejected(self.claim, f"is present without {' or '.join(map(repr, self.others))}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,13 @@ class ClaimLength:
     shortest: int
     longest: int
 
-    def __call__(self, token: HasClaims) -> bool:
-        """Return whether the token has that claim with such a length."""
+    def __call__(self, token: HasClaims) -> None:
+        """Raise TokenError ``rejected_by_check`` for another length, or no string."""
         value = token.claims.get(self.claim)
-        return isinstance(value, str) and self.shortest <= len(value) <= self.longest
+        if not (isinstance(value, str) and self.shortest <= len(value) <= self.longest):
+            raise _rejected(
+                self.claim, f"is not a string of {self.shortest} to {self.longest} characters"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +86,10 @@ class ClaimIsNot:
     claim: str
     value: str
 
-    def __call__(self, token: HasClaims) -> bool:
-        """Return whether the token does not have that claim with that value."""
-        return token.claims.get(self.claim) != self.value
+    def __call__(self, token: HasClaims) -> None:
+        """Raise TokenError ``rejected_by_check`` for that value."""
+        if token.claims.get(self.claim) == self.value:
+            raise _rejected(self.claim, f"is {self.value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +161,10 @@ class MemberOfClaim:
         found = token.claims.get(self.claim)
         members = cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else {}
         _compare(f"{self.claim}.{self.member}", members.get(self.member), self.values)
+
+
+def _rejected(claim: str, why: str) -> TokenError:
+    return TokenError("rejected_by_check", f"{claim!r} {why}", claim=claim)
 
 
 def _compare(claim: str, value: object, accepted: frozenset[str]) -> None:

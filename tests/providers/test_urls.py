@@ -1,13 +1,16 @@
 """The content of each factory: exact URLs and issuers, wrong identifiers, the merging rule."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from jwks_client import providers
 from jwks_client._core.provider import DEFAULT_ALGORITHMS, IssuerTemplate, Provider
-from jwks_client.errors import ConfigurationError
+from jwks_client.errors import ConfigurationError, TokenError
 from jwks_client.providers import Cookie, Header
 from jwks_client.providers._checks import ClaimPrefix
 from jwks_client.providers._make import make
+from jwks_client.testing import FakeProvider
 
 LIVE = "project-live-0a1b2c3d-0000-4000-8000-000000000000"
 TEST = "project-test-0a1b2c3d-0000-4000-8000-000000000000"
@@ -535,14 +538,45 @@ def test_a_prefix_rule_is_readable_and_accepts_only_strings_with_its_prefix():
     rule = ClaimPrefix("sub", "m2m-client-")
     assert repr(rule) == "ClaimPrefix(claim='sub', prefix='m2m-client-')"
     assert (rule, hash(rule)) == (ClaimPrefix("sub", "m2m-client-"), hash(rule))
-
-    class Token:
-        def __init__(self, claims):
-            self.claims = claims
-
-    assert rule(Token({"sub": "m2m-client-test-1"})) is True
+    rule(SimpleNamespace(claims={"sub": "m2m-client-test-1"}))
     for claims in ({}, {"sub": "user-1"}, {"sub": None}, {"sub": 7}, {"sub": ["m2m-client-1"]}):
-        assert rule(Token(claims)) is False
+        with pytest.raises(TokenError, match="'sub' does not begin with 'm2m-client-'"):
+            rule(SimpleNamespace(claims=claims))
+
+
+@pytest.mark.parametrize(
+    ("provider", "claims", "message"),
+    [
+        (
+            providers.entra(UUID, audience="a"),
+            {"scp": None, "ver": "2.0"},
+            "'ver' is present without 'scp' or 'scope' or 'roles' or 'role'",
+        ),
+        (
+            providers.firebase("my-project"),
+            {"sub": "x" * 129},
+            "'sub' is not a string of 1 to 128 characters",
+        ),
+        (
+            providers.clerk("clerk.example.com", authorized_parties="https://app.example.com"),
+            {"sts": "pending"},
+            "'sts' is 'pending'",
+        ),
+        (
+            providers.stytch_m2m(LIVE),
+            {"sub": "user-1"},
+            "'sub' does not begin with 'm2m-client-'",
+        ),
+    ],
+    ids=["entra", "firebase", "clerk", "stytch_m2m"],
+)
+def test_a_rule_of_a_preset_says_which_claim_it_refuses(provider, claims, message):
+    """The developer wrote no check, so the error names the claim and not a callable."""
+    idp = FakeProvider().as_provider(provider)
+    with pytest.raises(TokenError) as caught:
+        idp.client().verify(idp.issue(**claims))
+    assert (caught.value.code, caught.value.message) == ("rejected_by_check", message)
+    assert caught.value.claim == message.split("'")[1]
 
 
 @pytest.mark.parametrize(
