@@ -55,6 +55,6 @@ class Query:
 
 
 Location: TypeAlias = Header | Cookie | Subprotocol | Query
-
+KINDS: Final = "Header, Cookie, Subprotocol or Query"  # for messages
 
 BEARER: Final = Header("Authorization", scheme="Bearer")

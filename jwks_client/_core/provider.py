@@ -13,18 +13,10 @@ from typing import Any, Final, Literal, TypeAlias
 from ..errors import ConfigurationError
 from . import settings
 from .json_values import any_of, is_json
-from .locations import BEARER, Cookie, Header, Location, Query, Subprotocol
+from .locations import BEARER, KINDS, Location
 from .unchecked import Unchecked, restriction
 
-__all__ = [
-    "Cookie",
-    "Header",
-    "IssuerTemplate",
-    "Location",
-    "Provider",
-    "Query",
-    "Subprotocol",
-]
+__all__ = ["IssuerTemplate", "Provider"]
 
 DEFAULT_ALGORITHMS: Final = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -250,12 +242,7 @@ class Provider:
                 )
         self._set("claim_values", dict(values))
         self._set("checks", _members("checks", self.checks, callable, "callables"))
-        self._set(
-            "locations",
-            _members(
-                "locations", self.locations, _is_location, "Header, Cookie, Subprotocol or Query"
-            ),
-        )
+        self._set("locations", _members("locations", self.locations, _is_location, KINDS))
         if not self.locations:
             raise ConfigurationError("locations", "must not be empty")
 
@@ -298,4 +285,4 @@ def _members(
 
 
 def _is_location(value: object) -> bool:
-    return isinstance(value, (Header, Cookie, Subprotocol, Query))
+    return isinstance(value, Location)

@@ -23,7 +23,9 @@ from ...errors import ConfigurationError
 from .. import settings
 from .request import UnverifiedRequest
 
-__all__ = ["CrossSiteRule"]
+__all__ = ["HEADERS", "CrossSiteRule"]
+
+HEADERS: Final = (b"origin", b"sec-fetch-site", b"host")  # the headers that decide
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110, section 9.2.1
 _NOT_FOREIGN: Final = (

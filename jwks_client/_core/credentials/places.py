@@ -1,7 +1,8 @@
 """Read and remove the token at each `Location` of a request.
 
 Must not depend on: which place decides, and what happens to a candidate. A place returns every
-candidate as it was sent. An empty candidate means that the place is in use without a token.
+candidate as it was sent. An empty candidate means that the place is in use without a token. Each
+place names the headers that it reads, and whether browsers send them unasked (``is_ambient``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from ..locations import Cookie, Header, Location, Query, Subprotocol
 from .request import UnverifiedRequest
 
-__all__ = ["CookiePlace", "HeaderPlace", "Place", "QueryPlace", "SubprotocolPlace", "place_of"]
+__all__ = ["HandshakePlace", "Place", "QueryPlace", "SubprotocolPlace", "place_of"]
 
 _BLANKS: Final = b" \t"  # RFC 9110, section 5.6.3
 _SCHEME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]*")
@@ -26,16 +27,18 @@ _JWS: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
 class HeaderPlace:
     """A header whose value follows a scheme (RFC 6750, section 2.1) or is the token itself."""
 
-    __slots__ = ("_begins", "_scheme", "name")
+    __slots__ = ("_begins", "_name", "_scheme", "headers")
+    is_ambient: Final = False
 
     def __init__(self, location: Header) -> None:
-        self.name = location.name.lower().encode()
+        self._name = location.name.lower().encode()
+        self.headers = (self._name,)
         self._scheme = None if location.scheme is None else location.scheme.lower().encode()
         self._begins = b"" if self._scheme is None else self._scheme + b" "
 
     def find(self, request: UnverifiedRequest) -> list[bytes]:
         """Return the token of a single header; if it was sent twice, return both values."""
-        wanted, sent = self.name, None
+        wanted, sent = self._name, None
         for name, one in request.headers:  # hot path: no list of the values
             if name == wanted:
                 if sent is not None:
@@ -59,6 +62,8 @@ class CookiePlace:
     """A cookie of exactly one name (RFC 6265, section 4.2)."""
 
     __slots__ = ("_pattern",)
+    is_ambient: Final = True
+    headers: Final = (b"cookie",)
 
     def __init__(self, location: Cookie) -> None:
         # Linear in the input, and does not build a list of the other cookies.
@@ -81,6 +86,8 @@ class SubprotocolPlace:
     """WebSocket: the entry after a marker among the offered subprotocols (RFC 6455, 4.1)."""
 
     __slots__ = ("_marker", "name")
+    is_ambient: Final = False
+    headers: Final = (_PROTOCOLS,)
 
     def __init__(self, location: Subprotocol) -> None:
         self.name = location.name
@@ -122,6 +129,8 @@ class QueryPlace:
     """WebSocket: a parameter of the query string."""
 
     __slots__ = ("_any", "_with_value")
+    is_ambient: Final = False
+    headers: Final = ()
 
     def __init__(self, location: Query) -> None:
         # Linear in the input, and does not build a list of the other parameters. Some query parsers
@@ -152,7 +161,8 @@ class QueryPlace:
         return request if query == request.query else request._replace(query=query)
 
 
-Place: TypeAlias = HeaderPlace | CookiePlace | SubprotocolPlace | QueryPlace
+HandshakePlace: TypeAlias = SubprotocolPlace | QueryPlace  # read in WebSocket handshakes only
+Place: TypeAlias = HeaderPlace | CookiePlace | HandshakePlace
 
 
 def place_of(location: Location) -> Place:

@@ -11,15 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
-from ...errors import (
-    ConfigurationError,
-    CredentialsError,
-    TokenError,
-)
-from ..locations import Cookie, Header, Location, Query, Subprotocol
+from ...errors import ConfigurationError, CredentialsError, TokenError
+from ..locations import KINDS, Location
 from .answers import Answer, Answers
-from .cross_site import CrossSiteRule
-from .places import CookiePlace, HeaderPlace, Place, QueryPlace, SubprotocolPlace, place_of
+from .cross_site import HEADERS, CrossSiteRule
+from .places import HandshakePlace, Place, QueryPlace, SubprotocolPlace, place_of
 from .request import UnverifiedRequest
 
 __all__ = [
@@ -35,7 +31,6 @@ __all__ = [
 # RFC 6750, section 2.1: b64token, without the padding at its end.
 _B64TOKEN: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 _LONGEST: Final = 1024 * 1024  # the upper bound of FetchPolicy.max_token
-_CROSS_SITE_HEADERS: Final = ("origin", "sec-fetch-site", "host")
 
 
 class Handshake(NamedTuple):
@@ -76,12 +71,16 @@ class CredentialsReader:
         places = tuple(place_of(one) for one in _checked(locations))
         self._cross_site = CrossSiteRule(trusted_origins)
         self._of_handshakes = places
-        self._of_requests = tuple(
-            one for one in places if isinstance(one, (HeaderPlace, CookiePlace))
-        )
-        #: The lower-case names of the headers that are read; a request may omit all others.
-        self.header_names = frozenset(_header_names(locations))
-        self._credential_headers = frozenset(_credential_headers(locations))
+        self._of_requests = tuple(one for one in places if not isinstance(one, HandshakePlace))
+        holding = {name for one in self._of_requests for name in one.headers}
+        deciding = HEADERS if any(one.is_ambient for one in self._of_requests) else ()
+        #: The lower-case names of the headers that are read. A request may omit all others; a
+        #: handshake arrives whole.
+        self.header_names = frozenset(name.decode() for name in (*holding, *deciding))
+        self._credential_headers = {
+            *(b"authorization", b"cookie"),
+            *(name for one in places for name in one.headers),
+        }
 
     def read(self, request: UnverifiedRequest) -> str | None:
         """Return the unverified token of a request, or None if it has no credentials.
@@ -99,7 +98,7 @@ class CredentialsReader:
             if found:
                 if len(found) > 1:
                     raise CredentialsError("invalid_request", "one location holds two credentials")
-                if isinstance(place, CookiePlace) and not self._cross_site.allows(request):
+                if place.is_ambient and not self._cross_site.allows(request):
                     raise CredentialsError(
                         "cross_site_cookie",
                         "another site may have caused this request (see trusted_origins)",
@@ -118,7 +117,7 @@ class CredentialsReader:
         seen = handshake
         echo: str | None = None
         for place in self._of_handshakes:
-            if isinstance(place, (SubprotocolPlace, QueryPlace)):
+            if isinstance(place, HandshakePlace):
                 before, seen = seen, place.without_token(seen, only_tokens=excluded)
                 if (
                     echo is None
@@ -134,7 +133,7 @@ class CredentialsReader:
         headers = [pair for pair in request.headers if pair[0] not in self._credential_headers]
         seen = request._replace(headers=headers)
         for place in self._of_handshakes:
-            if isinstance(place, QueryPlace):
+            if isinstance(place, HandshakePlace):
                 seen = place.without_token(seen)
         return seen
 
@@ -169,26 +168,10 @@ def _text(octets: bytes) -> str:
 
 def _checked(locations: object) -> tuple[Location, ...]:
     given: tuple[object, ...] = tuple(locations) if isinstance(locations, Collection) else ()
-    checked = tuple(one for one in given if isinstance(one, (Header, Cookie, Subprotocol, Query)))
+    checked = tuple(one for one in given if isinstance(one, Location))
     if not checked or len(checked) != len(given):
         raise ConfigurationError(
             "locations",
-            "must be a collection of Header, Cookie, Subprotocol or Query that is not empty, "
-            f"got {locations!r}",
+            f"must be a collection of {KINDS} that is not empty, got {locations!r}",
         )
     return checked
-
-
-def _header_names(locations: Collection[Location]) -> list[str]:
-    # Subprotocol and Query apply to handshakes only, which arrive whole.
-    names = [one.name.lower() for one in locations if isinstance(one, Header)]
-    if any(isinstance(one, Cookie) for one in locations):
-        names += ("cookie", *_CROSS_SITE_HEADERS)
-    return names
-
-
-def _credential_headers(locations: Collection[Location]) -> list[bytes]:
-    names = [one.name.lower().encode() for one in locations if isinstance(one, Header)]
-    if any(isinstance(one, Subprotocol) for one in locations):
-        names.append(b"sec-websocket-protocol")
-    return [b"authorization", b"cookie", *names]
