@@ -26,6 +26,7 @@ test: $(VENV)/.installed  ## run the tests that need no services; PYTEST_ARGS="-
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not extended' $(PYTEST_ARGS)
 
 test-all: test  ## run all tests, including those with a browser, servers, Redis, memcached and live providers
+	JWKS_LOOP=uvloop $(BIN)/python -m pytest $(PARALLEL) -m 'not extended' tests/client tests/scenarios $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m extended $(PYTEST_ARGS)
 
 check: $(VENV)/.installed  ## linters, type checkers and import contracts

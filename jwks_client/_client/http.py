@@ -115,7 +115,8 @@ class Line:
             return
         import socket  # loaded already, because there is a connection
 
-        with suppress(OSError):
+        # A caller-supplied client may have any connection; those of uvloop raise TypeError.
+        with suppress(Exception):
             connection = self._stream.get_extra_info("socket")
             if isinstance(connection, socket.socket):
                 # Not SSLSocket.shutdown, which would take the TLS object from the reading thread.

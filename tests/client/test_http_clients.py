@@ -1,6 +1,7 @@
 """HTTP clients of the application, and event loops that start and end."""
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import gzip
@@ -14,6 +15,7 @@ import httpx
 import httpx2
 import pytest
 import respx
+import uvloop
 from driver import Driver
 from servers import PATIENCE, crowded
 
@@ -296,6 +298,23 @@ class TestInjected:
         drive._http.append(http)
         drive.client(idp, http=http)
         assert drive.verify(idp.issue()).subject == "u1"
+
+
+class TestUvloop:
+    def test_a_broken_connection_is_retried_and_named(self, served: FakeProvider) -> None:
+        """On uvloop, whose sockets cannot be shut down, a broken connection is an error as on asyncio."""
+        served.fail(ConnectionResetError)
+
+        async def story() -> None:
+            async with httpx.AsyncClient() as http:
+                async with AsyncJWKSClient(served.provider, http=http) as client:
+                    with pytest.raises(KeysUnavailableError) as caught:
+                        await client.refresh()
+            assert isinstance(caught.value.__cause__, httpx.RemoteProtocolError)
+
+        with contextlib.closing(uvloop.new_event_loop()) as loop:
+            loop.run_until_complete(story())
+        assert len(served.requests) == 2
 
 
 class TestWrongKind:
