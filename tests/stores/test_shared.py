@@ -73,8 +73,8 @@ class Process:
     ) -> Any:
         """Run one flight: ``sends`` are the provider's kids, or 304, or None for an outage."""
         why = Purpose(began_at=self.pace.now, **purpose)
-        visit = Visit()
-        landed = self.shared.before(visit, why, self.cache, stopped or Stopped())
+        visit = Visit(why)
+        landed = self.shared.before(visit, self.cache, stopped or Stopped())
         outcome: Any = landed
         if landed is None:
             self.fetches += 1
@@ -83,7 +83,7 @@ class Process:
                 seed.validators if seed else self.cache.key_set and self.cache.validators
             )
             self.pace.now += takes
-            outcome = self.shared.after(visit, why, self.cache, answer(sends))
+            outcome = self.shared.after(visit, self.cache, answer(sends))
         self.flights += 1
         if isinstance(outcome, Failed) and outcome.postponed is not None:
             return outcome
@@ -104,8 +104,8 @@ class Process:
 
 def begun(process: Process, why: Purpose) -> Visit:
     """Return a visit that has the lease, of a flight that has not ended."""
-    visit = Visit()
-    process.shared.before(visit, why, process.cache, Stopped())
+    visit = Visit(why)
+    process.shared.before(visit, process.cache, Stopped())
     return visit
 
 
@@ -220,7 +220,7 @@ def test_processes_without_the_lease_wait_for_the_record(any_store, pace):
 
     def lead():
         if len(pace.waits) == 5:
-            one.shared.after(visit, why, one.cache, answer(("k1",)))
+            one.shared.after(visit, one.cache, answer(("k1",)))
 
     pace.on_wait = lead
     two.fly()
@@ -402,7 +402,7 @@ def test_the_record_is_written_before_the_set_lands(store, pace):
     one = Process(store, pace)
     why = Purpose(began_at=pace.now)
     visit = begun(one, why)
-    one.shared.after(visit, why, one.cache, answer(("k1",)))
+    one.shared.after(visit, one.cache, answer(("k1",)))
     assert store.values
     assert store.leases == {}
 
@@ -503,7 +503,7 @@ def test_a_hostile_record_plants_nothing(store, pace, planted, code):
         twin = Process(other, pace)
         why = Purpose(began_at=pace.now)
         visit = begun(twin, why)
-        twin.shared.after(visit, why, twin.cache, replace(answer(("k1",)), body=b"{}"))
+        twin.shared.after(visit, twin.cache, replace(answer(("k1",)), body=b"{}"))
         planted = other.values[name][0]
     store.values[name] = (planted, pace.now)
     one = Process(store, pace)
@@ -530,7 +530,7 @@ def test_a_closed_client_stops_waiting(store, pace):
     stopped = Stopped()
     stopped.is_set = True
     one = Process(store, pace)
-    one.shared.before(Visit(), Purpose(began_at=pace.now), one.cache, stopped)
+    one.shared.before(Visit(Purpose(began_at=pace.now)), one.cache, stopped)
     assert len(pace.waits) == 1
 
 

@@ -32,13 +32,14 @@ from ..._core.keysets.record import (
     unseal,
 )
 from ...events import StoreFailed
-from .store_calls import StoreCalls, StoreUnusable, Trouble, Waitable
+from .store_calls import StoreCalls, StoreUnusable, Trouble
 from .visit import LONGEST_DELAY, SHORTEST_CALL, Look, Postponed, Purpose, Visit, take_permit
 
 if TYPE_CHECKING:
     from ..._core.keysets.cache import KeyCache
     from ...protocols import Clock
     from ..health import StoreState
+    from ..latch import Latch
 
 # Seconds after which every process fetches. A second process fetches after half of that time.
 LAST_LEASE: Final = 2.0
@@ -94,24 +95,21 @@ class SharedKeySet:
     def _last_lease(self) -> float:
         return min(LAST_LEASE, _SHARE_OF_DEADLINE * self._plan.fetch.deadline)
 
-    def before(
-        self, visit: Visit, purpose: Purpose, cache: KeyCache, stopped: Waitable
-    ) -> Outcome | None:
+    def before(self, visit: Visit, cache: KeyCache, stopped: Latch) -> Outcome | None:
         """Look for a record that makes the fetch unnecessary, then claim the lease to fetch.
 
         Returns None if the flight must ask the provider.
 
         Arguments:
             visit: this flight's use of the store.
-            purpose: why the flight was started.
             cache: the cached facts.
-            stopped: set when the flight should stop.
+            stopped: opened when the flight should stop.
         """
         binding = self._binding()
-        if binding is None or purpose.ignores_store:
+        if binding is None or visit.purpose.ignores_store:
             return None
         try:
-            answered = self._before(visit, binding, purpose, cache, stopped)
+            answered = self._before(visit, binding, cache, stopped)
         except Postponed as postponed:
             return Failed(
                 code="fetch_failed",
@@ -128,7 +126,7 @@ class SharedKeySet:
         self._held = visit.seed.record
         return visit.seed.fetched()
 
-    def after(self, visit: Visit, purpose: Purpose, cache: KeyCache, outcome: Outcome) -> Outcome:
+    def after(self, visit: Visit, cache: KeyCache, outcome: Outcome) -> Outcome:
         """Write the provider's response to the store, and give the lease back. Return the outcome.
 
         The write precedes the landing, so that a process that ends right afterwards leaves a record
@@ -144,7 +142,7 @@ class SharedKeySet:
         if outcome.key_set is None and seed is not None:  # 304 to the seed's validators
             renewed = outcome.freshness or Freshness(seed.lifetime, seed.stale_for)
             outcome = replace(outcome, key_set=seed.key_set, freshness=renewed)
-        self._held = record = self._record(purpose, outcome, former)
+        self._held = record = self._record(visit.purpose, outcome, former)
         binding = self._binding()
         if record is not None and binding is not None:
             self._write(visit, binding, record)
@@ -166,17 +164,15 @@ class SharedKeySet:
 
     # --- before a fetch
 
-    def _before(
-        self, visit: Visit, binding: Binding, purpose: Purpose, cache: KeyCache, stopped: Waitable
-    ) -> bool:
+    def _before(self, visit: Visit, binding: Binding, cache: KeyCache, stopped: Latch) -> bool:
         """Return whether the record that was found, now the seed, makes the fetch unnecessary."""
         pace, calls = self._calls.pace, self._calls
         began = pace.monotonic()
-        if self._look(visit, binding, purpose, cache):
+        if self._look(visit, binding, cache):
             return True
         last = self._last_lease if calls.trusts_leases else 0.0
         polling = False
-        shared = purpose.budget is Budget.UNKNOWN_KID and calls.trusts_budget
+        shared = visit.purpose.budget is Budget.UNKNOWN_KID and calls.trusts_budget
         while True:
             waited = pace.monotonic() - began
             permitted = not shared or self._is_permitted(visit, binding, polling=polling)
@@ -184,7 +180,7 @@ class SharedKeySet:
             for lease in leases if permitted else ():
                 if self._claim(visit, binding.name + lease, polling=polling):
                     # Another process may have written since the last read.
-                    return self._look(visit, binding, purpose, cache)
+                    return self._look(visit, binding, cache)
             if waited >= last:
                 # Nothing proves that another process fetched, so this one pays from its own bucket.
                 (calls.distrust_leases if permitted else calls.distrust_budget)()
@@ -193,7 +189,7 @@ class SharedKeySet:
             if pace.wait(stopped, low + (high - low) * self._draw()):
                 return False
             polling = True
-            if self._look(visit, binding, purpose, cache, polling=True):
+            if self._look(visit, binding, cache, polling=True):
                 return True
 
     def _is_permitted(self, visit: Visit, binding: Binding, *, polling: bool) -> bool:
@@ -201,13 +197,7 @@ class SharedKeySet:
         return take_permit(self._calls, visit, binding.name, interval, now, polling=polling)
 
     def _look(
-        self,
-        visit: Visit,
-        binding: Binding,
-        purpose: Purpose,
-        cache: KeyCache,
-        *,
-        polling: bool = False,
+        self, visit: Visit, binding: Binding, cache: KeyCache, *, polling: bool = False
     ) -> bool:
         """Read the store. Return whether the record, now the seed, makes the fetch unnecessary."""
         # Times from before the call, so that a record can only seem older than it is.
@@ -226,7 +216,7 @@ class SharedKeySet:
         visit.seen = Look(value, offer, began)
         visit.seed = offer if offer is not None and is_seed(offer, cache, now) else None
         return visit.seed is not None and suffices(
-            visit.seed, cache, purpose.budget, purpose.kid, now
+            visit.seed, cache, visit.purpose.budget, visit.purpose.kid, now
         )
 
     def _offer(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, Typ
 
 from ...events import escaped
 from ...protocols import Stored
+from ..latch import Latch
 
 if TYPE_CHECKING:
     from ...protocols import Store
@@ -47,14 +48,6 @@ class StoreUnusable(Exception):
         self.trouble = trouble
 
 
-class Waitable(Protocol):
-    """Something that opens once."""
-
-    def wait(self, seconds: float, /) -> bool:
-        """Wait for at most ``seconds``; return whether it is open."""
-        ...
-
-
 class Pace(Protocol):
     """The time for the calls of a store, which tests replace."""
 
@@ -62,8 +55,8 @@ class Pace(Protocol):
         """Return monotonic seconds."""
         ...
 
-    def wait(self, event: Waitable, seconds: float) -> bool:
-        """Wait for an event for at most ``seconds``; return whether it occurred."""
+    def wait(self, latch: Latch, seconds: float) -> bool:
+        """Wait for a latch for at most ``seconds``; return whether it is open."""
         ...
 
 
@@ -74,9 +67,9 @@ class SystemPace:
 
     monotonic = staticmethod(time.monotonic)
 
-    def wait(self, event: Waitable, seconds: float) -> bool:
-        """Wait for an event for at most ``seconds``; return whether it occurred."""
-        return event.wait(seconds)
+    def wait(self, latch: Latch, seconds: float) -> bool:
+        """Wait for a latch for at most ``seconds``; return whether it is open."""
+        return latch.wait(seconds)
 
 
 class StoreCalls:
@@ -109,7 +102,7 @@ class StoreCalls:
     def is_down(self) -> bool:
         """Return whether the store is not used, because it failed recently or a call hangs."""
         hanging = self._hanging
-        if hanging is not None and not hanging.done.is_set():
+        if hanging is not None and not hanging.done.is_open:
             return True
         return self.pace.monotonic() < self._retry_at
 
@@ -189,9 +182,7 @@ class StoreCalls:
         finally:
             self._turn.release()
         if call.error is not None:
-            timed_out = isinstance(call.error, TimeoutError) or any(
-                kind.__name__ == "TimeoutError" for kind in type(call.error).__mro__
-            )
+            timed_out = any(one.__name__ == "TimeoutError" for one in type(call.error).__mro__)
             code = "store_timeout" if timed_out else "store_error"
             raise self._failed(action, code, call.error)
         self._failures = self._timeouts = 0
@@ -200,7 +191,7 @@ class StoreCalls:
     def _still_hangs(self) -> StoreUnusable | None:
         """Report a call that has hung for a second or more, once per backoff."""
         call, now = self._hanging, self.pace.monotonic()
-        if call is None or call.done.is_set():
+        if call is None or call.done.is_open:
             return None
         if now < max(call.began + _BACKOFF[0], self._retry_at):
             return None
@@ -244,7 +235,7 @@ class _Call:
         self._arguments = arguments
         self.answer: object = None
         self.error: BaseException | None = None
-        self.done = threading.Event()
+        self.done = Latch()
 
     def run(self) -> None:
         """Call the function and keep its result or exception."""
@@ -253,7 +244,7 @@ class _Call:
         except BaseException as error:  # noqa: BLE001 (a store may raise anything)
             self.error = error.with_traceback(None)
         finally:
-            self.done.set()
+            self.done.open()
 
 
 _calls: weakref.WeakValueDictionary[int, StoreCalls] = weakref.WeakValueDictionary()

@@ -93,16 +93,14 @@ class TaskCrew:
         if shared is None:
             return await self._ask_provider(source, flight, None)
         stopped = Latch()
-        visit = Visit()
+        visit = Visit(flight)
         try:
-            landed = await _aside(
-                partial(shared.before, visit, flight, source.cache, stopped), source
-            )
+            landed = await _aside(partial(shared.before, visit, source.cache, stopped), source)
             if landed is not None:
                 return landed
             self._keep_time(flight, end, self._policy.deadline)
             outcome = await self._ask_provider(source, flight, visit.validators)
-            return await _aside(partial(shared.after, visit, flight, source.cache, outcome), source)
+            return await _aside(partial(shared.after, visit, source.cache, outcome), source)
         except asyncio.CancelledError:
             stopped.open()
             # Give the lease back, so that others do not wait for it.

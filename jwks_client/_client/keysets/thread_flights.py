@@ -68,13 +68,13 @@ class Conversation:
         source, flight, shared = self.source, self.flight, self.source.shared
         if shared is None:
             return self._ask_provider(None)
-        visit = Visit()
-        landed = shared.before(visit, flight, source.cache, self.done)
+        visit = Visit(flight)
+        landed = shared.before(visit, source.cache, self.done)
         if landed is not None:
             return landed
         flight.overdue_at = time.monotonic() + self._policy.deadline
         outcome = self._ask_provider(visit.validators)
-        return shared.after(visit, flight, source.cache, outcome)
+        return shared.after(visit, source.cache, outcome)
 
     def _ask_provider(self, seed: Validators | None) -> Outcome:
         try:

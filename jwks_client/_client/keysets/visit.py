@@ -53,12 +53,16 @@ class Purpose(Protocol):
 class Visit:
     """One flight's use of the store.
 
+    Arguments:
+        purpose: why the flight was started.
+
     Attributes:
         seed: a record that is newer than the cache, but does not make the fetch unnecessary.
         lease: the lease that this process must give back.
         permit: the permit that this process took from the shared budget for unknown kids.
     """
 
+    purpose: Purpose
     seed: Offer | None = None
     lease: str | None = None
     permit: str | None = None
