@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias, cast, get_args
 
-from ...errors import JWKSError, KeysUnavailableError, TokenError
+from ...errors import JWKSError, KeysUnavailableCode, KeysUnavailableError, TokenError
 from ..encoding import printable
 from ..keysets.cache import KeyCache, State
 from ..keysets.jwk import MAX_CANDIDATES, Found, Key
@@ -123,7 +123,9 @@ class Explanation:
         return "\n".join(map(_one_line, self._lines()))
 
     def _lines(self) -> Iterator[str]:
-        yield f"{'accepted' if self.accepted else 'refused'}: {self.message}"
+        undecided = self.code in get_args(KeysUnavailableCode)
+        verdict = "accepted" if self.accepted else "undecided" if undecided else "refused"
+        yield f"{verdict}: {self.message}"
         yield from (f"hint: {hint}" for hint in self.hints)
         if self.now is not None:
             yield f"token: kid {self.kid!r}, typ {self.typ!r}; checked at {self.now:.0f}"

@@ -181,10 +181,11 @@ def test_a_text_that_is_not_a_token_is_explained(drive, idp):
 
 
 def test_unavailable_keys_are_explained(drive, idp):
-    """Unavailable keys give an explanation and no exception."""
+    """Unavailable keys give an explanation and no exception, and its text does not call the token refused."""
     drive.client(idp)
     idp.fail(500)
     explained = drive.explain(idp.issue())
+    assert str(explained).startswith("undecided: ")
     assert explained.code == "fetch_failed"
     [candidate] = explained.candidates
     assert (candidate.state, candidate.keys) == ("cold", ())
