@@ -10,7 +10,7 @@ from collections.abc import Awaitable
 from typing import Final
 
 from ..errors import JWKSError
-from .asgi_scope import POLICY_VIOLATION, Message, Scope, Send, send_answer
+from .asgi_scope import Message, Scope, Send, close_socket, send_answer
 from .guard import is_refusal
 from .handling import HANDLING_KEY, Handling
 from .starlette_handlers import answer_in_starlette, is_starlette
@@ -115,7 +115,7 @@ class Reply:
         self.begun = self.replaced = True
         self._send = _ignore
         if self._accepted:
-            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            await close_socket(send)
         else:
             await send_answer(answer, self._scope, send)
 

@@ -6,6 +6,7 @@ Covers ASGI 3 with the WebSocket denial response. Must not depend on: verificati
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 from .. import VerifiedToken
@@ -22,6 +23,7 @@ __all__ = [
     "Scope",
     "Send",
     "admitted",
+    "close_socket",
     "request_of",
     "seen_by_app",
     "send_answer",
@@ -73,4 +75,10 @@ async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
         await send({"type": f"{_DENIAL}.start", "status": answer.status, "headers": headers})
         await send({"type": f"{_DENIAL}.body", "body": answer.body, "more_body": False})
     else:
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+
+
+async def close_socket(send: Send) -> None:
+    """Close an accepted WebSocket for a refusal, unless its client has disconnected."""
+    with suppress(Exception):  # servers differ in what they raise after a disconnect
         await send({"type": "websocket.close", "code": POLICY_VIOLATION})

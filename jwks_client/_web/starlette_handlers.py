@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._core.credentials.answers import Answer
 from ..errors import JWKSError
-from .asgi_scope import POLICY_VIOLATION, Scope, send_answer
+from .asgi_scope import Scope, close_socket, send_answer
 from .guard import is_refusal
 from .handling import handling_in
 
@@ -61,7 +61,7 @@ async def answer_socket(conn: Any, error: JWKSError, answer: Callable[[], Answer
             await send_answer(answer(), scope, conn.send)
         case "CONNECTED":
             answer()
-            await conn.send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            await close_socket(conn.send)
         case _:
             # An outer layer of Starlette calls this again, with a new object that lacks the state.
             scope[_GONE_ON] = True

@@ -9,10 +9,12 @@ import threading
 from typing import Any
 
 import pytest
-from asgi_calls import client_of, fine
+from asgi_calls import client_of, fine, ws_scope
 from edge_running import ASGI_SERVERS, PATIENCE, serving
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
 
-from jwks_client.asgi import JWKSMiddleware
+from jwks_client.asgi import JWKSMiddleware, current_token
 
 
 def send_request(port: int, token: str) -> socket.socket:
@@ -55,6 +57,42 @@ def test_a_caller_that_disconnects_during_a_fetch_harms_no_other(idp, server, ca
             assert after.recv(12) == b"HTTP/1.1 200"
     assert idp.fetches == 1
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def refusing(scope: Any, receive: Any, send: Any) -> None:
+    """Accept a WebSocket, and refuse its caller when it has disconnected."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    assert (await receive())["type"] == "websocket.disconnect"
+    token = current_token()
+    assert token is not None
+    token.require("live")
+
+
+async def refusing_in_starlette(socket: Any) -> None:
+    await refusing(socket.scope, socket.receive, socket.send)
+
+
+@pytest.mark.parametrize(
+    "app", [refusing, Starlette(routes=[WebSocketRoute("/", refusing_in_starlette)])]
+)
+def test_a_refusal_after_the_client_disconnected_is_not_an_error_of_the_server(idp, app, caplog):
+    """Some servers raise for the close of a WebSocket that is gone; the refusal is logged all the same."""
+    caplog.set_level(logging.INFO)
+    received = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1006}]
+
+    async def receive() -> Any:
+        return received.pop(0)
+
+    async def send(message: Any) -> None:
+        if message["type"] == "websocket.close":
+            raise RuntimeError("the client is gone")
+
+    protected = JWKSMiddleware(app, client_of(idp), warm_up=None)
+    asyncio.run(protected(ws_scope(idp.issue()), receive, send))
+    assert [
+        record.jwks_code for record in caplog.records if record.name == "jwks_client.requests"
+    ] == ["insufficient_scope"]
 
 
 def test_an_error_of_the_server_s_send_is_raised(idp):
