@@ -158,13 +158,15 @@ def _variable(scheme: str) -> str:
 def _route(proxy: str, variable: str) -> Route:
     wrong = None
     try:
-        scheme = httpx.Proxy(proxy).url.scheme
+        url = httpx.Proxy(proxy).url
     except (httpx.InvalidURL, ValueError):
+        url = None
+    # httpx reads a host that is missing (an unset variable in a template), or contains a space.
+    if url is None or addresses.split_proxy(str(url)) is None or "%" in url.host:
         # Without the URL, which may contain a password.
-        wrong = "must be an http, https, socks5 or socks5h URL"
-    else:
-        if scheme.startswith("socks") and find_spec("socksio") is None:
-            wrong = "needs socksio for a SOCKS proxy: pip install 'httpx[socks]'"
+        wrong = "must be an http, https, socks5 or socks5h URL with a host"
+    elif url.scheme.startswith("socks") and find_spec("socksio") is None:
+        wrong = "needs socksio for a SOCKS proxy: pip install 'httpx[socks]'"
     problem = None if wrong is None else ConfigurationError(variable, wrong)
     return Route(proxy, variable, problem)
 
