@@ -195,13 +195,23 @@ def test_warm_up_uses_the_store(start, as_process, idp):
 
 
 def test_the_first_load_after_forget_asks_the_provider(drive, idp, store, clock):
-    """After `forget`, the tenant's first load skips the stored record."""
+    """After `forget`, the tenant's first load skips the stored record, and later loads use it again."""
     provider = replace(idp.provider, store_scope="test")
-    drive.client(resolve=lambda issuer: provider, transport=idp.transport, clock=clock, store=store)
+    drive.client(
+        resolve=lambda issuer: replace(provider, issuer=issuer),
+        max_resolved=1,
+        transport=idp.transport,
+        clock=clock,
+        store=store,
+    )
     drive.verify(idp.issue())
     drive.forget(idp.issuer)
     drive.verify(idp.issue())
     assert idp.fetches == 2
+    drive.verify(idp.issue(iss="https://other.test"))  # evicts it
+    assert idp.fetches == 3
+    drive.verify(idp.issue())
+    assert idp.fetches == 3
 
 
 @pytest.mark.parametrize("error", [OSError("no"), ValueError("odd"), TimeoutError()], ids=repr)

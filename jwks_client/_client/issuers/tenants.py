@@ -140,7 +140,16 @@ class Tenants:
             return
         with self._lock.held:
             left = self._table.verified(tenant, self._clock.monotonic())
+            if tenant.issuer in self._forgotten:
+                self._loaded_again(tenant)
         self._emit_all(_evicted(left))
+
+    def _loaded_again(self, tenant: Loaded) -> None:
+        """Let the next load use the store again: the provider answered after `forget`."""
+        self._forgotten.pop(tenant.issuer, None)
+        # Checked afterwards, because a signal handler may forget the issuer at any moment.
+        if not tenant.held or tenant.source.skips_store:
+            self._forgotten[tenant.issuer] = None
 
     def forget(self, issuer: str) -> None:
         """Drop a tenant, its remembered tokens and its remembered refusal, at once.
