@@ -37,7 +37,7 @@ def authentik(
     are refused.
     Checked against: goauthentik/authentik, 2026-11-25.
     """
-    site = base("base_url", base_url, allow_http=options.get("allow_http", False))
+    site = base("base_url", base_url, options)
     issuer = f"{site}/application/o/{segment('slug', slug, 'the slug')}/"
     return make(
         options,

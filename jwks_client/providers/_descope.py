@@ -45,7 +45,7 @@ def descope(
     """
     project = segment("project_id", project_id, "the project id")
     home = _HOST.replace("api.", f"api.{_region_of(project)}")
-    site = base("base_url", base_url, allow_http=options.get("allow_http", False))
+    site = base("base_url", base_url, options)
     site = home if site == _HOST else site
     issuers = [f"{one}/{path}{project}" for one in (home, site) for path in ("", "v1/apps/")]
     return make(

@@ -66,7 +66,7 @@ def oidc(
 
     Limits: as for `generic`.
     """
-    url = base("issuer", issuer, allow_http=options.get("allow_http", False))
+    url = base("issuer", issuer, options)
     return make(
         options,
         name="oidc",

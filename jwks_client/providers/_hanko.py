@@ -113,7 +113,7 @@ def hanko(
     Checked against: teamhanko/hanko, backend/session/session.go, backend/middleware/session.go,
     backend/webhooks/manager.go and backend/handler/well_known.go, 2026-11-25.
     """
-    url = base("api_url", api_url, allow_http=options.get("allow_http", False))
+    url = base("api_url", api_url, options)
     return make(
         options,
         name="hanko",
@@ -144,7 +144,7 @@ def _ceremony(
     base_url: str,
     options: OptionsExceptMaxAge,
 ) -> _Ceremony:
-    url = base("base_url", base_url, allow_http=options.get("allow_http", False))
+    url = base("base_url", base_url, options)
     tenant = segment("tenant_id", tenant_id, "the tenant's id")
     if restriction("relying_party_id", relying_party_id) is not UNCHECKED:
         relying_party_id = host("relying_party_id", relying_party_id, "the relying party id")

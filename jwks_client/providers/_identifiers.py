@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from .._core import settings
 from .._core.unchecked import UNCHECKED, Unchecked, restriction
 from ..errors import ConfigurationError
+from ._options import CommonOptions
 
 __all__ = ["allowed", "base_url", "host", "matching", "segment", "site"]
 
@@ -66,9 +67,15 @@ def site(field: str, value: object, what: str) -> str:
     return base_url(field, f"https://{value}")
 
 
-def base_url(field: str, value: object, *, allow_http: bool = False) -> str:
-    """Return an https URL that paths are appended to, without its trailing slash if it has one."""
-    url = settings.url(field, value, allow_http=allow_http)
+def base_url(field: str, value: object, options: CommonOptions | None = None) -> str:
+    """Return an https URL that paths are appended to, without its trailing slash if it has one.
+
+    Arguments:
+        field: the parameter's name.
+        value: the value that the caller gave.
+        options: may permit plain http (``allow_http``).
+    """
+    url = settings.url(field, value, allow_http=(options or {}).get("allow_http", False))
     if "?" in url or "/.well-known/" in urlsplit(url).path:
         raise ConfigurationError(
             field, "must be the base URL alone, without a query or a path below /.well-known/"

@@ -45,9 +45,7 @@ def keycloak(
             "base_url", "must be the URL of Keycloak, without /realms/ and the realm"
         )
     name = segment("realm", realm, "the realm's name", dots=True)
-    issuer = (
-        f"{base('base_url', base_url, allow_http=options.get('allow_http', False))}/realms/{name}"
-    )
+    issuer = f"{base('base_url', base_url, options)}/realms/{name}"
     return make(
         options,
         name="keycloak",

@@ -48,7 +48,7 @@ def kubernetes(
     Checked against: kubernetes/kubernetes and its documentation of service account issuer
     discovery, 2026-11-25; kubernetes/enhancements keps/sig-auth/1393-oidc-discovery, 2026-11-29.
     """
-    site = base_url("issuer", issuer, allow_http=options.get("allow_http", False))
+    site = base_url("issuer", issuer, options)
     direct = settings.flag("api_server", api_server)
     return make(
         options,

@@ -35,7 +35,7 @@ def logto(
     and docs.logto.io/authorization/validate-access-tokens, 2026-11-29; logto-io/logto's constants,
     2026-11-25.
     """
-    site = base_url("endpoint", endpoint, allow_http=options.get("allow_http", False))
+    site = base_url("endpoint", endpoint, options)
     return make(
         options,
         name="logto",

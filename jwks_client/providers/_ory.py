@@ -33,7 +33,7 @@ def ory_hydra(
     Limits: access tokens are opaque unless the strategy is ``jwt``.
     Checked against: ory/hydra oauth2/session.go, 2026-11-29.
     """
-    site = base_url("issuer", issuer, allow_http=options.get("allow_http", False))
+    site = base_url("issuer", issuer, options)
     return make(
         options,
         name="ory_hydra",

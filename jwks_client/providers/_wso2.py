@@ -54,7 +54,7 @@ def wso2(
     Checked against: wso2-extensions/identity-inbound-auth-oauth, JWTTokenIssuer.java,
     DefaultIDTokenBuilder.java, JwksEndpoint.java and OAuth2Util.java, 2026-11-25.
     """
-    url = base("base_url", base_url, allow_http=options.get("allow_http", False))
+    url = base("base_url", base_url, options)
     if tenant is not None:
         url = f"{url}/t/{segment('tenant', tenant, 'the domain of the tenant', dots=True)}"
     return make(
