@@ -15,10 +15,6 @@ from urllib.parse import urlsplit
 
 import httpx
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK, PyJWKClientConnectionError, PyJWKClientError, PyJWKSet, PyJWKSetError
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
@@ -34,6 +30,12 @@ __all__ = ["PyJWKClient"]
 T = TypeVar("T")
 
 _NAME: Final = "PyJWKClient"
+# PyJWT's algorithms, by the type of their keys.
+_ALGORITHMS: Final[Mapping[str, Any]] = {
+    "RSA": RSAAlgorithm,
+    "EC": ECAlgorithm,
+    "OKP": OKPAlgorithm,
+}
 _LONGEST_KID: Final = 80  # in a message, because an attacker can choose it
 # Each fetch is one request, as with PyJWT, and the next lookup tries again within a second.
 _BACKOFF: Final = (0.001, 1)
@@ -252,14 +254,9 @@ def _as_pyjwk(key: Key) -> PyJWK | None:
 
 
 def _jwk(key: Key) -> dict[str, Any] | None:
-    public = key.key
-    if isinstance(public, RSAPublicKey):
-        members = RSAAlgorithm.to_jwk(public, as_dict=True)
-    elif isinstance(public, EllipticCurvePublicKey):
-        members = ECAlgorithm.to_jwk(public, as_dict=True)
-    elif isinstance(public, (Ed25519PublicKey, Ed448PublicKey)):
-        members = OKPAlgorithm.to_jwk(public, as_dict=True)
-    else:
+    algorithm = _ALGORITHMS.get(key.kty)
+    if algorithm is None:
         return None
+    members: dict[str, Any] = algorithm.to_jwk(key.key, as_dict=True)
     named = {"kid": key.kid, "use": key.use, "alg": key.alg}
     return members | {name: value for name, value in named.items() if value is not None}
