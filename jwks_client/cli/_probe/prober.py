@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self, cast
@@ -69,17 +69,10 @@ class Prober:
     Arguments:
         policy: the limits.
         ca_file: a PEM file of certificate authorities to trust in addition to the public ones.
-        progress: shows that a request is in progress.
     """
 
-    def __init__(
-        self,
-        policy: FetchPolicy,
-        ca_file: str | None = None,
-        progress: Callable[[str], AbstractContextManager[None]] = waiting,
-    ) -> None:
+    def __init__(self, policy: FetchPolicy, ca_file: str | None = None) -> None:
         self.policy = policy
-        self.progress = progress
         self._trust = None if ca_file is None else _trust(ca_file)
         self._open = ExitStack()
         self._clients: dict[str, httpx.Client] = {}
@@ -125,7 +118,7 @@ class Prober:
         began = monotonic()
         timer.start()
         try:
-            with self.progress(f"fetching {printable(request.url)}"):
+            with waiting(f"fetching {printable(request.url)}"):
                 response = get(self.client(request.url), request, line, self.policy)
         finally:
             timer.cancel()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..._client.http import lower_names, timed_out
-from .._output import printable
+from .._output import printable, waiting
 from .prober import Prober
 from .trouble import trouble_from_error, trouble_from_response
 
@@ -37,7 +37,7 @@ class Recorder:
     def send(self, request: Any, **options: Any) -> Any:
         """Send a request, and remember its URL and the response."""
         self._url, self._response = str(request.url), None
-        with self._prober.progress(f"fetching {printable(self._url)}"):
+        with waiting(f"fetching {printable(self._url)}"):
             response = self._prober.client(self._url).send(request, **options)
         self._response = response.status_code, lower_names(response.headers)
         return response

@@ -74,6 +74,9 @@ class Silence(NamedTuple):
         return self.error and self.error.with_traceback(None)
 
 
+_HANG: Final = Silence(None)
+
+
 class Turn(NamedTuple):
     """The outcome of a request, the gate to wait for, and the pace of the response."""
 
@@ -94,7 +97,6 @@ class Published(NamedTuple):
 
 class _Broken(NamedTuple):
     outcome: Response | Silence
-    hangs: bool
     only: Document | None
 
 
@@ -131,7 +133,7 @@ class Responder:
         self, how: Failure, *, headers: Mapping[str, str] | None, only: Document | None
     ) -> None:
         _check_document(only)
-        broken = _Broken(_outcome(how, headers or {}), how == "hang", only)
+        broken = _Broken(_outcome(how, headers or {}), only)
         with self._lock:
             self._broken = broken
 
@@ -177,7 +179,8 @@ class Responder:
                 answer = self._answer(request, name, content, published.key_set_headers)
                 return Turn(answer, self._hold_for(name), self._pace)
             gate = self._hold_for(name)  # a hanging request counts as arrived
-            return Turn(broken.outcome, self._recovered if broken.hangs else gate, self._pace)
+            hangs = broken.outcome == _HANG
+            return Turn(broken.outcome, self._recovered if hangs else gate, self._pace)
 
     def _hold_for(self, name: Document | None) -> Gate | None:
         self._holds = [one for one in self._holds if not one[0].gate.is_open]
@@ -219,7 +222,7 @@ def _is_known(request: Request, validators: Mapping[str, str]) -> bool:
 def _outcome(how: Failure, headers: Mapping[str, str]) -> Response | Silence:
     match how:
         case "hang":
-            return Silence(None)
+            return _HANG
         case "empty":
             return _answer(200, b'{"keys": []}', {"content-type": _KEY_SET_TYPE}, headers)
         case "html":
