@@ -99,7 +99,7 @@ class RedisStore:
 def _connect(url: str) -> Any:
     try:
         from redis import ConnectionError as Unconnected
-        from redis import Redis
+        from redis import Redis, RedisError
         from redis.backoff import NoBackoff
         from redis.retry import Retry
     except ImportError:
@@ -111,13 +111,15 @@ def _connect(url: str) -> Any:
     # The server may have closed a pooled connection, so retry once; never after a timeout.
     retry = Retry(NoBackoff(), 1, supported_errors=(Unconnected,))
     try:
-        return Redis.from_url(
+        client = Redis.from_url(
             url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=retry
         )
-    except (ValueError, TypeError):  # its text may contain the URL, and so a password
+        client.connection_pool.make_connection()  # checks the options in the URL; does not connect
+    except (ValueError, TypeError, RedisError):  # its text may contain the URL, and so a password
         raise ConfigurationError(
             "redis", "must be a redis://, rediss:// or unix:// URL, or a client"
         ) from None
+    return client
 
 
 def _client_of(given: Any) -> Any:

@@ -66,7 +66,15 @@ def test_secrets_are_bytes_in_order(tmp_path):
 
 @pytest.mark.parametrize(
     "url",
-    ["", "http://127.0.0.1", "127.0.0.1:6379", "memcached://h", "redis://h:x", "redis://h?db=x"],
+    [
+        "",
+        "http://127.0.0.1",
+        "127.0.0.1:6379",
+        "memcached://h",
+        "redis://h:x",
+        "redis://h?db=x",
+        "redis://h?typo=1",
+    ],
 )
 def test_a_url_that_is_not_redis_is_refused(url):
     """A URL of another kind is refused and not shown, because it may hold a password."""
