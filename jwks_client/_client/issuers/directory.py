@@ -71,7 +71,7 @@ class Directory:
         self._unchecked = self._pairs(self._routes.unchecked)
         needed = [self.sources[one.name] for one in providers if one.required_at_start]
         #: The key sets that startup waits for; a shared one if any of its providers requires it.
-        self.required: tuple[KeySource, ...] = tuple({id(one): one for one in needed}.values())
+        self.required: tuple[KeySource, ...] = tuple(dict.fromkeys(needed))
         self.requires_all = len(needed) == len(providers)
         only = self._routes.only
         #: The candidates for every token, if there is one provider and no resolver.

@@ -246,7 +246,7 @@ class KeySource:
                 **fetch,
                 code=new.failure.code,
                 message=new.failure.message,
-                cause=_in_words(new.failure),
+                cause=reasons.cause(new.failure.cause, private=new.failure.private),
                 failures=new.failures,
                 retry_in=max(new.retry_at - now, 0.0),
             )
@@ -315,16 +315,6 @@ class KeySource:
 def _for_events(kids: Iterable[str]) -> tuple[str, ...]:
     # A usual kid is unchanged. No token can name a longer one (`MAX_KID`).
     return tuple(escaped(kid, MAX_KID, limit=2 * MAX_KID) for kid in kids)
-
-
-def _in_words(failure: Failed) -> str | None:
-    """Return the cause of a failure for events: truncated, escaped, and without secrets."""
-    cause = failure.cause
-    if cause is None:
-        return None
-    kind = type(cause).__name__
-    text = kind if failure.private or not str(cause) else f"{kind}: {cause}"
-    return escaped(text, 200)
 
 
 def _without_frames(failed: Failed) -> Failed:

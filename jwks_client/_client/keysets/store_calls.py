@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from ...events import escaped
+from ..._core.keysets import reasons
 from ...protocols import Stored
 from ..latch import Latch
 
@@ -206,15 +206,9 @@ class StoreCalls:
         wait = min(first * 2.0 ** min(self._failures, 64), longest) * (0.5 + self._draw() / 2)
         self._failures += 1
         self._retry_at = self.pace.monotonic() + wait
-        return StoreUnusable(Trouble(action, code, self._cause(error), wait))
-
-    def _cause(self, error: BaseException | None) -> str | None:
-        if error is None:
-            return None
-        kind = type(error).__name__
-        # An exception of a custom store may contain a secret in its text.
-        ours = type(self.store).__module__.startswith("jwks_client.")
-        return escaped(f"{kind}: {error}" if ours and str(error) else kind, 200)
+        is_custom = not type(self.store).__module__.startswith("jwks_client.")
+        cause = reasons.cause(error, private=is_custom)
+        return StoreUnusable(Trouble(action, code, cause, wait))
 
 
 class _Call:

@@ -131,4 +131,4 @@ class KeyRequests:
 
     def _fetched_sources(self) -> list[KeySource]:
         sources = self._directory.all_sources().values()
-        return list({id(one): one for one in sources if not one.fixed}.values())
+        return [one for one in dict.fromkeys(sources) if not one.fixed]

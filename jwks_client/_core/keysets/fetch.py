@@ -42,7 +42,6 @@ class Request:
 
     url: str
     headers: tuple[tuple[str, str], ...]
-    for_keys: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +168,7 @@ class Talk:
     def _ask(
         self, url: str, *, for_keys: bool, once: bool = False
     ) -> Generator[Request, Response | Broken, Response]:
-        request = Request(url, self._headers_for(url, for_keys=for_keys), for_keys)
+        request = Request(url, self._headers_for(url, for_keys=for_keys))
         retries = 0 if self.last_failed or once else self.plan.fetch.retries
         while True:
             self.requests += for_keys

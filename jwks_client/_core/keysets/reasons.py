@@ -56,6 +56,15 @@ def _strictly_rejected(error: BaseException | None) -> str | None:
     return None
 
 
+def cause(error: BaseException | None, *, private: bool) -> str | None:
+    """Return the exception behind a failure; only its type if its text may contain a secret."""
+    if error is None:
+        return None
+    kind = type(error).__name__
+    text = kind if private or not str(error) else f"{kind}: {error}"
+    return printable(text, _LONGEST)
+
+
 def unusable(reasons: Iterable[str]) -> str:
     """Return why the entries of a set are unusable, with counts, the most frequent reason first."""
     counted = Counter(reasons)

@@ -37,10 +37,7 @@ class TestDiscovery:
     def test_metadata_then_keys(self) -> None:
         """The metadata names the key set; both are requested, and the URL is remembered with its time."""
         asked, outcome = play(talk(BY_METADATA), metadata(), ok(etag='"v1"'))
-        assert [(request.url, request.for_keys) for request in asked] == [
-            (METADATA, False),
-            (KEYS, True),
-        ]
+        assert [request.url for request in asked] == [METADATA, KEYS]
         assert isinstance(outcome, Fetched)
         assert outcome.discovered == Discovered(KEYS, NOW)
         assert outcome.validators == Validators(KEYS, '"v1"', None)
@@ -168,7 +165,6 @@ class TestDiscovery:
         provider = providers.oidc(issuer, audience="api")
         asked, outcome = play(talk(provider), answer(status), metadata(issuer=issuer), ok())
         assert [request.url for request in asked] == [first, second, KEYS]
-        assert [request.for_keys for request in asked] == [False, False, True]
         assert isinstance(outcome, Fetched)
         assert outcome.requests == 1
 

@@ -42,7 +42,7 @@ class TestTheKeySet:
     def test_one_get_of_the_configured_url_is_all(self) -> None:
         """A provider with a key-set URL gets one request, and the response is the key set."""
         asked, outcome = play(talk(), ok())
-        assert [(request.url, request.for_keys) for request in asked] == [(KEYS, True)]
+        assert [request.url for request in asked] == [KEYS]
         assert isinstance(outcome, Fetched)
         assert outcome.key_set is not None
         assert [key.kid for key in outcome.key_set] == ["k1"]

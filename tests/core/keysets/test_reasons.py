@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from jwks_client._core.keysets.reasons import rejected_strictly, strictness
+from jwks_client._core.keysets.reasons import cause, rejected_strictly, strictness
 
 
 def test_only_a_strict_rejection_gets_the_advice_on_strict_checks():
@@ -23,3 +23,16 @@ def test_the_advice_names_the_flag_and_both_ways_out():
     assert "reissued" in advice
     assert "http=" in advice
     assert "key usage" in rejected_strictly(strict)
+
+
+def test_a_cause_is_named_on_one_short_line():
+    """An exception is reported by its type and text, escaped and truncated; one without text by its type alone."""
+    assert cause(None, private=False) is None
+    assert cause(OSError("refused\nby é"), private=False) == "OSError: refused\\nby \\xe9"
+    assert cause(OSError(), private=False) == "OSError"
+    assert len(cause(OSError("x" * 1000), private=False)) == 200
+
+
+def test_the_text_of_a_private_cause_is_not_shown():
+    """An exception of the application's own code may contain a secret, so only its type is reported."""
+    assert cause(OSError("password"), private=True) == "OSError"
