@@ -5,9 +5,11 @@ Must not depend on: how a request is read (`credentials`).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from ..errors import ConfigurationError
 from . import settings
 
 
@@ -58,3 +60,15 @@ Location: TypeAlias = Header | Cookie | Subprotocol | Query
 KINDS: Final = "Header, Cookie, Subprotocol or Query"  # for messages
 
 BEARER: Final = Header("Authorization", scheme="Bearer")
+
+
+def checked_locations(locations: object) -> tuple[Location, ...]:
+    """Return locations as a tuple. Raises ConfigurationError ``locations``."""
+    given: tuple[object, ...] = tuple(locations) if isinstance(locations, Collection) else ()
+    checked = tuple(one for one in given if isinstance(one, Location))
+    if not checked or len(checked) != len(given):
+        raise ConfigurationError(
+            "locations",
+            f"must be a collection of {KINDS} that is not empty, got {locations!r}",
+        )
+    return checked

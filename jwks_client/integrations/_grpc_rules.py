@@ -14,9 +14,9 @@ import grpc
 from .. import VerifiedToken
 from .._client.access import locations_of
 from .._core.credentials.reader import UnverifiedRequest
-from .._core.locations import BEARER, Header
+from .._core.locations import BEARER, Header, checked_locations
 from .._web.admission import Admission, AppSettings, check_names
-from .._web.guard import demanded
+from .._web.guard import check_client, demanded
 from .._web.requirement import Requirement
 from ..errors import ConfigurationError, JWKSError
 
@@ -66,13 +66,14 @@ class Rules:
 
     def __init__(self, client: Any, *, asynchronous: bool, settings: CallSettings) -> None:
         check_names(settings, CallSettings.__annotations__.keys() - _NOT_HERE)
+        check_client(client, asynchronous=asynchronous)
         given = cast("dict[str, Any]", dict(settings))
         self._required = _requirements(given.pop("scopes", {}))
         locations = given.pop("locations", None)
         if locations is None:
             found = [one for one in locations_of(client) if isinstance(one, Header)]
             locations = found or [BEARER]
-        elif not all(isinstance(one, Header) for one in locations):
+        elif not all(isinstance(one, Header) for one in checked_locations(locations)):
             raise ConfigurationError(
                 "locations", "must contain only Header, because gRPC has only metadata"
             )

@@ -28,6 +28,7 @@ except ImportError as error:
 from .. import VerifiedToken
 from .._client.access import locations_of
 from .._core.credentials.reader import no_credentials
+from .._core.locations import checked_locations
 from .._core.settings import flag
 from .._web.guard import Guard
 from .._web.handling import note
@@ -79,7 +80,8 @@ class JWKSAuth:
         self._guard: Guard[AsyncVerifier] | None = None
         if client is not None:
             self._guard = Guard(client, asynchronous=True, optional=optional, **settings)
-        locations = settings.get("locations") or locations_of(client)
+        locations = settings.get("locations")
+        locations = locations_of(client) if locations is None else checked_locations(locations)
         # FastAPI reads this: the connection, the scopes of a Security(), the security schemes.
         self.__signature__ = Signature(
             [

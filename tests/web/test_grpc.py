@@ -67,6 +67,8 @@ def test_a_token_in_another_header_is_found(idp):
         ({"scopes": {"Orders": "orders:read"}}, "'/package.Service/Method'.*got 'Orders'"),
         ({"scopes": {"/shop.Orders/Get": "two scopes"}}, "scopes"),
         ({"exclude": "/shop.Orders/Get"}, "exclude"),
+        ({"locations": Header("Authorization")}, "locations must be a collection"),
+        ({"locations": []}, "locations must be a collection"),
     ],
 )
 def test_wrong_settings_fail_at_the_start(idp, settings, message):
@@ -81,3 +83,5 @@ def test_the_client_of_the_other_kind_fails_at_the_start(idp):
         AsyncAuthInterceptor(idp.client())
     with pytest.raises(ConfigurationError, match=r"a JWKSClient.*AsyncJWKSClient"):
         AuthInterceptor(idp.async_client())
+    with pytest.raises(ConfigurationError, match="got the class"):
+        AuthInterceptor(JWKSClient)  # type: ignore[arg-type]

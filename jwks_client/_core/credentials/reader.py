@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
-from ...errors import ConfigurationError, CredentialsError, TokenError
-from ..locations import KINDS, Location
+from ...errors import CredentialsError, TokenError
+from ..locations import Location, checked_locations
 from .answers import Answer, Answers
 from .cross_site import HEADERS, CrossSiteRule
 from .places import HandshakePlace, Place, QueryPlace, SubprotocolPlace, place_of
@@ -68,7 +68,7 @@ class CredentialsReader:
     def __init__(
         self, locations: Collection[Location], trusted_origins: Collection[str] = ()
     ) -> None:
-        places = tuple(place_of(one) for one in _checked(locations))
+        places = tuple(place_of(one) for one in checked_locations(locations))
         self._cross_site = CrossSiteRule(trusted_origins)
         self._of_handshakes = places
         self._of_requests = tuple(one for one in places if not isinstance(one, HandshakePlace))
@@ -164,14 +164,3 @@ def _text(octets: bytes) -> str:
                 "invalid_request", "the credentials are not a b64token (RFC 6750, 2.1)"
             )
     return octets.decode("ascii")
-
-
-def _checked(locations: object) -> tuple[Location, ...]:
-    given: tuple[object, ...] = tuple(locations) if isinstance(locations, Collection) else ()
-    checked = tuple(one for one in given if isinstance(one, Location))
-    if not checked or len(checked) != len(given):
-        raise ConfigurationError(
-            "locations",
-            f"must be a collection of {KINDS} that is not empty, got {locations!r}",
-        )
-    return checked
