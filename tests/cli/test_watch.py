@@ -10,7 +10,7 @@ from serving import served
 
 from jwks_client.cli._doctor.examination import examine
 from jwks_client.cli._doctor.watch import Report, watch
-from jwks_client.cli._probe.prober import Prober, fetch_policy
+from jwks_client.cli._probe.prober import Prober
 from jwks_client.cli._probe.target import inspect_url
 from jwks_client.testing import FakeProvider
 
@@ -26,7 +26,7 @@ def watching(base_url, *events):
             return True
         return False
 
-    with Prober(fetch_policy(2)) as prober:
+    with Prober(2) as prober:
 
         def inspect():
             found = inspect_url(base_url, prober)

@@ -47,9 +47,12 @@ def keys(
     from ..._client.clock import SystemClock
     from .._errors import KeysUnavailable
     from .._output import say_json
-    from .._probe.inspection import inspect_arguments
+    from .._probe.prober import Prober
+    from .._probe.target import inspect_place, place_of
 
-    inspection = inspect_arguments(url_or_issuer, preset, ca_file, timeout)
+    place = place_of(url_or_issuer, preset)
+    with Prober(timeout, ca_file) as prober:
+        inspection = inspect_place(place, prober)
     now = SystemClock().time()
     if not as_json and inspection.entries:
         _show(inspection, now)

@@ -99,13 +99,13 @@ def verify(
     from ...errors import JWKSError, KeysUnavailableError
     from .._errors import KeysUnavailable, Refused
     from .._output import say_json
-    from .._probe.prober import Prober, fetch_policy
+    from .._probe.prober import Prober
     from .._probe.recorder import Recorder
     from .verdict import show_explanation, show_token, token_as_json
 
     provider = _provider(**settings)
     token = read_token(words)
-    with Prober(fetch_policy(timeout), ca_file) as prober:
+    with Prober(timeout, ca_file) as prober:
         recorder = Recorder(prober)
         with JWKSClient(provider, http=recorder, fetch=prober.policy) as client:
             if explain:

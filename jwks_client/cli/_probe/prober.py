@@ -28,7 +28,7 @@ from .trouble import Trouble, trouble_from_error, trouble_from_response
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Exchange", "Prober", "fetch_policy"]
+__all__ = ["Exchange", "Prober"]
 
 _AGENT: Final = f"jwks-client-sdk/{__version__}"
 
@@ -56,23 +56,21 @@ class Exchange:
     trouble: Trouble | None = None
 
 
-def fetch_policy(timeout: float) -> FetchPolicy:
-    """Return the default limits with this deadline, and without retries."""
-    return FetchPolicy(
-        connect_timeout=timeout, attempt_timeout=timeout, deadline=timeout, retries=0
-    )
-
-
 class Prober:
     """Fetches, and keeps what it received; a context manager that closes its connections.
 
     Arguments:
-        policy: the limits.
+        timeout: the deadline of each request in seconds.
         ca_file: a PEM file of certificate authorities to trust in addition to the public ones.
+
+    Attributes:
+        policy: the default limits with that deadline, and without retries.
     """
 
-    def __init__(self, policy: FetchPolicy, ca_file: str | None = None) -> None:
-        self.policy = policy
+    def __init__(self, timeout: float, ca_file: str | None = None) -> None:
+        self.policy = FetchPolicy(
+            connect_timeout=timeout, attempt_timeout=timeout, deadline=timeout, retries=0
+        )
         self._trust = None if ca_file is None else _trust(ca_file)
         self._open = ExitStack()
         self._clients: dict[str, httpx.Client] = {}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 import click
@@ -24,11 +24,24 @@ from ..._core.keysets.discovery import OAUTH_PATH, OPENID_PATH
 from ..._core.keysets.fetch import Failed, Fetched, Outcome
 from ..._core.keysets.jwk import BadKeySet
 from .._output import printable, without_tokens
+from .._presets import provider_of
 from .entries import Entry, read_entries
 from .prober import Exchange, Prober
 from .trouble import Trouble
 
-__all__ = ["Inspection", "checked_url", "inspect_provider", "inspect_url", "metadata_of"]
+__all__ = [
+    "Inspection",
+    "Place",
+    "checked_url",
+    "inspect_place",
+    "inspect_url",
+    "metadata_of",
+    "place_of",
+]
+
+# A checked URL, or the provider of a preset.
+Place: TypeAlias = str | Provider
+
 
 _KEY_PATH: Final = re.compile(r"(?:^|[/_.-])(?:jwks?|keys|certs)(?:[/_.-]|$)", re.IGNORECASE)
 
@@ -75,6 +88,15 @@ class Inspection:
         return last is not None and last.status in {404, 410}
 
 
+def place_of(url_or_issuer: str | None, preset: str | None) -> Place:
+    """Return what the arguments of a command name. Raises click's UsageError."""
+    if (url_or_issuer is None) == (preset is None):
+        raise click.UsageError("give either URL_OR_ISSUER or --provider")
+    if url_or_issuer is not None:
+        return checked_url(url_or_issuer)
+    return provider_of(preset or "", {}, keys_alone=True)
+
+
 def checked_url(text: str) -> str:
     """Return an http or https URL unchanged. Raises click's UsageError for anything else."""
     if addresses.split_url(text) is not None:
@@ -108,10 +130,11 @@ def inspect_url(target: str, prober: Prober) -> Inspection:
     )
 
 
-def inspect_provider(provider: Provider, prober: Prober) -> Inspection:
-    """Find the key set of a provider."""
-    target = provider.jwks_url or provider.discovery_url or ""
-    return _inspect(target, provider, prober, None)
+def inspect_place(place: Place, prober: Prober) -> Inspection:
+    """Find the key set at a URL, or the one of a provider."""
+    if isinstance(place, str):
+        return inspect_url(place, prober)
+    return _inspect(place.jwks_url or place.discovery_url or "", place, prober, None)
 
 
 def _candidates(target: str) -> Iterator[tuple[Provider, str | None]]:

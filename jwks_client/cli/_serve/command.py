@@ -6,12 +6,11 @@ import ipaddress
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import SplitResult, urlsplit
 
 import click
 from click.core import ParameterSource
 
-from ..._core.addresses import is_loopback
+from ..._core.addresses import is_loopback, split_url
 from ...errors import ConfigurationError
 from .._options import as_json_option, provider_option
 from .._output import note
@@ -225,7 +224,8 @@ def _checked_host(host: str, *, allowed: bool) -> str:
 
 
 def _checked_base_url(base_url: str, *, allowed: bool) -> str:
-    if (place := _place_in(base_url)) is None:
+    place = split_url(base_url)
+    if place is None or place.port == 0 or place.path.strip("/") or place.query:
         raise click.BadParameter(
             "must be scheme, host and port, such as http://idp:8400", param_hint="--base-url"
         )
@@ -235,17 +235,6 @@ def _checked_base_url(base_url: str, *, allowed: bool) -> str:
             param_hint="--base-url",
         )
     return f"{place.scheme}://{place.netloc.lower()}"
-
-
-def _place_in(base_url: str) -> SplitResult | None:
-    """Return the parts of a URL that consists of a scheme, a host and at most a port."""
-    try:
-        place = urlsplit(base_url)
-        is_place = place.scheme in ("http", "https") and bool(place.hostname) and place.port != 0
-    except ValueError:
-        return None
-    more = (place.path.strip("/"), place.query, place.fragment, place.username)
-    return place if is_place and not any(more) else None
 
 
 def _warn(idp: DevelopmentProvider, address: str) -> None:
