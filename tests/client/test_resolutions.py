@@ -939,6 +939,24 @@ def test_each_event_loop_shares_what_it_can(bench):
         other.end()
 
 
+@pytest.mark.parametrize("bench", ["task"], indirect=True)
+def test_a_new_tenant_on_several_event_loops_costs_one_permit(bench):
+    """However many event loops ask about one new tenant at once, all are served, with one permit."""
+    bench.application.records[A] = provider(A)
+    bench.application.gate = Gate()
+    bench.open()
+    bench.tenants._table._permits = 1.0
+    others = [Loop() for _ in range(3)]
+    try:
+        waiting = [bench.begin(), *(other.begin(bench.tenants, A) for other in others)]
+        wait_for_calls(bench, 4)
+        bench.application.gate.open()
+        assert [one.result(LONG).issuer for one in waiting] == [A] * 4
+    finally:
+        for other in others:
+            other.end()
+
+
 @of_asyncio
 def test_an_event_loop_that_ends_stops_only_its_own_calls(bench):
     """When one event loop ends, the tenant is still resolved on another."""

@@ -125,7 +125,13 @@ class Resolver:
             for one in list(self._running):
                 if one.task is not None and one.task.get_loop().is_closed():
                     self._running.pop(one, None)  # its loop is closed, which ended the task
-            running = list(self._running.items())  # a signal handler may begin a call concurrently
+            running = [
+                (one, was_new)
+                # A copy, because a signal handler may begin a call concurrently.
+                for one, was_new in list(self._running.items())
+                # Each event loop calls a coroutine function separately.
+                if not self.as_task or one.loop is call.loop
+            ]
             of_one = sum(one.issuer == call.issuer for one, _ in running)
             alike = sum(was_new is new for _, was_new in running)
             if of_one >= MOST_FOR_ONE or alike >= (MOST_FOR_NEW if new else self._most_known):

@@ -192,7 +192,9 @@ class Tenants:
         begun: Resolution | None = None
         with self._lock.held:
             in_flight = self._in_flight.get(place)
-            decision = self._table.look_up(issuer, now, in_flight=in_flight is not None)
+            # A call of another event loop has paid for this issuer.
+            paid = in_flight is not None or self._is_asked(issuer)
+            decision = self._table.look_up(issuer, now, in_flight=paid)
             if isinstance(decision, Ask) and self._closed:
                 raise KeysUnavailableError("fetch_failed", "the client is closed")
             new = self._table.held(issuer) is None
@@ -217,6 +219,12 @@ class Tenants:
                 raise _unavailable(decision.failure, decision.retry_after)
             case _:
                 assert_never(decision)
+
+    def _is_asked(self, issuer: str) -> bool:
+        """Return whether any event loop calls a coroutine function for an issuer."""
+        return self._resolver.as_task and any(
+            call.issuer == issuer and call.left > 0 for call in list(self._in_flight.values())
+        )
 
     def _needs_call(self, decision: Decision[KeySource], in_flight: Resolution | None) -> bool:
         """Return whether a decision requires a new call."""
