@@ -6,6 +6,7 @@ Must not import a library of the extra before `main` runs, which reports a missi
 from __future__ import annotations
 
 import io
+import os
 import sys
 from importlib.util import find_spec
 from typing import Final
@@ -18,6 +19,7 @@ _USAGE: Final = 2
 
 def main() -> None:
     """Run the command and exit with its status."""
+    _replace_closed_streams()
     missing = [name for name in _EXTRA if _is_missing(name)]
     if missing:
         needs = ", ".join(missing)
@@ -30,6 +32,18 @@ def main() -> None:
     from ._app import commands
 
     commands(prog_name="jwks-client")
+
+
+def _replace_closed_streams() -> None:
+    """Open the null device for each standard stream that the caller closed (``<&-``).
+
+    Python sets such a stream to None. A socket could get its number and receive its output.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            stream = open(null, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 (used to the end)
+            setattr(sys, name, stream)
 
 
 def _is_missing(name: str) -> bool:

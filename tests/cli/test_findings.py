@@ -45,8 +45,10 @@ def examined(keys, *, headers=GOOD, url="https://idp.example/jwks", **visit):
 def test_the_time_of_a_response_is_measured(keys):
     """The time from the request to the end of the response decides whether it is slow."""
     ticks = mock.patch.object(prober, "monotonic", side_effect=itertools.count(0, 2.0))
-    with served() as what, ticks, prober.Prober(60) as probing:
-        inspection = inspect_url(what.put("/jwks", {"keys": keys}), probing)
+    with served() as what, ticks:
+        url = what.put("/jwks", {"keys": keys})
+        with prober.Prober(60, url) as probing:
+            inspection = inspect_url(url, probing)
     assert inspection.keys.seconds == 2.0
     assert "slow_answer" in {one.code for one in examine(inspection, NOW)}
 

@@ -26,7 +26,7 @@ def watching(base_url, *events):
             return True
         return False
 
-    with Prober(2) as prober:
+    with Prober(2, base_url) as prober:
 
         def inspect():
             found = inspect_url(base_url, prober)

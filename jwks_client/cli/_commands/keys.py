@@ -48,10 +48,10 @@ def keys(
     from .._errors import KeysUnavailable
     from .._output import say_json
     from .._probe.prober import Prober
-    from .._probe.target import inspect_place, place_of
+    from .._probe.target import inspect_place, place_of, url_of
 
     place = place_of(url_or_issuer, preset)
-    with Prober(timeout, ca_file) as prober:
+    with Prober(timeout, url_of(place), ca_file) as prober:
         inspection = inspect_place(place, prober)
     now = SystemClock().time()
     if not as_json and inspection.entries:

@@ -101,11 +101,12 @@ def verify(
     from .._output import say_json
     from .._probe.prober import Prober
     from .._probe.recorder import Recorder
+    from .._probe.target import url_of
     from .verdict import show_explanation, show_token, token_as_json
 
     provider = _provider(**settings)
     token = read_token(words)
-    with Prober(timeout, ca_file) as prober:
+    with Prober(timeout, url_of(provider), ca_file) as prober:
         recorder = Recorder(prober)
         with JWKSClient(provider, http=recorder, fetch=prober.policy) as client:
             if explain:

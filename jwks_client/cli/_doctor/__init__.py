@@ -86,7 +86,7 @@ def doctor(
 
     from ..._client.clock import SystemClock
     from .._probe.prober import Prober
-    from .._probe.target import inspect_place, place_of
+    from .._probe.target import inspect_place, place_of, url_of
     from .examination import examine
     from .finding import worst_first
     from .migration import of_token, token_to_migrate
@@ -97,7 +97,7 @@ def doctor(
     place = place_of(url_or_issuer, preset)
     token = token_to_migrate() if migrating else None
     clock = SystemClock()
-    with Prober(timeout, ca_file) as prober:
+    with Prober(timeout, url_of(place), ca_file) as prober:
 
         def examined() -> Report:
             inspection = inspect_place(place, prober)

@@ -9,19 +9,19 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self, cast
-from urllib.parse import urlsplit
 
 import click
 
 from ... import CachePolicy, FetchPolicy, Provider, __version__
 from ..._client.clock import SystemClock
 from ..._client.http import Line, get
+from ..._client.network import Network
 from ..._core.keysets.fetch import Broken, Outcome, Plan, Request, Response, Talk
 from ..._core.keysets.gzip_body import BadGzip, gunzip
+from ...errors import ConfigurationError
 from .._output import printable, waiting
 from .trouble import Trouble, trouble_from_error, trouble_from_response
 
@@ -61,26 +61,29 @@ class Prober:
 
     Arguments:
         timeout: the deadline of each request in seconds.
+        url: the first URL to fetch; the settings of the environment that it uses are checked now.
         ca_file: a PEM file of certificate authorities to trust in addition to the public ones.
 
     Attributes:
         policy: the default limits with that deadline, and without retries.
+        http: the HTTP client, with the network settings of a client of this library.
+
+    Raises click's UsageError if ``--ca`` or a variable of the environment cannot be used.
     """
 
-    def __init__(self, timeout: float, ca_file: str | None = None) -> None:
+    def __init__(self, timeout: float, url: str, ca_file: str | None = None) -> None:
         self.policy = FetchPolicy(
             connect_timeout=timeout, attempt_timeout=timeout, deadline=timeout, retries=0
         )
-        self._trust = None if ca_file is None else _trust(ca_file)
-        self._open = ExitStack()
-        self._clients: dict[str, httpx.Client] = {}
+        self.http = _network(replace(self.policy, ca_file=ca_file), url).open()
+        self.http.event_hooks = {"response": [self._note_certificate]}
         self._certificate_ends: float | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        self.http.close()
 
     def fetch(self, provider: Provider) -> tuple[Outcome, list[Exchange]]:
         """Fetch a provider's key set once; return the outcome and every exchange."""
@@ -117,7 +120,7 @@ class Prober:
         timer.start()
         try:
             with waiting(f"fetching {printable(request.url)}"):
-                response = get(self.client(request.url), request, line, self.policy)
+                response = get(self.http, request, line, self.policy)
         finally:
             timer.cancel()
         seconds = monotonic() - began
@@ -137,20 +140,6 @@ class Prober:
             trouble=trouble_from_response(request.url, response.status, response.headers, body),
         )
 
-    def client(self, url: str) -> httpx.Client:
-        """Return the HTTP client for the scheme of a URL."""
-        import httpx
-
-        scheme = urlsplit(url).scheme
-        if scheme not in self._clients:
-            # Loading the public authorities takes tens of milliseconds: only https needs them.
-            secure = self._trust or httpx.create_ssl_context() if scheme == "https" else None
-            context = secure or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            hooks = {"response": [self._note_certificate]}
-            http = httpx.Client(verify=context, event_hooks=hooks)
-            self._clients[scheme] = self._open.enter_context(http)
-        return self._clients[scheme]
-
     def _note_certificate(self, response: httpx.Response) -> None:
         stream = response.extensions.get("network_stream")
         secure = None if stream is None else stream.get_extra_info("ssl_object")
@@ -159,17 +148,13 @@ class Prober:
             self._certificate_ends = float(ssl.cert_time_to_seconds(certificate["notAfter"]))
 
 
-def _trust(ca_file: str) -> ssl.SSLContext:
-    import httpx
-
-    context = httpx.create_ssl_context()
+def _network(policy: FetchPolicy, url: str) -> Network:
     try:
-        context.load_verify_locations(cafile=ca_file)
-    except (OSError, ssl.SSLError):
-        raise click.UsageError(
-            f"--ca must be a PEM file of certificate authorities, got {ca_file!r}"
-        ) from None
-    return context
+        return Network(policy, [url])
+    except ConfigurationError as error:
+        of_ca_file = error.field == "ca_file"
+        message = f"--ca{error.message.removeprefix('ca_file')}" if of_ca_file else error.message
+        raise click.UsageError(message) from None
 
 
 def _decompressed(response: Response, limit: int) -> bytes | None:

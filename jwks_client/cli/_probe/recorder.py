@@ -32,13 +32,13 @@ class Recorder:
 
     def build_request(self, method: str, url: str, **options: Any) -> Any:
         """Build a request."""
-        return self._prober.client(url).build_request(method, url, **options)
+        return self._prober.http.build_request(method, url, **options)
 
     def send(self, request: Any, **options: Any) -> Any:
         """Send a request, and remember its URL and the response."""
         self._url, self._response = str(request.url), None
         with waiting(f"fetching {printable(self._url)}"):
-            response = self._prober.client(self._url).send(request, **options)
+            response = self._prober.http.send(request, **options)
         self._response = response.status_code, lower_names(response.headers)
         return response
 

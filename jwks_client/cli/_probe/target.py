@@ -37,6 +37,7 @@ __all__ = [
     "inspect_url",
     "metadata_of",
     "place_of",
+    "url_of",
 ]
 
 # A checked URL, or the provider of a preset.
@@ -134,7 +135,12 @@ def inspect_place(place: Place, prober: Prober) -> Inspection:
     """Find the key set at a URL, or the one of a provider."""
     if isinstance(place, str):
         return inspect_url(place, prober)
-    return _inspect(place.jwks_url or place.discovery_url or "", place, prober, None)
+    return _inspect(url_of(place), place, prober, None)
+
+
+def url_of(place: Place) -> str:
+    """Return the URL that is fetched first to inspect a place."""
+    return place if isinstance(place, str) else place.jwks_url or place.discovery_url or ""
 
 
 def _candidates(target: str) -> Iterator[tuple[Provider, str | None]]:
