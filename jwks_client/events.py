@@ -15,6 +15,8 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
+from ._core.encoding import printable
+
 if TYPE_CHECKING:
     import logging
 
@@ -348,20 +350,9 @@ class FloodLimit:
         return bucket.suppressed
 
 
-def escaped(text: str, longest: int, *, limit: int | None = None) -> str:
-    """Return untrusted text for events and logs: printable ASCII on one line.
-
-    Arguments:
-        text: the text.
-        longest: how many of its characters to keep.
-        limit: maximum length after escaping, which may turn one character into several.
-    """
-    return text[:longest].encode("unicode_escape").decode("ascii")[:limit]
-
-
 def escaped_kid(kid: str) -> str:
     """Return an untrusted kid in the form for events and errors."""
-    return escaped(kid, 64, limit=128)
+    return printable(kid, 64, limit=128)
 
 
 class _Bucket(NamedTuple):

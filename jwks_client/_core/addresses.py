@@ -35,6 +35,11 @@ def _split(value: object, schemes: tuple[str, ...]) -> SplitResult | None:
     return parts if parts.scheme in schemes and parts.hostname else None
 
 
+def is_remote_http(parts: SplitResult) -> bool:
+    """Return whether a URL is plain http beyond loopback: anyone on the path can change it."""
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a host name or address literal always means this machine (RFC 6761, 6.3)."""
     if host == "localhost" or host.endswith(".localhost"):

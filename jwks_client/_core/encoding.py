@@ -281,6 +281,12 @@ def to_base64url(octets: bytes) -> str:
     return b64encode(octets, b"-_").rstrip(b"=").decode()
 
 
-def printable(text: str, longest: int) -> str:
-    """Return untrusted text for messages: truncated, on one line, in printable ASCII."""
-    return text[:longest].encode("unicode_escape").decode("ascii")
+def printable(text: str, longest: int, *, limit: int | None = None) -> str:
+    """Return untrusted text for messages, events and logs: printable ASCII on one line.
+
+    Arguments:
+        text: the text.
+        longest: how many of its characters to keep.
+        limit: maximum length after escaping, which may turn one character into several.
+    """
+    return text[:longest].encode("unicode_escape").decode("ascii")[:limit]

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from typing import Final, TypeVar
 
 from ..errors import ConfigurationError
-from .addresses import is_loopback, split_url
+from .addresses import is_remote_http, split_url
 from .callables import is_coroutine_function
 
 T = TypeVar("T", bound=str)
@@ -124,7 +124,7 @@ def url(field: str, value: object, *, allow_http: bool = False) -> str:
     parts = split_url(value)
     if parts is None:
         raise ConfigurationError(field, f"must be an absolute https URL, got {described(value)}")
-    if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname or "")):
+    if is_remote_http(parts) and not allow_http:
         raise ConfigurationError(
             field,
             "must be https, not plain http, because anyone on the network could replace keys; "

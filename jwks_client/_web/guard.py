@@ -32,6 +32,7 @@ from .._core.credentials.reader import (
     UnverifiedRequest,
     no_credentials,
 )
+from .._core.encoding import printable
 from .._core.settings import flag
 from ..errors import (
     ConfigurationError,
@@ -39,7 +40,7 @@ from ..errors import (
     JWKSError,
     TokenError,
 )
-from ..events import RequestRefused, escaped
+from ..events import RequestRefused
 from ..protocols import AsyncVerifier, Verifier
 from .protected_resource import ProtectedResource
 from .quiet_client import quiet
@@ -225,7 +226,7 @@ def _monotonic_of(client: Verifier | AsyncVerifier) -> Callable[[], float]:
 
 
 def _escaped(text: str) -> str:
-    return escaped(text, _MOST_SHOWN, limit=_MOST_SHOWN)
+    return printable(text, _MOST_SHOWN, limit=_MOST_SHOWN)
 
 
 def checked_warm_up(value: object) -> WarmUp:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from ..._core.causes import causes
+from ..._core.encoding import printable
 from ..._core.keysets import reasons
 from ..._core.keysets.cache import (
     Budget,
@@ -31,7 +32,7 @@ from ..._core.keysets.jwk import Missing
 from ..._core.settings import header
 from ..._core.tokens.unverified import MAX_KID
 from ...errors import KeysUnavailableError
-from ...events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, Reason, escaped
+from ...events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchanged, Reason
 from .flight import Flight, overdue
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ class KeySource:
                 retry_in=max(new.retry_at - now, 0.0),
             )
         assert new.key_set is not None and isinstance(outcome, Fetched)  # noqa: S101, PT018 (a success)
-        content_type = None if outcome.content_type is None else escaped(outcome.content_type, 100)
+        content_type = outcome.content_type and printable(outcome.content_type, 100)
         if old.key_set is None:
             return KeysFetched(
                 **fetch,
@@ -314,7 +315,7 @@ class KeySource:
 
 def _for_events(kids: Iterable[str]) -> tuple[str, ...]:
     # A usual kid is unchanged. No token can name a longer one (`MAX_KID`).
-    return tuple(escaped(kid, MAX_KID, limit=2 * MAX_KID) for kid in kids)
+    return tuple(printable(kid, MAX_KID, limit=2 * MAX_KID) for kid in kids)
 
 
 def _without_frames(failed: Failed) -> Failed:

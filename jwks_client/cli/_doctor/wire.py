@@ -55,8 +55,7 @@ def of_wire(exchange: Exchange, now: float) -> Iterator[Finding]:
 
 
 def _of_scheme(url: str) -> Iterator[Finding]:
-    parts = urlsplit(url)
-    if parts.scheme == "http" and not addresses.is_loopback(parts.hostname or ""):
+    if addresses.is_remote_http(urlsplit(url)):
         yield Finding(
             code="plain_http",
             severity="error",

@@ -161,14 +161,13 @@ def _candidates(target: str) -> Iterator[tuple[Provider, str | None]]:
 def _provider(*, jwks_url: str | None = None, discovery_url: str | None = None) -> Provider:
     # No token is verified. Plain http in the given URL is reported, not rejected. In a jwks_uri
     # from metadata it is rejected, as in the library.
-    given = urlsplit(jwks_url or discovery_url or "")
     return Provider(
         name="target",
         issuer=providers.UNCHECKED,
         audience=providers.UNCHECKED,
         jwks_url=jwks_url,
         discovery_url=discovery_url,
-        allow_http=given.scheme == "http" and not addresses.is_loopback(given.hostname or ""),
+        allow_http=addresses.is_remote_http(urlsplit(jwks_url or discovery_url or "")),
     )
 
 

@@ -10,7 +10,7 @@ import json
 import shlex
 from urllib.parse import urlsplit
 
-from ..._core.addresses import is_loopback
+from ..._core.addresses import is_remote_http
 from ..._core.unchecked import Unchecked, UncheckedType
 from .orders import Order
 from .provider import DevelopmentProvider
@@ -81,8 +81,7 @@ def _imports(idp: DevelopmentProvider) -> str:
 
 
 def _provider_code(idp: DevelopmentProvider) -> str:
-    is_remote = not is_loopback(urlsplit(idp.base_url).hostname or "")
-    more = ["allow_http=True"] if is_remote and idp.base_url.startswith("http://") else []
+    more = ["allow_http=True"] if is_remote_http(urlsplit(idp.base_url)) else []
     if idp.preset is not None:
         discovery = ["discovery_url=None"] if idp.preset.discovery_url is not None else []
         here = [f"jwks_url={_literal(idp.jwks_url)}", *discovery, *more]
