@@ -83,11 +83,13 @@ class ProtectedResource:
                 "resource_documentation", resource_documentation
             )
         # Section 2: members without a value are omitted.
-        members = {name: value for name, value in members.items() if value} | dict(more or {})
+        members = {name: value for name, value in members.items() if value}
         try:
-            self._document = json.dumps(members, allow_nan=False).encode()
+            self._document = json.dumps({**members, **(more or {})}, allow_nan=False).encode()
         except (TypeError, ValueError) as error:
-            raise ConfigurationError("more", f"must be JSON values, got {more!r}") from error
+            raise ConfigurationError(
+                "more", f"must be JSON values by name, got {more!r}"
+            ) from error
 
     def answer(self, method: str) -> Answer:
         """Return the document, or the answer to a method that does not read it."""

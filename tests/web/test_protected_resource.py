@@ -120,6 +120,7 @@ def test_it_may_be_mounted_by_itself():
         ("resource_name", ""),
         ("resource_documentation", "docs"),
         ("more", {"x": object()}),
+        ("more", ["resource_policy_uri"]),
         ("more", {"x": float("nan")}),
     ],
 )
