@@ -69,7 +69,7 @@ class Authorities:
             return None
         try:
             found = Path(self._ca_file).stat()
-        except OSError:
+        except (OSError, ValueError):
             return "missing"
         return found.st_mtime_ns, found.st_size, found.st_ino
 
@@ -78,7 +78,7 @@ class Authorities:
         if self._ca_file is not None:
             try:
                 context.load_verify_locations(cafile=self._ca_file)
-            except OSError as error:  # SSLError is a subclass
+            except (OSError, ValueError) as error:  # SSLError is an OSError
                 raise _unreadable("ca_file", self._ca_file, "PEM file") from error
         return context
 

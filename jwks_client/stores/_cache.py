@@ -94,7 +94,8 @@ class CacheStore:
 
 def _bound(cache: Any) -> Any:
     """Return Flask-Caching's backend, or Django's proxy for one of its caches, or the cache."""
-    if not all(callable(getattr(cache, name, None)) for name in _CALLS):
+    usable = all(callable(getattr(cache, name, None)) for name in _CALLS)
+    if not usable or isinstance(cache, type):
         raise ConfigurationError(
             "cache", f"must have add, get, set and delete, got {type(cache).__name__}"
         )

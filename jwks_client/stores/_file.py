@@ -69,7 +69,7 @@ class FileStore:
                 os.mkdir(self._path, 0o700)
             with self._opened():
                 pass
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ConfigurationError(
                 "directory", f"must be a directory that only this user can write to: {_why(error)}"
             ) from error
@@ -236,7 +236,9 @@ def _check(facts: os.stat_result, *, directory: bool = True) -> None:
         raise PermissionError(errno.EPERM, "others may write to it")
 
 
-def _why(error: OSError) -> str:
+def _why(error: OSError | ValueError) -> str:
+    if not isinstance(error, OSError):
+        return "it has characters that no path can have"
     if error.errno in {errno.ELOOP, errno.ENOTDIR}:
         return "it is a link, or not a directory"
     return error.strerror or type(error).__name__

@@ -258,6 +258,14 @@ class TestAuthorities:
         authorities = Network(FetchPolicy(), [FAR]).authorities
         assert authorities.context() is authorities.context()
 
+    @pytest.mark.parametrize("path", ["missing.pem", "null\0.pem", "\ud800.pem"])
+    def test_a_private_authority_that_cannot_be_read_is_refused(
+        self, path: str, tmp_path: Path
+    ) -> None:
+        """``ca_file`` must be readable when a client is made, whatever its path contains."""
+        with pytest.raises(ConfigurationError, match="ca_file must be a readable PEM file"):
+            Network(FetchPolicy(ca_file=f"{tmp_path}/{path}"), [])
+
     def test_a_private_authority_is_read_again_when_its_file_changed(
         self, tmp_path: Path, key_set: bytes, caplog: pytest.LogCaptureFixture
     ) -> None:

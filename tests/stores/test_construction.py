@@ -98,6 +98,12 @@ def test_a_prefix_is_short_and_plain(prefix):
         assert "40 characters" in refused("prefix", make, first, secret=SECRET, prefix=prefix)
 
 
+def test_anything_but_a_cache_is_refused():
+    """A class is not a cache, although it has the methods of one."""
+    for given in (None, {}, Cache):
+        assert "must have add" in refused("cache", CacheStore, given, secret=SECRET)
+
+
 def test_caches_of_one_process_are_refused():
     """Caches that processes do not share are refused, behind a proxy object too."""
     from django.core.cache import caches
@@ -177,7 +183,7 @@ def test_a_link_is_refused(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "there")
     (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
     (tmp_path / "file").touch()
-    for name in ("link", "nowhere", "file", "missing/below"):
+    for name in ("link", "nowhere", "file", "missing/below", "null\0", "\ud800"):
         assert "must be a directory" in refused("directory", FileStore, tmp_path / name)
     for path in (None, 7, "", b"x"):
         assert "must be" in refused("directory", FileStore, path)
