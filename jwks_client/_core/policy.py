@@ -27,7 +27,8 @@ class CachePolicy:
             runs; None for no background work at all (Lambda, scripts).
         stale_if_error: how long stale keys are used while the provider fails; 0 fails closed. A
             smaller ``stale-if-error`` in the response wins (RFC 5861, section 4).
-        unknown_kid_burst: fetches that unknown kids can cause at once (whole number, at least 1).
+        unknown_kid_burst: fetches that unknown kids can cause at once (whole number, 1 to a
+            million).
         unknown_kid_interval: seconds after which one more such fetch is allowed.
         unknown_kid_wait: the longest time that a caller waits for a fetch that another caller
             began, while the key set is usable; None for 1 in `JWKSClient`, and for
@@ -59,7 +60,7 @@ class CachePolicy:
         settings.number("max_ttl", self.max_ttl, minimum=self.min_ttl)
         settings.number("ttl", self.ttl, minimum=self.min_ttl, maximum=self.max_ttl)
         settings.number("stale_if_error", self.stale_if_error)
-        settings.whole("unknown_kid_burst", self.unknown_kid_burst, minimum=1)
+        settings.whole("unknown_kid_burst", self.unknown_kid_burst, minimum=1, maximum=1_000_000)
         settings.number("unknown_kid_interval", self.unknown_kid_interval, minimum=0.001)
         if self.unknown_kid_wait is not None:
             settings.number("unknown_kid_wait", self.unknown_kid_wait)

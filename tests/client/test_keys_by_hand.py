@@ -15,6 +15,10 @@ URL = "https://keys.test/jwks"
 LIFE, STALE = 300, 3600
 
 
+def kind(value: object) -> str:
+    return type(value).__name__
+
+
 def provider(name: str, algorithm: str, url: str = URL) -> Provider:
     return Provider(name=name, issuer=ISSUER, audience=name, jwks_url=url, algorithms=(algorithm,))
 
@@ -192,3 +196,22 @@ def test_a_key_without_kid_is_found_without_a_permit(drive, clock, two):
     for _ in range(4):
         assert drive.get_signing_key(None).kty == "EC"
     assert len(served.asked) == 1
+
+
+@pytest.mark.parametrize("kid", [7, b"key-1", ["key-1"], {}, "k" * 1025], ids=kind)
+def test_a_kid_that_no_token_can_have_is_unknown_without_a_fetch(drive, idp, kid):
+    """A kid of another type or above 1 KiB, from a token that was not verified, is only an unknown key."""
+    drive.client(idp)
+    with pytest.raises(TokenError) as caught:
+        drive.get_signing_key(kid)
+    assert caught.value.code == "unknown_key"
+    assert idp.fetches == 0
+
+
+@pytest.mark.parametrize("alg", [7, ["RS256"], {}], ids=kind)
+def test_an_alg_of_another_type_fits_no_key(drive, idp, alg):
+    """An ``alg`` from a token that was not verified may have any type."""
+    drive.client(idp)
+    with pytest.raises(TokenError) as caught:
+        drive.get_signing_key("key-1", alg=alg)
+    assert caught.value.code == "algorithm_not_allowed"

@@ -15,7 +15,7 @@ from ..._core.keysets.jwk import Key, KeySet
 from ..._core.policy import FetchPolicy
 from ..._core.provider import SUPPORTED_ALGORITHMS
 from ..._core.tokens.claims import Rules
-from ..._core.tokens.unverified import UnverifiedToken, parse, text_of
+from ..._core.tokens.unverified import MAX_KID, UnverifiedToken, parse, text_of
 from ...errors import ConfigurationError, JWKSError, KeysUnavailableError, TokenError
 from .. import arguments
 from ..issuers.directory import Directory
@@ -78,12 +78,18 @@ class KeyRequests:
     def signing_key(
         self, kid: str | None, alg: str | None, provider: str | None
     ) -> Generator[Want, object, Key]:
-        """Return the key with a kid that fits ``alg``, or any of the provider's algorithms."""
+        """Return the key with a kid that fits ``alg``, or any of the provider's algorithms.
+
+        Both may come from a token that was not verified, so they may have any type and size.
+        """
         rules, source = yield from self._named(provider)
+        if kid is not None and not _may_name_a_key(kid):
+            raise TokenError("unknown_key", "the provider publishes no such key")
         algorithms = tuple(rules.provider.algorithms)
         if alg is not None:
             # A key set remembers its selections, so one name represents all unsupported algorithms.
-            algorithms = (alg if alg in SUPPORTED_ALGORITHMS else "",)
+            supported = isinstance(alg, str) and alg in SUPPORTED_ALGORITHMS  # pyright: ignore[reportUnnecessaryIsInstance]
+            algorithms = (alg if supported else "",)
         return (yield from signing_key(self._flights, rules, source, kid, algorithms))
 
     def key_of_token(self, token: str | bytes) -> Generator[Want, object, Key]:
@@ -132,3 +138,7 @@ class KeyRequests:
     def _fetched_sources(self) -> list[KeySource]:
         sources = self._directory.all_sources().values()
         return [one for one in dict.fromkeys(sources) if not one.fixed]
+
+
+def _may_name_a_key(kid: object) -> bool:
+    return isinstance(kid, str) and len(kid) <= MAX_KID
