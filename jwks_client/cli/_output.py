@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Cell",
     "labelled",
+    "moment",
     "note",
     "printable",
     "say",
@@ -51,6 +53,14 @@ def printable(text: str, longest: int = _LONGEST) -> str:
 def without_tokens(text: str) -> str:
     """Shorten everything that looks like a token to its first characters."""
     return _TOKEN.sub(lambda found: f"{found[0][:6]}… (a token, cut)", text)
+
+
+def moment(seconds: float) -> str:
+    """Return a time, given in seconds since the epoch, for people."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):  # beyond the range of dates
+        return f"second {seconds:g}"
 
 
 def say_json(content: Mapping[str, object]) -> None:

@@ -43,18 +43,9 @@ def decode(*, words: tuple[str, ...], as_json: bool) -> None:
         return
     say((_WARNING, "bold red"))
     say(("header (not verified)", "bold"))
-    _show(header)
+    say_json(header)
     say(("claims (not verified)", "bold"))
-    _show(claims)
-
-
-def _show(members: dict[str, Any]) -> None:
-    import json
-
-    from .._output import say
-
-    for line in json.dumps(members, indent=2).splitlines():
-        say(line)
+    say_json(claims)
 
 
 def _read(token: bytes) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from .._output import Cell, labelled, printable, say, table
+from .._output import Cell, labelled, moment, printable, say, say_json, table
 
 if TYPE_CHECKING:
     from ... import VerifiedToken
@@ -24,14 +22,13 @@ def show_token(token: VerifiedToken) -> None:
             ("subject", token.subject or "-"),
             ("audience", " ".join(token.audience) or "-"),
             ("scopes", " ".join(sorted(token.scopes)) or "-"),
-            ("expires", "-" if token.expires_at is None else _moment(token.expires_at)),
+            ("expires", "-" if token.expires_at is None else moment(token.expires_at)),
             ("key", f"{token.key_id or '-'} ({token.algorithm})"),
             ("provider", token.provider),
         ]
     )
     say(("claims", "bold"))
-    for line in json.dumps(token.claims, indent=2).splitlines():
-        say(line)
+    say_json(token.claims)
 
 
 def token_as_json(token: VerifiedToken) -> dict[str, object]:
@@ -58,7 +55,7 @@ def show_explanation(explanation: Explanation) -> None:
         say((f"hint: {hint}", "yellow"))
     if explanation.now is not None:
         kid, typ = explanation.kid or "-", explanation.typ or "-"
-        say(f"token: kid {kid}, typ {typ}; checked at {_moment(explanation.now)}")
+        say(f"token: kid {kid}, typ {typ}; checked at {moment(explanation.now)}")
     for candidate in explanation.candidates:
         say()
         say((f"provider {printable(candidate.provider)}", "bold"), f", keys {candidate.state}")
@@ -87,7 +84,3 @@ def _check_rows(candidate: CandidateExplained) -> list[tuple[Cell, ...]]:
             outcome = (f"FAILED {check.code}{about}: {check.message}{compared}", "bold red")
         rows.append((check.name, outcome))
     return rows
-
-
-def _moment(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"

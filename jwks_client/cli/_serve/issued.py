@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any, Final, Self
 from markupsafe import Markup
 
 from ...testing._forge.forged_token import ForgedToken
+from .._output import moment
 from .orders import Order
 from .provider import DevelopmentProvider
 
@@ -64,11 +64,11 @@ def lifetime(issued_at: float | None, expires_at: float | None) -> str:
     if expires_at is None:
         return "Issued. It never expires."
     if issued_at is None:
-        return f"Issued. Valid until {_instant(expires_at)}."
+        return f"Issued. Valid until {moment(expires_at)}."
     seconds = expires_at - issued_at
     if seconds <= 0:
         return "Issued already expired, as you asked."
-    return f"Issued. Valid for {_duration(seconds)}, until {_instant(expires_at)}."
+    return f"Issued. Valid for {_duration(seconds)}, until {moment(expires_at)}."
 
 
 def highlighted(text: str) -> Markup:
@@ -88,13 +88,6 @@ def _duration(seconds: float) -> str:
             count = int(seconds // size)
             return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
     return f"{seconds:g} seconds"
-
-
-def _instant(at: float) -> str:
-    try:
-        return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (ValueError, OverflowError, OSError):  # beyond the range of dates
-        return f"second {at:g}"
 
 
 def _decode(part: str) -> dict[str, Any]:
