@@ -67,6 +67,7 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
         listeners: Iterable[Listener] = (),
         clock: Clock | None = None,
     ) -> None:
+        self._process = os.getpid()
         with no_fork:  # imports hold locks
             _import_heavy_modules()
             self._cache_policy = arguments.policy("cache", cache, CachePolicy)
@@ -127,7 +128,7 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
             unknown_kid_wait=wait,
             clock=self._clock,
             emit=self._emit,
-            start_anew=self._after_fork,
+            check_fork=self._check_fork,
         )
 
     def _make_crew(self) -> Crew:
@@ -141,7 +142,9 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
 
     def _make_keeper(self) -> Keeper:
         as_task = self._http is not None and self._asynchronous
-        return Keeper(self._flights, self._sources.values(), as_task=as_task)
+        return Keeper(
+            self._flights, self._sources.values(), as_task=as_task, check_fork=self._check_fork
+        )
 
     def _make_tenants(
         self, make: Sources, resolve: Resolve | None, max_resolved: int, resolve_ttl: float
@@ -165,6 +168,7 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
             clock=self._clock,
             make_source=make.of_tenant,
             emit=self._emit_for_tenant,
+            check_fork=self._check_fork,
             draw=self._random.random,
         )
 
@@ -261,6 +265,17 @@ class BaseClient(Generic[AnyResolver, AnyHTTPClient]):
                     "a listener raised an exception for %s", type(event).__name__, exc_info=True
                 )
 
+    def _check_fork(self) -> bool:
+        """Reset the client in a forked child, once. Return whether it was reset.
+
+        The parts of the client call it too, because uWSGI may fork without the hooks of `os`.
+        """
+        if self._process == os.getpid():
+            return False
+        self._after_fork()
+        self._process = os.getpid()
+        return True
+
     def _after_fork(self) -> None:
         """Reset the client in a forked child: no flights, new locks, and a new jitter."""
         self._verifier.after_fork()
@@ -289,7 +304,7 @@ _living: weakref.WeakSet[BaseClient[Any, Any]] = weakref.WeakSet()
 
 def _after_fork_in_child() -> None:
     for client in list(_living):
-        client._after_fork()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (our own class)
+        client._check_fork()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (our own class)
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch (not on Windows)

@@ -9,10 +9,9 @@ the client is never closed. It must not depend on tenants, whose keys are only f
 from __future__ import annotations
 
 import math
-import os
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -37,15 +36,23 @@ class Keeper:
         flights: the client's flights.
         sources: the key sets of the configured providers.
         as_task: whether it is a task, as the client's flights are.
+        check_fork: resets the client in a forked child, this object included.
     """
 
-    def __init__(self, flights: Flights, sources: Iterable[KeySource], *, as_task: bool) -> None:
+    def __init__(
+        self,
+        flights: Flights,
+        sources: Iterable[KeySource],
+        *,
+        as_task: bool,
+        check_fork: Callable[[], object],
+    ) -> None:
         self._flights = flights
         self._sources = [one for one in dict.fromkeys(sources) if not one.fixed]
         self._as_task = as_task
+        self._check_fork = check_fork
         self._task: asyncio.Task[None] | None = None
         self._keep_fresh = False
-        self._process = os.getpid()
         self._flight: Flight | None = None  # the flight of the previous step
         self._warned = False
         self._claim = threading.Lock()  # only the caller that acquires it starts the keeper
@@ -57,8 +64,8 @@ class Keeper:
         Arguments:
             keep_fresh: continue after all key sets are loaded.
         """
-        is_lost = self._task is not None and self._task.get_loop().is_closed()
-        if is_lost or self._process != os.getpid():  # uWSGI may fork without the hooks of `os`
+        self._check_fork()
+        if self._task is not None and self._task.get_loop().is_closed():
             self.after_fork()
         # A request may call this each time: `locked` is the fast answer, `acquire` decides races.
         if self._claim.locked() or not self._claim.acquire(blocking=False):
@@ -84,7 +91,6 @@ class Keeper:
 
     def after_fork(self) -> None:
         """Reset the keeper in a forked child, where the parent's threads do not exist."""
-        self._process = os.getpid()
         self._flight = self._task = None
         self._ending = Latch()
         self._claim = threading.Lock()

@@ -162,6 +162,7 @@ class Bench:
             make_source=self.make_source,
             emit=self.events.append,
             draw=lambda: 1.0,
+            check_fork=lambda: False,
             patience=patience,
         )
         return self.tenants

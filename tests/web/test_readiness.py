@@ -366,6 +366,18 @@ def test_a_forked_child_begins_its_own_warm_up(idp, clock, emitted, sync_client)
     emitted.until(1, events.KeysFetched)
 
 
+def test_a_fork_without_hooks_starts_one_keeper(idp, monkeypatch):
+    """In a child that uWSGI forked, the first fetch does not make the client forget its keeper."""
+    client, started, parent = idp.client(), [], os.getpid()
+    monkeypatch.setattr(client._keeper, "_start", lambda: started.append(os.getpid()))
+    client._keeper.begin(keep_fresh=True)
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    for _ in range(2):
+        client._keeper.begin(keep_fresh=True)
+        client.verify(idp.issue())
+    assert started == [parent, -1]
+
+
 def test_a_dropped_client_ends_its_keeper(idp, clock):
     """A test suite that makes an app for each test leaves no threads behind."""
     with idp.serve():

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import time
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
@@ -51,6 +50,7 @@ class Tenants:
             any, and may return that if the keys come from the same place in the same way.
         emit: called with each event.
         draw: returns a random number from 0 to 1.
+        check_fork: resets the client in a forked child, this object included.
         patience: seconds after which an answer is dropped.
 
     Raises `ConfigurationError` if the resolver cannot be called by this kind of client.
@@ -66,6 +66,7 @@ class Tenants:
         make_source: Callable[[Provider, KeySource | None], KeySource],
         emit: Callable[[Event], object],
         draw: Callable[[], float],
+        check_fork: Callable[[], object],
         patience: float = PATIENCE,
     ) -> None:
         # Every method of the table tolerates that a signal handler calls another one inside it.
@@ -82,9 +83,9 @@ class Tenants:
         self._make_source = make_source
         self._emit = emit
         self._draw = draw
+        self._check_fork = check_fork
         self._patience = patience
         self._table: TenantTable[KeySource] = TenantTable(policy)
-        self._process = os.getpid()
         # Keyed by issuer, and by event loop if the resolver is a coroutine function.
         self._in_flight: dict[tuple[asyncio.AbstractEventLoop | None, str], Resolution] = {}
         self._numbers = itertools.count(1)
@@ -115,8 +116,7 @@ class Tenants:
         ``unknown_issuer``; KeysUnavailableError ``resolver_failed``, or ``fetch_failed`` on a
         closed client.
         """
-        if self._process != os.getpid():  # uWSGI may fork without the hooks of `os`
-            self.after_fork()
+        self._check_fork()
         for _ in range(MOST_ROUNDS):
             found = self._find(issuer)
             if isinstance(found, Tenant):
@@ -175,7 +175,6 @@ class Tenants:
 
     def after_fork(self) -> None:
         """Reset the state in a forked child: the parent's threads may hold the lock."""
-        self._process = os.getpid()
         self._lock.renew()
         self._in_flight = {}
         self._resolver.after_fork()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -78,7 +77,7 @@ class Flights:
             key set is usable.
         clock: the client's clock.
         emit: called with each event.
-        start_anew: resets the client after a fork, this object included.
+        check_fork: resets the client in a forked child, this object included; returns whether.
     """
 
     def __init__(
@@ -89,15 +88,14 @@ class Flights:
         unknown_kid_wait: float,
         clock: Clock,
         emit: Callable[[Event], None],
-        start_anew: Callable[[], None],
+        check_fork: Callable[[], bool],
     ) -> None:
         self.clock = clock
         self.emit = emit
         self._crew = crew
         self._deadline = deadline
         self._unknown_kid_wait = unknown_kid_wait
-        self._start_anew = start_anew
-        self._process = os.getpid()
+        self._check_fork = check_fork
         self._fetches = itertools.count(1)
         self._flying: set[Flight] = set()
         self.closed = False
@@ -124,8 +122,7 @@ class Flights:
 
         Raises KeysUnavailableError ``fetch_failed`` on a closed client.
         """
-        if self._process != os.getpid():  # uWSGI may fork without the hooks of `os`
-            self._start_anew()
+        if self._check_fork():
             last = source.last_flight
         if last.in_progress and not (alone and _is_elsewhere(last)):
             if not last.launched and last.claimed_by == threading.get_ident():
@@ -226,7 +223,6 @@ class Flights:
 
         Returns whether there were any.
         """
-        self._process = os.getpid()
         flying, self._flying = self._flying, set()
         return bool(flying)
 
