@@ -290,3 +290,10 @@ def printable(text: str, longest: int, *, limit: int | None = None) -> str:
         limit: maximum length after escaping, which may turn one character into several.
     """
     return text[:longest].encode("unicode_escape").decode("ascii")[:limit]
+
+
+def one_line(text: str) -> str:
+    """Return text without characters that end a line or control a terminal."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
+    )

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from .._core.encoding import one_line
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -43,11 +45,7 @@ _LONGEST: Final = 200
 
 def printable(text: str, longest: int = _LONGEST) -> str:
     """Escape text from outside so that a terminal cannot interpret it, and shorten it."""
-    cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in cut
-    )
+    return one_line(text if len(text) <= longest else f"{text[: longest - 1]}…")
 
 
 def without_tokens(text: str) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from jwks_client import CachePolicy, FetchPolicy, Provider, providers
+from jwks_client import CachePolicy, FetchPolicy, Provider, __version__, providers
 from jwks_client._core.keysets.fetch import (
     Broken,
     Conversation,
@@ -22,7 +22,7 @@ WALL = 1_700_000_000.0
 ISSUER = "https://idp.example.com"
 METADATA = f"{ISSUER}/.well-known/openid-configuration"
 KEYS = "https://keys.example.com/jwks"
-AGENT = "jwks-client-sdk/0"
+AGENT = f"jwks-client-sdk/{__version__}"
 
 # The key of RFC 8037, appendix A.2.
 ED25519 = {
@@ -51,7 +51,6 @@ def talk(provider: Provider = AT_URL, **facts: Any) -> Talk:
         provider=provider,
         cache=facts.pop("cache", CachePolicy()),
         fetch=facts.pop("fetch", FetchPolicy()),
-        user_agent=AGENT,
     )
     headers = tuple(provider.headers.items()) if isinstance(provider.headers, Mapping) else ()
     usual = {"validators": None, "discovered": None, "last_failed": False, "headers": headers}

@@ -46,7 +46,6 @@ class Process:
             provider=Provider(**provider),
             cache=settings.pop("cache", CachePolicy()),
             fetch=settings.pop("fetch", FetchPolicy()),
-            user_agent="t",
         )
         self.calls = StoreCalls(store, lambda: 1.0, pace)
         self.shared = SharedKeySet(

@@ -16,7 +16,6 @@ from ..._core.keysets.fetch import Plan
 from ..._core.keysets.jwk import BadKeySet, read_key_set
 from ..._core.policy import CachePolicy, FetchPolicy
 from ..._core.provider import Provider
-from ..._version import __version__
 from ...errors import ConfigurationError
 from .source import KeySource
 
@@ -72,12 +71,7 @@ class Sources:
         return shared or self._make(provider)
 
     def _make(self, provider: Provider) -> KeySource:
-        plan = Plan(
-            provider=provider,
-            cache=self.cache,
-            fetch=self.fetch,
-            user_agent=f"jwks-client-sdk/{__version__}",
-        )
+        plan = Plan(provider=provider, cache=self.cache, fetch=self.fetch)
         if provider.jwks is None:
             cache = KeyCache(policy=self.cache, due_share=due_share(self.cache, self.chance))
             source = KeySource(plan, cache, self.clock, self.chance.random)

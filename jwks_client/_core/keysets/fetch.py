@@ -12,6 +12,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, cast
 
+from ..._version import __version__
 from ...errors import KeysUnavailableCode
 from .. import addresses
 from ..encoding import printable
@@ -31,6 +32,7 @@ from .gzip_body import BadGzip, gunzip
 from .jwk import BadKeySet, KeySet, read_key_set
 
 ACCEPT: Final = "application/jwk-set+json, application/json"
+USER_AGENT: Final = f"jwks-client-sdk/{__version__}"
 _RETRIABLE = frozenset({408, 429})
 # Content codings that leave a body unchanged; object stores send the last two.
 _NO_CODING = frozenset({"", "identity", "utf-8", "aws-chunked"})
@@ -114,7 +116,6 @@ class Plan:
     provider: Provider
     cache: CachePolicy
     fetch: FetchPolicy
-    user_agent: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -189,7 +190,7 @@ class Talk:
         return response
 
     def _headers_for(self, url: str, *, for_keys: bool) -> tuple[tuple[str, str], ...]:
-        headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip", "User-Agent": self.plan.user_agent}
+        headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
         if self.revalidate:
             headers["Cache-Control"] = "no-cache"
         held = self.validators

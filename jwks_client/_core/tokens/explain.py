@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, cast, get_args
 
 from ...errors import JWKSError, KeysUnavailableCode, KeysUnavailableError, TokenError
-from ..encoding import printable
+from ..encoding import one_line, printable
 from ..keysets.cache import KeyCache, State
 from ..keysets.jwk import MAX_CANDIDATES, Found, Key
 from ..provider import IssuerTemplate
@@ -120,7 +120,7 @@ class Explanation:
         return next(failed, None)
 
     def __str__(self) -> str:
-        return "\n".join(map(_one_line, self._lines()))
+        return "\n".join(map(one_line, self._lines()))
 
     def _lines(self) -> Iterator[str]:
         undecided = self.code in get_args(KeysUnavailableCode)
@@ -136,13 +136,6 @@ class Explanation:
             for check in candidate.checks:
                 mark = "ok    " if check.code is None else "FAILED"
                 yield f"  {mark} {check.name}{_details(check)}"
-
-
-def _one_line(text: str) -> str:
-    """Return text without characters that end a line or control a terminal."""
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
-    )
 
 
 def _details(check: CheckExplained) -> str:

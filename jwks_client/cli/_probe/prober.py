@@ -11,11 +11,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import click
 
-from ... import CachePolicy, FetchPolicy, Provider, __version__
+from ... import CachePolicy, FetchPolicy, Provider
 from ..._client.clock import SystemClock
 from ..._client.http import Line, get
 from ..._client.network import Network
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     import httpx
 
 __all__ = ["Exchange", "Prober"]
-
-_AGENT: Final = f"jwks-client-sdk/{__version__}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +100,7 @@ class Prober:
         headers = provider.headers
         pairs = (headers() if callable(headers) else headers or {}).items()
         return Talk(
-            plan=Plan(provider=provider, cache=CachePolicy(), fetch=self.policy, user_agent=_AGENT),
+            plan=Plan(provider=provider, cache=CachePolicy(), fetch=self.policy),
             now=0.0,
             wall=SystemClock().time(),
             validators=None,

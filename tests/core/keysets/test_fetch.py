@@ -324,7 +324,7 @@ class TestRetries:
 
 class TestHeaders:
     def test_the_library_s_own_headers(self) -> None:
-        """Accept names both types, gzip is the only requested encoding, and User-Agent is the plan's."""
+        """Accept names both types, gzip is the only requested encoding, and User-Agent names this library."""
         (request,), _ = play(talk(), ok())
         assert headers_of(request) == {
             "accept": "application/jwk-set+json, application/json",
