@@ -17,7 +17,7 @@ from .._core.credentials.answers import Answer
 from ..errors import JWKSError
 from .flask_connection import Framework, flask_request
 from .guard import is_refusal
-from .handling import Handling, handling_in
+from .handling import Handling, handling_of
 from .identity import mapping_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def connect_django() -> None:
 
 
 def _django_began(environ: Any = None, scope: Any = None, **_: object) -> None:
-    handling = handling_in(environ or scope or {})
+    handling = handling_of(environ or scope or {})
     if handling is not None:
         handling.reports = True
 
@@ -98,7 +98,7 @@ def _django_failed(request: Any = None, **_: object) -> None:
 
 def answer_in_django(request: Any, error: Exception) -> Any:
     """Answer a refusal, as ``process_exception`` of a middleware; return None for other errors."""
-    handling = handling_in(mapping_of(request))
+    handling = handling_of(mapping_of(request))
     if handling is None or not is_refusal(error):
         return None
     return django_response(handling.answer(error), request)
@@ -177,7 +177,7 @@ def _response(name: Framework, error: JWKSError) -> Any:
 
 
 def _handling_of(request: object) -> Handling | None:
-    return None if request is None else handling_in(mapping_of(request))
+    return None if request is None else handling_of(mapping_of(request))
 
 
 def _failed(request: object, error: BaseException | None) -> None:

@@ -25,7 +25,7 @@ from ..errors import JWKSError
 from .guard import Guard, is_refusal
 from .identity import current
 
-__all__ = ["HANDLING_KEY", "Handling", "handling_in", "note"]
+__all__ = ["HANDLING_KEY", "Handling", "handling_in", "handling_of", "note"]
 
 #: The key of the `Handling` in an ASGI scope and in a WSGI environ.
 HANDLING_KEY: Final = "jwks_client.handling"
@@ -131,10 +131,20 @@ def handling_in(scope_or_environ: Mapping[str, Any]) -> Handling | None:
     return found if isinstance(found, Handling) else None
 
 
+def handling_of(scope_or_environ: Mapping[str, Any]) -> Handling | None:
+    """Return the `Handling` of a request, even if an adapter between ASGI and WSGI copied it."""
+    return handling_in(scope_or_environ) or _current()
+
+
 def note(
     error: JWKSError, scope: MutableMapping[str, Any] | None = None, *, certain: bool = False
 ) -> None:
     """Record a refusal of the request with this scope, or else of the current request."""
-    handling = current.get()[1] if scope is None else handling_in(scope)
-    if isinstance(handling, Handling):
+    handling = _current() if scope is None else handling_in(scope)
+    if handling is not None:
         handling.note(error, certain=certain)
+
+
+def _current() -> Handling | None:
+    found = current.get()[1]
+    return found if isinstance(found, Handling) else None

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from asgi_calls import Call, call, client_of, http_scope
+from asgiref.wsgi import WsgiToAsgi
+from flask import Flask
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from jwks_client import ConfigurationError, InsufficientScopeError
 from jwks_client.asgi import JWKSMiddleware, current_token
@@ -31,6 +33,39 @@ def test_the_innermost_middleware_answers(idp):
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert 'realm="inner"' in answer.headers["www-authenticate"]
     assert [type(one).__name__ for one in emitted].count("RequestRefused") == 1
+
+
+def flask_app() -> WsgiToAsgi:
+    app = Flask("mounted")
+
+    @app.get("/mounted/<kind>")
+    def view(kind: str) -> str:
+        refuse(kind)
+        raise ValueError("a bug")
+
+    return WsgiToAsgi(app)
+
+
+def refuse(kind: str) -> None:
+    """Raise a refusal, or handle it if the kind is ``handled``."""
+    try:
+        current_token().require("deep")
+    except InsufficientScopeError:
+        if kind != "handled":
+            raise
+
+
+@pytest.mark.filterwarnings("ignore:async_to_sync was passed:UserWarning")  # of this adapter
+@pytest.mark.parametrize("mounted", [False, True])
+@pytest.mark.parametrize(("kind", "status"), [("refused", 403), ("handled", 500)])
+def test_a_wsgi_app_behind_an_adapter_is_answered_for(idp, mounted, kind, status):
+    """An adapter hides the scope from a Flask app, alone or mounted in Starlette; a bug in it stays a 500."""
+    flask = flask_app()
+    app = Starlette(routes=[Mount("/", app=flask)]) if mounted else flask
+    protected = JWKSMiddleware(app, client_of(idp))
+    scope = http_scope(idp.issue(), f"/mounted/{kind}")
+    answer = call(protected, scope, {"type": "http.request", "body": b""})
+    assert answer.status == status
 
 
 def test_a_500_of_the_app_does_not_wait_for_its_background_task(idp):
