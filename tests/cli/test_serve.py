@@ -179,6 +179,17 @@ def test_a_signal_ends_it_cleanly(number):
         pass
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_right_after_the_first_line_ends_it_cleanly(number):
+    """A program that reads the base URL and sends the signal at once gets exit status 0, too."""
+    with running("serve", "--port", "0") as process:
+        process.stdout.readline()
+        process.send_signal(number)
+        _, stderr = process.communicate()
+    assert process.returncode == 0
+    assert "Aborted" not in stderr
+
+
 def test_it_ends_with_its_standard_input_if_configured():
     """With ``--until-stdin-ends`` it ends with its standard input; without, it continues."""
     with running("serve", "--port", "0", "--until-stdin-ends") as process:

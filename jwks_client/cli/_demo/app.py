@@ -15,6 +15,7 @@ from dataclasses import asdict
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
+import click
 from starlette.applications import Starlette
 from starlette.routing import Route
 
@@ -88,9 +89,8 @@ def main() -> None:
     issuer, *lifetime = sys.argv[1:]
     with listen(0) as listener:
         app = demo_api(issuer, float(lifetime[0]) if lifetime else None)
-        sys.stdout.write(f"{base_url_of(listener)}\n")
-        sys.stdout.flush()
-        run(app, listener, until_stdin_ends=True)
+        base_url = base_url_of(listener)
+        run(app, listener, announce=lambda: click.echo(base_url), until_stdin_ends=True)
 
 
 if __name__ == "__main__":

@@ -130,12 +130,15 @@ def serve(
     place = None if base_url is None else _checked_base_url(base_url, allowed=allow_non_loopback)
     make = _provider_maker(context, **identity)
     with _listening(port, address) as listener:
-        place = place or base_url_of(listener)
-        idp = make(place)
-        click.echo(json.dumps({"base_url": place, "issuer": idp.issuer}) if as_json else place)
-        _warn(idp, address)
+        idp = make(place or base_url_of(listener))
         app = development_app(idp, beyond_loopback=allow_non_loopback)
-        run(app, listener, until_stdin_ends=until_stdin_ends, at_end=idp.mend)
+        run(
+            app,
+            listener,
+            announce=lambda: _announce(idp, address, as_json=as_json),
+            until_stdin_ends=until_stdin_ends,
+            at_end=idp.mend,
+        )
 
 
 def _listening(port: int, address: str) -> socket.socket:
@@ -237,7 +240,9 @@ def _checked_base_url(base_url: str, *, allowed: bool) -> str:
     return f"{place.scheme}://{place.netloc.lower()}"
 
 
-def _warn(idp: DevelopmentProvider, address: str) -> None:
+def _announce(idp: DevelopmentProvider, address: str, *, as_json: bool) -> None:
+    place = {"base_url": idp.base_url, "issuer": idp.issuer}
+    click.echo(json.dumps(place) if as_json else idp.base_url)
     note(
         "For development only: it signs any token for anyone who reaches this port. "
         "Never use it in production.",

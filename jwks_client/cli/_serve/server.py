@@ -52,6 +52,7 @@ def run(
     app: Any,
     listener: socket.socket,
     *,
+    announce: Callable[[], None],
     until_stdin_ends: bool = False,
     at_end: Callable[[], None] | None = None,
 ) -> None:
@@ -60,6 +61,7 @@ def run(
     Arguments:
         app: an ASGI app that supports ``lifespan``.
         listener: from `listen`.
+        announce: prints where the app is. It is called when a signal ends the app in that way.
         until_stdin_ends: also end when standard input ends, so that this process does not outlive
             the process that started it and holds the other end of the pipe.
         at_end: called on the event loop at shutdown, before pending requests are awaited, so that
@@ -94,6 +96,7 @@ def run(
     # which without these handlers would cause a KeyboardInterrupt or kill the process.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
+    announce()
     if until_stdin_ends:
         threading.Thread(target=_watch_stdin, args=(end,), name="stdin", daemon=True).start()
     server.run(sockets=[listener])
