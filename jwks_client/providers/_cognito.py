@@ -11,7 +11,7 @@ from .._core.unchecked import UNCHECKED, Unchecked, restriction
 from ..errors import ConfigurationError
 from ._identifiers import allowed
 from ._make import make
-from ._options import OptionsExceptAudience
+from ._options import ProviderOptions
 
 __all__ = ["cognito_access", "cognito_id"]
 
@@ -24,7 +24,7 @@ def cognito_access(
     *,
     client_id: str | tuple[str, ...] | Unchecked,
     region: str | tuple[str, ...] | None = None,
-    **options: Unpack[OptionsExceptAudience],
+    **options: Unpack[ProviderOptions],
 ) -> Provider:
     """Return the provider of access tokens of a Cognito user pool.
 
@@ -63,7 +63,7 @@ def cognito_id(
     *,
     client_id: str | tuple[str, ...] | Unchecked,
     region: str | tuple[str, ...] | None = None,
-    **options: Unpack[OptionsExceptAudience],
+    **options: Unpack[ProviderOptions],
 ) -> Provider:
     """Return the provider of ID tokens of a Cognito user pool; access tokens are refused.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+import inspect
+from dataclasses import fields, replace
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -31,6 +32,20 @@ def verdict(provider: Provider, *, headers: dict[str, Any] | None = None, **clai
     except TokenError as error:
         return error.code
     return "ok"
+
+
+@pytest.mark.parametrize(
+    "factory", [name for name in providers.__all__ if inspect.isfunction(getattr(providers, name))]
+)
+def test_type_checkers_accept_every_field_of_provider(factory):
+    """Every field of Provider is a parameter of each factory, or one of its typed keywords, and never both."""
+    signature = inspect.signature(getattr(providers, factory), eval_str=True)
+    *own, options = signature.parameters.values()
+    (typed,) = get_args(options.annotation)
+    keywords = get_type_hints(typed).keys()
+    names = {one.name for one in own}
+    assert not names & keywords
+    assert names | keywords >= {field.name for field in fields(Provider)}
 
 
 @pytest.mark.parametrize("prefix", ["", "issuer-"])
