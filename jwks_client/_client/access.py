@@ -5,6 +5,7 @@ A test double of a client needs none of them. Must not depend on the clients.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,11 @@ def locations_of(client: object) -> tuple[Location, ...]:
     """Return where a request may carry the providers' tokens, in order, without duplicates."""
     found: tuple[Location, ...] = getattr(client, "_locations", (BEARER,))
     return found
+
+
+def is_asynchronous(client: Any) -> bool:
+    """Return whether a client's methods must be awaited."""
+    return inspect.iscoroutinefunction(client.verify)
 
 
 def emit(client: object, event: Event) -> None:

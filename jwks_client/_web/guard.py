@@ -16,14 +16,13 @@ request is still denied.
 from __future__ import annotations
 
 import contextlib
-import inspect
 import re
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeGuard, TypeVar, cast
 
-from .._client.access import emit, locations_of, requires_every_key_set
+from .._client.access import emit, is_asynchronous, locations_of, requires_every_key_set
 from .._core.callables import is_coroutine_function
 from .._core.credentials.answers import Answer, Answers
 from .._core.credentials.reader import (
@@ -251,11 +250,10 @@ def describe_warm_up_failure(error: Exception) -> str:
 
 
 def check_client(client: object, *, asynchronous: bool) -> None:
-    verify = getattr(client, "verify", None)
     wanted = "an AsyncJWKSClient" if asynchronous else "a JWKSClient"
     if isinstance(client, type):
         raise ConfigurationError("client", f"must be {wanted}, got the class")
-    if not callable(verify) or inspect.iscoroutinefunction(verify) is not asynchronous:
+    if not callable(getattr(client, "verify", None)) or is_asynchronous(client) is not asynchronous:
         raise ConfigurationError("client", f"must be {wanted}, got {type(client).__name__}")
 
 

@@ -8,10 +8,9 @@ event, the guard's event, and the guard's own record. Only the last one names th
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, TypeVar, cast
 
-from .._client.access import emit
+from .._client.access import emit, is_asynchronous
 from ..events import Event, logged_elsewhere
 from ..protocols import AsyncVerifier, Verifier
 
@@ -24,7 +23,7 @@ def quiet(client: ClientT) -> ClientT:
     """Return the client, wrapped if it has listeners, so that `LoggingListener` skips refusals."""
     if not getattr(client, "_listeners", ()):
         return client
-    view = _AsyncView if inspect.iscoroutinefunction(cast("Any", client).verify) else _View
+    view = _AsyncView if is_asynchronous(client) else _View
     return cast("ClientT", view(client))
 
 

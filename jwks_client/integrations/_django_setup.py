@@ -19,6 +19,7 @@ from django.conf import settings
 from django.core.signals import request_finished, request_started, setting_changed
 from django.utils.module_loading import import_string
 
+from .._client.access import is_asynchronous
 from .._client.keeper import keeper_of
 from .._core.settings import flag
 from .._web.guard import Guard, checked_warm_up, required_start
@@ -102,7 +103,7 @@ def guard_of(client: Any, options: Mapping[str, Any], *, sync_because: str | Non
 
     Raises ConfigurationError ``JWKS_CLIENT`` for an async client where nothing can await it.
     """
-    asynchronous = inspect.iscoroutinefunction(client.verify)
+    asynchronous = is_asynchronous(client)
     if asynchronous and sync_because is not None:
         raise ConfigurationError(
             "JWKS_CLIENT", f"must be a JWKSClient here, got an AsyncJWKSClient: {sync_because}"
@@ -178,7 +179,7 @@ def start(client: Any, options: Mapping[str, Any]) -> Background | None:
     if options.get("warm_up") == "required":
         _call(required_start(client))
     if closes:
-        close = client.aclose if inspect.iscoroutinefunction(client.verify) else client.close
+        close = client.aclose if is_asynchronous(client) else client.close
         atexit.register(_call, close)
     return begin
 

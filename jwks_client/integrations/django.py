@@ -13,7 +13,6 @@ Must not depend on: how credentials are read or errors answered (`_web.guard`), 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -24,6 +23,7 @@ except ImportError as error:
     raise ImportError('Django is not installed: pip install "jwks-client-sdk[django]"') from error
 
 from .. import VerifiedToken
+from .._client.access import is_asynchronous
 from .._core.credentials.request import UnverifiedRequest
 from .._web.exclusions import Exclusions, optional_paths
 from .._web.frameworks import answer_in_django, connect_django, django_response
@@ -69,9 +69,7 @@ class JWKSMiddleware:
         self._verify: Any = self._guard.client.verify
         if self._awaits:
             markcoroutinefunction(cast("Any", self))
-            if not inspect.iscoroutinefunction(
-                client.verify
-            ):  # runs in a thread, because it may wait for a fetch
+            if not is_asynchronous(client):  # runs in a thread, because it may wait for a fetch
                 self._verify = sync_to_async(self._verify, thread_sensitive=False)
         self._optional = optional_paths(options.get("optional", False))
         self._exclusions = Exclusions(options.get("exclude", ()))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Final, Literal, Unpack
 
 from .._core import settings
+from .._core.keysets.discovery import OPENID_PATH
 from .._core.provider import Check, IssuerTemplate, Provider
 from .._core.unchecked import UNCHECKED, Unchecked
 from ..errors import ConfigurationError
@@ -145,9 +146,7 @@ def entra_external_id(
     return make(
         options,
         name="entra_external_id",
-        discovery_url=(
-            f"https://{name}.ciamlogin.com/{tenant}/v2.0/.well-known/openid-configuration"
-        ),
+        discovery_url=f"https://{name}.ciamlogin.com/{tenant}/v2.0{OPENID_PATH}",
         issuer=f"https://{tenant}.ciamlogin.com/{tenant}/v2.0",
         audience=audience,
         algorithms=("RS256",),

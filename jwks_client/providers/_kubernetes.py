@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Unpack
 
 from .._core import settings
+from .._core.keysets.discovery import OPENID_PATH
 from .._core.provider import Provider
 from .._core.unchecked import Unchecked
 from ._checks import ClaimPrefix
@@ -54,7 +55,7 @@ def kubernetes(
         options,
         name="kubernetes",
         jwks_url=f"{site}/openid/v1/jwks" if direct else None,
-        discovery_url=None if direct else f"{site}/.well-known/openid-configuration",
+        discovery_url=None if direct else f"{site}{OPENID_PATH}",
         issuer=issuer,
         audience=audience,
         algorithms=_ALGORITHMS,

@@ -12,11 +12,10 @@ from urllib.parse import urlsplit
 
 from .._core.keysets.discovery import OAUTH_PATH, OPENID_PATH
 from ._identity import KEY_PATH, Identity, path_of
-from ._serving.responder import Document, Published
+from ._serving.responder import KEY_SET, Document, Published
 
 __all__ = ["Documents"]
 
-_KEY_SET: Final[Document] = "jwks.json"
 _OIDC: Final[Document] = "openid-configuration"
 _RFC_8414: Final[Document] = "oauth-authorization-server"
 
@@ -54,10 +53,10 @@ class Documents:
             # A client made before serve() began still requests paths below the issuer's.
             for place in {path_of(idp.base_url), path_of(idp.issuer)}:
                 if not shaped:
-                    documents[f"{place}{KEY_PATH}"] = (_KEY_SET, keys)
+                    documents[f"{place}{KEY_PATH}"] = (KEY_SET, keys)
                 documents[f"{place}{OPENID_PATH}"] = (_OIDC, metadata)
                 documents[f"{OAUTH_PATH}{place}"] = (_RFC_8414, metadata)
             if shaped:
                 documents[urlsplit(idp.discovery_url).path] = (_OIDC, metadata)
-                documents[urlsplit(idp.jwks_url).path] = (_KEY_SET, keys)
+                documents[urlsplit(idp.jwks_url).path] = (KEY_SET, keys)
             return Published(documents, shape.answer_headers)

@@ -22,6 +22,7 @@ from .gate import Gate, Hold
 from .pace import Pace
 
 __all__ = [
+    "KEY_SET",
     "Document",
     "Failure",
     "Published",
