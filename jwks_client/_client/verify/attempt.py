@@ -117,18 +117,14 @@ class Attempt:
             self._flights.emit(UnknownKid(provider=self.rules.name, kid=escaped_kid(kid)))
 
     def _use(self, decision: Use, *, may_recheck: bool) -> None:
-        attend(self._flights, self.rules.name, self.source, decision)
-        self._choose(decision.selection, may_recheck=may_recheck)
-
-    def _choose(
-        self, selection: Found | Unfit | Unusable | Ambiguous, *, may_recheck: bool
-    ) -> None:
         """Check the token with the keys that were selected for it.
 
         Arguments:
-            selection: the keys, or why there is none.
+            decision: the keys, or why there is none.
             may_recheck: whether the provider may have reused a kid, so that a fetch may help.
         """
+        attend(self._flights, self.rules.name, self.source, decision)
+        selection = decision.selection
         match selection:
             case Found():
                 self._try_keys(selection, may_recheck=may_recheck)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, assert_never
 from ..._core.keysets.cache import Budget, Fetch, Need, Refuse, Use
 from ..._core.keysets.jwk import Found, Key, KeySet, Missing, Unusable
 from ...errors import KeysUnavailableError, TokenError
-from ..keysets.flight import MOST_ROUNDS
-from ..keysets.flights import Boarding, Flights, Wait
+from ..keysets.flight import MOST_ROUNDS, Flight
+from ..keysets.flights import Flights, Wait
 from ..keysets.source import KeySource
 from .waiting import Want, attend
 
@@ -132,27 +132,27 @@ def fetched(
     ``fetch_timeout`` if there was not enough time.
     """
 
-    def board(source: KeySource, *, alone: bool = False) -> Boarding:
+    def board(source: KeySource, *, alone: bool = False) -> Flight:
         reason: Reason | None = "manual" if manual else None
         last = source.last_flight
-        return flights.board(source, last, Budget.ROUTINE, reason=reason, alone=alone)
+        return flights.board(source, last, Budget.ROUTINE, reason=reason, alone=alone).flight
 
     failure: KeysUnavailableError | None = None
     for source, first in [(source, board(source)) for source in sources]:
-        boarding = first
+        flight = first
         for _ in range(MOST_ROUNDS):
-            yield Wait(boarding.flight, until - time.monotonic())
-            if not boarding.flight.landed.is_open and time.monotonic() >= until:
+            yield Wait(flight, until - time.monotonic())
+            if not flight.landed.is_open and time.monotonic() >= until:
                 raise KeysUnavailableError("fetch_timeout", "not all key sets were loaded in time")
-            landed = source.cache.newest >= boarding.flight.number
+            landed = source.cache.newest >= flight.number
             # If a refresh joined a flight that landed a stored record, it still asks the provider.
             if landed and not (manual and source.cache.from_store):
                 break
-            boarding = board(source, alone=True)  # raises on a closed client
-        if boarding.flight.recorded:  # a lost flight may never be over
-            yield Wait(boarding.flight, until - time.monotonic(), over=True)
+            flight = board(source, alone=True)  # raises on a closed client
+        if flight.recorded:  # a lost flight may never be over
+            yield Wait(flight, until - time.monotonic(), over=True)
         cache = source.cache
-        if cache.newest < boarding.flight.number or cache.failure is not None:
+        if cache.newest < flight.number or cache.failure is not None:
             failure = failure or source.unavailable()
     if failure is not None:
         raise failure
