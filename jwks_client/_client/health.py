@@ -44,14 +44,14 @@ class Health:
     store: StoreState | None = None
 
 
-def health_of(cache: KeyCache, now: float, wall: float, store: StoreState | None = None) -> Health:
+def health_of(cache: KeyCache, now: float, wall: float, store: StoreState | None) -> Health:
     """Read the health of a key set.
 
     Arguments:
         cache: the facts about the key set.
         now: monotonic seconds.
         wall: seconds since the epoch.
-        store: the state of its store.
+        store: the state of its store; None without one.
     """
     fetched = cache.key_set is not None and math.isfinite(
         cache.lifetime

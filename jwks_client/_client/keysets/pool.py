@@ -5,6 +5,7 @@ Must not depend on clients or flights.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
@@ -74,16 +75,15 @@ class Sources:
         plan = Plan(provider=provider, cache=self.cache, fetch=self.fetch)
         if provider.jwks is None:
             cache = KeyCache(policy=self.cache, due_share=due_share(self.cache, self.chance))
-            source = KeySource(plan, cache, self.clock, self.chance.random)
-            source.shared = self.share(plan)
-            return source
+            return KeySource(plan, cache, self.clock, self.chance.random, self.share(plan))
         try:
             key_set = read_key_set(provider.jwks, max_keys=self.fetch.max_keys)
         except BadKeySet as bad:
             raise ConfigurationError(
                 "jwks", f"must be a JWK Set with a usable key: {bad}"
             ) from None
-        return KeySource.static(plan, key_set, self.clock)
+        cache = KeyCache(policy=self.cache, due_share=None, key_set=key_set, lifetime=math.inf)
+        return KeySource(plan, cache, self.clock, self.chance.random, None)
 
 
 def due_share(policy: CachePolicy, chance: random.Random) -> float | None:

@@ -36,7 +36,6 @@ from ...events import Event, FetchFailed, KeysFetched, KeysRotated, KeysUnchange
 from .flight import Flight, overdue
 
 if TYPE_CHECKING:
-    from ..._core.keysets.jwk import KeySet
     from ...protocols import Clock
     from .shared import SharedKeySet
 
@@ -61,9 +60,9 @@ class KeySource:
         cache: the facts to start from.
         clock: the client's clock.
         draw: returns a random number from 0 to 1.
+        shared: how flights use the application's store; None without a store.
 
     Attributes:
-        shared: how flights use the application's store; None without a store.
         postponed_until: when the processes' shared budget lets an unknown kid cause a fetch again.
         skips_store: whether stored records are ignored until the provider has answered.
         held: always True, because the resolver cannot drop this source.
@@ -71,11 +70,16 @@ class KeySource:
     """
 
     def __init__(
-        self, plan: Plan, cache: KeyCache, clock: Clock, draw: Callable[[], float]
+        self,
+        plan: Plan,
+        cache: KeyCache,
+        clock: Clock,
+        draw: Callable[[], float],
+        shared: SharedKeySet | None,
     ) -> None:
         self.plan = plan
         self.cache = cache
-        self.shared: SharedKeySet | None = None
+        self.shared = shared
         self.skips_store = False
         self.postponed_until = -math.inf
         self.held = True
@@ -85,12 +89,6 @@ class KeySource:
         self._clock = clock
         self._draw = draw
         self._absent: dict[str, float] = {}
-
-    @classmethod
-    def static(cls, plan: Plan, key_set: KeySet, clock: Clock) -> KeySource:
-        """Return a source of a static key set, which is never fetched."""
-        cache = KeyCache(policy=plan.cache, due_share=None, key_set=key_set, lifetime=math.inf)
-        return cls(plan, cache, clock, lambda: 0.0)
 
     @property
     def name(self) -> str:
