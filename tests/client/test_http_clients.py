@@ -6,6 +6,7 @@ import contextvars
 import gc
 import gzip
 import json
+import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -455,6 +456,23 @@ class TestLoops:
 
         asyncio.run(story())
         assert idp.fetches == 1
+
+    def test_a_callable_of_headers_uses_no_thread_of_the_loop(self, idp: FakeProvider) -> None:
+        """``headers`` may hang without taking a thread that the application needs, or delaying ``asyncio.run``."""
+        names: list[str] = []
+
+        def headers() -> dict[str, str]:
+            names.append(threading.current_thread().name)
+            return {"X-Vault": "secret"}
+
+        async def story() -> None:
+            async with httpx.AsyncClient(transport=idp.transport) as http:
+                provider = replace(idp.provider, headers=headers)
+                async with AsyncJWKSClient(provider, http=http, clock=idp.clock) as client:
+                    await client.verify(idp.issue())
+
+        asyncio.run(story())
+        assert names == [f"jwks-client {idp.provider.name}"]
 
     def test_a_run_that_ends_during_a_flight_loses_the_flight(self, idp: FakeProvider) -> None:
         """``asyncio.run`` cancels a remaining flight at its end, and the next run fetches again."""

@@ -121,7 +121,9 @@ class TaskCrew:
     ) -> Outcome:
         try:
             if callable(source.plan.provider.headers):
-                talk = await asyncio.to_thread(source.talk, flight, seed)  # it may call a vault
+                # It may call a vault, and hang. The threads of `asyncio.to_thread` are the
+                # application's: it has few of them, and `asyncio.run` waits for their end.
+                talk = await _aside(partial(source.talk, flight, seed), source)
             else:
                 talk = source.talk(flight, seed)
         except Exception as error:  # noqa: BLE001 (the application's code)
@@ -176,16 +178,20 @@ class TaskCrew:
 
 async def _aside(call: Callable[[], T], source: KeySource) -> T:
     """Call in a daemon thread of this library, and wait for it in this task."""
-    done, answers = Latch(), list[T]()
+    done, answers, errors = Latch(), list[T](), list[BaseException]()
 
     def run() -> None:
         try:
             answers.append(call())
+        except BaseException as error:  # noqa: BLE001 (the task raises it)
+            errors.append(error)
         finally:
             done.open()
 
     thread_of(source, run).start()
     await done.waited(math.inf)
+    for error in errors:
+        raise error
     return answers[0]
 
 
