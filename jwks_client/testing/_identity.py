@@ -20,6 +20,7 @@ from .._core.unchecked import UNCHECKED, Unchecked, restriction
 from ..protocols import Clock
 from ._keys.ring import KeyRing
 from ._locks import new_lock
+from ._shapes.drafts import without_none
 from ._shapes.shape import Shape
 
 __all__ = ["KEY_PATH", "NOWHERE", "Identity", "path_of"]
@@ -146,7 +147,7 @@ class Identity:
         """Return the published key set, oldest key first (RFC 7517, section 5)."""
         with self.lock:
             keys = [
-                _without_none({**key.jwk(), **self.shape.key_members(key)})
+                without_none({**key.jwk(), **self.shape.key_members(key)})
                 for key in self.keys.published.values()
             ]
             return {"keys": [*keys, *(dict(one) for one in self._other_keys)]}
@@ -183,7 +184,3 @@ def _from_path_on(url: str) -> str:
 
 def _url_of(provider: Provider | None) -> str | None:
     return None if provider is None else provider.jwks_url or provider.discovery_url
-
-
-def _without_none(members: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in members.items() if value is not None}

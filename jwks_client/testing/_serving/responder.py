@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
+from ..._client.http import lower_names
 from .gate import Gate, Hold
 from .pace import Pace
 
@@ -204,7 +205,7 @@ class Responder:
             return _json(405, {"error": "only GET is answered"}, {"allow": "GET"})
         if name != KEY_SET:
             return _json(200, content)
-        own = {**_lower(usual_headers), **_lower(self.answer_headers)}
+        own = {**lower_names(usual_headers), **lower_names(self.answer_headers)}
         if _is_known(request, own):
             return _answer(304, b"", {}, own)
         return _answer(200, json.dumps(content).encode(), {"content-type": _KEY_SET_TYPE}, own)
@@ -250,16 +251,12 @@ def _json(
 
 
 def _answer(status: int, body: bytes, usual: Mapping[str, str], own: Mapping[str, str]) -> Response:
-    named = {**usual, **_lower(own)}
+    named = {**usual, **lower_names(own)}
     if status in (204, 304):  # without a body (RFC 9110, section 6.4.1)
         named.pop("content-type", None)
         return Response(status=status, headers=tuple(named.items()), body=b"")
     named["content-length"] = str(len(body))
     return Response(status=status, headers=tuple(named.items()), body=body)
-
-
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
 
 
 def _seconds(name: str, value: float) -> float:

@@ -16,7 +16,7 @@ from .shape import Shape
 if TYPE_CHECKING:
     from .._keys.signing_key import SigningKey
 
-__all__ = ["SUBJECT", "Draft", "Wish", "draft_of", "to_json"]
+__all__ = ["SUBJECT", "Draft", "Wish", "draft_of", "to_json", "without_none"]
 
 SUBJECT: Final = "u1"  # the default subject, unless the shape has another
 
@@ -75,8 +75,12 @@ def draft_of(wish: Wish, shape: Shape, *, key: SigningKey, issuer: str | None, n
 
 def to_json(members: Mapping[str, object]) -> bytes:
     """Return a compact JSON object without members that are None."""
-    given = {name: value for name, value in members.items() if value is not None}
-    return json.dumps(given, separators=(",", ":")).encode("ascii")
+    return json.dumps(without_none(members), separators=(",", ":")).encode("ascii")
+
+
+def without_none(members: Mapping[str, object]) -> dict[str, object]:
+    """Return the members that are not None."""
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _audience(shape: Shape) -> object:
