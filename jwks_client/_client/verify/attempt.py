@@ -40,7 +40,7 @@ class Attempt:
     Attributes:
         facts: the verified facts, if signature and claims are valid. Custom ``checks`` run after
             that (`steps`).
-        error: why the candidate refuses the token; None if it does not.
+        error: why the candidate refuses the token; None if it does not, or before a fetch.
         asked: the custom checks that ran, by name, each with its error.
         is_signed: whether a key of this candidate verifies the signature.
         retry: what to try after a wait; None for nothing.
@@ -80,8 +80,8 @@ class Attempt:
             case Use():
                 self._use(decision, may_recheck=True)
             case Fetch():
-                self.error = self._precheck_failure() or source.unavailable()
-                if isinstance(self.error, KeysUnavailableError):  # until a fetch changes that
+                self.error = self._precheck_failure()
+                if self.error is None:
                     self.retry = self._fetch_and_check
             case Refuse():
                 self.error = self._precheck_failure()
