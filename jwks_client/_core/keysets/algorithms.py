@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.backends import default_backend
 from cryptography.hazmat.primitives.asymmetric import mldsa
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
@@ -35,8 +35,13 @@ PublicKey: TypeAlias = (
     | mldsa.MLDSA65PublicKey
     | mldsa.MLDSA87PublicKey
 )
-# Called with the signature and the signed bytes; returns None if valid, else raises.
+# Called with the signature and the signed bytes; returns None if valid, else raises (`NOT_VALID`).
 Verify: TypeAlias = Callable[[bytes, bytes], object]
+#: The exceptions of a verifier, for hostile bytes too. Any other comes from a signal handler.
+NOT_VALID: Final = (
+    *(InvalidSignature, InternalError, UnsupportedAlgorithm, ArithmeticError, AttributeError),
+    *(BufferError, LookupError, MemoryError, TypeError, ValueError),
+)
 
 
 class Built(NamedTuple):

@@ -229,13 +229,17 @@ def _unpickle(facts: tuple[Any, ...]) -> VerifiedToken:
 def find_signing_key(token: UnverifiedToken, keys: tuple[Key, ...]) -> Key | None:
     """Return the first key that verifies the signature, or None.
 
-    If hostile bytes cause an exception, the signature counts as invalid.
+    If hostile bytes cause an exception, the signature counts as invalid. An exception of a signal
+    handler (a soft time limit of Celery) is not swallowed.
     """
     algorithm = token.header.algorithm
     for key in keys:
         try:
             if key.verifiers[algorithm](token.signature, token.signing_input) is None:
                 return key
-        except Exception:  # noqa: BLE001, S112 (fail closed)
-            continue
+        except Exception as error:
+            from ..keysets.algorithms import NOT_VALID  # late, because it imports cryptography
+
+            if not isinstance(error, NOT_VALID):
+                raise
     return None

@@ -560,6 +560,19 @@ def test_only_the_engine_s_own_yes_is_a_valid_signature(outcome):
     assert find_signing_key(unverified(), (broken, KEY)) is KEY
 
 
+def test_an_exception_of_a_signal_handler_refuses_no_token():
+    """A soft time limit may end a verification inside the engine, and is not taken for an invalid signature."""
+
+    class SoftTimeLimitExceeded(Exception):
+        pass
+
+    def interrupted(signature: bytes, signed: bytes) -> object:
+        raise SoftTimeLimitExceeded
+
+    with pytest.raises(SoftTimeLimitExceeded):
+        find_signing_key(unverified(), (replace(KEY, verifiers={"ES256": interrupted}),))
+
+
 # A verified token
 
 
