@@ -10,20 +10,23 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from ssl import SSLContext
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-import httpx
 import jwt
 from jwt import PyJWK, PyJWKClientConnectionError, PyJWKClientError, PyJWKSet, PyJWKSetError
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from ._client.network import Network
 from ._client.sync import JWKSClient
 from ._core.keysets.jwk import Key, KeySet
 from ._core.policy import CachePolicy, FetchPolicy
 from ._core.provider import SUPPORTED_ALGORITHMS, Provider
 from ._core.unchecked import UNCHECKED
 from .errors import ConfigurationError, KeysUnavailableError, TokenError
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["PyJWKClient"]
 
@@ -105,7 +108,7 @@ class PyJWKClient:
                 fetch=FetchPolicy(
                     connect_timeout=timeout, attempt_timeout=timeout, deadline=timeout, retries=0
                 ),
-                http=None if ssl_context is None else _http_with(ssl_context),
+                http=None if ssl_context is None else _http_with(ssl_context, uri),
             )
         except ConfigurationError as error:
             raise PyJWKClientError(str(error)) from error
@@ -228,9 +231,11 @@ def _carried_out(call: Callable[[], T]) -> T:
         ) from error
 
 
-def _http_with(context: SSLContext) -> httpx.Client:
+def _http_with(context: SSLContext, uri: str) -> httpx.Client:
     """Return an HTTP client for a caller's SSL context that keeps no connection open."""
-    return httpx.Client(verify=context, limits=httpx.Limits(max_keepalive_connections=0))
+    http = Network(FetchPolicy(), [uri], context=context).open()
+    http.headers["Connection"] = "close"
+    return http
 
 
 def _signing_keys(key_set: KeySet) -> list[PyJWK]:

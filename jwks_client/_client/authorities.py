@@ -22,13 +22,15 @@ class Authorities:
 
     Arguments:
         ca_file: a PEM file of authorities trusted in addition to the public ones, or None.
+        given: a caller-supplied context, which replaces all of them.
 
     It has no lock, because a forked child could inherit it locked. At worst, two threads make two
     contexts.
     """
 
-    def __init__(self, ca_file: str | None) -> None:
+    def __init__(self, ca_file: str | None, given: ssl.SSLContext | None = None) -> None:
         self._ca_file = ca_file
+        self._given = given
         self._bundle = os.environ.get("SSL_CERT_FILE")
         self._folder = os.environ.get("SSL_CERT_DIR")
         self._context: ssl.SSLContext | None = None
@@ -47,6 +49,8 @@ class Authorities:
         If the changed file cannot be parsed, the previous context is kept. Raises
         ConfigurationError if there is none.
         """
+        if self._given is not None:
+            return self._given
         former, stamp = self._context, self._stamp_of_ca_file()
         if former is not None and stamp == self._stamp:
             return former

@@ -54,13 +54,21 @@ class Network:
         fetch: the policy.
         urls: the configured URLs; the settings that they use are checked now.
         resolves: whether the application resolves further providers, whose URLs are not known yet.
+        context: a caller-supplied SSL context, instead of one by policy and environment.
 
     Raises `ConfigurationError` naming the setting or the environment variable.
     """
 
-    def __init__(self, fetch: FetchPolicy, urls: Iterable[str], *, resolves: bool = False) -> None:
+    def __init__(
+        self,
+        fetch: FetchPolicy,
+        urls: Iterable[str],
+        *,
+        resolves: bool = False,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         _import_what_a_fetch_needs()
-        self.authorities = Authorities(fetch.ca_file)
+        self.authorities = Authorities(fetch.ca_file, context)
         if fetch.proxy is None:
             self._routes = dict(_environment())
         else:

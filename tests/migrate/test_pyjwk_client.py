@@ -381,6 +381,20 @@ def test_the_caller_s_tls_context_decides(kind, idp_over_tls):
             kind(url, ssl_context=context).get_signing_keys()
 
 
+def test_a_tls_context_changes_nothing_about_proxies(idp_over_tls, monkeypatch):
+    """With a caller's context too, no proxy applies to this machine, and a variable that cannot be used is an error."""
+    url, trusting = idp_over_tls
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    for proxy in ("http://127.0.0.1:9", "not-a-scheme://x"):
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        monkeypatch.setenv("https_proxy", proxy)
+        client = migrate.PyJWKClient(url, ssl_context=trusting)
+        assert client.get_signing_key("key-1").key_id == "key-1"
+    with pytest.raises(PyJWKClientError, match="https_proxy must be"):
+        migrate.PyJWKClient("https://idp.invalid/jwks", ssl_context=trusting)
+
+
 @pytest.mark.parametrize(
     "uri", ["file:///etc/passwd", "ftp://a.test/k", 'data:application/json,{"keys":[]}', "/etc"]
 )
