@@ -175,7 +175,7 @@ class Flights:
         need: Need | None = None,
         alone: bool = False,
     ) -> Generator[Wait, object, bool]:
-        """Board a flight and wait for its end. Return whether it recorded a fact, or vanished.
+        """Board a flight and wait for its end. Return whether it recorded a fact; else it vanished.
 
         Arguments:
             provider: the name of the provider whose token needs the flight.
