@@ -69,6 +69,8 @@ def get(http: HTTPClient, request: Request, line: Line, policy: FetchPolicy) -> 
             response.close()
     except Exception as error:  # noqa: BLE001 (errors of httpx, or of a caller-supplied client)
         return Broken(error, line.is_cut or timed_out(error))
+    finally:
+        line.release()
 
 
 class Line:
@@ -98,6 +100,10 @@ class Line:
         """Record a connection; the ``trace`` extension of an async client."""
         self.trace(name, info)
 
+    def release(self) -> None:
+        """Forget the connection, which a caller-supplied client may use for other requests now."""
+        self._stream = None
+
     def cut(self) -> None:
         """Shut down the connection, which ends every wait for it."""
         self.is_cut = True
@@ -111,13 +117,14 @@ class Line:
                 await self._stream.aclose()
 
     def _shut(self) -> None:
-        if self._stream is None:
+        stream = self._stream
+        if stream is None:
             return
         import socket  # loaded already, because there is a connection
 
         # A caller-supplied client may have any connection; those of uvloop raise TypeError.
         with suppress(Exception):
-            connection = self._stream.get_extra_info("socket")
+            connection = stream.get_extra_info("socket")
             if isinstance(connection, socket.socket):
                 # Not SSLSocket.shutdown, which would take the TLS object from the reading thread.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)

@@ -28,6 +28,8 @@ from jwks_client import (
     KeysUnavailableError,
     TokenError,
 )
+from jwks_client._client.http import Line, get
+from jwks_client._core.keysets.fetch import Request, Response
 from jwks_client.testing import FakeProvider
 
 VENDORS = pytest.mark.parametrize("vendor", [httpx, httpx2], ids=["httpx", "httpx2"])
@@ -299,6 +301,21 @@ class TestInjected:
         drive._http.append(http)
         drive.client(idp, http=http)
         assert drive.verify(idp.issue()).subject == "u1"
+
+
+def test_a_connection_is_not_cut_after_its_response(served: FakeProvider) -> None:
+    """A flight that ends late, or with `close`, leaves a connection alone that the caller's client uses again."""
+    url = served.provider.jwks_url
+    assert url is not None
+    steps: list[str] = []
+    with httpx.Client() as http:
+        line = Line()
+        answer = get(http, Request(url, ()), line, FetchPolicy())
+        assert isinstance(answer, Response)
+        line.cut()
+        again = http.get(url, extensions={"trace": lambda name, _: steps.append(name)})
+    assert again.status_code == 200
+    assert "connection.connect_tcp.started" not in steps
 
 
 class TestUvloop:
