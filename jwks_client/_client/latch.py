@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import asyncio
 
 _LONGEST: Final = 86_400.0  # seconds; event loops reject timers that are much longer
+_EARLY: Final = 0.001  # seconds by which uvloop's timers may fire too early
 
 
 class Latch:
@@ -61,7 +62,8 @@ class Latch:
         self._waiting[future] = lambda: loop.call_soon_threadsafe(_wake, future)
         try:
             if not self.is_open:
-                await asyncio.wait((future,), timeout=min(max(seconds, 0.0), _LONGEST))
+                limit = min(seconds + _EARLY, _LONGEST) if seconds > 0 else 0.0
+                await asyncio.wait((future,), timeout=limit)
         finally:
             self._waiting.pop(future, None)
         return self.is_open

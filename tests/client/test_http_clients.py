@@ -7,6 +7,7 @@ import gc
 import gzip
 import json
 import threading
+import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -29,6 +30,7 @@ from jwks_client import (
     TokenError,
 )
 from jwks_client._client.http import Line, get
+from jwks_client._client.latch import Latch
 from jwks_client._core.keysets.fetch import Request, Response
 from jwks_client.testing import FakeProvider
 
@@ -319,6 +321,20 @@ def test_a_connection_is_not_cut_after_its_response(served: FakeProvider) -> Non
 
 
 class TestUvloop:
+    def test_a_wait_does_not_end_early(self) -> None:
+        """uvloop's timers may fire up to a millisecond early; a timeout of this library does not end before its time."""
+
+        async def story() -> list[float]:
+            early: list[float] = []
+            for number in range(40):
+                until = time.monotonic() + 0.004 + number * 0.00003
+                await Latch().waited(until - time.monotonic())
+                early.append(until - time.monotonic())
+            return early
+
+        with contextlib.closing(uvloop.new_event_loop()) as loop:
+            assert max(loop.run_until_complete(story())) <= 0
+
     def test_a_broken_connection_is_retried_and_named(self, served: FakeProvider) -> None:
         """On uvloop, whose sockets cannot be shut down, a broken connection is an error as on asyncio."""
         served.fail(ConnectionResetError)
