@@ -5,7 +5,7 @@ Prints a line for each child that did not.
 
 from __future__ import annotations
 
-import contextlib
+import faulthandler
 import importlib
 import importlib.util
 import os
@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,6 @@ PATIENCE = 10.0  # real seconds after which a working operation is long done
 FLIGHT = 5.0  # real seconds that a caller waits at most for a flight of this process
 
 reported, telling = os.pipe()
-tokens, telling_tokens = os.pipe()
 server = os.fork()
 if server == 0:  # the provider is another process: this one has only the client's threads
     idp = FakeProvider(issuer="https://idp.test", algorithm="ES256")
@@ -43,12 +43,19 @@ def made() -> JWKSClient:
 
 def child_verifies(client: JWKSClient) -> bool:
     """Fork, and verify in the child, which dies if it hangs for as long as a flight may last."""
+    return child_succeeds(lambda: client.verify(TOKEN).subject is not None)
+
+
+def child_succeeds(check: Callable[[], bool]) -> bool:
+    """Fork, and return whether a check is true in the child, which says on standard error why not."""
     pid = os.fork()
     if pid == 0:
-        signal.alarm(int(FLIGHT))
+        faulthandler.dump_traceback_later(FLIGHT, exit=True)
         status = 1
-        with contextlib.suppress(Exception):
-            status = int(client.verify(TOKEN).subject is None)
+        try:
+            status = int(not check())
+        except Exception:
+            traceback.print_exc()
         os._exit(status)
     return os.waitpid(pid, 0)[1] == 0
 
@@ -125,14 +132,7 @@ def while_a_client_is_made() -> bool:
     importing.wait(PATIENCE)
     try:
         os.register_at_fork(before=forking.set)  # the newest hook is called first
-        pid = os.fork()
-        if pid == 0:
-            signal.alarm(int(FLIGHT))
-            status = 1
-            with contextlib.suppress(Exception):
-                status = int(made().verify(TOKEN).subject != client.verify(TOKEN).subject)
-            os._exit(status)
-        return os.waitpid(pid, 0)[1] == 0
+        return child_succeeds(lambda: made().verify(TOKEN).subject == client.verify(TOKEN).subject)
     finally:
         network._import_what_a_fetch_needs = real
         making.join(PATIENCE)
