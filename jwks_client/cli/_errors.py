@@ -1,7 +1,7 @@
 """Report the errors of commands: one line or one JSON object, and the exit status.
 
 Must not depend on any command. Exit status: 0 success, 1 refused, 2 wrong usage, 3 keys
-unavailable.
+unavailable, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ __all__ = [
 
 REFUSED: Final = 1
 KEYS_UNAVAILABLE: Final = 3
+_INTERRUPTED: Final = 128 + 2  # as shells report SIGINT
 _LONGEST: Final = 2000
 _AS_JSON: Final = "jwks_client.cli.json"
 
@@ -102,6 +103,9 @@ class Group(click.Group):
         """Run the command, and report its error."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # click would end with 1, which means that a token was refused.
+            raise click.exceptions.Exit(_INTERRUPTED) from None
         except click.ClickException as error:
             safe = _without_secrets(error)
         if not ctx.meta[_AS_JSON]:

@@ -1,9 +1,11 @@
 """``jwks-client verify`` and ``decode``: results, and that no token is printed whole."""
 
 import json
+import os
+import signal
 
 import pytest
-from running import run
+from running import run, running
 from serving import invoke, make_tls, served
 
 from jwks_client.testing import FakeProvider
@@ -51,6 +53,19 @@ def test_the_installed_command_verifies(idp):
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("verified")
     unseen(token, ended.stdout)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has this signal")
+def test_an_interrupted_command_did_not_refuse(idp):
+    """Ctrl-C during a fetch is exit status 130, as in shells, because 1 would mean a refused token."""
+    with idp.serve() as base_url, idp.hold() as held:
+        options = ("--issuer", base_url, "--audience", "api")
+        with running("verify", idp.issue(), *options) as process:
+            held.wait()
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate()
+    assert (process.returncode, stdout) == (130, "")
+    assert "Traceback" not in stderr
 
 
 def test_the_json_of_a_good_token_has_a_fixed_shape(idp):
