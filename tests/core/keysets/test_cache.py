@@ -395,6 +395,8 @@ def test_a_keeper_fetches_a_cold_set_at_once_and_later_ones_in_the_last_part():
     assert fetched.wanted_at(0) == fetched.fresh_until
     assert fetched.wanted_at(1) == fetched.fresh_until + left / 2
     assert loaded(refresh_ahead=None).wanted_at(0.5) > 1e9
+    failed = failing(fetched, now=fetched.fresh_until)
+    assert failed.wanted_at(0) == failed.retry_at > fetched.fresh_until
 
 
 def test_a_keeper_pauses_between_two_fetches_however_short_the_lifetime_is():
