@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import asyncio
 
 _LONGEST: Final = 86_400.0  # seconds; event loops reject timers that are much longer
-_EARLY: Final = 0.001  # seconds by which uvloop's timers may fire too early
+# Seconds by which uvloop's timers may fire too early: it counts whole milliseconds, rounds the
+# delay, and rounds down the present.
+_EARLY: Final = 0.002
 
 
 class Latch:

@@ -322,7 +322,7 @@ def test_a_connection_is_not_cut_after_its_response(served: FakeProvider) -> Non
 
 class TestUvloop:
     def test_a_wait_does_not_end_early(self) -> None:
-        """uvloop's timers may fire up to a millisecond early; a timeout of this library does not end before its time."""
+        """uvloop's timers may fire up to 1.5 ms early; a timeout of this library does not end before its time."""
 
         async def story() -> list[float]:
             early: list[float] = []
