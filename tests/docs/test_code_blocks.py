@@ -10,11 +10,13 @@ name, and an internet with its keys at their URL and nothing else.
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import inspect
 import os
 import re
 import subprocess
+import symtable
 import sys
 import types
 from collections.abc import Iterator
@@ -126,8 +128,20 @@ def test_a_recipe_runs_alone(name, request, internet, monkeypatch):
     module.token = stytch.issue()
     module.good = {"Authorization": f"Bearer {module.token}"}
     monkeypatch.setitem(sys.modules, "recipe", module)
-    for code in re.findall(r"^```python\n(.*?)^```", recipes[name], re.MULTILINE | re.DOTALL):
+    blocks = re.findall(r"^```python\n(.*?)^```", recipes[name], re.MULTILINE | re.DOTALL)
+    for code in blocks:
         exec(compile(code, name, "exec"), vars(module))  # noqa: S102
+    module_table = symtable.symtable("\n".join(blocks), name, "exec")
+    used = set[str]().union(*map(globals_in, module_table.get_children()))
+    assert used - vars(module).keys() - set(dir(builtins)) == set()
+
+
+def globals_in(table: symtable.SymbolTable) -> set[str]:
+    """Return the global names that a function or a class reads, whether or not it is called."""
+    read = {
+        one.get_name() for one in table.get_symbols() if one.is_global() and one.is_referenced()
+    }
+    return read.union(*map(globals_in, table.get_children()))
 
 
 def run_apart(node: str) -> None:
