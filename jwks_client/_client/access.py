@@ -5,10 +5,10 @@ A test double of a client needs none of them. Must not depend on the clients.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .._core.callables import is_coroutine_function
 from .._core.locations import BEARER
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def locations_of(client: object) -> tuple[Location, ...]:
 
 def is_asynchronous(client: Any) -> bool:
     """Return whether a client's methods must be awaited."""
-    return inspect.iscoroutinefunction(client.verify)
+    return is_coroutine_function(client.verify)
 
 
 def emit(client: object, event: Event) -> None:

@@ -258,7 +258,7 @@ def check_client(client: object, *, asynchronous: bool) -> None:
 
 
 def _sendable(given: object) -> Answer | None:
-    """Return an application's answer in a form that any server can send; None if there is none."""
+    """Return an application's answer in a form that any server can send, or None."""
     if not (
         isinstance(given, Answer)
         and isinstance(given.status, int)

@@ -21,6 +21,7 @@ from django.utils.module_loading import import_string
 
 from .._client.access import is_asynchronous
 from .._client.keeper import keeper_of
+from .._core.callables import is_coroutine_function
 from .._core.settings import flag
 from .._web.guard import Guard, checked_warm_up, required_start
 from .._web.starlette_connection import GuardSettings
@@ -207,7 +208,7 @@ def _call(function: Callable[[], Any]) -> None:
 
     An ASGI server creates the app inside its running event loop, so the new loop needs a thread.
     """
-    if not inspect.iscoroutinefunction(function):
+    if not is_coroutine_function(function):
         function()
         return
     failures: list[BaseException] = []

@@ -9,12 +9,12 @@ URL.
 from __future__ import annotations
 
 import codecs
-import inspect
 import os
 import time
 from collections.abc import Iterable
 from typing import Any, Final
 
+from .._core.callables import is_coroutine_function
 from ..errors import ConfigurationError
 from ..protocols import Stored
 from ._arguments import Secret, prefix_of, secrets_of
@@ -129,7 +129,7 @@ def _client_of(given: Any) -> Any:
             "redis",
             f"must be a URL, or a client of redis-py or valkey-py, got {type(given).__name__}",
         )
-    if inspect.iscoroutinefunction(getattr(given, "execute_command", None)):
+    if is_coroutine_function(getattr(given, "execute_command", None)):
         raise ConfigurationError(
             "redis", "must be a client whose calls block (redis.Redis), for the async client too"
         )

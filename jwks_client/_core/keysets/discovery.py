@@ -1,7 +1,7 @@
 """Read a provider's metadata, and decide whether to fetch its ``jwks_uri``.
 
 Covers OpenID Connect Discovery and RFC 8414. Must not depend on: requests and responses (`fetch`).
-The metadata is untrusted: it must not direct fetches into the application's own network.
+The metadata is untrusted: it must not make the client send requests into a private network.
 """
 
 from __future__ import annotations
